@@ -1,0 +1,49 @@
+"""boto3 clients, one per service and process; handlers ask for theirs at import, so a warm call builds none."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_ses import SESClient
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
+
+# Three tries of at most 2 + 5 seconds each stay inside the 30 s time-out of a function (R2).
+_CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
+
+
+@cache
+def dynamodb() -> DynamoDBClient:
+    """The DynamoDB client."""
+    return boto3.client("dynamodb", config=_CONFIG)
+
+
+@cache
+def s3() -> S3Client:
+    """The S3 client."""
+    return boto3.client("s3", config=_CONFIG)
+
+
+@cache
+def ses() -> SESClient:
+    """The SES client; not retried, since a lost answer retried is a mail sent twice."""
+    return boto3.client("ses", config=_CONFIG.merge(Config(retries={"total_max_attempts": 1})))
+
+
+@cache
+def sns() -> SNSClient:
+    """The SNS client."""
+    return boto3.client("sns", config=_CONFIG)
+
+
+@cache
+def sqs() -> SQSClient:
+    """The SQS client."""
+    return boto3.client("sqs", config=_CONFIG)

@@ -1,0 +1,28 @@
+"""What was answered and what was mailed, remembered for a day in the idempotency table."""
+
+from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer, IdempotencyConfig
+
+from common.clients import dynamodb
+from common.settings import settings
+
+REMEMBERED_SECONDS = 24 * 60 * 60
+
+
+def store() -> DynamoDBPersistenceLayer:
+    """The persistence layer of Powertools over the idempotency table."""
+    return DynamoDBPersistenceLayer(table_name=settings.idempotency_table, boto3_client=dynamodb())
+
+
+def request_config() -> IdempotencyConfig:
+    """For requests `{tenantId, key, body}`: the same tenant and key is the same request, and must have the same body."""
+    return IdempotencyConfig(
+        event_key_jmespath="[tenantId, key]",
+        payload_validation_jmespath="body",
+        raise_on_no_idempotency_key=True,
+        expires_after_seconds=REMEMBERED_SECONDS,
+    )
+
+
+def message_config() -> IdempotencyConfig:
+    """For messages, by their id."""
+    return IdempotencyConfig(expires_after_seconds=REMEMBERED_SECONDS)

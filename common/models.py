@@ -1,0 +1,253 @@
+"""The data of the order domain (R3, R5): pydantic 1 models, camelCase outside and snake_case inside."""
+
+import re
+import unicodedata
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConstrainedDecimal, ConstrainedInt, ConstrainedStr, Field, root_validator, validator
+
+from common.status import OrderStatus
+
+MAX_CART_LINES = 1_000
+
+
+def _camel(name: str) -> str:
+    head, *tail = name.split("_")
+    return head + "".join(word.title() for word in tail)
+
+
+class Model(BaseModel):
+    """Base of all models: immutable, camelCase aliases, unknown fields refused."""
+
+    class Config:
+        alias_generator = _camel
+        allow_population_by_field_name = True
+        allow_mutation = False
+        extra = "forbid"
+
+
+class TolerantModel(Model):
+    """Base of what other services and the table give: a field that is new to this version is passed over."""
+
+    class Config(Model.Config):
+        extra = "ignore"
+
+
+class Identifier(ConstrainedStr):
+    """An identifier that is safe in a path, a key and a log: 1 to 64 of A-Z, a-z, 0-9, - and _."""
+
+    strict = True
+    regex = re.compile(r"^[A-Za-z0-9_-]{1,64}\Z")
+
+
+class Email(ConstrainedStr):
+    """A mail address as HTML's `input type=email` takes it, at most 254 characters (RFC 5321), ASCII as SES needs."""
+
+    strict = True
+    strip_whitespace = True
+    max_length = 254
+    regex = re.compile(r"^[A-Za-z0-9.!#$%&'*+/=?^_`|~-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}\Z")
+
+
+class AddressText(ConstrainedStr):
+    """A line of an address: 1 to 200 characters of any script, without markup, template syntax or control characters."""
+
+    strict = True
+    strip_whitespace = True
+    min_length = 1
+    max_length = 200
+
+    @classmethod
+    def __get_validators__(cls) -> Any:
+        yield from super().__get_validators__()
+        yield cls._plain
+
+    @classmethod
+    def _plain(cls, value: str) -> str:
+        for character in value:
+            # Cf would allow bidi overrides, Cs half surrogates, Co and Cn what no font shows.
+            if character in "<>{}$%\\" or unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}:
+                raise ValueError(f"must not contain {character!a}")
+        return unicodedata.normalize("NFC", value)
+
+
+class CountryCode(ConstrainedStr):
+    """An ISO 3166-1 alpha-2 country code."""
+
+    strict = True
+    regex = re.compile(r"^[A-Z]{2}\Z")
+
+
+class PostalCode(ConstrainedStr):
+    """1 to 12 letters, digits, spaces or hyphens; in South Africa four digits."""
+
+    strict = True
+    regex = re.compile(r"^[A-Za-z0-9][A-Za-z0-9 -]{0,11}\Z")
+
+
+class Quantity(ConstrainedInt):
+    """How many of a product: 1 to 100,000."""
+
+    strict = True
+    ge = 1
+    le = 100_000
+
+
+class Amount(ConstrainedDecimal):
+    """An amount of money in rand, zero or more, with at most two places."""
+
+    ge = Decimal(0)
+    max_digits = 14
+    decimal_places = 2
+
+
+class Percent(ConstrainedDecimal):
+    """A percentage, 0 to 100, with at most two places."""
+
+    ge = Decimal(0)
+    le = Decimal(100)
+    decimal_places = 2
+
+
+class PaymentMethod(StrEnum):
+    """How the customer pays."""
+
+    CARD = "CARD"
+    EFT = "EFT"
+    INSTANT_EFT = "INSTANT_EFT"
+
+
+class Currency(StrEnum):
+    """The currencies that the portal sells in."""
+
+    ZAR = "ZAR"
+
+
+class Address(Model):
+    """A billing address."""
+
+    street: AddressText
+    city: AddressText
+    province: AddressText
+    country: CountryCode
+    postal_code: PostalCode
+
+    @validator("postal_code")
+    def _south_african(cls, value: str, values: dict[str, Any]) -> str:
+        if values.get("country") == "ZA" and not re.fullmatch(r"[0-9]{4}", value):
+            raise ValueError("must be four digits in South Africa")
+        return value
+
+
+class OrderRequest(Model):
+    """What a customer sends to place an order (R5). No price: the Cart service owns prices."""
+
+    customer_email: Email
+    cart_id: Identifier
+    campaign_code: Identifier | None = None
+    billing_address: Address
+    payment_method: PaymentMethod
+    currency: Currency = Currency.ZAR
+
+
+class PaymentDetails(Model):
+    """How an order was paid."""
+
+    method: PaymentMethod
+    transaction_id: Identifier
+    paid_at: datetime
+
+    @validator("paid_at")
+    def _has_offset(cls, value: datetime) -> datetime:
+        if value.tzinfo is None:
+            raise ValueError("must have an offset from UTC, such as 2026-11-24T10:00:00Z")
+        return value
+
+
+class OrderUpdate(Model):
+    """What a caller may change of an order: its status, its payment details, or both."""
+
+    status: OrderStatus | None = None
+    payment_details: PaymentDetails | None = None
+
+    @root_validator(skip_on_failure=True)
+    def _changes_something(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if values["status"] is None and values["payment_details"] is None:
+            raise ValueError("must have status, paymentDetails or both")
+        if values["status"] is OrderStatus.PAID and values["payment_details"] is None:
+            raise ValueError("must have paymentDetails when status is PAID")
+        return values
+
+
+class CartItem(TolerantModel):
+    """A line of a cart, as the Cart service answers it; the price is exclusive of VAT."""
+
+    product_id: Identifier
+    name: ConstrainedStr = Field(..., min_length=1, max_length=500)
+    quantity: Quantity
+    unit_price: Amount
+
+
+class Cart(TolerantModel):
+    """A cart, as the Cart service answers it."""
+
+    cart_id: Identifier
+    tenant_id: Identifier
+    currency: Currency
+    items: list[CartItem] = Field(..., min_items=1, max_items=MAX_CART_LINES)
+
+
+class Campaign(TolerantModel):
+    """A campaign, as the Cart service answers it; copied into the order at the time of order (R3)."""
+
+    code: Identifier
+    name: ConstrainedStr = Field(..., min_length=1, max_length=200)
+    discount_percent: Percent
+    valid_from: datetime
+    valid_to: datetime
+
+    def covers(self, moment: datetime) -> bool:
+        """Whether the campaign runs at this moment, both ends included."""
+        return self.valid_from <= moment <= self.valid_to
+
+
+class OrderItem(CartItem):
+    """A line of an order."""
+
+    line_total: Amount
+
+
+class OrderDraft(TolerantModel):
+    """An order that is priced and has no number yet."""
+
+    id: UUID
+    tenant_id: Identifier
+    customer_email: Email
+    items: list[OrderItem]
+    subtotal: Amount
+    discount: Amount
+    tax: Amount
+    total: Amount
+    currency: Currency
+    status: OrderStatus = OrderStatus.PENDING_PAYMENT
+    previous_status: OrderStatus | None = None
+    campaign: Campaign | None = None
+    billing_address: Address
+    payment_method: PaymentMethod
+    payment_details: PaymentDetails | None = None
+    invoice_key: str | None = None
+    date_created: datetime
+    date_last_updated: datetime
+    last_updated_by: str
+    active: bool = True
+    version: int = 1
+
+
+class Order(OrderDraft):
+    """An order on record (R3)."""
+
+    order_number: str

@@ -1,0 +1,1 @@
+"""The eight Lambda functions (R2), one folder each."""

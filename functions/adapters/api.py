@@ -1,0 +1,164 @@
+"""API Gateway to handler and back: caller, body, headers, errors (R5)."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, NoReturn, TypeVar
+from uuid import UUID
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, ValidationError
+
+from common.models import Order
+from common.observability import correlation_id, logger, metrics, tracer
+from functions.adapters.problems import FieldError, Problem, from_validation, invalid
+
+MAX_BODY_BYTES = 256 * 1024
+ADMIN_GROUP = "admin"
+CORRELATION_HEADER = "X-Correlation-Id"
+_CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_TENANT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls, from the verified token.
+
+    Args:
+        subject: the user's id in Cognito.
+        tenant_id: the user's tenant.
+        is_admin: whether the user may cross tenants.
+    """
+
+    subject: str
+    tenant_id: str
+    is_admin: bool
+
+
+def caller(event: APIGatewayProxyEvent) -> Caller:
+    """The caller of a request.
+
+    Raises:
+        Problem: 403 if the token names no tenant, as an access token does.
+    """
+    claims: dict[str, str] = event.request_context.authorizer.claims or {}
+    tenant_id = claims.get("custom:tenantId", "")
+    if not _TENANT_ID.fullmatch(tenant_id):
+        raise Problem(HTTPStatus.FORBIDDEN, "The token names no tenant: use the ID token of a user who has one.")
+    # API Gateway turns the list into text: comma-separated, and in some cases between brackets.
+    groups = re.split(r"[\s,]+", claims.get("cognito:groups", "").strip("[]"))
+    return Caller(subject=claims.get("sub", ""), tenant_id=tenant_id, is_admin=ADMIN_GROUP in groups)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def parse_body(event: APIGatewayProxyEvent, model: type[M]) -> M:
+    """The JSON body of a request as a model.
+
+    Raises:
+        Problem: 415 if it is not declared as JSON, 413 above 256 KB, 400 if it is not JSON or not the model.
+    """
+    content_type = (event.headers.get("content-type") or "application/json").split(";")[0].strip().lower()
+    if content_type != "application/json":
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be application/json.")
+    try:
+        text = event.decoded_body or ""
+        size = len(text.encode())
+        if size > MAX_BODY_BYTES:
+            raise Problem(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body has {size} bytes; the limit is {MAX_BODY_BYTES}."
+            )
+        content = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise Problem(HTTPStatus.BAD_REQUEST, "The body is not JSON.") from None
+    if not isinstance(content, dict):
+        raise Problem(HTTPStatus.BAD_REQUEST, "The body must be a JSON object.")
+    try:
+        return model.parse_obj(content)
+    except ValidationError as error:
+        raise from_validation(error) from None
+
+
+def parse_order_id(text: str) -> UUID:
+    """The order id in a path.
+
+    Raises:
+        Problem: 400 if it is not a UUID.
+    """
+    try:
+        return UUID(text)
+    except ValueError:
+        raise invalid([FieldError("orderId", "must be a UUID")]) from None
+
+
+def etag(order: Order) -> str:
+    """The strong entity tag of an order's version (RFC 9110, 8.8.3)."""
+    return f'"{order.version}"'
+
+
+def json_response(status: HTTPStatus, content: BaseModel | str, headers: dict[str, str] | None = None) -> Response[str]:
+    """An answer with a JSON body."""
+    body = content if isinstance(content, str) else content.json(by_alias=True, exclude_none=True)
+    return Response(status.value, content_type="application/json", body=body, headers=_headers(headers))
+
+
+def _headers(more: dict[str, str] | None) -> dict[str, str | list[str]]:
+    return {CORRELATION_HEADER: correlation_id(), "Cache-Control": "no-store", **(more or {})}
+
+
+def _problem_response(problem: Problem) -> Response[str]:
+    return Response(
+        problem.status.value,
+        content_type="application/problem+json",
+        body=json.dumps(problem.body()),
+        headers=_headers(problem.headers),
+    )
+
+
+def _not_found(_: Exception) -> Response[str]:
+    return _problem_response(Problem(HTTPStatus.NOT_FOUND, "There is no such route."))
+
+
+def _unexpected(error: Exception) -> Response[str]:
+    logger.exception("request failed", error_type=type(error).__name__)
+    return _problem_response(
+        Problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"Something went wrong; quote {correlation_id()} to support.")
+    )
+
+
+def create_app() -> APIGatewayRestResolver:
+    """A REST resolver that answers every error with problem details."""
+    app = APIGatewayRestResolver()
+    app.exception_handler(Problem)(_problem_response)
+    app.not_found(_not_found)
+    app.exception_handler(NotFoundError)(_not_found)
+    app.exception_handler(Exception)(_unexpected)
+    return app
+
+
+def _correlation_id_of(event: dict[str, Any]) -> str:
+    given = next((v for k, v in (event.get("headers") or {}).items() if k.lower() == CORRELATION_HEADER.lower()), "")
+    return given if _CORRELATION_ID.fullmatch(given or "") else str(event["requestContext"]["requestId"])
+
+
+def lambda_handler(app: APIGatewayRestResolver) -> Handler:
+    """The Lambda handler of an app: logs, metrics and traces around it, the correlation id from the request."""
+
+    @logger.inject_lambda_context(clear_state=True)
+    @tracer.capture_lambda_handler(capture_response=False)
+    @metrics.log_metrics
+    def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        logger.set_correlation_id(_correlation_id_of(event))
+        return app.resolve(event, context)
+
+    return handler
