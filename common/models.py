@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -18,6 +18,11 @@ MAX_CART_LINES = 1_000
 def _camel(name: str) -> str:
     head, *tail = name.split("_")
     return head + "".join(word.title() for word in tail)
+
+
+def iso(moment: datetime) -> str:
+    """A moment as table and API give it: UTC with microseconds, so that text sorts as time does."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 class Model(BaseModel):
@@ -235,6 +240,7 @@ class OrderDraft(TolerantModel):
     currency: Currency
     status: OrderStatus = OrderStatus.PENDING_PAYMENT
     previous_status: OrderStatus | None = None
+    date_status_changed: datetime | None = None
     campaign: Campaign | None = None
     billing_address: Address
     payment_method: PaymentMethod

@@ -6,14 +6,14 @@ import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from common.errors import TransientError
-from common.models import Order, OrderDraft, PaymentDetails
+from common.models import Order, OrderDraft, PaymentDetails, iso
 from common.numbering import format_number, number_year
 from common.status import OrderStatus
 
@@ -52,11 +52,6 @@ class OrderFilter:
     status: OrderStatus | None = None
     date_from: datetime | None = None
     date_to: datetime | None = None
-
-
-def iso(moment: datetime) -> str:
-    """A moment as the table holds it: UTC with microseconds, so that text sorts as time does."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _partition(tenant_id: str) -> str:
@@ -281,6 +276,7 @@ class OrderRepository:
             "status": status,
             "previousStatus": order.status if status is not order.status else order.previous_status,
             "paymentDetails": payment_details.dict(by_alias=True) if payment_details else None,
+            "dateStatusChanged": now if status is not order.status else order.date_status_changed,
             "dateLastUpdated": now,
             "lastUpdatedBy": updated_by,
             "version": order.version + 1,

@@ -4,6 +4,8 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, NoReturn, TypeVar
 from uuid import UUID
@@ -14,7 +16,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ValidationError
 
-from common.models import Order
+from common.models import Order, iso
 from common.observability import correlation_id, logger, metrics, tracer
 from functions.adapters.problems import FieldError, Problem, from_validation, invalid
 
@@ -106,10 +108,20 @@ def etag(order: Order) -> str:
     return f'"{order.version}"'
 
 
-def json_response(status: HTTPStatus, content: BaseModel | str, headers: dict[str, str] | None = None) -> Response[str]:
-    """An answer with a JSON body."""
-    body = content if isinstance(content, str) else content.json(by_alias=True, exclude_none=True)
+def json_response(status: HTTPStatus, content: object, headers: dict[str, str] | None = None) -> Response[str]:
+    """An answer with a JSON body: a model, or plain values with models in them. Money is text, so it stays exact."""
+    body = json.dumps(content, default=_encode)
     return Response(status.value, content_type="application/json", body=body, headers=_headers(headers))
+
+
+def _encode(value: object) -> object:
+    if isinstance(value, BaseModel):
+        return value.dict(by_alias=True, exclude_none=True)
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, Decimal | UUID):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
 def _headers(more: dict[str, str] | None) -> dict[str, str | list[str]]:

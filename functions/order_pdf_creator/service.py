@@ -1,0 +1,50 @@
+"""Invoicing an order: the PDF rendered, stored once, and announced."""
+
+from uuid import UUID
+
+from botocore.exceptions import ClientError
+
+from common import clients, events
+from common.errors import TransientError
+from common.invoice import invoice_key, render_invoice
+from common.models import Order
+from common.observability import count, logger
+from common.repository import OrderRepository
+from common.settings import settings
+
+_repository = OrderRepository(clients.dynamodb(), settings.orders_table)
+_s3 = clients.s3()
+_sns = clients.sns()
+
+
+def create_invoice(tenant_id: str, order_id: UUID, correlation_id: str) -> None:
+    """Store an order's invoice and publish InvoiceCreated; a message that comes again only publishes.
+
+    Raises:
+        TransientError: the order is not in the table.
+    """
+    order = _repository.get(tenant_id, order_id)
+    if order is None:
+        raise TransientError(f"order {order_id} is not in the table")
+    key = order.invoice_key or _store(order)
+    events.publish(_sns, settings.order_events_topic_arn, events.invoice_created(order, key, correlation_id))
+
+
+def _store(order: Order) -> str:
+    key = invoice_key(order.tenant_id, order.id)
+    try:
+        _s3.put_object(
+            Bucket=settings.orders_bucket,
+            Key=key,
+            Body=render_invoice(order),
+            ContentType="application/pdf",
+            # An invoice is issued once: whoever comes second, or comes again, keeps the first (R6, versioned bucket).
+            IfNoneMatch="*",
+        )
+        count("InvoicesCreated")
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in {"PreconditionFailed", "ConditionalRequestConflict"}:
+            raise
+    _repository.set_invoice_key(order.tenant_id, order.id, key)
+    logger.info("invoice created", order_id=str(order.id), order_number=order.order_number)
+    return key

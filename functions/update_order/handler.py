@@ -1,0 +1,40 @@
+"""PUT /v1.0/orders/{orderId}: status and payment details, with optimistic locking (R2)."""
+
+import re
+from http import HTTPStatus
+
+from aws_lambda_powertools.event_handler import Response
+
+from common.models import OrderUpdate
+from functions.adapters import api
+from functions.adapters.problems import FieldError, Problem, invalid
+from functions.update_order.service import update
+
+app = api.create_app()
+
+
+@app.put("/v1.0/orders/<order_id>")
+def update_order(order_id: str) -> Response[str]:
+    """Change an order that is still in the version named by If-Match."""
+    event = app.current_event
+    order = update(
+        caller=api.caller(event),
+        order_id=api.parse_order_id(order_id),
+        seen_version=_seen_version(event.headers.get("if-match")),
+        change=api.parse_body(event, OrderUpdate),
+    )
+    return api.json_response(HTTPStatus.OK, order, headers={"ETag": api.etag(order)})
+
+
+def _seen_version(if_match: str | None) -> int:
+    if if_match is None:
+        raise Problem(
+            HTTPStatus.PRECONDITION_REQUIRED, "If-Match is required: send the ETag that GET of this order gave."
+        )
+    tag = re.fullmatch(r'\s*"([0-9]{1,9})"\s*', if_match)
+    if not tag:
+        raise invalid([FieldError("If-Match", 'must be one ETag that GET of this order gave, such as "1"')])
+    return int(tag[1])
+
+
+handler = api.lambda_handler(app)
