@@ -1,7 +1,6 @@
 """HTTP client of the Cart service, which owns prices and campaigns (R5)."""
 
 import json
-from typing import TypeVar
 
 import urllib3
 from pydantic import ValidationError
@@ -10,7 +9,6 @@ from common.errors import PermanentError, TransientError
 from common.models import Campaign, Cart, Model
 
 _MAX_BYTES = 2 * 1024 * 1024
-M = TypeVar("M", bound=Model)
 
 
 class CartClient:
@@ -51,7 +49,7 @@ class CartClient:
         """
         return self._get(f"/v1.0/campaigns/{code}", Campaign)
 
-    def _get(self, path: str, model: type[M]) -> M | None:
+    def _get[M: Model](self, path: str, model: type[M]) -> M | None:
         try:
             response = self._http.request("GET", self._base_url + path, preload_content=False, redirect=False)
             body = response.read(_MAX_BYTES + 1)

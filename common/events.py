@@ -77,7 +77,7 @@ class Envelope(Model):
     message_id: UUID
     timestamp: datetime
     event_type: EventType
-    version: str = Field(VERSION, const=True)
+    version: str = Field(default=VERSION, const=True)
     correlation_id: ConstrainedStr = Field(..., min_length=1, max_length=128)
     payload: Any
 

@@ -14,7 +14,7 @@ def store() -> DynamoDBPersistenceLayer:
 
 
 def request_config() -> IdempotencyConfig:
-    """For requests `{tenantId, key, body}`: the same tenant and key is the same request, and must have the same body."""
+    """For requests `{tenantId, key, body}`: tenant and key name a request, and its body must not change."""
     return IdempotencyConfig(
         event_key_jmespath="[tenantId, key]",
         payload_validation_jmespath="body",

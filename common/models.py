@@ -55,11 +55,13 @@ class Email(ConstrainedStr):
     strict = True
     strip_whitespace = True
     max_length = 254
-    regex = re.compile(r"^[A-Za-z0-9.!#$%&'*+/=?^_`|~-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}\Z")
+    regex = re.compile(
+        r"^[A-Za-z0-9.!#$%&'*+/=?^_`|~-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}\Z"
+    )
 
 
 class AddressText(ConstrainedStr):
-    """A line of an address: 1 to 200 characters of any script, without markup, template syntax or control characters."""
+    """A line of an address: 1 to 200 characters of any script, no markup, template syntax or controls."""
 
     strict = True
     strip_whitespace = True

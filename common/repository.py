@@ -114,9 +114,7 @@ class OrderRepository:
 
     def get(self, tenant_id: str, order_id: UUID) -> Order | None:
         """AP1: the order of a tenant, as last written, or None."""
-        answer = self._client.get_item(
-            TableName=self._table, Key=_order_key(tenant_id, order_id), ConsistentRead=True
-        )
+        answer = self._client.get_item(TableName=self._table, Key=_order_key(tenant_id, order_id), ConsistentRead=True)
         return _order(answer["Item"]) if "Item" in answer else None
 
     def get_by_id(self, order_id: UUID) -> Order | None:
@@ -144,9 +142,7 @@ class OrderRepository:
         orders = [_order(item) for item in answer["Items"]]
         return Page(orders, str(orders[-1].id) if "LastEvaluatedKey" in answer else None)
 
-    def list_by_date(
-        self, tenant_id: str, page_size: int, narrowed: OrderFilter, position: str | None = None
-    ) -> Page:
+    def list_by_date(self, tenant_id: str, page_size: int, narrowed: OrderFilter, position: str | None = None) -> Page:
         """AP3 and AP5: a tenant's orders, newest first, narrowed by status and date.
 
         Reads at most 1,000 orders a page: with a status that few orders have, a page can be short, even empty, and
@@ -251,7 +247,8 @@ class OrderRepository:
                     return existing
                 if not {"ConditionalCheckFailed", "TransactionConflict"}.intersection(reasons):
                     raise
-            time.sleep(random.uniform(0, min(_MAX_BACKOFF_SECONDS, 0.005 * 2**attempt)))
+            # Jitter needs no secrecy.
+            time.sleep(random.uniform(0, min(_MAX_BACKOFF_SECONDS, 0.005 * 2**attempt)))  # noqa: S311
         raise TransientError(f"no order number of {year} after {_MAX_NUMBER_ATTEMPTS} attempts")
 
     def _last_number(self, counter: dict[str, Any]) -> int:
@@ -307,4 +304,3 @@ class OrderRepository:
             ConditionExpression="attribute_exists(PK)",
             ExpressionAttributeValues=_attributes({":key": invoice_key}),
         )
-

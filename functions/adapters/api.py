@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from http import HTTPStatus
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 from uuid import UUID
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from common.models import Order, iso
 from common.observability import correlation_id, logger, metrics, tracer
-from functions.adapters.problems import FieldError, Problem, from_validation, invalid
+from functions.adapters.problems import FieldError, ProblemError, from_validation, invalid
 
 MAX_BODY_BYTES = 256 * 1024
 ADMIN_GROUP = "admin"
@@ -27,7 +27,6 @@ _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TENANT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
-M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -49,12 +48,12 @@ def caller(event: APIGatewayProxyEvent) -> Caller:
     """The caller of a request.
 
     Raises:
-        Problem: 403 if the token names no tenant, as an access token does.
+        ProblemError: 403 if the token names no tenant, as an access token does.
     """
     claims: dict[str, str] = event.request_context.authorizer.claims or {}
     tenant_id = claims.get("custom:tenantId", "")
     if not _TENANT_ID.fullmatch(tenant_id):
-        raise Problem(HTTPStatus.FORBIDDEN, "The token names no tenant: use the ID token of a user who has one.")
+        raise ProblemError(HTTPStatus.FORBIDDEN, "The token names no tenant: use the ID token of a user who has one.")
     # API Gateway turns the list into text: comma-separated, and in some cases between brackets.
     groups = re.split(r"[\s,]+", claims.get("cognito:groups", "").strip("[]"))
     return Caller(subject=claims.get("sub", ""), tenant_id=tenant_id, is_admin=ADMIN_GROUP in groups)
@@ -64,27 +63,27 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def parse_body(event: APIGatewayProxyEvent, model: type[M]) -> M:
+def parse_body[M: BaseModel](event: APIGatewayProxyEvent, model: type[M]) -> M:
     """The JSON body of a request as a model.
 
     Raises:
-        Problem: 415 if it is not declared as JSON, 413 above 256 KB, 400 if it is not JSON or not the model.
+        ProblemError: 415 if it is not declared as JSON, 413 above 256 KB, 400 if it is not JSON or not the model.
     """
     content_type = (event.headers.get("content-type") or "application/json").split(";")[0].strip().lower()
     if content_type != "application/json":
-        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be application/json.")
+        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be application/json.")
     try:
         text = event.decoded_body or ""
         size = len(text.encode())
         if size > MAX_BODY_BYTES:
-            raise Problem(
+            raise ProblemError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body has {size} bytes; the limit is {MAX_BODY_BYTES}."
             )
         content = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        raise Problem(HTTPStatus.BAD_REQUEST, "The body is not JSON.") from None
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "The body is not JSON.") from None
     if not isinstance(content, dict):
-        raise Problem(HTTPStatus.BAD_REQUEST, "The body must be a JSON object.")
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "The body must be a JSON object.")
     try:
         return model.parse_obj(content)
     except ValidationError as error:
@@ -95,7 +94,7 @@ def parse_order_id(text: str) -> UUID:
     """The order id in a path.
 
     Raises:
-        Problem: 400 if it is not a UUID.
+        ProblemError: 400 if it is not a UUID.
     """
     try:
         return UUID(text)
@@ -128,7 +127,7 @@ def _headers(more: dict[str, str] | None) -> dict[str, str | list[str]]:
     return {CORRELATION_HEADER: correlation_id(), "Cache-Control": "no-store", **(more or {})}
 
 
-def _problem_response(problem: Problem) -> Response[str]:
+def _problem_response(problem: ProblemError) -> Response[str]:
     return Response(
         problem.status.value,
         content_type="application/problem+json",
@@ -138,20 +137,20 @@ def _problem_response(problem: Problem) -> Response[str]:
 
 
 def _not_found(_: Exception) -> Response[str]:
-    return _problem_response(Problem(HTTPStatus.NOT_FOUND, "There is no such route."))
+    return _problem_response(ProblemError(HTTPStatus.NOT_FOUND, "There is no such route."))
 
 
 def _unexpected(error: Exception) -> Response[str]:
     logger.exception("request failed", error_type=type(error).__name__)
     return _problem_response(
-        Problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"Something went wrong; quote {correlation_id()} to support.")
+        ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, f"Something went wrong; quote {correlation_id()} to support.")
     )
 
 
 def create_app() -> APIGatewayRestResolver:
     """A REST resolver that answers every error with problem details."""
     app = APIGatewayRestResolver()
-    app.exception_handler(Problem)(_problem_response)
+    app.exception_handler(ProblemError)(_problem_response)
     app.not_found(_not_found)
     app.exception_handler(NotFoundError)(_not_found)
     app.exception_handler(Exception)(_unexpected)
@@ -173,4 +172,5 @@ def lambda_handler(app: APIGatewayRestResolver) -> Handler:
         logger.set_correlation_id(_correlation_id_of(event))
         return app.resolve(event, context)
 
-    return handler
+    wrapped: Handler = handler
+    return wrapped

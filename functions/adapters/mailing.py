@@ -6,10 +6,10 @@ from uuid import UUID
 
 from aws_lambda_powertools.utilities.idempotency import idempotent_function
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from common.mail import send
 
 from common import clients, idempotency
 from common.errors import TransientError
-from common.mail import send
 from common.models import Order
 from common.observability import count
 from common.repository import OrderRepository
@@ -42,7 +42,9 @@ def send_once(message_id: UUID, build: Callable[[], EmailMessage], context: Lamb
 
 
 @idempotent_function(data_keyword_argument="identity", persistence_store=_store, config=_config)
-def _send_once(*, identity: str, build: Callable[[], EmailMessage]) -> str:
+def _send_once(  # type: ignore[untyped-decorator]
+    *, identity: str, build: Callable[[], EmailMessage]
+) -> str:
     sent = send(build())
     count("MailsSent")
     return sent

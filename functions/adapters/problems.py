@@ -20,7 +20,7 @@ class FieldError:
     detail: str
 
 
-class Problem(Exception):
+class ProblemError(Exception):
     """An answer other than success.
 
     Args:
@@ -56,12 +56,12 @@ class Problem(Exception):
         return members
 
 
-def invalid(errors: Sequence[FieldError]) -> Problem:
+def invalid(errors: Sequence[FieldError]) -> ProblemError:
     """400: fields of the request are wrong."""
-    return Problem(HTTPStatus.BAD_REQUEST, "The request has invalid fields.", errors)
+    return ProblemError(HTTPStatus.BAD_REQUEST, "The request has invalid fields.", errors)
 
 
-def from_validation(error: ValidationError) -> Problem:
+def from_validation(error: ValidationError) -> ProblemError:
     """400 with every field that a model refused."""
     return invalid(
         [

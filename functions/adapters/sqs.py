@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
@@ -13,6 +12,7 @@ from common.errors import PermanentError
 from common.events import Envelope, parse
 from common.observability import logger, metrics, tracer
 from common.settings import settings
+from functions.adapters.batch import BatchProcessor, EventType, process_partial_response
 
 MAX_DELAY_SECONDS = 900
 
@@ -39,7 +39,8 @@ def _come_again(record: SQSRecord, seconds: int) -> None:
 
 def _delay_seconds(record: SQSRecord) -> int:
     tries = int(record.attributes.approximate_receive_count)
-    return min(MAX_DELAY_SECONDS, settings.retry_delay_seconds * 2 ** (tries - 1))
+    doubled: int = settings.retry_delay_seconds * 2 ** (tries - 1)
+    return min(MAX_DELAY_SECONDS, doubled)
 
 
 def lambda_handler(consume: Consumer) -> Handler:
@@ -70,4 +71,5 @@ def lambda_handler(consume: Consumer) -> Handler:
     def handler(event: dict[str, Any], context: LambdaContext) -> Any:
         return process_partial_response(event=event, record_handler=handle, processor=processor, context=context)
 
-    return handler
+    wrapped: Handler = handler
+    return wrapped

@@ -21,9 +21,7 @@ def create_order() -> Response[str]:
         idempotency_key=event.headers.get("idempotency-key"),
         context=app.lambda_context,
     )
-    return api.json_response(
-        HTTPStatus.ACCEPTED, {"orderId": order_id}, headers={"Location": f"orders/{order_id}"}
-    )
+    return api.json_response(HTTPStatus.ACCEPTED, {"orderId": order_id}, headers={"Location": f"orders/{order_id}"})
 
 
 handler = api.lambda_handler(app)

@@ -13,11 +13,11 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common import clients, events, idempotency
-from common.models import OrderRequest
+from common.models import Identifier, OrderRequest
 from common.observability import correlation_id, count, logger
 from common.settings import settings
 from functions.adapters.api import Caller
-from functions.adapters.problems import FieldError, Problem, invalid
+from functions.adapters.problems import FieldError, ProblemError, invalid
 
 _NAMESPACE = UUID("0b1f8d9e-5b0e-5c43-8f5e-5d1c7c1b7a52")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -27,13 +27,11 @@ _store = idempotency.store()
 _sqs = clients.sqs()
 
 
-def accept(
-    caller: Caller, request: OrderRequest, idempotency_key: str | None, context: LambdaContext
-) -> str:
+def accept(caller: Caller, request: OrderRequest, idempotency_key: str | None, context: LambdaContext) -> str:
     """Queue an order and return its id.
 
     Raises:
-        Problem: 400 for a malformed key, 422 for a key used with another body, 409 for one in use at this moment
+        ProblemError: 400 for a malformed key, 422 for a key used with another body, 409 for one in use at this moment
             (draft-ietf-httpapi-idempotency-key-header, 2.7).
     """
     if idempotency_key is None:
@@ -47,18 +45,19 @@ def accept(
     digest = hashlib.sha256(body.encode()).hexdigest()
     order_id = uuid5(_NAMESPACE, f"{caller.tenant_id}\n{idempotency_key}\n{digest}")
     try:
-        return _queue_once(
+        answered: str = _queue_once(
             identity={"tenantId": caller.tenant_id, "key": idempotency_key, "body": digest},
             caller=caller,
             request=request,
             order_id=order_id,
         )
+        return answered
     except IdempotencyValidationError:
-        raise Problem(
+        raise ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY, "This Idempotency-Key was used with another body; use a new key."
         ) from None
     except IdempotencyAlreadyInProgressError:
-        raise Problem(
+        raise ProblemError(
             HTTPStatus.CONFLICT,
             "A request with this Idempotency-Key is being handled; try again.",
             headers={"Retry-After": "1"},
@@ -66,13 +65,15 @@ def accept(
 
 
 @idempotent_function(data_keyword_argument="identity", persistence_store=_store, config=_config)
-def _queue_once(*, identity: dict[str, str], caller: Caller, request: OrderRequest, order_id: UUID) -> str:
+def _queue_once(  # type: ignore[untyped-decorator]
+    *, identity: dict[str, str], caller: Caller, request: OrderRequest, order_id: UUID
+) -> str:
     return _queue(caller, request, order_id)
 
 
 def _queue(caller: Caller, request: OrderRequest, order_id: UUID) -> str:
     payload = events.OrderCreationRequested(
-        order_id=order_id, tenant_id=caller.tenant_id, created_by=caller.subject, order=request
+        order_id=order_id, tenant_id=Identifier(caller.tenant_id), created_by=caller.subject, order=request
     )
     events.send(_sqs, settings.order_creation_queue_url, events.order_creation_requested(payload, correlation_id()))
     count("OrdersAccepted")

@@ -8,7 +8,7 @@ from common import clients
 from common.repository import OrderRepository
 from common.settings import settings
 from functions.adapters import api
-from functions.adapters.problems import NOT_FOUND_ORDER, Problem
+from functions.adapters.problems import NOT_FOUND_ORDER, ProblemError
 
 app = api.create_app()
 repository = OrderRepository(clients.dynamodb(), settings.orders_table)
@@ -21,7 +21,7 @@ def get_order(order_id: str) -> Response[str]:
     wanted = api.parse_order_id(order_id)
     order = repository.get_by_id(wanted) if caller.is_admin else repository.get(caller.tenant_id, wanted)
     if order is None:
-        raise Problem(HTTPStatus.NOT_FOUND, NOT_FOUND_ORDER)
+        raise ProblemError(HTTPStatus.NOT_FOUND, NOT_FOUND_ORDER)
     return api.json_response(HTTPStatus.OK, order, headers={"ETag": api.etag(order)})
 
 

@@ -8,7 +8,7 @@ from common import clients, paging
 from common.repository import OrderRepository
 from common.settings import settings
 from functions.adapters import api
-from functions.adapters.problems import Problem
+from functions.adapters.problems import ProblemError
 from functions.list_orders.query import parse_query
 
 app = api.create_app()
@@ -20,7 +20,7 @@ def list_orders(tenant_id: str) -> Response[str]:
     """A page of orders; another tenant's list is forbidden, except to an admin."""
     caller = api.caller(app.current_event)
     if tenant_id != caller.tenant_id and not caller.is_admin:
-        raise Problem(HTTPStatus.FORBIDDEN, "These are another tenant's orders.")
+        raise ProblemError(HTTPStatus.FORBIDDEN, "These are another tenant's orders.")
     query = parse_query(tenant_id, app.current_event.query_string_parameters or {})
     page = repository.list_by_date(tenant_id, query.page_size, query.narrowed, query.position)
     answer: dict[str, object] = {"items": page.orders, "moreAvailable": page.position is not None}

@@ -34,7 +34,7 @@ def parse_query(tenant_id: str, parameters: Mapping[str, str]) -> ListQuery:
     """The query parameters of a request.
 
     Raises:
-        Problem: 400, naming every wrong parameter and its limit.
+        ProblemError: 400, naming every wrong parameter and its limit.
     """
     errors = [
         FieldError(name, f"is not a parameter; these are: {', '.join(_PARAMETERS)}")

@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from common.models import OrderUpdate
 from functions.adapters import api
-from functions.adapters.problems import FieldError, Problem, invalid
+from functions.adapters.problems import FieldError, ProblemError, invalid
 from functions.update_order.service import update
 
 app = api.create_app()
@@ -28,7 +28,7 @@ def update_order(order_id: str) -> Response[str]:
 
 def _seen_version(if_match: str | None) -> int:
     if if_match is None:
-        raise Problem(
+        raise ProblemError(
             HTTPStatus.PRECONDITION_REQUIRED, "If-Match is required: send the ETag that GET of this order gave."
         )
     tag = re.fullmatch(r'\s*"([0-9]{1,9})"\s*', if_match)

@@ -11,7 +11,7 @@ from common.repository import OrderRepository, StaleVersionError
 from common.settings import settings
 from common.status import TRANSITIONS, OrderStatus, may_change
 from functions.adapters.api import Caller
-from functions.adapters.problems import NOT_FOUND_ORDER, Problem
+from functions.adapters.problems import NOT_FOUND_ORDER, ProblemError
 
 _PAYABLE = frozenset({OrderStatus.PENDING_PAYMENT, OrderStatus.PAID})
 
@@ -26,7 +26,7 @@ def update(caller: Caller, order_id: UUID, seen_version: int, change: OrderUpdat
     sent once for it) and answered as before, so that no status is changed and then silent.
 
     Raises:
-        Problem: 404 for no such order of the caller's, 409 for a stale version or a transition that is not allowed.
+        ProblemError: 404 for no such order of the caller's, 409 for a stale version or a transition that is not allowed.
     """
     order = _find(caller, order_id)
     if order.version == seen_version + 1 and _is_result_of(order, change, caller):
@@ -59,7 +59,7 @@ def _find(caller: Caller, order_id: UUID) -> Order:
         tenant_id = indexed.tenant_id if indexed else None
     order = _repository.get(tenant_id, order_id) if tenant_id else None
     if order is None:
-        raise Problem(HTTPStatus.NOT_FOUND, NOT_FOUND_ORDER)
+        raise ProblemError(HTTPStatus.NOT_FOUND, NOT_FOUND_ORDER)
     return order
 
 
@@ -75,13 +75,13 @@ def _check_allowed(order: Order, change: OrderUpdate) -> None:
     new = change.status or order.status
     if new is not order.status and not may_change(order.status, new):
         allowed = ", ".join(sorted(TRANSITIONS[order.status])) or "none"
-        raise Problem(
+        raise ProblemError(
             HTTPStatus.CONFLICT, f"An order that is {order.status} cannot become {new}; allowed: {allowed}."
         )
     if change.status is order.status:
-        raise Problem(HTTPStatus.CONFLICT, f"The order is {order.status} already.")
+        raise ProblemError(HTTPStatus.CONFLICT, f"The order is {order.status} already.")
     if change.payment_details and (order.status not in _PAYABLE or new not in _PAYABLE):
-        raise Problem(HTTPStatus.CONFLICT, f"An order that is {order.status} takes no payment details with {new}.")
+        raise ProblemError(HTTPStatus.CONFLICT, f"An order that is {order.status} takes no payment details with {new}.")
 
 
 def _publish(order: Order) -> None:
@@ -91,5 +91,7 @@ def _publish(order: Order) -> None:
         events.publish(_sns, settings.order_events_topic_arn, event)
 
 
-def _stale() -> Problem:
-    return Problem(HTTPStatus.CONFLICT, "The order has changed since you read it: read it again and repeat the change.")
+def _stale() -> ProblemError:
+    return ProblemError(
+        HTTPStatus.CONFLICT, "The order has changed since you read it: read it again and repeat the change."
+    )

@@ -1,0 +1,220 @@
+"""Builds one zip per function: its own modules, the libraries of its group, the packaged templates (R9).
+
+`python -m release.build` writes build/packages/<function>.zip for every function whose inputs changed.
+"""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import grimp
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ROOT / "build" / "packages"
+_LIBRARIES = ROOT / "build" / "libraries"
+
+# The Python runtime of Lambda brings the SDK and what it needs (docs/decisions/0003-packages.md).
+_IN_THE_RUNTIME = {"boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3"}
+# Zip knows no time before 1980; one fixed time makes equal content equal bytes.
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+_PIP_DEADLINE_SECONDS = 600
+
+
+class BuildError(Exception):
+    """A package could not be built; the text says why."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Libraries that several functions share.
+
+    Args:
+        name: of its lock file in requirements/, without the ending.
+        pure: whether compiled modules are left out, so that the package is the same bytes on every architecture.
+        templates: folders of templates/ that go into the package.
+    """
+
+    name: str
+    pure: bool
+    templates: tuple[str, ...]
+
+
+_API = Group("functions", pure=True, templates=())
+_MAIL = Group("mail", pure=True, templates=("customer", "internal"))
+_INVOICE = Group("invoice", pure=False, templates=("invoice",))
+
+
+def function_names() -> list[str]:
+    """The folders in functions/ that hold a handler."""
+    return sorted(path.parent.name for path in (ROOT / "functions").glob("*/handler.py"))
+
+
+def modules_of(function: str) -> set[str]:
+    """The modules of this project that a function's handler imports, directly or not."""
+    graph = grimp.build_graph("common", "functions", cache_dir=None)
+    handler = f"functions.{function}.handler"
+    return {handler} | graph.find_upstream_modules(handler)
+
+
+def _group(modules: set[str]) -> Group:
+    if "common.invoice" in modules:
+        return _INVOICE
+    return _MAIL if "common.templates" in modules else _API
+
+
+def _source_files(modules: set[str]) -> Iterator[Path]:
+    """The files of modules and of the packages that they are in."""
+    packages = {parent for module in modules for parent in _parents(module)}
+    for module in sorted(modules | packages):
+        path = ROOT.joinpath(*module.split("."))
+        yield path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _parents(module: str) -> Iterator[str]:
+    parts = module.split(".")
+    for depth in range(1, len(parts)):
+        yield ".".join(parts[:depth])
+
+
+def _template_files(group: Group) -> Iterator[Path]:
+    for folder in group.templates:
+        yield from sorted(path for path in (ROOT / "templates" / folder).rglob("*") if path.is_file())
+
+
+def _lock(group: Group) -> Path:
+    return ROOT / "requirements" / f"{group.name}.txt"
+
+
+def _digest(*contents: bytes) -> str:
+    digest = hashlib.sha256()
+    for content in contents:
+        digest.update(len(content).to_bytes(8, "big") + content)
+    return digest.hexdigest()
+
+
+def _requirements(group: Group) -> dict[str, str]:
+    """The locked requirements of a group by name, without what the runtime brings."""
+    found: dict[str, str] = {}
+    for block in _lock(group).read_text().replace("\\\n", " ").splitlines():
+        name = block.partition("==")[0].partition("[")[0].strip().lower()
+        if "==" in block and name not in _IN_THE_RUNTIME:
+            found[name] = block
+    return found
+
+
+def _install(group: Group) -> Path:
+    """The folder with a group's libraries, installed if its lock has changed."""
+    target = _LIBRARIES / f"{group.name}-{_digest(_lock(group).read_bytes(), Path(__file__).read_bytes())[:16]}"
+    if target.exists():
+        return target
+    partial = target.with_name(target.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    requirements = _requirements(group)
+    # pydantic's wheel for a platform is compiled; the one for any platform is the pure one that R9 asks for.
+    _pip(partial, {"pydantic": requirements.pop("pydantic")}, "--platform=any")
+    _pip(partial, requirements)
+    for leftover in [*partial.rglob("__pycache__"), *partial.glob("*.dist-info"), *partial.glob("bin")]:
+        shutil.rmtree(leftover)
+    for path in partial.rglob("*"):
+        if path.suffix in {".pyi", ".c", ".pxd"} or (group.pure and path.suffix == ".so"):
+            path.unlink()
+    for old in _LIBRARIES.glob(f"{group.name}-*"):
+        if old != partial:
+            shutil.rmtree(old)
+    partial.rename(target)
+    return target
+
+
+def _pip(target: Path, requirements: dict[str, str], *options: str) -> None:
+    lock = target.with_suffix(".txt")
+    lock.write_text("\n".join(requirements.values()) + "\n")
+    command = [
+        *(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--no-compile"),
+        *("--only-binary=:all:", "--disable-pip-version-check", "--root-user-action=ignore"),
+        *(f"--target={target}", f"--requirement={lock}", *options),
+    ]
+    try:
+        result = subprocess.run(command, check=False, capture_output=True, text=True, timeout=_PIP_DEADLINE_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise BuildError(f"pip did not finish in {_PIP_DEADLINE_SECONDS} s: {' '.join(requirements)}") from error
+    finally:
+        lock.unlink()
+    if result.returncode:
+        raise BuildError(f"pip could not install {', '.join(requirements)}:\n{result.stderr}")
+
+
+def build(function: str) -> bool:
+    """Build a function's package unless its inputs are those of the last build.
+
+    Returns:
+        Whether it was built.
+
+    Raises:
+        BuildError: a library could not be installed.
+    """
+    modules = modules_of(function)
+    group = _group(modules)
+    files = [*_source_files(modules), *_template_files(group)]
+    contents = [part for path in files for part in (str(path.relative_to(ROOT)).encode(), path.read_bytes())]
+    inputs = _digest(Path(__file__).read_bytes(), _lock(group).read_bytes(), *contents)
+    package, stamp = PACKAGES / f"{function}.zip", PACKAGES / f"{function}.inputs"
+    if package.exists() and stamp.exists() and stamp.read_text() == inputs:
+        return False
+    libraries = _install(group)
+    entries = {str(path.relative_to(ROOT)): path for path in files}
+    entries |= {str(path.relative_to(libraries)): path for path in libraries.rglob("*") if path.is_file()}
+    PACKAGES.mkdir(parents=True, exist_ok=True)
+    partial = package.with_suffix(".partial")
+    _zip(partial, entries)
+    partial.rename(package)
+    stamp.write_text(inputs)
+    return True
+
+
+def _zip(target: Path, entries: dict[str, Path]) -> None:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        for name in sorted(entries):
+            info = zipfile.ZipInfo(name, _ZIP_TIME)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.create_system = 3
+            info.external_attr = 0o644 << 16
+            archive.writestr(info, entries[name].read_bytes())
+
+
+def build_all() -> list[str]:
+    """Build every package whose inputs changed.
+
+    Returns:
+        The names of the functions that were built.
+
+    Raises:
+        BuildError: a library could not be installed.
+    """
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        # One install per group at a time, all groups side by side.
+        list(pool.map(_install, (_API, _MAIL, _INVOICE)))
+    return [name for name in function_names() if build(name)]
+
+
+def main() -> int:
+    """Build, and say what was built."""
+    try:
+        built = build_all()
+    except BuildError as error:
+        print(f"build failed: {error}", file=sys.stderr)
+        return 1
+    for name in function_names():
+        size = (PACKAGES / f"{name}.zip").stat().st_size
+        print(f"{'built    ' if name in built else 'unchanged'} {name:<30} {size / 1e6:6.2f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
