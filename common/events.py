@@ -79,7 +79,7 @@ class Envelope(Model):
     event_type: EventType
     version: str = Field(default=VERSION, const=True)
     correlation_id: ConstrainedStr = Field(..., min_length=1, max_length=128)
-    payload: Any
+    payload: Any = Field(...)
 
     def encode(self) -> str:
         """The envelope as the JSON text of a message."""
@@ -134,7 +134,10 @@ def parse(body: str) -> Envelope:
             the text names the fields and never their values, since it is logged.
     """
     try:
-        envelope = Envelope.parse_obj(json.loads(body))
+        content = json.loads(body)
+        if not isinstance(content, dict) or not isinstance(content.get("payload"), dict):
+            raise PermanentError("message refused: not an object with an object as its payload")
+        envelope = Envelope.parse_obj(content)
         payload = _PAYLOADS[envelope.event_type].parse_obj(envelope.payload)
     except ValidationError as error:
         fields = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())

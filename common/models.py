@@ -53,7 +53,6 @@ class Email(ConstrainedStr):
     """A mail address as HTML's `input type=email` takes it, at most 254 characters (RFC 5321), ASCII as SES needs."""
 
     strict = True
-    strip_whitespace = True
     max_length = 254
     regex = re.compile(
         r"^[A-Za-z0-9.!#$%&'*+/=?^_`|~-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}\Z"

@@ -41,10 +41,8 @@ def send_once(message_id: UUID, build: Callable[[], EmailMessage], context: Lamb
     _send_once(identity=str(message_id), build=build)
 
 
-@idempotent_function(data_keyword_argument="identity", persistence_store=_store, config=_config)
-def _send_once(  # type: ignore[untyped-decorator]
-    *, identity: str, build: Callable[[], EmailMessage]
-) -> str:
+@idempotent_function(data_keyword_argument="identity", persistence_store=_store, config=_config)  # type: ignore[untyped-decorator]
+def _send_once(*, identity: str, build: Callable[[], EmailMessage]) -> str:
     sent = send(build())
     count("MailsSent")
     return sent

@@ -64,10 +64,8 @@ def accept(caller: Caller, request: OrderRequest, idempotency_key: str | None, c
         ) from None
 
 
-@idempotent_function(data_keyword_argument="identity", persistence_store=_store, config=_config)
-def _queue_once(  # type: ignore[untyped-decorator]
-    *, identity: dict[str, str], caller: Caller, request: OrderRequest, order_id: UUID
-) -> str:
+@idempotent_function(data_keyword_argument="identity", persistence_store=_store, config=_config)  # type: ignore[untyped-decorator]
+def _queue_once(*, identity: dict[str, str], caller: Caller, request: OrderRequest, order_id: UUID) -> str:
     return _queue(caller, request, order_id)
 
 

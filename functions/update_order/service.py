@@ -26,7 +26,7 @@ def update(caller: Caller, order_id: UUID, seen_version: int, change: OrderUpdat
     sent once for it) and answered as before, so that no status is changed and then silent.
 
     Raises:
-        ProblemError: 404 for no such order of the caller's, 409 for a stale version or a transition that is not allowed.
+        ProblemError: 404 for no such order of the caller's, 409 for a stale version or a transition not allowed.
     """
     order = _find(caller, order_id)
     if order.version == seen_version + 1 and _is_result_of(order, change, caller):
@@ -75,13 +75,11 @@ def _check_allowed(order: Order, change: OrderUpdate) -> None:
     new = change.status or order.status
     if new is not order.status and not may_change(order.status, new):
         allowed = ", ".join(sorted(TRANSITIONS[order.status])) or "none"
-        raise ProblemError(
-            HTTPStatus.CONFLICT, f"An order that is {order.status} cannot become {new}; allowed: {allowed}."
-        )
+        raise _conflict(f"An order that is {order.status} cannot become {new}; allowed: {allowed}.")
     if change.status is order.status:
-        raise ProblemError(HTTPStatus.CONFLICT, f"The order is {order.status} already.")
+        raise _conflict(f"The order is {order.status} already.")
     if change.payment_details and (order.status not in _PAYABLE or new not in _PAYABLE):
-        raise ProblemError(HTTPStatus.CONFLICT, f"An order that is {order.status} takes no payment details with {new}.")
+        raise _conflict(f"An order that is {order.status} takes no payment details with {new}.")
 
 
 def _publish(order: Order) -> None:
@@ -91,7 +89,9 @@ def _publish(order: Order) -> None:
         events.publish(_sns, settings.order_events_topic_arn, event)
 
 
+def _conflict(detail: str) -> ProblemError:
+    return ProblemError(HTTPStatus.CONFLICT, detail)
+
+
 def _stale() -> ProblemError:
-    return ProblemError(
-        HTTPStatus.CONFLICT, "The order has changed since you read it: read it again and repeat the change."
-    )
+    return _conflict("The order has changed since you read it: read it again and repeat the change.")

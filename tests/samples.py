@@ -1,0 +1,74 @@
+"""Orders and requests that tests start from."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+from common.models import Address, CartItem, Order, OrderDraft, OrderRequest
+from common.pricing import price
+
+CREATED = datetime(2026, 11, 24, 8, 30, tzinfo=UTC)
+
+
+def order_request(**changes: Any) -> dict[str, Any]:
+    """The JSON body of a good POST /v1.0/orders, with changes; a change to None takes the field out."""
+    body: dict[str, Any] = {
+        "customerEmail": "thandi@example.co.za",
+        "cartId": "cart-1",
+        "billingAddress": address(),
+        "paymentMethod": "EFT",
+        **changes,
+    }
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def address(**changes: Any) -> dict[str, Any]:
+    """The JSON of a good billing address, with changes; a change to None takes the field out."""
+    good = {
+        "street": "12 Long Street",
+        "city": "Cape Town",
+        "province": "Western Cape",
+        "postalCode": "8001",
+        "country": "ZA",
+        **changes,
+    }
+    return {name: value for name, value in good.items() if value is not None}
+
+
+def draft(tenant_id: str = "tenant-a", order_id: UUID | None = None, **changes: Any) -> OrderDraft:
+    """A priced order without a number: two lines, 350.00 before VAT."""
+    request = OrderRequest.parse_obj(order_request())
+    priced = price(
+        [
+            CartItem.parse_obj({"productId": "p-1", "name": "Rooibos", "quantity": 2, "unitPrice": "100.00"}),
+            CartItem.parse_obj({"productId": "p-2", "name": "Honey", "quantity": 1, "unitPrice": "150.00"}),
+        ],
+        None,
+    )
+    values: dict[str, Any] = {
+        "id": order_id or uuid4(),
+        "tenant_id": tenant_id,
+        "customer_email": request.customer_email,
+        "items": priced.items,
+        "subtotal": priced.subtotal,
+        "discount": priced.discount,
+        "tax": priced.tax,
+        "total": priced.total,
+        "currency": request.currency,
+        "billing_address": Address.parse_obj(address()),
+        "payment_method": request.payment_method,
+        "date_created": CREATED,
+        "date_last_updated": CREATED,
+        "last_updated_by": "user-1",
+        **changes,
+    }
+    return OrderDraft(**values)
+
+
+def order(number: str = "ORD-2026-00001", **changes: Any) -> Order:
+    """An order on record."""
+    return Order(**draft(**changes).dict(), order_number=number)
+
+
+TOTAL = Decimal("402.50")

@@ -1,0 +1,81 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common import events
+from common.errors import PermanentError
+from common.models import Identifier, OrderRequest
+from common.status import OrderStatus
+from tests.samples import order, order_request
+
+
+def _body(**changes: Any) -> str:
+    envelope = json.loads(events.order_recorded(order(), "corr-1").encode())
+    return json.dumps({key: value for key, value in {**envelope, **changes}.items() if value is not None})
+
+
+def test_the_envelope_has_the_fields_of_r4() -> None:
+    assert set(json.loads(_body())) == {"messageId", "timestamp", "eventType", "version", "correlationId", "payload"}
+
+
+def test_every_event_comes_back_as_it_was_made() -> None:
+    placed = order(status=OrderStatus.PAID)
+    request = events.OrderCreationRequested(
+        order_id=placed.id,
+        tenant_id=Identifier("tenant-a"),
+        created_by="user-1",
+        order=OrderRequest.parse_obj(order_request()),
+    )
+    for envelope in (
+        events.order_creation_requested(request, "c"),
+        events.order_recorded(placed, "c"),
+        events.invoice_created(placed, "k", "c"),
+        events.order_status_changed(placed, OrderStatus.PENDING_PAYMENT, "c"),
+    ):
+        assert events.parse(envelope.encode()) == envelope
+
+
+def test_the_same_happening_has_the_same_id_and_another_has_not() -> None:
+    placed = order()
+    first = events.order_recorded(placed, "a").message_id
+    assert events.order_recorded(placed, "b").message_id == first
+    others = {
+        events.invoice_created(placed, "k", "a").message_id,
+        events.order_recorded(order(), "a").message_id,
+        events.order_status_changed(placed, OrderStatus.PAID, "a").message_id,
+        events.order_status_changed(placed.copy(update={"version": 2}), OrderStatus.PAID, "a").message_id,
+    }
+    assert len(others | {first}) == 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"version": "2.0"}, "version"),
+        ({"eventType": "OrderLost"}, "eventType"),
+        ({"messageId": "x"}, "messageId"),
+        ({"timestamp": "yesterday"}, "timestamp"),
+        ({"correlationId": None}, "correlationId"),
+        ({"payload": None}, "payload"),
+        ({"payload": {"tenantId": "t"}}, "orderId"),
+        ({"payload": {"tenantId": "a#b", "orderId": str(order().id)}}, "tenantId"),
+    ],
+)
+def test_a_message_of_another_form_is_refused_and_the_field_named(changes: dict[str, Any], named: str) -> None:
+    with pytest.raises(PermanentError, match=named):
+        events.parse(_body(**changes))
+
+
+def test_a_refusal_tells_no_value() -> None:
+    with pytest.raises(PermanentError) as refused:
+        events.parse(_body(payload={"tenantId": "secret value", "orderId": "secret value"}))
+    assert "secret" not in str(refused.value)
+
+
+@given(st.text() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps))
+def test_any_other_text_is_refused(text: str) -> None:
+    with pytest.raises(PermanentError):
+        events.parse(text)

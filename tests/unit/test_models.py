@@ -1,0 +1,139 @@
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from common.models import OrderRequest, OrderUpdate
+from tests.samples import address, order_request
+
+
+def _wrong_fields(model: Any, body: dict[str, Any]) -> set[str]:
+    with pytest.raises(ValidationError) as refused:
+        model.parse_obj(body)
+    return {".".join(map(str, error["loc"])) for error in refused.value.errors()}
+
+
+def test_a_good_request_is_taken_with_its_defaults() -> None:
+    request = OrderRequest.parse_obj(order_request())
+    assert request.currency == "ZAR"
+    assert request.campaign_code is None
+
+
+@pytest.mark.parametrize("field", ["customerEmail", "cartId", "billingAddress", "paymentMethod"])
+def test_every_missing_field_is_named(field: str) -> None:
+    assert _wrong_fields(OrderRequest, order_request(**{field: None})) == {field}
+
+
+@pytest.mark.parametrize("field", ["street", "city", "province", "postalCode", "country"])
+def test_every_missing_line_of_the_address_is_named(field: str) -> None:
+    body = order_request(billingAddress=address(**{field: None}))
+    assert _wrong_fields(OrderRequest, body) == {f"billingAddress.{field}"}
+
+
+def test_all_wrong_fields_are_named_at_once() -> None:
+    body = order_request(customerEmail=7, cartId="../x", paymentMethod="GOLD", price="1.00", currency="USD")
+    assert _wrong_fields(OrderRequest, body) == {"customerEmail", "cartId", "paymentMethod", "price", "currency"}
+
+
+@pytest.mark.parametrize("value", [7, -1, True, ["x"], {"a": 1}, 1.5])
+@pytest.mark.parametrize("field", ["customerEmail", "cartId", "campaignCode"])
+def test_other_types_are_not_turned_into_text(field: str, value: object) -> None:
+    assert _wrong_fields(OrderRequest, order_request(**{field: value})) == {field}
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "",
+        "plain",
+        "a@b",
+        "a@b..co",
+        "a b@c.co",
+        "a@c.co\n",
+        "a@c.co\r\nBcc: x@y.co",
+        "<a@c.co>",
+        "ä@c.co",
+        "a@cö.co",
+        "a" * 65 + "@c.co",
+        "a@" + ("d" * 60 + ".") * 5 + "co",
+        "{{7*7}}@c..co",
+    ],
+)
+def test_bad_mail_addresses_are_refused(email: str) -> None:
+    assert _wrong_fields(OrderRequest, order_request(customerEmail=email)) == {"customerEmail"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "   ",
+        "x" * 201,
+        "<b>x</b>",
+        "{{ 7*7 }}",
+        "{% for x in y %}",
+        "${7*7}",
+        "a\x00b",
+        "a\nb",
+        "a\u202eb",
+        "a\u200bb",
+        "a\ud800b",
+        "a\u2028b",
+    ],
+)
+def test_markup_templates_and_control_characters_are_refused(text: str) -> None:
+    body = order_request(billingAddress=address(street=text))
+    assert _wrong_fields(OrderRequest, body) == {"billingAddress.street"}
+
+
+@pytest.mark.parametrize("text", ["Zoë Street 5", "ул. Ленина 1", "شارع الملك", "長安街", "O'Neill & Sons, 3/4 #5"])
+def test_names_of_any_script_are_taken(text: str) -> None:
+    request = OrderRequest.parse_obj(order_request(billingAddress=address(street=f" {text} ")))
+    assert request.billing_address.street == text
+
+
+def test_names_are_normalised() -> None:
+    request = OrderRequest.parse_obj(order_request(billingAddress=address(city="Zoe\u0308")))
+    assert request.billing_address.city == "Zoë"
+
+
+@pytest.mark.parametrize(
+    ("country", "code", "good"),
+    [
+        ("ZA", "8001", True),
+        ("ZA", "80011", False),
+        ("GB", "SW1A 1AA", True),
+        ("GB", "x" * 13, False),
+        ("ZA", "٨٠٠١", False),
+    ],
+)
+def test_the_postal_code_follows_the_country(country: str, code: str, good: bool) -> None:
+    body = order_request(billingAddress=address(country=country, postalCode=code))
+    if good:
+        assert OrderRequest.parse_obj(body).billing_address.postal_code == code
+    else:
+        assert _wrong_fields(OrderRequest, body) == {"billingAddress.postalCode"}
+
+
+PAYMENT = {"method": "EFT", "transactionId": "t-1", "paidAt": "2026-11-24T10:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        ({}, {"__root__"}),
+        ({"status": "PAID"}, {"__root__"}),
+        ({"status": "LOST"}, {"status"}),
+        ({"paymentDetails": {**PAYMENT, "paidAt": "2026-11-24T10:00:00"}}, {"paymentDetails.paidAt"}),
+        ({"paymentDetails": {**PAYMENT, "transactionId": "t 1"}}, {"paymentDetails.transactionId"}),
+        ({"status": "CANCELLED", "total": "0.00"}, {"total"}),
+    ],
+)
+def test_bad_updates_are_refused(body: dict[str, Any], wrong: set[str]) -> None:
+    assert _wrong_fields(OrderUpdate, body) == wrong
+
+
+def test_a_paid_update_has_its_details() -> None:
+    update = OrderUpdate.parse_obj({"status": "PAID", "paymentDetails": PAYMENT})
+    assert update.payment_details is not None
+    assert update.payment_details.transaction_id == "t-1"

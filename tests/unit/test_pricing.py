@@ -1,0 +1,61 @@
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.models import Campaign, CartItem
+from common.money import to_cents, vat
+from common.pricing import price
+from tests.samples import CREATED
+
+
+def _item(quantity: int, unit_price: str) -> CartItem:
+    return CartItem.parse_obj({"productId": "p", "name": "n", "quantity": quantity, "unitPrice": unit_price})
+
+
+def _campaign(percent: str) -> Campaign:
+    return Campaign.parse_obj(
+        {"code": "C", "name": "n", "discountPercent": percent, "validFrom": CREATED, "validTo": CREATED}
+    )
+
+
+@pytest.mark.parametrize(
+    ("exact", "rounded"),
+    [("0.004", "0.00"), ("0.005", "0.01"), ("1.015", "1.02"), ("2.675", "2.68"), ("-0.005", "-0.01")],
+)
+def test_cents_round_half_up(exact: str, rounded: str) -> None:
+    assert to_cents(Decimal(exact)) == Decimal(rounded)
+
+
+def test_vat_is_rounded_once_on_the_order_and_not_on_its_lines() -> None:
+    # Each line's VAT would be 0.0045 → 0.00; the order's is 0.045 → 0.05.
+    priced = price([_item(1, "0.03")] * 10, None)
+    assert priced.subtotal == Decimal("0.30")
+    assert priced.tax == Decimal("0.05")
+
+
+def test_campaign_comes_off_before_vat() -> None:
+    priced = price([_item(3, "99.99")], _campaign("12.5"))
+    assert priced.subtotal == Decimal("299.97")
+    assert priced.discount == Decimal("37.50")
+    assert priced.tax == Decimal("39.37")
+    assert priced.total == Decimal("301.84")
+
+
+def test_a_full_discount_costs_nothing() -> None:
+    priced = price([_item(1, "10.00")], _campaign("100"))
+    assert (priced.tax, priced.total) == (Decimal("0.00"), Decimal("0.00"))
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 1_000), st.decimals(0, 100_000, places=2)), min_size=1, max_size=30),
+    st.decimals(0, 100, places=2),
+)
+def test_the_parts_add_up_to_the_cent(lines: list[tuple[int, Decimal]], percent: Decimal) -> None:
+    priced = price([_item(quantity, str(unit)) for quantity, unit in lines], _campaign(str(percent)))
+    assert priced.subtotal == sum(quantity * unit for quantity, unit in lines)
+    assert priced.total == priced.subtotal - priced.discount + priced.tax
+    assert 0 <= priced.discount <= priced.subtotal
+    assert priced.tax == vat(priced.subtotal - priced.discount)
+    assert all(amount == to_cents(amount) for amount in (priced.discount, priced.tax, priced.total))
