@@ -1,0 +1,5 @@
+environment                 = "dev"
+account_id                  = "536580886816"
+cart_api_url                = "https://cart.dev.kimmyai.io"
+internal_notification_email = "orders-dev@kimmyai.io"
+throttle_rate               = 1000

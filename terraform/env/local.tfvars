@@ -1,0 +1,11 @@
+environment                 = "local"
+account_id                  = "000000000000"
+cart_api_url                = "http://127.0.0.1:4571"
+internal_notification_email = "orders@kimmyai.io"
+architecture                = "x86_64"
+throttle_rate               = 1000
+point_in_time_recovery_days = 0
+retry_delay_seconds         = 2
+password_login              = true
+require_tls                 = false
+tracing_enabled             = false

@@ -1,0 +1,5 @@
+environment                 = "sit"
+account_id                  = "815856636111"
+cart_api_url                = "https://cart.sit.kimmyai.io"
+internal_notification_email = "orders-sit@kimmyai.io"
+throttle_rate               = 5000

@@ -1,0 +1,162 @@
+locals {
+  tags = {
+    Project     = "order-lambda"
+    Environment = var.environment
+    ManagedBy   = "terraform"
+  }
+
+  # Names and ARNs are computed, not read back from the resources: the resources are then made side by side.
+  table_name             = "bbws-customer-portal-orders-${var.environment}"
+  idempotency_table_name = "bbws-order-idempotency-${var.environment}"
+  orders_bucket          = "bbws-orders-${var.environment}${var.bucket_suffix}"
+  templates_bucket       = "bbws-email-templates-${var.environment}${var.bucket_suffix}"
+  events_topic_name      = "bbws-order-events-${var.environment}"
+  alerts_topic_name      = "bbws-alerts-${var.environment}"
+  mail_domain            = split("@", var.mail_from)[1]
+
+  table_arn             = "arn:aws:dynamodb:${var.region}:${var.account_id}:table/${local.table_name}"
+  idempotency_table_arn = "arn:aws:dynamodb:${var.region}:${var.account_id}:table/${local.idempotency_table_name}"
+  orders_bucket_arn     = "arn:aws:s3:::${local.orders_bucket}"
+  templates_bucket_arn  = "arn:aws:s3:::${local.templates_bucket}"
+  events_topic_arn      = "arn:aws:sns:${var.region}:${var.account_id}:${local.events_topic_name}"
+  alerts_topic_arn      = "arn:aws:sns:${var.region}:${var.account_id}:${local.alerts_topic_name}"
+  mail_identity_arn     = "arn:aws:ses:${var.region}:${var.account_id}:identity/${local.mail_domain}"
+
+  # The four queues of R2, by the function that consumes them.
+  queues = {
+    order_creator_record        = { name = "bbws-order-creation", events = [] }
+    order_pdf_creator           = { name = "bbws-order-pdf", events = ["OrderRecorded"] }
+    order_internal_notification = { name = "bbws-order-internal-notification", events = ["OrderRecorded"] }
+    customer_order_confirmation = { name = "bbws-order-customer-notification", events = ["InvoiceCreated", "OrderStatusChanged"] }
+  }
+  queue_arns = { for function, queue in local.queues : function => "arn:aws:sqs:${var.region}:${var.account_id}:${queue.name}-${var.environment}" }
+  queue_urls = { for function, queue in local.queues : function => "https://sqs.${var.region}.amazonaws.com/${var.account_id}/${queue.name}-${var.environment}" }
+
+  idempotency_statement = {
+    actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
+    resources = [local.idempotency_table_arn]
+  }
+  publish_statement = { actions = ["sns:Publish"], resources = [local.events_topic_arn] }
+  mail_statement = {
+    actions    = ["ses:SendRawEmail"]
+    resources  = [local.mail_identity_arn]
+    conditions = [{ test = "StringEquals", variable = "ses:FromAddress", values = [var.mail_from] }]
+  }
+
+  # Name, size and rights of the eight functions (R2, docs/architecture.md).
+  functions = {
+    create_order = {
+      name        = "create-order", memory = 512, timeout = 30, concurrency = null
+      environment = { IDEMPOTENCY_TABLE = local.idempotency_table_name, ORDER_CREATION_QUEUE_URL = local.queue_urls.order_creator_record }
+      statements = [
+        { actions = ["sqs:SendMessage"], resources = [local.queue_arns.order_creator_record] },
+        local.idempotency_statement,
+      ]
+    }
+    get_order = {
+      name        = "get-order", memory = 512, timeout = 30, concurrency = null
+      environment = { ORDERS_TABLE = local.table_name }
+      statements = [
+        { actions = ["dynamodb:GetItem"], resources = [local.table_arn] },
+        { actions = ["dynamodb:Query"], resources = ["${local.table_arn}/index/OrderByIdIndex"] },
+      ]
+    }
+    list_orders = {
+      name        = "list-orders", memory = 512, timeout = 30, concurrency = null
+      environment = { ORDERS_TABLE = local.table_name }
+      statements = [
+        { actions = ["dynamodb:Query"], resources = ["${local.table_arn}/index/OrdersByDateIndex"] },
+      ]
+    }
+    update_order = {
+      name        = "update-order", memory = 512, timeout = 30, concurrency = null
+      environment = { ORDERS_TABLE = local.table_name, ORDER_EVENTS_TOPIC_ARN = local.events_topic_arn }
+      statements = [
+        { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = [local.table_arn] },
+        { actions = ["dynamodb:Query"], resources = ["${local.table_arn}/index/OrderByIdIndex"] },
+        local.publish_statement,
+      ]
+    }
+    order_creator_record = {
+      # Few writers at a time: they all take their number from one counter.
+      name = "creator-record", memory = 512, timeout = 30, concurrency = 5
+      environment = {
+        ORDERS_TABLE           = local.table_name
+        ORDER_EVENTS_TOPIC_ARN = local.events_topic_arn
+        CART_API_URL           = var.cart_api_url
+      }
+      statements = [
+        { actions = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], resources = [local.table_arn] },
+        local.publish_statement,
+      ]
+    }
+    order_pdf_creator = {
+      name = "pdf-creator", memory = 512, timeout = 60, concurrency = 10
+      environment = {
+        ORDERS_TABLE           = local.table_name
+        ORDER_EVENTS_TOPIC_ARN = local.events_topic_arn
+        ORDERS_BUCKET          = local.orders_bucket
+        TEMPLATES_BUCKET       = local.templates_bucket
+      }
+      statements = [
+        { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = [local.table_arn] },
+        { actions = ["s3:PutObject"], resources = ["${local.orders_bucket_arn}/*/orders/*"] },
+        { actions = ["s3:GetObject"], resources = ["${local.templates_bucket_arn}/invoice/*"] },
+        local.publish_statement,
+      ]
+    }
+    order_internal_notification = {
+      name = "internal-notifier", memory = 256, timeout = 30, concurrency = 10
+      environment = {
+        ORDERS_TABLE                = local.table_name
+        IDEMPOTENCY_TABLE           = local.idempotency_table_name
+        TEMPLATES_BUCKET            = local.templates_bucket
+        MAIL_FROM                   = var.mail_from
+        MAIL_REPLY_TO               = var.mail_reply_to
+        INTERNAL_NOTIFICATION_EMAIL = var.internal_notification_email
+      }
+      statements = [
+        { actions = ["dynamodb:GetItem"], resources = [local.table_arn] },
+        { actions = ["s3:GetObject"], resources = ["${local.templates_bucket_arn}/internal/*"] },
+        local.idempotency_statement,
+        local.mail_statement,
+      ]
+    }
+    customer_order_confirmation = {
+      name = "customer-notifier", memory = 256, timeout = 30, concurrency = 10
+      environment = {
+        ORDERS_TABLE      = local.table_name
+        IDEMPOTENCY_TABLE = local.idempotency_table_name
+        ORDERS_BUCKET     = local.orders_bucket
+        TEMPLATES_BUCKET  = local.templates_bucket
+        MAIL_FROM         = var.mail_from
+        MAIL_REPLY_TO     = var.mail_reply_to
+      }
+      statements = [
+        { actions = ["dynamodb:GetItem"], resources = [local.table_arn] },
+        { actions = ["s3:GetObject"], resources = ["${local.templates_bucket_arn}/customer/*", "${local.orders_bucket_arn}/*/orders/*"] },
+        local.idempotency_statement,
+        local.mail_statement,
+      ]
+    }
+  }
+  function_names = { for folder, function in local.functions : folder => "bbws-order-lambda-${function.name}-${var.environment}" }
+
+  shared_environment = merge(
+    {
+      ENVIRONMENT                  = var.environment
+      LOG_LEVEL                    = var.log_level
+      POWERTOOLS_SERVICE_NAME      = "order-lambda"
+      POWERTOOLS_METRICS_NAMESPACE = "OrderService"
+    },
+    var.tracing_enabled ? {} : { POWERTOOLS_TRACE_DISABLED = "true" },
+  )
+
+  # The routes of R5 that need a token, by function.
+  routes = {
+    create_order = { method = "POST", path = "/v1.0/orders" }
+    get_order    = { method = "GET", path = "/v1.0/orders/{orderId}" }
+    update_order = { method = "PUT", path = "/v1.0/orders/{orderId}" }
+    list_orders  = { method = "GET", path = "/v1.0/tenants/{tenantId}/orders" }
+  }
+}

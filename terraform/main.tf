@@ -1,0 +1,173 @@
+module "orders_table" {
+  source = "./modules/dynamodb"
+
+  name      = local.table_name
+  hash_key  = "PK"
+  range_key = "SK"
+  global_secondary_indexes = {
+    OrdersByDateIndex = { hash_key = "GSI1_PK", range_key = "GSI1_SK" }
+    OrderByIdIndex    = { hash_key = "GSI2_PK", range_key = "GSI2_SK" }
+  }
+  stream_enabled              = true
+  point_in_time_recovery_days = var.point_in_time_recovery_days
+  deletion_protection         = var.deletion_protection
+  replica_regions             = var.failover_region == null ? [] : [var.failover_region]
+}
+
+# Answers and mails of the last day, so that neither is repeated; nothing in it is worth restoring.
+module "idempotency_table" {
+  source = "./modules/dynamodb"
+
+  name          = local.idempotency_table_name
+  hash_key      = "id"
+  ttl_attribute = "expiration"
+}
+
+module "queue" {
+  source   = "./modules/sqs"
+  for_each = local.queues
+
+  name                       = each.value.name
+  environment                = var.environment
+  account_id                 = var.account_id
+  region                     = var.region
+  visibility_timeout_seconds = 6 * local.functions[each.key].timeout
+  message_retention_days     = var.message_retention_days
+  source_topic_arn           = length(each.value.events) > 0 ? local.events_topic_arn : null
+  require_tls                = var.require_tls
+}
+
+module "events" {
+  source = "./modules/sns"
+
+  name = local.events_topic_name
+  subscriptions = {
+    for function, queue in local.queues : function => {
+      queue_arn   = local.queue_arns[function]
+      event_types = queue.events
+    } if length(queue.events) > 0
+  }
+
+  # SNS refuses to subscribe a queue that is not there.
+  depends_on = [module.queue]
+}
+
+module "alerts" {
+  source = "./modules/sns"
+
+  name                = local.alerts_topic_name
+  emails              = var.alarm_emails
+  publishing_services = ["cloudwatch.amazonaws.com"]
+}
+
+module "orders_bucket" {
+  source = "./modules/s3"
+  providers = {
+    aws          = aws
+    aws.failover = aws.failover
+  }
+
+  name               = local.orders_bucket
+  archive_after_days = 2 * 365
+  expire_after_days  = 7 * 365 + 2
+  replicate          = var.failover_region != null
+  require_tls        = var.require_tls
+}
+
+module "templates_bucket" {
+  source = "./modules/s3"
+  providers = {
+    aws          = aws
+    aws.failover = aws.failover
+  }
+
+  name        = local.templates_bucket
+  replicate   = var.failover_region != null
+  require_tls = var.require_tls
+  objects_dir = var.templates_dir
+  # Stylesheets and fonts are read from the package; S3 holds what may change without a release.
+  objects_pattern = "**/*.{html,txt}"
+}
+
+module "function" {
+  source   = "./modules/lambda"
+  for_each = local.functions
+
+  name         = local.function_names[each.key]
+  package      = "${var.packages_dir}/${each.key}.zip"
+  handler      = "functions.${each.key}.handler.handler"
+  architecture = var.architecture
+  memory_mb    = each.value.memory
+  timeout      = each.value.timeout
+  environment = merge(
+    local.shared_environment,
+    each.value.environment,
+    contains(keys(local.queues), each.key) ? { RETRY_DELAY_SECONDS = tostring(var.retry_delay_seconds) } : {},
+  )
+  statements = each.value.statements
+  queue_arn  = lookup(local.queue_arns, each.key, null)
+  tracing    = var.tracing_enabled
+  account_id = var.account_id
+  region     = var.region
+}
+
+# A mapping needs its queue, which takes longest of all to make; functions need not wait for it.
+resource "aws_lambda_event_source_mapping" "this" {
+  for_each = local.queues
+
+  event_source_arn        = module.queue[each.key].arn
+  function_name           = module.function[each.key].alias_arn
+  batch_size              = 10
+  function_response_types = ["ReportBatchItemFailures"]
+
+  scaling_config {
+    maximum_concurrency = local.functions[each.key].concurrency
+  }
+}
+
+module "users" {
+  source = "./modules/cognito"
+
+  name                = "bbws-order-users-${var.environment}"
+  deletion_protection = var.deletion_protection
+  password_login      = var.password_login
+}
+
+module "api" {
+  source = "./modules/api_gateway"
+
+  name          = "bbws-order-api-${var.environment}"
+  stage         = var.environment
+  user_pool_arn = module.users.pool_arn
+  routes = {
+    for function, route in local.routes : function => {
+      method         = route.method
+      path           = route.path
+      function_name  = local.function_names[function]
+      function_alias = module.function[function].alias_name
+    }
+  }
+  throttle_rate = var.throttle_rate
+  tracing       = var.tracing_enabled
+  region        = var.region
+  account_id    = var.account_id
+}
+
+module "mail" {
+  source = "./modules/ses"
+
+  domain = local.mail_domain
+}
+
+module "monitoring" {
+  source = "./modules/monitoring"
+
+  environment      = var.environment
+  region           = var.region
+  alerts_topic_arn = local.alerts_topic_arn
+  functions        = { for folder, name in local.function_names : folder => { name = name, timeout = local.functions[folder].timeout } }
+  queues           = [for queue in local.queues : "${queue.name}-${var.environment}"]
+  dlqs             = [for queue in local.queues : "${queue.name}-dlq-${var.environment}"]
+  table_name       = local.table_name
+  api_name         = "bbws-order-api-${var.environment}"
+}

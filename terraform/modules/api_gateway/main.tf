@@ -1,0 +1,226 @@
+locals {
+  # Every prefix of every path, by depth: "/v1.0", "/v1.0/orders", …
+  paths = concat([for route in var.routes : trimprefix(route.path, "/")], ["health"])
+  prefixes = [for depth in range(1, 5) : toset([
+    for path in local.paths : join("/", slice(split("/", path), 0, depth)) if length(split("/", path)) >= depth
+  ])]
+
+  resource_ids = merge(
+    { for path, resource in aws_api_gateway_resource.level1 : path => resource.id },
+    { for path, resource in aws_api_gateway_resource.level2 : path => resource.id },
+    { for path, resource in aws_api_gateway_resource.level3 : path => resource.id },
+    { for path, resource in aws_api_gateway_resource.level4 : path => resource.id },
+  )
+
+  # What the gateway itself refuses, as problem details (RFC 9457) without internals.
+  gateway_responses = {
+    UNAUTHORIZED                   = { status = 401, title = "Unauthorized", detail = "A valid ID token is needed in the Authorization header." }
+    EXPIRED_TOKEN                  = { status = 401, title = "Unauthorized", detail = "The token has expired." }
+    ACCESS_DENIED                  = { status = 403, title = "Forbidden", detail = "The token does not allow this." }
+    MISSING_AUTHENTICATION_TOKEN   = { status = 404, title = "Not Found", detail = "There is no such route." }
+    RESOURCE_NOT_FOUND             = { status = 404, title = "Not Found", detail = "There is no such route." }
+    REQUEST_TOO_LARGE              = { status = 413, title = "Request Entity Too Large", detail = "The body is too large; the limit is 262144 bytes." }
+    UNSUPPORTED_MEDIA_TYPE         = { status = 415, title = "Unsupported Media Type", detail = "The body must be application/json." }
+    THROTTLED                      = { status = 429, title = "Too Many Requests", detail = "Too many requests; try again in a moment." }
+    INTEGRATION_FAILURE            = { status = 502, title = "Bad Gateway", detail = "The service did not answer; try again." }
+    INTEGRATION_TIMEOUT            = { status = 504, title = "Gateway Timeout", detail = "The service did not answer in time; try again." }
+    DEFAULT_4XX                    = { status = null, title = "Bad Request", detail = "The request was refused." }
+    DEFAULT_5XX                    = { status = null, title = "Internal Server Error", detail = "Something went wrong; try again." }
+    AUTHORIZER_CONFIGURATION_ERROR = { status = 500, title = "Internal Server Error", detail = "Something went wrong; try again." }
+  }
+}
+
+resource "aws_api_gateway_rest_api" "this" {
+  name = var.name
+
+  endpoint_configuration {
+    types = ["REGIONAL"]
+  }
+}
+
+resource "aws_api_gateway_authorizer" "users" {
+  name            = "users"
+  rest_api_id     = aws_api_gateway_rest_api.this.id
+  type            = "COGNITO_USER_POOLS"
+  provider_arns   = [var.user_pool_arn]
+  identity_source = "method.request.header.Authorization"
+}
+
+resource "aws_api_gateway_resource" "level1" {
+  for_each = local.prefixes[0]
+
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  parent_id   = aws_api_gateway_rest_api.this.root_resource_id
+  path_part   = each.value
+}
+
+resource "aws_api_gateway_resource" "level2" {
+  for_each = local.prefixes[1]
+
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  parent_id   = aws_api_gateway_resource.level1[dirname(each.value)].id
+  path_part   = basename(each.value)
+}
+
+resource "aws_api_gateway_resource" "level3" {
+  for_each = local.prefixes[2]
+
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  parent_id   = aws_api_gateway_resource.level2[dirname(each.value)].id
+  path_part   = basename(each.value)
+}
+
+resource "aws_api_gateway_resource" "level4" {
+  for_each = local.prefixes[3]
+
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  parent_id   = aws_api_gateway_resource.level3[dirname(each.value)].id
+  path_part   = basename(each.value)
+}
+
+resource "aws_api_gateway_method" "route" {
+  for_each = var.routes
+
+  rest_api_id   = aws_api_gateway_rest_api.this.id
+  resource_id   = local.resource_ids[trimprefix(each.value.path, "/")]
+  http_method   = each.value.method
+  authorization = "COGNITO_USER_POOLS"
+  authorizer_id = aws_api_gateway_authorizer.users.id
+}
+
+resource "aws_api_gateway_integration" "route" {
+  for_each = var.routes
+
+  rest_api_id             = aws_api_gateway_rest_api.this.id
+  resource_id             = aws_api_gateway_method.route[each.key].resource_id
+  http_method             = aws_api_gateway_method.route[each.key].http_method
+  type                    = "AWS_PROXY"
+  integration_http_method = "POST"
+  uri                     = "arn:aws:apigateway:${var.region}:lambda:path/2015-03-31/functions/arn:aws:lambda:${var.region}:${var.account_id}:function:${each.value.function_name}:${each.value.function_alias}/invocations"
+}
+
+resource "aws_lambda_permission" "route" {
+  for_each = var.routes
+
+  statement_id  = "api-gateway"
+  action        = "lambda:InvokeFunction"
+  function_name = each.value.function_name
+  qualifier     = each.value.function_alias
+  principal     = "apigateway.amazonaws.com"
+  # A path parameter stands as * in the ARN of a call.
+  source_arn = "${aws_api_gateway_rest_api.this.execution_arn}/${var.stage}/${each.value.method}${replace(each.value.path, "/{[^}]+}/", "*")}"
+}
+
+# /health says that the API is up; it needs no function and tells nothing that a token should guard.
+resource "aws_api_gateway_method" "health" {
+  rest_api_id   = aws_api_gateway_rest_api.this.id
+  resource_id   = local.resource_ids["health"]
+  http_method   = "GET"
+  authorization = "NONE"
+}
+
+resource "aws_api_gateway_integration" "health" {
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  resource_id = aws_api_gateway_method.health.resource_id
+  http_method = aws_api_gateway_method.health.http_method
+  type        = "MOCK"
+
+  request_templates = {
+    "application/json" = jsonencode({ statusCode = 200 })
+  }
+}
+
+resource "aws_api_gateway_method_response" "health" {
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  resource_id = aws_api_gateway_method.health.resource_id
+  http_method = aws_api_gateway_method.health.http_method
+  status_code = "200"
+}
+
+resource "aws_api_gateway_integration_response" "health" {
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  resource_id = aws_api_gateway_method.health.resource_id
+  http_method = aws_api_gateway_method.health.http_method
+  status_code = aws_api_gateway_method_response.health.status_code
+
+  response_templates = {
+    "application/json" = jsonencode({ status = "ok" })
+  }
+
+  depends_on = [aws_api_gateway_integration.health]
+}
+
+resource "aws_api_gateway_gateway_response" "problem" {
+  for_each = local.gateway_responses
+
+  rest_api_id   = aws_api_gateway_rest_api.this.id
+  response_type = each.key
+  status_code   = each.value.status == null ? null : tostring(each.value.status)
+
+  response_parameters = {
+    "gatewayresponse.header.Content-Type" = "'application/problem+json'"
+  }
+
+  # The template is keyed by what the client sent; the header above says what it gets.
+  response_templates = {
+    "application/json" = jsonencode(merge(
+      { type = "about:blank", title = each.value.title, detail = each.value.detail },
+      each.value.status == null ? {} : { status = each.value.status },
+    ))
+  }
+}
+
+resource "aws_api_gateway_deployment" "this" {
+  rest_api_id = aws_api_gateway_rest_api.this.id
+
+  triggers = {
+    redeployment = sha1(jsonencode([
+      aws_api_gateway_resource.level1, aws_api_gateway_resource.level2, aws_api_gateway_resource.level3, aws_api_gateway_resource.level4,
+      aws_api_gateway_method.route, aws_api_gateway_integration.route, aws_api_gateway_method.health, aws_api_gateway_integration.health,
+      aws_api_gateway_integration_response.health, aws_api_gateway_authorizer.users.provider_arns, local.gateway_responses,
+    ]))
+  }
+
+  lifecycle {
+    create_before_destroy = true
+  }
+
+  depends_on = [aws_api_gateway_gateway_response.problem]
+}
+
+resource "aws_cloudwatch_log_group" "access" {
+  name              = "/aws/apigateway/${var.name}"
+  retention_in_days = 90
+}
+
+resource "aws_api_gateway_stage" "this" {
+  rest_api_id          = aws_api_gateway_rest_api.this.id
+  deployment_id        = aws_api_gateway_deployment.this.id
+  stage_name           = var.stage
+  xray_tracing_enabled = var.tracing
+
+  access_log_settings {
+    destination_arn = aws_cloudwatch_log_group.access.arn
+    format = jsonencode({
+      requestId = "$context.requestId"
+      time      = "$context.requestTime"
+      method    = "$context.httpMethod"
+      route     = "$context.resourcePath"
+      status    = "$context.status"
+      latencyMs = "$context.responseLatency"
+      error     = "$context.error.responseType"
+    })
+  }
+}
+
+resource "aws_api_gateway_method_settings" "all" {
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  stage_name  = aws_api_gateway_stage.this.stage_name
+  method_path = "*/*"
+
+  settings {
+    metrics_enabled        = true
+    throttling_rate_limit  = var.throttle_rate
+    throttling_burst_limit = 2 * var.throttle_rate
+  }
+}

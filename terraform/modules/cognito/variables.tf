@@ -1,0 +1,14 @@
+variable "name" {
+  description = "Name of the user pool."
+  type        = string
+}
+
+variable "deletion_protection" {
+  description = "Whether the pool refuses to be deleted."
+  type        = bool
+}
+
+variable "password_login" {
+  description = "Whether USER_PASSWORD_AUTH is on beside SRP."
+  type        = bool
+}

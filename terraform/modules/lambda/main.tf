@@ -1,0 +1,93 @@
+locals {
+  log_group = "/aws/lambda/${var.name}"
+  statements = concat(
+    [for statement in var.statements : {
+      Effect    = "Allow"
+      Action    = statement.actions
+      Resource  = statement.resources
+      Condition = { for condition in statement.conditions : condition.test => { (condition.variable) = condition.values } }
+    }],
+    [{
+      Effect    = "Allow"
+      Action    = ["logs:CreateLogStream", "logs:PutLogEvents"]
+      Resource  = ["arn:aws:logs:${var.region}:${var.account_id}:log-group:${local.log_group}:*"]
+      Condition = {}
+    }],
+    var.queue_arn == null ? [] : [{
+      Effect    = "Allow"
+      Action    = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"]
+      Resource  = [var.queue_arn]
+      Condition = {}
+    }],
+    # X-Ray has no resources to name.
+    var.tracing ? [{
+      Effect    = "Allow"
+      Action    = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+      Resource  = ["*"]
+      Condition = {}
+    }] : [],
+  )
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  name              = local.log_group
+  retention_in_days = 90
+}
+
+resource "aws_iam_role" "this" {
+  name = var.name
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "lambda.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "this" {
+  name = "function"
+  role = aws_iam_role.this.id
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [for statement in local.statements : { for key, value in statement : key => value if key != "Condition" || length(statement.Condition) > 0 }]
+  })
+}
+
+resource "aws_lambda_function" "this" {
+  function_name    = var.name
+  role             = aws_iam_role.this.arn
+  runtime          = "python3.12"
+  architectures    = [var.architecture]
+  handler          = var.handler
+  filename         = var.package
+  source_code_hash = try(filebase64sha256(var.package), null)
+  memory_size      = var.memory_mb
+  timeout          = var.timeout
+  publish          = true
+
+  environment {
+    variables = var.environment
+  }
+
+  tracing_config {
+    mode = var.tracing ? "Active" : "PassThrough"
+  }
+
+  lifecycle {
+    precondition {
+      condition     = fileexists(var.package)
+      error_message = "There is no package ${var.package}: run `make build`."
+    }
+  }
+
+  # Without the group Lambda makes one itself, without a retention; without the policy the first call is denied.
+  depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy.this]
+}
+
+resource "aws_lambda_alias" "live" {
+  name             = "live"
+  function_name    = aws_lambda_function.this.function_name
+  function_version = aws_lambda_function.this.version
+}

@@ -1,0 +1,9 @@
+output "alias_arn" {
+  description = "ARN of the alias `live`."
+  value       = aws_lambda_alias.live.arn
+}
+
+output "alias_name" {
+  description = "Name of the alias."
+  value       = aws_lambda_alias.live.name
+}

@@ -1,0 +1,92 @@
+locals {
+  content_types = { html = "text/html; charset=utf-8", txt = "text/plain; charset=utf-8" }
+  failover_name = "${var.name}-failover"
+}
+
+resource "aws_s3_bucket" "this" {
+  bucket = var.name
+}
+
+resource "aws_s3_bucket_versioning" "this" {
+  bucket = aws_s3_bucket.this.id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
+  bucket = aws_s3_bucket.this.id
+
+  rule {
+    apply_server_side_encryption_by_default {
+      sse_algorithm = "AES256"
+    }
+  }
+}
+
+resource "aws_s3_bucket_public_access_block" "this" {
+  bucket                  = aws_s3_bucket.this.id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_policy" "this" {
+  count = var.require_tls ? 1 : 0
+
+  bucket = aws_s3_bucket.this.id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "RefusePlainHttp"
+      Effect    = "Deny"
+      Principal = { AWS = "*" }
+      Action    = "s3:*"
+      Resource  = ["arn:aws:s3:::${var.name}", "arn:aws:s3:::${var.name}/*"]
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }]
+  })
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "this" {
+  count = var.archive_after_days == null && var.expire_after_days == null ? 0 : 1
+
+  bucket = aws_s3_bucket.this.id
+
+  rule {
+    id     = "archive-then-expire"
+    status = "Enabled"
+
+    filter {}
+
+    dynamic "transition" {
+      for_each = var.archive_after_days == null ? [] : [var.archive_after_days]
+      content {
+        days          = transition.value
+        storage_class = "GLACIER"
+      }
+    }
+
+    dynamic "expiration" {
+      for_each = var.expire_after_days == null ? [] : [var.expire_after_days]
+      content {
+        days = expiration.value
+      }
+    }
+  }
+}
+
+resource "aws_s3_object" "this" {
+  for_each = var.objects_dir == null ? toset([]) : fileset(var.objects_dir, var.objects_pattern)
+
+  bucket       = aws_s3_bucket.this.id
+  key          = each.value
+  source       = "${var.objects_dir}/${each.value}"
+  source_hash  = filemd5("${var.objects_dir}/${each.value}")
+  content_type = lookup(local.content_types, reverse(split(".", each.value))[0], "application/octet-stream")
+
+  # An object put before versioning is on has no version to go back to.
+  depends_on = [aws_s3_bucket_versioning.this]
+}

@@ -1,0 +1,126 @@
+resource "aws_s3_bucket" "failover" {
+  count    = var.replicate ? 1 : 0
+  provider = aws.failover
+
+  bucket = local.failover_name
+}
+
+resource "aws_s3_bucket_versioning" "failover" {
+  count    = var.replicate ? 1 : 0
+  provider = aws.failover
+
+  bucket = aws_s3_bucket.failover[0].id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "failover" {
+  count    = var.replicate ? 1 : 0
+  provider = aws.failover
+
+  bucket = aws_s3_bucket.failover[0].id
+
+  rule {
+    apply_server_side_encryption_by_default {
+      sse_algorithm = "AES256"
+    }
+  }
+}
+
+resource "aws_s3_bucket_public_access_block" "failover" {
+  count    = var.replicate ? 1 : 0
+  provider = aws.failover
+
+  bucket                  = aws_s3_bucket.failover[0].id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_policy" "failover" {
+  count    = var.replicate ? 1 : 0
+  provider = aws.failover
+
+  bucket = aws_s3_bucket.failover[0].id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "RefusePlainHttp"
+      Effect    = "Deny"
+      Principal = { AWS = "*" }
+      Action    = "s3:*"
+      Resource  = ["arn:aws:s3:::${local.failover_name}", "arn:aws:s3:::${local.failover_name}/*"]
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }]
+  })
+}
+
+resource "aws_iam_role" "replication" {
+  count = var.replicate ? 1 : 0
+
+  name = "${var.name}-replication"
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "s3.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "replication" {
+  count = var.replicate ? 1 : 0
+
+  name = "replicate"
+  role = aws_iam_role.replication[0].id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Effect   = "Allow"
+        Action   = ["s3:GetReplicationConfiguration", "s3:ListBucket"]
+        Resource = "arn:aws:s3:::${var.name}"
+      },
+      {
+        Effect   = "Allow"
+        Action   = ["s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging"]
+        Resource = "arn:aws:s3:::${var.name}/*"
+      },
+      {
+        Effect   = "Allow"
+        Action   = ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"]
+        Resource = "arn:aws:s3:::${local.failover_name}/*"
+      },
+    ]
+  })
+}
+
+resource "aws_s3_bucket_replication_configuration" "this" {
+  count = var.replicate ? 1 : 0
+
+  bucket = aws_s3_bucket.this.id
+  role   = aws_iam_role.replication[0].arn
+
+  rule {
+    id     = "failover"
+    status = "Enabled"
+
+    filter {}
+
+    delete_marker_replication {
+      status = "Enabled"
+    }
+
+    destination {
+      bucket        = aws_s3_bucket.failover[0].arn
+      storage_class = "STANDARD"
+    }
+  }
+
+  # Both sides must have versioning before replication is accepted.
+  depends_on = [aws_s3_bucket_versioning.this, aws_s3_bucket_versioning.failover]
+}

@@ -1,0 +1,4 @@
+variable "domain" {
+  description = "Domain that mails are sent from."
+  type        = string
+}

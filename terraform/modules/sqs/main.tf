@@ -1,0 +1,54 @@
+locals {
+  queue_name = "${var.name}-${var.environment}"
+  dlq_name   = "${var.name}-dlq-${var.environment}"
+  arn_prefix = "arn:aws:sqs:${var.region}:${var.account_id}"
+
+  tls_statement = {
+    Sid       = "RefusePlainHttp"
+    Effect    = "Deny"
+    Principal = { AWS = "*" }
+    Action    = "sqs:*"
+    Condition = { Bool = { "aws:SecureTransport" = "false" } }
+  }
+  topic_statement = {
+    Sid       = "TopicSends"
+    Effect    = "Allow"
+    Principal = { Service = "sns.amazonaws.com" }
+    Action    = "sqs:SendMessage"
+    Condition = { ArnEquals = { "aws:SourceArn" = coalesce(var.source_topic_arn, "none") } }
+  }
+  queue_statements = concat(
+    var.require_tls ? [local.tls_statement] : [],
+    var.source_topic_arn == null ? [] : [local.topic_statement],
+  )
+}
+
+resource "aws_sqs_queue" "dlq" {
+  name                      = local.dlq_name
+  message_retention_seconds = 14 * 24 * 60 * 60
+  sqs_managed_sse_enabled   = true
+  policy = var.require_tls ? jsonencode({
+    Version   = "2012-10-17"
+    Statement = [merge(local.tls_statement, { Resource = "${local.arn_prefix}:${local.dlq_name}" })]
+  }) : null
+  # Inline: a separate resource would cost the provider's own wait of 25 s once more.
+  redrive_allow_policy = jsonencode({
+    redrivePermission = "byQueue"
+    sourceQueueArns   = ["${local.arn_prefix}:${local.queue_name}"]
+  })
+}
+
+resource "aws_sqs_queue" "this" {
+  name                       = local.queue_name
+  visibility_timeout_seconds = var.visibility_timeout_seconds
+  message_retention_seconds  = var.message_retention_days * 24 * 60 * 60
+  sqs_managed_sse_enabled    = true
+  policy = length(local.queue_statements) == 0 ? null : jsonencode({
+    Version   = "2012-10-17"
+    Statement = [for statement in local.queue_statements : merge(statement, { Resource = "${local.arn_prefix}:${local.queue_name}" })]
+  })
+  redrive_policy = jsonencode({
+    deadLetterTargetArn = aws_sqs_queue.dlq.arn
+    maxReceiveCount     = 3
+  })
+}

@@ -1,0 +1,9 @@
+output "arn" {
+  description = "ARN of the queue."
+  value       = aws_sqs_queue.this.arn
+}
+
+output "dlq_arn" {
+  description = "ARN of the DLQ."
+  value       = aws_sqs_queue.dlq.arn
+}

@@ -1,0 +1,41 @@
+variable "name" {
+  description = "Name of the queue, without the environment."
+  type        = string
+}
+
+variable "environment" {
+  description = "Environment, last in every name."
+  type        = string
+}
+
+variable "account_id" {
+  description = "AWS account of the queue."
+  type        = string
+}
+
+variable "region" {
+  description = "Region of the queue."
+  type        = string
+}
+
+variable "visibility_timeout_seconds" {
+  description = "Seconds that a message being handled is hidden: at least six times the function's time-out."
+  type        = number
+}
+
+variable "message_retention_days" {
+  description = "Days that the queue keeps a message."
+  type        = number
+}
+
+variable "source_topic_arn" {
+  description = "The only topic that may send to the queue; null when a function sends by its own role."
+  type        = string
+  default     = null
+}
+
+variable "require_tls" {
+  description = "Whether plain HTTP is refused."
+  type        = bool
+  default     = true
+}

@@ -1,0 +1,64 @@
+output "api_url" {
+  description = "URL of the API in AWS."
+  value       = module.api.url
+}
+
+output "api_id" {
+  description = "Id of the REST API."
+  value       = module.api.id
+}
+
+output "stage" {
+  description = "Stage of the REST API."
+  value       = var.environment
+}
+
+output "user_pool_id" {
+  description = "Id of the Cognito user pool."
+  value       = module.users.pool_id
+}
+
+output "user_pool_client_id" {
+  description = "Id of the app client that users sign in with."
+  value       = module.users.client_id
+}
+
+output "orders_table" {
+  description = "Name of the orders table."
+  value       = local.table_name
+}
+
+output "idempotency_table" {
+  description = "Name of the idempotency table."
+  value       = local.idempotency_table_name
+}
+
+output "orders_bucket" {
+  description = "Name of the bucket with the invoices."
+  value       = local.orders_bucket
+}
+
+output "templates_bucket" {
+  description = "Name of the bucket with the templates."
+  value       = local.templates_bucket
+}
+
+output "events_topic_arn" {
+  description = "ARN of the order events topic."
+  value       = module.events.arn
+}
+
+output "queue_names" {
+  description = "Name of each queue, by the function that consumes it."
+  value       = { for function, queue in local.queues : function => "${queue.name}-${var.environment}" }
+}
+
+output "dlq_names" {
+  description = "Name of each DLQ, by the function that consumes its queue."
+  value       = { for function, queue in local.queues : function => "${queue.name}-dlq-${var.environment}" }
+}
+
+output "function_names" {
+  description = "Name of each function in AWS, by its folder."
+  value       = local.function_names
+}

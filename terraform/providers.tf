@@ -1,0 +1,19 @@
+provider "aws" {
+  region              = var.region
+  allowed_account_ids = [var.account_id]
+
+  default_tags {
+    tags = local.tags
+  }
+}
+
+# Where prod's replicas live; unused in the other environments.
+provider "aws" {
+  alias               = "failover"
+  region              = "eu-west-1"
+  allowed_account_ids = [var.account_id]
+
+  default_tags {
+    tags = local.tags
+  }
+}

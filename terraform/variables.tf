@@ -1,0 +1,231 @@
+variable "environment" {
+  description = "Name of the environment: local, dev, sit or prod."
+  type        = string
+
+  validation {
+    condition     = contains(["local", "dev", "sit", "prod"], var.environment)
+    error_message = "environment must be local, dev, sit or prod."
+  }
+}
+
+variable "account_id" {
+  description = "AWS account that the environment lives in."
+  type        = string
+
+  validation {
+    condition = var.account_id == lookup({
+      local = "000000000000"
+      dev   = "536580886816"
+      sit   = "815856636111"
+      prod  = "093646564004"
+    }, var.environment, "")
+    error_message = "account_id is not the account of this environment: local 000000000000, dev 536580886816, sit 815856636111, prod 093646564004."
+  }
+}
+
+variable "region" {
+  description = "Home region."
+  type        = string
+  default     = "af-south-1"
+
+  validation {
+    condition     = contains(["af-south-1", "eu-west-1"], var.region)
+    error_message = "region must be af-south-1, or eu-west-1 for the fail-over."
+  }
+}
+
+variable "failover_region" {
+  description = "Region of the table's replica and of the buckets' copies; null for none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.failover_region == null || var.failover_region == "eu-west-1"
+    error_message = "failover_region must be eu-west-1 or null."
+  }
+
+  validation {
+    condition     = var.environment != "prod" || var.failover_region != null
+    error_message = "prod must have failover_region = \"eu-west-1\" (R1)."
+  }
+}
+
+variable "packages_dir" {
+  description = "Folder with one zip per function, as `make build` writes it."
+  type        = string
+  default     = "../build/packages"
+}
+
+variable "templates_dir" {
+  description = "Folder of the mail and invoice templates."
+  type        = string
+  default     = "../templates"
+}
+
+variable "bucket_suffix" {
+  description = "Added to bucket names, which are global, when the plain name is taken; starts with a hyphen."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.bucket_suffix == "" || can(regex("^-[a-z0-9-]{1,20}$", var.bucket_suffix))
+    error_message = "bucket_suffix must be empty, or a hyphen and 1 to 20 of a-z, 0-9 and -."
+  }
+}
+
+variable "architecture" {
+  description = "Instruction set of the functions: arm64 or x86_64."
+  type        = string
+  default     = "arm64"
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.architecture)
+    error_message = "architecture must be arm64 or x86_64."
+  }
+}
+
+variable "cart_api_url" {
+  description = "Base URL of the Cart service, which owns prices."
+  type        = string
+
+  validation {
+    condition     = can(regex("^https://[^/]+", var.cart_api_url)) || (var.environment == "local" && can(regex("^http://", var.cart_api_url)))
+    error_message = "cart_api_url must be https:// outside environment local."
+  }
+}
+
+variable "internal_notification_email" {
+  description = "Address of the internal team, told of each order."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", var.internal_notification_email))
+    error_message = "internal_notification_email must be a mail address."
+  }
+}
+
+variable "mail_from" {
+  description = "Sender of every mail; its domain is verified with SES."
+  type        = string
+  default     = "noreply@kimmyai.io"
+}
+
+variable "mail_reply_to" {
+  description = "Reply-To of every mail."
+  type        = string
+  default     = "support@kimmyai.io"
+}
+
+variable "alarm_emails" {
+  description = "Addresses that get the alarms."
+  type        = list(string)
+  default     = []
+}
+
+variable "retry_delay_seconds" {
+  description = "Seconds before the first retry of a failed message; doubles with each try."
+  type        = number
+  default     = 60
+
+  validation {
+    condition     = var.retry_delay_seconds >= 1 && var.retry_delay_seconds <= 900
+    error_message = "retry_delay_seconds must be 1 to 900."
+  }
+
+  validation {
+    condition     = var.environment == "local" || var.retry_delay_seconds >= 30
+    error_message = "retry_delay_seconds must be at least 30 outside environment local, or a short outage of the Cart service fills the DLQ."
+  }
+}
+
+variable "message_retention_days" {
+  description = "Days that a main queue keeps a message."
+  type        = number
+  default     = 4
+
+  validation {
+    condition     = var.message_retention_days == (var.environment == "prod" ? 14 : 4)
+    error_message = "message_retention_days must be 14 in prod and 4 elsewhere (R4)."
+  }
+}
+
+variable "point_in_time_recovery_days" {
+  description = "Days back that the orders table can be restored to; 0 turns recovery off."
+  type        = number
+  default     = 35
+
+  validation {
+    condition     = var.point_in_time_recovery_days == 0 || (var.point_in_time_recovery_days >= 1 && var.point_in_time_recovery_days <= 35)
+    error_message = "point_in_time_recovery_days must be 0 to 35."
+  }
+
+  validation {
+    condition     = var.environment == "local" || var.point_in_time_recovery_days > 0
+    error_message = "point_in_time_recovery_days may be 0 only in environment local (R1)."
+  }
+
+  validation {
+    condition     = var.environment != "prod" || var.point_in_time_recovery_days == 35
+    error_message = "point_in_time_recovery_days must be 35 in prod (R1)."
+  }
+}
+
+variable "deletion_protection" {
+  description = "Whether the orders table and the user pool refuse to be deleted."
+  type        = bool
+  default     = false
+
+  validation {
+    condition     = var.environment != "prod" || var.deletion_protection
+    error_message = "deletion_protection must be true in prod (R1)."
+  }
+}
+
+variable "throttle_rate" {
+  description = "Requests a second that the API takes; the burst is twice that."
+  type        = number
+
+  validation {
+    condition     = var.throttle_rate >= 1 && var.throttle_rate <= 10000
+    error_message = "throttle_rate must be 1 to 10000 requests a second."
+  }
+}
+
+variable "password_login" {
+  description = "Whether a user's name and password may be sent to Cognito as they are (USER_PASSWORD_AUTH); SRP is always on."
+  type        = bool
+  default     = false
+
+  validation {
+    condition     = !var.password_login || var.environment == "local"
+    error_message = "password_login may be true only in environment local."
+  }
+}
+
+variable "require_tls" {
+  description = "Whether buckets and queues refuse plain HTTP; the local engine speaks nothing else."
+  type        = bool
+  default     = true
+
+  validation {
+    condition     = var.require_tls || var.environment == "local"
+    error_message = "require_tls may be false only in environment local."
+  }
+}
+
+variable "tracing_enabled" {
+  description = "Whether the functions and the API send traces to X-Ray."
+  type        = bool
+  default     = true
+}
+
+variable "log_level" {
+  description = "Level of the functions' logs."
+  type        = string
+  default     = "INFO"
+
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR"], var.log_level)
+    error_message = "log_level must be DEBUG, INFO, WARNING or ERROR."
+  }
+}
