@@ -24,8 +24,8 @@ def consume(envelope: Envelope, context: LambdaContext) -> None:
             envelope.message_id, lambda: order_confirmation(order, _invoice(key), correlation_id), context
         )
     else:
-        old, new = event.from_status, event.to_status
-        mailing.send_once(envelope.message_id, lambda: status_update(order, old, new, correlation_id), context)
+        new = event.to_status
+        mailing.send_once(envelope.message_id, lambda: status_update(order, new, correlation_id), context)
 
 
 def _invoice(key: str) -> bytes:
