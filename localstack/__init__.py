@@ -1,0 +1,1 @@
+"""The local stack: engines, Terraform, cart stub, mail catcher, and what `make` calls."""

@@ -1,0 +1,64 @@
+"""boto3 clients of a local stack's engine, with the rights of its root user."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import boto3
+
+from localstack.stack import ACCOUNT, REGION, Stack
+
+if TYPE_CHECKING:
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+
+class Aws:
+    """Clients, each built when first used.
+
+    Args:
+        stack: whose engine answers.
+    """
+
+    def __init__(self, stack: Stack) -> None:
+        self._endpoint = stack.endpoint
+        self._session = boto3.Session(
+            aws_access_key_id=ACCOUNT,
+            aws_secret_access_key="test",  # noqa: S106
+            region_name=REGION,
+        )
+
+    @cached_property
+    def cognito(self) -> CognitoIdentityProviderClient:
+        """User pools."""
+        return self._session.client("cognito-idp", endpoint_url=self._endpoint)
+
+    @cached_property
+    def dynamodb(self) -> DynamoDBClient:
+        """Tables."""
+        return self._session.client("dynamodb", endpoint_url=self._endpoint)
+
+    @cached_property
+    def functions(self) -> LambdaClient:
+        """Functions."""
+        return self._session.client("lambda", endpoint_url=self._endpoint)
+
+    @cached_property
+    def logs(self) -> CloudWatchLogsClient:
+        """Logs."""
+        return self._session.client("logs", endpoint_url=self._endpoint)
+
+    @cached_property
+    def s3(self) -> S3Client:
+        """Buckets."""
+        return self._session.client("s3", endpoint_url=self._endpoint)
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        """Queues."""
+        return self._session.client("sqs", endpoint_url=self._endpoint)

@@ -1,0 +1,93 @@
+"""The Cart service as far as orders need it, over real HTTP, from fixtures/; run as `python -m localstack.cart_stub`."""
+
+import argparse
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from localstack.stack import ROOT
+
+FIXTURES = ROOT / "fixtures"
+
+
+class CartStub(ThreadingHTTPServer):
+    """Serves carts and campaigns.
+
+    Beside the service's own routes it has these, for tests: `PUT /v1.0/carts/{id}` adds a cart, and
+    `PUT /control/outages/{cartId}` with `{"status": 503}` makes reads of that cart fail until it is deleted.
+    An outage is of one cart, so that tests run side by side.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, port: int, fixtures: Path = FIXTURES) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.lock = threading.Lock()
+        self.carts: dict[str, Any] = {c["cartId"]: c for c in json.loads((fixtures / "carts.json").read_text())}
+        self.campaigns: dict[str, Any] = {c["code"]: c for c in json.loads((fixtures / "campaigns.json").read_text())}
+        self.outages: dict[str, int] = {}
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: CartStub
+    protocol_version = "HTTP/1.1"
+
+    def _answer(self, status: int, content: object) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _body(self) -> Any:
+        return json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "null")
+
+    def do_GET(self) -> None:  # noqa: N802
+        with self.server.lock:
+            match self.path.strip("/").split("/"):
+                case ["health"]:
+                    self._answer(200, {"status": "ok"})
+                case ["v1.0", "carts", cart_id] if cart_id in self.server.outages:
+                    self._answer(self.server.outages[cart_id], {"title": "outage"})
+                case ["v1.0", "carts", cart_id] if cart_id in self.server.carts:
+                    self._answer(200, self.server.carts[cart_id])
+                case ["v1.0", "campaigns", code] if code in self.server.campaigns:
+                    self._answer(200, self.server.campaigns[code])
+                case _:
+                    self._answer(404, {"title": "Not Found", "status": 404})
+
+    def do_PUT(self) -> None:  # noqa: N802
+        content = self._body()
+        with self.server.lock:
+            match self.path.strip("/").split("/"):
+                case ["v1.0", "carts", cart_id]:
+                    self.server.carts[cart_id] = content
+                    self._answer(200, content)
+                case ["control", "outages", cart_id]:
+                    self.server.outages[cart_id] = int(content["status"])
+                    self._answer(200, content)
+                case _:
+                    self._answer(404, {"title": "Not Found", "status": 404})
+
+    def do_DELETE(self) -> None:  # noqa: N802
+        with self.server.lock:
+            match self.path.strip("/").split("/"):
+                case ["control", "outages", cart_id]:
+                    self.server.outages.pop(cart_id, None)
+                    self._answer(200, {})
+                case _:
+                    self._answer(404, {"title": "Not Found", "status": 404})
+
+
+def main() -> None:
+    """Serve until stopped."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    CartStub(parser.parse_args().port).serve_forever()
+
+
+if __name__ == "__main__":
+    main()

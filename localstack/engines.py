@@ -1,0 +1,143 @@
+"""What emulates AWS: MiniStack embedded in a virtual environment, or LocalStack in Docker."""
+
+import os
+import shutil
+import subprocess
+from typing import Protocol
+
+import requests
+
+from localstack import processes
+from localstack.machine import ENGINE_VENV
+from localstack.stack import ACCOUNT, REGION, ROOT, Stack, StackError
+
+_START_SECONDS = 60
+_DOCKER_SECONDS = 300
+
+
+class Engine(Protocol):
+    """An emulator of AWS."""
+
+    name: str
+
+    def start(self, stack: Stack) -> None:
+        """Start it, and return when it answers."""
+
+    def stop(self, stack: Stack) -> None:
+        """Stop it; what it held is gone."""
+
+    def healthy(self, stack: Stack) -> bool:
+        """Whether it runs and answers."""
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=2).ok
+    except requests.RequestException:
+        return False
+
+
+class Embedded:
+    """MiniStack: a process of the engine's own virtual environment, with IAM enforced."""
+
+    name = "embedded"
+
+    def start(self, stack: Stack) -> None:
+        """Start MiniStack on the stack's port."""
+        # Its own environment only: a credential or an endpoint of the shell must not leak into functions.
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON", "VIRTUAL_ENV"))
+        } | {
+            "AUTH": "true",
+            "MINISTACK_ACCOUNT_ID": ACCOUNT,
+            "MINISTACK_REGION": REGION,
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(stack.ports["engine"]),
+            "SMTP_HOST": f"127.0.0.1:{stack.ports['smtp']}",
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "LAMBDA_EXECUTOR": "local",
+            "PYTHONUNBUFFERED": "1",
+        }
+        command = [str(ENGINE_VENV / "bin" / "python"), "-m", "ministack"]
+        stack.pids["engine"] = processes.start(command, stack.logs_dir / "engine.log", environment, stack.directory)
+        stack.save()
+        processes.wait_for(
+            f"MiniStack answers on port {stack.ports['engine']} (log: {stack.logs_dir / 'engine.log'})",
+            lambda: self.healthy(stack),
+            _START_SECONDS,
+        )
+
+    def stop(self, stack: Stack) -> None:
+        """Stop MiniStack and its workers."""
+        processes.stop(stack.pids.get("engine"))
+
+    def healthy(self, stack: Stack) -> bool:
+        """Whether MiniStack runs and answers."""
+        return processes.alive(stack.pids.get("engine")) and _answers(f"{stack.endpoint}/_ministack/health")
+
+
+class LocalStack:
+    """LocalStack in Docker, as docker-compose.yml has it."""
+
+    name = "localstack"
+
+    def _compose(self, stack: Stack, *arguments: str) -> None:
+        environment = {
+            **os.environ,
+            "ENGINE_PORT": str(stack.ports["engine"]),
+            "SMTP_PORT": str(stack.ports["smtp"]),
+            "LOCALSTACK_IMAGE": image(),
+        }
+        try:
+            subprocess.run(
+                ["docker", "compose", *arguments], cwd=ROOT, env=environment, check=True, timeout=_DOCKER_SECONDS
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise StackError(f"docker compose {' '.join(arguments)} failed: {error}") from error
+
+    def start(self, stack: Stack) -> None:
+        """Start the container, and wait until it is healthy."""
+        self._compose(stack, "up", "--detach", "--wait")
+
+    def stop(self, stack: Stack) -> None:
+        """Remove the container and its volume."""
+        self._compose(stack, "down", "--volumes")
+
+    def healthy(self, stack: Stack) -> bool:
+        """Whether LocalStack answers."""
+        return _answers(f"{stack.endpoint}/_localstack/health")
+
+
+def image() -> str:
+    """The last image that runs without a token, or the current one when there is a token."""
+    return "localstack/localstack:latest" if os.environ.get("LOCALSTACK_AUTH_TOKEN") else "localstack/localstack:4.14.0"
+
+
+def docker_answers() -> bool:
+    """Whether a Docker engine can be reached."""
+    if not shutil.which("docker"):
+        return False
+    try:
+        return subprocess.run(["docker", "info"], capture_output=True, check=False, timeout=10).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def choose(name: str | None) -> Engine:
+    """The engine of a name; without one LocalStack where Docker and a token are at hand, MiniStack elsewhere.
+
+    LocalStack without a token has no Cognito, so it runs only when it is asked for by name.
+
+    Raises:
+        StackError: there is no such engine, or it cannot run here.
+    """
+    if not name:
+        name = "localstack" if os.environ.get("LOCALSTACK_AUTH_TOKEN") and docker_answers() else "embedded"
+    if name == "embedded":
+        return Embedded()
+    if name != "localstack":
+        raise StackError(f"there is no engine {name}: ENGINE is embedded or localstack")
+    if not docker_answers():
+        raise StackError("ENGINE=localstack needs a Docker engine, and none answers: start Docker, or ENGINE=embedded")
+    return LocalStack()

@@ -1,0 +1,172 @@
+"""What a machine must have before anything is installed, and the two virtual environments.
+
+`python3 localstack/machine.py` runs with any Python from 3.8 and the standard library alone, since it is what finds
+the Python that the rest needs.
+"""
+
+from __future__ import annotations
+
+import ctypes.util
+import glob
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT_VENV = ROOT / ".venv"
+ENGINE_VENV = ROOT / "build" / "engine-venv"
+PYTHON_VERSION = (3, 12)
+TERRAFORM_VERSION = (1, 10)
+PANGO = ("pango-1.0", "pangoft2-1.0", "gobject-2.0", "harfbuzz")
+_PROBE_SECONDS = 20
+_INSTALL_SECONDS = 900
+
+
+class Missing(NamedTuple):
+    """Something that the machine lacks: what it is, what for, and how to get it."""
+
+    what: str
+    purpose: str
+    remedy: str
+
+
+def _output(*command: str) -> str:
+    try:
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=_PROBE_SECONDS, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.decode(errors="replace").strip()
+
+
+def find_python() -> str | None:
+    """The path of a Python 3.12 that runs, or None."""
+    major, minor = PYTHON_VERSION
+    name = f"python{major}.{minor}"
+    candidates = [sys.executable, shutil.which(name) or "", f"{os.environ.get('HOME', '')}/.local/bin/{name}"]
+    pyenv_root = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
+    candidates += sorted(glob.glob(f"{pyenv_root}/versions/{major}.{minor}*/bin/{name}"), reverse=True)
+    if shutil.which("uv"):
+        candidates.append(_output("uv", "python", "find", "--no-python-downloads", f"{major}.{minor}"))
+    script = "import sys, venv, ensurepip; print(sys.executable, *sys.version_info[:2])"
+    for candidate in candidates:
+        # A shim of pyenv is there and fails, so only an answer counts.
+        answer = _output(candidate, "-c", script).rsplit(" ", 2) if candidate else []
+        if answer[1:] == [str(major), str(minor)]:
+            return answer[0]
+    return None
+
+
+def _terraform_problem() -> Missing | None:
+    remedy = "install it from https://developer.hashicorp.com/terraform/install (brew install hashicorp/tap/terraform)"
+    try:
+        version = json.loads(_output("terraform", "version", "-json")).get("terraform_version", "")
+    except ValueError:
+        version = ""
+    wanted = ".".join(str(part) for part in TERRAFORM_VERSION)
+    match = re.match(r"(\d+)\.(\d+)", version)
+    if not match:
+        return Missing(f"Terraform {wanted} or later", "makes the stack, here as in AWS", remedy)
+    if (int(match.group(1)), int(match.group(2))) < TERRAFORM_VERSION:
+        return Missing(f"Terraform {wanted} or later (there is {version})", "makes the stack, here as in AWS", remedy)
+    return None
+
+
+def missing() -> list[Missing]:
+    """Everything that the machine lacks."""
+    found = []
+    if find_python() is None:
+        found.append(
+            Missing(
+                "Python 3.12 with venv",
+                "the version that the functions run on in AWS",
+                "pyenv install 3.12, or uv python install 3.12, or apt-get install python3.12-venv, or brew install python@3.12",
+            )
+        )
+    terraform = _terraform_problem()
+    if terraform:
+        found.append(terraform)
+    libraries = [name for name in PANGO if not ctypes.util.find_library(name)]
+    if libraries:
+        found.append(
+            Missing(
+                f"Pango ({', '.join(libraries)})",
+                "draws the invoice PDF",
+                "apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0, or brew install pango",
+            )
+        )
+    return found
+
+
+def _venv_commands(python: str, venv: Path, lock: Path) -> list[list[str]]:
+    pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    return [
+        [python, "-m", "venv", "--clear", str(venv)],
+        [*pip, "--root-user-action=ignore", "--no-compile", "--require-hashes", "--requirement", str(lock)],
+    ]
+
+
+def ensure_venvs(python: str, environments: dict[Path, Path]) -> None:
+    """Make each virtual environment from its lock file, side by side; one whose lock has not changed is left alone.
+
+    Raises:
+        RuntimeError: an install failed or took too long; the text holds what pip said.
+    """
+    running = []
+    for venv, lock in environments.items():
+        stamp = venv / "lock.sha256"
+        digest = hashlib.sha256(lock.read_bytes() + python.encode()).hexdigest()
+        if stamp.exists() and stamp.read_text() == digest:
+            continue
+        print(f"installing {lock.relative_to(ROOT)} into {venv.relative_to(ROOT)}", flush=True)
+        venv.parent.mkdir(parents=True, exist_ok=True)
+        script = " && ".join(" ".join(f"'{word}'" for word in command) for command in _venv_commands(python, venv, lock))
+        process = subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        running.append((process, lock, stamp, digest))
+    deadline = time.monotonic() + _INSTALL_SECONDS
+    for process, lock, stamp, digest in running:
+        try:
+            output, _ = process.communicate(timeout=max(1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise RuntimeError(f"{lock.name}: not installed after {_INSTALL_SECONDS} s") from None
+        if process.returncode:
+            raise RuntimeError(f"{lock.name} could not be installed:\n{output.decode(errors='replace')}")
+        stamp.write_text(digest)
+
+
+def main(arguments: list[str]) -> int:
+    """Check the machine; with `install LOCK`, also make the environments (the project's from requirements/LOCK.txt)."""
+    lacking = missing()
+    for item in lacking:
+        print(f"missing: {item.what}\n  it {item.purpose}\n  get it: {item.remedy}", file=sys.stderr)
+    python = find_python()
+    if lacking or python is None:
+        return 1
+    if arguments[:1] == ["install"]:
+        requirements = ROOT / "requirements"
+        project_lock = requirements / f"{arguments[1]}.txt"
+        # What `make test` installed serves `make up` too.
+        full = PROJECT_VENV / "lock.sha256"
+        dev_digest = hashlib.sha256((requirements / "dev.txt").read_bytes() + python.encode()).hexdigest()
+        environments = {ENGINE_VENV: requirements / "engine.txt"}
+        if not (full.exists() and full.read_text() == dev_digest):
+            environments[PROJECT_VENV] = project_lock
+        try:
+            ensure_venvs(python, environments)
+        except RuntimeError as error:
+            print(error, file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,105 @@
+"""Where a local stack is and what is known of it: one folder, so that several can run side by side."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+REGION = "af-south-1"
+ACCOUNT = "000000000000"
+
+
+class StackError(Exception):
+    """The local stack cannot do what was asked; the text says why and what to do."""
+
+
+@dataclass
+class Stack:
+    """A local stack.
+
+    Args:
+        directory: its folder; holds stack.json, logs, mails.
+        engine: name of its engine.
+        ports: by use: engine, cart, smtp.
+        pids: of its processes, by name.
+        outputs: of Terraform, once applied.
+    """
+
+    directory: Path
+    engine: str = "embedded"
+    ports: dict[str, int] = field(default_factory=dict)
+    pids: dict[str, int] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def endpoint(self) -> str:
+        """URL of the engine; an IP address, which makes SDKs and Terraform address buckets by path."""
+        return f"http://127.0.0.1:{self.ports['engine']}"
+
+    @property
+    def api_url(self) -> str:
+        """URL of the Order API."""
+        return f"{self.endpoint}/_aws/execute-api/{self.outputs['api_id']}/{self.outputs['stage']}"
+
+    @property
+    def cart_url(self) -> str:
+        """URL of the cart stub."""
+        return f"http://127.0.0.1:{self.ports['cart']}"
+
+    @property
+    def mail_dir(self) -> Path:
+        """Folder with one .eml for each mail sent."""
+        return self.directory / "mail"
+
+    @property
+    def logs_dir(self) -> Path:
+        """Folder with the logs of engine, cart stub, mail catcher and Terraform."""
+        return self.directory / "logs"
+
+    def aws_environment(self) -> dict[str, str]:
+        """The environment variables that point SDKs and Terraform at the engine instead of AWS."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": ACCOUNT,
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def save(self) -> None:
+        """Write stack.json, whole or not at all."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        content = asdict(self)
+        content.pop("directory")
+        partial = self.directory / "stack.json.partial"
+        partial.write_text(json.dumps(content, indent=2))
+        partial.replace(self.directory / "stack.json")
+
+
+def default_directory() -> Path:
+    """The folder named by STACK_DIR, or build/local."""
+    return Path(os.environ.get("STACK_DIR", ROOT / "build" / "local")).resolve()
+
+
+def load(directory: Path | None = None) -> Stack:
+    """The stack in a folder; an empty one if there is none yet."""
+    directory = directory or default_directory()
+    try:
+        return Stack(directory=directory, **json.loads((directory / "stack.json").read_text()))
+    except FileNotFoundError:
+        return Stack(directory=directory)
+
+
+def require(directory: Path | None = None) -> Stack:
+    """The stack in a folder.
+
+    Raises:
+        StackError: it has not been made.
+    """
+    stack = load(directory)
+    if not stack.outputs:
+        raise StackError(f"there is no finished stack in {stack.directory}: run `make up`")
+    return stack

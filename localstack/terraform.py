@@ -1,0 +1,165 @@
+"""Terraform against the local engine: the environment is all that differs from AWS."""
+
+import glob
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from localstack import stack as stacks
+from localstack.aws import Aws
+from localstack.stack import REGION, ROOT, Stack, StackError
+
+TERRAFORM_DIR = ROOT / "terraform"
+_BACKEND = TERRAFORM_DIR / "env" / "local.backend.hcl"
+_STATE_BUCKET = "bbws-terraform-state-local"
+_LOCK_TABLE = "terraform-locks-local"
+_DEADLINE_SECONDS = 600
+# Where Terraform itself looks, and where machines without a registry keep a copy.
+_MIRRORS = ("~/.terraform.d/plugins", "~/.local/share/terraform/plugins", "/usr/*/terraform/plugins", "/opt/*")
+
+
+def _mirror() -> Path | None:
+    """A folder with the AWS provider: the one named by TF_PLUGIN_MIRROR, or one where Terraform would look."""
+    given = os.environ.get("TF_PLUGIN_MIRROR")
+    for pattern in [given] if given else _MIRRORS:
+        for folder in sorted(glob.glob(os.path.expanduser(pattern))):
+            if Path(folder, "registry.terraform.io", "hashicorp", "aws").is_dir():
+                return Path(folder)
+    return None
+
+
+def cli_config() -> str:
+    """Terraform's CLI configuration: providers from a mirror where there is one, else from the registry."""
+    mirror = _mirror()
+    method = f'filesystem_mirror {{\n    path = "{mirror}"\n  }}' if mirror else "direct {}"
+    return f"provider_installation {{\n  {method}\n}}\n"
+
+
+def environment(directory: Path) -> dict[str, str]:
+    """Environment variables for Terraform, its files kept in a folder of ours."""
+    directory.mkdir(parents=True, exist_ok=True)
+    config = directory / "terraform.rc"
+    config.write_text(cli_config())
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+        "TF_CLI_CONFIG_FILE": str(config),
+        "TF_DATA_DIR": str(directory / "terraform"),
+        "TF_IN_AUTOMATION": "1",
+        "TF_INPUT": "0",
+        "CHECKPOINT_DISABLE": "1",
+    }
+
+
+class LocalTerraform:
+    """Runs Terraform for a local stack.
+
+    Args:
+        stack: the stack; its engine must answer.
+    """
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._environment = environment(stack.directory) | stack.aws_environment()
+        self._variables = [
+            f"-var-file={TERRAFORM_DIR / 'env' / 'local.tfvars'}",
+            f"-var=cart_api_url={stack.cart_url}",
+        ]
+
+    def run(self, *arguments: str, log: str | None = None) -> str:
+        """Run a Terraform command and return what it printed.
+
+        Raises:
+            StackError: it failed or took too long; the text ends with what it printed last.
+        """
+        command = ["terraform", f"-chdir={TERRAFORM_DIR}", *arguments]
+        try:
+            done = subprocess.run(
+                command,
+                env=self._environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+                timeout=_DEADLINE_SECONDS,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise StackError(f"terraform {arguments[0]}: not finished after {_DEADLINE_SECONDS} s") from error
+        if log:
+            self._stack.logs_dir.mkdir(parents=True, exist_ok=True)
+            (self._stack.logs_dir / log).write_text(done.stdout)
+        if done.returncode:
+            raise StackError(f"terraform {arguments[0]} failed:\n{done.stdout[-4_000:]}")
+        return done.stdout
+
+    def prepare_backend(self) -> None:
+        """Make the state bucket and lock table in the engine, as bootstrap does in an account, and free a lock left
+        by an apply that was cut off: one stack has one `make up` at a time, which its own lock file guards."""
+        aws = Aws(self._stack)
+        s3, dynamodb = aws.s3, aws.dynamodb
+        try:
+            s3.create_bucket(Bucket=_STATE_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
+                raise
+        try:
+            dynamodb.create_table(
+                TableName=_LOCK_TABLE,
+                BillingMode="PAY_PER_REQUEST",
+                AttributeDefinitions=[{"AttributeName": "LockID", "AttributeType": "S"}],
+                KeySchema=[{"AttributeName": "LockID", "KeyType": "HASH"}],
+            )
+        except dynamodb.exceptions.ResourceInUseException:
+            lock_id = {"S": f"{_STATE_BUCKET}/order-lambda/terraform.tfstate"}
+            dynamodb.delete_item(TableName=_LOCK_TABLE, Key={"LockID": lock_id})
+
+    def init(self) -> None:
+        """Initialise the working folder against the state in the engine."""
+        self.run("init", "-reconfigure", "-lockfile=readonly", f"-backend-config={_BACKEND}", log="terraform-init.log")
+
+    def apply(self) -> dict[str, Any]:
+        """Apply, and return the outputs."""
+        self.run("apply", "-auto-approve", "-no-color", "-parallelism=40", *self._variables, log="terraform-apply.log")
+        outputs = json.loads(self.run("output", "-json"))
+        return {name: output["value"] for name, output in outputs.items()}
+
+    def passthrough(self, arguments: list[str]) -> int:
+        """Run any Terraform command on this terminal, with the local variables where the command takes them."""
+        takes_variables = arguments[:1] in (["plan"], ["apply"], ["destroy"], ["import"], ["refresh"], ["console"])
+        command = [
+            "terraform",
+            f"-chdir={TERRAFORM_DIR}",
+            arguments[0],
+            *(self._variables if takes_variables else []),
+            *arguments[1:],
+        ]
+        return subprocess.run(command, env=self._environment, check=False).returncode
+
+
+def check() -> int:
+    """`terraform fmt`, `validate` and `test`, with a mocked provider: nothing is asked of AWS or an engine."""
+    variables = environment(ROOT / "build" / "terraform-check")
+    for arguments in (
+        ["fmt", "-check", "-recursive", "-diff"],
+        ["init", "-backend=false", "-lockfile=readonly"],
+        ["validate"],
+        ["test"],
+    ):
+        print(f"terraform {' '.join(arguments)}", flush=True)
+        status = subprocess.run(["terraform", f"-chdir={TERRAFORM_DIR}", *arguments], env=variables, check=False)
+        if status.returncode:
+            return status.returncode
+    return 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["check"]:
+        sys.exit(check())
+    try:
+        sys.exit(LocalTerraform(stacks.require()).passthrough(sys.argv[1:] or ["version"]))
+    except StackError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,141 @@
+"""`make up`: from a clone to a stack that takes orders; what is there already is kept, what is broken is repaired."""
+
+import fcntl
+import os
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from localstack import engines, processes, seed
+from localstack.stack import ROOT, Stack, StackError
+from localstack.terraform import LocalTerraform
+from release import build
+
+_DEFAULT_PORTS = {"engine": ("PORT", 4566), "cart": ("CART_PORT", 4571), "smtp": ("SMTP_PORT", 4572)}
+_SIDECAR_SECONDS = 20
+
+console = Console(highlight=False)
+
+
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    """Show a step while it runs, and how long it took."""
+    started = time.monotonic()
+    with console.status(name):
+        yield
+    console.print(f"[green]✓[/] {name} [dim]{time.monotonic() - started:.1f} s[/]")
+
+
+@contextmanager
+def exclusive(stack: Stack) -> Iterator[None]:
+    """Keep a second `make up` of the same stack out.
+
+    Raises:
+        StackError: one is running.
+    """
+    stack.directory.mkdir(parents=True, exist_ok=True)
+    with (stack.directory / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StackError(f"another `make up` works on {stack.directory}: wait for it to end") from None
+        yield
+
+
+def _choose_ports(stack: Stack, free: bool) -> None:
+    for use, (variable, default) in _DEFAULT_PORTS.items():
+        if free and use not in stack.ports:
+            stack.ports[use] = processes.free_port()
+        elif not free:
+            stack.ports[use] = int(os.environ.get(variable, stack.ports.get(use, default)))
+
+
+def _start_sidecar(stack: Stack, name: str, use: str, *arguments: str) -> None:
+    if processes.alive(stack.pids.get(name)) and processes.listens(stack.ports[use]):
+        return
+    processes.stop(stack.pids.get(name))
+    processes.require_free(stack.ports[use], name.replace("_", " "), _DEFAULT_PORTS[use][0])
+    command = [sys.executable, "-m", f"localstack.{name}", "--port", str(stack.ports[use]), *arguments]
+    log = stack.logs_dir / f"{name}.log"
+    stack.pids[name] = processes.start(command, log, os.environ, ROOT)
+    stack.save()
+    processes.wait_for(
+        f"{name.replace('_', ' ')} on port {stack.ports[use]} (log: {log})",
+        lambda: processes.listens(stack.ports[use]),
+        _SIDECAR_SECONDS,
+    )
+
+
+def _start(stack: Stack, engine: engines.Engine) -> None:
+    _start_sidecar(stack, "cart_stub", "cart")
+    _start_sidecar(stack, "mail_catcher", "smtp", "--directory", str(stack.mail_dir))
+    if engine.healthy(stack):
+        return
+    # An engine that has lost its process has lost its state, and Terraform's state with it: all is made anew.
+    if stack.pids.get("engine"):
+        engine.stop(stack)
+    processes.require_free(stack.ports["engine"], "engine", "PORT")
+    stack.outputs = {}
+    engine.start(stack)
+
+
+def up(stack: Stack, engine_name: str | None, free_ports: bool = False) -> None:
+    """Bring a stack up.
+
+    Args:
+        stack: as it was last known.
+        engine_name: embedded, localstack, or None to choose.
+        free_ports: whether to take any free ports, for a stack beside another.
+
+    Raises:
+        StackError: it cannot be brought up; the text says why and what to do.
+        BuildError: a package could not be built.
+    """
+    started = time.monotonic()
+    with exclusive(stack):
+        _choose_ports(stack, free_ports)
+        engine = engines.choose(engine_name or (stack.engine if stack.pids else None))
+        if stack.pids and stack.engine != engine.name:
+            raise StackError(f"a stack on engine {stack.engine} is up: run `make down` first")
+        stack.engine = engine.name
+        with step(f"Engine {engine.name} on port {stack.ports['engine']}"):
+            _start(stack, engine)
+        terraform = LocalTerraform(stack)
+        with step("Packages and providers"), ThreadPoolExecutor(max_workers=2) as pool:
+            packages = pool.submit(build.build_all)
+            terraform.prepare_backend()
+            terraform.init()
+            built = packages.result()
+        if built:
+            console.print(f"  built {', '.join(built)}")
+        with step("Terraform apply"):
+            stack.outputs = terraform.apply()
+            stack.save()
+        with step("Users"):
+            seed.seed(stack)
+        stack.save()
+    console.print(f"\nThe stack is up after {time.monotonic() - started:.0f} s.")
+
+
+def explain(stack: Stack) -> None:
+    """Say where the stack is and what to do next."""
+    console.print(f"""
+  API       {stack.api_url}
+  token     make token EMAIL={seed.users()[0]["email"]}
+  mails     {stack.mail_dir}
+
+Next: [bold]make order[/] places one and shows its way, [bold]make e2e[/] tests everything,
+[bold]make logs FUNCTION=create_order[/] shows what a function logged, [bold]make down[/] stops.""", soft_wrap=True)
+
+
+def down(stack: Stack) -> None:
+    """Stop a stack and forget it; mails, logs and invoices fetched stay on disk."""
+    if stack.pids:
+        engines.choose(stack.engine).stop(stack)
+    for name in ("cart_stub", "mail_catcher"):
+        processes.stop(stack.pids.get(name))
+    (stack.directory / "stack.json").unlink(missing_ok=True)
