@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConstrainedDecimal, ConstrainedInt, ConstrainedStr, Field, root_validator, validator
 
+from common.money import to_cents
 from common.status import OrderStatus
 
 MAX_CART_LINES = 1_000
@@ -102,6 +103,12 @@ class Quantity(ConstrainedInt):
     ge = 1
     le = 100_000
 
+    @classmethod
+    def __get_validators__(cls) -> Any:
+        # DynamoDB gives every number as a Decimal.
+        yield lambda value: int(value) if isinstance(value, Decimal) and value == value.to_integral() else value
+        yield from super().__get_validators__()
+
 
 class Amount(ConstrainedDecimal):
     """An amount of money in rand, zero or more, with at most two places."""
@@ -109,6 +116,12 @@ class Amount(ConstrainedDecimal):
     ge = Decimal(0)
     max_digits = 14
     decimal_places = 2
+
+    @classmethod
+    def __get_validators__(cls) -> Any:
+        yield from super().__get_validators__()
+        # DynamoDB drops trailing zeros; an amount always shows its cents.
+        yield to_cents
 
 
 class Percent(ConstrainedDecimal):
