@@ -35,7 +35,7 @@ SUPPLIER = Supplier(
 )
 
 
-class AssetFetcher(URLFetcher):
+class AssetFetcher(URLFetcher):  # type: ignore[misc]
     """Fetches the invoice's own assets and refuses every other URL, so that no text of an order can name one."""
 
     def fetch(self, url: str, headers: Any = None) -> Any:

@@ -77,9 +77,7 @@ def build_message(
     message.set_content(text)
     message.add_alternative(html, subtype="html")
     for attachment in attachments:
-        message.add_attachment(
-            attachment.content, maintype="application", subtype="pdf", filename=attachment.filename
-        )
+        message.add_attachment(attachment.content, maintype="application", subtype="pdf", filename=attachment.filename)
     return message
 
 

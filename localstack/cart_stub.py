@@ -1,4 +1,4 @@
-"""The Cart service as far as orders need it, over real HTTP, from fixtures/; run as `python -m localstack.cart_stub`."""
+"""The Cart service as far as orders need it: real HTTP, from fixtures/; `python -m localstack.cart_stub`."""
 
 import argparse
 import json
@@ -45,7 +45,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self) -> Any:
         return json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "null")
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         with self.server.lock:
             match self.path.strip("/").split("/"):
                 case ["health"]:
@@ -59,7 +59,7 @@ class _Handler(BaseHTTPRequestHandler):
                 case _:
                     self._answer(404, {"title": "Not Found", "status": 404})
 
-    def do_PUT(self) -> None:  # noqa: N802
+    def do_PUT(self) -> None:
         content = self._body()
         with self.server.lock:
             match self.path.strip("/").split("/"):
@@ -72,7 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
                 case _:
                     self._answer(404, {"title": "Not Found", "status": 404})
 
-    def do_DELETE(self) -> None:  # noqa: N802
+    def do_DELETE(self) -> None:
         with self.server.lock:
             match self.path.strip("/").split("/"):
                 case ["control", "outages", cart_id]:

@@ -122,4 +122,3 @@ def place_order(stack: Stack) -> None:
 
     for step, pattern in (("internal mail", "^New order"), ("customer mail", "^Your order")):
         journey.done(step, str(journey.wait(step, mail_to(pattern))))
-

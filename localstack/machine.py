@@ -15,7 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
-import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +25,7 @@ ENGINE_VENV = ROOT / "build" / "engine-venv"
 PYTHON_VERSION = (3, 12)
 TERRAFORM_VERSION = (1, 10)
 PANGO = ("pango-1.0", "pangoft2-1.0", "gobject-2.0", "harfbuzz")
+_STAMP = "lock.sha256"
 _PROBE_SECONDS = 20
 _INSTALL_SECONDS = 900
 
@@ -87,8 +88,9 @@ def missing() -> list[Missing]:
         found.append(
             Missing(
                 "Python 3.12 with venv",
-                "the version that the functions run on in AWS",
-                "pyenv install 3.12, or uv python install 3.12, or apt-get install python3.12-venv, or brew install python@3.12",
+                "runs everything: it is the version of the functions in AWS",
+                "pyenv install 3.12, or uv python install 3.12, or apt-get install python3.12-venv, "
+                "or brew install python@3.12",
             )
         )
     terraform = _terraform_problem()
@@ -106,45 +108,60 @@ def missing() -> list[Missing]:
     return found
 
 
-def _venv_commands(python: str, venv: Path, lock: Path) -> list[list[str]]:
+def _make_venv(python: str, venv: Path, lock: Path, stamp: str) -> None:
     pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    return [
+    commands = [
         [python, "-m", "venv", "--clear", str(venv)],
         [*pip, "--root-user-action=ignore", "--no-compile", "--require-hashes", "--requirement", str(lock)],
     ]
+    for command in commands:
+        try:
+            done = subprocess.run(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=_INSTALL_SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise RuntimeError(f"{lock.name}: not installed after {_INSTALL_SECONDS} s") from None
+        if done.returncode:
+            raise RuntimeError(f"{lock.name} could not be installed:\n{done.stdout.decode(errors='replace')}")
+    (venv / _STAMP).write_text(stamp)
 
 
-def ensure_venvs(python: str, environments: dict[Path, Path]) -> None:
-    """Make each virtual environment from its lock file, side by side; one whose lock has not changed is left alone.
+def _stamp(python: str, lock: Path) -> str:
+    """What a virtual environment was made from; equal stamps need no new install."""
+    return hashlib.sha256(lock.read_bytes() + python.encode()).hexdigest()
+
+
+def _has(venv: Path, stamp: str) -> bool:
+    path = venv / _STAMP
+    return path.exists() and path.read_text() == stamp
+
+
+def install(python: str, name: str) -> None:
+    """Make the engine's and the project's virtual environments side by side, each only if its lock has changed.
+
+    Args:
+        python: path of the interpreter.
+        name: of the project's lock file: `local` for what `make up` needs, `dev` for that and the tests.
 
     Raises:
         RuntimeError: an install failed or took too long; the text holds what pip said.
     """
-    running = []
-    for venv, lock in environments.items():
-        stamp = venv / "lock.sha256"
-        digest = hashlib.sha256(lock.read_bytes() + python.encode()).hexdigest()
-        if stamp.exists() and stamp.read_text() == digest:
-            continue
+    requirements = ROOT / "requirements"
+    environments = {ENGINE_VENV: requirements / "engine.txt", PROJECT_VENV: requirements / f"{name}.txt"}
+    if _has(PROJECT_VENV, _stamp(python, requirements / "dev.txt")):
+        # What was installed for the tests serves `make up` too.
+        del environments[PROJECT_VENV]
+    wanted = {venv: lock for venv, lock in environments.items() if not _has(venv, _stamp(python, lock))}
+    for venv, lock in wanted.items():
         print(f"installing {lock.relative_to(ROOT)} into {venv.relative_to(ROOT)}", flush=True)
-        venv.parent.mkdir(parents=True, exist_ok=True)
-        script = " && ".join(" ".join(f"'{word}'" for word in command) for command in _venv_commands(python, venv, lock))
-        process = subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        running.append((process, lock, stamp, digest))
-    deadline = time.monotonic() + _INSTALL_SECONDS
-    for process, lock, stamp, digest in running:
-        try:
-            output, _ = process.communicate(timeout=max(1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise RuntimeError(f"{lock.name}: not installed after {_INSTALL_SECONDS} s") from None
-        if process.returncode:
-            raise RuntimeError(f"{lock.name} could not be installed:\n{output.decode(errors='replace')}")
-        stamp.write_text(digest)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        made = [pool.submit(_make_venv, python, venv, lock, _stamp(python, lock)) for venv, lock in wanted.items()]
+    for future in made:
+        future.result()
 
 
 def main(arguments: list[str]) -> int:
-    """Check the machine; with `install LOCK`, also make the environments (the project's from requirements/LOCK.txt)."""
+    """Check the machine; with `install local` or `install dev`, also make the virtual environments."""
     lacking = missing()
     for item in lacking:
         print(f"missing: {item.what}\n  it {item.purpose}\n  get it: {item.remedy}", file=sys.stderr)
@@ -152,16 +169,8 @@ def main(arguments: list[str]) -> int:
     if lacking or python is None:
         return 1
     if arguments[:1] == ["install"]:
-        requirements = ROOT / "requirements"
-        project_lock = requirements / f"{arguments[1]}.txt"
-        # What `make test` installed serves `make up` too.
-        full = PROJECT_VENV / "lock.sha256"
-        dev_digest = hashlib.sha256((requirements / "dev.txt").read_bytes() + python.encode()).hexdigest()
-        environments = {ENGINE_VENV: requirements / "engine.txt"}
-        if not (full.exists() and full.read_text() == dev_digest):
-            environments[PROJECT_VENV] = project_lock
         try:
-            ensure_venvs(python, environments)
+            install(python, arguments[1])
         except RuntimeError as error:
             print(error, file=sys.stderr)
             return 1

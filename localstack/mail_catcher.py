@@ -1,4 +1,4 @@
-"""The mailbox of the local stack: an SMTP server that keeps each mail as a file; `python -m localstack.mail_catcher`."""
+"""The mailbox of the local stack: SMTP in, a file for each mail; `python -m localstack.mail_catcher`."""
 
 import argparse
 import asyncio

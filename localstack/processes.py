@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 from tenacity import RetryError as _GaveUpError
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from localstack.stack import StackError
 
@@ -27,9 +27,9 @@ def wait_for(what: str, condition: Callable[[], bool], seconds: float, interval:
         StackError: it did not come true in time.
     """
     try:
-        Retrying(stop=stop_after_delay(seconds), wait=wait_fixed(interval), retry=retry_if_result(lambda done: not done))(
-            condition
-        )
+        Retrying(
+            stop=stop_after_delay(seconds), wait=wait_fixed(interval), retry=retry_if_result(lambda done: not done)
+        )(condition)
     except _GaveUpError:
         raise StackError(f"{what}: not after {seconds:g} s") from None
 

@@ -1,6 +1,7 @@
 """Tenants and users of the local user pool, from fixtures/users.json, and their tokens."""
 
 import json
+from contextlib import suppress
 
 from localstack.aws import Aws
 from localstack.cart_stub import FIXTURES
@@ -22,15 +23,13 @@ def add_user(stack: Stack, email: str, tenant_id: str | None, group: str | None 
     attributes = [{"Name": "email", "Value": email}, {"Name": "email_verified", "Value": "true"}]
     if tenant_id:
         attributes.append({"Name": "custom:tenantId", "Value": tenant_id})
-    try:
+    with suppress(client.exceptions.UsernameExistsException):
         client.admin_create_user(
             UserPoolId=pool,
             Username=email,
             UserAttributes=attributes,  # type: ignore[arg-type]
             MessageAction="SUPPRESS",
         )
-    except client.exceptions.UsernameExistsException:
-        pass
     client.admin_set_user_password(UserPoolId=pool, Username=email, Password=PASSWORD, Permanent=True)
     if group:
         client.admin_add_user_to_group(UserPoolId=pool, Username=email, GroupName=group)

@@ -4,10 +4,10 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 ROOT = Path(__file__).resolve().parent.parent
-REGION = "af-south-1"
+REGION: Final = "af-south-1"
 ACCOUNT = "000000000000"
 
 

@@ -123,13 +123,16 @@ def up(stack: Stack, engine_name: str | None, free_ports: bool = False) -> None:
 
 def explain(stack: Stack) -> None:
     """Say where the stack is and what to do next."""
-    console.print(f"""
+    console.print(
+        f"""
   API       {stack.api_url}
   token     make token EMAIL={seed.users()[0]["email"]}
   mails     {stack.mail_dir}
 
 Next: [bold]make order[/] places one and shows its way, [bold]make e2e[/] tests everything,
-[bold]make logs FUNCTION=create_order[/] shows what a function logged, [bold]make down[/] stops.""", soft_wrap=True)
+[bold]make logs FUNCTION=create_order[/] shows what a function logged, [bold]make down[/] stops.""",
+        soft_wrap=True,
+    )
 
 
 def down(stack: Stack) -> None:

@@ -1,11 +1,11 @@
 """Customer notification queue: the confirmation with the invoice, and the mails on a new status (R2)."""
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from common.mail import order_confirmation, status_update
 
 from common import clients
 from common.errors import PermanentError
 from common.events import Envelope, InvoiceCreated, OrderStatusChanged
+from common.mail import order_confirmation, status_update
 from common.settings import settings
 from functions.adapters import mailing, sqs
 
