@@ -3,7 +3,8 @@
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 
-logger = Logger()
+# The trace is in the field exception already.
+logger = Logger(serialize_stacktrace=False)
 metrics = Metrics()
 tracer = Tracer()
 

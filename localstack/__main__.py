@@ -18,7 +18,9 @@ from release.build import BuildError, function_names
 
 def _status(stack: Stack) -> None:
     engine = engines.choose(stack.engine)
-    table = Table("part", "state", box=None)
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, overflow="ignore")
+    table.add_column(overflow="fold")
     table.add_row(f"engine {stack.engine}", "answers" if engine.healthy(stack) else "[red]does not answer[/]")
     for name in ("cart_stub", "mail_catcher"):
         table.add_row(name.replace("_", " "), "runs" if processes.alive(stack.pids.get(name)) else "[red]stopped[/]")
