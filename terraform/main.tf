@@ -34,6 +34,7 @@ module "queue" {
   visibility_timeout_seconds = 6 * local.functions[each.key].timeout
   message_retention_days     = var.message_retention_days
   source_topic_arn           = length(each.value.events) > 0 ? local.events_topic_arn : null
+  alerts_topic_arn           = local.alerts_topic_arn
   require_tls                = var.require_tls
 }
 

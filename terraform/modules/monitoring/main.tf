@@ -1,29 +1,17 @@
 locals {
-  # One row per alarm of R8; each is a plain metric over a threshold.
+  # One row per alarm of R8 on a function, the table or the API; module sqs has those on the queues.
   alarms = merge(
-    { for name in var.dlqs : "${name}-not-empty" => {
-      description = "Messages that failed three times wait in ${name}.", namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible"
-      dimensions  = { QueueName = name }, statistic = "Maximum", period = 60, periods = 1, threshold = 0
-    } },
-    { for name in var.queues : "${name}-deep" => {
-      description = "More than 1,000 messages wait in ${name}.", namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible"
-      dimensions  = { QueueName = name }, statistic = "Maximum", period = 300, periods = 1, threshold = 1000
-    } },
-    { for name in var.queues : "${name}-old" => {
-      description = "A message has waited more than 10 minutes in ${name}.", namespace = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage"
-      dimensions  = { QueueName = name }, statistic = "Maximum", period = 300, periods = 1, threshold = 600
-    } },
     { for function in var.functions : "${function.name}-slow" => {
       description = "${function.name} comes near its time-out of ${function.timeout} s.", namespace = "AWS/Lambda", metric = "Duration"
-      dimensions  = { FunctionName = function.name }, statistic = "Maximum", period = 300, periods = 1, threshold = function.timeout * 1000 * 0.8
+      dimensions  = { FunctionName = function.name }, statistic = "Maximum", threshold = function.timeout * 1000 * 0.8
     } },
     { "bbws-order-table-throttles-${var.environment}" = {
       description = "Requests to the orders table were throttled.", namespace = "AWS/DynamoDB", metric = "ThrottledRequests"
-      dimensions  = { TableName = var.table_name }, statistic = "Sum", period = 300, periods = 1, threshold = 0
+      dimensions  = { TableName = var.table_name }, statistic = "Sum", threshold = 0
     } },
     { "bbws-order-api-5xx-${var.environment}" = {
       description = "The API answered with server errors.", namespace = "AWS/ApiGateway", metric = "5XXError"
-      dimensions  = { ApiName = var.api_name, Stage = var.environment }, statistic = "Sum", period = 300, periods = 1, threshold = 0
+      dimensions  = { ApiName = var.api_name, Stage = var.environment }, statistic = "Sum", threshold = 0
     } },
   )
 
@@ -59,8 +47,8 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   metric_name         = each.value.metric
   dimensions          = each.value.dimensions
   statistic           = each.value.statistic
-  period              = each.value.period
-  evaluation_periods  = each.value.periods
+  period              = 300
+  evaluation_periods  = 1
   threshold           = each.value.threshold
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"

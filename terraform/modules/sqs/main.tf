@@ -21,6 +21,22 @@ locals {
     var.require_tls ? [local.tls_statement] : [],
     var.source_topic_arn == null ? [] : [local.topic_statement],
   )
+
+  # The alarms of R8 on a queue; each is a metric over a threshold.
+  alarms = {
+    "${local.dlq_name}-not-empty" = {
+      description = "Messages that failed three times wait in ${local.dlq_name}."
+      queue       = local.dlq_name, metric = "ApproximateNumberOfMessagesVisible", period = 60, threshold = 0
+    }
+    "${local.queue_name}-deep" = {
+      description = "More than 1,000 messages wait in ${local.queue_name}."
+      queue       = local.queue_name, metric = "ApproximateNumberOfMessagesVisible", period = 300, threshold = 1000
+    }
+    "${local.queue_name}-old" = {
+      description = "A message has waited more than 10 minutes in ${local.queue_name}."
+      queue       = local.queue_name, metric = "ApproximateAgeOfOldestMessage", period = 300, threshold = 600
+    }
+  }
 }
 
 resource "aws_sqs_queue" "dlq" {
@@ -51,4 +67,22 @@ resource "aws_sqs_queue" "this" {
     deadLetterTargetArn = aws_sqs_queue.dlq.arn
     maxReceiveCount     = 3
   })
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.alarms
+
+  alarm_name          = each.key
+  alarm_description   = each.value.description
+  namespace           = "AWS/SQS"
+  metric_name         = each.value.metric
+  dimensions          = { QueueName = each.value.queue }
+  statistic           = "Maximum"
+  period              = each.value.period
+  evaluation_periods  = 1
+  threshold           = each.value.threshold
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [var.alerts_topic_arn]
+  ok_actions          = [var.alerts_topic_arn]
 }

@@ -34,6 +34,11 @@ variable "source_topic_arn" {
   default     = null
 }
 
+variable "alerts_topic_arn" {
+  description = "Topic that the alarms on the queue and its DLQ go to."
+  type        = string
+}
+
 variable "require_tls" {
   description = "Whether plain HTTP is refused."
   type        = bool
