@@ -57,6 +57,8 @@ class Embedded:
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             "LAMBDA_EXECUTOR": "local",
+            # A developer's pause should not make the next order a cold start.
+            "LAMBDA_WARM_TTL_SECONDS": "86400",
             "PYTHONUNBUFFERED": "1",
         }
         command = [str(ENGINE_VENV / "bin" / "python"), "-m", "ministack"]

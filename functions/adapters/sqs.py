@@ -69,6 +69,9 @@ def lambda_handler(consume: Consumer) -> Handler:
     @tracer.capture_lambda_handler(capture_response=False)
     @metrics.log_metrics
     def handler(event: dict[str, Any], context: LambdaContext) -> Any:
+        if not event["Records"]:
+            # Powertools refuses an empty batch; to us it is a call that only warms the function.
+            return {"batchItemFailures": []}
         return process_partial_response(event=event, record_handler=handle, processor=processor, context=context)
 
     wrapped: Handler = handler
