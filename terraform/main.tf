@@ -131,7 +131,6 @@ module "users" {
 
   name                = "bbws-order-users-${var.environment}"
   deletion_protection = var.deletion_protection
-  password_login      = var.password_login
 }
 
 module "api" {

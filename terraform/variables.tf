@@ -191,17 +191,6 @@ variable "throttle_rate" {
   }
 }
 
-variable "password_login" {
-  description = "Whether a user's name and password may be sent to Cognito as they are (USER_PASSWORD_AUTH); SRP is always on."
-  type        = bool
-  default     = false
-
-  validation {
-    condition     = !var.password_login || var.environment == "local"
-    error_message = "password_login may be true only in environment local."
-  }
-}
-
 variable "require_tls" {
   description = "Whether buckets and queues refuse plain HTTP; the local engine speaks nothing else."
   type        = bool

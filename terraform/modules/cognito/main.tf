@@ -36,13 +36,10 @@ resource "aws_cognito_user_group" "admin" {
 }
 
 resource "aws_cognito_user_pool_client" "portal" {
-  name            = "customer-portal"
-  user_pool_id    = aws_cognito_user_pool.this.id
-  generate_secret = false
-  explicit_auth_flows = concat(
-    ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
-    var.password_login ? ["ALLOW_USER_PASSWORD_AUTH"] : [],
-  )
+  name                          = "customer-portal"
+  user_pool_id                  = aws_cognito_user_pool.this.id
+  generate_secret               = false
+  explicit_auth_flows           = ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
   prevent_user_existence_errors = "ENABLED"
   enable_token_revocation       = true
 

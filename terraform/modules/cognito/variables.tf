@@ -7,8 +7,3 @@ variable "deletion_protection" {
   description = "Whether the pool refuses to be deleted."
   type        = bool
 }
-
-variable "password_login" {
-  description = "Whether USER_PASSWORD_AUTH is on beside SRP."
-  type        = bool
-}
