@@ -10,6 +10,7 @@ import requests
 from localstack import processes
 from localstack.machine import ENGINE_VENV
 from localstack.stack import ACCOUNT, REGION, ROOT, Stack, StackError
+from localstack.waiting import poll
 
 _START_SECONDS = 60
 _DOCKER_SECONDS = 300
@@ -64,9 +65,9 @@ class Embedded:
         command = [str(ENGINE_VENV / "bin" / "python"), "-m", "ministack"]
         stack.pids["engine"] = processes.start(command, stack.logs_dir / "engine.log", environment, stack.directory)
         stack.save()
-        processes.wait_for(
+        poll(
             f"MiniStack answers on port {stack.ports['engine']} (log: {stack.logs_dir / 'engine.log'})",
-            lambda: self.healthy(stack),
+            lambda: self.healthy(stack) or None,
             _START_SECONDS,
         )
 

@@ -1,13 +1,10 @@
 """`make order`: places a demo order and shows each step of its way (R8)."""
 
-import email
 import json
 import re
 import time
 import uuid
 from collections.abc import Callable
-from email.message import EmailMessage
-from email.policy import default
 from pathlib import Path
 
 import requests
@@ -15,11 +12,12 @@ import requests
 from localstack import seed
 from localstack.aws import Aws
 from localstack.cart_stub import FIXTURES
+from localstack.mailbox import Mailbox
 from localstack.stack import Stack, StackError
 from localstack.up import console
+from localstack.waiting import poll
 
-_POLL_SECONDS = 0.05
-# What R8 allows, in seconds, and how long is waited before a step counts as failed.
+# What R8 allows, in seconds, and how long a step is waited for.
 _PROMISED = {"accepted": 0.3, "recorded": 2.0, "invoice": 5.0, "internal mail": 10.0, "customer mail": 10.0}
 _DEADLINE_SECONDS = 60
 _LOOK_AT = {
@@ -28,18 +26,6 @@ _LOOK_AT = {
     "internal mail": "order_internal_notification",
     "customer mail": "customer_order_confirmation",
 }
-
-
-def mails(directory: Path, correlation_id: str) -> list[tuple[Path, EmailMessage]]:
-    """The mails that carry a correlation id, oldest first."""
-    found = []
-    for path in sorted(directory.glob("*.eml")):
-        content = path.read_bytes()
-        if correlation_id.encode() in content:
-            message = email.message_from_bytes(content, policy=default)
-            if message["X-Correlation-Id"] == correlation_id:
-                found.append((path, message))
-    return found
 
 
 class _Journey:
@@ -62,16 +48,9 @@ class _Journey:
         Raises:
             StackError: there was none in time; says where to look.
         """
-        deadline = self._started + _DEADLINE_SECONDS
+        where = f"{step} (look at `make logs FUNCTION={_LOOK_AT[step]}`, and at the DLQs in `make status`)"
         with console.status(f"waiting: {step}"):
-            while (answer := ask()) is None:
-                if time.monotonic() > deadline:
-                    raise StackError(
-                        f"{step}: not after {_DEADLINE_SECONDS} s; look at `make logs FUNCTION={_LOOK_AT[step]}` "
-                        "and at the DLQs in `make status`"
-                    )
-                time.sleep(_POLL_SECONDS)
-        return answer
+            return poll(where, ask, _DEADLINE_SECONDS)
 
 
 def place_order(stack: Stack) -> None:
@@ -113,9 +92,11 @@ def place_order(stack: Stack) -> None:
     invoice.write_bytes(Aws(stack).s3.get_object(Bucket=stack.outputs["orders_bucket"], Key=key)["Body"].read())
     journey.done("invoice", str(invoice))
 
+    mailbox = Mailbox(stack.mail_dir)
+
     def mail_to(pattern: str) -> Callable[[], Path | None]:
         def ask() -> Path | None:
-            found = mails(stack.mail_dir, headers["X-Correlation-Id"])
+            found = mailbox.find(headers["X-Correlation-Id"])
             return next((path for path, message in found if re.search(pattern, message["Subject"])), None)
 
         return ask

@@ -4,34 +4,12 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
-from tenacity import RetryError as _GaveUpError
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from localstack.stack import StackError
-
-
-def wait_for(what: str, condition: Callable[[], bool], seconds: float, interval: float = 0.1) -> None:
-    """Wait for a condition.
-
-    Args:
-        what: is waited for, for the error.
-        condition: asked again and again until it is true.
-        seconds: how long.
-        interval: seconds between two askings.
-
-    Raises:
-        StackError: it did not come true in time.
-    """
-    try:
-        Retrying(
-            stop=stop_after_delay(seconds), wait=wait_fixed(interval), retry=retry_if_result(lambda done: not done)
-        )(condition)
-    except _GaveUpError:
-        raise StackError(f"{what}: not after {seconds:g} s") from None
 
 
 def free_port() -> int:

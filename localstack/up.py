@@ -15,6 +15,7 @@ from localstack import engines, processes, seed
 from localstack.aws import Aws
 from localstack.stack import ROOT, Stack, StackError
 from localstack.terraform import LocalTerraform
+from localstack.waiting import poll
 from release import build
 
 _DEFAULT_PORTS = {"engine": ("PORT", 4566), "cart": ("CART_PORT", 4571), "smtp": ("SMTP_PORT", 4572)}
@@ -65,9 +66,9 @@ def _start_sidecar(stack: Stack, name: str, use: str, *arguments: str) -> None:
     log = stack.logs_dir / f"{name}.log"
     stack.pids[name] = processes.start(command, log, os.environ, ROOT)
     stack.save()
-    processes.wait_for(
+    poll(
         f"{name.replace('_', ' ')} on port {stack.ports[use]} (log: {log})",
-        lambda: processes.listens(stack.ports[use]),
+        lambda: processes.listens(stack.ports[use]) or None,
         _SIDECAR_SECONDS,
     )
 
