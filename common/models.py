@@ -5,7 +5,7 @@ import unicodedata
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConstrainedDecimal, ConstrainedInt, ConstrainedStr, Field, root_validator, validator
@@ -34,6 +34,13 @@ class Model(BaseModel):
         allow_population_by_field_name = True
         allow_mutation = False
         extra = "forbid"
+
+    @classmethod
+    def validate(cls, value: Any) -> Self:
+        """A nested model: an object, and not a list of pairs, which pydantic 1 would take too."""
+        if not isinstance(value, dict | cls):
+            raise TypeError("must be an object")
+        return super().validate(value)
 
 
 class TolerantModel(Model):

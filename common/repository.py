@@ -176,19 +176,15 @@ class OrderRepository:
         for _ in range(_MAX_QUERIES_PER_PAGE):
             if position:
                 request["ExclusiveStartKey"] = self._date_key(tenant_id, position)
-            # With a filter a full-size read finds the few sooner; without one it would only be thrown away.
-            limit = MAX_PAGE_SIZE if narrowed.status else page_size - len(orders)
+            # One more than the page tells whether another follows. With a filter a full-size read finds the few sooner.
+            limit = MAX_PAGE_SIZE if narrowed.status else page_size + 1 - len(orders)
             answer = self._client.query(**request, Limit=limit)
-            found = [_order(item) for item in answer["Items"]]
-            taken = found[: page_size - len(orders)]
-            orders += taken
-            if len(taken) < len(found):
-                return Page(orders, _date_position(taken[-1]))
+            orders += [_order(item) for item in answer["Items"]]
+            if len(orders) > page_size:
+                return Page(orders[:page_size], _date_position(orders[page_size - 1]))
             if "LastEvaluatedKey" not in answer:
                 return Page(orders, None)
             position = _deserializer.deserialize(answer["LastEvaluatedKey"]["GSI1_SK"])
-            if len(orders) == page_size:
-                break
         return Page(orders, position)
 
     @staticmethod

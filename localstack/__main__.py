@@ -26,7 +26,7 @@ def _status(stack: Stack) -> None:
         table.add_row(name.replace("_", " "), "runs" if processes.alive(stack.pids.get(name)) else "[red]stopped[/]")
     table.add_row("API", stack.api_url)
     table.add_row("mails", str(len(list(stack.mail_dir.glob("*.eml")))))
-    sqs = Aws(stack).sqs
+    sqs = Aws(stack.endpoint).sqs
     for name in [*stack.outputs["queue_names"].values(), *stack.outputs["dlq_names"].values()]:
         attributes = sqs.get_queue_attributes(
             QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"],
@@ -41,7 +41,7 @@ def _logs(stack: Stack, function: str, follow: bool) -> None:
     if function not in function_names():
         raise StackError(f"there is no function {function!r}: FUNCTION is one of {', '.join(function_names())}")
     group = f"/aws/lambda/{stack.outputs['function_names'][function]}"
-    logs, since, shown = Aws(stack).logs, 0, set[str]()
+    logs, since, shown = Aws(stack.endpoint).logs, 0, set[str]()
     while True:
         for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since):
             for event in page["events"]:

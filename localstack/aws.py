@@ -1,4 +1,4 @@
-"""boto3 clients of a local stack's engine, with the rights of its root user."""
+"""boto3 clients of an engine, with the rights of its root user, or of the account that the shell is signed in to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from localstack.stack import ACCOUNT, REGION, Stack
+from localstack.stack import ACCOUNT, REGION
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
@@ -22,14 +22,14 @@ class Aws:
     """Clients, each built when first used.
 
     Args:
-        stack: whose engine answers.
+        endpoint: URL of the engine; None for AWS.
     """
 
-    def __init__(self, stack: Stack) -> None:
-        self._endpoint = stack.endpoint
+    def __init__(self, endpoint: str | None) -> None:
+        self._endpoint = endpoint
         self._session = boto3.Session(
-            aws_access_key_id=ACCOUNT,
-            aws_secret_access_key="test",  # noqa: S106
+            aws_access_key_id=ACCOUNT if endpoint else None,
+            aws_secret_access_key="test" if endpoint else None,
             region_name=REGION,
         )
 

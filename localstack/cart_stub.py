@@ -16,8 +16,8 @@ class CartStub(ThreadingHTTPServer):
     """Serves carts and campaigns.
 
     Beside the service's own routes it has these, for tests: `PUT /v1.0/carts/{id}` adds a cart, and
-    `PUT /control/outages/{cartId}` with `{"status": 503}` makes reads of that cart fail until it is deleted.
-    An outage is of one cart, so that tests run side by side.
+    `PUT /control/outages/{cartId}` with `{"status": 503}` makes reads of that cart fail until it is deleted;
+    `GET` of it tells how many reads it has refused. An outage is of one cart, so that tests run side by side.
     """
 
     daemon_threads = True
@@ -27,7 +27,7 @@ class CartStub(ThreadingHTTPServer):
         self.lock = threading.Lock()
         self.carts: dict[str, Any] = {c["cartId"]: c for c in json.loads((fixtures / "carts.json").read_text())}
         self.campaigns: dict[str, Any] = {c["code"]: c for c in json.loads((fixtures / "campaigns.json").read_text())}
-        self.outages: dict[str, int] = {}
+        self.outages: dict[str, dict[str, int]] = {}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -51,9 +51,12 @@ class _Handler(BaseHTTPRequestHandler):
                 case ["health"]:
                     self._answer(200, {"status": "ok"})
                 case ["v1.0", "carts", cart_id] if cart_id in self.server.outages:
-                    self._answer(self.server.outages[cart_id], {"title": "outage"})
+                    self.server.outages[cart_id]["refused"] += 1
+                    self._answer(self.server.outages[cart_id]["status"], {"title": "outage"})
                 case ["v1.0", "carts", cart_id] if cart_id in self.server.carts:
                     self._answer(200, self.server.carts[cart_id])
+                case ["control", "outages", cart_id] if cart_id in self.server.outages:
+                    self._answer(200, self.server.outages[cart_id])
                 case ["v1.0", "campaigns", code] if code in self.server.campaigns:
                     self._answer(200, self.server.campaigns[code])
                 case _:
@@ -67,7 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
                     self.server.carts[cart_id] = content
                     self._answer(200, content)
                 case ["control", "outages", cart_id]:
-                    self.server.outages[cart_id] = int(content["status"])
+                    self.server.outages[cart_id] = {"status": int(content["status"]), "refused": 0}
                     self._answer(200, content)
                 case _:
                     self._answer(404, {"title": "Not Found", "status": 404})

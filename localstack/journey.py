@@ -89,7 +89,9 @@ def place_order(stack: Stack) -> None:
     key = journey.wait("invoice", with_invoice)
     invoice = stack.directory / "invoices" / f"{number}.pdf"
     invoice.parent.mkdir(exist_ok=True)
-    invoice.write_bytes(Aws(stack).s3.get_object(Bucket=stack.outputs["orders_bucket"], Key=key)["Body"].read())
+    invoice.write_bytes(
+        Aws(stack.endpoint).s3.get_object(Bucket=stack.outputs["orders_bucket"], Key=key)["Body"].read()
+    )
     journey.done("invoice", str(invoice))
 
     mailbox = Mailbox(stack.mail_dir)

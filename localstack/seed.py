@@ -61,7 +61,7 @@ def sign_in(
 
 def seed(stack: Stack) -> None:
     """Add the fixtures' users; safe to repeat."""
-    client = Aws(stack).cognito
+    client = Aws(stack.endpoint).cognito
     for user in users():
         add_user(client, stack.outputs["user_pool_id"], user["email"], PASSWORD, user["tenantId"], user.get("group"))
 
@@ -72,7 +72,7 @@ def token(stack: Stack, email: str) -> str:
     Raises:
         StackError: there is no such user.
     """
-    client, outputs = Aws(stack).cognito, stack.outputs
+    client, outputs = Aws(stack.endpoint).cognito, stack.outputs
     try:
         return sign_in(client, outputs["user_pool_id"], outputs["user_pool_client_id"], email, PASSWORD)["IdToken"]
     except (client.exceptions.NotAuthorizedException, client.exceptions.UserNotFoundException) as error:

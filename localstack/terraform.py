@@ -99,7 +99,7 @@ class LocalTerraform:
     def prepare_backend(self) -> None:
         """Make the state bucket and lock table in the engine, as bootstrap does in an account, and free a lock left
         by an apply that was cut off: one stack has one `make up` at a time, which its own lock file guards."""
-        aws = Aws(self._stack)
+        aws = Aws(self._stack.endpoint)
         s3, dynamodb = aws.s3, aws.dynamodb
         try:
             s3.create_bucket(Bucket=_STATE_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})

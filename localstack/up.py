@@ -95,7 +95,7 @@ def _warm(stack: Stack, function: str) -> None:
     # To the API a path without a route, to a consumer an empty batch.
     nothing = {"httpMethod": "GET", "path": "/", "requestContext": {"requestId": "warm"}, "Records": []}
     name = stack.outputs["function_names"][function]
-    answer = Aws(stack).functions.invoke(FunctionName=name, Qualifier="live", Payload=json.dumps(nothing))
+    answer = Aws(stack.endpoint).functions.invoke(FunctionName=name, Qualifier="live", Payload=json.dumps(nothing))
     if "FunctionError" in answer:
         raise StackError(f"function {function} does not run: {answer['Payload'].read().decode()}")
 

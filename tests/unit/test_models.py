@@ -137,3 +137,9 @@ def test_a_paid_update_has_its_details() -> None:
     update = OrderUpdate.parse_obj({"status": "PAID", "paymentDetails": PAYMENT})
     assert update.payment_details is not None
     assert update.payment_details.transaction_id == "t-1"
+
+
+def test_a_list_of_pairs_is_not_an_object() -> None:
+    with pytest.raises(ValidationError) as refused:
+        OrderRequest.parse_obj(order_request(billingAddress=list(address().items())))
+    assert refused.value.errors()[0]["loc"] == ("billingAddress",)

@@ -1,0 +1,1 @@
+"""The promises of the service, tried from outside on a whole stack."""

@@ -1,0 +1,55 @@
+"""Options, markers and fixtures of the end-to-end tests."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from e2e import platform as platforms
+from e2e.platform import Platform
+from e2e.tenant import Tenant
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds --target."""
+    parser.addoption("--target", choices=platforms.TARGETS, default="local", help="environment of the stack to test")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what a target does not allow: in AWS what needs the local sidecars, in prod all that writes."""
+    target = config.getoption("--target")
+    allowed = [item for item in items if _allowed(item, target)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in allowed])
+    items[:] = allowed
+
+
+def _allowed(item: pytest.Item, target: str) -> bool:
+    if target == "prod":
+        return item.get_closest_marker("read_only") is not None
+    return target == "local" or item.get_closest_marker("sidecars") is None
+
+
+@pytest.fixture(scope="session")
+def platform(pytestconfig: pytest.Config) -> Platform:
+    """The stack that is tested."""
+    target = pytestconfig.getoption("--target")
+    return platforms.local() if target == "local" else platforms.deployed(target)
+
+
+@pytest.fixture
+def make_tenant(platform: Platform) -> Iterator[Callable[..., Tenant]]:
+    """Makes tenants, each with one user; the users are removed after the test."""
+    made: list[Tenant] = []
+
+    def make(group: str | None = None) -> Tenant:
+        made.append(Tenant(platform, group))
+        return made[-1]
+
+    yield make
+    for tenant in made:
+        tenant.remove()
+
+
+@pytest.fixture
+def tenant(make_tenant: Callable[..., Tenant]) -> Tenant:
+    """A tenant of the test's own."""
+    return make_tenant()

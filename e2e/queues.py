@@ -1,0 +1,64 @@
+"""What tests do with queues: send to a queue, look for a message in its DLQ and take it out."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from e2e.platform import Platform
+from e2e.tenant import DEADLINE_SECONDS
+from localstack.waiting import poll
+
+
+def counts(platform: Platform, names: list[str]) -> dict[str, int]:
+    """How many messages each queue has, waiting and in work."""
+    found = {}
+    for name in names:
+        attributes = platform.aws.sqs.get_queue_attributes(
+            QueueUrl=platform.queue_url(name),
+            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        )["Attributes"]
+        found[name] = sum(int(number) for number in attributes.values())
+    return found
+
+
+class DeadLetters:
+    """The DLQ of a function, and the queue it belongs to.
+
+    Args:
+        platform: the stack.
+        function: whose.
+    """
+
+    def __init__(self, platform: Platform, function: str) -> None:
+        self._sqs = platform.aws.sqs
+        self._queue = platform.queue_url(platform.outputs["queue_names"][function])
+        self._dlq = platform.queue_url(platform.outputs["dlq_names"][function])
+
+    @contextmanager
+    def holding(self, text: str) -> Iterator[str]:
+        """Wait for a message with this text in it, give its body, and take it out in the end."""
+        message = poll(f"a message with {text} in the DLQ", lambda: self._receive(text), DEADLINE_SECONDS)
+        try:
+            yield message["Body"]
+        finally:
+            self._sqs.delete_message(QueueUrl=self._dlq, ReceiptHandle=message["ReceiptHandle"])
+
+    def _receive(self, text: str) -> Any:
+        found = None
+        for message in self._sqs.receive_message(
+            QueueUrl=self._dlq, MaxNumberOfMessages=10, VisibilityTimeout=30, WaitTimeSeconds=1
+        ).get("Messages", []):
+            if text in message["Body"]:
+                found = message
+            else:
+                # Another test waits for it.
+                self._sqs.change_message_visibility(
+                    QueueUrl=self._dlq, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+                )
+        return found
+
+    def send(self, bodies: list[str]) -> None:
+        """Put messages on the queue in one batch."""
+        entries: Any = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
+        answer = self._sqs.send_message_batch(QueueUrl=self._queue, Entries=entries)
+        assert not answer.get("Failed"), answer

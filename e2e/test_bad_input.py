@@ -1,0 +1,265 @@
+"""Bad input gets the right 4xx problem, names every wrong field, and queues nothing (R5)."""
+
+import base64
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+import pytest
+import requests
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from e2e.tenant import Tenant
+from localstack import seed
+from localstack.waiting import poll
+
+ADDRESS_FIELDS = ("street", "city", "province", "postalCode", "country")
+
+
+def bad_fields(good: dict[str, Any]) -> dict[str, tuple[dict[str, Any], set[str]]]:
+    """Bad bodies by what is wrong with them, each with the fields that must be named."""
+
+    def body(**changes: Any) -> dict[str, Any]:
+        return {name: value for name, value in {**good, **changes}.items() if value is not ...}
+
+    def address(**changes: Any) -> dict[str, Any]:
+        parts = {**good["billingAddress"], **changes}
+        return body(billingAddress={name: value for name, value in parts.items() if value is not ...})
+
+    cases: dict[str, tuple[dict[str, Any], set[str]]] = {}
+    required = ("customerEmail", "cartId", "billingAddress", "paymentMethod")
+    for field in required:
+        cases[f"{field} missing"] = (body(**{field: ...}), {field})
+        cases[f"{field} null"] = (body(**{field: None}), {field})
+        cases[f"{field} of the wrong type"] = (body(**{field: 7}), {field})
+        cases[f"{field} a list"] = (body(**{field: []}), {field})
+    for field in ("customerEmail", "cartId", "paymentMethod", "campaignCode", "currency"):
+        cases[f"{field} empty"] = (body(**{field: ""}), {field})
+        cases[f"{field} too long"] = (body(**{field: "x" * 300}), {field})
+        cases[f"{field} negative"] = (body(**{field: -1}), {field})
+        cases[f"{field} with HTML"] = (body(**{field: "<b>x</b>"}), {field})
+        cases[f"{field} with template syntax"] = (body(**{field: "{{ 7 * 7 }}"}), {field})
+        cases[f"{field} with a line break"] = (
+            body(**{field: f"{good.get(field, 'ZAR')}\r\nBcc: x@example.com"}),
+            {field},
+        )
+    for field in ADDRESS_FIELDS:
+        named = {f"billingAddress.{field}"}
+        cases[f"{field} missing"] = (address(**{field: ...}), named)
+        cases[f"{field} of the wrong type"] = (address(**{field: 8001}), named)
+        cases[f"{field} empty"] = (address(**{field: " "}), named)
+        cases[f"{field} too long"] = (address(**{field: "x" * 201}), named)
+        for what, text in {
+            "HTML": "<script>alert(1)</script>",
+            "template syntax": "{{ config }}",
+            "a statement": "{% include 'x' %}",
+            "a control": "Long\x00Street",
+            "a bidi override": "Long\u202estreet",
+        }.items():
+            cases[f"{field} with {what}"] = (address(**{field: text}), named)
+    for email in (
+        "x",
+        "x@",
+        "@example.com",
+        "a b@example.com",
+        "x@example",
+        "тест@example.com",
+        f"{'x' * 65}@example.com",
+    ):
+        cases[f"customerEmail {email}"] = (body(customerEmail=email), {"customerEmail"})
+    cases["a postal code of five digits"] = (address(postalCode="80010"), {"billingAddress.postalCode"})
+    cases["an unknown field"] = (body(price="1.00"), {"price"})
+    cases["an unknown field in the address"] = (address(planet="Earth"), {"billingAddress.planet"})
+    cases["another currency"] = (body(currency="USD"), {"currency"})
+    cases["nothing at all"] = ({}, set(required))
+    cases["two wrong fields"] = (body(cartId="a/b", paymentMethod="CASH"), {"cartId", "paymentMethod"})
+    return cases
+
+
+def is_problem(answer: requests.Response, status: int) -> bool:
+    """Whether an answer is a problem of this status, as RFC 9457 has it, that tells no internals."""
+    if answer.headers["Content-Type"] != "application/problem+json":
+        return False
+    problem = answer.json()
+    internals = ("Traceback", "pydantic", "boto", "arn:", ".py")
+    return (
+        answer.status_code == problem["status"] == status
+        and {"type", "title", "detail"} <= problem.keys()
+        and not any(word in answer.text for word in internals)
+    )
+
+
+def nothing_queued_before(tenant: Tenant) -> None:
+    """Check that this tenant's first order is the one placed now."""
+    order = tenant.ordered()
+    assert [item["id"] for item in tenant.orders().json()["items"]] == [order["id"]]
+
+
+def test_every_wrong_field_is_named_and_nothing_is_queued(tenant: Tenant) -> None:
+    wrong = {}
+    for name, (body, fields) in bad_fields(tenant.body()).items():
+        answer = tenant.call("POST", "/v1.0/orders", json=body)
+        if not is_problem(answer, 400) or {error["field"] for error in answer.json()["errors"]} != fields:
+            wrong[name] = f"{answer.status_code} {answer.text}"
+    assert wrong == {}
+    nothing_queued_before(tenant)
+
+
+def test_names_of_any_script_are_taken(tenant: Tenant) -> None:
+    address = tenant.body()["billingAddress"] | {
+        "street": "شارع الملك 12",
+        "city": "eThekwini – Ñandú 北京",
+        "province": "KwaZulu-Natal & Co.",
+    }
+    order = tenant.invoiced(tenant.place(billingAddress=address))
+    assert order["billingAddress"]["street"] == address["street"]
+    assert order["billingAddress"]["city"] == address["city"]
+
+
+@pytest.mark.parametrize(
+    ("data", "headers", "status"),
+    [
+        (b"", {}, 400),
+        (b"{", {}, 400),
+        (b"[]", {}, 400),
+        (b'"text"', {}, 400),
+        (b"null", {}, 400),
+        (b'{"cartId": NaN}', {}, 400),
+        (b"\xff\xfe{}", {}, 400),
+        (b"[" * 100_000, {}, 400),
+        (b'{"cartId": "' + b"x" * 256 * 1024 + b'"}', {}, 413),
+        (b"<order/>", {"Content-Type": "application/xml"}, 415),
+        (b"a=b", {"Content-Type": "application/x-www-form-urlencoded"}, 415),
+    ],
+    ids=["empty", "broken", "list", "text", "null", "NaN", "not UTF-8", "deep", "too big", "XML", "form"],
+)
+def test_bodies_that_are_no_order(tenant: Tenant, data: bytes, headers: dict[str, str], status: int) -> None:
+    answer = tenant.call("POST", "/v1.0/orders", data=data, headers={"Content-Type": "application/json", **headers})
+    assert is_problem(answer, status), f"{answer.status_code} {answer.text}"
+    nothing_queued_before(tenant)
+
+
+@pytest.mark.parametrize(
+    ("change", "fields"),
+    [
+        ({}, {"body"}),
+        ({"status": "EATEN"}, {"status"}),
+        ({"status": 1}, {"status"}),
+        ({"total": "1.00"}, {"total"}),
+        ({"tenantId": "tenant-acme", "status": "CANCELLED"}, {"tenantId"}),
+        ({"paymentDetails": {}}, {f"paymentDetails.{name}" for name in ("method", "transactionId", "paidAt")}),
+        (
+            {"paymentDetails": {"method": "EFT", "transactionId": "<b>", "paidAt": "2026-11-24T10:00:00"}},
+            {"paymentDetails.transactionId", "paymentDetails.paidAt"},
+        ),
+    ],
+)
+def test_changes_that_are_none(tenant: Tenant, change: dict[str, Any], fields: set[str]) -> None:
+    order_id = tenant.ordered()["id"]
+    answer = tenant.change(order_id, change)
+    assert is_problem(answer, 400), answer.text
+    assert {error["field"] for error in answer.json()["errors"]} == fields
+    assert tenant.get(order_id).json()["status"] == "PENDING_PAYMENT"
+
+
+@pytest.mark.parametrize("order_id", ["1", "x", "6f1c1e4e", "%7B%7B7*7%7D%7D", "..%2f..%2fetc"])
+def test_order_ids_that_are_none(tenant: Tenant, order_id: str) -> None:
+    answer = tenant.get(order_id)
+    assert answer.status_code in (400, 404)
+    assert is_problem(answer, answer.status_code)
+
+
+def _unsigned(segment: dict[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(segment).encode()).rstrip(b"=").decode()
+
+
+def _forgeries(tenant: Tenant, victim: Tenant) -> dict[str, str]:
+    """Tokens that say they are the victim's, or are not the API's to take."""
+    token = tenant.tokens["IdToken"]
+    header, payload, signature = token.split(".")
+    claims = jwt.decode(token, options={"verify_signature": False})
+    key_id = jwt.get_unverified_header(token)["kid"]
+    stolen = {**claims, "custom:tenantId": victim.id}
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return {
+        "altered tenant": f"{header}.{_unsigned(stolen)}.{signature}",
+        "altered group": f"{header}.{_unsigned({**claims, 'cognito:groups': ['admin']})}.{signature}",
+        "signed by another key": jwt.encode(stolen, key, algorithm="RS256", headers={"kid": key_id}),
+        "key unknown": jwt.encode(stolen, key, algorithm="RS256", headers={"kid": "mine"}),
+        "algorithm none": f"{_unsigned({'alg': 'none', 'kid': key_id})}.{_unsigned(stolen)}.",
+        "algorithm HS256": jwt.encode(stolen, "k" * 32, algorithm="HS256", headers={"kid": key_id}),
+        "no signature": f"{header}.{payload}.",
+        "another issuer": jwt.encode({**stolen, "iss": "https://example.com"}, key, algorithm="RS256"),
+    }
+
+
+def test_forged_tokens_are_refused(make_tenant: Callable[..., Tenant]) -> None:
+    tenant, victim = make_tenant(), make_tenant()
+    order = victim.ordered()
+    wrong = {}
+    for name, token in _forgeries(tenant, victim).items():
+        headers = {"Authorization": f"Bearer {token}"}
+        answers = [
+            tenant.call("POST", "/v1.0/orders", json=tenant.body(), headers=headers),
+            tenant.call("GET", f"/v1.0/orders/{order['id']}", headers=headers),
+            tenant.call("GET", f"/v1.0/tenants/{victim.id}/orders", headers=headers),
+            tenant.call("PUT", f"/v1.0/orders/{order['id']}", json={"status": "CANCELLED"}, headers=headers),
+        ]
+        if not all(is_problem(answer, 401) for answer in answers):
+            wrong[name] = [answer.text for answer in answers]
+    assert wrong == {}
+    nothing_queued_before(tenant)
+    assert victim.get(order["id"]).json()["status"] == "PENDING_PAYMENT"
+
+
+def test_an_access_token_is_not_an_id_token(tenant: Tenant) -> None:
+    headers = {"Authorization": f"Bearer {tenant.tokens['AccessToken']}"}
+    answer = tenant.call("POST", "/v1.0/orders", json=tenant.body(), headers=headers)
+    # API Gateway refuses it where it checks the use of a token; the service does where it does not.
+    assert is_problem(answer, 401) or is_problem(answer, 403)
+    nothing_queued_before(tenant)
+
+
+@pytest.mark.sidecars
+def test_a_token_of_another_pool_is_refused(tenant: Tenant) -> None:
+    cognito = tenant.platform.aws.cognito
+    pool = cognito.create_user_pool(
+        PoolName="foreign",
+        Schema=[{"Name": "tenantId", "AttributeDataType": "String", "Mutable": True}],
+    )["UserPool"]["Id"]
+    try:
+        client = cognito.create_user_pool_client(
+            UserPoolId=pool, ClientName="foreign", ExplicitAuthFlows=["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+        )["UserPoolClient"]["ClientId"]
+        password = "Aa1!foreign-pool"
+        seed.add_user(cognito, pool, tenant.email, password, tenant.id)
+        token = seed.sign_in(cognito, pool, client, tenant.email, password)["IdToken"]
+    finally:
+        cognito.delete_user_pool(UserPoolId=pool)
+    answer = tenant.call("POST", "/v1.0/orders", json=tenant.body(), headers={"Authorization": f"Bearer {token}"})
+    assert is_problem(answer, 401), answer.text
+    nothing_queued_before(tenant)
+
+
+@pytest.mark.sidecars
+def test_an_expired_token_is_refused(tenant: Tenant) -> None:
+    cognito, pool = tenant.platform.aws.cognito, tenant.platform.outputs["user_pool_id"]
+    # AWS allows no shorter than five minutes, the local engine does: the test need not wait so long.
+    client = cognito.create_user_pool_client(
+        UserPoolId=pool,
+        ClientName=f"short-{tenant.id}",
+        IdTokenValidity=1,
+        TokenValidityUnits={"IdToken": "seconds"},
+        ExplicitAuthFlows=["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+    )["UserPoolClient"]["ClientId"]
+    password = "Aa1!expired-token"
+    cognito.admin_set_user_password(UserPoolId=pool, Username=tenant.email, Password=password, Permanent=True)
+    token = seed.sign_in(cognito, pool, client, tenant.email, password)["IdToken"]
+    cognito.delete_user_pool_client(UserPoolId=pool, ClientId=client)
+    expires = jwt.decode(token, options={"verify_signature": False})["exp"]
+    poll("the token's end", lambda: time.time() > expires or None, 30)
+    answer = tenant.call("POST", "/v1.0/orders", json=tenant.body(), headers={"Authorization": f"Bearer {token}"})
+    assert is_problem(answer, 401), answer.text
+    nothing_queued_before(tenant)

@@ -1,0 +1,173 @@
+"""From the request to the invoice and both mails (R2, R7)."""
+
+import io
+import re
+import time
+from decimal import ROUND_HALF_UP, Decimal
+from email.message import EmailMessage
+from typing import Any, cast
+from uuid import uuid4
+from xml.etree import ElementTree
+
+import pytest
+from pypdf import PdfReader
+from pypdf.generic import DecodedStreamObject
+
+from e2e.tenant import DEADLINE_SECONDS, ITEMS, Tenant
+from localstack.waiting import poll
+
+CENT = Decimal("0.01")
+
+
+def totals(items: list[dict[str, Any]], percent: int = 0) -> dict[str, str]:
+    """What an order costs, worked out from R3 alone: one discount, one VAT, each rounded once."""
+    subtotal = sum((Decimal(i["unitPrice"]) * i["quantity"] for i in items), Decimal(0))
+    discount = (subtotal * percent / 100).quantize(CENT, ROUND_HALF_UP)
+    tax = ((subtotal - discount) * 15 / 100).quantize(CENT, ROUND_HALF_UP)
+    amounts = {"subtotal": subtotal, "discount": discount, "tax": tax, "total": subtotal - discount + tax}
+    return {name: f"{amount:.2f}" for name, amount in amounts.items()}
+
+
+def pdf_text(pdf: bytes) -> str:
+    """The text of a PDF, its white space as single spaces."""
+    return re.sub(r"\s+", " ", " ".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages))
+
+
+def rand(amount: str) -> str:
+    """An amount as invoice and mails write it, apart from the kind of space."""
+    return f"R {Decimal(amount):,.2f}".replace(",", " ")
+
+
+def plain(text: str) -> str:
+    """A text with every kind of white space as one space."""
+    return re.sub(r"\s+", " ", text)
+
+
+def invoice_of(tenant: Tenant, order: dict[str, Any]) -> bytes:
+    """The PDF that an order names."""
+    answer = tenant.platform.aws.s3.get_object(Bucket=tenant.platform.outputs["orders_bucket"], Key=order["invoiceKey"])
+    assert answer["ContentType"] == "application/pdf"
+    return answer["Body"].read()
+
+
+def test_an_order_is_priced_recorded_and_invoiced_to_the_cent(tenant: Tenant) -> None:
+    items: list[dict[str, Any]] = [
+        {"productId": "p-1", "name": "Rooibos & honey", "quantity": 3, "unitPrice": "54.99"},
+        {"productId": "p-2", "name": "Mug “Karoo”, groß", "quantity": 7, "unitPrice": "0.05"},
+        {"productId": "p-3", "name": "Braai", "quantity": 2, "unitPrice": "12345.67"},
+    ]
+    order = tenant.invoiced(tenant.place(cartId=tenant.put_cart(items), campaignCode="SPRING10"))
+
+    expected = totals(items, percent=10)
+    assert {name: order[name] for name in expected} == expected
+    assert [(i["name"], i["quantity"], i["unitPrice"]) for i in order["items"]] == [
+        (i["name"], i["quantity"], i["unitPrice"]) for i in items
+    ]
+    assert re.fullmatch(r"ORD-\d{4}-\d{5,}", order["orderNumber"])
+    assert order["status"] == "PENDING_PAYMENT"
+    assert order["currency"] == "ZAR"
+    assert order["tenantId"] == tenant.id
+    assert order["customerEmail"] == tenant.email
+    assert order["campaign"]["code"] == "SPRING10"
+    assert order["active"] is True
+    assert order["invoiceKey"] == f"{tenant.id}/orders/order_{order['id']}.pdf"
+
+    text = pdf_text(invoice_of(tenant, order))
+    assert "Tax Invoice" in text
+    assert order["orderNumber"] in text
+    assert "VAT number" in text
+    assert "12 Long Street" in text
+    # A long address is broken over two lines.
+    assert tenant.email in text.replace(" ", "")
+    for item in items:
+        line = Decimal(item["unitPrice"]) * item["quantity"]
+        assert f"{item['name']} {item['quantity']} {rand(item['unitPrice'])} {rand(f'{line:.2f}')}" in text
+    for amount in expected.values():
+        assert rand(amount) in text
+
+
+def test_a_long_invoice_repeats_its_header_and_numbers_its_pages(tenant: Tenant) -> None:
+    items = [
+        {"productId": f"p-{n}", "name": f"Product {n}", "quantity": 1, "unitPrice": "10.00"} for n in range(1, 121)
+    ]
+    order = tenant.invoiced(tenant.place(cartId=tenant.put_cart(items)))
+    reader = PdfReader(io.BytesIO(invoice_of(tenant, order)))
+    pages = [plain(page.extract_text()) for page in reader.pages]
+    assert len(pages) > 2
+    for number, page in enumerate(pages, start=1):
+        assert f"Page {number} of {len(pages)}" in page
+    for page in pages[:-1]:
+        assert "Description Quantity Unit price Amount" in page
+    assert all(f"Product {n} 1 " in " ".join(pages) for n in range(1, 121))
+    assert reader.root_object.get("/MarkInfo") == {"/Marked": True}
+    metadata = cast("DecodedStreamObject", reader.root_object["/Metadata"].get_object())
+    description = ElementTree.fromstring(metadata.get_data()).iter()  # noqa: S314
+    assert "1" in {element.get("{http://www.aiim.org/pdfua/ns/id/}part") for element in description}
+
+
+@pytest.mark.sidecars
+def test_customer_and_team_get_one_mail_each(tenant: Tenant) -> None:
+    correlation_id = f"e2e-{uuid4()}"
+    order = tenant.invoiced(tenant.place(correlation_id))
+    mails = tenant.mails(correlation_id, 2)
+    assert len(mails) == 2
+    to_customer = next(mail for mail in mails if mail["To"] == tenant.email)
+    to_team = next(mail for mail in mails if mail["To"] != tenant.email)
+
+    for mail in mails:
+        assert mail["From"] == "noreply@kimmyai.io"
+        assert mail["Reply-To"] == "support@kimmyai.io"
+        for amount in totals(ITEMS).values():
+            if amount != "0.00":
+                assert rand(amount) in _body(mail, "plain")
+                assert rand(amount) in _body(mail, "html")
+    assert order["orderNumber"] in to_customer["Subject"]
+    assert to_team["To"] == "orders@kimmyai.io"
+    assert tenant.id in to_team["Subject"]
+    assert not list(to_team.iter_attachments())
+
+    (attachment,) = to_customer.iter_attachments()
+    assert attachment.get_content_type() == "application/pdf"
+    assert attachment.get_filename() == f"{order['orderNumber']}.pdf"
+    assert attachment.get_content() == invoice_of(tenant, order)
+
+
+def _body(mail: EmailMessage, kind: str) -> str:
+    part = mail.get_body((kind,))
+    assert part is not None
+    return plain(part.get_content())
+
+
+@pytest.mark.sidecars
+def test_each_new_status_is_mailed_to_the_customer(tenant: Tenant) -> None:
+    order = tenant.ordered()
+    details = {"method": "EFT", "transactionId": "tx-1", "paidAt": "2026-11-24T10:00:00Z"}
+    headlines = {
+        "PAID": "we have your payment",
+        "PROCESSING": "we are working on your order",
+        "COMPLETED": "your order is complete",
+        "REFUNDED": "your money is on its way back",
+    }
+    for status, headline in headlines.items():
+        correlation_id = f"e2e-{uuid4()}"
+        change = {"status": status, **({"paymentDetails": details} if status == "PAID" else {})}
+        answer = tenant.change(order["id"], change, **{"X-Correlation-Id": correlation_id})
+        assert answer.status_code == 200, answer.text
+        (mail,) = tenant.mails(correlation_id, 1)
+        assert mail["To"] == tenant.email
+        assert mail["Subject"] == f"Order {order['orderNumber']}: {headline}"
+
+
+def test_a_correlation_id_runs_through_the_logs_of_every_function(tenant: Tenant) -> None:
+    correlation_id, started = f"e2e-{uuid4()}", int(time.time() * 1000)
+    tenant.invoiced(tenant.place(correlation_id))
+    names, logs = tenant.platform.outputs["function_names"], tenant.platform.aws.logs
+    for function in ("create_order", "order_creator_record", "order_pdf_creator"):
+
+        def logged(function: str = function) -> bool | None:
+            pages = logs.get_paginator("filter_log_events").paginate(
+                logGroupName=f"/aws/lambda/{names[function]}", startTime=started
+            )
+            return any(correlation_id in event["message"] for page in pages for event in page["events"]) or None
+
+        assert poll(f"{correlation_id} in the log of {function}", logged, DEADLINE_SECONDS)

@@ -1,0 +1,36 @@
+"""What anyone may see of the API: that it is up, and that it lets no one in. Safe in prod."""
+
+import pytest
+import requests
+
+from e2e.platform import Platform
+
+pytestmark = pytest.mark.read_only
+
+ROUTES = [
+    ("POST", "/v1.0/orders"),
+    ("GET", "/v1.0/orders/6f1c1e4e-0b0c-4b8e-9c57-3f5f3f1f0a11"),
+    ("PUT", "/v1.0/orders/6f1c1e4e-0b0c-4b8e-9c57-3f5f3f1f0a11"),
+    ("GET", "/v1.0/tenants/tenant-acme/orders"),
+]
+
+
+def test_health_needs_no_token(platform: Platform) -> None:
+    answer = requests.get(f"{platform.api_url}/health", timeout=30)
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+@pytest.mark.parametrize("token", [None, "", "Bearer", "Bearer x", "Bearer a.b.c"])
+def test_every_other_route_needs_a_token(platform: Platform, method: str, path: str, token: str | None) -> None:
+    headers = {} if token is None else {"Authorization": token}
+    answer = requests.request(method, platform.api_url + path, json={}, headers=headers, timeout=30)
+    assert answer.status_code == 401
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["title"] == "Unauthorized"
+
+
+def test_unknown_routes_are_problems(platform: Platform) -> None:
+    answer = requests.get(f"{platform.api_url}/v1.0/nothing", timeout=30)
+    assert answer.status_code == 404
+    assert answer.headers["Content-Type"] == "application/problem+json"
