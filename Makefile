@@ -3,61 +3,69 @@
 PYTHON3 ?= python3
 PYTHON := .venv/bin/python
 TARGET ?= local
+EMAIL ?= thandi@acme.example
+# `make test` has a stack of its own, beside the one of `make up`.
+TEST_STACK := build/test
+
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help machine dev up down status order token logs tf build lint types unit terraform-check e2e test
+.PHONY: help local dev up down status order token logs tf build lint types unit terraform-check e2e test
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-machine:
+local:
 	@$(PYTHON3) localstack/machine.py install local
 
 dev:
 	@$(PYTHON3) localstack/machine.py install dev
 
-up: machine ## bring the local stack up; safe to repeat (PORT=, CART_PORT=, SMTP_PORT=, ENGINE=embedded|localstack)
+up: local ## bring the local stack up, or repair it (ENGINE=embedded|localstack PORT= CART_PORT= SMTP_PORT=)
 	@$(PYTHON) -m localstack up
 
-down: machine ## stop the local stack
+down: local ## stop the local stack; what it held is gone
 	@$(PYTHON) -m localstack down
 
-status: machine ## show engine, queues and mails
+status: local ## show engine, queues and mails
 	@$(PYTHON) -m localstack status
 
-order: machine ## place a demo order and follow it to the mails
+order: local ## place a demo order and follow it to the mails
 	@$(PYTHON) -m localstack order
 
-token: machine ## print the ID token of a seeded user (EMAIL=thandi@acme.example)
+token: local ## print the ID token of a seeded user (EMAIL=thandi@acme.example)
 	@$(PYTHON) -m localstack token $(EMAIL)
 
-logs: machine ## print a function's logs (FUNCTION=create_order, FOLLOW=1 to go on)
+logs: local ## print the logs of a function (FUNCTION=create_order, FOLLOW=1 to go on)
 	@$(PYTHON) -m localstack logs $(FUNCTION) $(if $(FOLLOW),--follow)
 
-tf: machine ## run Terraform against the local stack (ARGS="plan")
+tf: local ## run Terraform against the local stack (ARGS="plan")
 	@$(PYTHON) -m localstack.terraform $(ARGS)
 
-build: machine ## build the eight packages into build/packages
+build: local ## build the eight packages into build/packages
 	@$(PYTHON) -m release.build
 
-lint: dev ## check style, format and the direction of imports
-	@$(PYTHON) -m ruff check .
-	@$(PYTHON) -m ruff format --check .
+lint: dev ## check style, format, and who imports whom
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
 	@.venv/bin/lint-imports
 
 types: dev ## check types
 	@.venv/bin/mypy
 
-unit: dev ## run unit and integration tests with coverage (ARGS="-k paging" to choose)
-	@$(PYTHON) -m localstack.coverage $(ARGS)
+unit: dev ## run unit and integration tests, with coverage (ARGS="-k paging" to choose)
+	@.venv/bin/pytest tests -n auto --cov $(ARGS)
 
-terraform-check: dev ## terraform fmt, validate and test, without AWS
+terraform-check: dev ## terraform fmt, validate and test; asks nothing of AWS
 	@$(PYTHON) -m localstack.terraform check
 
 e2e: dev ## drive orders through a stack (TARGET=local|dev|sit|prod, ARGS="-k paging" to choose)
-	@$(PYTHON) -m pytest e2e --target $(TARGET) -n auto $(ARGS)
+	@.venv/bin/pytest e2e --target $(TARGET) -n 4 -m "not alone" $(ARGS)
+ifeq ($(TARGET),local)
+	@.venv/bin/pytest e2e -m alone $(ARGS)
+endif
 
-test: ## all of the above on a fresh stack of its own, as CI does
-	@$(PYTHON3) localstack/machine.py install dev
-	@$(PYTHON) -m localstack test
+test: lint types terraform-check unit ## run all checks, and the end-to-end tests on a fresh stack of their own
+	@export STACK_DIR=$(TEST_STACK); \
+	$(PYTHON) -m localstack down && $(PYTHON) -m localstack up --free-ports && $(MAKE) --no-print-directory e2e; \
+	status=$$?; $(PYTHON) -m localstack down; exit $$status

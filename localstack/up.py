@@ -49,12 +49,19 @@ def exclusive(stack: Stack) -> Iterator[None]:
         yield
 
 
+def _port(variable: str) -> int | None:
+    given = os.environ.get(variable)
+    if given and not (given.isascii() and given.isdigit() and 1 <= int(given) <= 65_535):
+        raise StackError(f"{variable} is {given!r}; it must be a port, 1 to 65535")
+    return int(given) if given else None
+
+
 def _choose_ports(stack: Stack, free: bool) -> None:
     for use, (variable, default) in _DEFAULT_PORTS.items():
         if free and use not in stack.ports:
             stack.ports[use] = processes.free_port()
         elif not free:
-            stack.ports[use] = int(os.environ.get(variable, stack.ports.get(use, default)))
+            stack.ports[use] = _port(variable) or stack.ports.get(use, default)
 
 
 def _start_sidecar(stack: Stack, name: str, use: str, *arguments: str) -> None:

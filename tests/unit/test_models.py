@@ -140,6 +140,5 @@ def test_a_paid_update_has_its_details() -> None:
 
 
 def test_a_list_of_pairs_is_not_an_object() -> None:
-    with pytest.raises(ValidationError) as refused:
-        OrderRequest.parse_obj(order_request(billingAddress=list(address().items())))
-    assert refused.value.errors()[0]["loc"] == ("billingAddress",)
+    body = order_request(billingAddress=list(address().items()))
+    assert _wrong_fields(OrderRequest, body) == {"billingAddress"}
