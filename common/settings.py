@@ -22,11 +22,6 @@ class Settings:
     """
 
     @property
-    def environment(self) -> str:
-        """One of local, dev, sit, prod (R1)."""
-        return _required("ENVIRONMENT")
-
-    @property
     def orders_table(self) -> str:
         """Name of the orders table (R3)."""
         return _required("ORDERS_TABLE")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_ses import SESClient
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
 
@@ -57,6 +59,16 @@ class Aws:
     def s3(self) -> S3Client:
         """Buckets."""
         return self._session.client("s3", endpoint_url=self._endpoint)
+
+    @cached_property
+    def ses(self) -> SESClient:
+        """Mail."""
+        return self._session.client("ses", endpoint_url=self._endpoint)
+
+    @cached_property
+    def sns(self) -> SNSClient:
+        """Topics."""
+        return self._session.client("sns", endpoint_url=self._endpoint)
 
     @cached_property
     def sqs(self) -> SQSClient:

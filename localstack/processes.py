@@ -11,6 +11,9 @@ import psutil
 
 from localstack.stack import StackError
 
+# By id: a Popen that is let go of warns of the process that it leaves running.
+_started: dict[int, subprocess.Popen[bytes]] = {}
+
 
 def free_port() -> int:
     """A port that nothing listens on at this moment."""
@@ -64,6 +67,7 @@ def start(command: Sequence[str], log: Path, environment: Mapping[str, str], cwd
             cwd=cwd,
             start_new_session=True,
         )
+    _started[process.pid] = process
     return process.pid
 
 
@@ -88,3 +92,5 @@ def stop(pid: int | None, seconds: float = 10) -> None:
         if process.is_running():
             process.kill()
     psutil.wait_procs(family, timeout=seconds)
+    if pid in _started:
+        _started.pop(pid).wait(seconds)

@@ -144,7 +144,6 @@ locals {
 
   shared_environment = merge(
     {
-      ENVIRONMENT                  = var.environment
       LOG_LEVEL                    = var.log_level
       POWERTOOLS_SERVICE_NAME      = "order-lambda"
       POWERTOOLS_METRICS_NAMESPACE = "OrderService"

@@ -1,27 +1,3 @@
-"""The environment that the functions read at import, as Terraform would set it, with an address nothing listens on."""
+"""Sets the environment before any test imports a function."""
 
-import os
-
-_ENVIRONMENT = {
-    "ENVIRONMENT": "local",
-    "ORDERS_TABLE": "bbws-customer-portal-orders-local",
-    "IDEMPOTENCY_TABLE": "bbws-order-idempotency-local",
-    "ORDER_CREATION_QUEUE_URL": "https://sqs.af-south-1.amazonaws.com/000000000000/bbws-order-creation-local",
-    "ORDER_EVENTS_TOPIC_ARN": "arn:aws:sns:af-south-1:000000000000:bbws-order-events-local",
-    "ORDERS_BUCKET": "bbws-orders-local",
-    "TEMPLATES_BUCKET": "bbws-email-templates-local",
-    "CART_API_URL": "http://127.0.0.1:9",
-    "MAIL_FROM": "noreply@kimmyai.io",
-    "MAIL_REPLY_TO": "support@kimmyai.io",
-    "INTERNAL_NOTIFICATION_EMAIL": "orders@kimmyai.io",
-    "RETRY_DELAY_SECONDS": "2",
-    "POWERTOOLS_SERVICE_NAME": "order-lambda",
-    "POWERTOOLS_METRICS_NAMESPACE": "OrderService",
-    "POWERTOOLS_TRACE_DISABLED": "true",
-    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
-    "AWS_DEFAULT_REGION": "af-south-1",
-    "AWS_ACCESS_KEY_ID": "000000000000",
-    "AWS_SECRET_ACCESS_KEY": "test",
-    "AWS_EC2_METADATA_DISABLED": "true",
-}
-os.environ.update(_ENVIRONMENT)
+import tests.environment  # noqa: F401

@@ -1,0 +1,156 @@
+"""A bare engine with the few resources that handlers need, made in a second; a handler runs in the test's process."""
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from common.settings import settings
+from localstack.aws import Aws
+from localstack.cart_stub import CartStub
+from localstack.engines import Embedded
+from localstack.machine import ENGINE_VENV
+from localstack.mail_catcher import MailCatcher
+from localstack.mailbox import Mailbox
+from localstack.stack import Stack
+from localstack.waiting import poll
+from tests.environment import CART_PORT, ENGINE_PORT, SMTP_PORT
+
+
+def _make_tables(aws: Aws) -> None:
+    keys = ("PK", "SK", "GSI1_PK", "GSI1_SK", "GSI2_PK", "GSI2_SK")
+    aws.dynamodb.create_table(
+        TableName=settings.orders_table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": name,
+                "KeySchema": [
+                    {"AttributeName": f"{prefix}_PK", "KeyType": "HASH"},
+                    {"AttributeName": f"{prefix}_SK", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+            for name, prefix in (("OrdersByDateIndex", "GSI1"), ("OrderByIdIndex", "GSI2"))
+        ],
+    )
+    aws.dynamodb.create_table(
+        TableName=settings.idempotency_table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+    )
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """Clients of an engine with tables, queues, topic and buckets; every event of the topic is seen in a queue."""
+    if not ENGINE_VENV.exists():
+        raise FileNotFoundError(f"{ENGINE_VENV} is not there: run `make unit`, which makes it")
+    stack = Stack(tmp_path_factory.mktemp("engine"), ports={"engine": ENGINE_PORT, "smtp": SMTP_PORT})
+    engine = Embedded()
+    engine.start(stack)
+    try:
+        aws = Aws(stack.endpoint)
+        _make_tables(aws)
+        for bucket in (settings.orders_bucket, settings.templates_bucket):
+            aws.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "af-south-1"})
+        aws.sns.create_topic(Name=settings.order_events_topic_arn.rsplit(":", 1)[1])
+        aws.ses.verify_domain_identity(Domain=settings.mail_from.partition("@")[2])
+        yield aws
+    finally:
+        engine.stop(stack)
+
+
+class Queue:
+    """A queue of one test.
+
+    Args:
+        aws: clients of the engine.
+        name: begin of its name.
+    """
+
+    def __init__(self, aws: Aws, name: str) -> None:
+        self.name = f"{name}-{uuid4().hex[:8]}"
+        self.arn = f"arn:aws:sqs:af-south-1:000000000000:{self.name}"
+        self._sqs = aws.sqs
+        allow = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": self.arn}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+        self.url = aws.sqs.create_queue(QueueName=self.name, Attributes={"Policy": policy})["QueueUrl"]
+
+    def send(self, body: str) -> Any:
+        """Send a message, and receive it as an event source mapping would."""
+        sent = self._sqs.send_message(QueueUrl=self.url, MessageBody=body)["MessageId"]
+        return next(message for message in self.receive() if message["MessageId"] == sent)
+
+    def receive(self) -> list[Any]:
+        """The messages that wait; nobody else sees them for a minute."""
+        answer = self._sqs.receive_message(
+            QueueUrl=self.url,
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=60,
+            MessageSystemAttributeNames=["ApproximateReceiveCount"],
+        )
+        return answer.get("Messages", [])
+
+    def take(self) -> dict[str, Any]:
+        """The next message's body, taken out of the queue."""
+
+        def ask() -> Any:
+            messages = self._sqs.receive_message(QueueUrl=self.url, VisibilityTimeout=60).get("Messages")
+            return messages[0] if messages else None
+
+        message = poll(f"a message in {self.name}", ask, 10)
+        self._sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+        body: dict[str, Any] = json.loads(message["Body"])
+        return body
+
+
+@pytest.fixture
+def creation_queue(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Queue:
+    """The order creation queue."""
+    queue = Queue(aws, "bbws-order-creation")
+    monkeypatch.setenv("ORDER_CREATION_QUEUE_URL", queue.url)
+    return queue
+
+
+@pytest.fixture
+def events_seen(aws: Aws) -> Iterator[Queue]:
+    """A queue with all that the functions publish from now on."""
+    queue = Queue(aws, "events-seen")
+    subscription = aws.sns.subscribe(
+        TopicArn=settings.order_events_topic_arn,
+        Protocol="sqs",
+        Endpoint=queue.arn,
+        Attributes={"RawMessageDelivery": "true"},
+        ReturnSubscriptionArn=True,
+    )
+    yield queue
+    aws.sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
+
+
+@pytest.fixture(scope="session")
+def carts() -> Iterator[CartStub]:
+    """The Cart service that the record function asks."""
+    stub = CartStub(CART_PORT)
+    threading.Thread(target=stub.serve_forever, daemon=True).start()
+    yield stub
+    stub.shutdown()
+    stub.server_close()
+
+
+@pytest.fixture(scope="session")
+def mailbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mailbox]:
+    """Where the engine's SES delivers."""
+    directory: Path = tmp_path_factory.mktemp("mail")
+    controller = Controller(MailCatcher(directory), hostname="127.0.0.1", port=SMTP_PORT)
+    controller.start()
+    yield Mailbox(directory)
+    controller.stop()

@@ -1,0 +1,130 @@
+"""The repository on a real table: numbering under concurrency, paging, locking."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from botocore.exceptions import ClientError
+
+from common import clients
+from common.errors import TransientError
+from common.models import Order, OrderDraft
+from common.repository import OrderFilter, OrderRepository, Page, StaleVersionError
+from common.settings import settings
+from common.status import OrderStatus
+from localstack.aws import Aws
+from tests.samples import draft
+
+
+@pytest.fixture
+def repository(aws: Aws) -> OrderRepository:
+    """The repository of the engine's table."""
+    return OrderRepository(aws.dynamodb, settings.orders_table)
+
+
+@pytest.fixture
+def tenant_id() -> str:
+    """A tenant of the test's own."""
+    return f"tenant-{uuid4().hex[:8]}"
+
+
+def walk(page: Callable[[str | None], Page]) -> list[Order]:
+    """All orders of a list."""
+    first = page(None)
+    orders, position = list(first.orders), first.position
+    while position:
+        following = page(position)
+        orders += following.orders
+        assert following.position != position
+        position = following.position
+    return orders
+
+
+def test_an_order_reads_back_as_it_was_written(repository: OrderRepository, tenant_id: str) -> None:
+    order = repository.record(draft(tenant_id))
+    assert repository.get(tenant_id, order.id) == order
+    assert repository.get_by_id(order.id) == order
+    assert repository.get("tenant-other", order.id) is None
+    assert repository.get_by_id(uuid4()) is None
+
+
+def test_writers_at_the_same_moment_leave_no_gap(repository: OrderRepository) -> None:
+    # A year of the test's own, so that its counter is too.
+    drafts = [draft(date_created=datetime(2031, 5, 1, tzinfo=UTC)) for _ in range(30)]
+    again = [*drafts, *drafts[:10]]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        recorded = list(pool.map(repository.record, again))
+    assert sorted({order.order_number for order in recorded}) == [f"ORD-2031-{n:05d}" for n in range(1, 31)]
+    for first, second in zip(recorded, recorded[30:], strict=False):
+        assert first == second
+
+
+def test_each_year_in_south_africa_counts_anew(repository: OrderRepository) -> None:
+    last = repository.record(draft(date_created=datetime(2032, 12, 31, 21, 59, tzinfo=UTC)))
+    first = repository.record(draft(date_created=datetime(2032, 12, 31, 22, 0, tzinfo=UTC)))
+    assert (last.order_number, first.order_number) == ("ORD-2032-00001", "ORD-2033-00001")
+
+
+def test_a_counter_that_never_comes_free_is_transient(
+    repository: OrderRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("common.repository._MAX_BACKOFF_SECONDS", 0)
+    # Always one behind: another writer is faster each time.
+    monkeypatch.setattr(repository, "_last_number", lambda _: 10_000)
+    with pytest.raises(TransientError, match="after 30 attempts"):
+        repository.record(draft(date_created=datetime(2034, 5, 1, tzinfo=UTC)))
+
+
+def test_another_failure_of_the_transaction_is_not_retried(tenant_id: str) -> None:
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        OrderRepository(clients.dynamodb(), "no-such-table").record(draft(tenant_id))
+
+
+def test_all_orders_of_a_tenant_in_pages(repository: OrderRepository, tenant_id: str) -> None:
+    recorded = [repository.record(draft(tenant_id)) for _ in range(7)]
+    found = walk(lambda position: repository.list_all(tenant_id, 3, position))
+    assert found == sorted(recorded, key=lambda order: str(order.id))
+
+
+@pytest.mark.parametrize("page_size", [1, 2, 5, 6, 100])
+def test_orders_by_date_newest_first(repository: OrderRepository, tenant_id: str, page_size: int) -> None:
+    start = datetime(2026, 3, 1, tzinfo=UTC)
+    recorded = [repository.record(draft(tenant_id, date_created=start + timedelta(days=day))) for day in range(6)]
+    newest_first = recorded[::-1]
+
+    def listed(**narrowed: Any) -> list[Order]:
+        wanted = OrderFilter(**narrowed)
+        return walk(lambda position: repository.list_by_date(tenant_id, page_size, wanted, position))
+
+    assert listed() == newest_first
+    assert listed(date_from=recorded[1].date_created, date_to=recorded[4].date_created) == newest_first[1:5]
+    assert listed(date_from=start + timedelta(days=9)) == []
+
+
+def test_a_status_that_few_have_bounds_what_a_page_reads(
+    repository: OrderRepository, tenant_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("common.repository.MAX_PAGE_SIZE", 3)
+    monkeypatch.setattr("common.repository._MAX_QUERIES_PER_PAGE", 2)
+    oldest: OrderDraft = draft(tenant_id, date_created=datetime(2026, 1, 1, tzinfo=UTC), status=OrderStatus.PAID)
+    paid = repository.record(oldest)
+    for _ in range(12):
+        repository.record(draft(tenant_id))
+    wanted = OrderFilter(status=OrderStatus.PAID)
+    first = repository.list_by_date(tenant_id, 5, wanted)
+    assert first.orders == []
+    assert first.position
+    assert walk(lambda position: repository.list_by_date(tenant_id, 5, wanted, position)) == [paid]
+
+
+def test_a_change_is_of_the_version_that_was_seen(repository: OrderRepository, tenant_id: str) -> None:
+    order = repository.record(draft(tenant_id))
+    now = datetime.now(UTC)
+    changed = repository.update(order, status=OrderStatus.CANCELLED, payment_details=None, updated_by="user-2", now=now)
+    assert (changed.version, changed.status, changed.previous_status) == (2, "CANCELLED", "PENDING_PAYMENT")
+    assert repository.get(tenant_id, order.id) == changed
+    with pytest.raises(StaleVersionError):
+        repository.update(order, status=OrderStatus.EXPIRED, payment_details=None, updated_by="user-2", now=now)

@@ -1,0 +1,71 @@
+"""Events as Lambda gives them to a handler."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, cast
+from uuid import uuid4
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+@dataclass(frozen=True)
+class _Context:
+    function_name: str = "function"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:af-south-1:000000000000:function:function:live"
+    aws_request_id: str = "request-1"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 30_000
+
+
+def context() -> LambdaContext:
+    """What Lambda tells of a call."""
+    return cast("LambdaContext", _Context())
+
+
+def api_event(
+    method: str,
+    path: str,
+    *,
+    tenant_id: str | None = "tenant-a",
+    groups: str | None = None,
+    body: Any = None,
+    headers: dict[str, str] | None = None,
+    query: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    """A request that API Gateway has let through; a body that is text goes as it is."""
+    claims = {"sub": "user-1", "custom:tenantId": tenant_id, "cognito:groups": groups}
+    return {
+        "httpMethod": method,
+        "path": path,
+        "headers": headers or {},
+        "multiValueHeaders": {},
+        "queryStringParameters": query,
+        "multiValueQueryStringParameters": None,
+        "body": body if isinstance(body, str | None) else json.dumps(body),
+        "isBase64Encoded": False,
+        "requestContext": {
+            "requestId": str(uuid4()),
+            "authorizer": {"claims": {name: value for name, value in claims.items() if value is not None}},
+        },
+    }
+
+
+def sqs_event(queue: str, *messages: dict[str, Any]) -> dict[str, Any]:
+    """A batch of messages as `receive_message` gave them."""
+    return {
+        "Records": [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": {"ApproximateReceiveCount": message["Attributes"]["ApproximateReceiveCount"]},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": f"arn:aws:sqs:af-south-1:000000000000:{queue}",
+                "awsRegion": "af-south-1",
+            }
+            for message in messages
+        ]
+    }

@@ -1,0 +1,113 @@
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+
+from common.cart_client import CartClient
+from common.errors import PermanentError, TransientError
+from localstack.cart_stub import CartStub
+from localstack.processes import free_port
+
+CART = {
+    "cartId": "cart-1",
+    "tenantId": "tenant-a",
+    "currency": "ZAR",
+    "items": [{"productId": "p-1", "name": "Mug", "quantity": 2, "unitPrice": "89.00", "colour": "green"}],
+    "madeAt": "2026-11-24T10:00:00Z",
+}
+
+
+@pytest.fixture
+def stub() -> Iterator[CartStub]:
+    """A cart stub that serves."""
+    server = CartStub(0)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def client(stub: CartStub) -> CartClient:
+    """A client of the stub."""
+    return CartClient(f"http://127.0.0.1:{stub.server_port}", read_timeout=2)
+
+
+def test_a_cart_is_read_and_fields_that_are_new_are_passed_over(stub: CartStub, client: CartClient) -> None:
+    stub.carts["cart-1"] = CART
+    cart = client.cart("cart-1")
+    assert (cart.tenant_id, cart.items[0].quantity, str(cart.items[0].unit_price)) == ("tenant-a", 2, "89.00")
+
+
+def test_a_campaign_is_read_or_is_none(client: CartClient) -> None:
+    campaign = client.campaign("SPRING10")
+    assert campaign is not None
+    assert campaign.discount_percent == 10
+    assert client.campaign("NO-SUCH") is None
+
+
+def test_a_cart_that_is_not_there_is_permanent(client: CartClient) -> None:
+    with pytest.raises(PermanentError, match="cart-9 does not exist"):
+        client.cart("cart-9")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(500, TransientError), (503, TransientError), (429, TransientError), (400, PermanentError), (302, PermanentError)],
+)
+def test_a_status_says_whether_a_retry_helps(
+    stub: CartStub, client: CartClient, status: int, kind: type[Exception]
+) -> None:
+    stub.outages["cart-1"] = {"status": status, "refused": 0}
+    with pytest.raises(kind, match=str(status)):
+        client.cart("cart-1")
+
+
+def test_no_answer_is_transient() -> None:
+    with pytest.raises(TransientError, match="NewConnectionError"):
+        CartClient(f"http://127.0.0.1:{free_port()}").cart("cart-1")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"items": []},
+        {"items": None},
+        {"currency": "USD"},
+        {"tenantId": "a/b"},
+        {"items": [{**CART["items"][0], "quantity": 0}]},  # type: ignore[dict-item]
+        {"items": [{**CART["items"][0], "unitPrice": "-1.00"}]},  # type: ignore[dict-item]
+        {"items": [{**CART["items"][0], "unitPrice": "1.001"}]},  # type: ignore[dict-item]
+    ],
+)
+def test_what_is_no_cart_is_permanent(stub: CartStub, client: CartClient, changes: dict[str, Any]) -> None:
+    stub.carts["cart-1"] = {**CART, **changes}
+    with pytest.raises(PermanentError, match=next(iter(changes))):
+        client.cart("cart-1")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"), [(b"<html>", "not JSON"), (json.dumps("x" * 2**21).encode(), "more than")]
+)
+def test_what_is_no_json_or_too_long_is_permanent(body: bytes, message: str) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        with pytest.raises(PermanentError, match=message):
+            CartClient(f"http://127.0.0.1:{server.server_port}").cart("cart-1")
+        thread.join()

@@ -1,0 +1,41 @@
+from email import message_from_bytes
+from email.policy import default
+from typing import Any
+
+import pytest
+
+from common.errors import PermanentError
+from common.mail import Attachment, build_message
+
+
+def message(**changes: Any) -> Any:
+    good: dict[str, Any] = {
+        "to": "thandi@example.com",
+        "subject": "Your order",
+        "text": "Ñandú – R 1",
+        "html": "<p>Ñandú – R 1</p>",
+        "correlation_id": "c-1",
+        **changes,
+    }
+    return build_message(**good)
+
+
+def test_a_mail_is_seven_bit_and_reads_back() -> None:
+    raw = message(attachments=[Attachment("ORD.pdf", b"%PDF\xff")]).as_bytes()
+    assert raw.isascii()
+    assert max(map(len, raw.splitlines())) <= 998  # RFC 5322, 2.1.1
+    read: Any = message_from_bytes(raw, policy=default)
+    assert read.get_body(("plain",)).get_content().strip() == "Ñandú – R 1"
+    assert read.get_body(("html",)).get_content().strip() == "<p>Ñandú – R 1</p>"
+    (attachment,) = read.iter_attachments()
+    assert (attachment.get_filename(), attachment.get_content()) == ("ORD.pdf", b"%PDF\xff")
+    assert read["From"] == "noreply@kimmyai.io"
+    assert read["Reply-To"] == "support@kimmyai.io"
+    assert read["X-Correlation-Id"] == "c-1"
+
+
+@pytest.mark.parametrize("field", ["to", "subject", "correlation_id"])
+@pytest.mark.parametrize("line_break", ["\n", "\r\n", "\r"])
+def test_a_header_holds_no_line_break(field: str, line_break: str) -> None:
+    with pytest.raises(PermanentError, match="header refused"):
+        message(**{field: f"x@example.com{line_break}Bcc: y@example.com"})

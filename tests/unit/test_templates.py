@@ -1,0 +1,54 @@
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from jinja2 import UndefinedError
+from jinja2.exceptions import SecurityError
+
+from common import templates
+from tests.samples import draft, order
+
+MAILS = ("customer/order_confirmation", "customer/order_status_update", "internal/order_notification")
+
+
+def context(**changes: Any) -> dict[str, Any]:
+    return {"order": order(**changes), "headline": "Headline", "message": "Message"}
+
+
+@pytest.mark.parametrize("name", MAILS)
+@pytest.mark.parametrize("kind", ["html", "txt"])
+def test_each_mail_names_the_order(name: str, kind: str) -> None:
+    assert "ORD-2026-00001" in templates.render_packaged(f"{name}.{kind}", context())
+
+
+def test_html_is_escaped_and_text_is_not() -> None:
+    items = draft().items
+    evil = [items[0].copy(update={"name": "<b>Rooibos & {{ 7 * 7 }}</b>"})]
+    html = templates.render_packaged("customer/order_confirmation.html", context(items=evil))
+    text = templates.render_packaged("customer/order_confirmation.txt", context(items=evil))
+    assert "&lt;b&gt;Rooibos &amp; {{ 7 * 7 }}&lt;/b&gt;" in html
+    assert "<b>Rooibos & {{ 7 * 7 }}</b>" in text
+
+
+def test_a_name_that_is_not_given_is_an_error() -> None:
+    with pytest.raises(UndefinedError):
+        templates.render_packaged("customer/order_confirmation.html", {})
+
+
+def test_a_template_cannot_reach_out_of_the_sandbox() -> None:
+    template = templates._environment().from_string("{{ order.__class__.__mro__ }}")
+    with pytest.raises(SecurityError):
+        template.render(context())
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"), [("0", "R 0.00"), ("1234.5", "R 1 234.50"), ("1234567.89", "R 1 234 567.89")]
+)
+def test_money_is_written_as_in_south_africa(amount: str, text: str) -> None:
+    assert templates.money(Decimal(amount)) == text.replace(" ", "\u00a0")
+
+
+def test_days_begin_at_midnight_in_south_africa() -> None:
+    assert templates.date(datetime(2026, 12, 31, 22, 30, tzinfo=UTC)) == "1 January 2027"
+    assert templates.date_time(datetime(2026, 11, 4, 5, 7, tzinfo=UTC)) == "4 November 2026, 07:07"
