@@ -128,16 +128,14 @@ def docker_answers() -> bool:
 
 
 def choose(name: str | None) -> Engine:
-    """The engine of a name; without one LocalStack where Docker and a token are at hand, MiniStack elsewhere.
+    """The engine of a name; without one MiniStack, which runs everywhere and whole.
 
-    LocalStack without a token has no Cognito, so it runs only when it is asked for by name.
+    LocalStack is for who asks for it: without a token it has no Cognito.
 
     Raises:
         StackError: there is no such engine, or it cannot run here.
     """
-    if not name:
-        name = "localstack" if os.environ.get("LOCALSTACK_AUTH_TOKEN") and docker_answers() else "embedded"
-    if name == "embedded":
+    if name in (None, "", "embedded"):
         return Embedded()
     if name != "localstack":
         raise StackError(f"there is no engine {name}: ENGINE is embedded or localstack")

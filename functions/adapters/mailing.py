@@ -6,10 +6,10 @@ from uuid import UUID
 
 from aws_lambda_powertools.utilities.idempotency import idempotent_function
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from common.mail import send
 
 from common import clients, idempotency
 from common.errors import TransientError
+from common.mail import send
 from common.models import Order
 from common.observability import count
 from common.repository import OrderRepository

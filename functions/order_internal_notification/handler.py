@@ -1,10 +1,10 @@
 """Internal notification queue: a mail to the internal team for each recorded order (R2)."""
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from common.mail import order_notification
 
 from common.errors import PermanentError
 from common.events import Envelope, EventType
+from common.mail import order_notification
 from functions.adapters import mailing, sqs
 
 

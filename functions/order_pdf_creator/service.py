@@ -3,10 +3,10 @@
 from uuid import UUID
 
 from botocore.exceptions import ClientError
-from common.invoice import invoice_key, render_invoice
 
 from common import clients, events
 from common.errors import TransientError
+from common.invoice import invoice_key, render_invoice
 from common.models import Order
 from common.observability import count, logger
 from common.repository import OrderRepository

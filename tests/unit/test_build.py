@@ -1,0 +1,50 @@
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from release import build
+
+API = ("create_order", "get_order", "list_orders", "update_order")
+
+
+def test_there_are_the_eight_functions() -> None:
+    assert build.function_names() == sorted(
+        [
+            *API,
+            "order_creator_record",
+            "order_pdf_creator",
+            "order_internal_notification",
+            "customer_order_confirmation",
+        ]
+    )
+
+
+@pytest.mark.parametrize("function", build.function_names())
+def test_a_package_has_the_modules_of_its_function_only(function: str) -> None:
+    modules = build.modules_of(function)
+    others = {f"functions.{name}" for name in build.function_names() if name != function}
+    assert not any(module.startswith(f"{other}.") for module in modules for other in others)
+    assert ("common.invoice" in modules) is (function == "order_pdf_creator")
+    assert not any(module.startswith(("localstack", "release", "e2e", "tests")) for module in modules)
+
+
+def test_nothing_that_runs_in_aws_knows_the_local_stack() -> None:
+    sources = [*Path(build.ROOT, "functions").rglob("*.py"), *Path(build.ROOT, "common").rglob("*.py")]
+    assert len(sources) > 30
+    for source in sources:
+        text = source.read_text().lower()
+        assert "localstack" not in text, source
+        assert "ministack" not in text, source
+        assert '"local"' not in text, f"{source}: what runs in AWS must not ask whether it is local"
+
+
+def test_the_same_files_are_the_same_bytes(tmp_path: Path) -> None:
+    (tmp_path / "b.py").write_text("b")
+    (tmp_path / "a.py").write_text("a")
+    first, second = tmp_path / "1.zip", tmp_path / "2.zip"
+    build._zip(first, {"b.py": tmp_path / "b.py", "a.py": tmp_path / "a.py"})
+    (tmp_path / "a.py").touch()
+    build._zip(second, {"a.py": tmp_path / "a.py", "b.py": tmp_path / "b.py"})
+    assert first.read_bytes() == second.read_bytes()
+    assert zipfile.ZipFile(first).namelist() == ["a.py", "b.py"]
