@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from localstack import stack as stacks
 from localstack.aws import Aws
 from localstack.stack import REGION, ROOT, Stack, StackError
+from release import build
 
 TERRAFORM_DIR = ROOT / "terraform"
 _BACKEND = TERRAFORM_DIR / "env" / "local.backend.hcl"
@@ -142,12 +143,20 @@ class LocalTerraform:
 
 def check() -> int:
     """`terraform fmt`, `validate` and `test`, with a mocked provider: nothing is asked of AWS or an engine."""
+    build.build_all()
     variables = environment(ROOT / "build" / "terraform-check")
+    tests = sorted(path.name for path in (TERRAFORM_DIR / "tests").glob("*.tftest.hcl"))
+    alone = [f"-filter=tests/{name}" for name in tests if name not in ("environment.tftest.hcl", "refusals.tftest.hcl")]
     for arguments in (
         ["fmt", "-check", "-recursive", "-diff"],
-        ["init", "-backend=false", "-lockfile=readonly"],
-        ["validate"],
-        ["test"],
+        ["init", "-backend=false", "-lockfile=readonly", "-test-directory=tests"],
+        ["validate", "-no-tests"],
+        ["test", *alone],
+        ["test", "-var-file=env/prod.tfvars", "-filter=tests/refusals.tftest.hcl"],
+        *(
+            ["test", f"-var-file=env/{name}.tfvars", "-filter=tests/environment.tftest.hcl"]
+            for name in ("local", "dev", "sit", "prod")
+        ),
     ):
         print(f"terraform {' '.join(arguments)}", flush=True)
         status = subprocess.run(["terraform", f"-chdir={TERRAFORM_DIR}", *arguments], env=variables, check=False)

@@ -27,15 +27,15 @@ module "queue" {
   source   = "./modules/sqs"
   for_each = local.queues
 
-  name                       = each.value.name
-  environment                = var.environment
-  account_id                 = var.account_id
-  region                     = var.region
-  visibility_timeout_seconds = 6 * local.functions[each.key].timeout
-  message_retention_days     = var.message_retention_days
-  source_topic_arn           = length(each.value.events) > 0 ? local.events_topic_arn : null
-  alerts_topic_arn           = local.alerts_topic_arn
-  require_tls                = var.require_tls
+  name                     = each.value.name
+  environment              = var.environment
+  account_id               = var.account_id
+  region                   = var.region
+  consumer_timeout_seconds = local.functions[each.key].timeout
+  message_retention_days   = var.message_retention_days
+  source_topic_arn         = length(each.value.events) > 0 ? local.events_topic_arn : null
+  alerts_topic_arn         = local.alerts_topic_arn
+  require_tls              = var.require_tls
 }
 
 module "events" {

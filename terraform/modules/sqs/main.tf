@@ -56,7 +56,7 @@ resource "aws_sqs_queue" "dlq" {
 
 resource "aws_sqs_queue" "this" {
   name                       = local.queue_name
-  visibility_timeout_seconds = var.visibility_timeout_seconds
+  visibility_timeout_seconds = 6 * var.consumer_timeout_seconds
   message_retention_seconds  = var.message_retention_days * 24 * 60 * 60
   sqs_managed_sse_enabled    = true
   policy = length(local.queue_statements) == 0 ? null : jsonencode({

@@ -18,8 +18,8 @@ variable "region" {
   type        = string
 }
 
-variable "visibility_timeout_seconds" {
-  description = "Seconds that a message being handled is hidden: at least six times the function's time-out."
+variable "consumer_timeout_seconds" {
+  description = "Time-out of the function that consumes the queue; a message being handled is hidden six times as long (R4)."
   type        = number
 }
 

@@ -1,0 +1,82 @@
+# R5 on module api_gateway.
+
+mock_provider "aws" {
+  mock_resource "aws_iam_role" {
+    defaults = {
+      arn = "arn:aws:iam::536580886816:role/role"
+    }
+  }
+
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = {
+      arn = "arn:aws:logs:af-south-1:536580886816:log-group:access"
+    }
+  }
+
+  mock_resource "aws_api_gateway_rest_api" {
+    defaults = {
+      execution_arn = "arn:aws:execute-api:af-south-1:536580886816:api"
+    }
+  }
+}
+
+variables {
+  name          = "bbws-order-api-dev"
+  stage         = "dev"
+  user_pool_arn = "arn:aws:cognito-idp:af-south-1:536580886816:userpool/af-south-1_x"
+  routes = {
+    create_order = { method = "POST", path = "/v1.0/orders", function_name = "create", function_alias = "live" }
+    list_orders  = { method = "GET", path = "/v1.0/tenants/{tenantId}/orders", function_name = "list", function_alias = "live" }
+  }
+  throttle_rate = 1000
+  tracing       = true
+  region        = "af-south-1"
+  account_id    = "536580886816"
+}
+
+run "the_api" {
+  module {
+    source = "./modules/api_gateway"
+  }
+
+  assert {
+    condition     = alltrue([for method in aws_api_gateway_method.route : method.authorization == "COGNITO_USER_POOLS"])
+    error_message = "Every route needs a token."
+  }
+
+  assert {
+    condition     = aws_api_gateway_method.health.authorization == "NONE" && aws_api_gateway_integration.health.type == "MOCK"
+    error_message = "/health needs none, and reaches no function."
+  }
+
+  assert {
+    condition     = alltrue([for integration in aws_api_gateway_integration.route : endswith(integration.uri, ":live/invocations")])
+    error_message = "Routes call the alias live."
+  }
+
+  assert {
+    condition     = aws_api_gateway_method_settings.all.settings[0].throttling_rate_limit == 1000 && aws_api_gateway_method_settings.all.settings[0].throttling_burst_limit == 2000
+    error_message = "The burst is twice the rate."
+  }
+
+  assert {
+    condition     = alltrue([for answer in aws_api_gateway_gateway_response.problem : answer.response_parameters["gatewayresponse.header.Content-Type"] == "'application/problem+json'"])
+    error_message = "What the gateway refuses is a problem, too."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.access.retention_in_days == 90
+    error_message = "R8: logs are kept 90 days."
+  }
+}
+
+run "a_path_too_deep" {
+  command = plan
+  module {
+    source = "./modules/api_gateway"
+  }
+  expect_failures = [var.routes]
+  variables {
+    routes = { deep = { method = "GET", path = "/a/b/c/d/e", function_name = "deep", function_alias = "live" } }
+  }
+}

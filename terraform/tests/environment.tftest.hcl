@@ -1,0 +1,94 @@
+# The whole configuration of one environment: run with -var-file=env/{environment}.tfvars, once for each.
+
+mock_provider "aws" {}
+
+mock_provider "aws" {
+  alias = "failover"
+}
+
+run "names_and_accounts" {
+  command = plan
+
+  assert {
+    condition     = output.orders_table == "bbws-customer-portal-orders-${var.environment}"
+    error_message = "R3: the table is bbws-customer-portal-orders-{env}."
+  }
+
+  assert {
+    condition = output.function_names == {
+      create_order                = "bbws-order-lambda-create-order-${var.environment}"
+      get_order                   = "bbws-order-lambda-get-order-${var.environment}"
+      list_orders                 = "bbws-order-lambda-list-orders-${var.environment}"
+      update_order                = "bbws-order-lambda-update-order-${var.environment}"
+      order_creator_record        = "bbws-order-lambda-creator-record-${var.environment}"
+      order_pdf_creator           = "bbws-order-lambda-pdf-creator-${var.environment}"
+      order_internal_notification = "bbws-order-lambda-internal-notifier-${var.environment}"
+      customer_order_confirmation = "bbws-order-lambda-customer-notifier-${var.environment}"
+    }
+    error_message = "R2: there are eight functions, with these names."
+  }
+
+  assert {
+    condition = output.queue_names == {
+      order_creator_record        = "bbws-order-creation-${var.environment}"
+      order_pdf_creator           = "bbws-order-pdf-${var.environment}"
+      order_internal_notification = "bbws-order-internal-notification-${var.environment}"
+      customer_order_confirmation = "bbws-order-customer-notification-${var.environment}"
+    }
+    error_message = "R2: there are four queues, one for each consumer."
+  }
+
+  assert {
+    condition     = length(distinct(concat(values(output.queue_names), values(output.dlq_names)))) == 8
+    error_message = "R2: each queue has a DLQ of its own."
+  }
+
+  assert {
+    condition     = output.orders_bucket == "bbws-orders-${var.environment}${var.bucket_suffix}" && output.templates_bucket == "bbws-email-templates-${var.environment}${var.bucket_suffix}"
+    error_message = "R6: the buckets are bbws-orders-{env} and bbws-email-templates-{env}, and take a suffix."
+  }
+
+  assert {
+    condition     = output.stage == var.environment
+    error_message = "R5: the stage is named after the environment."
+  }
+
+  assert {
+    condition     = alltrue([for mapping in aws_lambda_event_source_mapping.this : contains(mapping.function_response_types, "ReportBatchItemFailures")])
+    error_message = "R4: one bad message must not fail its batch."
+  }
+
+  assert {
+    condition     = toset(keys(aws_lambda_event_source_mapping.this)) == toset(keys(output.queue_names))
+    error_message = "R2: each queue has one consumer."
+  }
+}
+
+run "rules_of_the_environment" {
+  command = plan
+
+  assert {
+    condition     = var.throttle_rate == { local = 1000, dev = 1000, sit = 5000, prod = 10000 }[var.environment]
+    error_message = "R5: 1,000 requests a second in dev, 5,000 in sit, 10,000 in prod."
+  }
+
+  assert {
+    condition     = var.message_retention_days == (var.environment == "prod" ? 14 : 4)
+    error_message = "R4: messages are kept 4 days, 14 in prod."
+  }
+
+  assert {
+    condition     = var.environment == "local" || var.point_in_time_recovery_days > 0
+    error_message = "R1: every account has PITR."
+  }
+
+  assert {
+    condition     = (var.environment == "prod") == (var.deletion_protection && var.failover_region == "eu-west-1" && var.point_in_time_recovery_days == 35)
+    error_message = "R1: prod alone has deletion protection, PITR of 35 days, and copies in eu-west-1."
+  }
+
+  assert {
+    condition     = var.environment == "local" || (var.require_tls && var.scope_mail_grant && var.tracing_enabled)
+    error_message = "What is loosened for the local engine is loosened nowhere else."
+  }
+}

@@ -1,0 +1,66 @@
+# R6 on module s3.
+
+mock_provider "aws" {
+  mock_resource "aws_iam_role" {
+    defaults = {
+      arn = "arn:aws:iam::536580886816:role/role"
+    }
+  }
+}
+
+mock_provider "aws" {
+  alias = "failover"
+
+  mock_resource "aws_s3_bucket" {
+    defaults = {
+      arn = "arn:aws:s3:::copy"
+    }
+  }
+}
+
+variables {
+  name               = "bbws-orders-prod"
+  archive_after_days = 730
+  expire_after_days  = 2557
+  replicate          = true
+}
+
+run "the_orders_bucket" {
+  module {
+    source = "./modules/s3"
+  }
+  providers = {
+    aws          = aws
+    aws.failover = aws.failover
+  }
+
+  assert {
+    condition     = aws_s3_bucket_versioning.this.versioning_configuration[0].status == "Enabled"
+    error_message = "The bucket keeps versions."
+  }
+
+  assert {
+    condition     = aws_s3_bucket_public_access_block.this.block_public_acls && aws_s3_bucket_public_access_block.this.block_public_policy && aws_s3_bucket_public_access_block.this.ignore_public_acls && aws_s3_bucket_public_access_block.this.restrict_public_buckets
+    error_message = "All public access is blocked."
+  }
+
+  assert {
+    condition     = length(aws_s3_bucket_server_side_encryption_configuration.this.rule) == 1
+    error_message = "The bucket is encrypted."
+  }
+
+  assert {
+    condition     = jsondecode(aws_s3_bucket_policy.this[0].policy).Statement[0].Effect == "Deny" && jsondecode(aws_s3_bucket_policy.this[0].policy).Statement[0].Condition.Bool["aws:SecureTransport"] == "false"
+    error_message = "The bucket refuses plain HTTP."
+  }
+
+  assert {
+    condition     = [for transition in aws_s3_bucket_lifecycle_configuration.this[0].rule[0].transition : [transition.days, transition.storage_class]] == [[730, "GLACIER"]]
+    error_message = "Invoices go to Glacier after two years."
+  }
+
+  assert {
+    condition     = aws_s3_bucket_lifecycle_configuration.this[0].rule[0].expiration[0].days == 2557
+    error_message = "Invoices are kept seven years."
+  }
+}

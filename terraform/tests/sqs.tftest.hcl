@@ -1,0 +1,79 @@
+# R4 on module sqs: queue, DLQ, alarms.
+
+mock_provider "aws" {}
+
+variables {
+  name                     = "bbws-order-pdf"
+  environment              = "dev"
+  account_id               = "536580886816"
+  region                   = "af-south-1"
+  consumer_timeout_seconds = 60
+  message_retention_days   = 4
+  source_topic_arn         = "arn:aws:sns:af-south-1:536580886816:bbws-order-events-dev"
+  alerts_topic_arn         = "arn:aws:sns:af-south-1:536580886816:bbws-alerts-dev"
+}
+
+run "a_queue_behind_a_topic" {
+  module {
+    source = "./modules/sqs"
+  }
+
+  assert {
+    condition     = aws_sqs_queue.this.visibility_timeout_seconds == 360
+    error_message = "A message is hidden six times as long as its function may take."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.this.message_retention_seconds == 4 * 86400 && aws_sqs_queue.dlq.message_retention_seconds == 14 * 86400
+    error_message = "Messages are kept 4 days, in the DLQ 14."
+  }
+
+  assert {
+    condition     = jsondecode(aws_sqs_queue.this.redrive_policy).maxReceiveCount == 3
+    error_message = "A message is tried three times."
+  }
+
+  assert {
+    condition     = jsondecode(aws_sqs_queue.dlq.redrive_allow_policy).sourceQueueArns == ["arn:aws:sqs:af-south-1:536580886816:bbws-order-pdf-dev"]
+    error_message = "The DLQ takes from its own queue only."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.this.sqs_managed_sse_enabled && aws_sqs_queue.dlq.sqs_managed_sse_enabled
+    error_message = "Both are encrypted."
+  }
+
+  assert {
+    condition     = anytrue([for statement in jsondecode(aws_sqs_queue.this.policy).Statement : statement.Effect == "Deny" && try(statement.Condition.Bool["aws:SecureTransport"], "") == "false"])
+    error_message = "The queue refuses plain HTTP."
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(aws_sqs_queue.this.policy).Statement : statement.Condition.ArnEquals["aws:SourceArn"] if statement.Effect == "Allow"] == ["arn:aws:sns:af-south-1:536580886816:bbws-order-events-dev"]
+    error_message = "Its topic alone may send to it."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["bbws-order-pdf-dlq-dev-not-empty"].threshold == 0 && aws_cloudwatch_metric_alarm.this["bbws-order-pdf-dlq-dev-not-empty"].comparison_operator == "GreaterThanThreshold"
+    error_message = "One message in the DLQ is an alarm."
+  }
+
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions == toset(["arn:aws:sns:af-south-1:536580886816:bbws-alerts-dev"])])
+    error_message = "Alarms go to bbws-alerts-{env}."
+  }
+}
+
+run "a_queue_that_functions_send_to" {
+  module {
+    source = "./modules/sqs"
+  }
+  variables {
+    source_topic_arn = null
+  }
+
+  assert {
+    condition     = alltrue([for statement in jsondecode(aws_sqs_queue.this.policy).Statement : statement.Effect == "Deny"])
+    error_message = "Nobody but a role of the account may send to it."
+  }
+}
