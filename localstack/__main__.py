@@ -23,7 +23,7 @@ def _status(stack: Stack) -> None:
     table.add_column(overflow="fold")
     table.add_row(f"engine {stack.engine}", "answers" if engine.healthy(stack) else "[red]does not answer[/]")
     for name in ("cart_stub", "mail_catcher"):
-        table.add_row(name.replace("_", " "), "runs" if processes.alive(stack.pids.get(name)) else "[red]stopped[/]")
+        table.add_row(name.replace("_", " "), "runs" if processes.alive(stack.running.get(name)) else "[red]stopped[/]")
     table.add_row("API", stack.api_url)
     table.add_row("mails", str(len(list(stack.mail_dir.glob("*.eml")))))
     sqs = Aws(stack.endpoint).sqs

@@ -61,9 +61,13 @@ class Embedded:
             # A developer's pause should not make the next order a cold start.
             "LAMBDA_WARM_TTL_SECONDS": "86400",
             "PYTHONUNBUFFERED": "1",
+            # What the engine unpacks goes when the stack goes.
+            "TMPDIR": str(stack.engine_dir),
+            "STATE_DIR": str(stack.engine_dir / "state"),
         }
+        stack.engine_dir.mkdir(parents=True, exist_ok=True)
         command = [str(ENGINE_VENV / "bin" / "python"), "-m", "ministack"]
-        stack.pids["engine"] = processes.start(command, stack.logs_dir / "engine.log", environment, stack.directory)
+        stack.running["engine"] = processes.start(command, stack.logs_dir / "engine.log", environment, stack.directory)
         stack.save()
         poll(
             f"MiniStack answers on port {stack.ports['engine']} (log: {stack.logs_dir / 'engine.log'})",
@@ -73,11 +77,12 @@ class Embedded:
 
     def stop(self, stack: Stack) -> None:
         """Stop MiniStack and its workers."""
-        processes.stop(stack.pids.get("engine"))
+        processes.stop(stack.running.get("engine"))
+        shutil.rmtree(stack.engine_dir, ignore_errors=True)
 
     def healthy(self, stack: Stack) -> bool:
         """Whether MiniStack runs and answers."""
-        return processes.alive(stack.pids.get("engine")) and _answers(f"{stack.endpoint}/_ministack/health")
+        return processes.alive(stack.running.get("engine")) and _answers(f"{stack.endpoint}/_ministack/health")
 
 
 class LocalStack:

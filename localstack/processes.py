@@ -1,7 +1,5 @@
 """Processes of the stack that outlive the command that starts them, and the ports that they listen on."""
 
-import os
-import signal
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -9,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from localstack.stack import StackError
+from localstack.stack import Running, StackError
 
 # By id: a Popen that is let go of warns of the process that it leaves running.
 _started: dict[int, subprocess.Popen[bytes]] = {}
@@ -54,8 +52,8 @@ def require_free(port: int, use: str, variable: str) -> None:
         )
 
 
-def start(command: Sequence[str], log: Path, environment: Mapping[str, str], cwd: Path) -> int:
-    """Start a process of its own session, its output to a log file, and return its id."""
+def start(command: Sequence[str], log: Path, environment: Mapping[str, str], cwd: Path) -> Running:
+    """Start a process of its own session, its output to a log file."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -68,29 +66,36 @@ def start(command: Sequence[str], log: Path, environment: Mapping[str, str], cwd
             start_new_session=True,
         )
     _started[process.pid] = process
-    return process.pid
+    return Running(process.pid, psutil.Process(process.pid).create_time())
 
 
-def alive(pid: int | None) -> bool:
-    """Whether a process runs."""
-    if pid is None:
-        return False
+def _find(running: Running | None) -> psutil.Process | None:
     try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+        process = psutil.Process(running.pid) if running else None
+        # Another process may have the id by now: after a restart of the machine, for one.
+        if running and process and process.create_time() == running.started:
+            return process if process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.NoSuchProcess:
-        return False
+        pass
+    return None
 
 
-def stop(pid: int | None, seconds: float = 10) -> None:
+def alive(running: Running | None) -> bool:
+    """Whether a process runs."""
+    return _find(running) is not None
+
+
+def stop(running: Running | None, seconds: float = 10) -> None:
     """End a process and what it started: asked first, killed if it has not gone in time."""
-    if pid is None or not alive(pid):
+    process = _find(running)
+    if process is None:
         return
-    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-    os.kill(pid, signal.SIGTERM)
+    family = [process, *process.children(recursive=True)]
+    process.terminate()
     _, remaining = psutil.wait_procs(family[:1], timeout=seconds)
-    for process in [*remaining, *family[1:]]:
-        if process.is_running():
-            process.kill()
+    for left in [*remaining, *family[1:]]:
+        if left.is_running():
+            left.kill()
     psutil.wait_procs(family, timeout=seconds)
-    if pid in _started:
-        _started.pop(pid).wait(seconds)
+    if process.pid in _started:
+        _started.pop(process.pid).wait(seconds)

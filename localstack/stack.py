@@ -4,7 +4,7 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 REGION: Final = "af-south-1"
@@ -15,6 +15,13 @@ class StackError(Exception):
     """The local stack cannot do what was asked; the text says why and what to do."""
 
 
+class Running(NamedTuple):
+    """A process: its id, and when it started in seconds since the epoch, since ids are used again."""
+
+    pid: int
+    started: float
+
+
 @dataclass
 class Stack:
     """A local stack.
@@ -23,14 +30,14 @@ class Stack:
         directory: its folder; holds stack.json, logs, mails.
         engine: name of its engine.
         ports: by use: engine, cart, smtp.
-        pids: of its processes, by name.
+        running: its processes, by name.
         outputs: of Terraform, once applied.
     """
 
     directory: Path
     engine: str = "embedded"
     ports: dict[str, int] = field(default_factory=dict)
-    pids: dict[str, int] = field(default_factory=dict)
+    running: dict[str, Running] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -52,6 +59,11 @@ class Stack:
     def mail_dir(self) -> Path:
         """Folder with one .eml for each mail sent."""
         return self.directory / "mail"
+
+    @property
+    def engine_dir(self) -> Path:
+        """Folder where the embedded engine unpacks functions and keeps its state."""
+        return self.directory / "engine"
 
     @property
     def logs_dir(self) -> Path:
@@ -88,9 +100,11 @@ def load(directory: Path | None = None) -> Stack:
     """The stack in a folder; an empty one if there is none yet."""
     directory = directory or default_directory()
     try:
-        return Stack(directory=directory, **json.loads((directory / "stack.json").read_text()))
+        content = json.loads((directory / "stack.json").read_text())
     except FileNotFoundError:
         return Stack(directory=directory)
+    running = {name: Running(*process) for name, process in content.pop("running").items()}
+    return Stack(directory=directory, running=running, **content)
 
 
 def require(directory: Path | None = None) -> Stack:

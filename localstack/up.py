@@ -65,13 +65,13 @@ def _choose_ports(stack: Stack, free: bool) -> None:
 
 
 def _start_sidecar(stack: Stack, name: str, use: str, *arguments: str) -> None:
-    if processes.alive(stack.pids.get(name)) and processes.listens(stack.ports[use]):
+    if processes.alive(stack.running.get(name)) and processes.listens(stack.ports[use]):
         return
-    processes.stop(stack.pids.get(name))
+    processes.stop(stack.running.get(name))
     processes.require_free(stack.ports[use], name.replace("_", " "), _DEFAULT_PORTS[use][0])
     command = [sys.executable, "-m", f"localstack.{name}", "--port", str(stack.ports[use]), *arguments]
     log = stack.logs_dir / f"{name}.log"
-    stack.pids[name] = processes.start(command, log, os.environ, ROOT)
+    stack.running[name] = processes.start(command, log, os.environ, ROOT)
     stack.save()
     poll(
         f"{name.replace('_', ' ')} on port {stack.ports[use]} (log: {log})",
@@ -86,7 +86,7 @@ def _start(stack: Stack, engine: engines.Engine) -> None:
     if engine.healthy(stack):
         return
     # An engine that has lost its process has lost its state, and Terraform's state with it: all is made anew.
-    if stack.pids.get("engine"):
+    if stack.running.get("engine"):
         engine.stop(stack)
     processes.require_free(stack.ports["engine"], "engine", "PORT")
     stack.outputs = {}
@@ -122,8 +122,8 @@ def up(stack: Stack, engine_name: str | None, free_ports: bool = False) -> None:
     started = time.monotonic()
     with exclusive(stack):
         _choose_ports(stack, free_ports)
-        engine = engines.choose(engine_name or (stack.engine if stack.pids else None))
-        if stack.pids and stack.engine != engine.name:
+        engine = engines.choose(engine_name or (stack.engine if stack.running else None))
+        if stack.running and stack.engine != engine.name:
             raise StackError(f"a stack on engine {stack.engine} is up: run `make down` first")
         stack.engine = engine.name
         with step(f"Engine {engine.name} on port {stack.ports['engine']}"):
@@ -164,8 +164,8 @@ Next: [bold]make order[/] places one and shows its way, [bold]make e2e[/] tests 
 
 def down(stack: Stack) -> None:
     """Stop a stack and forget it; mails, logs and invoices fetched stay on disk."""
-    if stack.pids:
+    if stack.running:
         engines.choose(stack.engine).stop(stack)
     for name in ("cart_stub", "mail_catcher"):
-        processes.stop(stack.pids.get(name))
+        processes.stop(stack.running.get(name))
     (stack.directory / "stack.json").unlink(missing_ok=True)

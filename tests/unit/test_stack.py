@@ -17,13 +17,13 @@ from localstack import engines, processes, up
 from localstack.cart_stub import CartStub
 from localstack.mail_catcher import MailCatcher
 from localstack.mailbox import Mailbox
-from localstack.stack import Stack, StackError, load, require
+from localstack.stack import Running, Stack, StackError, load, require
 from localstack.terraform import cli_config
 from localstack.waiting import poll
 
 
 def test_a_stack_is_found_again(tmp_path: Path) -> None:
-    stack = Stack(tmp_path, ports={"engine": 4566}, pids={"engine": 1}, outputs={"api_id": "a"})
+    stack = Stack(tmp_path, ports={"engine": 4566}, running={"engine": Running(1, 2.5)}, outputs={"api_id": "a"})
     stack.save()
     assert load(tmp_path) == stack
 
@@ -60,12 +60,15 @@ def test_one_make_up_at_a_time(tmp_path: Path) -> None:
 
 def test_a_process_is_started_seen_and_stopped(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"]
-    pid = processes.start(command, tmp_path / "log", os.environ, tmp_path)
+    running = processes.start(command, tmp_path / "log", os.environ, tmp_path)
     poll("the process prints", lambda: "up" in (tmp_path / "log").read_text() or None, 20)
-    assert processes.alive(pid)
-    processes.stop(pid)
-    assert not processes.alive(pid)
-    processes.stop(pid)
+    assert processes.alive(running)
+    # Another process with that id is not ours to stop.
+    processes.stop(Running(running.pid, running.started - 1))
+    assert processes.alive(running)
+    processes.stop(running)
+    assert not processes.alive(running)
+    processes.stop(running)
     processes.stop(None)
 
 
