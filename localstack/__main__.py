@@ -24,7 +24,6 @@ def _status(stack: Stack) -> None:
     table.add_row(f"engine {stack.engine}", "answers" if engine.healthy(stack) else "[red]does not answer[/]")
     for name in ("cart_stub", "mail_catcher"):
         table.add_row(name.replace("_", " "), "runs" if processes.alive(stack.running.get(name)) else "[red]stopped[/]")
-    table.add_row("API", stack.api_url)
     table.add_row("mails", str(len(list(stack.mail_dir.glob("*.eml")))))
     sqs = Aws(stack.endpoint).sqs
     for name in [*stack.outputs["queue_names"].values(), *stack.outputs["dlq_names"].values()]:
@@ -35,6 +34,7 @@ def _status(stack: Stack) -> None:
         waiting, hidden = attributes.values()
         table.add_row(name, f"{waiting} waiting, {hidden} in work or resting")
     console.print(table)
+    console.print(f"API {stack.api_url}", soft_wrap=True)
 
 
 def _logs(stack: Stack, function: str, follow: bool) -> None:
@@ -84,7 +84,7 @@ def main() -> int:
         commands.add_parser(name)
     commands.add_parser("token").add_argument("email")
     logs = commands.add_parser("logs")
-    logs.add_argument("function")
+    logs.add_argument("function", nargs="?", default="")
     logs.add_argument("--follow", action="store_true")
     try:
         _run(parser.parse_args())

@@ -135,7 +135,7 @@ def up(stack: Stack, engine_name: str | None, free_ports: bool = False) -> None:
             terraform.init()
             built = packages.result()
         if built:
-            console.print(f"  built {', '.join(built)}")
+            console.print(f"  built {', '.join(built)}", soft_wrap=True)
         with step("Terraform apply"):
             stack.outputs = terraform.apply()
             stack.save()
