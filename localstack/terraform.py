@@ -124,7 +124,13 @@ class LocalTerraform:
 
     def apply(self) -> dict[str, Any]:
         """Apply, and return the outputs."""
-        self.run("apply", "-auto-approve", "-no-color", "-parallelism=40", *self._variables, log="terraform-apply.log")
+        try:
+            arguments = ("-auto-approve", "-no-color", "-parallelism=40", *self._variables)
+            self.run("apply", *arguments, log="terraform-apply.log")
+        except StackError as error:
+            raise StackError(
+                f"{error}\nIf it is not the configuration, begin anew: `make down`, then `make up`."
+            ) from None
         outputs = json.loads(self.run("output", "-json"))
         return {name: output["value"] for name, output in outputs.items()}
 

@@ -83,10 +83,11 @@ def _start_sidecar(stack: Stack, name: str, use: str, *arguments: str) -> None:
 def _start(stack: Stack, engine: engines.Engine) -> None:
     _start_sidecar(stack, "cart_stub", "cart")
     _start_sidecar(stack, "mail_catcher", "smtp", "--directory", str(stack.mail_dir))
-    if engine.healthy(stack):
+    if engine.healthy(stack) and stack.outputs:
         return
-    # An engine that has lost its process has lost its state, and Terraform's state with it: all is made anew.
-    if stack.running.get("engine"):
+    # An engine that stopped has lost its state and Terraform's with it, and one whose first apply was cut off holds
+    # what Terraform does not know of: all is made anew.
+    if stack.running:
         engine.stop(stack)
     processes.require_free(stack.ports["engine"], "engine", "PORT")
     stack.outputs = {}
