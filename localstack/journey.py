@@ -14,7 +14,7 @@ from localstack.aws import Aws
 from localstack.cart_stub import FIXTURES
 from localstack.mailbox import Mailbox
 from localstack.stack import Stack, StackError
-from localstack.up import console
+from localstack.up import console, shown
 from localstack.waiting import poll
 
 # What R8 allows, in seconds, and how long a step is waited for.
@@ -92,7 +92,7 @@ def place_order(stack: Stack) -> None:
     invoice.write_bytes(
         Aws(stack.endpoint).s3.get_object(Bucket=stack.outputs["orders_bucket"], Key=key)["Body"].read()
     )
-    journey.done("invoice", str(invoice))
+    journey.done("invoice", shown(invoice))
 
     mailbox = Mailbox(stack.mail_dir)
 
@@ -104,4 +104,4 @@ def place_order(stack: Stack) -> None:
         return ask
 
     for step, pattern in (("internal mail", "^New order"), ("customer mail", "^Your order")):
-        journey.done(step, str(journey.wait(step, mail_to(pattern))))
+        journey.done(step, shown(journey.wait(step, mail_to(pattern))))

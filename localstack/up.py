@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 
@@ -22,6 +23,11 @@ _DEFAULT_PORTS = {"engine": ("PORT", 4566), "cart": ("CART_PORT", 4571), "smtp":
 _SIDECAR_SECONDS = 20
 
 console = Console(highlight=False)
+
+
+def shown(path: Path) -> str:
+    """A path for people: from where they are."""
+    return os.path.relpath(path)
 
 
 @contextmanager
@@ -155,7 +161,7 @@ def explain(stack: Stack) -> None:
         f"""
   API       {stack.api_url}
   token     make token EMAIL={seed.users()[0]["email"]}
-  mails     {stack.mail_dir}
+  mails     {shown(stack.mail_dir)}
 
 Next: [bold]make order[/] places one and shows its way, [bold]make e2e[/] tests everything,
 [bold]make logs FUNCTION=create_order[/] shows what a function logged, [bold]make down[/] stops.""",
