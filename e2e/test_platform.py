@@ -1,0 +1,17 @@
+"""How a deployed stack is found."""
+
+import pytest
+
+from e2e import platform as platforms
+from e2e.platform import Platform
+from localstack import stack as stacks
+
+
+@pytest.mark.sidecars
+def test_a_deployed_stack_is_found_by_its_terraform_state(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in stacks.require().aws_environment().items():
+        monkeypatch.setenv(name, value)
+    found = platforms.deployed("local")
+    assert found.outputs == platform.outputs
+    assert found.api_url.startswith(f"https://{platform.outputs['api_id']}.execute-api.af-south-1.amazonaws.com/")
+    assert found.mailbox is None

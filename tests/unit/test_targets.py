@@ -1,0 +1,35 @@
+"""Which end-to-end tests a target allows."""
+
+import subprocess
+import sys
+
+import pytest
+
+from localstack.stack import ROOT
+
+
+def collected(target: str) -> set[str]:
+    command = [sys.executable, "-m", "pytest", "e2e", "--collect-only", "-q", "--target", target]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
+    return {line for line in done.stdout.splitlines() if "::" in line}
+
+
+@pytest.fixture(scope="module")
+def everything() -> set[str]:
+    """All end-to-end tests."""
+    return collected("local")
+
+
+def test_prod_is_only_read(everything: set[str]) -> None:
+    allowed = collected("prod")
+    assert allowed == {test for test in everything if test.startswith("e2e/test_reachable.py")}
+    assert allowed
+
+
+def test_an_account_runs_all_but_what_needs_the_sidecars(everything: set[str]) -> None:
+    allowed = collected("dev")
+    left_out = {test.partition("[")[0].rpartition("::")[2] for test in everything - allowed}
+    assert "test_customer_and_team_get_one_mail_each" in left_out
+    assert "test_an_order_waits_for_the_cart_service_to_come_back" in left_out
+    assert "test_an_order_is_priced_recorded_and_invoiced_to_the_cent" not in left_out
+    assert len(allowed) > 0.9 * len(everything)
