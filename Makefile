@@ -48,7 +48,7 @@ build: local ## build the eight packages into build/packages
 lint: dev ## check style, format, and who imports whom
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
-	@.venv/bin/lint-imports
+	@.venv/bin/lint-imports --no-logo
 
 types: dev ## check types
 	@.venv/bin/mypy
