@@ -3,6 +3,7 @@
 PYTHON3 ?= python3
 PYTHON := .venv/bin/python
 TARGET ?= local
+ARCHITECTURE ?= arm64
 EMAIL ?= thandi@acme.example
 # `make test` has a stack of its own, beside the one of `make up`.
 TEST_STACK := build/test
@@ -10,7 +11,7 @@ TEST_STACK := build/test
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help local dev up down status order token logs tf build lint types unit terraform-check e2e test
+.PHONY: help local dev up down status order token logs tf build release release-verify lint types unit terraform-check e2e test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,8 +43,14 @@ logs: local ## print the logs of a function (FUNCTION=create_order, FOLLOW=1 to 
 tf: local ## run Terraform against the local stack (ARGS="plan")
 	@$(PYTHON) -m localstack.terraform $(ARGS)
 
-build: local ## build the eight packages into build/packages
-	@$(PYTHON) -m release.build
+build: local ## build the eight packages into build/packages, and import each alone
+	@$(PYTHON) -m release build
+
+release: dev ## make a release of the commit in build/release (ARCHITECTURE=arm64|x86_64)
+	@$(PYTHON) -m release make --architecture $(ARCHITECTURE)
+
+release-verify: dev ## compare build/release with its manifest
+	@$(PYTHON) -m release verify
 
 lint: dev ## check style, format, and who imports whom
 	@.venv/bin/ruff check .
