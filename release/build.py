@@ -1,5 +1,6 @@
 """Builds one zip per function: its own modules, the libraries of its group, the packaged templates (R9)."""
 
+import fcntl
 import hashlib
 import importlib.metadata
 import shutil
@@ -9,10 +10,12 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import grimp
+from tenacity import Retrying, stop_after_delay, wait_fixed
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ROOT / "build" / "packages"
@@ -23,6 +26,7 @@ _IN_THE_RUNTIME = {"boto3", "botocore", "jmespath", "python-dateutil", "s3transf
 # Zip knows no time before 1980; one fixed time makes equal content equal bytes.
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 _PIP_DEADLINE_SECONDS = 600
+_LOCK_DEADLINE_SECONDS = 900
 
 
 class BuildError(Exception):
@@ -118,10 +122,11 @@ def runtime_libraries() -> Path:
         if name in _IN_THE_RUNTIME
     }
     target = _LIBRARIES / f"runtime-{_digest(*(block.encode() for block in wanted.values()))[:16]}"
-    if not target.exists():
-        partial = Path(tempfile.mkdtemp(prefix="runtime-", dir=_LIBRARIES))
-        _pip(partial, wanted)
-        partial.rename(target)
+    with _alone():
+        if not target.exists():
+            partial = Path(tempfile.mkdtemp(prefix="runtime-", dir=_LIBRARIES))
+            _pip(partial, wanted)
+            partial.rename(target)
     return target
 
 
@@ -157,6 +162,24 @@ def _install(group: Group, architecture: str | None) -> Path:
             shutil.rmtree(old)
     partial.rename(target)
     return target
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Keep other builds in this folder waiting.
+
+    Raises:
+        BuildError: another build has not ended in time.
+    """
+    _LIBRARIES.mkdir(parents=True, exist_ok=True)
+    with (_LIBRARIES / "lock").open("w") as lock:
+        try:
+            for attempt in Retrying(stop=stop_after_delay(_LOCK_DEADLINE_SECONDS), wait=wait_fixed(0.1), reraise=True):
+                with attempt:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BuildError(f"another build has not ended in {_LOCK_DEADLINE_SECONDS} s") from None
+        yield
 
 
 def pip_version() -> str:
@@ -245,7 +268,7 @@ def build_all(architecture: str | None = None) -> list[str]:
     Raises:
         BuildError: a library could not be installed, or a package is over its budget.
     """
-    with ThreadPoolExecutor(max_workers=3) as pool:
-        # One install per group at a time, all groups side by side.
-        list(pool.map(lambda group: _install(group, architecture), GROUPS))
-    return [name for name in function_names() if build(name, architecture)]
+    with _alone():
+        with ThreadPoolExecutor(max_workers=3) as pool:
+            list(pool.map(lambda group: _install(group, architecture), GROUPS))
+        return [name for name in function_names() if build(name, architecture)]

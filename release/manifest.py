@@ -16,7 +16,7 @@ from release import build, sbom
 from release.build import ROOT
 
 NAME = "release.json"
-_GIT_SECONDS = 30
+_TOOL_SECONDS = 30
 
 
 class ManifestError(Exception):
@@ -82,11 +82,19 @@ def _sha256(content: bytes) -> str:
 
 def _git(*arguments: str) -> str:
     done = subprocess.run(
-        ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=_GIT_SECONDS
+        ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=_TOOL_SECONDS
     )
     if done.returncode:
         raise ManifestError(f"git {arguments[0]} failed: {done.stderr.strip()}")
     return done.stdout.strip()
+
+
+def _terraform_version() -> str:
+    done = subprocess.run(
+        ["terraform", "version", "-json"], capture_output=True, text=True, check=True, timeout=_TOOL_SECONDS
+    )
+    version: str = json.loads(done.stdout)["terraform_version"]
+    return version
 
 
 def _commit() -> Commit:
@@ -130,7 +138,7 @@ def make(folder: Path, architecture: Literal["arm64", "x86_64"]) -> Manifest:
         architecture=architecture,
         files={name: _file(folder / name) for name in _files(folder)},
         locks={name: Sha256(_sha256((ROOT / name).read_bytes())) for name in locks},
-        tools={"python": platform.python_version(), "pip": build.pip_version()},
+        tools={"python": platform.python_version(), "pip": build.pip_version(), "terraform": _terraform_version()},
     )
     (folder / NAME).write_bytes(manifest.encode())
     return manifest

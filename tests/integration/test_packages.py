@@ -1,0 +1,66 @@
+"""The packages themselves: what is in them, what importing them loads, and that building again changes nothing."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from release import build, isolation
+
+
+@pytest.fixture(scope="module")
+def packages() -> Path:
+    """The folder with all packages, built."""
+    build.build_all()
+    return build.PACKAGES
+
+
+@pytest.mark.parametrize("function", build.function_names())
+def test_a_package_imports_alone_and_loads_what_its_function_needs(packages: Path, function: str) -> None:
+    loaded = isolation.modules_loaded(packages / f"{function}.zip", build.runtime_libraries())
+    assert f"functions.{function}.handler" in loaded
+    assert ("weasyprint" in loaded) is (function == "order_pdf_creator")
+    if function in ("create_order", "get_order", "list_orders", "update_order"):
+        assert "jinja2" not in loaded
+        assert "email.mime" not in loaded
+
+
+@pytest.mark.parametrize("function", build.function_names())
+def test_what_the_runtime_brings_is_left_out(packages: Path, function: str) -> None:
+    names = {name.partition("/")[0] for name in zipfile.ZipFile(packages / f"{function}.zip").namelist()}
+    assert names.isdisjoint({"boto3", "botocore", "urllib3", "tests", "e2e", "localstack", "release"})
+    assert {"common", "functions", "pydantic", "aws_lambda_powertools"} <= names
+
+
+def test_a_package_that_lacks_a_module_is_refused_with_its_name(packages: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "get_order.zip"
+    with zipfile.ZipFile(packages / "get_order.zip") as whole, zipfile.ZipFile(broken, "w") as archive:
+        for name in whole.namelist():
+            if name != "common/paging.py" and name != "common/repository.py":
+                archive.writestr(name, whole.read(name))
+    with pytest.raises(build.BuildError, match=r"(?s)get_order\.zip cannot be imported alone.*common\.repository"):
+        isolation.modules_loaded(broken, build.runtime_libraries())
+
+
+def test_a_package_over_its_budget_is_refused(packages: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(build, "PACKAGES", tmp_path)
+    monkeypatch.setattr(build, "_API", build.Group("functions", pure=True, templates=(), budget=1_000_000))
+    with pytest.raises(build.BuildError, match=r"get_order\.zip has \d+ bytes; the budget of functions packages is"):
+        build.build("get_order")
+    assert not (tmp_path / "get_order.zip").exists()
+
+
+def test_another_folder_builds_the_same_bytes(packages: Path, tmp_path: Path) -> None:
+    for folder in ("common", "functions", "release", "requirements", "templates"):
+        shutil.copytree(build.ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    subprocess.run([sys.executable, "-m", "release", "build"], cwd=tmp_path, check=True, timeout=300)
+
+    def digests(folder: Path) -> dict[str, str]:
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.zip")}
+
+    assert len(digests(packages)) == 8
+    assert digests(tmp_path / "build" / "packages") == digests(packages)
