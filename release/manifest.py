@@ -35,20 +35,22 @@ class Commit(ConstrainedStr):
     regex = re.compile(r"^[0-9a-f]{40}\Z")
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """Base of what is written and read: immutable, unknown fields refused."""
+
     class Config:
         extra = "forbid"
         allow_mutation = False
 
 
-class File(_Strict):
+class File(Strict):
     """A file of the release: its digest, and its size in bytes."""
 
     sha256: Sha256
     size: int = Field(..., gt=0)
 
 
-class Manifest(_Strict):
+class Manifest(Strict):
     """What a release is made of.
 
     Args:
@@ -151,12 +153,27 @@ def read(path: Path) -> Manifest:
         ManifestError: there is none, or it is not of the form; names every wrong field.
     """
     try:
-        return Manifest.parse_raw(path.read_bytes())
+        content = path.read_bytes()
     except FileNotFoundError:
         raise ManifestError(f"there is no {path}: run `make release`") from None
+    return parse(content, str(path))
+
+
+def parse(content: bytes, name: str) -> Manifest:
+    """The manifest in some bytes.
+
+    Args:
+        content: of the file.
+        name: of it, for the error.
+
+    Raises:
+        ManifestError: it is not of the form; names every wrong field.
+    """
+    try:
+        return Manifest.parse_raw(content)
     except ValidationError as error:
         fields = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise ManifestError(f"{path} is not a release manifest: {fields}") from None
+        raise ManifestError(f"{name} is not a release manifest: {fields}") from None
 
 
 def verify(folder: Path) -> Manifest:

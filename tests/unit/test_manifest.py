@@ -6,23 +6,14 @@ from typing import Any
 import pytest
 
 from release import manifest
-from release.manifest import ManifestError, Sha256
+from release.manifest import ManifestError
+from tests.releases import make_release
 
 
 @pytest.fixture
 def release(tmp_path: Path) -> Path:
     """A release's folder with two files."""
-    (tmp_path / "packages").mkdir()
-    (tmp_path / "packages" / "get_order.zip").write_bytes(b"zip")
-    (tmp_path / "sbom.json").write_bytes(b"{}")
-    made = manifest.Manifest(
-        commit=manifest.Commit("a" * 40),
-        architecture="arm64",
-        files={name: manifest._file(tmp_path / name) for name in manifest._files(tmp_path)},
-        locks={"requirements/functions.txt": Sha256("b" * 64)},
-        tools={"python": "3.12.1"},
-    )
-    (tmp_path / "release.json").write_bytes(made.encode())
+    make_release(tmp_path)
     return tmp_path
 
 

@@ -1,0 +1,119 @@
+"""What a release has passed where, and what the next stage asks for (R1, R10; docs/release.md)."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from release.manifest import Manifest, Sha256, Strict
+from release.store import Store, bucket_name
+
+Environment = Literal["dev", "sit", "prod"]
+
+BEFORE: dict[Environment, Environment | None] = {"dev": None, "sit": "dev", "prod": "sit"}
+APPROVALS: dict[Environment, tuple[str, ...]] = {
+    "dev": (),
+    "sit": ("tech-lead",),
+    "prod": ("business-owner", "tech-lead"),
+}
+
+
+class EvidenceError(Exception):
+    """A release may not go on; the text says everything that is missing."""
+
+
+class Plan(Strict):
+    """How many resources a deployment's plan adds, changes and destroys."""
+
+    add: int = Field(..., ge=0)
+    change: int = Field(..., ge=0)
+    destroy: int = Field(..., ge=0)
+
+
+class Record(Strict):
+    """That a release passed in an environment.
+
+    Args:
+        release: digest of its manifest.
+        environment: where.
+        tests_passed: how many end-to-end tests did; one that fails leaves no record.
+        plan: what was applied.
+        approvals: who approved it for this environment, by role.
+        passed_at: when, in UTC.
+    """
+
+    release: Sha256
+    environment: Environment
+    tests_passed: int = Field(..., gt=0)
+    plan: Plan
+    approvals: dict[str, str]
+    passed_at: datetime
+
+
+def _key(digest: str, environment: Environment) -> str:
+    return f"evidence/{digest}/{environment}.json"
+
+
+def write(
+    store: Store,
+    release: Manifest,
+    environment: Environment,
+    tests_passed: int,
+    plan: Plan,
+    approvals: Mapping[str, str],
+) -> Record:
+    """Note that a release passed in an environment; the first note of it stays."""
+    record = Record(
+        release=Sha256(release.digest()),
+        environment=environment,
+        tests_passed=tests_passed,
+        plan=plan,
+        approvals=dict(approvals),
+        passed_at=datetime.now(UTC),
+    )
+    store.write_once(_key(record.release, environment), record.json(indent=2).encode())
+    return record
+
+
+def _missing_proof(store: Store | None, digest: str, before: Environment) -> str | None:
+    content = store.read(_key(digest, before)) if store else None
+    if content is None:
+        return f"{before} has not passed it (there is no evidence in {store.bucket if store else bucket_name(before)})"
+    try:
+        record = Record.parse_raw(content)
+    except ValidationError as error:
+        fields = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        return f"the evidence of {before} cannot be read ({fields})"
+    if (record.release, record.environment) != (digest, before):
+        return f"the evidence of {before} is of another release or environment"
+    return None
+
+
+def require(store_before: Store | None, digest: str, to: Environment, approvals: Mapping[str, str]) -> None:
+    """Check that a release may go to an environment.
+
+    Args:
+        store_before: the bucket of the environment before; None for dev, which has none.
+        digest: of the release's manifest.
+        to: the environment.
+        approvals: who approved, by role.
+
+    Raises:
+        EvidenceError: a proof or an approval is missing; the text names each.
+    """
+    missing = []
+    before = BEFORE[to]
+    if before:
+        proof = _missing_proof(store_before, digest, before)
+        missing += [proof] if proof else []
+    wanted = APPROVALS[to]
+    missing += [
+        f"the approval of {role} is missing (--approval {role}=NAME)" for role in wanted if not approvals.get(role)
+    ]
+    missing += [f"{role} is no role that approves {to}" for role in approvals if role not in wanted]
+    people = [approvals[role].strip().lower() for role in wanted if approvals.get(role)]
+    if len(set(people)) < len(people):
+        missing.append(f"{' and '.join(wanted)} must be two people")
+    if missing:
+        raise EvidenceError(f"{digest[:12]} cannot go to {to}: {'; '.join(missing)}")

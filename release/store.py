@@ -1,0 +1,114 @@
+"""An account's release bucket: files and manifests, each named by its digest (docs/release.md)."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from release import manifest
+from release.manifest import Manifest, ManifestError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_ABSENT = {"NoSuchKey", "NoSuchBucket", "404"}
+
+
+def bucket_name(environment: str) -> str:
+    """The name of an environment's release bucket."""
+    return f"bbws-releases-{environment}"
+
+
+class Store:
+    """A release bucket.
+
+    Args:
+        client: the S3 client.
+        bucket: its name.
+    """
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self._client = client
+        self.bucket = bucket
+
+    def read(self, key: str) -> bytes | None:
+        """The bytes at a key, or None if there are none."""
+        try:
+            return self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _ABSENT:
+                return None
+            raise
+
+    def write_once(self, key: str, content: bytes) -> None:
+        """Put bytes at a key, unless there are some already."""
+        try:
+            self._client.put_object(Bucket=self.bucket, Key=key, Body=content, IfNoneMatch="*")
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "PreconditionFailed":
+                raise
+
+    def manifest(self, digest: str) -> Manifest:
+        """The manifest of a release.
+
+        Raises:
+            ManifestError: it is not here, or is not the one that its name says.
+        """
+        content = self.read(f"releases/{digest}.json")
+        if content is None:
+            raise ManifestError(f"there is no release {digest} in {self.bucket}")
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise ManifestError(f"releases/{digest}.json in {self.bucket} is not the manifest that its name says")
+        return manifest.parse(content, f"releases/{digest}.json")
+
+    def _file(self, name: str, digest: str) -> bytes:
+        content = self.read(f"content/{digest}")
+        if content is None:
+            raise ManifestError(f"{name} ({digest}) is not in {self.bucket}")
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise ManifestError(f"{name} in {self.bucket} is not what the manifest says: its digest is not {digest}")
+        return content
+
+    def upload(self, folder: Path) -> Manifest:
+        """Put the release in a folder into the bucket; safe to repeat.
+
+        Raises:
+            ManifestError: the folder is not the release that was made.
+        """
+        found = manifest.verify(folder)
+        for name, file in found.files.items():
+            self.write_once(f"content/{file.sha256}", (folder / name).read_bytes())
+        # Last, so that a manifest in the bucket has all its files there.
+        self.write_once(f"releases/{found.digest()}.json", found.encode())
+        return found
+
+    def copy_from(self, source: Store, digest: str) -> Manifest:
+        """Copy a release from the bucket of another account; safe to repeat.
+
+        Raises:
+            ManifestError: it is not there whole; names what is missing or differs.
+        """
+        found = source.manifest(digest)
+        for name, file in found.files.items():
+            self.write_once(f"content/{file.sha256}", source._file(name, file.sha256))
+        self.write_once(f"releases/{digest}.json", found.encode())
+        return found
+
+    def download(self, digest: str, folder: Path) -> Manifest:
+        """Make the folder of a release from the bucket; what was in the folder is replaced.
+
+        Raises:
+            ManifestError: it is not there whole; names what is missing or differs.
+        """
+        found = self.manifest(digest)
+        shutil.rmtree(folder, ignore_errors=True)
+        for name, file in found.files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(self._file(name, file.sha256))
+        (folder / manifest.NAME).write_bytes(found.encode())
+        return manifest.verify(folder)

@@ -1,0 +1,22 @@
+"""A small release for tests."""
+
+from pathlib import Path
+
+from release import manifest
+from release.manifest import Manifest, Sha256
+
+
+def make_release(folder: Path, package: bytes = b"zip") -> Manifest:
+    """Write a release of one package and an SBOM into an empty folder."""
+    (folder / "packages").mkdir(parents=True)
+    (folder / "packages" / "get_order.zip").write_bytes(package)
+    (folder / "sbom.json").write_bytes(b"{}")
+    made = Manifest(
+        commit=manifest.Commit("a" * 40),
+        architecture="arm64",
+        files={name: manifest._file(folder / name) for name in manifest._files(folder)},
+        locks={"requirements/functions.txt": Sha256("b" * 64)},
+        tools={"python": "3.12.1"},
+    )
+    (folder / manifest.NAME).write_bytes(made.encode())
+    return made
