@@ -1,4 +1,4 @@
-"""`python -m release COMMAND`: builds packages, makes and checks releases."""
+"""`python -m release COMMAND`: builds packages, makes releases, and takes them from account to account."""
 
 import argparse
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import boto3
 
-from release import build, evidence, isolation, manifest
+from release import build, deploy, evidence, isolation, manifest
 from release.store import Store, bucket_name
 
 _RELEASE = build.ROOT / "build" / "release"
@@ -38,6 +38,19 @@ def _approval(text: str) -> tuple[str, str]:
     return role, name
 
 
+def _record(environment: evidence.Environment, junit: Path, approvals: dict[str, str]) -> evidence.Record:
+    prepared = deploy.read(deploy.work_dir(environment), environment)
+    store = Store(boto3.client("s3"), bucket_name(environment))
+    release = store.manifest(prepared.release)
+    return evidence.write(store, release, environment, evidence.tests_passed(junit), prepared.summary, approvals)
+
+
+def _plan(prepared: deploy.Prepared) -> None:
+    summary = prepared.summary
+    print(f"release  {prepared.release}\nto       {prepared.environment}")
+    print(f"plan     {summary.add} to add, {summary.change} to change, {summary.destroy} to destroy")
+
+
 def _promote(to: evidence.Environment, digest: str, approvals: dict[str, str]) -> manifest.Manifest:
     client = boto3.client("s3")
     before = evidence.BEFORE[to]
@@ -48,22 +61,40 @@ def _promote(to: evidence.Environment, digest: str, approvals: dict[str, str]) -
     return Store(client, bucket_name(to)).copy_from(source, digest)
 
 
-def main() -> int:
-    """Run a command; errors are sentences and exit status 1."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m release", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("build", help="build what changed for this machine, and import each package alone")
-    make = commands.add_parser("make", help="make a release of the commit")
+
+    def command(name: str, text: str, *options: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text)
+        if "folder" in options:
+            added.add_argument("--folder", type=Path, default=_RELEASE, help="of the release")
+        if "to" in options:
+            added.add_argument("--to", choices=tuple(evidence.BEFORE), required=True, help="environment")
+        if "release" in options:
+            added.add_argument("--release", required=True, help="digest of its manifest")
+        if "approval" in options:
+            added.add_argument("--approval", type=_approval, action="append", default=[], help="role=name, for each")
+        return added
+
+    command("build", "build what changed for this machine, and import each package alone")
+    make = command("make", "make a release of the commit", "folder")
     make.add_argument("--architecture", choices=("arm64", "x86_64"), default="arm64")
-    for command in (make, commands.add_parser("verify", help="compare a release with its manifest")):
-        command.add_argument("--folder", type=Path, default=_RELEASE)
-    upload = commands.add_parser("upload", help="put a release into DEV's bucket")
-    upload.add_argument("--folder", type=Path, default=_RELEASE)
-    promote = commands.add_parser("promote", help="copy a release to the next account's bucket")
-    promote.add_argument("--to", choices=tuple(evidence.BEFORE), required=True)
-    promote.add_argument("--release", required=True, help="digest of its manifest")
-    promote.add_argument("--approval", type=_approval, action="append", default=[], help="role=name, for each role")
-    arguments = parser.parse_args()
+    command("verify", "compare a release with its manifest", "folder")
+    command("upload", "put a release into DEV's bucket", "folder")
+    command("promote", "copy a release to the next account's bucket", "to", "release", "approval")
+    command("download", "make the folder of a release from an account's bucket", "to", "release", "folder")
+    plan = command("plan", "plan the deployment of a release, and keep the plan", "to", "folder")
+    plan.add_argument("--remove", action="append", default=[], help="address that may be deleted or replaced")
+    command("apply", "apply the plan that was kept", "to")
+    record = command("record", "note that the release of the plan passed in an environment", "to", "approval")
+    record.add_argument("--junit", type=Path, required=True, help="report of the end-to-end tests")
+    return parser
+
+
+def main() -> int:
+    """Run a command; errors are sentences and exit status 1."""
+    arguments = _parser().parse_args()
     try:
         match arguments.command:
             case "build":
@@ -74,9 +105,19 @@ def main() -> int:
                 _show(manifest.verify(arguments.folder))
             case "upload":
                 _show(Store(boto3.client("s3"), bucket_name("dev")).upload(arguments.folder))
+            case "download":
+                _show(
+                    Store(boto3.client("s3"), bucket_name(arguments.to)).download(arguments.release, arguments.folder)
+                )
+            case "plan":
+                _plan(deploy.prepare(arguments.to, arguments.folder, arguments.remove))
+            case "apply":
+                _plan(deploy.apply(arguments.to))
+            case "record":
+                print(_record(arguments.to, arguments.junit, dict(arguments.approval)).json(indent=2))
             case "promote":
                 _show(_promote(arguments.to, arguments.release, dict(arguments.approval)))
-    except (build.BuildError, manifest.ManifestError, evidence.EvidenceError) as error:
+    except (build.BuildError, manifest.ManifestError, evidence.EvidenceError, deploy.DeployError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal
+from xml.etree import ElementTree
 
 from pydantic import Field, ValidationError
 
@@ -21,6 +23,27 @@ APPROVALS: dict[Environment, tuple[str, ...]] = {
 
 class EvidenceError(Exception):
     """A release may not go on; the text says everything that is missing."""
+
+
+def tests_passed(junit: Path) -> int:
+    """How many tests a JUnit report (`pytest --junitxml`) says have passed.
+
+    Raises:
+        EvidenceError: there is no report, none passed, or one did not.
+    """
+    try:
+        suites = list(ElementTree.parse(junit).iter("testsuite"))  # noqa: S314  # written by our own pytest
+    except (FileNotFoundError, ElementTree.ParseError):
+        raise EvidenceError(f"there is no test report {junit}: run the tests with --junitxml={junit}") from None
+
+    def count(kind: str) -> int:
+        return sum(int(suite.get(kind, 0)) for suite in suites)
+
+    failed = count("failures") + count("errors")
+    passed = count("tests") - failed - count("skipped")
+    if failed or passed < 1:
+        raise EvidenceError(f"{junit}: {passed} tests passed and {failed} did not; that is no evidence")
+    return passed
 
 
 class Plan(Strict):

@@ -99,8 +99,12 @@ def _terraform_version() -> str:
     return version
 
 
-def _commit() -> Commit:
-    """The commit of a tree without changes."""
+def commit() -> Commit:
+    """The commit that is checked out.
+
+    Raises:
+        ManifestError: the tree has changes that are not committed.
+    """
     changed = _git("status", "--porcelain")
     if changed:
         raise ManifestError(f"there are changes that are not committed; commit them first:\n{changed}")
@@ -125,7 +129,7 @@ def make(folder: Path, architecture: Literal["arm64", "x86_64"]) -> Manifest:
         ManifestError: the tree has changes that are not committed.
         BuildError: a package could not be built, or is over its budget.
     """
-    commit = _commit()
+    source = commit()
     build.build_all(architecture)
     shutil.rmtree(folder, ignore_errors=True)
     packages = folder / "packages"
@@ -136,7 +140,7 @@ def make(folder: Path, architecture: Literal["arm64", "x86_64"]) -> Manifest:
     sbom.write(folder / "sbom.json")
     locks = [*(f"requirements/{group.name}.txt" for group in build.GROUPS), "terraform/.terraform.lock.hcl"]
     manifest = Manifest(
-        commit=commit,
+        commit=source,
         architecture=architecture,
         files={name: _file(folder / name) for name in _files(folder)},
         locks={name: Sha256(_sha256((ROOT / name).read_bytes())) for name in locks},
