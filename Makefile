@@ -11,7 +11,7 @@ TEST_STACK := build/test
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help local dev up down status order token logs tf build release release-verify lint types unit terraform-check e2e test
+.PHONY: help local dev up down status order token logs tf build release release-verify lint types unit terraform-check e2e e2e-fresh test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,10 +52,11 @@ release: dev ## make a release of the commit in build/release (ARCHITECTURE=arm6
 release-verify: dev ## compare build/release with its manifest
 	@$(PYTHON) -m release verify
 
-lint: dev ## check style, format, and who imports whom
+lint: dev ## check style, format, who imports whom, and the workflows
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/lint-imports --no-logo
+	@.venv/bin/zizmor --offline --quiet .github
 
 types: dev ## check types
 	@.venv/bin/mypy
@@ -72,7 +73,9 @@ ifeq ($(TARGET),local)
 	@.venv/bin/pytest e2e -m alone $(ARGS)
 endif
 
-test: lint types terraform-check unit ## run all checks, and the end-to-end tests on a fresh stack of their own
+e2e-fresh: dev ## bring up a stack of its own on free ports, run the end-to-end tests, take it down
 	@export STACK_DIR=$(TEST_STACK); \
 	$(PYTHON) -m localstack down && $(PYTHON) -m localstack up --free-ports && $(MAKE) --no-print-directory e2e; \
 	status=$$?; $(PYTHON) -m localstack down; exit $$status
+
+test: lint types terraform-check unit e2e-fresh ## run all of the above, as CI does
