@@ -14,6 +14,7 @@ from localstack.journey import place_order
 from localstack.stack import Stack, StackError
 from localstack.up import console, down, explain, up
 from release.build import BuildError, function_names
+from release.traffic import TrafficError
 
 
 def _status(stack: Stack) -> None:
@@ -88,7 +89,7 @@ def main() -> int:
     logs.add_argument("--follow", action="store_true")
     try:
         _run(parser.parse_args())
-    except (StackError, BuildError) as error:
+    except (StackError, BuildError, TrafficError) as error:
         console.print(f"[red]error:[/] {error}", soft_wrap=True)
         return 1
     except KeyboardInterrupt:

@@ -10,6 +10,7 @@ import boto3
 from localstack.stack import ACCOUNT, REGION
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
@@ -34,6 +35,11 @@ class Aws:
             aws_secret_access_key="test" if endpoint else None,
             region_name=REGION,
         )
+
+    @cached_property
+    def cloudwatch(self) -> CloudWatchClient:
+        """Alarms."""
+        return self._session.client("cloudwatch", endpoint_url=self._endpoint)
 
     @cached_property
     def cognito(self) -> CognitoIdentityProviderClient:

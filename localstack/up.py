@@ -1,7 +1,6 @@
 """`make up`: from a clone to a stack that takes orders; what is there already is kept, what is broken is repaired."""
 
 import fcntl
-import json
 import os
 import sys
 import time
@@ -17,7 +16,7 @@ from localstack.aws import Aws
 from localstack.stack import ROOT, Stack, StackError
 from localstack.terraform import LocalTerraform
 from localstack.waiting import poll
-from release import build
+from release import build, traffic
 
 _DEFAULT_PORTS = {"engine": ("PORT", 4566), "cart": ("CART_PORT", 4571), "smtp": ("SMTP_PORT", 4572)}
 _SIDECAR_SECONDS = 20
@@ -100,20 +99,6 @@ def _start(stack: Stack, engine: engines.Engine) -> None:
     engine.start(stack)
 
 
-def _warm(stack: Stack, function: str) -> None:
-    """Call a function with nothing to do, so that the first order does not wait for imports.
-
-    Raises:
-        StackError: the function does not run.
-    """
-    # To the API a path without a route, to a consumer an empty batch.
-    nothing = {"httpMethod": "GET", "path": "/", "requestContext": {"requestId": "warm"}, "Records": []}
-    name = stack.outputs["function_names"][function]
-    answer = Aws(stack.endpoint).functions.invoke(FunctionName=name, Qualifier="live", Payload=json.dumps(nothing))
-    if "FunctionError" in answer:
-        raise StackError(f"function {function} does not run: {answer['Payload'].read().decode()}")
-
-
 def up(stack: Stack, engine_name: str | None, free_ports: bool = False) -> None:
     """Bring a stack up.
 
@@ -125,6 +110,7 @@ def up(stack: Stack, engine_name: str | None, free_ports: bool = False) -> None:
     Raises:
         StackError: it cannot be brought up; the text says why and what to do.
         BuildError: a package could not be built.
+        TrafficError: a new version of a function does not run; the old one goes on.
     """
     started = time.monotonic()
     with exclusive(stack):
@@ -146,11 +132,13 @@ def up(stack: Stack, engine_name: str | None, free_ports: bool = False) -> None:
         with step("Terraform apply"):
             stack.outputs = terraform.apply()
             stack.save()
-        with step("Users, first call of each function"), ThreadPoolExecutor(max_workers=8) as pool:
-            calls = [pool.submit(_warm, stack, function) for function in build.function_names()]
-            seed.seed(stack)
-            for call in calls:
-                call.result()
+        functions, names = Aws(stack.endpoint).functions, stack.outputs["function_names"].values()
+        with step("Users, traffic to the new versions"), ThreadPoolExecutor(max_workers=8) as pool:
+            seeded = pool.submit(seed.seed, stack)
+            traffic.finish(functions, names)
+            # The first call of a process waits for imports; better here than in the first order.
+            list(pool.map(lambda name: traffic.call(functions, name, traffic.ALIAS), names))
+            seeded.result()
         stack.save()
     console.print(f"\nThe stack is up after {time.monotonic() - started:.0f} s.")
 

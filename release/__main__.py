@@ -7,10 +7,11 @@ from pathlib import Path
 
 import boto3
 
-from release import build, deploy, evidence, isolation, manifest
+from release import build, deploy, evidence, isolation, manifest, traffic
 from release.store import Store, bucket_name
 
 _RELEASE = build.ROOT / "build" / "release"
+_CANARY_PERCENT = 10
 
 
 def _import_alone(packages: Path) -> None:
@@ -43,6 +44,18 @@ def _record(environment: evidence.Environment, junit: Path, approvals: dict[str,
     store = Store(boto3.client("s3"), bucket_name(environment))
     release = store.manifest(prepared.release)
     return evidence.write(store, release, environment, evidence.tests_passed(junit), prepared.summary, approvals)
+
+
+def _shift(environment: evidence.Environment, seconds: float) -> None:
+    outputs, functions = deploy.outputs(environment), boto3.client("lambda")
+    names, alarms = list(outputs["function_names"].values()), list(outputs["alarm_names"])
+    if environment == "prod":
+        moved = traffic.canary(functions, boto3.client("cloudwatch"), names, alarms, _CANARY_PERCENT, seconds)
+    else:
+        moved = traffic.finish(functions, names)
+    for name, move in moved.items():
+        print(f"{name}: version {move.current} to {move.newest}")
+    print(f"{len(moved)} of {len(names)} functions moved in {environment}")
 
 
 def _plan(prepared: deploy.Prepared) -> None:
@@ -87,6 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     plan = command("plan", "plan the deployment of a release, and keep the plan", "to", "folder")
     plan.add_argument("--remove", action="append", default=[], help="address that may be deleted or replaced")
     command("apply", "apply the plan that was kept", "to")
+    shift = command("shift", "give the traffic to the new versions: in prod 10 % first, watched by the alarms", "to")
+    shift.add_argument("--seconds", type=float, default=600, help="to watch in prod")
     record = command("record", "note that the release of the plan passed in an environment", "to", "approval")
     record.add_argument("--junit", type=Path, required=True, help="report of the end-to-end tests")
     return parser
@@ -113,11 +128,19 @@ def main() -> int:
                 _plan(deploy.prepare(arguments.to, arguments.folder, arguments.remove))
             case "apply":
                 _plan(deploy.apply(arguments.to))
+            case "shift":
+                _shift(arguments.to, arguments.seconds)
             case "record":
                 print(_record(arguments.to, arguments.junit, dict(arguments.approval)).json(indent=2))
             case "promote":
                 _show(_promote(arguments.to, arguments.release, dict(arguments.approval)))
-    except (build.BuildError, manifest.ManifestError, evidence.EvidenceError, deploy.DeployError) as error:
+    except (
+        build.BuildError,
+        manifest.ManifestError,
+        evidence.EvidenceError,
+        deploy.DeployError,
+        traffic.TrafficError,
+    ) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

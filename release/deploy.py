@@ -180,3 +180,8 @@ def apply(environment: Environment) -> Prepared:
     prepared = read(work_dir(environment), environment)
     _terraform(environment, "apply", "-input=false", "-parallelism=40", str(work_dir(environment) / "plan.tfplan"))
     return prepared
+
+
+def outputs(environment: Environment) -> dict[str, Any]:
+    """Terraform's outputs of an environment that was deployed from here."""
+    return {name: output["value"] for name, output in json.loads(_terraform(environment, "output", "-json")).items()}

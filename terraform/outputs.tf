@@ -62,3 +62,8 @@ output "function_names" {
   description = "Name of each function in AWS, by its folder."
   value       = local.function_names
 }
+
+output "alarm_names" {
+  description = "Names of all alarms: what turns a canary back."
+  value       = concat(module.monitoring.alarm_names, flatten([for queue in module.queue : queue.alarm_names]))
+}

@@ -90,4 +90,9 @@ resource "aws_lambda_alias" "live" {
   name             = "live"
   function_name    = aws_lambda_function.this.function_name
   function_version = aws_lambda_function.this.version
+
+  lifecycle {
+    # The first version is Terraform's; from then on release/traffic.py moves the traffic, at once or in parts.
+    ignore_changes = [function_version, routing_config]
+  }
 }

@@ -7,3 +7,8 @@ output "dlq_arn" {
   description = "ARN of the DLQ."
   value       = aws_sqs_queue.dlq.arn
 }
+
+output "alarm_names" {
+  description = "Names of the alarms on the queue and its DLQ."
+  value       = keys(local.alarms)
+}
