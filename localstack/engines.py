@@ -64,9 +64,11 @@ class Embedded:
             # What the engine unpacks goes when the stack goes.
             "TMPDIR": str(stack.engine_dir),
             "STATE_DIR": str(stack.engine_dir / "state"),
+            "LOST_FILE": str(stack.lost_file),
         }
         stack.engine_dir.mkdir(parents=True, exist_ok=True)
-        command = [str(ENGINE_VENV / "bin" / "python"), "-m", "ministack"]
+        # -P: the names of our own modules must not stand before those of the engine's libraries.
+        command = [str(ENGINE_VENV / "bin" / "python"), "-P", str(ROOT / "localstack" / "embedded.py")]
         stack.running["engine"] = processes.start(command, stack.logs_dir / "engine.log", environment, stack.directory)
         stack.save()
         poll(

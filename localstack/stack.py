@@ -66,6 +66,11 @@ class Stack:
         return self.directory / "engine"
 
     @property
+    def lost_file(self) -> Path:
+        """Lists what the embedded engine acts as if it were lost."""
+        return self.engine_dir / "lost"
+
+    @property
     def logs_dir(self) -> Path:
         """Folder with the logs of engine, cart stub, mail catcher and Terraform."""
         return self.directory / "logs"

@@ -39,8 +39,8 @@ locals {
   publish_statement = { actions = ["sns:Publish"], resources = [local.events_topic_arn] }
   mail_statement = {
     actions    = ["ses:SendRawEmail"]
-    resources  = var.scope_mail_grant ? [local.mail_identity_arn] : ["*"]
-    conditions = var.scope_mail_grant ? [{ test = "StringEquals", variable = "ses:FromAddress", values = [var.mail_from] }] : []
+    resources  = [local.mail_identity_arn]
+    conditions = [{ test = "StringEquals", variable = "ses:FromAddress", values = [var.mail_from] }]
   }
 
   # Name, size and rights of the eight functions (R2, docs/architecture.md).

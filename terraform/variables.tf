@@ -202,17 +202,6 @@ variable "require_tls" {
   }
 }
 
-variable "scope_mail_grant" {
-  description = "Whether functions may send mail as one identity and sender only; the local engine's IAM knows neither for SendRawEmail."
-  type        = bool
-  default     = true
-
-  validation {
-    condition     = var.scope_mail_grant || var.environment == "local"
-    error_message = "scope_mail_grant may be false only in environment local."
-  }
-}
-
 variable "tracing_enabled" {
   description = "Whether the functions and the API send traces to X-Ray."
   type        = bool

@@ -7,5 +7,4 @@ throttle_rate               = 1000
 point_in_time_recovery_days = 0
 retry_delay_seconds         = 2
 require_tls                 = false
-scope_mail_grant            = false
 tracing_enabled             = false

@@ -88,7 +88,7 @@ run "rules_of_the_environment" {
   }
 
   assert {
-    condition     = var.environment == "local" || (var.require_tls && var.scope_mail_grant && var.tracing_enabled)
+    condition     = var.environment == "local" || (var.require_tls && var.tracing_enabled)
     error_message = "What is loosened for the local engine is loosened nowhere else."
   }
 }

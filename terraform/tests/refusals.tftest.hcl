@@ -30,14 +30,6 @@ run "plain_http_outside_local" {
   }
 }
 
-run "a_wide_mail_grant_outside_local" {
-  command         = plan
-  expect_failures = [var.scope_mail_grant]
-  variables {
-    scope_mail_grant = false
-  }
-}
-
 run "a_cart_service_without_tls" {
   command         = plan
   expect_failures = [var.cart_api_url]

@@ -50,23 +50,29 @@ def _make_tables(aws: Aws) -> None:
 
 
 @pytest.fixture(scope="session")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    """Clients of an engine with tables, queues, topic and buckets; every event of the topic is seen in a queue."""
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """An engine with nothing in it."""
     if not ENGINE_VENV.exists():
         raise FileNotFoundError(f"{ENGINE_VENV} is not there: run `make unit`, which makes it")
     stack = Stack(tmp_path_factory.mktemp("engine"), ports={"engine": ENGINE_PORT, "smtp": SMTP_PORT})
     engine = Embedded()
     engine.start(stack)
     try:
-        aws = Aws(stack.endpoint)
-        _make_tables(aws)
-        for bucket in (settings.orders_bucket, settings.templates_bucket):
-            aws.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "af-south-1"})
-        aws.sns.create_topic(Name=settings.order_events_topic_arn.rsplit(":", 1)[1])
-        aws.ses.verify_domain_identity(Domain=settings.mail_from.partition("@")[2])
-        yield aws
+        yield stack
     finally:
         engine.stop(stack)
+
+
+@pytest.fixture(scope="session")
+def aws(stack: Stack) -> Aws:
+    """Clients of an engine with tables, queues, topic and buckets; every event of the topic is seen in a queue."""
+    aws = Aws(stack.endpoint)
+    _make_tables(aws)
+    for bucket in (settings.orders_bucket, settings.templates_bucket):
+        aws.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "af-south-1"})
+    aws.sns.create_topic(Name=settings.order_events_topic_arn.rsplit(":", 1)[1])
+    aws.ses.verify_domain_identity(Domain=settings.mail_from.partition("@")[2])
+    return aws
 
 
 class Queue:

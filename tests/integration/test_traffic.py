@@ -1,56 +1,24 @@
 """Moving the alias `live` between versions of a real function."""
 
-import io
-import json
 import threading
-import zipfile
-from typing import Any
 from uuid import uuid4
 
-import boto3
 import pytest
 
 from localstack.aws import Aws
 from localstack.waiting import poll
 from release import traffic
 from release.traffic import Move, TrafficError
+from tests.functions import make_function, publish
 
 GOOD = "def handler(event, context):\n    return {'statusCode': 404}\n"
 BROKEN = "import no_such_module\n"
 
 
-def package(source: str) -> bytes:
-    """A function's zip."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr("function.py", source)
-    return content.getvalue()
-
-
-def publish(aws: Aws, function: str, source: str) -> str:
-    """Publish another version."""
-    return aws.functions.update_function_code(FunctionName=function, ZipFile=package(source), Publish=True)["Version"]
-
-
 @pytest.fixture
 def function(aws: Aws) -> str:
     """A function whose alias has all traffic on its first version."""
-    name = f"function-{uuid4().hex[:8]}"
-    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    iam: Any = boto3.client("iam")
-    role = iam.create_role(
-        RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    )
-    aws.functions.create_function(
-        FunctionName=name,
-        Runtime="python3.12",
-        Role=role["Role"]["Arn"],
-        Handler="function.handler",
-        Code={"ZipFile": package(GOOD)},
-        Publish=True,
-    )
-    aws.functions.create_alias(FunctionName=name, Name=traffic.ALIAS, FunctionVersion="1")
-    return name
+    return make_function(aws, GOOD)
 
 
 @pytest.fixture

@@ -1,0 +1,45 @@
+"""Small Lambda functions for tests."""
+
+import io
+import json
+import zipfile
+from typing import Any
+from uuid import uuid4
+
+import boto3
+
+from localstack.aws import Aws
+from release import traffic
+
+
+def package(source: str) -> bytes:
+    """A function's zip."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("function.py", source)
+    return content.getvalue()
+
+
+def publish(aws: Aws, function: str, source: str) -> str:
+    """Publish another version."""
+    return aws.functions.update_function_code(FunctionName=function, ZipFile=package(source), Publish=True)["Version"]
+
+
+def make_function(aws: Aws, source: str) -> str:
+    """Make a function whose alias has all traffic on its first version, and return its name."""
+    name = f"function-{uuid4().hex[:8]}"
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    iam: Any = boto3.client("iam")
+    role = iam.create_role(
+        RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    )
+    aws.functions.create_function(
+        FunctionName=name,
+        Runtime="python3.12",
+        Role=role["Role"]["Arn"],
+        Handler="function.handler",
+        Code={"ZipFile": package(source)},
+        Publish=True,
+    )
+    aws.functions.create_alias(FunctionName=name, Name=traffic.ALIAS, FunctionVersion="1")
+    return name

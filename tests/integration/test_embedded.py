@@ -1,0 +1,122 @@
+"""What localstack/embedded.py teaches the engine."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+import requests
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from localstack.aws import Aws
+from localstack.stack import ACCOUNT, REGION, Stack
+from release import traffic
+from tests.functions import make_function, publish
+
+SENDER = "noreply@kimmyai.io"
+
+
+def policy(**statement: Any) -> str:
+    """A policy of one statement that allows something."""
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]})
+
+
+def client_of(policy_document: str, service: str, endpoint: str) -> Any:
+    """A client with the rights of a policy and no others."""
+    iam: Any = boto3.client("iam")
+    name = f"user-{uuid4().hex[:8]}"
+    iam.create_user(UserName=name)
+    iam.put_user_policy(UserName=name, PolicyName="only", PolicyDocument=policy_document)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        endpoint_url=endpoint,
+        aws_access_key_id=key["AccessKeyId"],
+        aws_secret_access_key=key["SecretAccessKey"],
+        region_name=REGION,
+    )
+
+
+@pytest.mark.parametrize(
+    ("identity", "address", "allowed"),
+    [
+        ("kimmyai.io", SENDER, True),
+        ("kimmyai.io", "ceo@kimmyai.io", False),
+        ("example.com", SENDER, False),
+    ],
+    ids=["both fit", "another sender", "another identity"],
+)
+def test_mail_is_sent_as_the_granted_sender_only(
+    aws: Aws, stack: Stack, identity: str, address: str, allowed: bool
+) -> None:
+    grant = policy(
+        Action="ses:SendRawEmail",
+        Resource=f"arn:aws:ses:{REGION}:{ACCOUNT}:identity/{identity}",
+        Condition={"StringEquals": {"ses:FromAddress": address}},
+    )
+    ses = client_of(grant, "ses", stack.endpoint)
+    mail = {"Data": f"From: Orders <{SENDER}>\nTo: a@example.com\nSubject: x\n\nx".encode()}
+    if allowed:
+        assert ses.send_raw_email(Source=SENDER, Destinations=["a@example.com"], RawMessage=mail)["MessageId"]
+    else:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            ses.send_raw_email(Source=SENDER, Destinations=["a@example.com"], RawMessage=mail)
+
+
+def api_of(function: str, stack: Stack) -> str:
+    """The URL of an API whose root calls a function's alias `live`."""
+    api: Any = boto3.client("apigateway")
+    made = api.create_rest_api(name=function)
+    root = made.get("rootResourceId") or api.get_resources(restApiId=made["id"])["items"][0]["id"]
+    target = {"restApiId": made["id"], "resourceId": root, "httpMethod": "GET"}
+    alias = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}:{traffic.ALIAS}"
+    api.put_method(**target, authorizationType="NONE")
+    api.put_integration(
+        **target,
+        type="AWS_PROXY",
+        integrationHttpMethod="POST",
+        uri=f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{alias}/invocations",
+    )
+    boto3.client("lambda").add_permission(
+        FunctionName=function,
+        Qualifier=traffic.ALIAS,
+        StatementId="api",
+        Action="lambda:InvokeFunction",
+        Principal="apigateway.amazonaws.com",
+    )
+    api.create_deployment(restApiId=made["id"], stageName="test")
+    return f"{stack.endpoint}/_aws/execute-api/{made['id']}/test/"
+
+
+def test_an_alias_shares_its_traffic_by_weight(aws: Aws, stack: Stack) -> None:
+    function = make_function(aws, "def handler(event, context):\n    return {'statusCode': 201}\n")
+    publish(aws, function, "def handler(event, context):\n    return {'statusCode': 202}\n")
+    url = api_of(function, stack)
+
+    def seen(weight: float) -> set[int]:
+        weights = {"2": weight} if weight else {}
+        aws.functions.update_alias(
+            FunctionName=function,
+            Name=traffic.ALIAS,
+            FunctionVersion="1",
+            RoutingConfig={"AdditionalVersionWeights": weights},
+        )
+        return {requests.get(url, timeout=30).status_code for _ in range(40)}
+
+    # At 50 %, forty calls to one version alone are a chance of 1 in 5 × 10^11.
+    assert [seen(0), seen(0.5), seen(1)] == [{201}, {201, 202}, {202}]
+
+
+def test_what_is_lost_answers_nothing_until_it_is_back(aws: Aws, stack: Stack) -> None:
+    once = Config(retries={"total_max_attempts": 1})
+    here, there = (boto3.client("sqs", region_name=name, config=once) for name in ("af-south-1", "eu-west-1"))
+    stack.lost_file.write_text("af-south-1")
+    try:
+        with pytest.raises(ClientError, match="503"):
+            here.list_queues()
+        there.list_queues()
+    finally:
+        stack.lost_file.unlink()
+    here.list_queues()
