@@ -11,7 +11,7 @@ TEST_STACK := build/test
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help local dev up down status order token logs tf build release release-verify lint types unit terraform-check e2e e2e-fresh test
+.PHONY: help local dev up down status order token logs tf build release release-verify upload promote deploy record rollback drift lint types unit terraform-check e2e e2e-fresh test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,24 @@ release: dev ## make a release of the commit in build/release (ARCHITECTURE=arm6
 release-verify: dev ## compare build/release with its manifest
 	@$(PYTHON) -m release verify
 
+upload: dev ## put build/release into DEV's release bucket
+	@$(PYTHON) -m release upload
+
+promote: dev ## copy a release to the next account (TO=sit|prod RELEASE=digest APPROVALS="tech-lead=NAME …")
+	@$(PYTHON) -m release promote --to $(TO) --release $(RELEASE) $(APPROVALS:%=--approval %)
+
+deploy: dev ## plan, apply and shift a release (TO=dev|sit|prod|failover RELEASE=digest)
+	@$(PYTHON) -m release deploy --to $(TO) $(RELEASE:%=--release %)
+
+record: dev ## note that what was deployed passed its tests (TO= REPORT=build/e2e.xml)
+	@$(PYTHON) -m release record --to $(TO) --junit $(REPORT)
+
+rollback: dev ## give traffic and templates back to the release before (TO= RELEASE=digest of another)
+	@$(PYTHON) -m release rollback --to $(TO) $(RELEASE:%=--release %)
+
+drift: dev ## tell what differs from the release that is live (TO=)
+	@$(PYTHON) -m release drift --to $(TO)
+
 lint: dev ## check style, format, who imports whom, and the workflows
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
@@ -67,8 +85,8 @@ unit: dev ## run unit and integration tests, with coverage (ARGS="-k paging" to 
 terraform-check: dev ## terraform fmt, validate and test; asks nothing of AWS
 	@$(PYTHON) -m localstack.terraform check
 
-e2e: dev ## drive orders through a stack (TARGET=local|dev|sit|prod, ARGS="-k paging" to choose)
-	@.venv/bin/pytest e2e --target $(TARGET) -n 4 -m "not alone" $(ARGS)
+e2e: dev ## drive orders through a stack (TARGET=local|dev|sit|prod|failover, ARGS="-k paging" to choose, REPORT=)
+	@.venv/bin/pytest e2e --target $(TARGET) -n 4 -m "not alone" $(REPORT:%=--junitxml=%) $(ARGS)
 ifeq ($(TARGET),local)
 	@.venv/bin/pytest e2e -m alone $(ARGS)
 endif

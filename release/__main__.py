@@ -4,11 +4,14 @@ import argparse
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
-from release import build, deploy, evidence, isolation, manifest, traffic
-from release.store import Store, bucket_name
+from release import approvals, build, deploy, evidence, history, isolation, manifest, rollback, state, traffic
+from release.environments import PLACES, Environment
+from release.store import Store
 
 _RELEASE = build.ROOT / "build" / "release"
 _CANARY_PERCENT = 10
@@ -39,39 +42,124 @@ def _approval(text: str) -> tuple[str, str]:
     return role, name
 
 
-def _record(environment: evidence.Environment, junit: Path, approvals: dict[str, str]) -> evidence.Record:
-    prepared = deploy.read(deploy.work_dir(environment), environment)
-    store = Store(boto3.client("s3"), bucket_name(environment))
-    release = store.manifest(prepared.release)
-    return evidence.write(store, release, environment, evidence.tests_passed(junit), prepared.summary, approvals)
+def _client(service: Any, to: Environment) -> Any:
+    return boto3.client(service, region_name=PLACES[to].region)
 
 
-def _shift(environment: evidence.Environment, seconds: float) -> None:
-    outputs, functions = deploy.outputs(environment), boto3.client("lambda")
-    names, alarms = list(outputs["function_names"].values()), list(outputs["alarm_names"])
-    if environment == "prod":
-        moved = traffic.canary(functions, boto3.client("cloudwatch"), names, alarms, _CANARY_PERCENT, seconds)
-    else:
-        moved = traffic.finish(functions, names)
-    for name, move in moved.items():
-        print(f"{name}: version {move.current} to {move.newest}")
-    print(f"{len(moved)} of {len(names)} functions moved in {environment}")
+def _store(to: Environment) -> Store:
+    return Store(_client("s3", to), PLACES[to].release_bucket)
 
 
-def _plan(prepared: deploy.Prepared) -> None:
+def _outputs(to: Environment) -> dict[str, Any]:
+    return state.outputs(_client("s3", to), PLACES[to].state_bucket, PLACES[to].state_key)
+
+
+def _promote(to: Environment, digest: str, given: dict[str, str]) -> manifest.Manifest:
+    before = PLACES[to].before
+    if before is None or to == "failover":
+        raise evidence.EvidenceError(
+            f"nothing is promoted to {to}: "
+            + ("`make upload` puts a release there" if before is None else "what prod passed is replicated there")
+        )
+    approved = approvals.of_this_run(to) if approvals.in_github() else given
+    source, target = _store(before), _store(to)
+    evidence.require(source, digest, to, approved)
+    copied = target.copy_from(source, digest)
+    evidence.promoted(target, digest, to, approved)
+    return copied
+
+
+def _digest(to: Environment, given: str | None) -> str:
+    """The release to deploy: the one that is named; else in dev the one of this folder, in the fail-over prod's."""
+    if given:
+        return given
+    if to == "dev":
+        return manifest.read(_RELEASE / manifest.NAME).digest()
+    live = history.live(_store(to), "prod") if to == "failover" else None
+    if live is None:
+        raise deploy.DeployError(f"name the release to deploy to {to}: --release DIGEST")
+    return live.release
+
+
+def _require_promoted(to: Environment, digest: str) -> None:
+    # Prod's own approvals hold for its fail-over.
+    evidence.approvals_of(_store(to), digest, "prod" if to == "failover" else to)
+
+
+def _plan(to: Environment, folder: Path, remove: list[str], var_files: list[Path]) -> deploy.Prepared:
+    prepared = deploy.prepare(to, folder, remove, var_files)
     summary = prepared.summary
     print(f"release  {prepared.release}\nto       {prepared.environment}")
-    print(f"plan     {summary.add} to add, {summary.change} to change, {summary.destroy} to destroy")
+    print(f"plan     {summary.add} to add, {summary.change} to change, {summary.destroy} to destroy", flush=True)
+    return prepared
 
 
-def _promote(to: evidence.Environment, digest: str, approvals: dict[str, str]) -> manifest.Manifest:
-    client = boto3.client("s3")
-    before = evidence.BEFORE[to]
-    if before is None:
-        raise evidence.EvidenceError(f"nothing is promoted to {to}: `python -m release upload` puts a release there")
-    source = Store(client, bucket_name(before))
-    evidence.require(source, digest, to, approvals)
-    return Store(client, bucket_name(to)).copy_from(source, digest)
+def _shift(to: Environment, release: str, seconds: float) -> None:
+    found, functions = _outputs(to), _client("lambda", to)
+    names, alarms = list(found["function_names"].values()), list(found["alarm_names"])
+    try:
+        if PLACES[to].canary:
+            moved = traffic.canary(functions, _client("cloudwatch", to), names, alarms, _CANARY_PERCENT, seconds)
+        else:
+            moved = traffic.finish(functions, names)
+    except traffic.TrafficError:
+        live = history.live(_store(to), to)
+        if live:
+            # Terraform has put the new templates already; the old versions are to have theirs.
+            rollback.put_templates(
+                _client("s3", to), found["templates_bucket"], _store(to), _store(to).manifest(live.release)
+            )
+        raise
+    history.note(_store(to), to, release, "deploy", traffic.live_versions(functions, names))
+    for name, move in moved.items():
+        print(f"{name}: version {move.current} to {move.newest}")
+    print(f"live     {len(moved)} of {len(names)} functions moved in {to}")
+
+
+def _deploy(arguments: argparse.Namespace) -> None:
+    to: Environment = arguments.to
+    digest = _digest(to, arguments.release)
+    _require_promoted(to, digest)
+    folder = deploy.work_dir(to) / "release"
+    _store(to).download(digest, folder)
+    _plan(to, folder, arguments.remove, arguments.var_file)
+    deploy.apply(to)
+    print("applied", flush=True)
+    _shift(to, digest, arguments.seconds)
+
+
+def _record(to: Environment, junit: Path) -> evidence.Record:
+    prepared = deploy.read(deploy.work_dir(to), to)
+    release = _store(to).manifest(prepared.release)
+    approved = evidence.approvals_of(_store(to), prepared.release, "prod" if to == "failover" else to)
+    return evidence.write(_store(to), release, to, evidence.tests_passed(junit), prepared.summary, approved)
+
+
+def _roll_back(to: Environment, digest: str | None) -> None:
+    store, found = _store(to), _outputs(to)
+    back_to = rollback.target(store, to, digest)
+    done, templates = rollback.roll_back(_client("lambda", to), _client("s3", to), store, back_to, found)
+    print(f"release  {done.release}\nlive     {len(done.versions)} functions in {to} have the versions of it again")
+    print(f"templates {', '.join(templates) or 'are the same'}")
+
+
+def _drift(to: Environment, var_files: list[Path]) -> int:
+    live = history.live(_store(to), to)
+    if live is None:
+        print(f"nothing is deployed in {to}")
+        return 0
+    folder = deploy.work_dir(to) / "drift"
+    _store(to).download(live.release, folder)
+    changed = deploy.drift(to, folder, var_files)
+    if not changed:
+        print(f"{to} is as release {live.release[:12]} made it")
+        return 0
+    text = f"{to} differs from release {live.release[:12]}:\n" + "\n".join(changed)
+    _client("sns", to).publish(
+        TopicArn=_outputs(to)["alerts_topic_arn"], Subject=f"Drift in {to}: {len(changed)} resources", Message=text
+    )
+    print(text, file=sys.stderr)
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -83,11 +171,19 @@ def _parser() -> argparse.ArgumentParser:
         if "folder" in options:
             added.add_argument("--folder", type=Path, default=_RELEASE, help="of the release")
         if "to" in options:
-            added.add_argument("--to", choices=tuple(evidence.BEFORE), required=True, help="environment")
+            added.add_argument("--to", choices=tuple(PLACES), required=True, help="environment")
         if "release" in options:
             added.add_argument("--release", required=True, help="digest of its manifest")
-        if "approval" in options:
-            added.add_argument("--approval", type=_approval, action="append", default=[], help="role=name, for each")
+        if "release?" in options:
+            added.add_argument("--release", help="digest of its manifest")
+        if "plan" in options:
+            added.add_argument("--remove", action="append", default=[], help="address that may be deleted or replaced")
+        if "plan" in options or "var-file" in options:
+            added.add_argument(
+                "--var-file", type=Path, action="append", default=[], help="of Terraform, for a rehearsal"
+            )
+        if "seconds" in options:
+            added.add_argument("--seconds", type=float, default=600, help="to watch the canary in prod")
         return added
 
     command("build", "build what changed for this machine, and import each package alone")
@@ -95,55 +191,68 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--architecture", choices=("arm64", "x86_64"), default="arm64")
     command("verify", "compare a release with its manifest", "folder")
     command("upload", "put a release into DEV's bucket", "folder")
-    command("promote", "copy a release to the next account's bucket", "to", "release", "approval")
+    promote = command("promote", "copy a release to the next account's bucket", "to", "release")
+    promote.add_argument("--approval", type=_approval, action="append", default=[], help="role=name, for each")
+    command("deploy", "download a release, plan it, apply the plan, shift", "to", "release?", "plan", "seconds")
     command("download", "make the folder of a release from an account's bucket", "to", "release", "folder")
-    plan = command("plan", "plan the deployment of a release, and keep the plan", "to", "folder")
-    plan.add_argument("--remove", action="append", default=[], help="address that may be deleted or replaced")
+    command("plan", "plan the deployment of a release, and keep the plan", "to", "folder", "plan")
     command("apply", "apply the plan that was kept", "to")
-    shift = command("shift", "give the traffic to the new versions: in prod 10 % first, watched by the alarms", "to")
-    shift.add_argument("--seconds", type=float, default=600, help="to watch in prod")
-    record = command("record", "note that the release of the plan passed in an environment", "to", "approval")
+    command("shift", "give the traffic to the new versions, in prod 10 % first, watched by the alarms", "to", "seconds")
+    record = command("record", "note that the release of the plan passed in an environment", "to")
     record.add_argument("--junit", type=Path, required=True, help="report of the end-to-end tests")
+    command("rollback", "give traffic and templates back to a release that was live before", "to", "release?")
+    command("drift", "tell what differs from the release that is live, and raise the alert", "to", "var-file")
     return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    match arguments.command:
+        case "build":
+            _build()
+        case "make":
+            _show(manifest.make(arguments.folder, arguments.architecture))
+        case "verify":
+            _show(manifest.verify(arguments.folder))
+        case "upload":
+            _show(_store("dev").upload(arguments.folder))
+        case "promote":
+            _show(_promote(arguments.to, arguments.release, dict(arguments.approval)))
+        case "deploy":
+            _deploy(arguments)
+        case "download":
+            _show(_store(arguments.to).download(arguments.release, arguments.folder))
+        case "plan":
+            _plan(arguments.to, arguments.folder, arguments.remove, arguments.var_file)
+        case "apply":
+            deploy.apply(arguments.to)
+        case "shift":
+            _shift(arguments.to, deploy.read(deploy.work_dir(arguments.to), arguments.to).release, arguments.seconds)
+        case "record":
+            print(_record(arguments.to, arguments.junit).json(indent=2))
+        case "rollback":
+            _roll_back(arguments.to, arguments.release)
+        case "drift":
+            return _drift(arguments.to, arguments.var_file)
+    return 0
 
 
 def main() -> int:
     """Run a command; errors are sentences and exit status 1."""
-    arguments = _parser().parse_args()
     try:
-        match arguments.command:
-            case "build":
-                _build()
-            case "make":
-                _show(manifest.make(arguments.folder, arguments.architecture))
-            case "verify":
-                _show(manifest.verify(arguments.folder))
-            case "upload":
-                _show(Store(boto3.client("s3"), bucket_name("dev")).upload(arguments.folder))
-            case "download":
-                _show(
-                    Store(boto3.client("s3"), bucket_name(arguments.to)).download(arguments.release, arguments.folder)
-                )
-            case "plan":
-                _plan(deploy.prepare(arguments.to, arguments.folder, arguments.remove))
-            case "apply":
-                _plan(deploy.apply(arguments.to))
-            case "shift":
-                _shift(arguments.to, arguments.seconds)
-            case "record":
-                print(_record(arguments.to, arguments.junit, dict(arguments.approval)).json(indent=2))
-            case "promote":
-                _show(_promote(arguments.to, arguments.release, dict(arguments.approval)))
+        return _run(_parser().parse_args())
     except (
         build.BuildError,
         manifest.ManifestError,
         evidence.EvidenceError,
         deploy.DeployError,
         traffic.TrafficError,
+        rollback.RollbackError,
+        # AWS says who may not do what, and on which resource.
+        BotoCoreError,
+        ClientError,
     ) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    return 0
 
 
 if __name__ == "__main__":

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 
 from release import manifest
 from release.build import ROOT
-from release.evidence import Environment, Plan
+from release.environments import PLACES, Environment
+from release.evidence import Plan
 from release.manifest import Sha256, Strict
 
-_TERRAFORM = ROOT / "terraform"
 _TERRAFORM_SECONDS = 1_800
 # What holds orders, or the way to them: what is lost with it does not come back.
 _KEPT = {"aws_dynamodb_table", "aws_s3_bucket", "aws_sqs_queue", "aws_cognito_user_pool"}
@@ -31,12 +31,14 @@ class Prepared(Strict):
     Args:
         environment: that it may be applied to.
         release: digest of the manifest that it deploys.
+        folder: of the release.
         sha256: of the plan's file.
         summary: what it does.
     """
 
     environment: Environment
     release: Sha256
+    folder: Path
     sha256: Sha256
     summary: Plan
 
@@ -46,11 +48,16 @@ def work_dir(environment: Environment) -> Path:
     return ROOT / "build" / "deploy" / environment
 
 
-def _terraform(environment: Environment, *arguments: str) -> str:
-    variables = {**os.environ, "TF_DATA_DIR": str(work_dir(environment) / "terraform"), "TF_IN_AUTOMATION": "1"}
+def _terraform(environment: Environment, code: Path, *arguments: str) -> str:
+    variables = {
+        **os.environ,
+        "TF_DATA_DIR": str(work_dir(environment) / "terraform"),
+        "TF_IN_AUTOMATION": "1",
+        "AWS_REGION": PLACES[environment].region,
+    }
     try:
         done = subprocess.run(
-            ["terraform", f"-chdir={_TERRAFORM}", *arguments],
+            ["terraform", f"-chdir={code}", *arguments],
             env=variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -65,18 +72,16 @@ def _terraform(environment: Environment, *arguments: str) -> str:
     return done.stdout
 
 
-def require_checkout(found: manifest.Manifest) -> None:
-    """Check that the Terraform code here is the release's.
+def require_clean() -> None:
+    """Check that the commands which deploy are those of a commit.
 
     Raises:
-        DeployError: another commit is checked out, or it has changes that are not committed.
+        DeployError: there are changes that are not committed.
     """
     try:
-        commit = manifest.commit()
+        manifest.commit()
     except manifest.ManifestError as error:
-        raise DeployError(f"a deployment takes the Terraform code of a commit: {error}") from None
-    if commit != found.commit:
-        raise DeployError(f"the release is of commit {found.commit}, here is {commit}: git checkout {found.commit}")
+        raise DeployError(f"nothing is deployed from a tree that no commit describes: {error}") from None
 
 
 def summarise(changes: list[dict[str, Any]]) -> Plan:
@@ -109,45 +114,90 @@ def require_kept(changes: list[dict[str, Any]], named: Collection[str]) -> None:
         )
 
 
-def prepare(environment: Environment, folder: Path, remove: Collection[str]) -> Prepared:
-    """Plan the deployment of a release, and keep the plan.
+def prepare(
+    environment: Environment, folder: Path, remove: Collection[str] = (), var_files: Collection[Path] = ()
+) -> Prepared:
+    """Plan the deployment of a release with its own Terraform code, and keep the plan.
 
     Args:
         environment: to deploy to.
         folder: of the release.
         remove: addresses of resources that may be deleted or replaced.
+        var_files: of Terraform, beside the release's for the environment; the rehearsal has one.
 
     Raises:
         ManifestError: the folder is not the release that was made.
-        DeployError: the checkout is not the release's, or the plan would remove what must be kept.
+        DeployError: there are changes that are not committed, or the plan would remove what must be kept.
     """
+    require_clean()
     found = manifest.verify(folder)
-    require_checkout(found)
     target = work_dir(environment)
     target.mkdir(parents=True, exist_ok=True)
     plan = target / "plan.tfplan"
-    _terraform(
-        environment,
-        *("init", "-input=false", "-reconfigure", "-lockfile=readonly"),
-        f"-backend-config=env/{environment}.backend.hcl",
-    )
-    _terraform(
-        environment,
-        *("plan", "-input=false", "-parallelism=40", f"-out={plan}", f"-var-file=env/{environment}.tfvars"),
-        f"-var=packages_dir={(folder / 'packages').resolve()}",
-        f"-var=templates_dir={(folder / 'templates').resolve()}",
-        f"-var=architecture={found.architecture}",
-    )
-    changes = json.loads(_terraform(environment, "show", "-json", str(plan))).get("resource_changes", [])
+    changes = _plan(environment, folder, found, plan, var_files)
     require_kept(changes, remove)
     prepared = Prepared(
         environment=environment,
         release=Sha256(found.digest()),
+        folder=folder.resolve(),
         sha256=Sha256(hashlib.sha256(plan.read_bytes()).hexdigest()),
         summary=summarise(changes),
     )
     (target / "plan.json").write_text(prepared.json(indent=2))
     return prepared
+
+
+def _plan(
+    environment: Environment, folder: Path, release: manifest.Manifest, plan: Path, var_files: Collection[Path]
+) -> list[dict[str, Any]]:
+    """Plan a release into a file; return the changes, as `terraform show -json` gives them."""
+    place, code = PLACES[environment], folder.resolve() / "terraform"
+    _terraform(
+        environment,
+        code,
+        *("init", "-input=false", "-reconfigure", "-lockfile=readonly"),
+        f"-backend-config=env/{place.backend}",
+    )
+    _terraform(
+        environment,
+        code,
+        *("plan", "-input=false", "-parallelism=40", f"-out={plan.resolve()}"),
+        *(f"-var-file=env/{name}" for name in place.var_files),
+        *(f"-var-file={path.resolve()}" for path in var_files),
+        # From the code, so that the state names no folder of the machine that deployed.
+        *("-var=packages_dir=../packages", "-var=templates_dir=../templates"),
+        f"-var=architecture={release.architecture}",
+    )
+    changes: list[dict[str, Any]] = json.loads(_terraform(environment, code, "show", "-json", str(plan.resolve()))).get(
+        "resource_changes", []
+    )
+    return changes
+
+
+def drift(environment: Environment, folder: Path, var_files: Collection[Path] = ()) -> list[str]:
+    """What a plan of the release that is live would change: nothing, if nobody changed the environment by hand.
+
+    Args:
+        environment: to look at.
+        folder: of the release that is live.
+        var_files: as for `prepare`.
+
+    Returns:
+        The addresses of what differs, with what would be done.
+
+    Raises:
+        ManifestError: the folder is not the release that was made.
+        DeployError: Terraform failed.
+    """
+    found = manifest.verify(folder)
+    target = work_dir(environment)
+    target.mkdir(parents=True, exist_ok=True)
+    changes = _plan(environment, folder, found, target / "drift.tfplan", var_files)
+    return [
+        f"{change['address']} ({', '.join(change['change']['actions'])})"
+        for change in changes
+        if change["change"]["actions"] not in (["no-op"], ["read"])
+    ]
 
 
 def read(folder: Path, environment: Environment) -> Prepared:
@@ -175,13 +225,11 @@ def apply(environment: Environment) -> Prepared:
     """Apply the plan that was kept, and no other.
 
     Raises:
-        DeployError: there is none for this environment, or Terraform failed.
+        ManifestError: the release's folder has changed since the plan was made.
+        DeployError: there is no plan for this environment, or Terraform failed.
     """
     prepared = read(work_dir(environment), environment)
-    _terraform(environment, "apply", "-input=false", "-parallelism=40", str(work_dir(environment) / "plan.tfplan"))
+    manifest.verify(prepared.folder)
+    plan = str((work_dir(environment) / "plan.tfplan").resolve())
+    _terraform(environment, prepared.folder / "terraform", "apply", "-input=false", "-parallelism=40", plan)
     return prepared
-
-
-def outputs(environment: Environment) -> dict[str, Any]:
-    """Terraform's outputs of an environment that was deployed from here."""
-    return {name: output["value"] for name, output in json.loads(_terraform(environment, "output", "-json")).items()}

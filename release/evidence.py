@@ -3,22 +3,13 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 from xml.etree import ElementTree
 
 from pydantic import Field, ValidationError
 
+from release.environments import PLACES, Environment
 from release.manifest import Manifest, Sha256, Strict
-from release.store import Store, bucket_name
-
-Environment = Literal["dev", "sit", "prod"]
-
-BEFORE: dict[Environment, Environment | None] = {"dev": None, "sit": "dev", "prod": "sit"}
-APPROVALS: dict[Environment, tuple[str, ...]] = {
-    "dev": (),
-    "sit": ("tech-lead",),
-    "prod": ("business-owner", "tech-lead"),
-}
+from release.store import Store
 
 
 class EvidenceError(Exception):
@@ -74,8 +65,58 @@ class Record(Strict):
     passed_at: datetime
 
 
+class Promotion(Strict):
+    """That a release may be deployed to an environment.
+
+    Args:
+        release: digest of its manifest.
+        environment: where.
+        approvals: who approved it, by role.
+        at: when, in UTC.
+    """
+
+    release: Sha256
+    environment: Environment
+    approvals: dict[str, str]
+    at: datetime
+
+
 def _key(digest: str, environment: Environment) -> str:
     return f"evidence/{digest}/{environment}.json"
+
+
+def _promotion_key(digest: str, environment: Environment) -> str:
+    return f"promotions/{digest}/{environment}.json"
+
+
+def promoted(store: Store, release: str, environment: Environment, approvals: Mapping[str, str]) -> None:
+    """Note that a release may be deployed to an environment, and who approved; the first note of it stays."""
+    promotion = Promotion(
+        release=Sha256(release), environment=environment, approvals=dict(approvals), at=datetime.now(UTC)
+    )
+    store.write_once(_promotion_key(release, environment), promotion.json(indent=2).encode())
+
+
+def approvals_of(store: Store, release: str, environment: Environment) -> dict[str, str]:
+    """Who approved a release for an environment, by role.
+
+    Args:
+        store: of the environment.
+        release: digest of its manifest.
+        environment: where it is to be deployed.
+
+    Raises:
+        EvidenceError: it was not promoted there.
+    """
+    content = store.read(_promotion_key(release, environment))
+    if content is None:
+        if not PLACES[environment].approvals:
+            return {}
+        raise EvidenceError(
+            f"{release[:12]} was not promoted to {environment}: "
+            f"run `python -m release promote --to {environment} --release {release}`"
+        )
+    return Promotion.parse_raw(content).approvals
 
 
 def write(
@@ -102,7 +143,8 @@ def write(
 def _missing_proof(store: Store | None, digest: str, before: Environment) -> str | None:
     content = store.read(_key(digest, before)) if store else None
     if content is None:
-        return f"{before} has not passed it (there is no evidence in {store.bucket if store else bucket_name(before)})"
+        bucket = store.bucket if store else PLACES[before].release_bucket
+        return f"{before} has not passed it (there is no evidence in {bucket})"
     try:
         record = Record.parse_raw(content)
     except ValidationError as error:
@@ -117,7 +159,7 @@ def require(store_before: Store | None, digest: str, to: Environment, approvals:
     """Check that a release may go to an environment.
 
     Args:
-        store_before: the bucket of the environment before; None for dev, which has none.
+        store_before: the bucket with the evidence of the environment before; None for dev, which has none.
         digest: of the release's manifest.
         to: the environment.
         approvals: who approved, by role.
@@ -126,11 +168,11 @@ def require(store_before: Store | None, digest: str, to: Environment, approvals:
         EvidenceError: a proof or an approval is missing; the text names each.
     """
     missing = []
-    before = BEFORE[to]
+    before = PLACES[to].before
     if before:
         proof = _missing_proof(store_before, digest, before)
         missing += [proof] if proof else []
-    wanted = APPROVALS[to]
+    wanted = PLACES[to].approvals
     missing += [
         f"the approval of {role} is missing (--approval {role}=NAME)" for role in wanted if not approvals.get(role)
     ]

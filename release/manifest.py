@@ -16,6 +16,7 @@ from release import build, sbom
 from release.build import ROOT
 
 NAME = "release.json"
+_NOT_RELEASED = ("terraform/bootstrap/", "terraform/tests/")
 _TOOL_SECONDS = 30
 
 
@@ -57,7 +58,7 @@ class Manifest(Strict):
         version: of this form.
         commit: that it was made from.
         architecture: that compiled libraries are for.
-        files: packages, templates and the SBOM, by their path in the release's folder.
+        files: packages, templates, Terraform code and the SBOM, by their path in the release's folder.
         locks: digest of each lock, by its path in the repository: libraries and Terraform's providers.
         tools: version of each tool that made it.
     """
@@ -89,6 +90,12 @@ def _git(*arguments: str) -> str:
     if done.returncode:
         raise ManifestError(f"git {arguments[0]} failed: {done.stderr.strip()}")
     return done.stdout.strip()
+
+
+def _tracked(folder: str) -> list[str]:
+    """The files of a folder that git knows, but those that only a person or a test reads or applies."""
+    names = _git("ls-files", folder).splitlines()
+    return [name for name in names if not name.startswith(_NOT_RELEASED) and not name.endswith(".md")]
 
 
 def _terraform_version() -> str:
@@ -136,7 +143,9 @@ def make(folder: Path, architecture: Literal["arm64", "x86_64"]) -> Manifest:
     packages.mkdir(parents=True)
     for function in build.function_names():
         shutil.copyfile(build.packages_dir(architecture) / f"{function}.zip", packages / f"{function}.zip")
-    shutil.copytree(ROOT / "templates", folder / "templates")
+    for name in [*_tracked("templates"), *_tracked("terraform")]:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, folder / name)
     sbom.write(folder / "sbom.json")
     locks = [*(f"requirements/{group.name}.txt" for group in build.GROUPS), "terraform/.terraform.lock.hcl"]
     manifest = Manifest(

@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 _ABSENT = {"NoSuchKey", "NoSuchBucket", "404"}
 
 
-def bucket_name(environment: str) -> str:
-    """The name of an environment's release bucket."""
-    return f"bbws-releases-{environment}"
-
-
 class Store:
     """A release bucket.
 
@@ -52,6 +47,11 @@ class Store:
             if error.response["Error"]["Code"] != "PreconditionFailed":
                 raise
 
+    def keys(self, prefix: str) -> list[str]:
+        """The keys that begin with something, in order."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
     def manifest(self, digest: str) -> Manifest:
         """The manifest of a release.
 
@@ -65,7 +65,16 @@ class Store:
             raise ManifestError(f"releases/{digest}.json in {self.bucket} is not the manifest that its name says")
         return manifest.parse(content, f"releases/{digest}.json")
 
-    def _file(self, name: str, digest: str) -> bytes:
+    def file(self, name: str, digest: str) -> bytes:
+        """The bytes of a file of a release.
+
+        Args:
+            name: of the file, for the error.
+            digest: of its bytes.
+
+        Raises:
+            ManifestError: they are not here, or differ.
+        """
         content = self.read(f"content/{digest}")
         if content is None:
             raise ManifestError(f"{name} ({digest}) is not in {self.bucket}")
@@ -94,7 +103,7 @@ class Store:
         """
         found = source.manifest(digest)
         for name, file in found.files.items():
-            self.write_once(f"content/{file.sha256}", source._file(name, file.sha256))
+            self.write_once(f"content/{file.sha256}", source.file(name, file.sha256))
         self.write_once(f"releases/{digest}.json", found.encode())
         return found
 
@@ -109,6 +118,6 @@ class Store:
         for name, file in found.files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(self._file(name, file.sha256))
+            path.write_bytes(self.file(name, file.sha256))
         (folder / manifest.NAME).write_bytes(found.encode())
         return manifest.verify(folder)

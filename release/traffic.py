@@ -77,11 +77,29 @@ def finish(client: LambdaClient, functions: Collection[str]) -> dict[str, Move]:
         TrafficError: a new version does not run; nothing was moved.
     """
     found = moves(client, functions)
-    for function, move in found.items():
-        call(client, function, move.newest)
-    for function, move in found.items():
-        _set(client, function, move.newest, {})
+    move_to(client, {function: move.newest for function, move in found.items()})
     return found
+
+
+def move_to(client: LambdaClient, versions: Mapping[str, str]) -> None:
+    """Give all traffic to these versions, each called once before.
+
+    Args:
+        client: of Lambda.
+        versions: of each function, by its name.
+
+    Raises:
+        TrafficError: a version does not run; nothing was moved.
+    """
+    for function, version in versions.items():
+        call(client, function, version)
+    for function, version in versions.items():
+        _set(client, function, version, {})
+
+
+def live_versions(client: LambdaClient, functions: Collection[str]) -> dict[str, str]:
+    """The version of each function that has the traffic."""
+    return {name: client.get_alias(FunctionName=name, Name=ALIAS)["FunctionVersion"] for name in functions}
 
 
 def _ringing(client: CloudWatchClient, alarms: Collection[str]) -> list[str]:

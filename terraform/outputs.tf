@@ -48,6 +48,11 @@ output "events_topic_arn" {
   value       = module.events.arn
 }
 
+output "alerts_topic_arn" {
+  description = "ARN of the topic that alarms go to."
+  value       = module.alerts.arn
+}
+
 output "queue_names" {
   description = "Name of each queue, by the function that consumes it."
   value       = { for function, queue in local.queues : function => "${queue.name}-${var.environment}" }

@@ -1,16 +1,20 @@
 """A small release for tests."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from release import manifest
 from release.manifest import Manifest, Sha256
 
 
-def make_release(folder: Path, package: bytes = b"zip") -> Manifest:
-    """Write a release of one package and an SBOM into an empty folder."""
+def make_release(folder: Path, package: bytes = b"zip", templates: Mapping[str, bytes] | None = None) -> Manifest:
+    """Write a release of one package, templates and an SBOM into an empty folder."""
     (folder / "packages").mkdir(parents=True)
     (folder / "packages" / "get_order.zip").write_bytes(package)
     (folder / "sbom.json").write_bytes(b"{}")
+    for name, content in (templates or {}).items():
+        (folder / "templates" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "templates" / name).write_bytes(content)
     made = Manifest(
         commit=manifest.Commit("a" * 40),
         architecture="arm64",

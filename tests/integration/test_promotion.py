@@ -142,6 +142,17 @@ def test_evidence_once_written_stays(stores: dict[str, Store], release: Manifest
     assert stores["dev"].read(f"evidence/{release.digest()}/dev.json") == before
 
 
+def test_what_was_not_promoted_is_not_deployed(stores: dict[str, Store], release: Manifest) -> None:
+    digest = release.digest()
+    assert evidence.approvals_of(stores["dev"], digest, "dev") == {}
+    stores["prod"].copy_from(stores["dev"], digest)
+    with pytest.raises(EvidenceError, match=rf"was not promoted to prod: run .* --to prod --release {digest}"):
+        evidence.approvals_of(stores["prod"], digest, "prod")
+    evidence.promoted(stores["prod"], digest, "prod", BOTH)
+    evidence.promoted(stores["prod"], digest, "prod", {"tech-lead": "Somebody else"})
+    assert evidence.approvals_of(stores["prod"], digest, "prod") == BOTH
+
+
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a release command as a workflow does."""
     return subprocess.run(
@@ -150,7 +161,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_commands_upload_refuse_and_promote(aws: Aws, tmp_path: Path) -> None:
-    for environment in ("dev", "sit"):
+    for environment in ("dev", "sit", "prod"):
         aws.s3.create_bucket(
             Bucket=f"bbws-releases-{environment}", CreateBucketConfiguration={"LocationConstraint": "af-south-1"}
         )
@@ -166,6 +177,9 @@ def test_the_commands_upload_refuse_and_promote(aws: Aws, tmp_path: Path) -> Non
     evidence.write(Store(aws.s3, "bbws-releases-dev"), made, "dev", 130, PLAN, {})
     promoted = command("promote", "--to", "sit", "--release", digest, "--approval", "tech-lead=Thandi")
     assert digest in promoted.stdout
+    assert evidence.approvals_of(Store(aws.s3, "bbws-releases-sit"), digest, "sit") == TECH_LEAD
     assert Store(aws.s3, "bbws-releases-sit").download(digest, tmp_path / "sit") == made
     assert "nothing is promoted to dev" in command("promote", "--to", "dev", "--release", digest).stderr
+    assert "nothing is promoted to failover" in command("promote", "--to", "failover", "--release", digest).stderr
+    assert "was not promoted to prod" in command("deploy", "--to", "prod", "--release", digest).stderr
     assert "role=name" in command("promote", "--to", "sit", "--release", digest, "--approval", "me").stderr

@@ -8,8 +8,9 @@ import pytest
 
 from release import deploy, evidence, manifest
 from release.deploy import DeployError, Prepared
+from release.environments import Environment
 from release.evidence import EvidenceError, Plan
-from release.manifest import Sha256
+from release.manifest import ManifestError, Sha256
 from tests.releases import make_release
 
 TABLE = "module.orders_table.aws_dynamodb_table.this"
@@ -35,12 +36,13 @@ def test_the_rest_may_come_and_go() -> None:
     assert deploy.summarise([*changes, change(TABLE, "update")]) == Plan(add=1, change=1, destroy=1)
 
 
-def plan_in(folder: Path, environment: evidence.Environment) -> Prepared:
+def plan_in(folder: Path, environment: Environment) -> Prepared:
     """A plan that was kept."""
     (folder / "plan.tfplan").write_bytes(b"plan")
     prepared = Prepared(
         environment=environment,
         release=Sha256("a" * 64),
+        folder=folder / "release",
         sha256=manifest._file(folder / "plan.tfplan").sha256,
         summary=Plan(add=1, change=0, destroy=0),
     )
@@ -78,18 +80,27 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return repository
 
 
-def test_the_terraform_code_is_the_releases(checkout: Path, tmp_path: Path) -> None:
-    release = make_release(tmp_path / "made")
-    with pytest.raises(DeployError, match=f"the release is of commit {'a' * 40}, here is [0-9a-f]{{40}}: git checkout"):
-        deploy.require_checkout(release)
-    deploy.require_checkout(release.copy(update={"commit": manifest.commit()}))
-
-
 def test_a_dirty_tree_deploys_nothing(checkout: Path, tmp_path: Path) -> None:
-    release = make_release(tmp_path / "made").copy(update={"commit": manifest.commit()})
-    (checkout / "changed.tf").touch()
-    with pytest.raises(DeployError, match=r"(?s)takes the Terraform code of a commit: .*changed\.tf"):
-        deploy.require_checkout(release)
+    make_release(tmp_path / "made")
+    (checkout / "changed.py").touch()
+    with pytest.raises(DeployError, match=r"(?s)from a tree that no commit describes: .*changed\.py"):
+        deploy.prepare("dev", tmp_path / "made")
+
+
+def test_a_changed_byte_is_not_planned(checkout: Path, tmp_path: Path) -> None:
+    make_release(tmp_path / "made")
+    (tmp_path / "made" / "packages" / "get_order.zip").write_bytes(b"zap")
+    with pytest.raises(ManifestError, match=r"packages/get_order\.zip has digest [0-9a-f]{64}, the manifest says"):
+        deploy.prepare("dev", tmp_path / "made")
+
+
+def test_a_byte_changed_after_the_plan_is_not_applied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_release(tmp_path / "release")
+    plan_in(tmp_path, "dev")
+    monkeypatch.setattr(deploy, "work_dir", lambda environment: tmp_path)
+    (tmp_path / "release" / "sbom.json").write_bytes(b"[]")
+    with pytest.raises(ManifestError, match=r"sbom\.json has digest"):
+        deploy.apply("dev")
 
 
 def report(folder: Path, **counts: int) -> Path:

@@ -84,7 +84,7 @@ resource "aws_s3_object" "this" {
   bucket       = aws_s3_bucket.this.id
   key          = each.value
   source       = "${var.objects_dir}/${each.value}"
-  source_hash  = filemd5("${var.objects_dir}/${each.value}")
+  etag         = filemd5("${var.objects_dir}/${each.value}")
   content_type = lookup(local.content_types, reverse(split(".", each.value))[0], "application/octet-stream")
 
   # An object put before versioning is on has no version to go back to.
