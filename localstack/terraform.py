@@ -152,13 +152,15 @@ def check() -> int:
     build.build_all()
     variables = environment(ROOT / "build" / "terraform-check")
     tests = sorted(path.name for path in (TERRAFORM_DIR / "tests").glob("*.tftest.hcl"))
-    alone = [f"-filter=tests/{name}" for name in tests if name not in ("environment.tftest.hcl", "refusals.tftest.hcl")]
+    with_variables = {"environment.tftest.hcl", "failover.tftest.hcl", "refusals.tftest.hcl"}
+    alone = [f"-filter=tests/{name}" for name in tests if name not in with_variables]
     for arguments in (
         ["fmt", "-check", "-recursive", "-diff"],
         ["init", "-backend=false", "-lockfile=readonly", "-test-directory=tests"],
         ["validate", "-no-tests"],
         ["test", *alone],
         ["test", "-var-file=env/prod.tfvars", "-filter=tests/refusals.tftest.hcl"],
+        ["test", "-var-file=env/prod.tfvars", "-var-file=env/failover.tfvars", "-filter=tests/failover.tftest.hcl"],
         *(
             ["test", f"-var-file=env/{name}.tfvars", "-filter=tests/environment.tftest.hcl"]
             for name in ("local", "dev", "sit", "prod")

@@ -5,11 +5,17 @@ locals {
     ManagedBy   = "terraform"
   }
 
+  # In the fail-over region the replica and the copies of the buckets are there already: the home region's Terraform made them.
+  in_failover = var.region == var.failover_region
+  # Roles and dashboards are global to an account: those of the fail-over must have names of their own.
+  global_suffix = local.in_failover ? "-${var.region}" : ""
+  bucket_suffix = "${var.bucket_suffix}${local.in_failover ? "-failover" : ""}"
+
   # Names and ARNs are computed, not read back from the resources: the resources are then made side by side.
   table_name             = "bbws-customer-portal-orders-${var.environment}"
   idempotency_table_name = "bbws-order-idempotency-${var.environment}"
-  orders_bucket          = "bbws-orders-${var.environment}${var.bucket_suffix}"
-  templates_bucket       = "bbws-email-templates-${var.environment}${var.bucket_suffix}"
+  orders_bucket          = "bbws-orders-${var.environment}${local.bucket_suffix}"
+  templates_bucket       = "bbws-email-templates-${var.environment}${local.bucket_suffix}"
   events_topic_name      = "bbws-order-events-${var.environment}"
   alerts_topic_name      = "bbws-alerts-${var.environment}"
   mail_domain            = split("@", var.mail_from)[1]

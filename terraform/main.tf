@@ -1,5 +1,6 @@
 module "orders_table" {
   source = "./modules/dynamodb"
+  count  = local.in_failover ? 0 : 1
 
   name      = local.table_name
   hash_key  = "PK"
@@ -63,6 +64,7 @@ module "alerts" {
 
 module "orders_bucket" {
   source = "./modules/s3"
+  count  = local.in_failover ? 0 : 1
   providers = {
     aws          = aws
     aws.failover = aws.failover
@@ -77,6 +79,7 @@ module "orders_bucket" {
 
 module "templates_bucket" {
   source = "./modules/s3"
+  count  = local.in_failover ? 0 : 1
   providers = {
     aws          = aws
     aws.failover = aws.failover
@@ -95,6 +98,7 @@ module "function" {
   for_each = local.functions
 
   name         = local.function_names[each.key]
+  role_name    = "${local.function_names[each.key]}${local.global_suffix}"
   package      = "${var.packages_dir}/${each.key}.zip"
   handler      = "functions.${each.key}.handler.handler"
   architecture = var.architecture
@@ -137,6 +141,7 @@ module "api" {
   source = "./modules/api_gateway"
 
   name          = "bbws-order-api-${var.environment}"
+  role_name     = "bbws-order-api-${var.environment}-logs${local.global_suffix}"
   stage         = var.environment
   user_pool_arn = module.users.pool_arn
   routes = {
@@ -163,6 +168,7 @@ module "monitoring" {
   source = "./modules/monitoring"
 
   environment      = var.environment
+  dashboard_name   = "bbws-order-${var.environment}${local.global_suffix}"
   region           = var.region
   alerts_topic_arn = local.alerts_topic_arn
   functions        = { for folder, name in local.function_names : folder => { name = name, timeout = local.functions[folder].timeout } }

@@ -68,6 +68,11 @@ output "function_names" {
   value       = local.function_names
 }
 
+output "role_names" {
+  description = "Name of each function's role, by its folder."
+  value       = { for folder, function in module.function : folder => function.role_name }
+}
+
 output "alarm_names" {
   description = "Names of all alarms: what turns a canary back."
   value       = concat(module.monitoring.alarm_names, flatten([for queue in module.queue : queue.alarm_names]))

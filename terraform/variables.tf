@@ -32,6 +32,11 @@ variable "region" {
     condition     = contains(["af-south-1", "eu-west-1"], var.region)
     error_message = "region must be af-south-1, or eu-west-1 for the fail-over."
   }
+
+  validation {
+    condition     = var.region == "af-south-1" || var.environment == "prod"
+    error_message = "region may be eu-west-1 only in prod, which alone has a fail-over (R1)."
+  }
 }
 
 variable "failover_region" {

@@ -23,6 +23,7 @@ mock_provider "aws" {
 variables {
   name          = "bbws-order-api-dev"
   stage         = "dev"
+  role_name     = "bbws-order-api-dev-logs"
   user_pool_arn = "arn:aws:cognito-idp:af-south-1:536580886816:userpool/af-south-1_x"
   routes = {
     create_order = { method = "POST", path = "/v1.0/orders", function_name = "create", function_alias = "live" }

@@ -10,6 +10,7 @@ mock_provider "aws" {
 
 variables {
   name         = "bbws-order-lambda-get-order-dev"
+  role_name    = "bbws-order-lambda-get-order-dev"
   package      = "../build/packages/get_order.zip"
   handler      = "functions.get_order.handler.handler"
   architecture = "arm64"

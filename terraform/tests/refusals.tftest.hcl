@@ -86,6 +86,17 @@ run "a_suffix_that_no_bucket_takes" {
   }
 }
 
+run "a_fail_over_of_another_environment" {
+  command         = plan
+  expect_failures = [var.region]
+  variables {
+    environment            = "dev"
+    account_id             = "536580886816"
+    message_retention_days = 4
+    region                 = "eu-west-1"
+  }
+}
+
 run "figures_out_of_range" {
   command         = plan
   expect_failures = [var.throttle_rate, var.architecture, var.region, var.log_level, var.internal_notification_email]

@@ -3,6 +3,11 @@ variable "name" {
   type        = string
 }
 
+variable "role_name" {
+  description = "Name of the role that writes access logs, which no other region of the account may have."
+  type        = string
+}
+
 variable "stage" {
   description = "Name of the stage."
   type        = string

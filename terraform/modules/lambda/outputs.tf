@@ -3,6 +3,11 @@ output "alias_arn" {
   value       = aws_lambda_alias.live.arn
 }
 
+output "role_name" {
+  description = "Name of the function's role."
+  value       = aws_iam_role.this.name
+}
+
 output "alias_name" {
   description = "Name of the alias."
   value       = aws_lambda_alias.live.name

@@ -3,6 +3,11 @@ variable "name" {
   type        = string
 }
 
+variable "role_name" {
+  description = "Name of the function's role, which no other region of the account may have."
+  type        = string
+}
+
 variable "package" {
   description = "Path of the function's zip."
   type        = string

@@ -99,7 +99,7 @@ resource "aws_cloudwatch_metric_alarm" "error_rate" {
 }
 
 resource "aws_cloudwatch_dashboard" "this" {
-  dashboard_name = "bbws-order-${var.environment}"
+  dashboard_name = var.dashboard_name
   dashboard_body = jsonencode({
     widgets = [for index, widget in local.widgets : {
       type   = "metric"

@@ -3,6 +3,11 @@ variable "environment" {
   type        = string
 }
 
+variable "dashboard_name" {
+  description = "Name of the dashboard, which no other region of the account may have."
+  type        = string
+}
+
 variable "region" {
   description = "Region of the metrics."
   type        = string
