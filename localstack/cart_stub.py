@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -89,7 +90,15 @@ def main() -> None:
     """Serve until stopped."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    CartStub(parser.parse_args().port).serve_forever()
+    parser.add_argument("--certificate", help="and --key, in PEM: serves TLS")
+    parser.add_argument("--key")
+    arguments = parser.parse_args()
+    stub = CartStub(arguments.port)
+    if arguments.certificate:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(arguments.certificate, arguments.key)
+        stub.socket = context.wrap_socket(stub.socket, server_side=True)
+    stub.serve_forever()
 
 
 if __name__ == "__main__":

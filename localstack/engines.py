@@ -9,7 +9,7 @@ import requests
 
 from localstack import processes
 from localstack.machine import ENGINE_VENV
-from localstack.stack import ACCOUNT, REGION, ROOT, Stack, StackError
+from localstack.stack import ACCOUNT, REGION, ROOT, Certificates, Stack, StackError
 from localstack.waiting import poll
 
 _START_SECONDS = 60
@@ -31,9 +31,9 @@ class Engine(Protocol):
         """Whether it runs and answers."""
 
 
-def _answers(url: str) -> bool:
+def _answers(url: str, certificates: Certificates | None = None) -> bool:
     try:
-        return requests.get(url, timeout=2).ok
+        return requests.get(url, timeout=2, verify=certificates.bundle if certificates else True).ok
     except requests.RequestException:
         return False
 
@@ -66,6 +66,13 @@ class Embedded:
             "STATE_DIR": str(stack.engine_dir / "state"),
             "LOST_FILE": str(stack.lost_file),
         }
+        if stack.certificates:
+            # Functions are started with it too, and so trust engine and cart stub.
+            environment |= stack.certificates.trusted() | {
+                "USE_SSL": "1",
+                "MINISTACK_SSL_CERT": stack.certificates.certificate,
+                "MINISTACK_SSL_KEY": stack.certificates.key,
+            }
         stack.engine_dir.mkdir(parents=True, exist_ok=True)
         # -P: the names of our own modules must not stand before those of the engine's libraries.
         command = [str(ENGINE_VENV / "bin" / "python"), "-P", str(ROOT / "localstack" / "embedded.py")]
@@ -84,7 +91,9 @@ class Embedded:
 
     def healthy(self, stack: Stack) -> bool:
         """Whether MiniStack runs and answers."""
-        return processes.alive(stack.running.get("engine")) and _answers(f"{stack.endpoint}/_ministack/health")
+        return processes.alive(stack.running.get("engine")) and _answers(
+            f"{stack.endpoint}/_ministack/health", stack.certificates
+        )
 
 
 class LocalStack:

@@ -22,6 +22,24 @@ class Running(NamedTuple):
     started: float
 
 
+class Certificates(NamedTuple):
+    """Paths of what a stack speaks TLS with, in PEM; nobody but this machine knows the authority.
+
+    Args:
+        bundle: the authorities that the machine trusts anyway, and this one.
+        certificate: of 127.0.0.1.
+        key: of it.
+    """
+
+    bundle: str
+    certificate: str
+    key: str
+
+    def trusted(self) -> dict[str, str]:
+        """The environment variables that make SDKs, Terraform's provider and Python trust the authority."""
+        return dict.fromkeys(("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), self.bundle)
+
+
 @dataclass
 class Stack:
     """A local stack.
@@ -32,6 +50,7 @@ class Stack:
         ports: by use: engine, cart, smtp.
         running: its processes, by name.
         outputs: of Terraform, once applied.
+        certificates: that engine and cart stub serve with; None for plain HTTP.
     """
 
     directory: Path
@@ -39,11 +58,16 @@ class Stack:
     ports: dict[str, int] = field(default_factory=dict)
     running: dict[str, Running] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
+    certificates: Certificates | None = None
 
     @property
     def endpoint(self) -> str:
         """URL of the engine; an IP address, which makes SDKs and Terraform address buckets by path."""
-        return f"http://127.0.0.1:{self.ports['engine']}"
+        return f"{self._scheme}://127.0.0.1:{self.ports['engine']}"
+
+    @property
+    def _scheme(self) -> str:
+        return "https" if self.certificates else "http"
 
     @property
     def api_url(self) -> str:
@@ -53,7 +77,7 @@ class Stack:
     @property
     def cart_url(self) -> str:
         """URL of the cart stub."""
-        return f"http://127.0.0.1:{self.ports['cart']}"
+        return f"{self._scheme}://127.0.0.1:{self.ports['cart']}"
 
     @property
     def mail_dir(self) -> Path:
@@ -109,7 +133,13 @@ def load(directory: Path | None = None) -> Stack:
     except FileNotFoundError:
         return Stack(directory=directory)
     running = {name: Running(*process) for name, process in content.pop("running").items()}
-    return Stack(directory=directory, running=running, **content)
+    certificates = content.pop("certificates")
+    return Stack(
+        directory=directory,
+        running=running,
+        certificates=Certificates(*certificates) if certificates else None,
+        **content,
+    )
 
 
 def require(directory: Path | None = None) -> Stack:

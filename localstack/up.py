@@ -85,8 +85,15 @@ def _start_sidecar(stack: Stack, name: str, use: str, *arguments: str) -> None:
     )
 
 
+def start_cart_stub(stack: Stack) -> None:
+    """Start the Cart service, if it does not run."""
+    tls = stack.certificates
+    options = ("--certificate", tls.certificate, "--key", tls.key) if tls else ()
+    _start_sidecar(stack, "cart_stub", "cart", *options)
+
+
 def _start(stack: Stack, engine: engines.Engine) -> None:
-    _start_sidecar(stack, "cart_stub", "cart")
+    start_cart_stub(stack)
     _start_sidecar(stack, "mail_catcher", "smtp", "--directory", str(stack.mail_dir))
     if engine.healthy(stack) and stack.outputs:
         return

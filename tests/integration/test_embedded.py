@@ -10,6 +10,7 @@ import requests
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from localstack import seed
 from localstack.aws import Aws
 from localstack.stack import ACCOUNT, REGION, Stack
 from release import traffic
@@ -120,3 +121,72 @@ def test_what_is_lost_answers_nothing_until_it_is_back(aws: Aws, stack: Stack) -
     finally:
         stack.lost_file.unlink()
     here.list_queues()
+
+
+def ratio(function: str) -> dict[str, Any]:
+    """An alarm on more than 5 % of a function's calls that fail, as Terraform's monitoring module makes it."""
+
+    def query(identity: str, metric: str) -> dict[str, Any]:
+        of = {
+            "Namespace": "AWS/Lambda",
+            "MetricName": metric,
+            "Dimensions": [{"Name": "FunctionName", "Value": function}],
+        }
+        return {"Id": identity, "MetricStat": {"Metric": of, "Period": 300, "Stat": "Sum"}, "ReturnData": False}
+
+    return {
+        "AlarmName": f"{function}-errors",
+        "Threshold": 5,
+        "EvaluationPeriods": 1,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": "notBreaching",
+        "Metrics": [
+            {"Id": "rate", "Expression": "100 * errors / invocations", "ReturnData": True},
+            query("errors", "Errors"),
+            query("invocations", "Invocations"),
+        ],
+    }
+
+
+def test_an_alarm_rings_for_the_function_that_fails_and_for_no_other(aws: Aws) -> None:
+    source = "def handler(event, context):\n    return 1 / event['divisor']\n"
+    failing, well = make_function(aws, source), make_function(aws, source)
+    for function in (failing, well):
+        aws.cloudwatch.put_metric_alarm(**ratio(function))
+
+    def states() -> list[str]:
+        alarms = [aws.cloudwatch.describe_alarms(AlarmNames=[f"{name}-errors"]) for name in (failing, well)]
+        return [alarm["MetricAlarms"][0]["StateValue"] for alarm in alarms]
+
+    def call(function: str, divisor: int, times: int) -> None:
+        for _ in range(times):
+            aws.functions.invoke(FunctionName=function, Payload=json.dumps({"divisor": divisor}))
+
+    assert states() == ["INSUFFICIENT_DATA", "INSUFFICIENT_DATA"]
+    call(failing, 1, 19)
+    call(well, 1, 1)
+    assert states() == ["OK", "OK"]
+    call(failing, 0, 1)
+    assert states() == ["OK", "OK"], "one of twenty is 5 %, and not more"
+    call(failing, 0, 1)
+    assert states() == ["ALARM", "OK"]
+
+
+def test_an_alarm_is_described_as_it_was_put(aws: Aws) -> None:
+    wanted = ratio(f"function-{uuid4().hex[:8]}")
+    aws.cloudwatch.put_metric_alarm(**wanted)
+    (found,) = aws.cloudwatch.describe_alarms(AlarmNames=[wanted["AlarmName"]])["MetricAlarms"]
+    assert {name: found[name] for name in wanted} == wanted  # type: ignore[literal-required]
+    assert "MetricName" not in found
+
+
+def test_a_user_signs_in_to_the_account_of_the_pool(aws: Aws) -> None:
+    client: Any = boto3.client("cognito-idp", aws_access_key_id="536580886816", aws_secret_access_key="test")
+    pool = client.create_user_pool(PoolName="users", Schema=[{"Name": "tenantId", "AttributeDataType": "String"}])
+    pool_id = pool["UserPool"]["Id"]
+    app = client.create_user_pool_client(
+        UserPoolId=pool_id, ClientName="portal", ExplicitAuthFlows=["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+    )
+    seed.add_user(client, pool_id, "a@example.com", seed.PASSWORD, "tenant-1")
+    tokens = seed.sign_in(client, pool_id, app["UserPoolClient"]["ClientId"], "a@example.com", seed.PASSWORD)
+    assert tokens["IdToken"]
