@@ -114,11 +114,10 @@ def _value(metrics: Mapping[str, float], expression: str) -> float:
     return of(ast.parse(expression, mode="eval").body)
 
 
-def _metric(
-    namespace: str, name: str, dimensions: list[dict[str, str]], statistic: str, seconds: float
-) -> float | None:
-    key = (namespace, name, cloudwatch._dims_key(cloudwatch._dims_from_list(dimensions)))
-    points = [p for p in cloudwatch._metrics.get(key) or [] if p["Timestamp"] >= time.time() - seconds]
+def _metric(of: Mapping[str, Any], statistic: str, seconds: float) -> float | None:
+    dimensions = cloudwatch._dims_key(cloudwatch._dims_from_list(of["Dimensions"]))
+    points_of = cloudwatch._metrics.get((of["Namespace"], of["MetricName"], dimensions)) or []
+    points = [p for p in points_of if p["Timestamp"] >= time.time() - seconds]
     value: float | None = cloudwatch._calc_stats(points).get(statistic)
     return value
 
@@ -126,13 +125,12 @@ def _metric(
 def _alarm_value(alarm: dict[str, Any]) -> float | None:
     if not alarm.get("Metrics"):
         window = alarm["Period"] * alarm["EvaluationPeriods"]
-        return _metric(alarm["Namespace"], alarm["MetricName"], alarm["Dimensions"], alarm["Statistic"], window)
+        return _metric(alarm, alarm["Statistic"], window)
     metrics: dict[str, float] = {}
     for query in alarm["Metrics"]:
         if stat := query.get("MetricStat"):
             window = stat["Period"] * alarm["EvaluationPeriods"]
-            metric = stat["Metric"]
-            found = _metric(metric["Namespace"], metric["MetricName"], metric["Dimensions"], stat["Stat"], window)
+            found = _metric(stat["Metric"], stat["Stat"], window)
             if found is None:
                 return None
             metrics[query["Id"]] = found
