@@ -1,12 +1,14 @@
 """A release into an environment: the plan is made, looked at, and exactly that plan is applied (docs/release.md)."""
 
 import hashlib
+import ipaddress
 import json
 import os
 import subprocess
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -79,6 +81,28 @@ def require_checkout(found: manifest.Manifest) -> None:
         raise DeployError(f"the release is of commit {found.commit}, here is {commit}: git checkout {found.commit}")
 
 
+def _on_this_machine(endpoint: str) -> bool:
+    """Whether a URL is of this machine, as the local stack's is, and AWS's is not."""
+    host = urlsplit(endpoint).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def require_drawing(found: manifest.Manifest) -> None:
+    """Check that the release can draw invoices where it goes.
+
+    Raises:
+        DeployError: it takes Pango from the machine that it runs on, and goes to AWS, which has none.
+    """
+    if found.natives == "host" and not _on_this_machine(os.environ.get("AWS_ENDPOINT_URL", "")):
+        raise DeployError(
+            "this release was made with --host-pango: its invoice package has no Pango, and AWS has none either; "
+            "run `make release` where a Docker engine answers, and deploy that"
+        )
+
+
 def summarise(changes: list[dict[str, Any]]) -> Plan:
     """How much a plan adds, changes and destroys; a replacement is one of each."""
     actions = [action for change in changes for action in change["change"]["actions"]]
@@ -119,9 +143,11 @@ def prepare(environment: Environment, folder: Path, remove: Collection[str]) -> 
 
     Raises:
         ManifestError: the folder is not the release that was made.
-        DeployError: the checkout is not the release's, or the plan would remove what must be kept.
+        DeployError: the checkout is not the release's, the release cannot draw in AWS, or the plan would remove what
+            must be kept.
     """
     found = manifest.verify(folder)
+    require_drawing(found)
     require_checkout(found)
     target = work_dir(environment)
     target.mkdir(parents=True, exist_ok=True)
