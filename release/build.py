@@ -322,7 +322,7 @@ def build_all(architecture: Architecture | None = None, natives: Natives = "host
     if natives == "lambda-image" and not docker.answers():
         raise BuildError(
             "the invoice's package takes Pango from the Lambda image, and no Docker engine answers: start Docker, or "
-            "make one that draws where Pango is installed, which AWS is not (--host-pango, HOST_PANGO=1)"
+            "leave Pango out (--host-pango, with make HOST_PANGO=1), which is for the local stack and not for AWS"
         )
     with _alone():
         with ThreadPoolExecutor(max_workers=3) as pool:
