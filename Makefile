@@ -46,8 +46,8 @@ tf: local ## run Terraform against the local stack (ARGS="plan")
 build: local ## build the eight packages into build/packages, and import each alone
 	@$(PYTHON) -m release build
 
-release: dev ## make a release of the commit in build/release (ARCHITECTURE=arm64|x86_64)
-	@$(PYTHON) -m release make --architecture $(ARCHITECTURE)
+release: dev ## make a release of the commit in build/release (ARCHITECTURE=arm64|x86_64, HOST_PANGO=1 without Docker)
+	@$(PYTHON) -m release make --architecture $(ARCHITECTURE) $(if $(HOST_PANGO),--host-pango)
 
 release-verify: dev ## compare build/release with its manifest
 	@$(PYTHON) -m release verify

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -9,12 +10,16 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
+from common.templates import PACKAGED, render
+
+# Before WeasyPrint's import, which asks for it: Lambda has neither fonts nor a configuration of them.
+os.environ["FONTCONFIG_FILE"] = str(PACKAGED / "invoice" / "fonts.conf")
+
 from weasyprint import CSS, HTML
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher
 
 from common.models import Order, iso
-from common.templates import PACKAGED, render
 
 ASSETS = PACKAGED / "invoice"
 
@@ -63,12 +68,22 @@ def _style() -> tuple[CSS, FontConfiguration]:
     return CSS(ASSETS / "invoice.css", font_config=fonts, url_fetcher=AssetFetcher()), fonts
 
 
-def render_invoice(order: Order) -> bytes:
-    """The tax invoice of an order: PDF/UA-1, and the same bytes for the same order."""
+def draw(html: str, identifier: bytes) -> bytes:
+    """An invoice's HTML as PDF/UA-1: the same bytes for the same text and identifier.
+
+    Args:
+        html: a whole document; what it links to is below ASSETS.
+        identifier: of the PDF.
+    """
     css, fonts = _style()
-    text = render("invoice/invoice.html", {"order": order, "supplier": SUPPLIER, "created": iso(order.date_created)})
-    document = HTML(string=text, base_url=ASSETS.as_uri() + "/", url_fetcher=AssetFetcher())
+    document = HTML(string=html, base_url=ASSETS.as_uri() + "/", url_fetcher=AssetFetcher())
     pdf: bytes = document.write_pdf(
-        stylesheets=[css], font_config=fonts, pdf_variant="pdf/ua-1", pdf_identifier=order.id.bytes
+        stylesheets=[css], font_config=fonts, pdf_variant="pdf/ua-1", pdf_identifier=identifier
     )
     return pdf
+
+
+def render_invoice(order: Order) -> bytes:
+    """The tax invoice of an order: the same bytes for the same order."""
+    html = render("invoice/invoice.html", {"order": order, "supplier": SUPPLIER, "created": iso(order.date_created)})
+    return draw(html, order.id.bytes)

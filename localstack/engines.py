@@ -11,6 +11,7 @@ from localstack import processes
 from localstack.machine import ENGINE_VENV
 from localstack.stack import ACCOUNT, REGION, ROOT, Certificates, Stack, StackError
 from localstack.waiting import poll
+from release import docker
 
 _START_SECONDS = 60
 _DOCKER_SECONDS = 300
@@ -133,16 +134,6 @@ def image() -> str:
     return "localstack/localstack:latest" if os.environ.get("LOCALSTACK_AUTH_TOKEN") else "localstack/localstack:4.14.0"
 
 
-def docker_answers() -> bool:
-    """Whether a Docker engine can be reached."""
-    if not shutil.which("docker"):
-        return False
-    try:
-        return subprocess.run(["docker", "info"], capture_output=True, check=False, timeout=10).returncode == 0
-    except subprocess.TimeoutExpired:
-        return False
-
-
 def choose(name: str | None) -> Engine:
     """The engine of a name; without one MiniStack, which runs everywhere and whole.
 
@@ -155,6 +146,6 @@ def choose(name: str | None) -> Engine:
         return Embedded()
     if name != "localstack":
         raise StackError(f"there is no engine {name}: ENGINE is embedded or localstack")
-    if not docker_answers():
+    if not docker.answers():
         raise StackError("ENGINE=localstack needs a Docker engine, and none answers: start Docker, or ENGINE=embedded")
     return LocalStack()

@@ -2,14 +2,13 @@
 
 import argparse
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from release import approvals, build, deploy, evidence, history, isolation, manifest, rollback, state, traffic
+from release import approvals, build, deploy, docker, evidence, history, isolation, manifest, rollback, state, traffic
 from release.environments import PLACES, Environment
 from release.store import Store
 
@@ -17,22 +16,17 @@ _RELEASE = build.ROOT / "build" / "release"
 _CANARY_PERCENT = 10
 
 
-def _import_alone(packages: Path) -> None:
-    runtime = build.runtime_libraries()
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        list(pool.map(lambda package: isolation.modules_loaded(package, runtime), sorted(packages.glob("*.zip"))))
-
-
 def _build() -> None:
     built = build.build_all()
-    _import_alone(build.PACKAGES)
+    isolation.import_all(build.PACKAGES)
     for name in build.function_names():
         size = (build.PACKAGES / f"{name}.zip").stat().st_size
         print(f"{'built    ' if name in built else 'unchanged'} {name:<30} {size / 1e6:6.2f} MB")
 
 
 def _show(found: manifest.Manifest) -> None:
-    print(f"release  {found.digest()}\ncommit   {found.commit}\nfiles    {len(found.files)}, {found.architecture}")
+    print(f"release  {found.digest()}\ncommit   {found.commit}")
+    print(f"files    {len(found.files)}, {found.architecture}, Pango from {found.natives}")
 
 
 def _approval(text: str) -> tuple[str, str]:
@@ -189,6 +183,7 @@ def _parser() -> argparse.ArgumentParser:
     command("build", "build what changed for this machine, and import each package alone")
     make = command("make", "make a release of the commit", "folder")
     make.add_argument("--architecture", choices=("arm64", "x86_64"), default="arm64")
+    make.add_argument("--host-pango", action="store_true", help="leave Pango out of the invoice package: not for AWS")
     command("verify", "compare a release with its manifest", "folder")
     command("upload", "put a release into DEV's bucket", "folder")
     promote = command("promote", "copy a release to the next account's bucket", "to", "release")
@@ -210,7 +205,8 @@ def _run(arguments: argparse.Namespace) -> int:
         case "build":
             _build()
         case "make":
-            _show(manifest.make(arguments.folder, arguments.architecture))
+            natives: build.Natives = "host" if arguments.host_pango else "lambda-image"
+            _show(manifest.make(arguments.folder, arguments.architecture, natives))
         case "verify":
             _show(manifest.verify(arguments.folder))
         case "upload":
@@ -242,6 +238,7 @@ def main() -> int:
         return _run(_parser().parse_args())
     except (
         build.BuildError,
+        docker.DockerError,
         manifest.ManifestError,
         evidence.EvidenceError,
         deploy.DeployError,

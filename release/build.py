@@ -13,9 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import grimp
 from tenacity import Retrying, stop_after_delay, wait_fixed
+
+from release import docker
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ROOT / "build" / "packages"
@@ -27,6 +30,13 @@ _IN_THE_RUNTIME = {"boto3", "botocore", "jmespath", "python-dateutil", "s3transf
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 _PIP_DEADLINE_SECONDS = 600
 _LOCK_DEADLINE_SECONDS = 900
+_DOCKER_DEADLINE_SECONDS = 900
+# What AWS unpacks of a package, whatever its zip has (R9).
+_UNPACKED_BUDGET = 250_000_000
+
+Architecture = Literal["arm64", "x86_64"]
+# Where the libraries are that draw the invoice: in its package, from the Lambda image, or on the machine that runs it.
+Natives = Literal["lambda-image", "host"]
 
 
 class BuildError(Exception):
@@ -130,16 +140,44 @@ def runtime_libraries() -> Path:
     return target
 
 
-def _platform_options(architecture: str | None) -> list[str]:
+def machine_of(architecture: Architecture) -> str:
+    """Linux's name of an architecture."""
+    return {"arm64": "aarch64", "x86_64": "x86_64"}[architecture]
+
+
+def _platform_options(architecture: Architecture | None) -> list[str]:
     """pip's options for Lambda's Amazon Linux 2023 (glibc 2.34) on an architecture; none for this machine."""
     if architecture is None:
         return []
-    machine = {"arm64": "aarch64"}.get(architecture, architecture)
-    tags = [f"manylinux_2_{minor}_{machine}" for minor in (34, 28, 17)]
+    tags = [f"manylinux_2_{minor}_{machine_of(architecture)}" for minor in (34, 28, 17)]
     return ["--python-version=3.12", "--implementation=cp", *(f"--platform={tag}" for tag in tags)]
 
 
-def _install(group: Group, architecture: str | None) -> Path:
+def _natives_digest() -> str:
+    """What the libraries from the Lambda image are made of; the architecture apart."""
+    recipe = [ROOT / "release" / name for name in ("natives.Dockerfile", "natives.py")]
+    return _digest(docker.IMAGE.encode(), *(path.read_bytes() for path in recipe))[:16]
+
+
+def _native_libraries(architecture: Architecture) -> Path:
+    """A folder with Pango and what it needs in `lib/`, from the Lambda image of an architecture."""
+    target = _LIBRARIES / f"natives-{architecture}-{_natives_digest()}"
+    if target.exists():
+        return target
+    partial = target.with_name(target.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    recipe = ROOT / "release"
+    docker.run(
+        f"the {architecture} libraries of the invoice were not built",
+        *("build", docker.platform(architecture), f"--build-arg=IMAGE={docker.IMAGE}"),
+        *(f"--file={recipe / 'natives.Dockerfile'}", f"--output=type=local,dest={partial}", str(recipe)),
+        seconds=_DOCKER_DEADLINE_SECONDS,
+    )
+    partial.rename(target)
+    return target
+
+
+def _install(group: Group, architecture: Architecture | None) -> Path:
     """The folder with a group's libraries, installed if its lock has changed."""
     kind = f"{group.name}-{architecture or 'host'}"
     target = _LIBRARIES / f"{kind}-{_digest(_lock(group).read_bytes(), Path(__file__).read_bytes())[:16]}"
@@ -205,36 +243,46 @@ def _pip(target: Path, requirements: dict[str, str], *options: str) -> None:
         raise BuildError(f"pip could not install {', '.join(requirements)}:\n{result.stderr}")
 
 
-def packages_dir(architecture: str | None = None) -> Path:
+def packages_dir(architecture: Architecture | None = None) -> Path:
     """Where the packages for an architecture are; None is for the local stack on this machine."""
     return PACKAGES if architecture is None else PACKAGES.with_name(f"packages-{architecture}")
 
 
-def build(function: str, architecture: str | None = None) -> bool:
+def build(function: str, architecture: Architecture | None = None, natives: Natives = "host") -> bool:
     """Build a function's package unless its inputs are those of the last build.
 
     Args:
         function: its folder's name.
-        architecture: arm64 or x86_64; None for this machine.
+        architecture: that it is for; None for this machine.
+        natives: whether the libraries that draw the invoice go into its package.
 
     Returns:
         Whether it was built.
 
     Raises:
         BuildError: a library could not be installed, or the package is over its budget.
+        DockerError: the libraries from the Lambda image could not be built.
     """
     modules = modules_of(function)
     group = _group(modules)
     files = [*_source_files(modules), *_template_files(group)]
     contents = [part for path in files for part in (str(path.relative_to(ROOT)).encode(), path.read_bytes())]
-    inputs = _digest(Path(__file__).read_bytes(), _lock(group).read_bytes(), *contents)
+    native = architecture if natives == "lambda-image" and not group.pure else None
+    recipe = _natives_digest().encode() if native else b""
+    inputs = _digest(Path(__file__).read_bytes(), _lock(group).read_bytes(), recipe, *contents)
     packages = packages_dir(architecture)
     package, stamp = packages / f"{function}.zip", packages / f"{function}.inputs"
     if package.exists() and stamp.exists() and stamp.read_text() == inputs:
         return False
-    libraries = _install(group, architecture)
+    folders = [_install(group, architecture)]
+    if native:
+        folders.append(_native_libraries(native))
     entries = {str(path.relative_to(ROOT)): path for path in files}
-    entries |= {str(path.relative_to(libraries)): path for path in libraries.rglob("*") if path.is_file()}
+    for folder in folders:
+        entries |= {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
+    unpacked = sum(path.stat().st_size for path in entries.values())
+    if unpacked > _UNPACKED_BUDGET:
+        raise BuildError(f"{function}.zip has {unpacked} bytes unpacked; AWS takes at most {_UNPACKED_BUDGET}")
     packages.mkdir(parents=True, exist_ok=True)
     partial = package.with_suffix(".partial")
     _zip(partial, entries)
@@ -256,19 +304,27 @@ def _zip(target: Path, entries: dict[str, Path]) -> None:
             archive.writestr(info, entries[name].read_bytes())
 
 
-def build_all(architecture: str | None = None) -> list[str]:
+def build_all(architecture: Architecture | None = None, natives: Natives = "host") -> list[str]:
     """Build every package whose inputs changed.
 
     Args:
-        architecture: arm64 or x86_64; None for this machine.
+        architecture: that they are for; None for this machine.
+        natives: whether the libraries that draw the invoice go into its package.
 
     Returns:
         The names of the functions that were built.
 
     Raises:
-        BuildError: a library could not be installed, or a package is over its budget.
+        BuildError: a library could not be installed, or a package is over its budget; or the libraries of the invoice
+            are to come from the Lambda image, and no Docker engine answers.
+        DockerError: those libraries could not be built.
     """
+    if natives == "lambda-image" and not docker.answers():
+        raise BuildError(
+            "the invoice's package takes Pango from the Lambda image, and no Docker engine answers: start Docker, or "
+            "leave Pango out (--host-pango, with make HOST_PANGO=1), which is for the local stack and not for AWS"
+        )
     with _alone():
         with ThreadPoolExecutor(max_workers=3) as pool:
             list(pool.map(lambda group: _install(group, architecture), GROUPS))
-        return [name for name in function_names() if build(name, architecture)]
+        return [name for name in function_names() if build(name, architecture, natives)]

@@ -1,12 +1,14 @@
 """A release into an environment: the plan is made, looked at, and exactly that plan is applied (docs/release.md)."""
 
 import hashlib
+import ipaddress
 import json
 import os
 import subprocess
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -84,6 +86,28 @@ def require_clean() -> None:
         raise DeployError(f"nothing is deployed from a tree that no commit describes: {error}") from None
 
 
+def _on_this_machine(endpoint: str) -> bool:
+    """Whether a URL is of this machine, as the local stack's is, and AWS's is not."""
+    host = urlsplit(endpoint).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def require_drawing(found: manifest.Manifest) -> None:
+    """Check that the release can draw invoices where it goes.
+
+    Raises:
+        DeployError: it takes Pango from the machine that it runs on, and goes to AWS, which has none.
+    """
+    if found.natives == "host" and not _on_this_machine(os.environ.get("AWS_ENDPOINT_URL", "")):
+        raise DeployError(
+            "this release was made with --host-pango: its invoice package has no Pango, and AWS has none either; "
+            "run `make release` where a Docker engine answers, and deploy that"
+        )
+
+
 def summarise(changes: list[dict[str, Any]]) -> Plan:
     """How much a plan adds, changes and destroys; a replacement is one of each."""
     actions = [action for change in changes for action in change["change"]["actions"]]
@@ -127,10 +151,12 @@ def prepare(
 
     Raises:
         ManifestError: the folder is not the release that was made.
-        DeployError: there are changes that are not committed, or the plan would remove what must be kept.
+        DeployError: there are changes that are not committed, the release cannot draw in AWS, or the plan would remove
+            what must be kept.
     """
-    require_clean()
     found = manifest.verify(folder)
+    require_drawing(found)
+    require_clean()
     target = work_dir(environment)
     target.mkdir(parents=True, exist_ok=True)
     plan = target / "plan.tfplan"

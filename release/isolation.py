@@ -1,16 +1,28 @@
-"""Imports a package as Lambda does: its zip and the runtime's SDK on the path, and nothing else."""
+"""Imports a package as Lambda does: its zip and the runtime's SDK on the path, and nothing else.
+
+In the Lambda image where the package was made for it, on this machine otherwise. The invoice's also draws a line,
+since WeasyPrint looks up most of what it needs of Pango only then.
+"""
 
 import json
+import platform
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from release.build import BuildError
+from release import docker
+from release.build import Architecture, BuildError, Natives, machine_of, runtime_libraries
 
 _DEADLINE_SECONDS = 60
+# The first run fetches the image, and a foreign architecture is emulated.
+_IMAGE_DEADLINE_SECONDS = 600
 # What Terraform sets for one function or another; at import they are only read.
 _ENVIRONMENT = {
     "ORDERS_TABLE": "orders",
@@ -30,15 +42,51 @@ _ENVIRONMENT = {
     "AWS_DEFAULT_REGION": "af-south-1",
 }
 _SCRIPT = """
-import importlib, json, sys
+import importlib, json, pathlib, sys
 sys.path[:0] = sys.argv[2:]
 assert callable(importlib.import_module(sys.argv[1]).handler)
-print(json.dumps(sorted(sys.modules)))
+if "common.invoice" in sys.modules:
+    assert sys.modules["common.invoice"].draw("<title>Test</title><p>R 1.00</p>", b"test").startswith(b"%PDF-")
+maps = pathlib.Path("/proc/self/maps")
+mapped = {line.split()[-1] for line in maps.read_text().splitlines()} if maps.exists() else set()
+print(json.dumps({"modules": sorted(sys.modules), "files": sorted(mapped)}))
 """
 
 
-def modules_loaded(package: Path, runtime: Path) -> set[str]:
-    """Import the handler of a package alone, and return the names of the modules that this loaded.
+@dataclass(frozen=True)
+class Loaded:
+    """What an import brought into the process.
+
+    Args:
+        modules: names of Python modules.
+        files: of the package that are mapped into memory, such as `lib/libpango-1.0.so.0`; none is known outside Linux.
+    """
+
+    modules: frozenset[str]
+    files: frozenset[str]
+
+
+def _loaded(printed: str, folder: str) -> Loaded:
+    found = json.loads(printed)
+    inside = f"{folder}/"
+    files = frozenset(path.removeprefix(inside) for path in found["files"] if path.startswith(inside))
+    return Loaded(frozenset(found["modules"]), files)
+
+
+@contextmanager
+def _unpacked(package: Path) -> Iterator[Path]:
+    """A folder with what is in a package, for as long as it is needed."""
+    folder = Path(tempfile.mkdtemp(prefix="isolation-")).resolve()
+    try:
+        with zipfile.ZipFile(package) as archive:
+            archive.extractall(folder)
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def load(package: Path, runtime: Path) -> Loaded:
+    """Import the handler of a package alone on this machine.
 
     Args:
         package: the zip, named after its function.
@@ -47,26 +95,79 @@ def modules_loaded(package: Path, runtime: Path) -> set[str]:
     Raises:
         BuildError: it cannot be imported; the text ends with the interpreter's own.
     """
-    function = package.stem
-    folder = Path(tempfile.mkdtemp(prefix="isolation-"))
-    try:
-        with zipfile.ZipFile(package) as archive:
-            archive.extractall(folder)
+    with _unpacked(package) as folder:
         # -I and -S: no site-packages, no user's folder, no variable of this shell.
-        command = [sys.executable, "-I", "-S", "-B", "-c", _SCRIPT, f"functions.{function}.handler"]
-        done = subprocess.run(
-            [*command, str(folder), str(runtime)],
-            env=_ENVIRONMENT,
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_DEADLINE_SECONDS,
+        command = [sys.executable, "-I", "-S", "-B", "-c", _SCRIPT, f"functions.{package.stem}.handler"]
+        try:
+            done = subprocess.run(
+                [*command, str(folder), str(runtime)],
+                # Where Lambda's loader looks, too.
+                env={**_ENVIRONMENT, "LD_LIBRARY_PATH": str(folder / "lib")},
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_DEADLINE_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            raise BuildError(f"{package.name}: not imported in {_DEADLINE_SECONDS} s") from None
+        if done.returncode:
+            raise BuildError(f"{package.name} cannot be imported alone:\n{done.stderr[-2_000:]}")
+        return _loaded(done.stdout, str(folder))
+
+
+def load_in_image(package: Path, architecture: Architecture) -> Loaded:
+    """Import the handler of a package in the Lambda image, which brings the SDK and the way to `lib/` itself.
+
+    Args:
+        package: the zip, named after its function.
+        architecture: of the image.
+
+    Raises:
+        DockerError: it cannot be imported; the text ends with the interpreter's own.
+    """
+    with _unpacked(package) as folder:
+        printed = docker.run(
+            f"{package.name} cannot be imported in the Lambda image",
+            *("run", "--rm", "--network=none", "--read-only", "--tmpfs=/tmp", docker.platform(architecture)),
+            *(f"--volume={folder}:/var/task:ro", "--workdir=/var/task"),
+            *(f"--env={name}={value}" for name, value in _ENVIRONMENT.items()),
+            *("--entrypoint=python", docker.IMAGE, "-I", "-B", "-c", _SCRIPT),
+            *(f"functions.{package.stem}.handler", "/var/task", "/var/runtime"),
+            seconds=_IMAGE_DEADLINE_SECONDS,
         )
-    except subprocess.TimeoutExpired:
-        raise BuildError(f"{package.name}: not imported in {_DEADLINE_SECONDS} s") from None
-    finally:
-        shutil.rmtree(folder)
-    if done.returncode:
-        raise BuildError(f"{package.name} cannot be imported alone:\n{done.stderr[-2_000:]}")
-    return set(json.loads(done.stdout))
+    return _loaded(printed, "/var/task")
+
+
+def _loads_here(package: Path, architecture: Architecture | None) -> bool:
+    """Whether this machine can load what is compiled in a package; None is what was built for this machine."""
+    if architecture is None or (sys.platform == "linux" and platform.machine() == machine_of(architecture)):
+        return True
+    with zipfile.ZipFile(package) as archive:
+        return not any(".so" in Path(name).suffixes for name in archive.namelist())
+
+
+def import_all(packages: Path, architecture: Architecture | None = None, natives: Natives = "host") -> list[str]:
+    """Import each package of a folder alone: in the Lambda image if the natives are from there, else here.
+
+    Args:
+        packages: the folder.
+        architecture: that they are for; None for this machine.
+        natives: whether the invoice's package has the libraries that draw.
+
+    Returns:
+        The names of those that were imported: all, but here none that is compiled for another machine.
+
+    Raises:
+        BuildError: a package cannot be imported here.
+        DockerError: a package cannot be imported in the Lambda image.
+    """
+    found = sorted(packages.glob("*.zip"))
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        if architecture is not None and natives == "lambda-image":
+            list(pool.map(lambda package: load_in_image(package, architecture), found))
+        else:
+            found = [package for package in found if _loads_here(package, architecture)]
+            runtime = runtime_libraries()
+            list(pool.map(lambda package: load(package, runtime), found))
+    return [package.stem for package in found]

@@ -12,8 +12,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConstrainedStr, Field, ValidationError
 
-from release import build, sbom
-from release.build import ROOT
+from release import build, isolation, sbom
+from release.build import ROOT, Architecture, Natives
 
 NAME = "release.json"
 _NOT_RELEASED = ("terraform/bootstrap/", "terraform/tests/")
@@ -58,6 +58,7 @@ class Manifest(Strict):
         version: of this form.
         commit: that it was made from.
         architecture: that compiled libraries are for.
+        natives: where the libraries are that draw the invoice: from the Lambda image in its package, or on a host.
         files: packages, templates, Terraform code and the SBOM, by their path in the release's folder.
         locks: digest of each lock, by its path in the repository: libraries and Terraform's providers.
         tools: version of each tool that made it.
@@ -65,7 +66,8 @@ class Manifest(Strict):
 
     version: Literal["1"] = "1"
     commit: Commit
-    architecture: Literal["arm64", "x86_64"]
+    architecture: Architecture
+    natives: Natives
     files: dict[str, File]
     locks: dict[str, Sha256]
     tools: dict[str, str]
@@ -129,15 +131,17 @@ def _file(path: Path) -> File:
     return File(sha256=Sha256(_sha256(content)), size=len(content))
 
 
-def make(folder: Path, architecture: Literal["arm64", "x86_64"]) -> Manifest:
+def make(folder: Path, architecture: Architecture, natives: Natives) -> Manifest:
     """Make a release of the commit that is checked out; what was in the folder is replaced.
 
     Raises:
         ManifestError: the tree has changes that are not committed.
-        BuildError: a package could not be built, or is over its budget.
+        BuildError: a package could not be built or imported alone, or is over its budget.
+        DockerError: the libraries of the invoice could not be built.
     """
     source = commit()
-    build.build_all(architecture)
+    build.build_all(architecture, natives)
+    isolation.import_all(build.packages_dir(architecture), architecture, natives)
     shutil.rmtree(folder, ignore_errors=True)
     packages = folder / "packages"
     packages.mkdir(parents=True)
@@ -151,6 +155,7 @@ def make(folder: Path, architecture: Literal["arm64", "x86_64"]) -> Manifest:
     manifest = Manifest(
         commit=source,
         architecture=architecture,
+        natives=natives,
         files={name: _file(folder / name) for name in _files(folder)},
         locks={name: Sha256(_sha256((ROOT / name).read_bytes())) for name in locks},
         tools={"python": platform.python_version(), "pip": build.pip_version(), "terraform": _terraform_version()},

@@ -14,7 +14,7 @@ from localstack import seed
 from localstack.aws import Aws
 from localstack.stack import ACCOUNT, REGION, Stack
 from release import traffic
-from tests.functions import make_function, publish
+from tests.lambda_functions import make_function, publish
 
 SENDER = "noreply@kimmyai.io"
 

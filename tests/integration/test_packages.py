@@ -21,7 +21,7 @@ def packages() -> Path:
 
 @pytest.mark.parametrize("function", build.function_names())
 def test_a_package_imports_alone_and_loads_what_its_function_needs(packages: Path, function: str) -> None:
-    loaded = isolation.modules_loaded(packages / f"{function}.zip", build.runtime_libraries())
+    loaded = isolation.load(packages / f"{function}.zip", build.runtime_libraries()).modules
     assert f"functions.{function}.handler" in loaded
     assert ("weasyprint" in loaded) is (function == "order_pdf_creator")
     if function in ("create_order", "get_order", "list_orders", "update_order"):
@@ -43,7 +43,7 @@ def test_a_package_that_lacks_a_module_is_refused_with_its_name(packages: Path, 
             if name != "common/paging.py" and name != "common/repository.py":
                 archive.writestr(name, whole.read(name))
     with pytest.raises(build.BuildError, match=r"(?s)get_order\.zip cannot be imported alone.*common\.repository"):
-        isolation.modules_loaded(broken, build.runtime_libraries())
+        isolation.load(broken, build.runtime_libraries())
 
 
 def test_a_package_over_its_budget_is_refused(packages: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -52,6 +52,24 @@ def test_a_package_over_its_budget_is_refused(packages: Path, monkeypatch: pytes
     with pytest.raises(build.BuildError, match=r"get_order\.zip has \d+ bytes; the budget of functions packages is"):
         build.build("get_order")
     assert not (tmp_path / "get_order.zip").exists()
+
+
+def test_a_package_that_aws_would_not_unpack_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(build, "PACKAGES", tmp_path)
+    monkeypatch.setattr(build, "_UNPACKED_BUDGET", 2_000_000)
+    with pytest.raises(build.BuildError, match=r"get_order\.zip has \d+ bytes unpacked; AWS takes at most 2000000"):
+        build.build("get_order")
+    assert not (tmp_path / "get_order.zip").exists()
+
+
+def test_what_is_compiled_for_another_machine_is_not_imported_here(
+    packages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for function in ("get_order", "order_pdf_creator"):
+        shutil.copyfile(packages / f"{function}.zip", tmp_path / f"{function}.zip")
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    assert isolation.import_all(tmp_path, "x86_64") == ["get_order"]
+    assert isolation.import_all(tmp_path) == ["get_order", "order_pdf_creator"]
 
 
 def test_another_folder_builds_the_same_bytes(packages: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from release.manifest import Manifest
 from release.rollback import RollbackError
 from release.store import Store
 from release.traffic import TrafficError
-from tests.functions import make_function, publish
+from tests.lambda_functions import make_function, publish
 from tests.releases import make_release
 
 GOOD = "def handler(event, context):\n    return {'statusCode': 404}\n"

@@ -9,7 +9,7 @@ from localstack.aws import Aws
 from localstack.waiting import poll
 from release import traffic
 from release.traffic import Move, TrafficError
-from tests.functions import make_function, publish
+from tests.lambda_functions import make_function, publish
 
 GOOD = "def handler(event, context):\n    return {'statusCode': 404}\n"
 BROKEN = "import no_such_module\n"

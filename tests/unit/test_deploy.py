@@ -36,6 +36,30 @@ def test_the_rest_may_come_and_go() -> None:
     assert deploy.summarise([*changes, change(TABLE, "update")]) == Plan(add=1, change=1, destroy=1)
 
 
+@pytest.mark.parametrize("endpoint", ["", "https://lambda.af-south-1.amazonaws.com", "http://10.0.0.1:4566"])
+def test_a_release_without_pango_is_not_for_aws(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    release = make_release(tmp_path)
+    deploy.require_drawing(release)
+    with pytest.raises(DeployError, match="has no Pango, and AWS has none either; run `make release` where a Docker"):
+        deploy.require_drawing(release.copy(update={"natives": "host"}))
+
+
+def test_a_plan_for_aws_asks_for_pango_before_terraform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    (tmp_path / manifest.NAME).write_bytes(make_release(tmp_path).copy(update={"natives": "host"}).encode())
+    with pytest.raises(DeployError, match="has no Pango"):
+        deploy.prepare("dev", tmp_path, [])
+
+
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:4566", "http://localhost:4566", "http://[::1]:4566"])
+def test_a_release_without_pango_is_for_the_local_stack(
+    endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    deploy.require_drawing(make_release(tmp_path).copy(update={"natives": "host"}))
+
+
 def plan_in(folder: Path, environment: Environment) -> Prepared:
     """A plan that was kept."""
     (folder / "plan.tfplan").write_bytes(b"plan")

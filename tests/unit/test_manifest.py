@@ -46,6 +46,7 @@ def test_a_file_missing_and_one_too_many_are_named(release: Path) -> None:
         ({"version": "2"}, "version"),
         ({"commit": "main"}, "commit"),
         ({"architecture": "riscv"}, "architecture"),
+        ({"natives": "elsewhere"}, "natives"),
         ({"files": {"a": {"sha256": "x", "size": 1}}}, "files.a.sha256"),
         ({"files": {"a": {"sha256": "a" * 64, "size": 0}}}, "files.a.size"),
         ({"locks": None}, "locks"),
@@ -72,4 +73,4 @@ def test_a_tree_with_changes_is_no_release(tmp_path: Path, monkeypatch: pytest.M
     subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
     (tmp_path / "changed.py").touch()
     with pytest.raises(ManifestError, match=r"not committed; commit them first:\n\?\? changed\.py"):
-        manifest.make(tmp_path / "release", "arm64")
+        manifest.make(tmp_path / "release", "arm64", "host")

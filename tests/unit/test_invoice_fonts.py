@@ -1,0 +1,31 @@
+"""The invoice is drawn with its own fonts, on a machine that has others and on one that has none."""
+
+import os
+import subprocess
+import sys
+
+from weasyprint.text.ffi import ffi, fontconfig
+
+from common.invoice import ASSETS
+
+
+def test_fontconfig_finds_the_invoices_fonts_and_no_others() -> None:
+    config = ffi.gc(fontconfig.FcInitLoadConfigAndFonts(), fontconfig.FcConfigDestroy)
+    fonts = fontconfig.FcConfigGetFonts(config, fontconfig.FcSetSystem)
+    assert fonts.nfont == len(list((ASSETS / "fonts").glob("*.ttf"))) == 2
+
+
+def test_drawing_without_a_home_says_nothing() -> None:
+    # Fontconfig and Pango write their complaints to the error output themselves.
+    script = "from common.invoice import draw; assert draw('<title>T</title><p>R 1.00</p>', b'x').startswith(b'%PDF-')"
+    environment = {**os.environ, "HOME": "/dev/null", "XDG_CACHE_HOME": "/dev/null", "PYTHONPATH": "."}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        cwd=ASSETS.parent.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
