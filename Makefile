@@ -57,6 +57,8 @@ lint: dev ## check style, format, who imports whom, and the workflows
 	@.venv/bin/ruff format --check .
 	@.venv/bin/lint-imports --no-logo
 	@.venv/bin/zizmor --offline --quiet .github
+	@.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@.venv/bin/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
 
 types: dev ## check types
 	@.venv/bin/mypy
