@@ -11,7 +11,7 @@ TEST_STACK := build/test
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help local dev up down status order token logs tf build release release-verify lint types unit terraform-check e2e e2e-fresh test
+.PHONY: help local dev up down status order token logs tf build release release-verify upload deploy record promote rollback drift lint types unit terraform-check e2e e2e-fresh test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,24 @@ release: dev ## make a release of the commit in build/release (ARCHITECTURE=arm6
 release-verify: dev ## compare build/release with its manifest
 	@$(PYTHON) -m release verify
 
+upload: dev ## put build/release into DEV's release bucket
+	@$(PYTHON) -m release upload
+
+deploy: dev ## deploy a release, each new version called once before its traffic (TO=dev|sit|prod RELEASE=digest)
+	@echo "make $@ is on another branch" >&2; exit 1
+
+record: dev ## write what the next promotion asks for (TO=dev|sit|prod RELEASE=digest REPORT=build/e2e.xml)
+	@echo "make $@ is on another branch" >&2; exit 1
+
+promote: dev ## copy a release from the account before, if it passed there and is approved (TO=sit|prod RELEASE=digest)
+	@echo "make $@ is on another branch" >&2; exit 1
+
+rollback: dev ## put the former release back (TO=dev|sit|prod RELEASE=digest)
+	@echo "make $@ is on another branch" >&2; exit 1
+
+drift: dev ## compare an environment with its release (TO=dev|sit|prod)
+	@echo "make $@ is on another branch" >&2; exit 1
+
 lint: dev ## check style, format, who imports whom, and the workflows
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
@@ -75,7 +93,7 @@ ifeq ($(TARGET),local)
 	@.venv/bin/pytest e2e -m alone $(ARGS)
 endif
 
-e2e-fresh: dev ## bring up a stack of its own on free ports, run the end-to-end tests, take it down
+e2e-fresh: dev ## bring up a stack of its own on free ports, run the end-to-end tests, take it down (RELEASE_DIR=build/release)
 	@export STACK_DIR=$(TEST_STACK); \
 	$(PYTHON) -m localstack down && $(PYTHON) -m localstack up --free-ports && $(MAKE) --no-print-directory e2e; \
 	status=$$?; $(PYTHON) -m localstack down; exit $$status
