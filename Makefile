@@ -22,8 +22,8 @@ local:
 dev:
 	@$(PYTHON3) localstack/machine.py install dev
 
-up: local ## bring the local stack up, or repair it (ENGINE=embedded|localstack PORT= CART_PORT= SMTP_PORT=)
-	@$(PYTHON) -m localstack up
+up: local ## bring the local stack up, or repair it (ENGINE=embedded|localstack PORT= CART_PORT= SMTP_PORT= RELEASE_DIR=)
+	@$(PYTHON) -m localstack up $(RELEASE_DIR:%=--release-dir %)
 
 down: local ## stop the local stack; what it held is gone
 	@$(PYTHON) -m localstack down
@@ -55,26 +55,29 @@ release-verify: dev ## compare build/release with its manifest
 upload: dev ## put build/release into DEV's release bucket
 	@$(PYTHON) -m release upload
 
+# What a person chooses reaches the shell as a variable, never as a part of the command.
 promote: dev ## copy a release to the next account (TO=sit|prod RELEASE=digest APPROVALS="tech-lead=NAME …")
-	@$(PYTHON) -m release promote --to $(TO) --release $(RELEASE) $(APPROVALS:%=--approval %)
+	@$(PYTHON) -m release promote --to "$$TO" --release "$$RELEASE" --approvals "$$APPROVALS"
 
 deploy: dev ## plan, apply and shift a release (TO=dev|sit|prod|failover RELEASE=digest)
-	@$(PYTHON) -m release deploy --to $(TO) $(RELEASE:%=--release %)
+	@$(PYTHON) -m release deploy --to "$$TO" --release "$$RELEASE"
 
-record: dev ## note that what was deployed passed its tests (TO= REPORT=build/e2e.xml)
-	@$(PYTHON) -m release record --to $(TO) --junit $(REPORT)
+record: dev ## note that what was deployed passed its tests (TO=dev|sit|prod REPORT=build/e2e.xml)
+	@$(PYTHON) -m release record --to "$$TO" --junit "$$REPORT"
 
-rollback: dev ## give traffic and templates back to the release before (TO= RELEASE=digest of another)
-	@$(PYTHON) -m release rollback --to $(TO) $(RELEASE:%=--release %)
+rollback: dev ## give traffic and templates back to the release before (TO=dev|sit|prod RELEASE=another)
+	@$(PYTHON) -m release rollback --to "$$TO" --release "$$RELEASE"
 
-drift: dev ## tell what differs from the release that is live (TO=)
-	@$(PYTHON) -m release drift --to $(TO)
+drift: dev ## tell what differs from the release that is live, and raise the alert (TO=dev|sit|prod)
+	@$(PYTHON) -m release drift --to "$$TO"
 
 lint: dev ## check style, format, who imports whom, and the workflows
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/lint-imports --no-logo
 	@.venv/bin/zizmor --offline --quiet .github
+	@.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@.venv/bin/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
 
 types: dev ## check types
 	@.venv/bin/mypy
@@ -91,9 +94,9 @@ ifeq ($(TARGET),local)
 	@.venv/bin/pytest e2e -m alone $(ARGS)
 endif
 
-e2e-fresh: dev ## bring up a stack of its own on free ports, run the end-to-end tests, take it down
+e2e-fresh: dev ## bring up a stack of its own on free ports, run the end-to-end tests, take it down (RELEASE_DIR=build/release)
 	@export STACK_DIR=$(TEST_STACK); \
-	$(PYTHON) -m localstack down && $(PYTHON) -m localstack up --free-ports && $(MAKE) --no-print-directory e2e; \
+	$(PYTHON) -m localstack down && $(PYTHON) -m localstack up --free-ports $(RELEASE_DIR:%=--release-dir %) && $(MAKE) --no-print-directory e2e; \
 	status=$$?; $(PYTHON) -m localstack down; exit $$status
 
 test: lint types terraform-check unit e2e-fresh ## run all of the above, as CI does

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 import time
+from pathlib import Path
 
 from rich.table import Table
 
@@ -14,6 +15,7 @@ from localstack.journey import place_order
 from localstack.stack import Stack, StackError
 from localstack.up import console, down, explain, up
 from release.build import BuildError, function_names
+from release.manifest import ManifestError
 from release.traffic import TrafficError
 
 
@@ -60,7 +62,7 @@ def _run(arguments: argparse.Namespace) -> None:
     match arguments.command:
         case "up":
             stack = stacks.load()
-            up(stack, os.environ.get("ENGINE"), free_ports=arguments.free_ports)
+            up(stack, os.environ.get("ENGINE"), arguments.free_ports, arguments.release_dir)
             explain(stack)
         case "down":
             down(stacks.load())
@@ -81,6 +83,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     bring_up = commands.add_parser("up", help="bring the stack up")
     bring_up.add_argument("--free-ports", action="store_true", help="take any free ports")
+    bring_up.add_argument("--release-dir", type=Path, help="run the packages of this release")
     for name in ("down", "status", "order"):
         commands.add_parser(name)
     commands.add_parser("token").add_argument("email")
@@ -89,7 +92,7 @@ def main() -> int:
     logs.add_argument("--follow", action="store_true")
     try:
         _run(parser.parse_args())
-    except (StackError, BuildError, TrafficError) as error:
+    except (StackError, BuildError, ManifestError, TrafficError) as error:
         console.print(f"[red]error:[/] {error}", soft_wrap=True)
         return 1
     except KeyboardInterrupt:

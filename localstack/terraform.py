@@ -16,7 +16,6 @@ from localstack.stack import REGION, ROOT, Stack, StackError
 from release import build
 
 TERRAFORM_DIR = ROOT / "terraform"
-_BACKEND = TERRAFORM_DIR / "env" / "local.backend.hcl"
 _STATE_BUCKET = "bbws-terraform-state-local"
 _LOCK_TABLE = "terraform-locks-local"
 _DEADLINE_SECONDS = 600
@@ -61,14 +60,17 @@ class LocalTerraform:
 
     Args:
         stack: the stack; its engine must answer.
+        release: folder of a release whose code, packages and templates are used; None for those of this tree.
     """
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, release: Path | None = None) -> None:
         self._stack = stack
+        self._code = release.resolve() / "terraform" if release else TERRAFORM_DIR
         self._environment = environment(stack.directory) | stack.aws_environment()
         self._variables = [
-            f"-var-file={TERRAFORM_DIR / 'env' / 'local.tfvars'}",
+            "-var-file=env/local.tfvars",
             f"-var=cart_api_url={stack.cart_url}",
+            *(("-var=packages_dir=../packages", "-var=templates_dir=../templates") if release else ()),
         ]
 
     def run(self, *arguments: str, log: str | None = None) -> str:
@@ -77,7 +79,7 @@ class LocalTerraform:
         Raises:
             StackError: it failed or took too long; the text ends with what it printed last.
         """
-        command = ["terraform", f"-chdir={TERRAFORM_DIR}", *arguments]
+        command = ["terraform", f"-chdir={self._code}", *arguments]
         try:
             done = subprocess.run(
                 command,
@@ -120,7 +122,13 @@ class LocalTerraform:
 
     def init(self) -> None:
         """Initialise the working folder against the state in the engine."""
-        self.run("init", "-reconfigure", "-lockfile=readonly", f"-backend-config={_BACKEND}", log="terraform-init.log")
+        self.run(
+            "init",
+            "-reconfigure",
+            "-lockfile=readonly",
+            "-backend-config=env/local.backend.hcl",
+            log="terraform-init.log",
+        )
 
     def apply(self) -> dict[str, Any]:
         """Apply, and return the outputs."""
@@ -139,7 +147,7 @@ class LocalTerraform:
         takes_variables = arguments[:1] in (["plan"], ["apply"], ["destroy"], ["import"], ["refresh"], ["console"])
         command = [
             "terraform",
-            f"-chdir={TERRAFORM_DIR}",
+            f"-chdir={self._code}",
             arguments[0],
             *(self._variables if takes_variables else []),
             *arguments[1:],

@@ -16,7 +16,7 @@ from localstack.aws import Aws
 from localstack.stack import ROOT, Stack, StackError
 from localstack.terraform import LocalTerraform
 from localstack.waiting import poll
-from release import build, traffic
+from release import build, manifest, traffic
 
 _DEFAULT_PORTS = {"engine": ("PORT", 4566), "cart": ("CART_PORT", 4571), "smtp": ("SMTP_PORT", 4572)}
 _SIDECAR_SECONDS = 20
@@ -106,15 +106,17 @@ def _start(stack: Stack, engine: engines.Engine) -> None:
     engine.start(stack)
 
 
-def up(stack: Stack, engine_name: str | None, free_ports: bool = False) -> None:
+def up(stack: Stack, engine_name: str | None, free_ports: bool = False, release: Path | None = None) -> None:
     """Bring a stack up.
 
     Args:
         stack: as it was last known.
         engine_name: embedded, localstack, or None to choose.
         free_ports: whether to take any free ports, for a stack beside another.
+        release: folder of a release, whose bytes are run; None to build those of this tree.
 
     Raises:
+        ManifestError: the folder is not the release that was made.
         StackError: it cannot be brought up; the text says why and what to do.
         BuildError: a package could not be built.
         TrafficError: a new version of a function does not run; the old one goes on.
@@ -128,9 +130,11 @@ def up(stack: Stack, engine_name: str | None, free_ports: bool = False) -> None:
         stack.engine = engine.name
         with step(f"Engine {engine.name} on port {stack.ports['engine']}"):
             _start(stack, engine)
-        terraform = LocalTerraform(stack)
+        if release:
+            manifest.verify(release)
+        terraform = LocalTerraform(stack, release)
         with step("Packages and providers"), ThreadPoolExecutor(max_workers=2) as pool:
-            packages = pool.submit(build.build_all)
+            packages = pool.submit(build.build_all if release is None else list[str])
             terraform.prepare_backend()
             terraform.init()
             built = packages.result()

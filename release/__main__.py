@@ -1,6 +1,7 @@
 """`python -m release COMMAND`: builds packages, makes releases, and takes them from account to account."""
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,17 @@ def _show(found: manifest.Manifest) -> None:
     print(f"files    {len(found.files)}, {found.architecture}, Pango from {found.natives}")
 
 
-def _approval(text: str) -> tuple[str, str]:
-    role, _, name = text.partition("=")
-    if not name:
-        raise argparse.ArgumentTypeError("is role=name, such as tech-lead=Thandi")
-    return role, name
+def _approvals(text: str) -> dict[str, str]:
+    pairs = [word.partition("=") for word in text.split()]
+    if not all(role and name for role, _, name in pairs):
+        raise argparse.ArgumentTypeError("is role=name for each, such as tech-lead=Thandi")
+    return {role: name for role, _, name in pairs}
+
+
+def _release(text: str) -> str | None:
+    if text and not re.fullmatch(r"[0-9a-f]{64}", text):
+        raise argparse.ArgumentTypeError("is the SHA-256 of a release's manifest, 64 hexadecimal digits")
+    return text or None
 
 
 def _client(service: Any, to: Environment) -> Any:
@@ -167,9 +174,9 @@ def _parser() -> argparse.ArgumentParser:
         if "to" in options:
             added.add_argument("--to", choices=tuple(PLACES), required=True, help="environment")
         if "release" in options:
-            added.add_argument("--release", required=True, help="digest of its manifest")
+            added.add_argument("--release", type=_release, required=True, help="digest of its manifest")
         if "release?" in options:
-            added.add_argument("--release", help="digest of its manifest")
+            added.add_argument("--release", type=_release, help="digest of its manifest")
         if "plan" in options:
             added.add_argument("--remove", action="append", default=[], help="address that may be deleted or replaced")
         if "plan" in options or "var-file" in options:
@@ -187,7 +194,7 @@ def _parser() -> argparse.ArgumentParser:
     command("verify", "compare a release with its manifest", "folder")
     command("upload", "put a release into DEV's bucket", "folder")
     promote = command("promote", "copy a release to the next account's bucket", "to", "release")
-    promote.add_argument("--approval", type=_approval, action="append", default=[], help="role=name, for each")
+    promote.add_argument("--approvals", type=_approvals, default={}, help="role=name for each; in GitHub it is asked")
     command("deploy", "download a release, plan it, apply the plan, shift", "to", "release?", "plan", "seconds")
     command("download", "make the folder of a release from an account's bucket", "to", "release", "folder")
     command("plan", "plan the deployment of a release, and keep the plan", "to", "folder", "plan")
@@ -212,7 +219,7 @@ def _run(arguments: argparse.Namespace) -> int:
         case "upload":
             _show(_store("dev").upload(arguments.folder))
         case "promote":
-            _show(_promote(arguments.to, arguments.release, dict(arguments.approval)))
+            _show(_promote(arguments.to, arguments.release, arguments.approvals))
         case "deploy":
             _deploy(arguments)
         case "download":

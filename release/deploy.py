@@ -174,7 +174,12 @@ def prepare(
 
 
 def _plan(
-    environment: Environment, folder: Path, release: manifest.Manifest, plan: Path, var_files: Collection[Path]
+    environment: Environment,
+    folder: Path,
+    release: manifest.Manifest,
+    plan: Path,
+    var_files: Collection[Path],
+    lock: bool = True,
 ) -> list[dict[str, Any]]:
     """Plan a release into a file; return the changes, as `terraform show -json` gives them."""
     place, code = PLACES[environment], folder.resolve() / "terraform"
@@ -187,7 +192,7 @@ def _plan(
     _terraform(
         environment,
         code,
-        *("plan", "-input=false", "-parallelism=40", f"-out={plan.resolve()}"),
+        *("plan", "-input=false", "-parallelism=40", f"-lock={str(lock).lower()}", f"-out={plan.resolve()}"),
         *(f"-var-file=env/{name}" for name in place.var_files),
         *(f"-var-file={path.resolve()}" for path in var_files),
         # From the code, so that the state names no folder of the machine that deployed.
@@ -218,7 +223,8 @@ def drift(environment: Environment, folder: Path, var_files: Collection[Path] = 
     found = manifest.verify(folder)
     target = work_dir(environment)
     target.mkdir(parents=True, exist_ok=True)
-    changes = _plan(environment, folder, found, target / "drift.tfplan", var_files)
+    # Its role may only read, and so cannot take the lock.
+    changes = _plan(environment, folder, found, target / "drift.tfplan", var_files, lock=False)
     return [
         f"{change['address']} ({', '.join(change['change']['actions'])})"
         for change in changes

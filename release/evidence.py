@@ -174,7 +174,7 @@ def require(store_before: Store | None, digest: str, to: Environment, approvals:
         missing += [proof] if proof else []
     wanted = PLACES[to].approvals
     missing += [
-        f"the approval of {role} is missing (--approval {role}=NAME)" for role in wanted if not approvals.get(role)
+        f"the approval of {role} is missing (--approvals {role}=NAME)" for role in wanted if not approvals.get(role)
     ]
     missing += [f"{role} is no role that approves {to}" for role in approvals if role not in wanted]
     people = [approvals[role].strip().lower() for role in wanted if approvals.get(role)]

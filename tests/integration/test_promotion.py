@@ -172,14 +172,14 @@ def test_the_commands_upload_refuse_and_promote(aws: Aws, tmp_path: Path) -> Non
     assert refused.returncode == 1
     assert refused.stderr == (
         f"error: {digest[:12]} cannot go to sit: dev has not passed it (there is no evidence in bbws-releases-dev); "
-        "the approval of tech-lead is missing (--approval tech-lead=NAME)\n"
+        "the approval of tech-lead is missing (--approvals tech-lead=NAME)\n"
     )
     evidence.write(Store(aws.s3, "bbws-releases-dev"), made, "dev", 130, PLAN, {})
-    promoted = command("promote", "--to", "sit", "--release", digest, "--approval", "tech-lead=Thandi")
+    promoted = command("promote", "--to", "sit", "--release", digest, "--approvals", "tech-lead=Thandi")
     assert digest in promoted.stdout
     assert evidence.approvals_of(Store(aws.s3, "bbws-releases-sit"), digest, "sit") == TECH_LEAD
     assert Store(aws.s3, "bbws-releases-sit").download(digest, tmp_path / "sit") == made
     assert "nothing is promoted to dev" in command("promote", "--to", "dev", "--release", digest).stderr
     assert "nothing is promoted to failover" in command("promote", "--to", "failover", "--release", digest).stderr
     assert "was not promoted to prod" in command("deploy", "--to", "prod", "--release", digest).stderr
-    assert "role=name" in command("promote", "--to", "sit", "--release", digest, "--approval", "me").stderr
+    assert "role=name" in command("promote", "--to", "sit", "--release", digest, "--approvals", "me").stderr
