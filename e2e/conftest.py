@@ -7,6 +7,7 @@ import pytest
 from e2e import platform as platforms
 from e2e.platform import Platform
 from e2e.tenant import Tenant
+from release.environments import PLACES
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,7 +24,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _allowed(item: pytest.Item, target: str) -> bool:
-    if target == "prod":
+    if target in ("prod", "failover"):
         return item.get_closest_marker("read_only") is not None
     return target == "local" or item.get_closest_marker("sidecars") is None
 
@@ -32,7 +33,7 @@ def _allowed(item: pytest.Item, target: str) -> bool:
 def platform(pytestconfig: pytest.Config) -> Platform:
     """The stack that is tested."""
     target = pytestconfig.getoption("--target")
-    return platforms.local() if target == "local" else platforms.deployed(target)
+    return platforms.local() if target == "local" else platforms.deployed(target, PLACES[target])
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The stack that is tested: this machine's, or one that Terraform made in an AWS account."""
 
-import json
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +7,11 @@ from typing import Any
 from localstack import stack as stacks
 from localstack.aws import Aws
 from localstack.mailbox import Mailbox
+from localstack.stack import api_url
+from release import state
+from release.environments import PLACES, Place
 
-TARGETS = ("local", "dev", "sit", "prod")
+TARGETS = ("local", *PLACES)
 
 
 @dataclass(frozen=True)
@@ -54,16 +56,22 @@ def local() -> Platform:
     )
 
 
-def deployed(environment: str) -> Platform:
-    """The stack of an environment, by the Terraform state in the account that the shell is signed in to."""
-    aws = Aws(None)
-    state = aws.s3.get_object(Bucket=f"bbws-terraform-state-{environment}", Key="order-lambda/terraform.tfstate")
-    outputs = {name: output["value"] for name, output in json.loads(state["Body"].read())["outputs"].items()}
+def deployed(name: str, place: Place) -> Platform:
+    """The stack of an environment, by the Terraform state in the account that the shell is signed in to.
+
+    Args:
+        name: of the environment.
+        place: where it is.
+    """
+    aws = Aws(None, place.region)
+    outputs = state.outputs(aws.s3, place.state_bucket, place.state_key)
+    # A rehearsal's account is on this machine, and so is its API.
+    engine = os.environ.get("AWS_ENDPOINT_URL")
     return Platform(
-        target=environment,
+        target=name,
         aws=aws,
         outputs=outputs,
-        api_url=outputs["api_url"],
+        api_url=api_url(engine, outputs) if engine else outputs["api_url"],
         cart_url=os.environ.get("E2E_CART_URL"),
         mailbox=None,
     )

@@ -1,17 +1,24 @@
 """How a deployed stack is found."""
 
+from dataclasses import replace
+
 import pytest
 
 from e2e import platform as platforms
 from e2e.platform import Platform
 from localstack import stack as stacks
+from release.environments import PLACES
 
 
 @pytest.mark.sidecars
 def test_a_deployed_stack_is_found_by_its_terraform_state(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in stacks.require().aws_environment().items():
         monkeypatch.setenv(name, value)
-    found = platforms.deployed("local")
+    place = replace(PLACES["dev"], state_bucket="bbws-terraform-state-local")
+    found = platforms.deployed("dev", place)
     assert found.outputs == platform.outputs
-    assert found.api_url.startswith(f"https://{platform.outputs['api_id']}.execute-api.af-south-1.amazonaws.com/")
+    assert found.api_url == platform.api_url
+    assert found.outputs["api_url"].startswith(
+        f"https://{platform.outputs['api_id']}.execute-api.af-south-1.amazonaws.com/"
+    )
     assert found.mailbox is None

@@ -26,14 +26,15 @@ class Aws:
 
     Args:
         endpoint: URL of the engine; None for AWS.
+        region: of the account.
     """
 
-    def __init__(self, endpoint: str | None) -> None:
+    def __init__(self, endpoint: str | None, region: str = REGION) -> None:
         self._endpoint = endpoint
         self._session = boto3.Session(
             aws_access_key_id=ACCOUNT if endpoint else None,
             aws_secret_access_key="test" if endpoint else None,
-            region_name=REGION,
+            region_name=region,
         )
 
     @cached_property

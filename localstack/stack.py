@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -72,7 +73,7 @@ class Stack:
     @property
     def api_url(self) -> str:
         """URL of the Order API."""
-        return f"{self.endpoint}/_aws/execute-api/{self.outputs['api_id']}/{self.outputs['stage']}"
+        return api_url(self.endpoint, self.outputs)
 
     @property
     def cart_url(self) -> str:
@@ -118,6 +119,16 @@ class Stack:
         partial = self.directory / "stack.json.partial"
         partial.write_text(json.dumps(content, indent=2))
         partial.replace(self.directory / "stack.json")
+
+
+def api_url(endpoint: str, outputs: Mapping[str, Any]) -> str:
+    """URL of the Order API at an engine.
+
+    Args:
+        endpoint: URL of the engine.
+        outputs: of Terraform.
+    """
+    return f"{endpoint}/_aws/execute-api/{outputs['api_id']}/{outputs['stage']}"
 
 
 def default_directory() -> Path:

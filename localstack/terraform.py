@@ -40,18 +40,20 @@ def cli_config() -> str:
     return f"provider_installation {{\n  {method}\n}}\n"
 
 
-def environment(directory: Path) -> dict[str, str]:
-    """Environment variables for Terraform, its files kept in a folder of ours."""
+def cli_environment(directory: Path) -> dict[str, str]:
+    """Environment variables that tell Terraform where providers come from; the configuration goes into a folder."""
     directory.mkdir(parents=True, exist_ok=True)
     config = directory / "terraform.rc"
     config.write_text(cli_config())
+    return {"TF_CLI_CONFIG_FILE": str(config), "TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
+
+
+def environment(directory: Path) -> dict[str, str]:
+    """Environment variables for Terraform, its files kept in a folder of ours."""
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-        "TF_CLI_CONFIG_FILE": str(config),
+        **cli_environment(directory),
         "TF_DATA_DIR": str(directory / "terraform"),
-        "TF_IN_AUTOMATION": "1",
-        "TF_INPUT": "0",
-        "CHECKPOINT_DISABLE": "1",
     }
 
 
