@@ -76,7 +76,7 @@ class Embedded:
             }
         stack.engine_dir.mkdir(parents=True, exist_ok=True)
         # -P: the names of our own modules must not stand before those of the engine's libraries.
-        command = [str(ENGINE_VENV / "bin" / "python"), "-P", str(ROOT / "localstack" / "embedded.py")]
+        command = [str(ENGINE_VENV / "bin" / "python"), "-P", str(ROOT / "localstack" / "embedded" / "__main__.py")]
         stack.running["engine"] = processes.start(command, stack.logs_dir / "engine.log", environment, stack.directory)
         stack.save()
         poll(

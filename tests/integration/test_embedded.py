@@ -1,4 +1,4 @@
-"""What localstack/embedded.py teaches the engine."""
+"""What localstack/embedded/ teaches the engine."""
 
 import json
 from typing import Any

@@ -1,0 +1,26 @@
+"""Serves until stopped."""
+
+import os
+import sys
+from pathlib import Path
+
+# Run by its path, not by PYTHONPATH, which the functions that the engine starts would see too.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from ministack import app
+
+from localstack.embedded import alarms, aliases, loss, mail, users
+
+
+def main() -> None:
+    """Teach the engine, and serve."""
+    mail.check_mail_grants()
+    aliases.route_by_weight()
+    alarms.evaluate_alarms()
+    users.sign_in_to_any_account()
+    loss.lose_what_is_listed(Path(os.environ["LOST_FILE"]))
+    app.main()
+
+
+if __name__ == "__main__":
+    main()
