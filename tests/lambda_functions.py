@@ -25,15 +25,22 @@ def publish(aws: Aws, function: str, source: str) -> str:
     return aws.functions.update_function_code(FunctionName=function, ZipFile=package(source), Publish=True)["Version"]
 
 
-def make_function(aws: Aws, source: str) -> str:
-    """Make a function whose alias has all traffic on its first version, and return its name."""
+def make_function(source: str, session: boto3.Session | None = None) -> str:
+    """Make a function whose alias has all traffic on its first version, and return its name.
+
+    Args:
+        source: of it.
+        session: of the account; the tests' own if None.
+    """
+    session = session or boto3.Session()
     name = f"function-{uuid4().hex[:8]}"
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    iam: Any = boto3.client("iam")
+    iam: Any = session.client("iam")
     role = iam.create_role(
         RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     )
-    aws.functions.create_function(
+    functions = session.client("lambda")
+    functions.create_function(
         FunctionName=name,
         Runtime="python3.12",
         Role=role["Role"]["Arn"],
@@ -41,5 +48,5 @@ def make_function(aws: Aws, source: str) -> str:
         Code={"ZipFile": package(source)},
         Publish=True,
     )
-    aws.functions.create_alias(FunctionName=name, Name=traffic.ALIAS, FunctionVersion="1")
+    functions.create_alias(FunctionName=name, Name=traffic.ALIAS, FunctionVersion="1")
     return name

@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from ministack import app
 
-from localstack.embedded import alarms, aliases, loss, mail, users
+from localstack.embedded import alarms, aliases, loss, mail, unsigned
 
 
 def main() -> None:
@@ -17,7 +17,8 @@ def main() -> None:
     mail.check_mail_grants()
     aliases.route_by_weight()
     alarms.evaluate_alarms()
-    users.sign_in_to_any_account()
+    unsigned.sign_in_to_any_account()
+    unsigned.call_apis_of_any_account()
     loss.lose_what_is_listed(Path(os.environ["LOST_FILE"]))
     app.main()
 

@@ -66,13 +66,14 @@ def test_mail_is_sent_as_the_granted_sender_only(
             ses.send_raw_email(Source=SENDER, Destinations=["a@example.com"], RawMessage=mail)
 
 
-def api_of(function: str, stack: Stack) -> str:
+def api_of(function: str, stack: Stack, account: str = ACCOUNT) -> str:
     """The URL of an API whose root calls a function's alias `live`."""
-    api: Any = boto3.client("apigateway")
+    session = boto3.Session(aws_access_key_id=account, aws_secret_access_key="test")
+    api: Any = session.client("apigateway")
     made = api.create_rest_api(name=function)
     root = made.get("rootResourceId") or api.get_resources(restApiId=made["id"])["items"][0]["id"]
     target = {"restApiId": made["id"], "resourceId": root, "httpMethod": "GET"}
-    alias = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}:{traffic.ALIAS}"
+    alias = f"arn:aws:lambda:{REGION}:{account}:function:{function}:{traffic.ALIAS}"
     api.put_method(**target, authorizationType="NONE")
     api.put_integration(
         **target,
@@ -80,7 +81,7 @@ def api_of(function: str, stack: Stack) -> str:
         integrationHttpMethod="POST",
         uri=f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{alias}/invocations",
     )
-    boto3.client("lambda").add_permission(
+    session.client("lambda").add_permission(
         FunctionName=function,
         Qualifier=traffic.ALIAS,
         StatementId="api",
@@ -92,7 +93,7 @@ def api_of(function: str, stack: Stack) -> str:
 
 
 def test_an_alias_shares_its_traffic_by_weight(aws: Aws, stack: Stack) -> None:
-    function = make_function(aws, "def handler(event, context):\n    return {'statusCode': 201}\n")
+    function = make_function("def handler(event, context):\n    return {'statusCode': 201}\n")
     publish(aws, function, "def handler(event, context):\n    return {'statusCode': 202}\n")
     url = api_of(function, stack)
 
@@ -108,6 +109,14 @@ def test_an_alias_shares_its_traffic_by_weight(aws: Aws, stack: Stack) -> None:
 
     # At 50 %, forty calls to one version alone are a chance of 1 in 5 × 10^11.
     assert [seen(0), seen(0.5), seen(1)] == [{201}, {201, 202}, {202}]
+
+
+def test_an_api_of_another_account_is_called_by_its_url(aws: Aws, stack: Stack) -> None:
+    account = "536580886816"
+    answer = "def handler(event, context):\n    return {'statusCode': 201}\n"
+    session = boto3.Session(aws_access_key_id=account, aws_secret_access_key="test")
+    function = make_function(answer, session)
+    assert requests.get(api_of(function, stack, account), timeout=30).status_code == 201
 
 
 def test_what_is_lost_answers_nothing_until_it_is_back(aws: Aws, stack: Stack) -> None:
@@ -150,7 +159,7 @@ def ratio(function: str) -> dict[str, Any]:
 
 def test_an_alarm_rings_for_the_function_that_fails_and_for_no_other(aws: Aws) -> None:
     source = "def handler(event, context):\n    return 1 / event['divisor']\n"
-    failing, well = make_function(aws, source), make_function(aws, source)
+    failing, well = make_function(source), make_function(source)
     for function in (failing, well):
         aws.cloudwatch.put_metric_alarm(**ratio(function))
 

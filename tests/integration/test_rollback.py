@@ -63,7 +63,7 @@ def test_the_former_release_is_the_one_deployed_before(store: Store) -> None:
 
 
 def test_traffic_and_templates_go_back(aws: Aws, store: Store, tmp_path: Path) -> None:
-    function, templates = make_function(aws, GOOD), make_bucket(aws)
+    function, templates = make_function(GOOD), make_bucket(aws)
     first, second = put_release(store, tmp_path, "first"), put_release(store, tmp_path, "second")
     history.note(store, "dev", first.digest(), "deploy", {function: "1"})
     publish(aws, function, GOOD + "# second\n")
@@ -88,7 +88,7 @@ def test_traffic_and_templates_go_back(aws: Aws, store: Store, tmp_path: Path) -
 
 
 def test_a_version_that_does_not_run_gets_no_traffic_back(aws: Aws, store: Store, tmp_path: Path) -> None:
-    function = make_function(aws, "import no_such_module\n")
+    function = make_function("import no_such_module\n")
     release = put_release(store, tmp_path, "broken")
     to = history.note(store, "dev", release.digest(), "deploy", {function: "1"})
     publish(aws, function, GOOD)

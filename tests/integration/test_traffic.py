@@ -18,7 +18,7 @@ BROKEN = "import no_such_module\n"
 @pytest.fixture
 def function(aws: Aws) -> str:
     """A function whose alias has all traffic on its first version."""
-    return make_function(aws, GOOD)
+    return make_function(GOOD)
 
 
 @pytest.fixture
