@@ -51,6 +51,7 @@ class Stack:
         ports: by use: engine, cart, smtp.
         running: its processes, by name.
         outputs: of Terraform, once applied.
+        release: folder of the release that it runs; None for what is built from this tree.
         certificates: that engine and cart stub serve with; None for plain HTTP.
     """
 
@@ -59,6 +60,7 @@ class Stack:
     ports: dict[str, int] = field(default_factory=dict)
     running: dict[str, Running] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
+    release: str | None = None
     certificates: Certificates | None = None
 
     @property

@@ -62,17 +62,16 @@ class LocalTerraform:
 
     Args:
         stack: the stack; its engine must answer.
-        release: folder of a release whose code, packages and templates are used; None for those of this tree.
     """
 
-    def __init__(self, stack: Stack, release: Path | None = None) -> None:
+    def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self._code = release.resolve() / "terraform" if release else TERRAFORM_DIR
+        self._code = Path(stack.release, "terraform") if stack.release else TERRAFORM_DIR
         self._environment = environment(stack.directory) | stack.aws_environment()
         self._variables = [
             "-var-file=env/local.tfvars",
             f"-var=cart_api_url={stack.cart_url}",
-            *(("-var=packages_dir=../packages", "-var=templates_dir=../templates") if release else ()),
+            *(("-var=packages_dir=../packages", "-var=templates_dir=../templates") if stack.release else ()),
         ]
 
     def run(self, *arguments: str, log: str | None = None) -> str:
@@ -143,6 +142,13 @@ class LocalTerraform:
             ) from None
         outputs = json.loads(self.run("output", "-json"))
         return {name: output["value"] for name, output in outputs.items()}
+
+    def differences(self) -> list[str]:
+        """The addresses of what a plan would change: nothing, after an apply."""
+        plan = str(self._stack.directory / "second.tfplan")
+        self.run("plan", "-no-color", "-parallelism=40", f"-out={plan}", *self._variables)
+        changes = json.loads(self.run("show", "-json", plan)).get("resource_changes", [])
+        return [change["address"] for change in changes if change["change"]["actions"] not in (["no-op"], ["read"])]
 
     def passthrough(self, arguments: list[str]) -> int:
         """Run any Terraform command on this terminal, with the local variables where the command takes them."""

@@ -132,7 +132,8 @@ def up(stack: Stack, engine_name: str | None, free_ports: bool = False, release:
             _start(stack, engine)
         if release:
             manifest.verify(release)
-        terraform = LocalTerraform(stack, release)
+        stack.release = str(release.resolve()) if release else None
+        terraform = LocalTerraform(stack)
         with step("Packages and providers"), ThreadPoolExecutor(max_workers=2) as pool:
             packages = pool.submit(build.build_all if release is None else list[str])
             terraform.prepare_backend()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import json
 import operator
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+from xml.sax.saxutils import escape
 
 from ministack.services import cloudwatch
 
@@ -72,6 +74,16 @@ def _alarm_value(alarm: dict[str, Any]) -> float | None:
         return None
 
 
+def _evaluate(alarm: dict[str, Any]) -> None:
+    value = _alarm_value(alarm)
+    if value is None:
+        return
+    state = "ALARM" if _COMPARISONS[alarm["ComparisonOperator"]](value, alarm["Threshold"]) else "OK"
+    if state != alarm["StateValue"]:
+        alarm |= {"StateValue": state, "StateReason": f"{value} against {alarm['Threshold']}"}
+        alarm["StateUpdatedTimestamp"] = int(time.time())
+
+
 def evaluate_alarms() -> None:
     """Evaluate an alarm on the metric of its own dimensions, and on metric math, whenever alarms are read.
 
@@ -90,17 +102,60 @@ def evaluate_alarms() -> None:
 
     def describe_alarms(*arguments: Any) -> Any:
         for alarm in cloudwatch._alarms.values():
-            evaluate(alarm)
+            _evaluate(alarm)
         return describe(*arguments)
 
-    def evaluate(alarm: dict[str, Any]) -> None:
-        value = _alarm_value(alarm)
-        if value is None:
-            return
-        state = "ALARM" if _COMPARISONS[alarm["ComparisonOperator"]](value, alarm["Threshold"]) else "OK"
-        if state != alarm["StateValue"]:
-            alarm |= {"StateValue": state, "StateReason": f"{value} against {alarm['Threshold']}"}
-            alarm["StateUpdatedTimestamp"] = int(time.time())
+    cloudwatch._put_metric_alarm = _in_every_protocol("PutMetricAlarm", put_alarm)
+    cloudwatch._describe_alarms = _in_every_protocol("DescribeAlarms", describe_alarms)
+    cloudwatch._evaluate_alarm = _evaluate
 
-    cloudwatch._put_metric_alarm, cloudwatch._describe_alarms = put_alarm, describe_alarms
-    cloudwatch._evaluate_alarm = evaluate
+
+def _in_every_protocol(operation: str, handle: Callable[..., Any]) -> Callable[..., Any]:
+    """A handler that does for the Query protocol, which Terraform speaks, all that it does for JSON.
+
+    The engine's own leaves out most of an alarm there, so that each plan would change it back.
+    """
+
+    def handler(parameters: Any, content: Any, is_cbor: bool, is_json: bool = False) -> Any:
+        if is_cbor or is_json:
+            return handle(parameters, content, is_cbor, is_json)
+        status, headers, body = handle(parameters, _content(parameters), False, True)
+        if status != 200:
+            return status, headers, body
+        result = f"<{operation}Result>{_xml(json.loads(body or '{}'))}</{operation}Result>"
+        return cloudwatch._xml(200, f"{operation}Response", result)
+
+    return handler
+
+
+def _content(parameters: Mapping[str, list[str]]) -> dict[str, Any]:
+    """The content of a Query request: `Metrics.member.1.Id=x` as {"Metrics": [{"Id": "x"}]}."""
+    content: dict[str, Any] = {}
+    for name, values in parameters.items():
+        *path, last = name.split(".")
+        node = content
+        for part in path:
+            node = node.setdefault(part, {})
+        node[last] = values[0] if isinstance(values, list) else values
+    found: dict[str, Any] = _typed(content)
+    return found
+
+
+def _typed(value: Any, name: str = "") -> Any:
+    if isinstance(value, dict):
+        if "member" in value:
+            return [_typed(value["member"][number]) for number in sorted(value["member"], key=int)]
+        return {key: _typed(item, key) for key, item in value.items()}
+    if name in ("ActionsEnabled", "ReturnData"):
+        return value == "true"
+    return int(value) if name in ("Period", "MaxRecords") else value
+
+
+def _xml(value: Any, name: str = "") -> str:
+    if isinstance(value, dict):
+        return "".join(f"<{key}>{_xml(item, key)}</{key}>" for key, item in value.items() if item is not None)
+    if isinstance(value, list):
+        return "".join(f"<member>{_xml(item)}</member>" for item in value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return escape(cloudwatch._ts_iso(value) if name.endswith("Timestamp") else str(value))
