@@ -1,8 +1,8 @@
 """MiniStack with what its IAM lacks and the deployment role's policies rest on; run by the engine's own Python.
 
-`iam:PermissionsBoundary`, `iam:PassedToService` and `lambda:FunctionArn` are absent there, so that what is allowed under
-such a condition would be refused; `aws:PrincipalArn` is a session and not its role, and in another account's bucket the
-account. Nothing is loosened: an absent key is given the value that AWS gives it.
+It leaves out the condition keys `iam:PermissionsBoundary` and `lambda:FunctionArn`, gives `aws:PrincipalArn` the session
+instead of its role, and checks some calls on `*` instead of the resource that they name. Nothing is loosened: each gets the
+value that it has in AWS (Service Authorization Reference).
 """
 
 import importlib
@@ -11,22 +11,43 @@ import re
 from typing import Any
 
 _BOUNDARY_IN_REQUEST = {"iam:CreateRole", "iam:PutRolePermissionsBoundary"}
+_ALARM = "arn:aws:cloudwatch:{region}:{account}:alarm:"
+_DASHBOARD = "arn:aws:cloudwatch::{account}:dashboard/"
+# What a call is checked on in AWS, by the fields of its request.
+_RESOURCES = {
+    "cloudwatch:DescribeAlarms": _ALARM + "*",
+    "cloudwatch:GetDashboard": _DASHBOARD + "{DashboardName}",
+    "cloudwatch:ListTagsForResource": "{ResourceARN}",
+    "cloudwatch:PutDashboard": _DASHBOARD + "{DashboardName}",
+    "cloudwatch:PutMetricAlarm": _ALARM + "{AlarmName}",
+    "dynamodb:ListTagsOfResource": "{ResourceArn}",
+    "dynamodb:TagResource": "{ResourceArn}",
+    "lambda:CreateFunction": "arn:aws:lambda:{region}:{account}:function:{FunctionName}",
+    "sns:ListTagsForResource": "{ResourceArn}",
+    "sns:TagResource": "{ResourceArn}",
+}
 
 
-def _request_keys(service: str, action: str, body: bytes, parameters: dict[str, Any]) -> dict[str, Any]:
+def _fields(body: bytes, parameters: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a request, which may be JSON, CBOR, or a form."""
+    found: Any = {}
+    if body[:1] == b"{":
+        found = json.loads(body)
+    elif b"\xa0" <= body[:1] <= b"\xbf":  # a map, in CBOR
+        found = importlib.import_module("cbor2").loads(body)
+    return {name: value[0] if isinstance(value, list) else value for name, value in parameters.items()} | found
+
+
+def _keys(action: str, body: bytes, parameters: dict[str, Any]) -> dict[str, Any]:
     """The condition keys of a request that the engine leaves out."""
-
-    def parameter(name: str) -> Any:
-        value = parameters.get(name)
-        return value[0] if isinstance(value, list) else value
-
-    if service == "iam":
+    if action.startswith("iam:"):
+        fields = _fields(body, parameters)
         roles = importlib.import_module("ministack.services.iam")._roles
-        role = roles.get(parameter("RoleName")) or {}
-        boundary = parameter("PermissionsBoundary") if action in _BOUNDARY_IN_REQUEST else role.get("PermissionsBoundary")
+        of_role = (roles.get(fields.get("RoleName", "")) or {}).get("PermissionsBoundary")
+        boundary = fields.get("PermissionsBoundary") if action in _BOUNDARY_IN_REQUEST else of_role
         return {"iam:PermissionsBoundary": boundary} if boundary else {}
     if action == "lambda:CreateEventSourceMapping":
-        return {"lambda:FunctionArn": json.loads(body)["FunctionName"]}
+        return {"lambda:FunctionArn": _fields(body, parameters).get("FunctionName", "")}
     return {}
 
 
@@ -37,18 +58,35 @@ def _role_of(principal: str) -> str:
 
 
 def extend() -> None:
-    """Give the engine's IAM the keys that it lacks."""
+    """Give the engine's IAM what it lacks."""
     actions = importlib.import_module("ministack.core.iam_actions")
     evaluator = importlib.import_module("ministack.core.iam_evaluator")
-    tags, resolve = actions.request_tag_context, evaluator._resolve_condition_key
+    tags, resource, resolve = actions.request_tag_context, actions.extract_resource_arn, evaluator._resolve_condition_key
 
     def context(service: str, action: str, body: bytes, parameters: dict[str, Any]) -> dict[str, Any]:
-        return {**tags(service, action, body, parameters), **_request_keys(service, action, body, parameters)}
+        return {**tags(service, action, body, parameters), **_keys(action, body, parameters)}
+
+    def arn(
+        service: str,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        parameters: dict[str, Any],
+        region: str,
+        account: str,
+    ) -> Any:
+        found = resource(service, method, path, headers, body, parameters, region, account)
+        action = actions.extract_iam_action(service, method, path, headers, body, parameters)
+        if found != "*" or action not in _RESOURCES:
+            return found
+        return _RESOURCES[action].format_map({**_fields(body, parameters), "region": region, "account": account})
 
     def key(name: str, request: Any) -> Any:
         return _role_of(evaluator.caller_arn()) if name.lower() == "aws:principalarn" else resolve(name, request)
 
     actions.request_tag_context = context
+    actions.extract_resource_arn = arn
     evaluator._resolve_condition_key = key
 
 

@@ -150,6 +150,8 @@ locals {
         "ses:VerifyDomainIdentity", "ses:VerifyDomainDkim", "ses:DeleteIdentity",
         "ses:GetIdentityVerificationAttributes", "ses:GetIdentityDkimAttributes",
         "cognito-idp:CreateUserPool", "logs:DescribeLogGroups",
+        # MiniStack takes GetEventSourceMapping for this.
+        "lambda:ListEventSourceMappings",
       ]
       Resource = "*"
     },
@@ -224,7 +226,7 @@ locals {
       Action = [
         "lambda:CreateFunction", "lambda:DeleteFunction", "lambda:GetFunction*", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration",
         "lambda:PublishVersion", "lambda:ListVersionsByFunction", "lambda:GetRuntimeManagementConfig",
-        "lambda:CreateAlias", "lambda:GetAlias", "lambda:UpdateAlias", "lambda:DeleteAlias",
+        "lambda:CreateAlias", "lambda:GetAlias", "lambda:UpdateAlias", "lambda:DeleteAlias", "lambda:ListAliases",
         "lambda:AddPermission", "lambda:RemovePermission", "lambda:GetPolicy",
         "lambda:ListTags", "lambda:TagResource", "lambda:UntagResource",
         # Each new version is called once before it gets any traffic.
@@ -233,20 +235,20 @@ locals {
       Resource = "arn:aws:lambda:*:${var.account_id}:function:bbws-*"
     },
     {
-      # A mapping has an id and no name; what it may be of is its function.
-      Sid    = "Consumers"
-      Effect = "Allow"
-      Action = [
-        "lambda:CreateEventSourceMapping", "lambda:GetEventSourceMapping",
-        "lambda:UpdateEventSourceMapping", "lambda:DeleteEventSourceMapping",
-      ]
+      Sid       = "NewConsumers"
+      Effect    = "Allow"
+      Action    = "lambda:CreateEventSourceMapping"
       Resource  = "*"
       Condition = { ArnLike = { "lambda:FunctionArn" = "arn:aws:lambda:*:${var.account_id}:function:bbws-*" } }
     },
     {
-      Sid      = "TagsOfConsumers"
-      Effect   = "Allow"
-      Action   = ["lambda:ListTags", "lambda:TagResource", "lambda:UntagResource"]
+      # A mapping has an id and no name that could be known before.
+      Sid    = "Consumers"
+      Effect = "Allow"
+      Action = [
+        "lambda:GetEventSourceMapping", "lambda:UpdateEventSourceMapping", "lambda:DeleteEventSourceMapping",
+        "lambda:ListTags", "lambda:TagResource", "lambda:UntagResource",
+      ]
       Resource = "arn:aws:lambda:*:${var.account_id}:event-source-mapping:*"
     },
   ]
