@@ -1,8 +1,8 @@
 """MiniStack with what its IAM lacks and the deployment role's policies rest on; run by the engine's own Python.
 
 It leaves out the condition keys `iam:PermissionsBoundary` and `lambda:FunctionArn`, gives `aws:PrincipalArn` the session
-instead of its role, and checks some calls on `*` instead of the resource that they name. Nothing is loosened: each gets the
-value that it has in AWS (Service Authorization Reference).
+instead of its role, and checks some calls on `*` instead of the resource that they name. Nothing is loosened: each gets
+the value that it has in AWS (Service Authorization Reference).
 """
 
 import importlib
@@ -61,33 +61,26 @@ def extend() -> None:
     """Give the engine's IAM what it lacks."""
     actions = importlib.import_module("ministack.core.iam_actions")
     evaluator = importlib.import_module("ministack.core.iam_evaluator")
-    tags, resource, resolve = actions.request_tag_context, actions.extract_resource_arn, evaluator._resolve_condition_key
+    context, resource = actions.request_tag_context, actions.extract_resource_arn
+    key = evaluator._resolve_condition_key
 
-    def context(service: str, action: str, body: bytes, parameters: dict[str, Any]) -> dict[str, Any]:
-        return {**tags(service, action, body, parameters), **_keys(action, body, parameters)}
+    def context_and_keys(service: str, action: str, body: bytes, parameters: dict[str, Any]) -> dict[str, Any]:
+        return {**context(service, action, body, parameters), **_keys(action, body, parameters)}
 
-    def arn(
-        service: str,
-        method: str,
-        path: str,
-        headers: dict[str, str],
-        body: bytes,
-        parameters: dict[str, Any],
-        region: str,
-        account: str,
-    ) -> Any:
-        found = resource(service, method, path, headers, body, parameters, region, account)
-        action = actions.extract_iam_action(service, method, path, headers, body, parameters)
+    def resource_named(*request: Any) -> Any:
+        found = resource(*request)
+        *_, body, parameters, region, account = request
+        action = actions.extract_iam_action(*request[:-2])
         if found != "*" or action not in _RESOURCES:
             return found
         return _RESOURCES[action].format_map({**_fields(body, parameters), "region": region, "account": account})
 
-    def key(name: str, request: Any) -> Any:
-        return _role_of(evaluator.caller_arn()) if name.lower() == "aws:principalarn" else resolve(name, request)
+    def key_of_role(name: str, request: Any) -> Any:
+        return _role_of(evaluator.caller_arn()) if name.lower() == "aws:principalarn" else key(name, request)
 
-    actions.request_tag_context = context
-    actions.extract_resource_arn = arn
-    evaluator._resolve_condition_key = key
+    actions.request_tag_context = context_and_keys
+    actions.extract_resource_arn = resource_named
+    evaluator._resolve_condition_key = key_of_role
 
 
 if __name__ == "__main__":

@@ -1,5 +1,16 @@
 # The most that a role can do, whatever its policies say.
 
+locals {
+  # Tables are encrypted with DynamoDB's own key, whose policy lets in whoever DynamoDB lets in.
+  key_statement = {
+    Sid       = "KeyOfTables"
+    Effect    = "Allow"
+    Action    = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:CreateGrant", "kms:DescribeKey"]
+    Resource  = "arn:aws:kms:*:${var.account_id}:key/*"
+    Condition = { StringLike = { "kms:ViaService" = "dynamodb.*.amazonaws.com" } }
+  }
+}
+
 resource "aws_iam_policy" "deployment_boundary" {
   name        = local.deployment_boundary
   description = "Caps ${local.role_name}."
@@ -26,6 +37,7 @@ resource "aws_iam_policy" "deployment_boundary" {
       ],
       local.role_statements,
       [
+        local.key_statement,
         {
           Sid    = "NothingOfBootstrap"
           Effect = "Deny"
@@ -107,6 +119,7 @@ resource "aws_iam_policy" "function_boundary" {
         Action   = "ses:SendRawEmail"
         Resource = "arn:aws:ses:*:${var.account_id}:identity/*"
       },
+      local.key_statement,
     ]
   })
 }

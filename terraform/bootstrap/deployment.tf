@@ -12,7 +12,7 @@ locals {
           "iam:CreateRole", "iam:DeleteRole", "iam:PutRolePermissionsBoundary",
           "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:AttachRolePolicy", "iam:DetachRolePolicy",
         ]
-        Resource  = "${local.iam}:role/bbws-*"
+        Resource  = local.role_arns
         Condition = { StringEquals = { "iam:PermissionsBoundary" = local.function_boundary_arn } }
       },
       {
@@ -23,13 +23,13 @@ locals {
           "iam:ListInstanceProfilesForRole", "iam:ListRoleTags", "iam:TagRole", "iam:UntagRole",
           "iam:UpdateRole", "iam:UpdateAssumeRolePolicy",
         ]
-        Resource = "${local.iam}:role/bbws-*"
+        Resource = local.role_arns
       },
       {
         Sid       = "RolesToServices"
         Effect    = "Allow"
         Action    = "iam:PassRole"
-        Resource  = "${local.iam}:role/bbws-*"
+        Resource  = local.role_arns
         Condition = { StringEquals = { "iam:PassedToService" = ["lambda.amazonaws.com", "apigateway.amazonaws.com", "s3.amazonaws.com"] } }
       },
     ],

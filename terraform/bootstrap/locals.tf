@@ -30,8 +30,10 @@ locals {
   function_boundary   = "bbws-order-lambda-function-boundary-${var.environment}"
 
   # Computed, so that a policy can name what is made beside it.
-  iam                     = "arn:aws:iam::${var.account_id}"
-  role_arn                = "${local.iam}:role/${local.role_name}"
+  iam      = "arn:aws:iam::${var.account_id}"
+  role_arn = "${local.iam}:role/${local.role_name}"
+  # Of functions, API, and replication; a wider name would reach roles of other projects, which have no boundary.
+  role_arns               = ["${local.iam}:role/bbws-order*", "${local.iam}:role/bbws-email-templates-*"]
   function_boundary_arn   = "${local.iam}:policy/${local.function_boundary}"
   state_bucket_arns       = [for suffix in local.failover ? ["", "-failover"] : [""] : "arn:aws:s3:::${local.state_bucket}${suffix}"]
   releases_bucket_arns    = [for suffix in local.failover ? ["", "-failover"] : [""] : "arn:aws:s3:::${local.releases_bucket}${suffix}"]
