@@ -1,8 +1,8 @@
 """MiniStack with what its IAM lacks and the deployment role's policies rest on; run by the engine's own Python.
 
-It leaves out the condition keys `iam:PermissionsBoundary` and `lambda:FunctionArn`, gives `aws:PrincipalArn` the session
-instead of its role, and checks some calls on `*` instead of the resource that they name. Nothing is loosened: each gets
-the value that it has in AWS (Service Authorization Reference).
+It leaves out the condition keys `iam:PermissionsBoundary` and `lambda:FunctionArn`, gives `aws:PrincipalArn` the
+session instead of its role, and checks some calls on `*` instead of the resource that they name. Nothing is loosened:
+each gets the value that it has in AWS (Service Authorization Reference).
 """
 
 import importlib
@@ -30,7 +30,7 @@ _RESOURCES = {
 
 def _fields(body: bytes, parameters: dict[str, Any]) -> dict[str, Any]:
     """The fields of a request, which may be JSON, CBOR, or a form."""
-    found: Any = {}
+    found: dict[str, Any] = {}
     if body[:1] == b"{":
         found = json.loads(body)
     elif b"\xa0" <= body[:1] <= b"\xbf":  # a map, in CBOR
@@ -59,8 +59,8 @@ def _role_of(principal: str) -> str:
 
 def extend() -> None:
     """Give the engine's IAM what it lacks."""
-    actions = importlib.import_module("ministack.core.iam_actions")
-    evaluator = importlib.import_module("ministack.core.iam_evaluator")
+    actions: Any = importlib.import_module("ministack.core.iam_actions")
+    evaluator: Any = importlib.import_module("ministack.core.iam_evaluator")
     context, resource = actions.request_tag_context, actions.extract_resource_arn
     key = evaluator._resolve_condition_key
 
