@@ -1,8 +1,8 @@
 """MiniStack with what its IAM lacks and the deployment role's policies rest on; run by the engine's own Python.
 
 It leaves out the condition keys `iam:PermissionsBoundary` and `lambda:FunctionArn`, gives `aws:PrincipalArn` the
-session instead of its role, and checks some calls on `*` instead of the resource that they name. Nothing is loosened:
-each gets the value that it has in AWS (Service Authorization Reference).
+session instead of its role, and checks some calls under another action's name, or on `*` instead of the resource that
+they name. Nothing is loosened: each gets the value that it has in AWS (Service Authorization Reference).
 """
 
 import importlib
@@ -11,6 +11,17 @@ import re
 from typing import Any
 
 _BOUNDARY_IN_REQUEST = {"iam:CreateRole", "iam:PutRolePermissionsBoundary"}
+_BATCHES = {
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+}
+# Calls on one alias or mapping, which the engine takes for calls on the list of them.
+_ON_ONE = {
+    r"/functions/[^/]+/aliases/[^/]+": "Alias",
+    r"/event-source-mappings/[^/]+": "EventSourceMapping",
+}
+_VERBS = {"GET": "Get", "PUT": "Update", "DELETE": "Delete"}
 _ALARM = "arn:aws:cloudwatch:{region}:{account}:alarm:"
 _DASHBOARD = "arn:aws:cloudwatch::{account}:dashboard/"
 # What a call is checked on in AWS, by the fields of its request.
@@ -26,6 +37,15 @@ _RESOURCES = {
     "sns:ListTagsForResource": "{ResourceArn}",
     "sns:TagResource": "{ResourceArn}",
 }
+
+
+def _action(service: str, method: str, path: str, found: str | None) -> str | None:
+    """The action that a call needs in AWS, by the one that the engine found."""
+    if service == "lambda" and method in _VERBS:
+        for pattern, kind in _ON_ONE.items():
+            if re.search(pattern + "/?$", path):
+                return f"lambda:{_VERBS[method]}{kind}"
+    return _BATCHES.get(found or "", found)
 
 
 def _fields(body: bytes, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -62,7 +82,10 @@ def extend() -> None:
     actions: Any = importlib.import_module("ministack.core.iam_actions")
     evaluator: Any = importlib.import_module("ministack.core.iam_evaluator")
     context, resource = actions.request_tag_context, actions.extract_resource_arn
-    key = evaluator._resolve_condition_key
+    action_of, key = actions.extract_iam_action, evaluator._resolve_condition_key
+
+    def action_in_aws(service: str, method: str, path: str, *request: Any) -> str | None:
+        return _action(service, method, path, action_of(service, method, path, *request))
 
     def context_and_keys(service: str, action: str, body: bytes, parameters: dict[str, Any]) -> dict[str, Any]:
         return {**context(service, action, body, parameters), **_keys(action, body, parameters)}
@@ -70,7 +93,7 @@ def extend() -> None:
     def resource_named(*request: Any) -> Any:
         found = resource(*request)
         *_, body, parameters, region, account = request
-        action = actions.extract_iam_action(*request[:-2])
+        action = action_in_aws(*request[:-2])
         if found != "*" or action not in _RESOURCES:
             return found
         return _RESOURCES[action].format_map({**_fields(body, parameters), "region": region, "account": account})
@@ -78,6 +101,7 @@ def extend() -> None:
     def key_of_role(name: str, request: Any) -> Any:
         return _role_of(evaluator.caller_arn()) if name.lower() == "aws:principalarn" else key(name, request)
 
+    actions.extract_iam_action = action_in_aws
     actions.request_tag_context = context_and_keys
     actions.extract_resource_arn = resource_named
     evaluator._resolve_condition_key = key_of_role

@@ -150,8 +150,6 @@ locals {
         "ses:VerifyDomainIdentity", "ses:VerifyDomainDkim", "ses:DeleteIdentity",
         "ses:GetIdentityVerificationAttributes", "ses:GetIdentityDkimAttributes",
         "cognito-idp:CreateUserPool", "logs:DescribeLogGroups",
-        # MiniStack takes GetEventSourceMapping for this.
-        "lambda:ListEventSourceMappings",
       ]
       Resource = "*"
     },
@@ -226,7 +224,7 @@ locals {
       Action = [
         "lambda:CreateFunction", "lambda:DeleteFunction", "lambda:GetFunction*", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration",
         "lambda:PublishVersion", "lambda:ListVersionsByFunction", "lambda:GetRuntimeManagementConfig",
-        "lambda:CreateAlias", "lambda:GetAlias", "lambda:UpdateAlias", "lambda:DeleteAlias", "lambda:ListAliases",
+        "lambda:CreateAlias", "lambda:GetAlias", "lambda:UpdateAlias", "lambda:DeleteAlias",
         "lambda:AddPermission", "lambda:RemovePermission", "lambda:GetPolicy",
         "lambda:ListTags", "lambda:TagResource", "lambda:UntagResource",
         # Each new version is called once before it gets any traffic.
