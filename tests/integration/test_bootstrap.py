@@ -193,6 +193,17 @@ def test_the_role_makes_bounded_roles_of_the_service_and_no_others(account: Acco
     assert refusal(lambda: make("bbws-order-lambda-free-dev", PermissionsBoundary=administrator)) == "AccessDenied"
 
 
+def test_a_role_without_the_boundary_is_given_no_rights(account: Account) -> None:
+    administrator = account.client("iam", boto3.Session(ACCOUNT, "test", region_name=REGION))
+    administrator.create_role(RoleName="bbws-order-unbound", AssumeRolePolicyDocument=FUNCTIONS_TRUST)
+    iam = account.client("iam", account.sign_in(SUBJECT))
+
+    def extend() -> None:
+        iam.put_role_policy(RoleName="bbws-order-unbound", PolicyName="all", PolicyDocument=EVERYTHING)
+
+    assert refusal(extend) == "AccessDenied"
+
+
 def test_the_role_does_not_change_itself_or_a_boundary(account: Account) -> None:
     iam = account.client("iam", account.sign_in(SUBJECT))
     calls: list[Callable[[], object]] = [
