@@ -163,30 +163,42 @@ class LocalTerraform:
         return subprocess.run(command, env=self._environment, check=False).returncode
 
 
-def check() -> int:
-    """`terraform fmt`, `validate` and `test`, with a mocked provider: nothing is asked of AWS or an engine."""
-    build.build_all()
-    variables = environment(ROOT / "build" / "terraform-check")
-    tests = sorted(path.name for path in (TERRAFORM_DIR / "tests").glob("*.tftest.hcl"))
-    with_variables = {"environment.tftest.hcl", "failover.tftest.hcl", "refusals.tftest.hcl"}
-    alone = [f"-filter=tests/{name}" for name in tests if name not in with_variables]
-    for arguments in (
-        ["fmt", "-check", "-recursive", "-diff"],
-        ["init", "-backend=false", "-lockfile=readonly", "-test-directory=tests"],
-        ["validate", "-no-tests"],
-        ["test", *alone],
-        ["test", "-var-file=env/prod.tfvars", "-filter=tests/refusals.tftest.hcl"],
-        ["test", "-var-file=env/prod.tfvars", "-var-file=env/failover.tfvars", "-filter=tests/failover.tftest.hcl"],
-        *(
-            ["test", f"-var-file=env/{name}.tfvars", "-filter=tests/environment.tftest.hcl"]
-            for name in ("local", "dev", "sit", "prod")
-        ),
-    ):
+def _run_all(directory: Path, commands: list[list[str]]) -> int:
+    """Run Terraform commands on a configuration, each only if the one before succeeded; the last one's exit status."""
+    variables = environment(ROOT / "build" / "terraform-check" / directory.name)
+    for arguments in commands:
         print(f"terraform {' '.join(arguments)}", flush=True)
-        status = subprocess.run(["terraform", f"-chdir={TERRAFORM_DIR}", *arguments], env=variables, check=False)
+        status = subprocess.run(["terraform", f"-chdir={directory}", *arguments], env=variables, check=False)
         if status.returncode:
             return status.returncode
     return 0
+
+
+def check() -> int:
+    """`terraform fmt`, `validate` and `test`, with a mocked provider: nothing is asked of AWS or an engine."""
+    build.build_all()
+    tests = sorted(path.name for path in (TERRAFORM_DIR / "tests").glob("*.tftest.hcl"))
+    with_variables = {"environment.tftest.hcl", "failover.tftest.hcl", "refusals.tftest.hcl"}
+    alone = [f"-filter=tests/{name}" for name in tests if name not in with_variables]
+
+    def in_each(test: str, *environments: str) -> list[list[str]]:
+        return [["test", f"-var-file=env/{name}.tfvars", f"-filter=tests/{test}.tftest.hcl"] for name in environments]
+
+    prepare = [["init", "-backend=false", "-lockfile=readonly", "-test-directory=tests"], ["validate", "-no-tests"]]
+    return _run_all(
+        TERRAFORM_DIR,
+        [
+            ["fmt", "-check", "-recursive", "-diff"],
+            *prepare,
+            ["test", *alone],
+            *in_each("refusals", "prod"),
+            ["test", "-var-file=env/prod.tfvars", "-var-file=env/failover.tfvars", "-filter=tests/failover.tftest.hcl"],
+            *in_each("environment", "local", "dev", "sit", "prod"),
+        ],
+    ) or _run_all(
+        TERRAFORM_DIR / "bootstrap",
+        [*prepare, *in_each("refusals", "dev"), *in_each("account", "dev", "sit", "prod")],
+    )
 
 
 if __name__ == "__main__":

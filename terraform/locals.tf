@@ -11,6 +11,9 @@ locals {
   global_suffix = local.in_failover ? "-${var.region}" : ""
   bucket_suffix = "${var.bucket_suffix}${local.in_failover ? "-failover" : ""}"
 
+  # Made by terraform/bootstrap; the deployment role makes no role without it.
+  permissions_boundary = var.environment == "local" ? null : "arn:aws:iam::${var.account_id}:policy/bbws-order-lambda-function-boundary-${var.environment}"
+
   # Names and ARNs are computed, not read back from the resources: the resources are then made side by side.
   table_name             = "bbws-customer-portal-orders-${var.environment}"
   idempotency_table_name = "bbws-order-idempotency-${var.environment}"

@@ -75,6 +75,8 @@ module "orders_bucket" {
   expire_after_days  = 7 * 365 + 2
   replicate          = var.failover_region != null
   require_tls        = var.require_tls
+
+  permissions_boundary = local.permissions_boundary
 }
 
 module "templates_bucket" {
@@ -91,6 +93,8 @@ module "templates_bucket" {
   objects_dir = var.templates_dir
   # Stylesheets and fonts are read from the package; S3 holds what may change without a release.
   objects_pattern = "**/*.{html,txt}"
+
+  permissions_boundary = local.permissions_boundary
 }
 
 module "function" {
@@ -114,6 +118,8 @@ module "function" {
   tracing    = var.tracing_enabled
   account_id = var.account_id
   region     = var.region
+
+  permissions_boundary = local.permissions_boundary
 }
 
 # A mapping needs its queue, which takes longest of all to make; functions need not wait for it.
@@ -156,6 +162,8 @@ module "api" {
   tracing       = var.tracing_enabled
   region        = var.region
   account_id    = var.account_id
+
+  permissions_boundary = local.permissions_boundary
 }
 
 module "mail" {

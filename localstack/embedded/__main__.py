@@ -9,11 +9,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from ministack import app
 
-from localstack.embedded import alarms, aliases, loss, mail, unsigned
+from localstack.embedded import alarms, aliases, grants, loss, mail, unsigned
 
 
 def main() -> None:
     """Teach the engine, and serve."""
+    grants.check_as_aws_does()
     mail.check_mail_grants()
     aliases.route_by_weight()
     alarms.evaluate_alarms()

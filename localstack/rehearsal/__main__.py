@@ -95,7 +95,7 @@ class Rehearsal:
         console.print(f"[green]✓[/] bootstrap of three accounts [dim]{time.monotonic() - started:.1f} s[/]")
         for subject in (f"repo:{REPOSITORY}:ref:refs/heads/main", "repo:someone/else:environment:dev"):
             try:
-                self._accounts.sign_in("dev", subject)
+                self._accounts.sign_in("dev", sub=subject)
             except StackError:
                 console.print(f"[green]✓[/] {subject}: not let in to dev")
             else:

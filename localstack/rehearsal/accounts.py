@@ -77,31 +77,32 @@ class Accounts:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def sign_in(self, environment: Environment, subject: str | None = None) -> dict[str, str]:
+    def sign_in(self, environment: Environment, **claims: str) -> dict[str, str]:
         """The variables of a job that GitHub has let into an environment: a session of the deployment role.
 
         Args:
             environment: of the job.
-            subject: of GitHub's token; that of the environment if None.
+            claims: of GitHub's token that are to be others than those of the job, such as `sub`.
 
         Raises:
-            StackError: the role does not let this subject in.
+            StackError: the role does not let this token in.
         """
         name = "prod" if environment == "failover" else environment
-        claims = {
+        token = {
             "iss": "https://token.actions.githubusercontent.com",
             "aud": "sts.amazonaws.com",
-            "sub": subject or f"repo:{REPOSITORY}:environment:{name}",
+            "sub": f"repo:{REPOSITORY}:environment:{name}",
+            **claims,
         }
         # The engine reads the claims; only AWS can check GitHub's signature.
-        token = jwt.encode(claims, "not GitHub's key, which nobody but GitHub has", algorithm="HS256")
+        signed = jwt.encode(token, "not GitHub's key, which nobody but GitHub has", algorithm="HS256")
         role = f"arn:aws:iam::{ACCOUNTS[environment]}:role/github-2-bbws-order-lambda-{name}"
         try:
             answer = self.client("sts", self.root(environment)).assume_role_with_web_identity(
-                RoleArn=role, RoleSessionName="rehearsal", WebIdentityToken=token, DurationSeconds=3600
+                RoleArn=role, RoleSessionName="rehearsal", WebIdentityToken=signed, DurationSeconds=3600
             )
         except ClientError as error:
-            raise StackError(f"{role} does not let {claims['sub']} in: {error}") from error
+            raise StackError(f"{role} does not let {token['sub']} in: {error}") from error
         credentials = answer["Credentials"]
         return self._variables(environment) | {
             "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
@@ -120,10 +121,11 @@ class Accounts:
         variables = self.root(environment) | {"TF_DATA_DIR": str(folder / "terraform")}
         apply = (
             *("apply", "-input=false", "-auto-approve", "-no-color", "-parallelism=40"),
-            *(f"-state={folder / 'terraform.tfstate'}", f"-var-file=env/{environment}.tfvars"),
+            f"-var-file=env/{environment}.tfvars",
             f"-var=repository={REPOSITORY}",
         )
-        for arguments in (("init", "-input=false", "-lockfile=readonly"), apply):
+        init = ("init", "-input=false", "-lockfile=readonly", f"-backend-config=path={folder / 'terraform.tfstate'}")
+        for arguments in (init, apply):
             done = subprocess.run(
                 ["terraform", f"-chdir={_BOOTSTRAP}", *arguments],
                 env=variables,

@@ -29,10 +29,11 @@ variables {
     create_order = { method = "POST", path = "/v1.0/orders", function_name = "create", function_alias = "live" }
     list_orders  = { method = "GET", path = "/v1.0/tenants/{tenantId}/orders", function_name = "list", function_alias = "live" }
   }
-  throttle_rate = 1000
-  tracing       = true
-  region        = "af-south-1"
-  account_id    = "536580886816"
+  permissions_boundary = "arn:aws:iam::536580886816:policy/boundary"
+  throttle_rate        = 1000
+  tracing              = true
+  region               = "af-south-1"
+  account_id           = "536580886816"
 }
 
 run "the_api" {

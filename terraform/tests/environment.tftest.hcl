@@ -88,6 +88,17 @@ run "rules_of_the_environment" {
   }
 
   assert {
+    condition = alltrue([
+      for boundary in concat(
+        [for function in module.function : function.role_boundary],
+        [module.api.role_boundary],
+        var.failover_region == null ? [] : [module.orders_bucket[0].role_boundary, module.templates_bucket[0].role_boundary],
+      ) : var.environment == "local" ? boundary == null : boundary == "arn:aws:iam::${var.account_id}:policy/bbws-order-lambda-function-boundary-${var.environment}"
+    ])
+    error_message = "Every role has the functions' boundary; local alone has none."
+  }
+
+  assert {
     condition     = var.environment == "local" || (var.require_tls && var.tracing_enabled)
     error_message = "What is loosened for the local engine is loosened nowhere else."
   }

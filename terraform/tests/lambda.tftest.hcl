@@ -21,10 +21,11 @@ variables {
     { actions = ["dynamodb:GetItem"], resources = ["arn:aws:dynamodb:af-south-1:536580886816:table/orders"] },
     { actions = ["ses:SendRawEmail"], resources = ["arn:aws:ses:af-south-1:536580886816:identity/kimmyai.io"], conditions = [{ test = "StringEquals", variable = "ses:FromAddress", values = ["noreply@kimmyai.io"] }] },
   ]
-  queue_arn  = "arn:aws:sqs:af-south-1:536580886816:queue"
-  tracing    = false
-  account_id = "536580886816"
-  region     = "af-south-1"
+  permissions_boundary = "arn:aws:iam::536580886816:policy/boundary"
+  queue_arn            = "arn:aws:sqs:af-south-1:536580886816:queue"
+  tracing              = false
+  account_id           = "536580886816"
+  region               = "af-south-1"
 }
 
 run "a_function" {

@@ -19,10 +19,11 @@ mock_provider "aws" {
 }
 
 variables {
-  name               = "bbws-orders-prod"
-  archive_after_days = 730
-  expire_after_days  = 2557
-  replicate          = true
+  name                 = "bbws-orders-prod"
+  archive_after_days   = 730
+  expire_after_days    = 2557
+  replicate            = true
+  permissions_boundary = "arn:aws:iam::536580886816:policy/boundary"
 }
 
 run "the_orders_bucket" {

@@ -195,7 +195,8 @@ resource "aws_api_gateway_deployment" "this" {
 
 # API Gateway writes access logs with one role of the account and region, whatever the API.
 resource "aws_iam_role" "logs" {
-  name = var.role_name
+  name                 = var.role_name
+  permissions_boundary = var.permissions_boundary
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

@@ -52,3 +52,8 @@ variable "account_id" {
   description = "AWS account of the API."
   type        = string
 }
+
+variable "permissions_boundary" {
+  description = "ARN of the policy that caps the role that API Gateway writes logs with; null for none."
+  type        = string
+}

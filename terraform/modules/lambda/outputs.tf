@@ -12,3 +12,8 @@ output "alias_name" {
   description = "Name of the alias."
   value       = aws_lambda_alias.live.name
 }
+
+output "role_boundary" {
+  description = "ARN of the policy that caps the function's role; null for none."
+  value       = aws_iam_role.this.permissions_boundary
+}

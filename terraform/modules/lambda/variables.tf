@@ -67,3 +67,8 @@ variable "region" {
   description = "Region of the function."
   type        = string
 }
+
+variable "permissions_boundary" {
+  description = "ARN of the policy that caps the function's role; null for none."
+  type        = string
+}

@@ -1,6 +1,16 @@
 locals {
   content_types = { html = "text/html; charset=utf-8", txt = "text/plain; charset=utf-8" }
   failover_name = "${var.name}-failover"
+
+  tls_statement = {
+    Sid       = "RefusePlainHttp"
+    Effect    = "Deny"
+    Principal = { AWS = "*" }
+    Action    = "s3:*"
+    Resource  = ["arn:aws:s3:::${var.name}", "arn:aws:s3:::${var.name}/*"]
+    Condition = { Bool = { "aws:SecureTransport" = "false" } }
+  }
+  policy_statements = concat(var.require_tls ? [local.tls_statement] : [], var.policy_statements)
 }
 
 resource "aws_s3_bucket" "this" {
@@ -34,19 +44,12 @@ resource "aws_s3_bucket_public_access_block" "this" {
 }
 
 resource "aws_s3_bucket_policy" "this" {
-  count = var.require_tls ? 1 : 0
+  count = length(local.policy_statements) > 0 ? 1 : 0
 
   bucket = aws_s3_bucket.this.id
   policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Sid       = "RefusePlainHttp"
-      Effect    = "Deny"
-      Principal = { AWS = "*" }
-      Action    = "s3:*"
-      Resource  = ["arn:aws:s3:::${var.name}", "arn:aws:s3:::${var.name}/*"]
-      Condition = { Bool = { "aws:SecureTransport" = "false" } }
-    }]
+    Version   = "2012-10-17"
+    Statement = local.policy_statements
   })
 }
 

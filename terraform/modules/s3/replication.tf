@@ -61,7 +61,8 @@ resource "aws_s3_bucket_policy" "failover" {
 resource "aws_iam_role" "replication" {
   count = var.replicate ? 1 : 0
 
-  name = "${var.name}-replication"
+  name                 = "${var.name}-replication"
+  permissions_boundary = var.permissions_boundary
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

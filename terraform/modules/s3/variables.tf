@@ -38,3 +38,14 @@ variable "objects_pattern" {
   type        = string
   default     = "**"
 }
+
+variable "permissions_boundary" {
+  description = "ARN of the policy that caps the replication role; null for none."
+  type        = string
+}
+
+variable "policy_statements" {
+  description = "Further statements of the bucket's policy: a bucket has only one."
+  type        = any
+  default     = []
+}

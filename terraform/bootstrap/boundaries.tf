@@ -1,0 +1,125 @@
+# The most that a role can do, whatever its policies say.
+
+locals {
+  # Tables are encrypted with DynamoDB's own key, whose policy lets in whoever DynamoDB lets in.
+  key_statement = {
+    Sid       = "KeyOfTables"
+    Effect    = "Allow"
+    Action    = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:CreateGrant", "kms:DescribeKey"]
+    Resource  = "arn:aws:kms:*:${var.account_id}:key/*"
+    Condition = { StringLike = { "kms:ViaService" = "dynamodb.*.amazonaws.com" } }
+  }
+}
+
+resource "aws_iam_policy" "deployment_boundary" {
+  name        = local.deployment_boundary
+  description = "Caps ${local.role_name}."
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [
+        {
+          Sid    = "Services"
+          Effect = "Allow"
+          Action = [
+            "apigateway:*", "cloudwatch:*", "cognito-idp:*", "dynamodb:*", "lambda:*", "logs:*", "ses:*", "sns:*", "sqs:*",
+          ]
+          Resource = "*"
+        },
+        {
+          Sid    = "Buckets"
+          Effect = "Allow"
+          Action = "s3:*"
+          Resource = flatten([
+            for arn in concat(local.application_bucket_arns, local.state_bucket_arns, local.releases_bucket_arns, local.before_bucket_arns) : [arn, "${arn}/*"]
+          ])
+        },
+      ],
+      local.role_statements,
+      [
+        local.key_statement,
+        {
+          Sid    = "NothingOfBootstrap"
+          Effect = "Deny"
+          Action = "iam:*"
+          Resource = [
+            local.role_arn,
+            "${local.iam}:role/${local.releases_bucket}-replication",
+            "${local.iam}:policy/*",
+            "${local.iam}:oidc-provider/*",
+          ]
+        },
+        {
+          # Releases and states are added to; only a person removes them or changes their buckets.
+          Sid       = "NothingIsRemoved"
+          Effect    = "Deny"
+          NotAction = ["s3:Get*", "s3:List*", "s3:PutObject"]
+          Resource = flatten([
+            for arn in concat(local.state_bucket_arns, local.releases_bucket_arns, local.before_bucket_arns) : [arn, "${arn}/*"]
+          ])
+        },
+        {
+          Sid       = "NoOtherRegion"
+          Effect    = "Deny"
+          NotAction = "iam:*"
+          Resource  = "*"
+          Condition = { StringNotEquals = { "aws:RequestedRegion" = local.regions } }
+        },
+      ],
+    )
+  })
+}
+
+# For the roles of terraform/: functions, API Gateway's logs, replication.
+resource "aws_iam_policy" "function_boundary" {
+  name        = local.function_boundary
+  description = "Caps every role that ${local.role_name} makes."
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        # As wide as AmazonAPIGatewayPushToCloudWatchLogs, which API Gateway asks of its role; X-Ray has no resources.
+        Sid    = "LogsAndTraces"
+        Effect = "Allow"
+        Action = [
+          "logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogGroups", "logs:DescribeLogStreams",
+          "logs:PutLogEvents", "logs:GetLogEvents", "logs:FilterLogEvents",
+          "xray:PutTraceSegments", "xray:PutTelemetryRecords",
+        ]
+        Resource = "*"
+      },
+      {
+        Sid    = "Messages"
+        Effect = "Allow"
+        Action = [
+          "sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility",
+          "sns:Publish",
+        ]
+        Resource = ["arn:aws:sqs:*:${var.account_id}:bbws-*", "arn:aws:sns:*:${var.account_id}:bbws-*"]
+      },
+      {
+        Sid      = "Tables"
+        Effect   = "Allow"
+        Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"]
+        Resource = ["arn:aws:dynamodb:*:${var.account_id}:table/bbws-*"]
+      },
+      {
+        Sid    = "Buckets"
+        Effect = "Allow"
+        Action = [
+          "s3:GetObject", "s3:PutObject", "s3:ListBucket", "s3:GetReplicationConfiguration",
+          "s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging",
+          "s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags",
+        ]
+        Resource = flatten([for arn in local.application_bucket_arns : [arn, "${arn}/*"]])
+      },
+      {
+        Sid      = "Mail"
+        Effect   = "Allow"
+        Action   = "ses:SendRawEmail"
+        Resource = "arn:aws:ses:*:${var.account_id}:identity/*"
+      },
+      local.key_statement,
+    ]
+  })
+}

@@ -1,0 +1,301 @@
+# What the deployment role may do, by subject; each is a policy of its own, since one holds 6,144 characters.
+
+locals {
+  # Shared with the boundary, which allows no more of IAM than this.
+  role_statements = concat(
+    [
+      {
+        # Without the condition the role could make one with more rights than its own.
+        Sid    = "RolesWithTheBoundary"
+        Effect = "Allow"
+        Action = [
+          "iam:CreateRole", "iam:DeleteRole", "iam:PutRolePermissionsBoundary",
+          "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:AttachRolePolicy", "iam:DetachRolePolicy",
+        ]
+        Resource  = local.role_arns
+        Condition = { StringEquals = { "iam:PermissionsBoundary" = local.function_boundary_arn } }
+      },
+      {
+        Sid    = "Roles"
+        Effect = "Allow"
+        Action = [
+          "iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies",
+          "iam:ListInstanceProfilesForRole", "iam:ListRoleTags", "iam:TagRole", "iam:UntagRole",
+          "iam:UpdateRole", "iam:UpdateAssumeRolePolicy",
+        ]
+        Resource = local.role_arns
+      },
+      {
+        Sid       = "RolesToServices"
+        Effect    = "Allow"
+        Action    = "iam:PassRole"
+        Resource  = local.role_arns
+        Condition = { StringEquals = { "iam:PassedToService" = ["lambda.amazonaws.com", "apigateway.amazonaws.com", "s3.amazonaws.com"] } }
+      },
+    ],
+    # DynamoDB replicates tables with a role of its own, made with the first replica of an account.
+    [for _ in local.failover ? [1] : [] : {
+      Sid       = "ReplicationOfTables"
+      Effect    = "Allow"
+      Action    = "iam:CreateServiceLinkedRole"
+      Resource  = "${local.iam}:role/aws-service-role/replication.dynamodb.amazonaws.com/*"
+      Condition = { StringEquals = { "iam:AWSServiceName" = "replication.dynamodb.amazonaws.com" } }
+    }],
+  )
+
+  state_and_release_statements = [
+    {
+      Sid      = "States"
+      Effect   = "Allow"
+      Action   = ["s3:GetObject", "s3:PutObject"]
+      Resource = [for arn in local.state_bucket_arns : "${arn}/order-lambda/*"]
+    },
+    {
+      Sid      = "Locks"
+      Effect   = "Allow"
+      Action   = ["dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"]
+      Resource = [for region in local.regions : "arn:aws:dynamodb:${region}:${var.account_id}:table/${local.lock_table}"]
+    },
+    {
+      Sid      = "Releases"
+      Effect   = "Allow"
+      Action   = ["s3:GetObject", "s3:PutObject"]
+      Resource = [for arn in local.releases_bucket_arns : "${arn}/*"]
+    },
+    {
+      Sid      = "ReleasesOfTheEnvironmentBefore"
+      Effect   = "Allow"
+      Action   = "s3:GetObject"
+      Resource = [for arn in local.before_bucket_arns : "${arn}/*"]
+    },
+    {
+      # Without it a key that is missing would be 403 and not 404.
+      Sid      = "KeysThatAreMissing"
+      Effect   = "Allow"
+      Action   = "s3:ListBucket"
+      Resource = concat(local.state_bucket_arns, local.releases_bucket_arns, local.before_bucket_arns)
+    },
+  ]
+
+  data_statements = concat(
+    [
+      {
+        Sid    = "Tables"
+        Effect = "Allow"
+        Action = [
+          "dynamodb:CreateTable", "dynamodb:DescribeTable", "dynamodb:UpdateTable", "dynamodb:DeleteTable",
+          "dynamodb:DescribeContinuousBackups", "dynamodb:UpdateContinuousBackups",
+          "dynamodb:DescribeTimeToLive", "dynamodb:UpdateTimeToLive",
+          "dynamodb:ListTagsOfResource", "dynamodb:TagResource", "dynamodb:UntagResource",
+        ]
+        Resource = "arn:aws:dynamodb:*:${var.account_id}:table/bbws-*"
+      },
+      {
+        Sid    = "Buckets"
+        Effect = "Allow"
+        Action = [
+          "s3:CreateBucket", "s3:DeleteBucket", "s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucket*",
+          "s3:GetAccelerateConfiguration", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration",
+          "s3:PutBucketPolicy", "s3:DeleteBucketPolicy", "s3:PutBucketPublicAccessBlock", "s3:PutBucketTagging", "s3:PutBucketVersioning",
+          "s3:PutEncryptionConfiguration", "s3:PutLifecycleConfiguration", "s3:PutReplicationConfiguration",
+        ]
+        Resource = local.application_bucket_arns
+      },
+      {
+        Sid    = "Templates"
+        Effect = "Allow"
+        Action = [
+          "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObjectTagging", "s3:PutObjectTagging",
+        ]
+        Resource = [for arn in local.templates_bucket_arns : "${arn}/*"]
+      },
+    ],
+    # A replica is filled in the name of who asks for it.
+    [for _ in local.failover ? [1] : [] : {
+      Sid    = "Replicas"
+      Effect = "Allow"
+      Action = [
+        "dynamodb:CreateTableReplica", "dynamodb:DeleteTableReplica", "dynamodb:Query", "dynamodb:Scan",
+        "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem",
+      ]
+      Resource = "arn:aws:dynamodb:*:${var.account_id}:table/bbws-customer-portal-orders-${var.environment}"
+    }],
+  )
+
+  service_statements = [
+    {
+      Sid    = "Queues"
+      Effect = "Allow"
+      Action = [
+        "sqs:CreateQueue", "sqs:DeleteQueue", "sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:SetQueueAttributes",
+        "sqs:ListQueueTags", "sqs:TagQueue", "sqs:UntagQueue",
+      ]
+      Resource = "arn:aws:sqs:*:${var.account_id}:bbws-*"
+    },
+    {
+      Sid    = "Topics"
+      Effect = "Allow"
+      Action = [
+        "sns:CreateTopic", "sns:DeleteTopic", "sns:GetTopicAttributes", "sns:SetTopicAttributes",
+        "sns:Subscribe", "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource", "sns:TagResource", "sns:UntagResource",
+      ]
+      Resource = "arn:aws:sns:*:${var.account_id}:bbws-*"
+    },
+    {
+      # AWS scopes none of these to a resource.
+      Sid    = "SubscriptionsMailAndNewPools"
+      Effect = "Allow"
+      Action = [
+        "sns:GetSubscriptionAttributes", "sns:SetSubscriptionAttributes", "sns:Unsubscribe",
+        "ses:VerifyDomainIdentity", "ses:VerifyDomainDkim", "ses:DeleteIdentity",
+        "ses:GetIdentityVerificationAttributes", "ses:GetIdentityDkimAttributes",
+        "cognito-idp:CreateUserPool", "logs:DescribeLogGroups",
+      ]
+      Resource = "*"
+    },
+    {
+      # A pool has an id and no name that could be known before.
+      Sid    = "Pools"
+      Effect = "Allow"
+      Action = [
+        "cognito-idp:DescribeUserPool", "cognito-idp:UpdateUserPool", "cognito-idp:DeleteUserPool",
+        "cognito-idp:GetUserPoolMfaConfig", "cognito-idp:SetUserPoolMfaConfig", "cognito-idp:AddCustomAttributes",
+        "cognito-idp:CreateGroup", "cognito-idp:GetGroup", "cognito-idp:UpdateGroup", "cognito-idp:DeleteGroup",
+        "cognito-idp:CreateUserPoolClient", "cognito-idp:DescribeUserPoolClient", "cognito-idp:UpdateUserPoolClient", "cognito-idp:DeleteUserPoolClient",
+        "cognito-idp:ListTagsForResource", "cognito-idp:TagResource", "cognito-idp:UntagResource",
+      ]
+      Resource = "arn:aws:cognito-idp:*:${var.account_id}:userpool/*"
+    },
+    {
+      # The same of an API; its ARNs have no account either.
+      Sid    = "Apis"
+      Effect = "Allow"
+      Action = ["apigateway:GET", "apigateway:POST", "apigateway:PUT", "apigateway:PATCH", "apigateway:DELETE"]
+      Resource = [
+        for path in ["/restapis", "/restapis/*", "/tags/*"] : "arn:aws:apigateway:*::${path}"
+      ]
+    },
+    {
+      Sid      = "RoleForLogsOfApis"
+      Effect   = "Allow"
+      Action   = ["apigateway:GET", "apigateway:PATCH"]
+      Resource = "arn:aws:apigateway:*::/account"
+    },
+    {
+      Sid    = "Alarms"
+      Effect = "Allow"
+      Action = [
+        "cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms",
+        "cloudwatch:ListTagsForResource", "cloudwatch:TagResource", "cloudwatch:UntagResource",
+      ]
+      Resource = "arn:aws:cloudwatch:*:${var.account_id}:alarm:bbws-*"
+    },
+    {
+      # A canary asks for all that ring.
+      Sid      = "AlarmsThatRing"
+      Effect   = "Allow"
+      Action   = "cloudwatch:DescribeAlarms"
+      Resource = "arn:aws:cloudwatch:*:${var.account_id}:alarm:*"
+    },
+    {
+      Sid      = "Dashboards"
+      Effect   = "Allow"
+      Action   = ["cloudwatch:PutDashboard", "cloudwatch:GetDashboard", "cloudwatch:DeleteDashboards"]
+      Resource = "arn:aws:cloudwatch::${var.account_id}:dashboard/bbws-*"
+    },
+    {
+      Sid    = "LogGroups"
+      Effect = "Allow"
+      Action = [
+        "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:PutRetentionPolicy", "logs:DeleteRetentionPolicy",
+        "logs:ListTagsForResource", "logs:TagResource", "logs:UntagResource",
+      ]
+      Resource = [
+        "arn:aws:logs:*:${var.account_id}:log-group:/aws/lambda/bbws-*",
+        "arn:aws:logs:*:${var.account_id}:log-group:/aws/apigateway/bbws-*",
+      ]
+    },
+  ]
+
+  function_statements = [
+    {
+      Sid    = "Functions"
+      Effect = "Allow"
+      Action = [
+        "lambda:CreateFunction", "lambda:DeleteFunction", "lambda:GetFunction*", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration",
+        "lambda:PublishVersion", "lambda:ListVersionsByFunction", "lambda:GetRuntimeManagementConfig",
+        "lambda:CreateAlias", "lambda:GetAlias", "lambda:UpdateAlias", "lambda:DeleteAlias",
+        "lambda:AddPermission", "lambda:RemovePermission", "lambda:GetPolicy",
+        "lambda:ListTags", "lambda:TagResource", "lambda:UntagResource",
+        # Each new version is called once before it gets any traffic.
+        "lambda:InvokeFunction",
+      ]
+      Resource = "arn:aws:lambda:*:${var.account_id}:function:bbws-*"
+    },
+    {
+      Sid       = "NewConsumers"
+      Effect    = "Allow"
+      Action    = "lambda:CreateEventSourceMapping"
+      Resource  = "*"
+      Condition = { ArnLike = { "lambda:FunctionArn" = "arn:aws:lambda:*:${var.account_id}:function:bbws-*" } }
+    },
+    {
+      # A mapping has an id and no name that could be known before.
+      Sid    = "Consumers"
+      Effect = "Allow"
+      Action = [
+        "lambda:GetEventSourceMapping", "lambda:UpdateEventSourceMapping", "lambda:DeleteEventSourceMapping",
+        "lambda:ListTags", "lambda:TagResource", "lambda:UntagResource",
+      ]
+      Resource = "arn:aws:lambda:*:${var.account_id}:event-source-mapping:*"
+    },
+  ]
+
+  # What the end-to-end tests do beside calling the API; prod is only read, from outside.
+  test_statements = [
+    {
+      Sid    = "UsersOfTests"
+      Effect = "Allow"
+      Action = [
+        "cognito-idp:AdminCreateUser", "cognito-idp:AdminSetUserPassword", "cognito-idp:AdminAddUserToGroup", "cognito-idp:AdminDeleteUser",
+      ]
+      Resource = "arn:aws:cognito-idp:*:${var.account_id}:userpool/*"
+    },
+    {
+      Sid      = "MessagesOfTests"
+      Effect   = "Allow"
+      Action   = ["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"]
+      Resource = "arn:aws:sqs:*:${var.account_id}:bbws-order-*"
+    },
+    {
+      Sid      = "OrdersOfTests"
+      Effect   = "Allow"
+      Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"]
+      Resource = [for part in ["", "/index/*"] : "arn:aws:dynamodb:*:${var.account_id}:table/bbws-customer-portal-orders-${var.environment}${part}"]
+    },
+    {
+      Sid      = "InvoicesOfTests"
+      Effect   = "Allow"
+      Action   = "s3:GetObject"
+      Resource = [for arn in local.orders_bucket_arns : "${arn}/*"]
+    },
+    {
+      Sid      = "LogsOfTests"
+      Effect   = "Allow"
+      Action   = "logs:FilterLogEvents"
+      Resource = "arn:aws:logs:*:${var.account_id}:log-group:/aws/lambda/bbws-*"
+    },
+  ]
+
+  # A statement without resources, as of the environment before dev, is no statement.
+  deployment_statements = { for subject, statements in merge(
+    {
+      states-and-releases = local.state_and_release_statements
+      roles               = local.role_statements
+      data                = local.data_statements
+      services            = local.service_statements
+      functions           = local.function_statements
+    },
+    var.environment == "prod" ? {} : { tests = local.test_statements },
+  ) : subject => [for statement in statements : statement if length(flatten([statement.Resource])) > 0] }
+}

@@ -1,0 +1,2 @@
+environment = "dev"
+account_id  = "536580886816"

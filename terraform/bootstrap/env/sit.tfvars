@@ -1,0 +1,2 @@
+environment = "sit"
+account_id  = "815856636111"

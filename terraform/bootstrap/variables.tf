@@ -1,0 +1,30 @@
+variable "environment" {
+  description = "Name of the environment: dev, sit or prod."
+  type        = string
+
+  validation {
+    condition     = contains(keys(local.accounts), var.environment)
+    error_message = "environment must be dev, sit or prod; the local stack needs no bootstrap."
+  }
+}
+
+variable "account_id" {
+  description = "AWS account that the environment lives in."
+  type        = string
+
+  validation {
+    condition     = var.account_id == lookup(local.accounts, var.environment, "")
+    error_message = "account_id is not the account of this environment: ${join(", ", [for environment, account in local.accounts : "${environment} ${account}"])}."
+  }
+}
+
+variable "repository" {
+  description = "GitHub repository whose workflows deploy, as owner/name."
+  type        = string
+
+  validation {
+    # A wildcard here would let other repositories in.
+    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$", var.repository))
+    error_message = "repository must be owner/name, such as kimmyai/orders."
+  }
+}

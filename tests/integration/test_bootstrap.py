@@ -1,0 +1,126 @@
+"""What bootstrap makes of an account: who gets the deployment role, and what it may not do; TLS and IAM enforced."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from localstack import processes, tls
+from localstack.engines import Embedded
+from localstack.rehearsal.accounts import ACCOUNTS, REPOSITORY, Accounts
+from localstack.stack import Stack, StackError
+
+ROLE = "github-2-bbws-order-lambda-dev"
+BOUNDARY = f"arn:aws:iam::{ACCOUNTS['dev']}:policy/bbws-order-lambda-function-boundary-dev"
+FUNCTIONS_TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+)
+EVERYTHING = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+
+
+@pytest.fixture(scope="module")
+def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
+    """The accounts of an engine, dev's made ready."""
+    folder = tmp_path_factory.mktemp("accounts")
+    ports = {use: processes.free_port() for use in ("engine", "cart", "smtp")}
+    stack, engine = Stack(folder, ports=ports, certificates=tls.make(folder / "tls")), Embedded()
+    engine.start(stack)
+    try:
+        accounts = Accounts(stack)
+        accounts.bootstrap("dev")
+        yield accounts
+    finally:
+        engine.stop(stack)
+
+
+@pytest.fixture
+def client(accounts: Accounts) -> Callable[..., Any]:
+    """Makes clients with the rights of the deployment role."""
+    credentials = accounts.sign_in("dev")
+
+    def make(service: str, region: str = "af-south-1") -> Any:
+        return accounts.client(service, credentials | {"AWS_REGION": region})
+
+    return make
+
+
+def refusal(call: Callable[[], object]) -> str:
+    """The code of the error that a call ends with."""
+    with pytest.raises(ClientError) as refused:
+        call()
+    code: str = refused.value.response["Error"]["Code"]
+    return code
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"sub": f"repo:{REPOSITORY}:ref:refs/heads/main"},
+        {"sub": f"repo:{REPOSITORY}:environment:sit"},
+        {"sub": f"repo:{REPOSITORY}:environment:dev2"},
+        {"sub": "repo:someone/orders:environment:dev"},
+        {"aud": f"https://github.com/{REPOSITORY}"},
+        {"iss": "https://token.example.com"},
+    ],
+    ids=["branch", "environment", "longer environment", "repository", "audience", "issuer"],
+)
+def test_a_token_of_anything_else_gets_no_role(accounts: Accounts, claims: dict[str, str]) -> None:
+    with pytest.raises(StackError, match=f"{ROLE} does not let .* in: .*AccessDenied"):
+        accounts.sign_in("dev", **claims)
+
+
+def test_the_role_makes_bounded_roles_of_the_service_and_no_others(client: Callable[..., Any]) -> None:
+    iam = client("iam")
+
+    def make(name: str, **options: str) -> None:
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=FUNCTIONS_TRUST, **options)
+
+    make("bbws-order-lambda-new-dev", PermissionsBoundary=BOUNDARY)
+    iam.put_role_policy(RoleName="bbws-order-lambda-new-dev", PolicyName="all", PolicyDocument=EVERYTHING)
+    assert refusal(lambda: make("bbws-order-lambda-free-dev")) == "AccessDenied"
+    assert refusal(lambda: make("somebody-else", PermissionsBoundary=BOUNDARY)) == "AccessDenied"
+    administrator = "arn:aws:iam::aws:policy/AdministratorAccess"
+    assert refusal(lambda: make("bbws-order-lambda-free-dev", PermissionsBoundary=administrator)) == "AccessDenied"
+
+
+def test_a_role_without_the_boundary_is_given_no_rights(accounts: Accounts, client: Callable[..., Any]) -> None:
+    administrator = accounts.client("iam", accounts.root("dev"))
+    administrator.create_role(RoleName="bbws-order-unbound", AssumeRolePolicyDocument=FUNCTIONS_TRUST)
+    iam = client("iam")
+
+    def extend() -> None:
+        iam.put_role_policy(RoleName="bbws-order-unbound", PolicyName="all", PolicyDocument=EVERYTHING)
+
+    assert refusal(extend) == "AccessDenied"
+
+
+def test_the_role_does_not_change_itself_or_a_boundary(client: Callable[..., Any]) -> None:
+    iam = client("iam")
+    calls: list[Callable[[], object]] = [
+        lambda: iam.delete_role_permissions_boundary(RoleName=ROLE),
+        lambda: iam.put_role_policy(RoleName=ROLE, PolicyName="all", PolicyDocument=EVERYTHING),
+        lambda: iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=FUNCTIONS_TRUST),
+        lambda: iam.create_policy_version(PolicyArn=BOUNDARY, PolicyDocument=EVERYTHING, SetAsDefault=True),
+    ]
+    assert [refusal(call) for call in calls] == ["AccessDenied"] * len(calls)
+
+
+def test_a_release_is_put_and_read_but_not_removed(client: Callable[..., Any]) -> None:
+    s3 = client("s3")
+    s3.put_object(Bucket="bbws-releases-dev", Key="content/a", Body=b"a", IfNoneMatch="*")
+    assert s3.get_object(Bucket="bbws-releases-dev", Key="content/a")["Body"].read() == b"a"
+    assert refusal(lambda: s3.get_object(Bucket="bbws-releases-dev", Key="content/b")) == "NoSuchKey"
+    assert refusal(lambda: s3.delete_object(Bucket="bbws-releases-dev", Key="content/a")) == "AccessDenied"
+    assert refusal(lambda: s3.delete_bucket_policy(Bucket="bbws-releases-dev")) == "AccessDenied"
+
+
+def test_another_region_is_refused(client: Callable[..., Any]) -> None:
+    sqs = client("sqs", "eu-west-1")
+    assert refusal(lambda: sqs.create_queue(QueueName="bbws-order-elsewhere")).startswith("AccessDenied")
