@@ -179,7 +179,7 @@ class Rehearsal:
     def look_for_drift(self, to: Environment) -> None:
         """See that what was deployed is what is there."""
         arguments = ("drift", "--to", to, "--var-file", str(self._accounts.var_file()))
-        self._commands.release(f"drift of {to}", *arguments, environment=self._accounts.sign_in(to))
+        self._commands.release(f"drift of {to}", *arguments, environment=self._accounts.sign_in(to, f"{to}-drift"))
 
     def turn_back(self, good: str, bad: str) -> None:
         """Deploy a release to prod that fails there, and see the canary turn it back."""

@@ -77,17 +77,18 @@ class Accounts:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def sign_in(self, environment: Environment, **claims: str) -> dict[str, str]:
-        """The variables of a job that GitHub has let into an environment: a session of the deployment role.
+    def sign_in(self, environment: Environment, job: str | None = None, **claims: str) -> dict[str, str]:
+        """The variables of a job that GitHub has let into an environment: a session of its role.
 
         Args:
-            environment: of the job.
+            environment: whose account.
+            job: environment of GitHub that the job is in, when it is another, such as `dev-drift`.
             claims: of GitHub's token that are to be others than those of the job, such as `sub`.
 
         Raises:
             StackError: the role does not let this token in.
         """
-        name = "prod" if environment == "failover" else environment
+        name = job or ("prod" if environment == "failover" else environment)
         token = {
             "iss": "https://token.actions.githubusercontent.com",
             "aud": "sts.amazonaws.com",

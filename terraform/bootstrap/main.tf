@@ -72,12 +72,9 @@ resource "aws_iam_openid_connect_provider" "github" {
   client_id_list = ["sts.amazonaws.com"]
 }
 
-resource "aws_iam_role" "deployment" {
-  name                 = local.role_name
-  description          = "GitHub Actions of ${var.repository}, in environment ${var.environment}, deploys the Order service."
-  max_session_duration = 3600
-  permissions_boundary = aws_iam_policy.deployment_boundary.arn
-  assume_role_policy = jsonencode({
+locals {
+  # Who gets a role: a job in one environment of GitHub, which lets it in only after the environment's approvals.
+  trust = { for job in [var.environment, "${var.environment}-drift"] : job => jsonencode({
     Version = "2012-10-17"
     Statement = [{
       Sid       = "WorkflowOfTheEnvironment"
@@ -87,12 +84,19 @@ resource "aws_iam_role" "deployment" {
       Condition = {
         StringEquals = {
           "${local.issuer}:aud" = "sts.amazonaws.com"
-          # GitHub gives this subject to a job only after the environment's approvals.
-          "${local.issuer}:sub" = "repo:${var.repository}:environment:${var.environment}"
+          "${local.issuer}:sub" = "repo:${var.repository}:environment:${job}"
         }
       }
     }]
-  })
+  }) }
+}
+
+resource "aws_iam_role" "deployment" {
+  name                 = local.role_name
+  description          = "GitHub Actions of ${var.repository}, in environment ${var.environment}, deploys the Order service."
+  max_session_duration = 3600
+  permissions_boundary = aws_iam_policy.deployment_boundary.arn
+  assume_role_policy   = local.trust[var.environment]
 }
 
 resource "aws_iam_policy" "deployment" {

@@ -124,3 +124,14 @@ def test_a_release_is_put_and_read_but_not_removed(client: Callable[..., Any]) -
 def test_another_region_is_refused(client: Callable[..., Any]) -> None:
     sqs = client("sqs", "eu-west-1")
     assert refusal(lambda: sqs.create_queue(QueueName="bbws-order-elsewhere")).startswith("AccessDenied")
+
+
+def test_the_role_that_looks_for_drift_changes_nothing(accounts: Accounts) -> None:
+    credentials = accounts.sign_in("dev", "dev-drift")
+    s3, functions = (accounts.client(service, credentials) for service in ("s3", "lambda"))
+    assert s3.list_objects_v2(Bucket="bbws-releases-dev")["KeyCount"] >= 0
+    assert refusal(lambda: s3.put_object(Bucket="bbws-releases-dev", Key="content/c", Body=b"c")) == "AccessDenied"
+    update = {"FunctionName": "bbws-order-lambda-get-order-dev", "Name": "live", "FunctionVersion": "1"}
+    assert refusal(lambda: functions.update_alias(**update)).startswith("AccessDenied")
+    with pytest.raises(StackError, match="does not let"):
+        accounts.sign_in("dev", "dev-drift", sub=f"repo:{REPOSITORY}:environment:dev")

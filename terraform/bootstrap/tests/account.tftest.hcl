@@ -59,6 +59,40 @@ run "the_role" {
   }
 }
 
+run "the_role_that_looks_for_drift" {
+  assert {
+    condition     = aws_iam_role.drift.name == "github-2-bbws-order-lambda-${var.environment}-drift" && aws_iam_role.drift.max_session_duration == 3600
+    error_message = "The role is named after its environment of GitHub, and has a session of an hour."
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role.drift.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"] == "repo:kimmyai/orders:environment:${var.environment}-drift"
+    error_message = "It is for jobs of the environment that nobody approves, and for no others."
+  }
+
+  assert {
+    condition = alltrue([
+      for action in flatten([for statement in jsondecode(aws_iam_policy.drift.policy).Statement : statement.Action]) :
+      can(regex(":(Get|List|Describe)", action)) || contains(["apigateway:GET", "sns:Publish"], action)
+    ])
+    error_message = "It reads, and publishes to the alerts; it changes nothing."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for statement in jsondecode(aws_iam_policy.drift.policy).Statement : [
+        for action in statement.Action : !startswith(action, "dynamodb:GetItem") && !startswith(action, "dynamodb:Query")
+      ]
+    ]))
+    error_message = "It reads no order."
+  }
+
+  assert {
+    condition     = length(aws_iam_policy.drift.policy) <= 6144
+    error_message = "IAM takes no policy of more than 6,144 characters."
+  }
+}
+
 run "its_rights" {
   assert {
     condition = alltrue(flatten([for policy in aws_iam_policy.deployment : [
