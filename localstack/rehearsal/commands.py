@@ -1,5 +1,6 @@
 """The project's own commands, run as a workflow runs them, and the refusals that are wanted of them."""
 
+import itertools
 import subprocess
 import sys
 import time
@@ -29,6 +30,7 @@ class Commands:
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
+        self._numbers = itertools.count(1)
         logs.mkdir(parents=True)
 
     def _run(self, name: str, command: list[str], environment: Mapping[str, str], cwd: Path) -> tuple[int, Done]:
@@ -47,7 +49,7 @@ class Commands:
             )
         except subprocess.TimeoutExpired:
             raise StackError(f"{name}: not finished after {_DEADLINE_SECONDS} s") from None
-        log = self._logs / f"{len(list(self._logs.iterdir())) + 1:02}-{name.replace(' ', '-')}.log"
+        log = self._logs / f"{next(self._numbers):02}-{name.replace(' ', '-')}.log"
         log.write_text(done.stdout)
         return done.returncode, Done(done.stdout, time.monotonic() - started)
 
