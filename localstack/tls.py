@@ -9,11 +9,11 @@ from localstack.stack import Certificates
 
 
 def make(folder: Path) -> Certificates:
-    """Make an authority, and a certificate of it for 127.0.0.1, in a folder."""
+    """Make an authority, and a certificate of it for this machine, in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     bundle, certificate, key = (folder / f"{name}.pem" for name in ("bundle", "certificate", "key"))
     authority = trustme.CA()
-    issued = authority.issue_cert("127.0.0.1")
+    issued = authority.issue_cert("127.0.0.1", "localhost")
     bundle.write_text(Path(certifi.where()).read_text() + authority.cert_pem.bytes().decode())
     certificate.write_bytes(b"".join(part.bytes() for part in issued.cert_chain_pems))
     key.write_bytes(issued.private_key_pem.bytes())

@@ -20,6 +20,7 @@ def main() -> None:
     alarms.evaluate_alarms()
     unsigned.sign_in_to_any_account()
     unsigned.call_apis_of_any_account()
+    unsigned.fetch_keys_over_tls()
     loss.lose_what_is_listed(Path(os.environ["LOST_FILE"]))
     app.main()
 

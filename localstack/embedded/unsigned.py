@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ministack.core import responses
+from ministack.core import responses, tls
 from ministack.services import apigateway_v1, cognito
 
 
@@ -35,3 +35,14 @@ def call_apis_of_any_account() -> None:
         return next(owners, None)
 
     apigateway_v1.find_api_scope = scope
+
+
+def fetch_keys_over_tls() -> None:
+    """Fetch the keys that verify a user's token over TLS, where the engine speaks nothing else."""
+    resolve = apigateway_v1._resolve_jwks_url
+
+    async def url(authorizer: dict[str, Any]) -> str | None:
+        found: str | None = await resolve(authorizer)
+        return found.replace("http://", "https://", 1) if found and tls.use_ssl_enabled() else found
+
+    apigateway_v1._resolve_jwks_url = url

@@ -1,0 +1,86 @@
+"""A stack that speaks TLS: what it serves is trusted by its own authority alone, and users are known there too."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from localstack import processes, seed, tls
+from localstack.engines import Embedded
+from localstack.rehearsal.accounts import Accounts
+from localstack.stack import Stack, StackError
+from localstack.up import start_cart_stub
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """An engine and a Cart service."""
+    folder = tmp_path_factory.mktemp("secure")
+    ports = {use: processes.free_port() for use in ("engine", "cart", "smtp")}
+    stack, engine = Stack(folder, ports=ports, certificates=tls.make(folder / "tls")), Embedded()
+    engine.start(stack)
+    try:
+        start_cart_stub(stack)
+        yield stack
+    finally:
+        processes.stop(stack.running.get("cart_stub"))
+        engine.stop(stack)
+
+
+def bundle(stack: Stack) -> str:
+    """Whom to trust."""
+    assert stack.certificates
+    return stack.certificates.bundle
+
+
+def test_engine_and_cart_stub_are_trusted_by_who_knows_the_authority(secure: Stack) -> None:
+    for url in (f"{secure.endpoint}/_ministack/health", f"{secure.cart_url}/health"):
+        assert url.startswith("https://")
+        assert requests.get(url, timeout=10, verify=bundle(secure)).ok
+        with pytest.raises(requests.exceptions.SSLError):
+            requests.get(url, timeout=10)
+
+
+def test_a_users_token_is_verified(secure: Stack) -> None:
+    accounts = Accounts(secure)
+    root = accounts.root("dev")
+    users, api = (accounts.client(service, root) for service in ("cognito-idp", "apigateway"))
+    pool = users.create_user_pool(PoolName="users", Schema=[{"Name": "tenantId", "AttributeDataType": "String"}])
+    pool_id, arn = pool["UserPool"]["Id"], pool["UserPool"]["Arn"]
+    flows = ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+    app = users.create_user_pool_client(UserPoolId=pool_id, ClientName="portal", ExplicitAuthFlows=flows)
+    seed.add_user(users, pool_id, "a@example.com", seed.PASSWORD, "tenant-1")
+    tokens = seed.sign_in(users, pool_id, app["UserPoolClient"]["ClientId"], "a@example.com", seed.PASSWORD)
+    url = _guarded_api(api, arn, secure)
+
+    def status(token: str) -> int:
+        headers = {"Authorization": f"Bearer {token}"}
+        return requests.get(url, headers=headers, timeout=10, verify=bundle(secure)).status_code
+
+    assert status(tokens["IdToken"]) == 200
+    assert status(tokens["IdToken"][:-4] + "AAAA") == 401
+
+
+def _guarded_api(api: Any, pool_arn: str, stack: Stack) -> str:
+    """The URL of an API that lets in users of a pool."""
+    made = api.create_rest_api(name="guarded")
+    guard = api.create_authorizer(
+        restApiId=made["id"],
+        name="users",
+        type="COGNITO_USER_POOLS",
+        providerARNs=[pool_arn],
+        identitySource="method.request.header.Authorization",
+    )
+    target = {"restApiId": made["id"], "resourceId": made["rootResourceId"], "httpMethod": "GET"}
+    api.put_method(**target, authorizationType="COGNITO_USER_POOLS", authorizerId=guard["id"])
+    api.put_integration(**target, type="MOCK", requestTemplates={"application/json": '{"statusCode": 200}'})
+    api.put_method_response(**target, statusCode="200")
+    api.put_integration_response(**target, statusCode="200")
+    api.create_deployment(restApiId=made["id"], stageName="test")
+    return f"{stack.endpoint}/_aws/execute-api/{made['id']}/test/"
+
+
+def test_accounts_need_tls(stack: Stack) -> None:
+    with pytest.raises(StackError, match="the accounts refuse plain HTTP"):
+        Accounts(stack)
