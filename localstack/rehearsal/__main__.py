@@ -260,6 +260,7 @@ class Rehearsal:
         readable = [answer for answer in answers if answer.status_code == 200]
         if len(readable) != len(orders):
             raise StackError(f"{len(readable)} of {len(orders)} orders are readable after the loss")
+        self._require_invoices([answer.json()["invoiceKey"] for answer in readable])
         there.order()
         live = self._live_in_failover()
         if live != digest:
@@ -269,11 +270,18 @@ class Rehearsal:
             *("make", "--no-print-directory", "e2e", "TARGET=failover"),
             environment=credentials,
         )
-        tested = f"{len(readable)} of {len(orders)} earlier orders read, a new one placed; {_passed(done)}"
+        tested = f"{len(readable)} of {len(orders)} earlier orders and invoices read, a new one placed; {_passed(done)}"
         self._add("fail-over", digest, tested, BOTH, started)
         console.print(f"RTO {recovered:.0f} s (from the loss to the first answer; promised < 3,600 s)")
         age = (lost - newest).total_seconds()
         console.print(f"RPO 0 orders lost; the newest was {age:.1f} s old (promised < 300 s)")
+
+    def _require_invoices(self, keys: list[str]) -> None:
+        bucket = self._accounts.outputs("failover")["orders_bucket"]
+        copies = Store(self._accounts.client("s3", self._accounts.root("failover")), bucket)
+        missing = [key for key in keys if not (copies.read(key) or b"").startswith(b"%PDF")]
+        if missing:
+            raise StackError(f"{bucket} has no copy of {', '.join(missing)}")
 
     def _live_in_failover(self) -> str:
         s3 = self._accounts.client("s3", self._accounts.root("failover"))
