@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from ministack import app
 
-from localstack.embedded import alarms, aliases, grants, loss, mail, unsigned
+from localstack.embedded import alarms, aliases, backups, grants, loss, mail, unsigned
 
 
 def main() -> None:
@@ -18,6 +18,7 @@ def main() -> None:
     mail.check_mail_grants()
     aliases.route_by_weight()
     alarms.evaluate_alarms()
+    backups.keep_the_recovery_period()
     unsigned.sign_in_to_any_account()
     unsigned.call_apis_of_any_account()
     unsigned.fetch_keys_over_tls()

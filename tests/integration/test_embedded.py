@@ -199,3 +199,25 @@ def test_a_user_signs_in_to_the_account_of_the_pool(aws: Aws) -> None:
     seed.add_user(client, pool_id, "a@example.com", seed.PASSWORD, "tenant-1")
     tokens = seed.sign_in(client, pool_id, app["UserPoolClient"]["ClientId"], "a@example.com", seed.PASSWORD)
     assert tokens["IdToken"]
+
+
+def test_a_tables_recovery_period_is_described_as_it_was_put(aws: Aws) -> None:
+    name = f"table-{uuid4().hex[:8]}"
+    aws.dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+    )
+
+    def described() -> tuple[str, int | None]:
+        found = aws.dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+        recovery = found["PointInTimeRecoveryDescription"]
+        return recovery["PointInTimeRecoveryStatus"], recovery.get("RecoveryPeriodInDays")
+
+    assert described() == ("DISABLED", None)
+    aws.dynamodb.update_continuous_backups(
+        TableName=name,
+        PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": 7},
+    )
+    assert described() == ("ENABLED", 7)
