@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +102,7 @@ class LocalTerraform:
         return done.stdout
 
     def prepare_backend(self) -> None:
-        """Make the state bucket and lock table in the engine, as bootstrap does in an account, and free a lock left
-        by an apply that was cut off: one stack has one `make up` at a time, which its own lock file guards."""
+        """Make the state bucket and lock table in the engine, as bootstrap does in an account; safe to repeat."""
         aws = Aws(self._stack.endpoint)
         s3, dynamodb = aws.s3, aws.dynamodb
         try:
@@ -110,16 +110,13 @@ class LocalTerraform:
         except ClientError as error:
             if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
                 raise
-        try:
+        with suppress(dynamodb.exceptions.ResourceInUseException):
             dynamodb.create_table(
                 TableName=_LOCK_TABLE,
                 BillingMode="PAY_PER_REQUEST",
                 AttributeDefinitions=[{"AttributeName": "LockID", "AttributeType": "S"}],
                 KeySchema=[{"AttributeName": "LockID", "KeyType": "HASH"}],
             )
-        except dynamodb.exceptions.ResourceInUseException:
-            lock_id = {"S": f"{_STATE_BUCKET}/order-lambda/terraform.tfstate"}
-            dynamodb.delete_item(TableName=_LOCK_TABLE, Key={"LockID": lock_id})
 
     def init(self) -> None:
         """Initialise the working folder against the state in the engine."""
@@ -134,7 +131,8 @@ class LocalTerraform:
     def apply(self) -> dict[str, Any]:
         """Apply, and return the outputs."""
         try:
-            arguments = ("-auto-approve", "-no-color", "-parallelism=40", *self._variables)
+            # One stack has one `make up` at a time by a lock of its own, which is free when an apply was cut off.
+            arguments = ("-auto-approve", "-no-color", "-parallelism=40", "-lock=false", *self._variables)
             self.run("apply", *arguments, log="terraform-apply.log")
         except StackError as error:
             raise StackError(
@@ -146,7 +144,7 @@ class LocalTerraform:
     def differences(self) -> list[str]:
         """The addresses of what a plan would change: nothing, after an apply."""
         plan = str(self._stack.directory / "second.tfplan")
-        self.run("plan", "-no-color", "-parallelism=40", f"-out={plan}", *self._variables)
+        self.run("plan", "-no-color", "-parallelism=40", "-lock=false", f"-out={plan}", *self._variables)
         changes = json.loads(self.run("show", "-json", plan)).get("resource_changes", [])
         return [change["address"] for change in changes if change["change"]["actions"] not in (["no-op"], ["read"])]
 
