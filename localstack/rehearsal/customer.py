@@ -38,6 +38,8 @@ class Customer:
         self._http = requests.Session()
         self._http.headers["Authorization"] = f"Bearer {tokens['IdToken']}"
         self._http.verify = accounts.bundle
+        # A bundle in the environment would stand before this one.
+        self._http.trust_env = False
 
     def order(self) -> dict[str, Any]:
         """Place the demo order, and return it once it has its invoice.
