@@ -368,8 +368,10 @@ def rehearse() -> None:
             following.result()
         rehearsal.promote("prod", bad, BOTH)
         rehearsal.turn_back(good, bad)
-        rehearsal.roll_back("sit", good)
-        rehearsal.roll_back("dev", good)
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            back = [pool.submit(rehearsal.roll_back, environment, good) for environment in ("sit", "dev")]
+        for future in back:
+            future.result()
         rehearsal.fail_over(good)
     finally:
         _print(rehearsal.rows)
