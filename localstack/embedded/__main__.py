@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from ministack import app
 
-from localstack.embedded import alarms, aliases, backups, grants, loss, mail, unsigned
+from localstack.embedded import alarms, aliases, backups, grants, invocations, loss, mail, unsigned
 
 
 def main() -> None:
@@ -17,6 +17,7 @@ def main() -> None:
     grants.check_as_aws_does()
     mail.check_mail_grants()
     aliases.route_by_weight()
+    invocations.count_every_call()
     alarms.evaluate_alarms()
     backups.keep_the_recovery_period()
     unsigned.sign_in_to_any_account()

@@ -1,6 +1,7 @@
 """What localstack/embedded/ teaches the engine."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -179,6 +180,28 @@ def test_an_alarm_rings_for_the_function_that_fails_and_for_no_other(aws: Aws) -
     assert states() == ["OK", "OK"], "one of twenty is 5 %, and not more"
     call(failing, 0, 1)
     assert states() == ["ALARM", "OK"]
+
+
+def test_a_call_by_the_api_is_counted_once_and_so_is_its_failure(aws: Aws, stack: Stack) -> None:
+    function = make_function("def handler(event, context):\n    raise RuntimeError\n")
+    url = api_of(function, stack)
+    assert [requests.get(url, timeout=30).status_code for _ in range(3)] == [502] * 3
+    aws.functions.invoke(FunctionName=function)
+    now = datetime.now(UTC)
+
+    def total(metric: str) -> float:
+        points = aws.cloudwatch.get_metric_statistics(
+            Namespace="AWS/Lambda",
+            MetricName=metric,
+            Dimensions=[{"Name": "FunctionName", "Value": function}],
+            StartTime=now - timedelta(minutes=5),
+            EndTime=now + timedelta(minutes=5),
+            Period=3600,
+            Statistics=["Sum"],
+        )["Datapoints"]
+        return sum(point["Sum"] for point in points)
+
+    assert (total("Invocations"), total("Errors")) == (4, 4)
 
 
 def test_an_alarm_is_described_as_it_was_put(aws: Aws) -> None:
