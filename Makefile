@@ -71,7 +71,7 @@ rollback: dev ## give traffic and templates back to the release before (TO=dev|s
 drift: dev ## tell what differs from the release that is live, and raise the alert (TO=dev|sit|prod)
 	@$(PYTHON) -m release drift --to "$$TO"
 
-rehearse: dev ## take a release through three accounts, a bad one, a rollback and the loss of a region, all on this machine
+rehearse: dev ## rehearse the life of a release here: three accounts, a bad release, rollbacks, a lost region
 	@$(PYTHON) -m localstack.rehearsal
 
 lint: dev ## check style, format, who imports whom, and the workflows
