@@ -5,7 +5,7 @@ import unicodedata
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConstrainedDecimal, ConstrainedInt, ConstrainedStr, Field, root_validator, validator
@@ -21,9 +21,31 @@ def _camel(name: str) -> str:
     return head + "".join(word.title() for word in tail)
 
 
+MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+)
+
+
 def iso(moment: datetime) -> str:
     """A moment as table and API give it: UTC with microseconds, so that text sorts as time does."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def parse_moment(text: str) -> datetime:
+    """A moment that a caller names, in UTC.
+
+    Args:
+        text: a date-time of RFC 3339 with at most six places of a second.
+
+    Raises:
+        ValueError: it is none, or lies outside of the years 1 to 9999 in UTC.
+    """
+    if not MOMENT.fullmatch(text):
+        raise ValueError("not a date-time of RFC 3339")
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("outside of the years 1 to 9999") from error
 
 
 class Model(BaseModel):
@@ -81,6 +103,13 @@ class AddressText(ConstrainedStr):
         yield cls._plain
 
     @classmethod
+    def __modify_schema__(cls, field_schema: dict[str, Any]) -> None:
+        super().__modify_schema__(field_schema)
+        field_schema["pattern"] = (
+            r"^(?!.*[<>{}$%\\])[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}]*[\p{L}\p{M}\p{N}\p{P}\p{S}]\p{Zs}*$"
+        )
+
+    @classmethod
     def _plain(cls, value: str) -> str:
         for character in value:
             # Cf would allow bidi overrides, Cs half surrogates, Co and Cn what no font shows.
@@ -118,7 +147,7 @@ class Quantity(ConstrainedInt):
 
 
 class Amount(ConstrainedDecimal):
-    """An amount of money in rand, zero or more, with at most two places."""
+    """An amount of money in rand, zero or more, with at most two places; text in JSON, so that it stays exact."""
 
     ge = Decimal(0)
     max_digits = 14
@@ -130,6 +159,10 @@ class Amount(ConstrainedDecimal):
         # DynamoDB drops trailing zeros; an amount always shows its cents.
         yield to_cents
 
+    @classmethod
+    def __modify_schema__(cls, field_schema: dict[str, Any]) -> None:
+        field_schema |= {"type": "string", "pattern": r"^[0-9]{1,12}\.[0-9]{2}$"}
+
 
 class Percent(ConstrainedDecimal):
     """A percentage, 0 to 100, with at most two places."""
@@ -137,6 +170,31 @@ class Percent(ConstrainedDecimal):
     ge = Decimal(0)
     le = Decimal(100)
     decimal_places = 2
+
+    @classmethod
+    def __modify_schema__(cls, field_schema: dict[str, Any]) -> None:
+        field_schema |= {"type": "string", "pattern": r"^(100(\.00?)?|[0-9]{1,2}(\.[0-9]{1,2})?)$"}
+
+
+class Moment(datetime):
+    """A moment as text with an offset from UTC (RFC 3339). A number is none, nor is a time of nowhere."""
+
+    @classmethod
+    def __get_validators__(cls) -> Any:
+        yield cls._with_offset
+
+    @classmethod
+    def __modify_schema__(cls, field_schema: dict[str, Any]) -> None:
+        field_schema |= {"type": "string", "format": "date-time", "pattern": f"^{MOMENT.pattern}$"}
+
+    @classmethod
+    def _with_offset(cls, value: object) -> datetime:
+        if isinstance(value, datetime) and value.tzinfo is not None:
+            return value
+        try:
+            return parse_moment(value if isinstance(value, str) else "")
+        except ValueError:
+            raise ValueError("must be RFC 3339 with an offset from UTC, such as 2026-11-24T10:00:00Z") from None
 
 
 class PaymentMethod(StrEnum):
@@ -162,6 +220,12 @@ class Address(Model):
     country: CountryCode
     postal_code: PostalCode
 
+    class Config(Model.Config):
+        schema_extra: ClassVar[dict[str, Any]] = {
+            "if": {"properties": {"country": {"const": "ZA"}}},
+            "then": {"properties": {"postalCode": {"pattern": "^[0-9]{4}$"}}},
+        }
+
     @validator("postal_code")
     def _south_african(cls, value: str, values: dict[str, Any]) -> str:
         if values.get("country") == "ZA" and not re.fullmatch(r"[0-9]{4}", value):
@@ -185,13 +249,12 @@ class PaymentDetails(Model):
 
     method: PaymentMethod
     transaction_id: Identifier
-    paid_at: datetime
+    paid_at: Moment
 
-    @validator("paid_at")
-    def _has_offset(cls, value: datetime) -> datetime:
-        if value.tzinfo is None:
-            raise ValueError("must have an offset from UTC, such as 2026-11-24T10:00:00Z")
-        return value
+
+def _given(field: str, kind: str) -> dict[str, Any]:
+    """The JSON Schema of an object that has a field, and not null in it."""
+    return {"required": [field], "properties": {field: {"type": kind}}}
 
 
 class OrderUpdate(Model):
@@ -199,6 +262,13 @@ class OrderUpdate(Model):
 
     status: OrderStatus | None = None
     payment_details: PaymentDetails | None = None
+
+    class Config(Model.Config):
+        schema_extra: ClassVar[dict[str, Any]] = {
+            "anyOf": [_given("status", "string"), _given("paymentDetails", "object")],
+            "if": {"required": ["status"], "properties": {"status": {"const": "PAID"}}},
+            "then": _given("paymentDetails", "object"),
+        }
 
     @root_validator(skip_on_failure=True)
     def _changes_something(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -233,8 +303,8 @@ class Campaign(TolerantModel):
     code: Identifier
     name: ConstrainedStr = Field(..., min_length=1, max_length=200)
     discount_percent: Percent
-    valid_from: datetime
-    valid_to: datetime
+    valid_from: Moment
+    valid_to: Moment
 
     def covers(self, moment: datetime) -> bool:
         """Whether the campaign runs at this moment, both ends included."""

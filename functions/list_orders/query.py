@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common import paging
+from common.models import parse_moment
 from common.repository import MAX_PAGE_SIZE, OrderFilter
 from common.status import OrderStatus
 from functions.adapters.problems import FieldError, invalid
@@ -72,10 +73,7 @@ def _moment(name: str, parameters: Mapping[str, str], errors: list[FieldError]) 
         return None
     try:
         # A "+" of an offset that was not percent-encoded arrives as a space.
-        moment = datetime.fromisoformat(text.replace(" ", "+"))
+        return parse_moment(text.replace(" ", "+"))
     except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        errors.append(FieldError(name, "must be ISO 8601 with an offset, such as 2026-11-24T00:00:00+02:00"))
+        errors.append(FieldError(name, "must be RFC 3339 with an offset, such as 2026-11-24T00:00:00+02:00"))
         return None
-    return moment
