@@ -8,7 +8,18 @@ from enum import StrEnum
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConstrainedDecimal, ConstrainedInt, ConstrainedStr, Field, root_validator, validator
+from pydantic import (
+    BaseModel,
+    ConstrainedDecimal,
+    ConstrainedInt,
+    ConstrainedStr,
+    Field,
+    ValidationError,
+    root_validator,
+    validator,
+)
+from pydantic.error_wrappers import ErrorWrapper
+from pydantic.utils import ROOT_KEY
 
 from common.money import to_cents
 from common.status import OrderStatus
@@ -24,6 +35,11 @@ def _camel(name: str) -> str:
 MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII
 )
+
+# Half surrogates are no text, and neither DynamoDB nor a PDF takes them.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
+# Embeddings, overrides and isolates (Unicode Standard Annex 9, 2.1 to 2.4).
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 def iso(moment: datetime) -> str:
@@ -56,6 +72,17 @@ class Model(BaseModel):
         allow_population_by_field_name = True
         allow_mutation = False
         extra = "forbid"
+
+    @classmethod
+    def parse_obj(cls, obj: Any) -> Self:
+        """The model of an object; pydantic 1 would take a list of pairs too, and raise TypeError for some.
+
+        Raises:
+            ValidationError: it is no object, or not the model.
+        """
+        if not isinstance(obj, dict):
+            raise ValidationError([ErrorWrapper(TypeError("must be an object"), loc=ROOT_KEY)], cls)
+        return super().parse_obj(obj)
 
     @classmethod
     def validate(cls, value: Any) -> Self:
@@ -116,6 +143,32 @@ class AddressText(ConstrainedStr):
             if character in "<>{}$%\\" or unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}:
                 raise ValueError(f"must not contain {character!a}")
         return unicodedata.normalize("NFC", value)
+
+
+class GivenName(ConstrainedStr):
+    """A name that the Cart service gives: controls become spaces, what turns the direction of text is left out.
+
+    An order is not lost for a character in a name, and no name hides the amount beside it.
+    """
+
+    min_length = 1
+
+    @classmethod
+    def __get_validators__(cls) -> Any:
+        yield lambda value: _TURNS.sub("", _CONTROLS.sub(" ", value)) if isinstance(value, str) else value
+        yield from super().__get_validators__()
+
+
+class ProductName(GivenName):
+    """1 to 500 characters."""
+
+    max_length = 500
+
+
+class CampaignName(GivenName):
+    """1 to 200 characters."""
+
+    max_length = 200
 
 
 class CountryCode(ConstrainedStr):
@@ -283,7 +336,7 @@ class CartItem(TolerantModel):
     """A line of a cart, as the Cart service answers it; the price is exclusive of VAT."""
 
     product_id: Identifier
-    name: ConstrainedStr = Field(..., min_length=1, max_length=500)
+    name: ProductName
     quantity: Quantity
     unit_price: Amount
 
@@ -301,7 +354,7 @@ class Campaign(TolerantModel):
     """A campaign, as the Cart service answers it; copied into the order at the time of order (R3)."""
 
     code: Identifier
-    name: ConstrainedStr = Field(..., min_length=1, max_length=200)
+    name: CampaignName
     discount_percent: Percent
     valid_from: Moment
     valid_to: Moment

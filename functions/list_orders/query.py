@@ -55,15 +55,18 @@ def parse_query(tenant_id: str, parameters: Mapping[str, str]) -> ListQuery:
     if date_from and date_to and date_from > date_to:
         errors.append(FieldError("dateFrom", "must not be after dateTo"))
     filters = {name: parameters.get(name) for name in ("status", "dateFrom", "dateTo")}
+    narrowed = OrderFilter(OrderStatus(status) if status else None, date_from, date_to)
     position = None
     if "startAt" in parameters:
         try:
             position = paging.decode(tenant_id, filters, parameters["startAt"])
+            # Who knows how a token is made can make one of nonsense.
+            if not narrowed.has(position):
+                raise paging.InvalidTokenError("must be the startAt of an earlier page")
         except paging.InvalidTokenError as error:
             errors.append(FieldError("startAt", str(error)))
     if errors:
         raise invalid(errors)
-    narrowed = OrderFilter(OrderStatus(status) if status else None, date_from, date_to)
     return ListQuery(page_size, narrowed, filters, position)
 
 
