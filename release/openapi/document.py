@@ -229,7 +229,7 @@ def _list_orders() -> dict[str, Any]:
 
 def _health() -> dict[str, Any]:
     answers = {200: {"description": "The API is up.", "content": {_JSON: {"schema": ref("Health")}}}}
-    answers |= _refused(*_ANYWHERE)
+    answers |= _refused(415, *_ANYWHERE)
     return {
         "operationId": "health",
         "summary": "Ask whether the API is up.",
