@@ -125,7 +125,7 @@ resource "aws_api_gateway_integration" "health" {
   http_method = aws_api_gateway_method.health.http_method
   type        = "MOCK"
   # A mock that gets what its template does not match, such as another Content-Type, fails with 500; so it is refused with 415.
-  passthrough_behavior = "WHEN_NO_TEMPLATES"
+  passthrough_behavior = "NEVER"
 
   request_templates = {
     "application/json" = jsonencode({ statusCode = 200 })
