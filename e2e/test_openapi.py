@@ -56,14 +56,14 @@ class Sense:
         self._position = f"{order['dateCreated']}#{order['id']}"
         self._cart_id = tenant.put_cart([{"productId": "p", "name": "Mug", "quantity": 1, "unitPrice": "89.00"}])
 
-    def before_call(self, context: Any, case: Any, kwargs: Any) -> None:
+    def complete(self, case: Any) -> None:
         """Give a request that is good by its schema what it needs to be good."""
         if case.operation.label == "POST /v1.0/orders":
             self._order(case)
         elif case.operation.label == "GET /v1.0/tenants/{tenantId}/orders":
             self._list(case)
 
-    def after_call(self, context: Any, case: Any, response: Any) -> None:
+    def wait(self, case: Any, response: Any) -> None:
         """Wait until an order that was accepted is on record, as whoever reads it must."""
         if case.operation.label == "POST /v1.0/orders" and response.status_code == 202:
             self._tenant.recorded(response.json()["orderId"])
@@ -103,13 +103,18 @@ def _is_moment(value: object) -> bool:
 
 @contextmanager
 def _hooked(sense: Sense) -> Iterator[None]:
-    hooks = (sense.before_call, sense.after_call)
-    for hook in hooks:
-        schemathesis.hook(hook.__name__)(hook)
+    @schemathesis.hook
+    def before_call(context: Any, case: Any, kwargs: Any) -> None:
+        sense.complete(case)
+
+    @schemathesis.hook
+    def after_call(context: Any, case: Any, response: Any) -> None:
+        sense.wait(case, response)
+
     try:
         yield
     finally:
-        for hook in hooks:
+        for hook in (before_call, after_call):
             schemathesis.hooks.unregister(hook)
 
 

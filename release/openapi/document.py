@@ -91,7 +91,7 @@ _LOCATION = {
     "schema": {"type": "string", "pattern": "^orders/[0-9a-f-]{36}$"},
 }
 _RETRY_AFTER = {
-    "description": "Seconds to wait, when the key is in use at this moment.",
+    "description": "Seconds to wait: before asking at all, or with a key that is in use at this moment.",
     "schema": {"type": "integer", "minimum": 1},
 }
 
@@ -124,7 +124,7 @@ def _problem(status: int) -> dict[str, Any]:
         "headers": {
             CORRELATION_HEADER: _CORRELATION,
             "Cache-Control": _CACHE,
-            **({"Retry-After": _RETRY_AFTER} if status == HTTPStatus.CONFLICT else {}),
+            **({"Retry-After": _RETRY_AFTER} if status in (409, 429) else {}),
         },
         "content": {_PROBLEM: {"schema": {**ref("Problem"), "properties": stated}}},
     }

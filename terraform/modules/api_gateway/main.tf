@@ -164,9 +164,10 @@ resource "aws_api_gateway_gateway_response" "problem" {
   response_type = each.key
   status_code   = each.value.status == null ? null : tostring(each.value.status)
 
-  response_parameters = {
-    "gatewayresponse.header.Content-Type" = "'application/problem+json'"
-  }
+  response_parameters = merge(
+    { "gatewayresponse.header.Content-Type" = "'application/problem+json'" },
+    each.key == "THROTTLED" ? { "gatewayresponse.header.Retry-After" = "'1'" } : {},
+  )
 
   # The template is keyed by what the client sent; the header above says what it gets.
   response_templates = {
