@@ -31,7 +31,7 @@ def _allowed(item: pytest.Item, target: str) -> bool:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Tells what tests counted, with record_property."""
-    for report in terminalreporter.getreports("passed"):
+    for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")):
         for name, value in report.user_properties:
             terminalreporter.write_line(f"{name}: {value}")
 

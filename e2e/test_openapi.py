@@ -18,7 +18,7 @@ from e2e.contract import document
 from e2e.tenant import Tenant
 
 SEED = 20_261_124
-EXAMPLES = 40
+EXAMPLES = 15
 
 pytestmark = [pytest.mark.alone, pytest.mark.sidecars]
 
@@ -29,7 +29,7 @@ def _config(tenant: Tenant) -> SchemathesisConfig:
         {
             "seed": SEED,
             "base-url": tenant.platform.api_url,
-            "headers": {"Authorization": f"Bearer {tenant.tokens['IdToken']}"},
+            "auth": {"openapi": {"idToken": {"bearer": tenant.tokens["IdToken"]}}},
             "request-timeout": 30,
             "continue-on-failure": True,
             "generation": examples,
@@ -140,6 +140,6 @@ def test_no_answer_breaks_the_document(tenant: Tenant, record_property: Callable
     record_property("schemathesis", f"seed {SEED}, {statuses.total()} examples, {checks} checks, {len(wrong)} failures")
     record_property("schemathesis phases", dict(phases))
     record_property("schemathesis statuses", dict(sorted(statuses.items())))
-    assert wrong == []
+    assert not wrong, "\n\n".join(wrong)
     assert len(operations) == sum(len(path) for path in document()["paths"].values())
     assert {200, 202, 400, 404, 415} <= statuses.keys()
