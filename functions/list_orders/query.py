@@ -38,7 +38,7 @@ def parse_query(tenant_id: str, parameters: Mapping[str, str]) -> ListQuery:
         ProblemError: 400, naming every wrong parameter and its limit.
     """
     errors = [
-        FieldError(name, f"is not a parameter; these are: {', '.join(_PARAMETERS)}")
+        FieldError(name or "query", f"{name!r} is not a parameter; these are: {', '.join(_PARAMETERS)}")
         for name in parameters
         if name not in _PARAMETERS
     ]
