@@ -74,7 +74,7 @@ drift: dev ## tell what differs from the release that is live, and raise the ale
 rehearse: dev ## take a release through three accounts, a bad one, a rollback and the loss of a region, all on this machine
 	@$(PYTHON) -m localstack.rehearsal
 
-openapi: local ## write docs/openapi.json, the API's description, from the code
+openapi: dev ## write docs/openapi.json, the API's description, from the code
 	@$(PYTHON) -m release.openapi
 
 lint: dev ## check style, format, who imports whom, and the workflows
