@@ -11,7 +11,7 @@ TEST_STACK := build/test
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help local dev up down status order token logs tf build release release-verify upload promote deploy record rollback drift rehearse lint types unit terraform-check e2e e2e-fresh test
+.PHONY: help local dev up down status order token logs tf build release release-verify upload promote deploy record rollback drift rehearse openapi lint types unit terraform-check e2e e2e-fresh test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ drift: dev ## tell what differs from the release that is live, and raise the ale
 
 rehearse: dev ## rehearse the life of a release here: three accounts, a bad release, rollbacks, a lost region
 	@$(PYTHON) -m localstack.rehearsal
+
+openapi: dev ## write docs/openapi.json, the API's description, from the code
+	@$(PYTHON) -m release.openapi
 
 lint: dev ## check style, format, who imports whom, and the workflows
 	@.venv/bin/ruff check .

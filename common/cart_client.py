@@ -51,7 +51,10 @@ class CartClient:
 
     def _get[M: Model](self, path: str, model: type[M]) -> M | None:
         try:
-            response = self._http.request("GET", self._base_url + path, preload_content=False, redirect=False)
+            # Not unpacked: the limit is on what travels, and a small zip can hold more than the memory.
+            response = self._http.request(
+                "GET", self._base_url + path, preload_content=False, decode_content=False, redirect=False
+            )
             body = response.read(_MAX_BYTES + 1)
             response.release_conn()
         except urllib3.exceptions.HTTPError as error:
@@ -69,5 +72,5 @@ class CartClient:
         except ValidationError as error:
             fields = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
             raise PermanentError(f"Cart service: GET {path}: {fields}") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise PermanentError(f"Cart service: GET {path}: not JSON") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 from pydantic import ConstrainedStr, Field, ValidationError
 
 from common.errors import PermanentError
-from common.models import Identifier, Model, Order, OrderRequest
+from common.models import Identifier, Model, Moment, Order, OrderRequest
 from common.status import OrderStatus
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Envelope(Model):
     """A message between two functions (R4)."""
 
     message_id: UUID
-    timestamp: datetime
+    timestamp: Moment
     event_type: EventType
     version: str = Field(default=VERSION, const=True)
     correlation_id: ConstrainedStr = Field(..., min_length=1, max_length=128)
@@ -90,7 +90,7 @@ def _envelope(event_type: EventType, subject: str, correlation_id: str, payload:
     return Envelope(
         # The same happening always has the same id, so a repeated publish is recognised downstream.
         message_id=uuid5(_NAMESPACE, f"{event_type}/{subject}"),
-        timestamp=datetime.now(UTC),
+        timestamp=Moment.now(UTC),
         event_type=event_type,
         correlation_id=ConstrainedStr(correlation_id),
         payload=payload,

@@ -1,5 +1,6 @@
 """The mails of an order (R7): built as MIME, sent through SES."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -15,6 +16,7 @@ from common.templates import render
 
 # SES takes 7-bit only; long lines and other characters are encoded.
 _POLICY = SMTP.clone(cte_type="7bit", max_line_length=76)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 _STATUS_TEXTS: dict[OrderStatus, tuple[str, str]] = {
     OrderStatus.PENDING_PAYMENT: ("We wait for your payment", "We start on your order when the payment is in."),
@@ -56,7 +58,7 @@ def build_message(
     """A mail as plain text and HTML.
 
     Raises:
-        PermanentError: a header would hold a line break.
+        PermanentError: a header would hold a line break or another control character.
     """
     message = EmailMessage(policy=_POLICY)
     headers = {
@@ -69,11 +71,11 @@ def build_message(
         "Auto-Submitted": "auto-generated",
         "X-Correlation-Id": correlation_id,
     }
-    try:
-        for name, value in headers.items():
-            message[name] = value
-    except ValueError as error:
-        raise PermanentError(f"mail header refused: {error}") from error
+    for name, value in headers.items():
+        # The library refuses most line breaks, and neither one at the end nor other controls.
+        if _CONTROL.search(value):
+            raise PermanentError(f"mail header refused: {name} holds a control character")
+        message[name] = value
     message.set_content(text)
     message.add_alternative(html, subtype="html")
     for attachment in attachments:

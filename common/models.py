@@ -5,10 +5,21 @@ import unicodedata
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConstrainedDecimal, ConstrainedInt, ConstrainedStr, Field, root_validator, validator
+from pydantic import (
+    BaseModel,
+    ConstrainedDecimal,
+    ConstrainedInt,
+    ConstrainedStr,
+    Field,
+    ValidationError,
+    root_validator,
+    validator,
+)
+from pydantic.error_wrappers import ErrorWrapper
+from pydantic.utils import ROOT_KEY
 
 from common.money import to_cents
 from common.status import OrderStatus
@@ -21,9 +32,36 @@ def _camel(name: str) -> str:
     return head + "".join(word.title() for word in tail)
 
 
+MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+)
+
+# Half surrogates are no text, and neither DynamoDB nor a PDF takes them.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
+# Embeddings, overrides and isolates (Unicode Standard Annex 9, 2.1 to 2.4).
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
+
 def iso(moment: datetime) -> str:
     """A moment as table and API give it: UTC with microseconds, so that text sorts as time does."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def parse_moment(text: str) -> datetime:
+    """A moment that a caller names, in UTC.
+
+    Args:
+        text: a date-time of RFC 3339 with at most six places of a second.
+
+    Raises:
+        ValueError: it is none, or lies outside of the years 1 to 9999 in UTC.
+    """
+    if not MOMENT.fullmatch(text):
+        raise ValueError("not a date-time of RFC 3339")
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("outside of the years 1 to 9999") from error
 
 
 class Model(BaseModel):
@@ -34,6 +72,17 @@ class Model(BaseModel):
         allow_population_by_field_name = True
         allow_mutation = False
         extra = "forbid"
+
+    @classmethod
+    def parse_obj(cls, obj: Any) -> Self:
+        """The model of an object; pydantic 1 would take a list of pairs too, and raise TypeError for some.
+
+        Raises:
+            ValidationError: it is no object, or not the model.
+        """
+        if not isinstance(obj, dict):
+            raise ValidationError([ErrorWrapper(TypeError("must be an object"), loc=ROOT_KEY)], cls)
+        return super().parse_obj(obj)
 
     @classmethod
     def validate(cls, value: Any) -> Self:
@@ -81,12 +130,45 @@ class AddressText(ConstrainedStr):
         yield cls._plain
 
     @classmethod
+    def __modify_schema__(cls, field_schema: dict[str, Any]) -> None:
+        super().__modify_schema__(field_schema)
+        field_schema["pattern"] = (
+            r"^(?!.*[<>{}$%\\])[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}]*[\p{L}\p{M}\p{N}\p{P}\p{S}]\p{Zs}*$"
+        )
+
+    @classmethod
     def _plain(cls, value: str) -> str:
         for character in value:
             # Cf would allow bidi overrides, Cs half surrogates, Co and Cn what no font shows.
             if character in "<>{}$%\\" or unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}:
                 raise ValueError(f"must not contain {character!a}")
         return unicodedata.normalize("NFC", value)
+
+
+class GivenName(ConstrainedStr):
+    """A name that the Cart service gives: controls become spaces, what turns the direction of text is left out.
+
+    An order is not lost for a character in a name, and no name hides the amount beside it.
+    """
+
+    min_length = 1
+
+    @classmethod
+    def __get_validators__(cls) -> Any:
+        yield lambda value: _TURNS.sub("", _CONTROLS.sub(" ", value)) if isinstance(value, str) else value
+        yield from super().__get_validators__()
+
+
+class ProductName(GivenName):
+    """1 to 500 characters."""
+
+    max_length = 500
+
+
+class CampaignName(GivenName):
+    """1 to 200 characters."""
+
+    max_length = 200
 
 
 class CountryCode(ConstrainedStr):
@@ -118,7 +200,7 @@ class Quantity(ConstrainedInt):
 
 
 class Amount(ConstrainedDecimal):
-    """An amount of money in rand, zero or more, with at most two places."""
+    """An amount of money in rand, zero or more, with at most two places; text in JSON, so that it stays exact."""
 
     ge = Decimal(0)
     max_digits = 14
@@ -130,6 +212,10 @@ class Amount(ConstrainedDecimal):
         # DynamoDB drops trailing zeros; an amount always shows its cents.
         yield to_cents
 
+    @classmethod
+    def __modify_schema__(cls, field_schema: dict[str, Any]) -> None:
+        field_schema |= {"type": "string", "pattern": r"^[0-9]{1,12}\.[0-9]{2}$"}
+
 
 class Percent(ConstrainedDecimal):
     """A percentage, 0 to 100, with at most two places."""
@@ -137,6 +223,31 @@ class Percent(ConstrainedDecimal):
     ge = Decimal(0)
     le = Decimal(100)
     decimal_places = 2
+
+    @classmethod
+    def __modify_schema__(cls, field_schema: dict[str, Any]) -> None:
+        field_schema |= {"type": "string", "pattern": r"^(100(\.00?)?|[0-9]{1,2}(\.[0-9]{1,2})?)$"}
+
+
+class Moment(datetime):
+    """A moment as text with an offset from UTC (RFC 3339). A number is none, nor is a time of nowhere."""
+
+    @classmethod
+    def __get_validators__(cls) -> Any:
+        yield cls._with_offset
+
+    @classmethod
+    def __modify_schema__(cls, field_schema: dict[str, Any]) -> None:
+        field_schema |= {"type": "string", "format": "date-time", "pattern": f"^{MOMENT.pattern}$"}
+
+    @classmethod
+    def _with_offset(cls, value: object) -> datetime:
+        if isinstance(value, datetime) and value.tzinfo is not None:
+            return value
+        try:
+            return parse_moment(value if isinstance(value, str) else "")
+        except ValueError:
+            raise ValueError("must be RFC 3339 with an offset from UTC, such as 2026-11-24T10:00:00Z") from None
 
 
 class PaymentMethod(StrEnum):
@@ -162,6 +273,12 @@ class Address(Model):
     country: CountryCode
     postal_code: PostalCode
 
+    class Config(Model.Config):
+        schema_extra: ClassVar[dict[str, Any]] = {
+            "if": {"properties": {"country": {"const": "ZA"}}},
+            "then": {"properties": {"postalCode": {"pattern": "^[0-9]{4}$"}}},
+        }
+
     @validator("postal_code")
     def _south_african(cls, value: str, values: dict[str, Any]) -> str:
         if values.get("country") == "ZA" and not re.fullmatch(r"[0-9]{4}", value):
@@ -185,13 +302,12 @@ class PaymentDetails(Model):
 
     method: PaymentMethod
     transaction_id: Identifier
-    paid_at: datetime
+    paid_at: Moment
 
-    @validator("paid_at")
-    def _has_offset(cls, value: datetime) -> datetime:
-        if value.tzinfo is None:
-            raise ValueError("must have an offset from UTC, such as 2026-11-24T10:00:00Z")
-        return value
+
+def _given(field: str, kind: str) -> dict[str, Any]:
+    """The JSON Schema of an object that has a field, and not null in it."""
+    return {"required": [field], "properties": {field: {"type": kind}}}
 
 
 class OrderUpdate(Model):
@@ -199,6 +315,13 @@ class OrderUpdate(Model):
 
     status: OrderStatus | None = None
     payment_details: PaymentDetails | None = None
+
+    class Config(Model.Config):
+        schema_extra: ClassVar[dict[str, Any]] = {
+            "anyOf": [_given("status", "string"), _given("paymentDetails", "object")],
+            "if": {"required": ["status"], "properties": {"status": {"const": "PAID"}}},
+            "then": _given("paymentDetails", "object"),
+        }
 
     @root_validator(skip_on_failure=True)
     def _changes_something(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -213,7 +336,7 @@ class CartItem(TolerantModel):
     """A line of a cart, as the Cart service answers it; the price is exclusive of VAT."""
 
     product_id: Identifier
-    name: ConstrainedStr = Field(..., min_length=1, max_length=500)
+    name: ProductName
     quantity: Quantity
     unit_price: Amount
 
@@ -231,10 +354,10 @@ class Campaign(TolerantModel):
     """A campaign, as the Cart service answers it; copied into the order at the time of order (R3)."""
 
     code: Identifier
-    name: ConstrainedStr = Field(..., min_length=1, max_length=200)
+    name: CampaignName
     discount_percent: Percent
-    valid_from: datetime
-    valid_to: datetime
+    valid_from: Moment
+    valid_to: Moment
 
     def covers(self, moment: datetime) -> bool:
         """Whether the campaign runs at this moment, both ends included."""

@@ -23,6 +23,9 @@ def price(cart_items: list[CartItem], campaign: Campaign | None) -> Price:
 
     The campaign takes its percentage off the subtotal; VAT is charged on what remains. Discount and VAT are each
     rounded half up to the cent once, on the order and never on a line (R3).
+
+    Raises:
+        ValidationError: a line costs more than an amount can hold.
     """
     items = [OrderItem(**item.dict(), line_total=Amount(item.quantity * item.unit_price)) for item in cart_items]
     subtotal = sum((item.line_total for item in items), Decimal(0))

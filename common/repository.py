@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +29,10 @@ _MAX_NUMBER_ATTEMPTS = 30
 _MAX_BACKOFF_SECONDS = 0.25
 _DATE_INDEX = "OrdersByDateIndex"
 _ID_INDEX = "OrderByIdIndex"
+# A sort key of the date index (R3).
+_POSITION = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z#[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+)
 
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
@@ -52,6 +57,16 @@ class OrderFilter:
     status: OrderStatus | None = None
     date_from: datetime | None = None
     date_to: datetime | None = None
+
+    def bounds(self) -> tuple[str, str]:
+        """The sort keys between which the index has the orders of these dates."""
+        # "$" sorts after the "#" that follows the date, so orders of the last moment are included; ":" after any year.
+        return iso(self.date_from) if self.date_from else "0", f"{iso(self.date_to)}$" if self.date_to else ":"
+
+    def has(self, position: str) -> bool:
+        """Whether a text is a position in a list of these dates; DynamoDB refuses to begin anywhere else."""
+        first, last = self.bounds()
+        return _POSITION.fullmatch(position) is not None and first <= position <= last
 
 
 def _partition(tenant_id: str) -> str:
@@ -154,12 +169,8 @@ class OrderRepository:
             narrowed: status and dates.
             position: of an earlier page; where this one begins.
         """
-        values: dict[str, object] = {
-            ":pk": _partition(tenant_id),
-            ":from": iso(narrowed.date_from) if narrowed.date_from else "0",
-            # "$" sorts after the "#" that follows the date, so orders of the last moment are included.
-            ":to": (iso(narrowed.date_to) if narrowed.date_to else "9") + "$",
-        }
+        first, last = narrowed.bounds()
+        values: dict[str, object] = {":pk": _partition(tenant_id), ":from": first, ":to": last}
         request: dict[str, Any] = {
             "TableName": self._table,
             "IndexName": _DATE_INDEX,

@@ -29,6 +29,13 @@ def _allowed(item: pytest.Item, target: str) -> bool:
     return target == "local" or item.get_closest_marker("sidecars") is None
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tells what tests counted, with record_property."""
+    for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")):
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{name}: {value}")
+
+
 @pytest.fixture(scope="session")
 def platform(pytestconfig: pytest.Config) -> Platform:
     """The stack that is tested."""

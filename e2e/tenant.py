@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import requests
 
+from e2e.contract import breaches
 from e2e.platform import Platform
 from localstack import seed
 from localstack.waiting import poll
@@ -49,11 +50,16 @@ class Tenant:
         )
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
-        """Call the API as this user; a header given as None is left out."""
+        """Call the API as this user; a header given as None is left out.
+
+        Whatever the answer, it is one that the OpenAPI document promises.
+        """
         headers = {"Authorization": f"Bearer {self.tokens['IdToken']}", **options.pop("headers", {})}
-        return self.http.request(
+        answer = self.http.request(
             method, self.platform.api_url + path, headers=headers, timeout=_HTTP_SECONDS, **options
         )
+        assert breaches(method, path, answer.status_code, answer.headers, answer.text) == [], answer.text
+        return answer
 
     def put_cart(self, items: list[dict[str, Any]] | None = None, **changes: Any) -> str:
         """Put a cart of this tenant's into the Cart service and return its id."""

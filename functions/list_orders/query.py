@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common import paging
+from common.models import parse_moment
 from common.repository import MAX_PAGE_SIZE, OrderFilter
 from common.status import OrderStatus
 from functions.adapters.problems import FieldError, invalid
@@ -37,7 +38,7 @@ def parse_query(tenant_id: str, parameters: Mapping[str, str]) -> ListQuery:
         ProblemError: 400, naming every wrong parameter and its limit.
     """
     errors = [
-        FieldError(name, f"is not a parameter; these are: {', '.join(_PARAMETERS)}")
+        FieldError(name or "query", f"{name!r} is not a parameter; these are: {', '.join(_PARAMETERS)}")
         for name in parameters
         if name not in _PARAMETERS
     ]
@@ -54,15 +55,18 @@ def parse_query(tenant_id: str, parameters: Mapping[str, str]) -> ListQuery:
     if date_from and date_to and date_from > date_to:
         errors.append(FieldError("dateFrom", "must not be after dateTo"))
     filters = {name: parameters.get(name) for name in ("status", "dateFrom", "dateTo")}
+    narrowed = OrderFilter(OrderStatus(status) if status else None, date_from, date_to)
     position = None
     if "startAt" in parameters:
         try:
             position = paging.decode(tenant_id, filters, parameters["startAt"])
+            # Who knows how a token is made can make one of nonsense.
+            if not narrowed.has(position):
+                raise paging.InvalidTokenError("must be the startAt of an earlier page")
         except paging.InvalidTokenError as error:
             errors.append(FieldError("startAt", str(error)))
     if errors:
         raise invalid(errors)
-    narrowed = OrderFilter(OrderStatus(status) if status else None, date_from, date_to)
     return ListQuery(page_size, narrowed, filters, position)
 
 
@@ -72,10 +76,7 @@ def _moment(name: str, parameters: Mapping[str, str], errors: list[FieldError]) 
         return None
     try:
         # A "+" of an offset that was not percent-encoded arrives as a space.
-        moment = datetime.fromisoformat(text.replace(" ", "+"))
+        return parse_moment(text.replace(" ", "+"))
     except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        errors.append(FieldError(name, "must be ISO 8601 with an offset, such as 2026-11-24T00:00:00+02:00"))
+        errors.append(FieldError(name, "must be RFC 3339 with an offset, such as 2026-11-24T00:00:00+02:00"))
         return None
-    return moment

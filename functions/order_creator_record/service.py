@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from pydantic import ValidationError
+
 from common import clients, events
 from common.cart_client import CartClient
 from common.errors import PermanentError
@@ -44,24 +46,28 @@ def _draft(request: OrderCreationRequested, accepted_at: datetime) -> OrderDraft
     if cart.currency is not wanted.currency:
         raise PermanentError(f"cart {wanted.cart_id} is in {cart.currency}, the order in {wanted.currency}")
     campaign = _campaign(wanted.campaign_code, accepted_at)
-    priced = price(list(cart.items), campaign)
-    return OrderDraft(
-        id=request.order_id,
-        tenant_id=request.tenant_id,
-        customer_email=wanted.customer_email,
-        items=priced.items,
-        subtotal=priced.subtotal,
-        discount=priced.discount,
-        tax=priced.tax,
-        total=priced.total,
-        currency=wanted.currency,
-        campaign=campaign,
-        billing_address=wanted.billing_address,
-        payment_method=wanted.payment_method,
-        date_created=accepted_at,
-        date_last_updated=accepted_at,
-        last_updated_by=request.created_by,
-    )
+    try:
+        priced = price(list(cart.items), campaign)
+        return OrderDraft(
+            id=request.order_id,
+            tenant_id=request.tenant_id,
+            customer_email=wanted.customer_email,
+            items=priced.items,
+            subtotal=priced.subtotal,
+            discount=priced.discount,
+            tax=priced.tax,
+            total=priced.total,
+            currency=wanted.currency,
+            campaign=campaign,
+            billing_address=wanted.billing_address,
+            payment_method=wanted.payment_method,
+            date_created=accepted_at,
+            date_last_updated=accepted_at,
+            last_updated_by=request.created_by,
+        )
+    except ValidationError:
+        # All else was validated before: only an amount can be too large.
+        raise PermanentError(f"cart {wanted.cart_id} costs more than an order can hold") from None
 
 
 def _campaign(code: str | None, moment: datetime) -> Campaign | None:

@@ -12,6 +12,7 @@ from common.models import Order
 from common.repository import OrderRepository
 from common.settings import settings
 from common.status import OrderStatus
+from e2e.contract import breaches
 from functions.create_order.handler import handler as create_order
 from functions.get_order.handler import handler as get_order
 from functions.list_orders.handler import handler as list_orders
@@ -41,9 +42,11 @@ def order(tenant_id: str) -> Order:
 
 
 def call(handler: Callable[..., dict[str, Any]], *request: Any, **more: Any) -> tuple[int, Any, dict[str, str]]:
-    """Status, body and headers of a handler's answer."""
+    """Status, body and headers of a handler's answer, which is one that the OpenAPI document promises."""
     answer = handler(api_event(*request, **more), context())
     headers = {name: values[0] for name, values in answer["multiValueHeaders"].items()}
+    method, path = request
+    assert breaches(method, path, answer["statusCode"], headers, answer["body"]) == []
     return answer["statusCode"], json.loads(answer["body"]), headers
 
 

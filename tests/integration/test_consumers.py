@@ -153,6 +153,16 @@ class TestRecord:
         for message in good:
             assert repository.get(cart["tenantId"], message.payload.order_id)
 
+    @pytest.mark.parametrize("quantity", [1, 100_000])
+    def test_a_cart_that_no_order_can_hold_is_refused_at_once(
+        self, cart: dict[str, Any], creation_queue: Queue, quantity: int
+    ) -> None:
+        # One such line has a total that is too large, many of them a line.
+        cart["items"][0] |= {"quantity": quantity, "unitPrice": "999999999999.99"}
+        message = requested(cart).encode()
+        assert handle(order_creator_record, creation_queue, message) == [message]
+        assert [m["Body"] for m in creation_queue.receive()] == [message]
+
     def test_a_service_that_is_down_is_asked_again_later_and_poison_at_once(
         self, carts: CartStub, cart: dict[str, Any], creation_queue: Queue
     ) -> None:

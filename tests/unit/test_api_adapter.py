@@ -1,14 +1,27 @@
+import base64
 import json
+import re
 from http import HTTPStatus
 from typing import Any
 
 import pytest
 from aws_lambda_powertools.event_handler import Response
+from hypothesis import given
+from hypothesis import strategies as st
 
 from common.models import OrderRequest
+from e2e.contract import breaches
 from functions.adapters import api
+from functions.adapters.problems import ProblemError
+from functions.create_order.handler import handler as create_order
 from tests.lambda_events import api_event, context
 from tests.samples import order_request
+
+_json: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
 
 app = api.create_app()
 
@@ -88,3 +101,39 @@ def test_an_unexpected_error_tells_nothing(path: str) -> None:
     assert status == 500
     assert problem["detail"] == "Something went wrong; quote c-9 to support."
     assert "hunter2" not in json.dumps(problem)
+
+
+@pytest.mark.parametrize(
+    "number", ["9" * 10**6, "-" + "9" * 200_000, "1e999999", "0." + "9" * 200_000, "1" + "0" * 5_000]
+)
+def test_a_deadly_number_is_refused(number: str) -> None:
+    status, _ = call("POST", "/orders", body=f'{{"cartId": {number}}}')
+    assert status == (413 if len(number) > api.MAX_BODY_BYTES else 400)
+
+
+@given(
+    st.text() | st.binary().map(lambda raw: base64.b64encode(raw).decode()) | _json.map(json.dumps),
+    st.booleans(),
+    st.sampled_from(["application/json", "APPLICATION/JSON; charset=latin-1", "", ";", "json"]) | st.text(max_size=9),
+)
+def test_whatever_is_sent_is_answered_with_what_is_documented(body: str, encoded: bool, content_type: str) -> None:
+    event = api_event("POST", "/v1.0/orders", body=body, headers={"content-type": content_type})
+    answer = create_order({**event, "isBase64Encoded": encoded}, context())
+    headers = {name: values[0] for name, values in answer["multiValueHeaders"].items()}
+    assert answer["statusCode"] in (400, 415)
+    assert breaches("POST", "/v1.0/orders", answer["statusCode"], headers, answer["body"]) == []
+
+
+@given(st.text(max_size=60) | st.uuids().map(str) | st.uuids().map(lambda uuid: uuid.urn))
+def test_an_order_id_is_a_uuid_in_its_one_form(text: str) -> None:
+    if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text.lower()):
+        assert str(api.parse_order_id(text)) == text.lower()
+    else:
+        with pytest.raises(ProblemError):
+            api.parse_order_id(text)
+
+
+@pytest.mark.parametrize("text", ["{%s}", "urn:uuid:%s", " %s", "%s\n"])
+def test_other_forms_of_a_uuid_are_refused(text: str) -> None:
+    with pytest.raises(ProblemError):
+        api.parse_order_id(text % "6f1c1e4e-0b0c-4b8e-9c57-3f5f3f1f0a11")

@@ -1,3 +1,4 @@
+import gzip
 import json
 import threading
 from collections.abc import Iterator
@@ -92,13 +93,24 @@ def test_what_is_no_cart_is_permanent(stub: CartStub, client: CartClient, change
 
 
 @pytest.mark.parametrize(
-    ("body", "message"), [(b"<html>", "not JSON"), (json.dumps("x" * 2**21).encode(), "more than")]
+    ("body", "encoding", "message"),
+    [
+        (b"<html>", "identity", "not JSON"),
+        (b"\xff", "identity", "not JSON"),
+        (b"[" * 100_000, "identity", "not JSON"),
+        (b"9" * 100_000, "identity", "not JSON"),
+        (b'[["a", 1], [null, 2]]', "identity", "must be an object"),
+        (json.dumps("x" * 2**21).encode(), "identity", "more than"),
+        (gzip.compress(json.dumps(CART).encode() + b" " * 2**23), "gzip", "not JSON"),
+    ],
+    ids=["HTML", "no UTF-8", "deep", "long number", "pairs", "too long", "zip of 8 MB"],
 )
-def test_what_is_no_json_or_too_long_is_permanent(body: bytes, message: str) -> None:
+def test_what_is_no_json_or_too_long_is_permanent(body: bytes, encoding: str, message: str) -> None:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Encoding", encoding)
             self.end_headers()
             self.wfile.write(body)
 

@@ -75,6 +75,68 @@ def test_a_refusal_tells_no_value() -> None:
     assert "secret" not in str(refused.value)
 
 
+_json: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+_GOOD = [
+    json.loads(envelope.encode())
+    for envelope in (
+        events.order_creation_requested(
+            events.OrderCreationRequested(
+                order_id=order().id,
+                tenant_id=Identifier("tenant-a"),
+                created_by="user-1",
+                order=OrderRequest.parse_obj(order_request()),
+            ),
+            "c",
+        ),
+        events.order_recorded(order(), "c"),
+        events.invoice_created(order(), "k", "c"),
+        events.order_status_changed(order(status=OrderStatus.PAID), OrderStatus.PENDING_PAYMENT, "c"),
+    )
+]
+
+
+@st.composite
+def _altered(draw: st.DrawFn) -> str:
+    """A good message in which one value, at any depth, is another or is gone."""
+    message = json.loads(json.dumps(draw(st.sampled_from(_GOOD))))
+    node, name = message, draw(st.sampled_from(sorted(message)))
+    while isinstance(node[name], dict) and draw(st.booleans()):
+        node = node[name]
+        name = draw(st.sampled_from(sorted(node)))
+    if draw(st.booleans()):
+        node[name] = draw(_json)
+    else:
+        del node[name]
+    return json.dumps(message)
+
+
+@given(_altered() | st.dictionaries(st.sampled_from(sorted(_GOOD[0])), _json).map(json.dumps))
+def test_an_altered_message_is_refused_or_is_one(text: str) -> None:
+    try:
+        envelope = events.parse(text)
+    except PermanentError:
+        return
+    # Taken for a message, it is one: it can be sent on and read again, and its moment is of this world.
+    assert events.parse(envelope.encode()) == envelope
+    assert envelope.timestamp.tzinfo is not None
+
+
+@pytest.mark.parametrize("timestamp", [1_795_000_000, 1e9, "1795000000", "2026-11-24T10:00:00", "2026-11-24", True])
+def test_a_timestamp_is_text_with_an_offset(timestamp: object) -> None:
+    with pytest.raises(PermanentError, match="timestamp"):
+        events.parse(_body(timestamp=timestamp))
+
+
+@pytest.mark.parametrize("text", ['{"payload":' + "9" * 10**6 + "}", '{"payload":' * 10**5, '"' + "x" * 10**6])
+def test_a_message_of_a_deadly_size_is_refused(text: str) -> None:
+    with pytest.raises(PermanentError):
+        events.parse(text)
+
+
 @given(st.text() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps))
 def test_any_other_text_is_refused(text: str) -> None:
     with pytest.raises(PermanentError):

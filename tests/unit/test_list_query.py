@@ -1,11 +1,15 @@
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from common import paging
 from common.status import OrderStatus
 from functions.adapters.problems import ProblemError
 from functions.list_orders.query import parse_query
+
+POSITION = "2026-11-24T08:30:00.000000Z#6f1c1e4e-0b0c-4b8e-9c57-3f5f3f1f0a11"
 
 
 def test_nothing_asked_is_the_first_fifty() -> None:
@@ -15,11 +19,11 @@ def test_nothing_asked_is_the_first_fifty() -> None:
 
 def test_all_parameters_are_read() -> None:
     filters = {"status": "PAID", "dateFrom": "2026-11-24T00:00:00+02:00", "dateTo": "2026-11-25T00:00:00Z"}
-    token = paging.encode("t", filters, "2026-11-24#id")
+    token = paging.encode("t", filters, POSITION)
     # A "+" that was not percent-encoded arrives as a space.
     query = parse_query("t", {"pageSize": "7", "startAt": token, **filters, "dateFrom": "2026-11-24T00:00:00+02:00"})
     assert query.page_size == 7
-    assert query.position == "2026-11-24#id"
+    assert query.position == POSITION
     assert query.narrowed.status is OrderStatus.PAID
     assert query.narrowed.date_from == datetime(2026, 11, 23, 22, tzinfo=UTC)
     assert parse_query("t", {"dateFrom": "2026-11-24T00:00:00 02:00"}).narrowed.date_from == query.narrowed.date_from
@@ -38,6 +42,7 @@ def test_all_parameters_are_read() -> None:
         ({"dateFrom": "2026-11-25T00:00:00Z", "dateTo": "2026-11-24T00:00:00Z"}, ["dateFrom"]),
         ({"startAt": "x"}, ["startAt"]),
         ({"offset": "1", "pageSize": ""}, ["offset", "pageSize"]),
+        ({"": "null"}, ["query"]),
     ],
 )
 def test_every_wrong_parameter_is_named(parameters: dict[str, str], fields: list[str]) -> None:
@@ -45,3 +50,56 @@ def test_every_wrong_parameter_is_named(parameters: dict[str, str], fields: list
         parse_query("t", parameters)
     assert refused.value.status == 400
     assert [error.field for error in refused.value.errors] == fields
+
+
+@pytest.mark.parametrize(
+    ("filters", "position"),
+    [
+        ({}, ""),
+        ({}, "x"),
+        ({}, "\ud800"),
+        ({}, POSITION.partition("#")[0]),
+        ({}, POSITION + "\n"),
+        ({}, POSITION.replace("6f1c", "6F1C")),
+        ({"dateFrom": "2026-11-25T00:00:00Z"}, POSITION),
+        ({"dateTo": "2026-11-23T00:00:00Z"}, POSITION),
+    ],
+)
+def test_a_token_made_by_hand_is_refused_where_no_page_ends(filters: dict[str, str], position: str) -> None:
+    # DynamoDB refuses to begin there, which would be a 500.
+    with pytest.raises(ProblemError) as refused:
+        parse_query("t", {**filters, "startAt": paging.encode("t", filters, position)})
+    assert [error.field for error in refused.value.errors] == ["startAt"]
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"])
+def test_a_date_outside_of_the_calendar_is_refused(text: str) -> None:
+    with pytest.raises(ProblemError) as refused:
+        parse_query("t", {"dateFrom": text})
+    assert [error.field for error in refused.value.errors] == ["dateFrom"]
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_the_keys_of_a_list_are_never_in_the_wrong_order(moment: datetime) -> None:
+    text = moment.isoformat()
+    for query in (parse_query("t", {"dateFrom": text}), parse_query("t", {"dateTo": text})):
+        first, last = query.narrowed.bounds()
+        assert first < last
+        assert (query.narrowed.date_from or query.narrowed.date_to) == moment
+
+
+_texts = st.text(max_size=30) | st.integers().map(str) | st.datetimes().map(str)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["pageSize", "startAt", "status", "dateFrom", "dateTo"]) | st.text(max_size=9), _texts
+    )
+)
+def test_whatever_is_asked_is_a_query_or_a_problem_that_names_its_parameters(parameters: dict[str, str]) -> None:
+    try:
+        wrong = []
+        assert 1 <= parse_query("t", parameters).page_size <= 100
+    except ProblemError as refused:
+        wrong = [error.field for error in refused.errors] or ["nothing"]
+    assert set(wrong) <= {name or "query" for name in parameters}

@@ -35,7 +35,8 @@ def test_a_mail_is_seven_bit_and_reads_back() -> None:
 
 
 @pytest.mark.parametrize("field", ["to", "subject", "correlation_id"])
-@pytest.mark.parametrize("line_break", ["\n", "\r\n", "\r"])
-def test_a_header_holds_no_line_break(field: str, line_break: str) -> None:
+@pytest.mark.parametrize("control", ["\n", "\r\n", "\r", "\0", "\x7f", "\x85", "\u2028", "\n "])
+@pytest.mark.parametrize("rest", ["Bcc: y@example.com", ""])
+def test_a_header_holds_no_line_break_or_other_control(field: str, control: str, rest: str) -> None:
     with pytest.raises(PermanentError, match="header refused"):
-        message(**{field: f"x@example.com{line_break}Bcc: y@example.com"})
+        message(**{field: f"x@example.com{control}{rest}"})

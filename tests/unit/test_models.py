@@ -1,9 +1,13 @@
+import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from common.models import OrderRequest, OrderUpdate
+from common.models import Address, Campaign, Cart, CartItem, OrderRequest, OrderUpdate, iso, parse_moment
 from tests.samples import address, order_request
 
 
@@ -142,3 +146,74 @@ def test_a_paid_update_has_its_details() -> None:
 def test_a_list_of_pairs_is_not_an_object() -> None:
     body = order_request(billingAddress=list(address().items()))
     assert _wrong_fields(OrderRequest, body) == {"billingAddress"}
+
+
+@pytest.mark.parametrize("moment", [1_795_000_000, "1795000000", "2026-11-24", "0001-01-01T00:00:00+01:00", True, None])
+def test_a_payment_is_at_a_moment_written_out(moment: object) -> None:
+    body = {"paymentDetails": {**PAYMENT, "paidAt": moment}}
+    assert _wrong_fields(OrderUpdate, body) == {"paymentDetails.paidAt"}
+
+
+@pytest.mark.parametrize("moment", ["2026-11-24T12:00:00+02:00", "2026-11-24T10:00:00.000000Z"])
+def test_the_same_moment_is_the_same_however_it_is_written(moment: str) -> None:
+    details = OrderUpdate.parse_obj({"paymentDetails": {**PAYMENT, "paidAt": moment}}).payment_details
+    assert details
+    assert iso(details.paid_at) == "2026-11-24T10:00:00.000000Z"
+
+
+@given(st.datetimes(timezones=st.just(UTC)), st.datetimes(timezones=st.just(UTC)))
+def test_moments_sort_as_their_texts_do(one: datetime, other: datetime) -> None:
+    assert (iso(one) < iso(other)) is (one < other)
+    assert parse_moment(iso(one)) == one
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("Rooibos\r\nBcc: x@example.com", "Rooibos  Bcc: x@example.com"),
+        ("a\x00b\x7fc\x9fd\ud800e\u2028f", "a b c d e f"),
+        ("photo\u202egnp.exe\u2066", "photognp.exe"),
+        ("شاي 👩‍👩‍👧 {{7*7}} <b>", "شاي 👩‍👩‍👧 {{7*7}} <b>"),
+    ],
+)
+def test_a_products_name_is_one_line_that_turns_nothing_around(name: str, kept: str) -> None:
+    item = CartItem.parse_obj({"productId": "p", "name": name, "quantity": 1, "unitPrice": "1.00"})
+    assert item.name == kept
+
+
+_json: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+_LINE = {"productId": "p", "name": "n", "quantity": 1, "unitPrice": "1.00"}
+_CAMPAIGN = {"code": "C", "name": "n", "discountPercent": "10", "validFrom": PAYMENT["paidAt"], "validTo": "x"}
+_GOOD: list[tuple[Any, dict[str, Any]]] = [
+    (OrderRequest, order_request()),
+    (OrderRequest, order_request(campaignCode="C", currency="ZAR")),
+    (OrderUpdate, {"status": "PAID", "paymentDetails": PAYMENT}),
+    (Address, address()),
+    (CartItem, _LINE),
+    (Cart, {"cartId": "c", "tenantId": "t", "currency": "ZAR", "items": [_LINE]}),
+    (Campaign, {**_CAMPAIGN, "validTo": PAYMENT["paidAt"]}),
+]
+
+
+@st.composite
+def _altered(draw: st.DrawFn) -> tuple[Any, Any]:
+    """A model, and an object that is good for it but for one value."""
+    model, body = draw(st.sampled_from(_GOOD))
+    changed = {**body, draw(st.sampled_from(sorted(body)) | st.text(max_size=5)): draw(_json)}
+    # As it comes, through JSON's text: with its numbers, infinities and half surrogates.
+    return model, json.loads(json.dumps(changed))
+
+
+@given(_altered() | st.tuples(st.sampled_from([model for model, _ in _GOOD]), _json))
+def test_whatever_is_sent_is_the_model_or_is_refused_by_name(altered: tuple[Any, Any]) -> None:
+    model, body = altered
+    try:
+        parsed = model.parse_obj(body)
+    except ValidationError:
+        return
+    # What was taken can be put into a message and read there.
+    assert model.parse_raw(parsed.json(by_alias=True)) == parsed

@@ -1,6 +1,9 @@
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from common.numbering import format_number, number_year
 
@@ -15,3 +18,16 @@ def test_number_has_at_least_five_digits(sequence: int, number: str) -> None:
 def test_the_year_is_the_one_in_south_africa() -> None:
     assert number_year(datetime(2026, 12, 31, 21, 59, tzinfo=UTC)) == 2026
     assert number_year(datetime(2026, 12, 31, 22, 0, tzinfo=UTC)) == 2027
+
+
+@given(st.integers(2000, 9999), st.integers(1, 10**9), st.integers(2000, 9999), st.integers(1, 10**9))
+def test_two_orders_never_share_a_number(year: int, sequence: int, other_year: int, other: int) -> None:
+    number = format_number(year, sequence)
+    assert re.fullmatch(r"ORD-[0-9]{4}-[0-9]{5,}", number)
+    assert (number == format_number(other_year, other)) is ((year, sequence) == (other_year, other))
+    assert [int(part) for part in number.split("-")[1:]] == [year, sequence]
+
+
+@given(st.datetimes(datetime(2000, 1, 1), datetime(9999, 1, 1), timezones=st.timezones()))
+def test_the_year_is_that_of_two_hours_east_wherever_the_clock_is(created: datetime) -> None:
+    assert number_year(created) == (created.astimezone(UTC) + timedelta(hours=2)).year

@@ -38,3 +38,35 @@ def test_json_of_another_shape_is_refused(content: str) -> None:
 def test_a_long_token_is_refused_with_the_limit() -> None:
     with pytest.raises(paging.InvalidTokenError, match="1024"):
         paging.decode("t", FILTERS, "a" * 1_025)
+
+
+_names = st.text('abcTENANT#,[]"', max_size=8)
+_filters = st.dictionaries(st.sampled_from(["status", "dateFrom", "dateTo"]), st.none() | _names)
+
+
+def given_only(filters: dict[str, str | None]) -> dict[str, str]:
+    """The filters that narrow a list: none and empty do not."""
+    return {name: value for name, value in filters.items() if value}
+
+
+@given(_names, _filters, _names, _filters)
+def test_a_token_is_for_one_list_only(
+    tenant_id: str, filters: dict[str, str | None], other_id: str, others: dict[str, str | None]
+) -> None:
+    token = paging.encode(tenant_id, filters, "p")
+    if (tenant_id, given_only(filters)) == (other_id, given_only(others)):
+        assert paging.decode(other_id, others, token) == "p"
+    else:
+        with pytest.raises(paging.InvalidTokenError, match="same tenant"):
+            paging.decode(other_id, others, token)
+
+
+@given(st.data())
+def test_a_token_with_another_character_is_refused_or_says_where_to_go_on(data: st.DataObject) -> None:
+    token = paging.encode("t", FILTERS, "2026-11-24T08:30:00.000000Z#6f1c1e4e-0b0c-4b8e-9c57-3f5f3f1f0a11")
+    place = data.draw(st.integers(0, len(token) - 1))
+    forged = token[:place] + data.draw(st.characters(codec="utf-8")) + token[place + 1 :]
+    try:
+        assert isinstance(paging.decode("t", FILTERS, forged), str)
+    except paging.InvalidTokenError as error:
+        assert "earlier page" in str(error)  # noqa: PT017

@@ -3,11 +3,12 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from common.models import Campaign, CartItem
 from common.money import to_cents, vat
 from common.pricing import price
-from tests.samples import CREATED
+from tests.samples import CREATED, draft
 
 
 def _item(quantity: int, unit_price: str) -> CartItem:
@@ -26,6 +27,23 @@ def _campaign(percent: str) -> Campaign:
 )
 def test_cents_round_half_up(exact: str, rounded: str) -> None:
     assert to_cents(Decimal(exact)) == Decimal(rounded)
+
+
+AMOUNTS = st.decimals(0, 10**12, places=6, allow_nan=False)
+
+
+@given(AMOUNTS)
+def test_a_cent_is_the_nearest_and_of_two_the_upper(exact: Decimal) -> None:
+    # In whole millionths, where nothing is rounded.
+    millionths = int(exact * 1_000_000)
+    assert int(to_cents(exact) * 100) == (millionths + 5_000) // 10_000
+    assert to_cents(to_cents(exact)) == to_cents(exact)
+    assert to_cents(exact).as_tuple().exponent == -2
+
+
+@given(st.integers(0, 10**14))
+def test_vat_is_fifteen_hundredths_of_the_cents(cents: int) -> None:
+    assert vat(Decimal(cents) / 100) * 100 == (15 * cents + 50) // 100
 
 
 def test_vat_is_rounded_once_on_the_order_and_not_on_its_lines() -> None:
@@ -59,3 +77,23 @@ def test_the_parts_add_up_to_the_cent(lines: list[tuple[int, Decimal]], percent:
     assert 0 <= priced.discount <= priced.subtotal
     assert priced.tax == vat(priced.subtotal - priced.discount)
     assert all(amount == to_cents(amount) for amount in (priced.discount, priced.tax, priced.total))
+
+
+@pytest.mark.parametrize("lines", [[(2, "999999999999.99")], [(1, "999999999999.99")] * 2])
+def test_what_costs_more_than_an_amount_can_hold_is_refused(lines: list[tuple[int, str]]) -> None:
+    with pytest.raises(ValidationError):
+        draft(**vars(price([_item(quantity, unit) for quantity, unit in lines], None)))
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 100_000), st.decimals(0, 999_999_999_999, places=2)), min_size=1, max_size=30),
+    st.decimals(0, 100, places=2),
+)
+def test_an_order_is_priced_exactly_or_refused(lines: list[tuple[int, Decimal]], percent: Decimal) -> None:
+    subtotal = sum((quantity * unit for quantity, unit in lines), Decimal(0))
+    try:
+        priced = price([_item(quantity, str(unit)) for quantity, unit in lines], _campaign(str(percent)))
+    except ValidationError:
+        assert any(quantity * unit >= 10**12 for quantity, unit in lines)
+    else:
+        assert priced.subtotal == subtotal

@@ -124,6 +124,8 @@ resource "aws_api_gateway_integration" "health" {
   resource_id = aws_api_gateway_method.health.resource_id
   http_method = aws_api_gateway_method.health.http_method
   type        = "MOCK"
+  # A mock that gets what its template does not match, such as another Content-Type, fails with 500; so it is refused with 415.
+  passthrough_behavior = "NEVER"
 
   request_templates = {
     "application/json" = jsonencode({ statusCode = 200 })
@@ -162,9 +164,10 @@ resource "aws_api_gateway_gateway_response" "problem" {
   response_type = each.key
   status_code   = each.value.status == null ? null : tostring(each.value.status)
 
-  response_parameters = {
-    "gatewayresponse.header.Content-Type" = "'application/problem+json'"
-  }
+  response_parameters = merge(
+    { "gatewayresponse.header.Content-Type" = "'application/problem+json'" },
+    each.key == "THROTTLED" ? { "gatewayresponse.header.Retry-After" = "'1'" } : {},
+  )
 
   # The template is keyed by what the client sent; the header above says what it gets.
   response_templates = {

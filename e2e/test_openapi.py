@@ -1,0 +1,145 @@
+"""Schemathesis reads the OpenAPI document and tries to find an answer of the API that breaks it."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import schemathesis
+from schemathesis.config import SchemathesisConfig
+from schemathesis.engine import events, from_schema
+
+from common import paging
+from common.models import MOMENT, Identifier, parse_moment
+from e2e.contract import document
+from e2e.tenant import Tenant
+
+SEED = 20_261_124
+EXAMPLES = 15
+
+pytestmark = [pytest.mark.alone, pytest.mark.sidecars]
+
+
+def _config(tenant: Tenant) -> SchemathesisConfig:
+    examples = {"max-examples": EXAMPLES, "database": "none"}
+    return SchemathesisConfig.from_dict(
+        {
+            "seed": SEED,
+            "base-url": tenant.platform.api_url,
+            "auth": {"openapi": {"idToken": {"bearer": tenant.tokens["IdToken"]}}},
+            "request-timeout": 30,
+            "continue-on-failure": True,
+            "generation": examples,
+            "checks": {
+                # RFC 6585 asks for 428 where If-Match is missing.
+                "missing_required_header": {"expected-statuses": [428]},
+                # A REST API of API Gateway answers 404, and not 405, for a method that a path does not have.
+                "unsupported_method": {"enabled": False},
+            },
+        }
+    )
+
+
+class Sense:
+    """What a schema cannot say of a request, said: that a cart is the tenant's, or that a page was given.
+
+    Args:
+        tenant: who calls.
+    """
+
+    def __init__(self, tenant: Tenant) -> None:
+        self._tenant = tenant
+        order = tenant.ordered()
+        self._position = f"{order['dateCreated']}#{order['id']}"
+        self._cart_id = tenant.put_cart([{"productId": "p", "name": "Mug", "quantity": 1, "unitPrice": "89.00"}])
+
+    def complete(self, case: Any) -> None:
+        """Give a request that is good by its schema what it needs to be good."""
+        if case.operation.label == "POST /v1.0/orders":
+            self._order(case)
+        elif case.operation.label == "GET /v1.0/tenants/{tenantId}/orders":
+            self._list(case)
+
+    def wait(self, case: Any, response: Any) -> None:
+        """Wait until an order that was accepted is on record, as whoever reads it must."""
+        if case.operation.label == "POST /v1.0/orders" and response.status_code == 202:
+            self._tenant.recorded(response.json()["orderId"])
+
+    def _order(self, case: Any) -> None:
+        if isinstance(case.body, dict) and _is_identifier(case.body.get("cartId")):
+            case.body["cartId"] = self._cart_id
+        key = (case.headers or {}).get("Idempotency-Key")
+        if isinstance(key, str) and re.fullmatch("[!-~]{1,255}", key):
+            # The same key with another body is refused.
+            case.headers["Idempotency-Key"] = hashlib.sha256(f"{key}{case.body}".encode()).hexdigest()
+
+    def _list(self, case: Any) -> None:
+        if _is_identifier(case.path_parameters.get("tenantId")):
+            case.path_parameters["tenantId"] = self._tenant.id
+        query = case.query or {}
+        dates = [query[name] for name in ("dateFrom", "dateTo") if _is_moment(query.get(name))]
+        if len(dates) == 2:
+            query["dateFrom"], query["dateTo"] = sorted(dates, key=parse_moment)
+        if isinstance(query.get("startAt"), str) and re.fullmatch("[A-Za-z0-9_-]{1,1024}", query["startAt"]):
+            if dates:
+                del query["startAt"]
+            else:
+                query["startAt"] = paging.encode(self._tenant.id, {"status": query.get("status")}, self._position)
+
+
+def _is_identifier(value: object) -> bool:
+    return isinstance(value, str) and Identifier.regex.match(value) is not None
+
+
+def _is_moment(value: object) -> bool:
+    try:
+        return isinstance(value, str) and MOMENT.fullmatch(value) is not None and parse_moment(value) is not None
+    except ValueError:
+        return False
+
+
+@contextmanager
+def _hooked(sense: Sense) -> Iterator[None]:
+    @schemathesis.hook
+    def before_call(context: Any, case: Any, kwargs: Any) -> None:
+        sense.complete(case)
+
+    @schemathesis.hook
+    def after_call(context: Any, case: Any, response: Any) -> None:
+        sense.wait(case, response)
+
+    try:
+        yield
+    finally:
+        for hook in (before_call, after_call):
+            schemathesis.hooks.unregister(hook)
+
+
+def test_no_answer_breaks_the_document(tenant: Tenant, record_property: Callable[[str, object], None]) -> None:
+    schema = schemathesis.openapi.from_dict(document(), config=_config(tenant))
+    statuses, phases = Counter[int](), Counter[str]()
+    operations: set[str] = set()
+    checks, wrong = 0, []
+    with _hooked(Sense(tenant)):
+        for event in from_schema(schema).execute():
+            if isinstance(event, events.NonFatalError | events.FatalError):
+                wrong.append(repr(event))
+            if not isinstance(event, events.ScenarioFinished):
+                continue
+            recorder = event.recorder
+            phases[event.phase.value] += len(recorder.interactions)
+            operations |= {node.value.operation.label for node in recorder.cases.values()}
+            statuses.update(sent.response.status_code for sent in recorder.interactions.values() if sent.response)
+            for case_id, nodes in recorder.checks.items():
+                checks += len(nodes)
+                failures = [node.failure_info.failure for node in nodes if node.failure_info]
+                wrong += [f"{recorder.cases[case_id].value.as_curl_command()}\n{failure}" for failure in failures]
+    record_property("schemathesis", f"seed {SEED}, {statuses.total()} examples, {checks} checks, {len(wrong)} failures")
+    record_property("schemathesis phases", dict(phases))
+    record_property("schemathesis statuses", dict(sorted(statuses.items())))
+    assert not wrong, "\n\n".join(wrong)
+    assert len(operations) == sum(len(path) for path in document()["paths"].values())
+    assert {200, 202, 400, 404, 415} <= statuses.keys()

@@ -1,0 +1,166 @@
+"""Texts that are meant to be more than text stay text: in mails, in the invoice and on the way to both."""
+
+import io
+import re
+import unicodedata
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from typing import Any
+from uuid import UUID
+
+import pypdfium2
+import pytest
+
+from common import invoice, mail, templates
+from common.models import Address, Amount, Campaign, CartItem, Order, OrderItem
+from common.status import OrderStatus
+from tests.samples import CREATED, address, draft, order
+
+ORDER_ID = UUID("6f1c1e4e-0b0c-4b8e-9c57-3f5f3f1f0a11")
+HARMLESS = "Rooibos"
+HOSTILE = {
+    "template": "{{ 7*7 }} {% raw %} {# x #} ${7*7} #{7*7}",
+    "sandbox": "{{ order.__class__.__mro__[1].__subclasses__() }}",
+    "script": "<script>alert(1)</script>",
+    "attribute": '"><img src=x onerror=alert(1)>',
+    "file": '<img src="file:///etc/passwd"><object data="file:///etc/passwd">',
+    "internal": '<link rel="stylesheet" href="http://169.254.169.254/latest/meta-data/"><base href="http://10.0.0.1/">',
+    "attachment": '<link rel="attachment" href="file:///etc/passwd">',
+    "style": "</style><style>* { background: url(http://10.0.0.1/x) }</style>",
+    "comment": "<!-- --> ]]> <![CDATA[ <?php ?>",
+    "entity": "&lt;b&gt; &#60; &amp;amp;",
+    "formula": '=HYPERLINK("http://10.0.0.1")|\' OR 1=1 --',
+}
+SCRIPTS = {
+    "accents": "Zoë Ñandú Škoda ğ ő",
+    "greek and cyrillic": "Τσάι Чай ї",
+    "arabic": "شاي أخضر 250 غ",
+    "hebrew": "תה ירוק 12",
+    "both directions": "Tea שלום شاي 7",
+    "emoji": "Tea ☕ 😀 ♥",
+    "combining": "e\u0301 o\u0308 क्षि",
+    "no font has it": "北京 茶 हिन्दी ไทย 🧉",
+}
+
+
+def hostile_order(text: str) -> Order:
+    """An order with a text wherever the Cart service may put one, and in its address, which a model would refuse."""
+    item = CartItem.parse_obj({"productId": "p", "name": text, "quantity": 77, "unitPrice": "1.00"})
+    moments = {"validFrom": CREATED, "validTo": CREATED}
+    campaign = Campaign.parse_obj({"code": "C", "name": text[:200], "discountPercent": "10", **moments})
+    lines = [OrderItem(**item.dict(), line_total=Amount("77.00")), *draft().items]
+    found = order(order_id=ORDER_ID, items=lines, campaign=campaign, discount="1.00")
+    place = Address.parse_obj(address()).copy(update={"street": text, "city": text, "province": text})
+    return found.copy(update={"billing_address": place})
+
+
+class Outline(HTMLParser):
+    """The tags of a page with their attributes, and its text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[Any] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self.tags.append((tag, attrs))
+
+    def handle_endtag(self, tag: str) -> None:
+        self.tags.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def handle_comment(self, data: str) -> None:
+        self.tags.append(("comment", data))
+
+    def handle_decl(self, decl: str) -> None:
+        self.tags.append(("declaration", decl))
+
+    def handle_pi(self, data: str) -> None:
+        self.tags.append(("instruction", data))
+
+    def unknown_decl(self, data: str) -> None:
+        self.tags.append(("unknown", data))
+
+
+@pytest.fixture(autouse=True)
+def _packaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(invoice, "render", templates.render_packaged)
+    monkeypatch.setattr(mail, "render", templates.render_packaged)
+
+
+@pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The URLs that are asked for while an invoice is drawn."""
+    urls: list[str] = []
+    fetch = invoice.AssetFetcher.fetch
+
+    def record(self: Any, url: str, headers: Any = None) -> Any:
+        urls.append(url)
+        return fetch(self, url, headers)
+
+    monkeypatch.setattr(invoice.AssetFetcher, "fetch", record)
+    yield urls
+    invoice._style.cache_clear()
+
+
+def mails(of: Order) -> list[Any]:
+    """All mails of an order."""
+    return [
+        mail.order_confirmation(of, b"%PDF", "c-1"),
+        mail.order_notification(of, "c-1"),
+        mail.status_update(of, OrderStatus.PAID, "c-1"),
+    ]
+
+
+def pdf_text(pdf: bytes) -> str:
+    """The text of a PDF as a reader of it copies it."""
+    document = pypdfium2.PdfDocument(io.BytesIO(pdf))
+    # U+FFFE is a hyphen at the end of a line.
+    return " ".join(page.get_textpage().get_text_range() for page in document).replace("\ufffe", "-")
+
+
+def squeezed(text: str) -> str:
+    """A text without white space, which lines that break add and take."""
+    return re.sub(r"\s|\u00a0", "", text)
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_a_mail_has_the_same_tags_and_shows_the_text(text: str) -> None:
+    for harmless, hostile in zip(mails(hostile_order(HARMLESS)), mails(hostile_order(text)), strict=True):
+        expected = Outline(harmless.get_body(("html",)).get_content())
+        found = Outline(hostile.get_body(("html",)).get_content())
+        assert found.tags == expected.tags
+        assert found.text.replace(text, HARMLESS) == expected.text
+        plain = hostile.get_body(("plain",)).get_content()
+        assert plain.replace(text, HARMLESS) == harmless.get_body(("plain",)).get_content()
+        assert dict(hostile.items()).keys() == dict(harmless.items()).keys()
+        assert hostile["Subject"] == harmless["Subject"]
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_an_invoice_asks_for_nothing_and_shows_the_text(text: str, fetched: list[str]) -> None:
+    harmless = pdf_text(invoice.render_invoice(hostile_order(HARMLESS)))
+    assets = set(fetched)
+    pdf = invoice.render_invoice(hostile_order(text))
+    assert set(fetched) == assets
+    assert all(url.startswith(invoice.ASSETS.as_uri() + "/") for url in assets)
+    assert squeezed(pdf_text(pdf)).replace(squeezed(text), HARMLESS) == squeezed(harmless)
+    assert b"/EmbeddedFile" not in pdf
+    assert b"/JavaScript" not in pdf
+
+
+@pytest.mark.parametrize("text", SCRIPTS.values(), ids=SCRIPTS)
+def test_a_name_of_any_script_can_be_copied_from_the_invoice(text: str) -> None:
+    found = pdf_text(invoice.render_invoice(hostile_order(text)))
+    line = squeezed(found.partition("Amount")[2].partition("Rooibos")[0])
+    expected = squeezed(f"{text} 77 R 1.00 R 77.00")
+    if any(unicodedata.bidirectional(character) in ("R", "AL") for character in text):
+        # A reader gives a line that begins on the right in an order of its own; no character is lost or another.
+        assert sorted(line) == sorted(expected)
+        assert max(re.findall(r"\w+", text), key=len) in found
+    else:
+        assert line == expected

@@ -1,0 +1,107 @@
+"""Whatever changes are asked for, in whatever order, an order's life is one that R3 allows."""
+
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+from unittest import mock
+from uuid import UUID
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from common.models import Order, OrderUpdate, PaymentDetails
+from common.repository import StaleVersionError
+from common.status import TRANSITIONS, OrderStatus
+from functions.adapters.api import Caller
+from functions.adapters.problems import ProblemError
+from functions.update_order import service
+from tests.samples import order
+
+CALLERS = [Caller("user-1", "tenant-a", False), Caller("user-2", "tenant-a", False), Caller("boss", "tenant-b", True)]
+STRANGER = Caller("user-3", "tenant-b", False)
+
+
+class OneOrder:
+    """A repository with one order in it."""
+
+    def __init__(self) -> None:
+        self.order: Order = order()
+
+    def get(self, tenant_id: str, order_id: UUID) -> Order | None:
+        """AP1."""
+        return self.order if (tenant_id, order_id) == (self.order.tenant_id, self.order.id) else None
+
+    def get_by_id(self, order_id: UUID) -> Order | None:
+        """AP4."""
+        return self.order if order_id == self.order.id else None
+
+    def update(self, seen: Order, *, now: datetime, **changes: Any) -> Order:
+        """Writes a change, if the order is as it was seen."""
+        if seen.version != self.order.version:
+            raise StaleVersionError
+        changed = changes["status"] is not self.order.status
+        dates = {"date_last_updated": now, **({"date_status_changed": now} if changed else {})}
+        before = {"previous_status": self.order.status} if changed else {}
+        by = {"last_updated_by": changes.pop("updated_by"), "version": seen.version + 1}
+        self.order = self.order.copy(update={**changes, **dates, **before, **by})
+        return self.order
+
+
+_details = st.builds(
+    lambda method, number: PaymentDetails.parse_obj(
+        {"method": method, "transactionId": f"t-{number}", "paidAt": "2026-11-24T10:00:00Z"}
+    ),
+    st.sampled_from(["CARD", "EFT"]),
+    st.integers(1, 3),
+)
+
+
+class Life(RuleBasedStateMachine):
+    """An order and those who change it."""
+
+    @initialize()
+    def place(self) -> None:
+        """Put a new order on record."""
+        self.repository, self.topic = OneOrder(), mock.Mock()
+        self.statuses = [self.repository.order.status]
+
+    @rule(
+        caller=st.sampled_from([*CALLERS, STRANGER]),
+        status=st.none() | st.sampled_from(OrderStatus),
+        details=st.none() | _details,
+        seen=st.sampled_from([-1, 0, 0, 0, 1]),
+    )
+    def change(self, caller: Caller, status: OrderStatus | None, details: PaymentDetails | None, seen: int) -> None:
+        """Ask for a change, having seen this version, an earlier or one that is none."""
+        before, published = self.repository.order, self.topic.publish.call_count
+        change = OrderUpdate.construct(status=status, payment_details=details)
+        refused = None
+        with mock.patch.multiple(service, _repository=self.repository, _sns=self.topic):
+            try:
+                answered = service.update(caller, before.id, before.version + seen, change)
+            except ProblemError as error:
+                refused = error.status
+        after, new_events = self.repository.order, self.topic.publish.call_count - published
+        assert (refused == 404) is (caller == STRANGER)
+        if refused:
+            assert (after, new_events) == (before, 0)
+        elif seen == -1:
+            # The same change once more, whose answer was lost.
+            assert answered == after == before
+        else:
+            assert answered == after
+            assert after.version == before.version + 1
+            assert new_events == (after.status is not before.status)
+            self.statuses.append(after.status)
+
+    @invariant()
+    def is_allowed(self) -> None:
+        """Each step of its life is one of the status machine, and what it costs stays as it was."""
+        for one, following in pairwise(self.statuses):
+            assert one is following or following in TRANSITIONS[one]
+        assert self.repository.order.total == order().total
+
+
+TestLife = Life.TestCase
+TestLife.settings = settings(max_examples=60, stateful_step_count=15)
