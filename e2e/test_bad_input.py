@@ -2,6 +2,7 @@
 
 import base64
 import json
+import secrets
 import time
 from collections.abc import Callable
 from typing import Any
@@ -233,7 +234,7 @@ def test_a_token_of_another_pool_is_refused(tenant: Tenant) -> None:
         client = cognito.create_user_pool_client(
             UserPoolId=pool, ClientName="foreign", ExplicitAuthFlows=["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
         )["UserPoolClient"]["ClientId"]
-        password = "Aa1!foreign-pool"
+        password = f"Aa1!{secrets.token_urlsafe(24)}"
         seed.add_user(cognito, pool, tenant.email, password, tenant.id)
         token = seed.sign_in(cognito, pool, client, tenant.email, password)["IdToken"]
     finally:
@@ -254,7 +255,7 @@ def test_an_expired_token_is_refused(tenant: Tenant) -> None:
         TokenValidityUnits={"IdToken": "seconds"},
         ExplicitAuthFlows=["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
     )["UserPoolClient"]["ClientId"]
-    password = "Aa1!expired-token"
+    password = f"Aa1!{secrets.token_urlsafe(24)}"
     cognito.admin_set_user_password(UserPoolId=pool, Username=tenant.email, Password=password, Permanent=True)
     token = seed.sign_in(cognito, pool, client, tenant.email, password)["IdToken"]
     cognito.delete_user_pool_client(UserPoolId=pool, ClientId=client)

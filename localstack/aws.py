@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from localstack.stack import ACCOUNT, REGION
+from localstack.stack import ACCOUNT, REGION, SIGNATURE
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -33,7 +33,7 @@ class Aws:
         self._endpoint = endpoint
         self._session = boto3.Session(
             aws_access_key_id=ACCOUNT if endpoint else None,
-            aws_secret_access_key="test" if endpoint else None,
+            aws_secret_access_key=SIGNATURE if endpoint else None,
             region_name=region,
         )
 

@@ -10,6 +10,8 @@ from typing import Any, Final, NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 REGION: Final = "af-south-1"
 ACCOUNT = "000000000000"
+# What the engine takes for the signature of an account's root: any text.
+SIGNATURE = "test"
 
 
 class StackError(Exception):
@@ -107,7 +109,7 @@ class Stack:
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": ACCOUNT,
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_SECRET_ACCESS_KEY": SIGNATURE,
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
