@@ -100,6 +100,11 @@ class Stack:
         return self.engine_dir / "lost"
 
     @property
+    def decisions_file(self) -> Path:
+        """Notes of the embedded engine on what each role was allowed and denied."""
+        return self.engine_dir / "decisions.jsonl"
+
+    @property
     def logs_dir(self) -> Path:
         """Folder with the logs of engine, cart stub, mail catcher and Terraform."""
         return self.directory / "logs"

@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from ministack import app
 
-from localstack.embedded import alarms, aliases, grants, loss, mail, unsigned
+from localstack.embedded import alarms, aliases, decisions, grants, loss, mail, service_rights, unsigned
 
 
 def main() -> None:
@@ -20,7 +20,10 @@ def main() -> None:
     alarms.evaluate_alarms()
     unsigned.sign_in_to_any_account()
     unsigned.call_apis_of_any_account()
+    service_rights.consume_as_the_role_may()
+    service_rights.log_as_the_role_may()
     loss.lose_what_is_listed(Path(os.environ["LOST_FILE"]))
+    decisions.note_decisions(Path(os.environ["DECISIONS_FILE"]))
     app.main()
 
 
