@@ -142,7 +142,7 @@ def test_nothing_private_is_logged_or_measured(make_tenant: Callable[..., Tenant
 
     known = list(orders(platform))
     private = {value for order in known for value in private_values(order)}
-    private |= {tenant.tokens["IdToken"], tenant.tokens["AccessToken"], CARD, *(item["name"] for item in ITEMS)}
+    private |= {tenant.tokens["IdToken"], tenant.tokens["AccessToken"], CARD, *(str(item["name"]) for item in ITEMS)}
     assert {tenant.email, change["paymentDetails"]["transactionId"]} < private
 
     lines = log_lines(platform)
