@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
@@ -56,6 +56,11 @@ class Aws:
     def functions(self) -> LambdaClient:
         """Functions."""
         return self._session.client("lambda", endpoint_url=self._endpoint)
+
+    @cached_property
+    def iam(self) -> Any:
+        """Roles and users."""
+        return self._session.client("iam", endpoint_url=self._endpoint)
 
     @cached_property
     def logs(self) -> CloudWatchLogsClient:
