@@ -79,7 +79,7 @@ class Promises:
             Payload=json.dumps(event),
             LogType="Tail",
         )
-        return json.loads(answer["Payload"].read()), base64.b64decode(answer["LogResult"]).decode()
+        return json.loads(answer["Payload"].read()), base64.b64decode(answer.get("LogResult", "")).decode()
 
     def _status(self, called: tuple[dict[str, Any], str]) -> int:
         status: int = called[0]["statusCode"]
@@ -180,6 +180,13 @@ class Promises:
 
     def _takes_messages(self, function: str) -> bool:
         queue, role = (self._platform.outputs[names][function] for names in ("queue_names", "role_names"))
+
+        def refusals() -> int:
+            """How often the function's role was refused something of its queue."""
+            denied = [made for made in rights.decisions() if made.role == role and not made.allowed]
+            return sum(made.resource.endswith(f":{queue}") for made in denied)
+
+        before = refusals()
         self._platform.aws.sqs.send_message(
             QueueUrl=self._platform.queue_url(queue), MessageBody=self._next_message(function)
         )
@@ -187,8 +194,7 @@ class Promises:
         def taken() -> bool | None:
             if not counts(self._platform, [queue])[queue]:
                 return True
-            denied = [made for made in rights.decisions() if made.role == role and not made.allowed]
-            return False if any(made.resource.endswith(f":{queue}") for made in denied) else None
+            return False if refusals() > before else None
 
         return poll(f"the message in {queue} taken or refused", taken, _DEADLINE_SECONDS)
 
