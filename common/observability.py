@@ -2,10 +2,14 @@
 
 import json
 import re
+import warnings
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
+
+# Of a call that counts nothing; the warning would be a line that is not JSON.
+warnings.filterwarnings("ignore", "No application metrics to publish")
 
 # What an error of AWS may quote: SES names the recipient that it refuses.
 _PRIVATE = {

@@ -150,6 +150,9 @@ def test_nothing_private_is_logged_or_measured(make_tenant: Callable[..., Tenant
         assert any(function in line for line in lines), f"{function} has logged nothing"
     for message in ("order accepted", "message refused", "message failed", "invoice created", "order updated"):
         assert any(f'"{message}"' in line for line in lines), f"no line says {message!r}"
+    platform_lines = ("START ", "END ", "REPORT ", "Task timed out")
+    messages = [line.partition(": ")[2] for line in lines]
+    assert [text for text in messages if not text.startswith(("{", *platform_lines))] == [], "not structured"
     log = "\n".join(lines)
     assert {value for value in private if value in log} == set()
     assert [line for line in lines if MAIL_ADDRESS.search(line) or TOKEN.search(line)] == []
