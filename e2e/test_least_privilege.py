@@ -23,7 +23,7 @@ from tests.lambda_events import api_event
 
 pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.embedded]
 
-_DEADLINE_SECONDS = 30
+_DEADLINE_SECONDS = 240
 # Where one right is for more than one resource, and why. `{...}` is what differs from function to function.
 WILDCARDS = {
     "arn:aws:s3:::bbws-orders-local/*/orders/*": "which tenant's invoice it is, the message says",
