@@ -7,11 +7,14 @@ ARCHITECTURE ?= arm64
 EMAIL ?= thandi@acme.example
 # `make test` has a stack of its own, beside the one of `make up`.
 TEST_STACK := build/test
+LOCKS := requirements/*.txt
+# What a tool has made, and fonts.
+NOT_OURS := \( -name .git -o -name .venv -o -name build -o -name .terraform -o -name '.*_cache' -o -name __pycache__ -o -name '*.ttf' \)
 
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help local dev up down status order token logs tf build release release-verify upload promote deploy record rollback drift rehearse openapi lint types unit terraform-check e2e e2e-fresh test
+.PHONY: help local dev up down status order token logs tf build release release-verify upload promote deploy record rollback drift rehearse openapi lint security audit types unit terraform-check e2e e2e-fresh test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +87,18 @@ lint: dev ## check style, format, who imports whom, and the workflows
 	@.venv/bin/zizmor --offline --quiet .github
 	@.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@.venv/bin/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
+	@.venv/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+
+# The tooling is there to run programs; each is a list of words, which no shell reads.
+security: dev ## look for weaknesses in the code, and for secrets in all files
+	@.venv/bin/bandit --quiet --recursive common functions
+	@.venv/bin/bandit --quiet --recursive release localstack --skip B404,B603,B607
+	@find . $(NOT_OURS) -prune -o -type f -print0 | xargs -0 .venv/bin/detect-secrets-hook
+
+# Not a part of `test`: the answer is PyPI's, and changes without a commit. No answer is a failure too (--strict).
+audit: dev ## ask PyPI for known vulnerabilities of every locked library (AUDIT_URL=another OSV service)
+	@printf '%s\n' $(LOCKS) | xargs -n 1 .venv/bin/pip-audit --strict --require-hashes --disable-pip \
+	  --progress-spinner off $(AUDIT_URL:%=--vulnerability-service osv --osv-url %) --requirement
 
 types: dev ## check types
 	@.venv/bin/mypy
@@ -105,4 +120,4 @@ e2e-fresh: dev ## bring up a stack of its own on free ports, run the end-to-end 
 	$(PYTHON) -m localstack down && $(PYTHON) -m localstack up --free-ports $(RELEASE_DIR:%=--release-dir %) && $(MAKE) --no-print-directory e2e; \
 	status=$$?; $(PYTHON) -m localstack down; exit $$status
 
-test: lint types terraform-check unit e2e-fresh ## run all of the above, as CI does
+test: lint security types terraform-check unit e2e-fresh ## run all of the above, as CI does

@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic.error_wrappers import ErrorWrapper
 from pydantic.utils import ROOT_KEY
 
+from common.cards import holds_card_number
 from common.money import to_cents
 from common.status import OrderStatus
 
@@ -114,6 +115,21 @@ class Email(ConstrainedStr):
     regex = re.compile(
         r"^[A-Za-z0-9.!#$%&'*+/=?^_`|~-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}\Z"
     )
+
+
+class TransactionId(Identifier):
+    """A payment provider's reference of a payment: an identifier that holds no card number."""
+
+    @classmethod
+    def __get_validators__(cls) -> Any:
+        yield from super().__get_validators__()
+        yield cls._no_card_number
+
+    @classmethod
+    def _no_card_number(cls, value: str) -> str:
+        if holds_card_number(value):
+            raise ValueError("must not be a card number; send the payment provider's reference")
+        return value
 
 
 class AddressText(ConstrainedStr):
@@ -310,11 +326,24 @@ def _given(field: str, kind: str) -> dict[str, Any]:
     return {"required": [field], "properties": {field: {"type": kind}}}
 
 
+class GivenPaymentDetails(PaymentDetails):
+    """Payment details as a caller gives them; what is on record is read by the rule that it was taken by."""
+
+    transaction_id: TransactionId
+
+    @validator("paid_at", pre=True)
+    def _is_text(cls, value: object) -> object:
+        # pydantic takes a number for a time, and so a card's for one in the year 2100.
+        if not isinstance(value, str) or not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T", value):
+            raise ValueError("must be ISO 8601, such as 2026-11-24T10:00:00Z")
+        return value
+
+
 class OrderUpdate(Model):
     """What a caller may change of an order: its status, its payment details, or both."""
 
     status: OrderStatus | None = None
-    payment_details: PaymentDetails | None = None
+    payment_details: GivenPaymentDetails | None = None
 
     class Config(Model.Config):
         schema_extra: ClassVar[dict[str, Any]] = {

@@ -1,10 +1,38 @@
 """Structured logs, metrics and traces, shared by all functions (R8)."""
 
+import json
+import re
+import warnings
+from typing import Any
+
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 
+# Of a call that counts nothing; the warning would be a line that is not JSON.
+warnings.filterwarnings("ignore", "No application metrics to publish")
+
+# What an error of AWS may quote: SES names the recipient that it refuses.
+_PRIVATE = {
+    re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}"): "(mail address)",
+    re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"): "(token)",
+}
+
+
+def _without_private(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_private(item) for key, item in value.items()}
+    if isinstance(value, str):
+        for pattern, name in _PRIVATE.items():
+            value = pattern.sub(name, value)
+    return value
+
+
+def _line(log: dict[str, Any]) -> str:
+    return json.dumps(_without_private(log), default=str, ensure_ascii=False, separators=(",", ":"))
+
+
 # The trace is in the field exception already.
-logger = Logger(serialize_stacktrace=False)
+logger = Logger(serialize_stacktrace=False, json_serializer=_line)
 metrics = Metrics()
 tracer = Tracer()
 

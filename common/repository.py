@@ -36,6 +36,7 @@ _POSITION = re.compile(
 
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
+_jitter = random.SystemRandom()
 
 
 class StaleVersionError(Exception):
@@ -254,8 +255,7 @@ class OrderRepository:
                     return existing
                 if not {"ConditionalCheckFailed", "TransactionConflict"}.intersection(reasons):
                     raise
-            # Jitter needs no secrecy.
-            time.sleep(random.uniform(0, min(_MAX_BACKOFF_SECONDS, 0.005 * 2**attempt)))  # noqa: S311
+            time.sleep(_jitter.uniform(0, min(_MAX_BACKOFF_SECONDS, 0.005 * 2**attempt)))
         raise TransientError(f"no order number of {year} after {_MAX_NUMBER_ATTEMPTS} attempts")
 
     def _last_number(self, counter: dict[str, Any]) -> int:

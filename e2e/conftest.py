@@ -7,6 +7,7 @@ import pytest
 from e2e import platform as platforms
 from e2e.platform import Platform
 from e2e.tenant import Tenant
+from localstack import stack as stacks
 from release.environments import PLACES
 
 
@@ -26,6 +27,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _allowed(item: pytest.Item, target: str) -> bool:
     if target in ("prod", "failover"):
         return item.get_closest_marker("read_only") is not None
+    if item.get_closest_marker("embedded") and (target != "local" or stacks.require().engine != "embedded"):
+        return False
     return target == "local" or item.get_closest_marker("sidecars") is None
 
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -101,7 +102,7 @@ def foreign_token(tenant: Tenant) -> Iterator[str]:
         client = cognito.create_user_pool_client(
             UserPoolId=pool, ClientName="foreign", ExplicitAuthFlows=["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
         )["UserPoolClient"]["ClientId"]
-        password = "Aa1!foreign-pool"
+        password = f"Aa1!{secrets.token_urlsafe(24)}"
         seed.add_user(cognito, pool, tenant.email, password, tenant.id)
         yield seed.sign_in(cognito, pool, client, tenant.email, password)["IdToken"]
     finally:
@@ -119,7 +120,7 @@ def expired_token(tenant: Tenant) -> str:
         TokenValidityUnits={"IdToken": "seconds"},
         ExplicitAuthFlows=["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
     )["UserPoolClient"]["ClientId"]
-    password = "Aa1!expired-token"
+    password = f"Aa1!{secrets.token_urlsafe(24)}"
     cognito.admin_set_user_password(UserPoolId=pool, Username=tenant.email, Password=password, Permanent=True)
     token = seed.sign_in(cognito, pool, client, tenant.email, password)["IdToken"]
     cognito.delete_user_pool_client(UserPoolId=pool, ClientId=client)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from localstack.stack import ACCOUNT, REGION
+from localstack.stack import ACCOUNT, REGION, SIGNATURE
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -33,7 +33,7 @@ class Aws:
         self._endpoint = endpoint
         self._session = boto3.Session(
             aws_access_key_id=ACCOUNT if endpoint else None,
-            aws_secret_access_key="test" if endpoint else None,
+            aws_secret_access_key=SIGNATURE if endpoint else None,
             region_name=region,
         )
 
@@ -56,6 +56,11 @@ class Aws:
     def functions(self) -> LambdaClient:
         """Functions."""
         return self._session.client("lambda", endpoint_url=self._endpoint)
+
+    @cached_property
+    def iam(self) -> Any:
+        """Roles and users."""
+        return self._session.client("iam", endpoint_url=self._endpoint)
 
     @cached_property
     def logs(self) -> CloudWatchLogsClient:

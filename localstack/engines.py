@@ -66,6 +66,7 @@ class Embedded:
             "TMPDIR": str(stack.engine_dir),
             "STATE_DIR": str(stack.engine_dir / "state"),
             "LOST_FILE": str(stack.lost_file),
+            "DECISIONS_FILE": str(stack.decisions_file),
         }
         if stack.certificates:
             # Functions are started with it too, and so trust engine and cart stub.

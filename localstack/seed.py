@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cognito_idp.type_defs import AttributeTypeTypeDef
 
 # Of an emulated pool on this machine; no user of it exists anywhere else.
-PASSWORD = "Local-Passw0rd!"  # noqa: S105
+PASSWORD = "Local-Passw0rd!"  # noqa: S105  # nosec B105  # pragma: allowlist secret
 
 
 def users() -> list[dict[str, str]]:

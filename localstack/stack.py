@@ -10,6 +10,8 @@ from typing import Any, Final, NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 REGION: Final = "af-south-1"
 ACCOUNT = "000000000000"
+# What the engine takes for the signature of an account's root: any text.
+SIGNATURE = "test"
 
 
 class StackError(Exception):
@@ -98,6 +100,11 @@ class Stack:
         return self.engine_dir / "lost"
 
     @property
+    def decisions_file(self) -> Path:
+        """Notes of the embedded engine on what each role was allowed and denied."""
+        return self.engine_dir / "decisions.jsonl"
+
+    @property
     def logs_dir(self) -> Path:
         """Folder with the logs of engine, cart stub, mail catcher and Terraform."""
         return self.directory / "logs"
@@ -107,7 +114,7 @@ class Stack:
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": ACCOUNT,
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_SECRET_ACCESS_KEY": SIGNATURE,
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",

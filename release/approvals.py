@@ -1,10 +1,10 @@
 """Who approved a run of GitHub Actions, asked of GitHub itself (R10)."""
 
-import json
 import os
-import urllib.request
 from collections.abc import Mapping
 from typing import Any
+
+import requests
 
 from release.environments import Environment
 from release.evidence import EvidenceError
@@ -57,8 +57,8 @@ def of_this_run(to: Environment, variables: Mapping[str, str] = os.environ) -> d
         "Accept": "application/vnd.github+json",
     }
     try:
-        # The address is GitHub's own, from the runner.
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_SECONDS) as answer:  # noqa: S310
-            return by_role(json.load(answer), to)
+        answer = requests.get(url, headers=headers, timeout=_SECONDS)
+        answer.raise_for_status()
+        return by_role(answer.json(), to)
     except (OSError, ValueError) as error:
         raise EvidenceError(f"GitHub does not say who approved this run ({error}): {url}") from None

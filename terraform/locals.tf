@@ -42,7 +42,8 @@ locals {
   queue_urls = { for function, queue in local.queues : function => "https://sqs.${var.region}.amazonaws.com/${var.account_id}/${queue.name}-${var.environment}" }
 
   idempotency_statement = {
-    actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
+    # No GetItem: the answer to a PutItem that comes second holds the item that is there.
+    actions   = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
     resources = [local.idempotency_table_arn]
   }
   publish_statement = { actions = ["sns:Publish"], resources = [local.events_topic_arn] }

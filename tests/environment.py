@@ -3,6 +3,7 @@
 import os
 
 from localstack.processes import free_port
+from localstack.stack import SIGNATURE
 
 ENGINE_PORT, CART_PORT, SMTP_PORT = free_port(), free_port(), free_port()
 
@@ -24,7 +25,7 @@ _ENVIRONMENT = {
     "AWS_ENDPOINT_URL": f"http://127.0.0.1:{ENGINE_PORT}",
     "AWS_DEFAULT_REGION": "af-south-1",
     "AWS_ACCESS_KEY_ID": "000000000000",
-    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_SECRET_ACCESS_KEY": SIGNATURE,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 os.environ.update(_ENVIRONMENT)

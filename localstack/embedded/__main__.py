@@ -9,7 +9,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from ministack import app
 
-from localstack.embedded import alarms, aliases, backups, grants, invocations, loss, mail, unsigned
+from localstack.embedded import (
+    alarms,
+    aliases,
+    backups,
+    decisions,
+    grants,
+    invocations,
+    loss,
+    mail,
+    service_rights,
+    unsigned,
+)
 
 
 def main() -> None:
@@ -23,7 +34,10 @@ def main() -> None:
     unsigned.sign_in_to_any_account()
     unsigned.call_apis_of_any_account()
     unsigned.fetch_keys_over_tls()
+    service_rights.consume_as_the_role_may()
+    service_rights.log_as_the_role_may()
     loss.lose_what_is_listed(Path(os.environ["LOST_FILE"]))
+    decisions.note_decisions(Path(os.environ["DECISIONS_FILE"]))
     app.main()
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
+import html
 import json
 import operator
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
-from xml.sax.saxutils import escape
 
 from ministack.services import cloudwatch
 
@@ -158,4 +158,4 @@ def _xml(value: Any, name: str = "") -> str:
         return "".join(f"<member>{_xml(item)}</member>" for item in value)
     if isinstance(value, bool):
         return str(value).lower()
-    return escape(cloudwatch._ts_iso(value) if name.endswith("Timestamp") else str(value))
+    return html.escape(cloudwatch._ts_iso(value) if name.endswith("Timestamp") else str(value))

@@ -7,6 +7,8 @@ from typing import Any
 
 from ministack.services import lambda_svc
 
+_chance = random.SystemRandom()
+
 
 def route_by_weight() -> None:
     """Give a part of an alias's calls to the versions in its routing configuration.
@@ -19,8 +21,7 @@ def route_by_weight() -> None:
         alias = (function or {}).get("aliases", {}).get(qualifier, {})
         weights = (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
         for version, weight in weights.items():
-            # Traffic, not secrets.
-            if random.random() < float(weight):  # noqa: S311
+            if _chance.random() < float(weight):
                 return record_of(function, version)
         return record_of(function, qualifier)
 

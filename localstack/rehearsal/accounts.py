@@ -13,7 +13,7 @@ import jwt
 from botocore.exceptions import ClientError
 
 from localstack import terraform
-from localstack.stack import ROOT, Stack, StackError
+from localstack.stack import ROOT, SIGNATURE, Stack, StackError
 from release.environments import PLACES, Environment
 
 ACCOUNTS: Final[dict[Environment, str]] = {
@@ -59,7 +59,7 @@ class Accounts:
         """The variables of an account's root user, as which a person makes it ready."""
         return self._variables(environment) | {
             "AWS_ACCESS_KEY_ID": ACCOUNTS[environment],
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_SECRET_ACCESS_KEY": SIGNATURE,
         }
 
     def _variables(self, environment: Environment) -> dict[str, str]:

@@ -70,6 +70,11 @@ run "the_api" {
     condition     = aws_cloudwatch_log_group.access.retention_in_days == 90
     error_message = "R8: logs are kept 90 days."
   }
+
+  assert {
+    condition     = values(jsondecode(aws_api_gateway_stage.this.access_log_settings[0].format)) == ["$context.error.responseType", "$context.responseLatency", "$context.httpMethod", "$context.requestId", "$context.resourcePath", "$context.status", "$context.requestTime"]
+    error_message = "A line of the access log holds nothing of the caller: no address, no user, no path with its ids, no body."
+  }
 }
 
 run "a_path_too_deep" {

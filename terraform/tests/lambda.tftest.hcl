@@ -63,3 +63,18 @@ run "a_function" {
     error_message = "A consumer may read its own queue."
   }
 }
+
+run "a_traced_function" {
+  module {
+    source = "./modules/lambda"
+  }
+
+  variables {
+    tracing = true
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Action if contains(statement.Resource, "*")] == [["xray:PutTraceSegments", "xray:PutTelemetryRecords"]]
+    error_message = "Only traces are granted on every resource: X-Ray has none to name."
+  }
+}

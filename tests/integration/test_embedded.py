@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from localstack import seed
 from localstack.aws import Aws
 from localstack.stack import ACCOUNT, REGION, Stack
+from localstack.waiting import poll
 from release import traffic
 from tests.lambda_functions import make_function, publish
 
@@ -244,3 +245,40 @@ def test_a_tables_recovery_period_is_described_as_it_was_put(aws: Aws) -> None:
         PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": 7},
     )
     assert described() == ("ENABLED", 7)
+
+
+def test_lambda_takes_messages_and_writes_logs_as_the_role_may(aws: Aws, stack: Stack) -> None:
+    iam: Any = boto3.client("iam")
+    function = make_function("def handler(event, context):\n    print('seen')\n")
+    queue = aws.sqs.create_queue(QueueName=function)["QueueUrl"]
+    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{function}"
+    aws.functions.create_event_source_mapping(FunctionName=f"{function}:{traffic.ALIAS}", EventSourceArn=arn)
+    aws.sqs.send_message(QueueUrl=queue, MessageBody="x")
+
+    def decided(action: str) -> set[bool]:
+        notes = [json.loads(line) for line in stack.decisions_file.read_text().splitlines()]
+        return {note["allowed"] for note in notes if (note["role"], note["action"]) == (function, action)}
+
+    def waiting() -> list[str]:
+        names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        return list(aws.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"].values())
+
+    def logged() -> bool:
+        groups = aws.logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{function}")["logGroups"]
+        pages = [aws.logs.filter_log_events(logGroupName=group["logGroupName"]) for group in groups]
+        return any(event["message"] == "seen" for page in pages for event in page["events"])
+
+    poll("the mapping refused", lambda: decided("sqs:ReceiveMessage") == {False} or None, 10)
+    assert waiting() == ["1", "0"]
+    actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+    iam.put_role_policy(RoleName=function, PolicyName="queue", PolicyDocument=policy(Action=actions, Resource=arn))
+    poll("the message taken", lambda: waiting() == ["0", "0"] or None, 10)
+    assert not logged()
+    assert decided("logs:CreateLogStream") == {False}
+
+    group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/{function}:*"
+    grant = policy(Action=["logs:CreateLogStream", "logs:PutLogEvents"], Resource=group)
+    iam.put_role_policy(RoleName=function, PolicyName="logs", PolicyDocument=grant)
+    aws.functions.invoke(FunctionName=function)
+    assert logged()
+    assert decided("logs:CreateLogStream") == {False, True}

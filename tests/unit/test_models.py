@@ -1,13 +1,25 @@
 import json
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from common.models import Address, Campaign, Cart, CartItem, OrderRequest, OrderUpdate, iso, parse_moment
+from common.cards import holds_card_number
+from common.models import (
+    Address,
+    Campaign,
+    Cart,
+    CartItem,
+    OrderRequest,
+    OrderUpdate,
+    PaymentDetails,
+    iso,
+    parse_moment,
+)
 from tests.samples import address, order_request
 
 
@@ -130,6 +142,8 @@ PAYMENT = {"method": "EFT", "transactionId": "t-1", "paidAt": "2026-11-24T10:00:
         ({"status": "LOST"}, {"status"}),
         ({"paymentDetails": {**PAYMENT, "paidAt": "2026-11-24T10:00:00"}}, {"paymentDetails.paidAt"}),
         ({"paymentDetails": {**PAYMENT, "transactionId": "t 1"}}, {"paymentDetails.transactionId"}),
+        ({"paymentDetails": {**PAYMENT, "paidAt": 4111111111111111}}, {"paymentDetails.paidAt"}),
+        ({"paymentDetails": {**PAYMENT, "paidAt": "4111111111111111"}}, {"paymentDetails.paidAt"}),
         ({"status": "CANCELLED", "total": "0.00"}, {"total"}),
     ],
 )
@@ -141,6 +155,74 @@ def test_a_paid_update_has_its_details() -> None:
     update = OrderUpdate.parse_obj({"status": "PAID", "paymentDetails": PAYMENT})
     assert update.payment_details is not None
     assert update.payment_details.transaction_id == "t-1"
+
+
+# What the schemes publish for tests: Visa (13, 16 and 19 digits), Mastercard twice, American Express, Diners Club, JCB,
+# Discover, UnionPay, Maestro.
+CARDS = [
+    "4222222222222",
+    "4111111111111111",
+    "4000000000000000006",
+    "5555555555554444",
+    "2223003122003222",
+    "378282246310005",
+    "30569309025904",
+    "3530111333300000",
+    "6011111111111117",
+    "6205500000000000004",
+    "6759649826438453",
+]
+
+
+@pytest.mark.parametrize("card", CARDS)
+@pytest.mark.parametrize("form", ["{}", "tx-{}", "pay_{}_2026", "2026-{}", "card{}", "{}-12-2030", "ref4-{}"])
+def test_a_card_number_is_no_transaction_id(form: str, card: str) -> None:
+    for number in (card, "-".join(card[at : at + 4] for at in range(0, len(card), 4))):
+        body = {"paymentDetails": {**PAYMENT, "transactionId": form.format(number)}}
+        assert _wrong_fields(OrderUpdate, body) == {"paymentDetails.transactionId"}, number
+
+
+def test_spaces_hide_no_card_number() -> None:
+    assert holds_card_number("paid with 4111 1111 1111 1111, thank you")
+    assert holds_card_number("3782 822463 10005")
+
+
+@pytest.mark.parametrize("card", CARDS)
+@given(data=st.data())
+def test_a_mistyped_card_number_is_none(card: str, data: st.DataObject) -> None:
+    # What the Luhn check is for: it sees every single wrong digit.
+    at = data.draw(st.integers(2, len(card) - 1))
+    digit = data.draw(st.sampled_from(sorted(set("0123456789") - {card[at]})))
+    assert not holds_card_number(card[:at] + digit + card[at + 1 :])
+
+
+@pytest.mark.parametrize(
+    "transaction_id",
+    [
+        "t-1",
+        "411111111111",
+        "20261124100000000",
+        "1764012345678",
+        "41111111111111110000",
+        "4111111111111112",
+        "a3f4111111111111111c09be7715d2e4",
+        "41111111-1111-4111-8111-111111111111",
+        "pi_3MtwBwLkdIwHu7ix28a3tqPa",
+    ],
+)
+def test_references_that_look_a_little_like_one_are_taken(transaction_id: str) -> None:
+    update = OrderUpdate.parse_obj({"paymentDetails": {**PAYMENT, "transactionId": transaction_id}})
+    assert update.payment_details is not None
+
+
+@given(st.uuids(version=4))
+def test_no_uuid_is_taken_for_a_card_number(identifier: UUID) -> None:
+    assert not holds_card_number(str(identifier))
+    assert not holds_card_number(f"tx-{identifier.hex}")
+
+
+def test_an_order_on_record_can_be_read_whatever_its_transaction_id() -> None:
+    assert PaymentDetails.parse_obj({**PAYMENT, "transactionId": CARDS[0]}).transaction_id == CARDS[0]
 
 
 def test_a_list_of_pairs_is_not_an_object() -> None:

@@ -237,7 +237,8 @@ def test_a_pull_request_is_checked_as_make_test_does() -> None:
     assert rule
     checks = {job["uses"].rsplit("/", 1)[1].removesuffix(".yml") for job in WORKFLOWS["pull-request"]["jobs"].values()}
     called = {word for (workflow, _), step in RUNS if workflow in checks for word in step["run"].split()}
-    assert set(rule[1].split()) <= called
+    # What PyPI answers changes without a commit, so `make test` does not ask and a pull request does.
+    assert {*rule[1].split(), "audit"} <= called
 
 
 def test_the_bytes_that_pass_are_the_bytes_that_dev_gets() -> None:

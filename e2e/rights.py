@@ -1,0 +1,89 @@
+"""What the functions' roles are granted, and what they were allowed and denied."""
+
+import json
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+from e2e.platform import Platform
+from localstack import stack as stacks
+
+POLICY = "function"
+
+
+class Grant(NamedTuple):
+    """One action on one resource, or on those that a pattern fits."""
+
+    function: str
+    action: str
+    resource: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the engine decided on a call of a role."""
+
+    role: str
+    action: str
+    resource: str
+    allowed: bool
+
+
+def policy(platform: Platform, function: str) -> dict[str, Any]:
+    """The policy of a function's role, which has no other."""
+    iam, role = platform.aws.iam, platform.outputs["role_names"][function]
+    assert iam.list_role_policies(RoleName=role)["PolicyNames"] == [POLICY]
+    assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
+    document: dict[str, Any] = iam.get_role_policy(RoleName=role, PolicyName=POLICY)["PolicyDocument"]
+    return document
+
+
+def put_policy(platform: Platform, function: str, document: dict[str, Any]) -> None:
+    """Give a function's role another policy."""
+    role = platform.outputs["role_names"][function]
+    platform.aws.iam.put_role_policy(RoleName=role, PolicyName=POLICY, PolicyDocument=json.dumps(document))
+
+
+def grants(platform: Platform) -> list[Grant]:
+    """All that the functions' roles are granted."""
+    return [
+        Grant(function, action, resource)
+        for function in platform.outputs["role_names"]
+        for statement in policy(platform, function)["Statement"]
+        for action in statement["Action"]
+        for resource in statement["Resource"]
+    ]
+
+
+def decisions() -> list[Decision]:
+    """What the engine of the local stack has decided since it was started."""
+    return [Decision(**json.loads(line)) for line in stacks.require().decisions_file.read_text().splitlines()]
+
+
+def forget_denials() -> None:
+    """Take from the engine's notes what was denied, when a test has brought it about."""
+    file = stacks.require().decisions_file
+    lines = [line for line in file.read_text().splitlines(keepends=True) if json.loads(line)["allowed"]]
+    file.write_text("".join(lines))
+
+
+def uses(platform: Platform) -> dict[Grant, int]:
+    """On how many resources each grant was used."""
+    functions = {role: function for function, role in platform.outputs["role_names"].items()}
+    used = [(functions.get(made.role), made.action, made.resource) for made in decisions() if made.allowed]
+    return {
+        grant: sum(
+            (grant.function, grant.action) == (function, action) and fnmatchcase(resource, grant.resource)
+            for function, action, resource in used
+        )
+        for grant in grants(platform)
+    }
+
+
+def table(used: dict[Grant, int]) -> str:
+    """Grants and their uses, for people."""
+    rows = [("function", "granted", "on", "used on"), *((*grant, str(count)) for grant, count in used.items())]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)), row[3]]) for row in rows
+    )

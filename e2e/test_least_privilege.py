@@ -1,0 +1,255 @@
+"""Each function has the rights that it uses and no others, and each statement of them is missed when it is away.
+
+Runs after the other tests (`alone`): what they made the functions do is what was used.
+"""
+
+import base64
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from e2e import rights
+from e2e.platform import Platform
+from e2e.queues import counts
+from e2e.tenant import Tenant, paid
+from localstack import stack as stacks
+from localstack.waiting import poll
+from release import build, traffic
+from tests.lambda_events import api_event
+
+pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.embedded]
+
+_DEADLINE_SECONDS = 240
+# Where one right is for more than one resource, and why. `{...}` is what differs from function to function.
+WILDCARDS = {
+    "arn:aws:s3:::bbws-orders-local/*/orders/*": "which tenant's invoice it is, the message says",
+    "arn:aws:s3:::bbws-email-templates-local/invoice/*": "the templates of one kind of document",
+    "arn:aws:s3:::bbws-email-templates-local/internal/*": "the templates of one kind of mail",
+    "arn:aws:s3:::bbws-email-templates-local/customer/*": "the templates of one kind of mail",
+    "arn:aws:logs:af-south-1:000000000000:log-group:/aws/lambda/{function}:*": "Lambda names the log streams",
+}
+
+
+class Promises:
+    """What each function promises, asked of it straight, as API Gateway or Lambda's poller would.
+
+    Args:
+        tenant: whose orders are used.
+        admin: of another tenant.
+    """
+
+    def __init__(self, tenant: Tenant, admin: Tenant) -> None:
+        self._tenant, self._admin, self._platform = tenant, admin, tenant.platform
+        self._body = tenant.body()
+        self._order_id, self._unpaid = tenant.place(cartId=self._body["cartId"]), tenant.place()
+        self._key = tenant.invoiced(self._order_id)["invoiceKey"]
+        tenant.invoiced(self._unpaid)
+        # An admin's change, which the admin can repeat as often as it wants: it is recognised, and published again.
+        self._paid = paid()
+        event = self._change(self._order_id, self._paid, "1", admin=True)
+        assert self._status(self._call("update_order", event)) == 200
+
+    def broken(self, function: str, qualifier: str = traffic.ALIAS) -> list[str]:
+        """The promises that a function does not keep.
+
+        Args:
+            function: its folder.
+            qualifier: of the version that is called.
+        """
+        started = int(time.time() * 1000)
+        broken: list[str] = getattr(self, f"_{function}")(qualifier)
+        name = self._platform.outputs["function_names"][function]
+        if not self._platform.aws.logs.filter_log_events(logGroupName=f"/aws/lambda/{name}", startTime=started)[
+            "events"
+        ]:
+            broken.append("it logs")
+        if function in self._platform.outputs["queue_names"] and not broken and not self._takes_messages(function):
+            broken.append("it takes messages from its queue")
+        return broken
+
+    def _call(self, function: str, event: dict[str, Any], qualifier: str = traffic.ALIAS) -> tuple[dict[str, Any], str]:
+        """The answer of a function, and what it logged."""
+        answer = self._platform.aws.functions.invoke(
+            FunctionName=self._platform.outputs["function_names"][function],
+            Qualifier=qualifier,
+            Payload=json.dumps(event),
+            LogType="Tail",
+        )
+        return json.loads(answer["Payload"].read()), base64.b64decode(answer.get("LogResult", "")).decode()
+
+    def _status(self, called: tuple[dict[str, Any], str]) -> int:
+        status: int = called[0]["statusCode"]
+        return status
+
+    def _request(self, method: str, path: str, admin: bool = False, **options: Any) -> dict[str, Any]:
+        caller = self._admin if admin else self._tenant
+        return api_event(method, path, tenant_id=caller.id, groups="admin" if admin else None, **options)
+
+    def _change(self, order_id: str, change: dict[str, Any], version: str, admin: bool = False) -> dict[str, Any]:
+        headers = {"if-match": f'"{version}"'}
+        return self._request("PUT", f"/v1.0/orders/{order_id}", admin, body=change, headers=headers)
+
+    def _create_order(self, qualifier: str) -> list[str]:
+        headers = {"idempotency-key": str(uuid4())}
+        event = self._request("POST", "/v1.0/orders", body=self._body, headers=headers)
+        return [] if self._status(self._call("create_order", event, qualifier)) == 202 else ["it accepts an order"]
+
+    def _get_order(self, qualifier: str) -> list[str]:
+        callers = {"a tenant": False, "an admin": True}
+        path = f"/v1.0/orders/{self._order_id}"
+        return [
+            f"{who} reads an order"
+            for who, admin in callers.items()
+            if self._status(self._call("get_order", self._request("GET", path, admin), qualifier)) != 200
+        ]
+
+    def _list_orders(self, qualifier: str) -> list[str]:
+        event = self._request("GET", f"/v1.0/tenants/{self._tenant.id}/orders")
+        return [] if self._status(self._call("list_orders", event, qualifier)) == 200 else ["it lists orders"]
+
+    def _update_order(self, qualifier: str) -> list[str]:
+        version = self._tenant.get(self._unpaid).headers["ETag"].strip('"')
+        details = {"paymentDetails": paid()["paymentDetails"]}
+        events = {
+            "a tenant changes payment details": self._change(self._unpaid, details, version),
+            "an admin pays an order": self._change(self._order_id, self._paid, "1", admin=True),
+        }
+        return [
+            what for what, event in events.items() if self._status(self._call("update_order", event, qualifier)) != 200
+        ]
+
+    def _message(self, event_type: str, payload: dict[str, Any]) -> str:
+        return json.dumps(
+            {
+                "messageId": str(uuid4()),
+                "timestamp": "2026-11-24T10:00:00Z",
+                "eventType": event_type,
+                "version": "1.0",
+                "correlationId": f"e2e-{uuid4()}",
+                "payload": {"tenantId": self._tenant.id, "orderId": self._order_id, **payload},
+            }
+        )
+
+    def _next_message(self, function: str) -> str:
+        """A message that a function has not handled yet."""
+        match function:
+            case "order_creator_record":
+                payload = {"orderId": str(uuid4()), "createdBy": "e2e", "order": self._body}
+                return self._message("OrderCreationRequested", payload)
+            case "customer_order_confirmation":
+                return self._message("InvoiceCreated", {"invoiceKey": self._key})
+        return self._message("OrderRecorded", {})
+
+    def _consume(self, function: str, qualifier: str) -> list[str]:
+        queue = self._platform.outputs["queue_names"][function]
+        record = {
+            "messageId": str(uuid4()),
+            "receiptHandle": "none",
+            "body": self._next_message(function),
+            "attributes": {"ApproximateReceiveCount": "1"},
+            "messageAttributes": {},
+            "eventSource": "aws:sqs",
+            "eventSourceARN": f"arn:aws:sqs:af-south-1:000000000000:{queue}",
+            "awsRegion": "af-south-1",
+        }
+        answer, log = self._call(function, {"Records": [record]}, qualifier)
+        broken = ["it handles a message"] if answer["batchItemFailures"] else []
+        return [*broken, *(["it uses the template in S3"] if "packaged template used" in log else [])]
+
+    def _order_creator_record(self, qualifier: str) -> list[str]:
+        return self._consume("order_creator_record", qualifier)
+
+    def _order_internal_notification(self, qualifier: str) -> list[str]:
+        return self._consume("order_internal_notification", qualifier)
+
+    def _customer_order_confirmation(self, qualifier: str) -> list[str]:
+        return self._consume("customer_order_confirmation", qualifier)
+
+    def _order_pdf_creator(self, qualifier: str) -> list[str]:
+        # As if the function had died before it noted that the invoice is there.
+        self._platform.aws.dynamodb.update_item(
+            TableName=self._platform.outputs["orders_table"],
+            Key={"PK": {"S": f"TENANT#{self._tenant.id}"}, "SK": {"S": f"ORDER#{self._order_id}"}},
+            UpdateExpression="REMOVE invoiceKey",
+        )
+        return self._consume("order_pdf_creator", qualifier)
+
+    def _takes_messages(self, function: str) -> bool:
+        queue, role = (self._platform.outputs[names][function] for names in ("queue_names", "role_names"))
+
+        def refusals() -> int:
+            """How often the function's role was refused something of its queue."""
+            denied = [made for made in rights.decisions() if made.role == role and not made.allowed]
+            return sum(made.resource.endswith(f":{queue}") for made in denied)
+
+        before = refusals()
+        self._platform.aws.sqs.send_message(
+            QueueUrl=self._platform.queue_url(queue), MessageBody=self._next_message(function)
+        )
+
+        def taken() -> bool | None:
+            if not counts(self._platform, [queue])[queue]:
+                return True
+            return False if refusals() > before else None
+
+        return poll(f"the message in {queue} taken or refused", taken, _DEADLINE_SECONDS)
+
+
+def queues_empty(platform: Platform) -> bool | None:
+    """Whether all that was sent has been handled."""
+    return not any(counts(platform, list(platform.outputs["queue_names"].values())).values()) or None
+
+
+@pytest.fixture
+def promises(make_tenant: Callable[..., Tenant], platform: Platform) -> Iterator[Promises]:
+    """The promises, of a tenant of the test's own; what is denied meanwhile is the test's doing."""
+    yield Promises(make_tenant(), make_tenant(group="admin"))
+    poll("queues empty", lambda: queues_empty(platform), _DEADLINE_SECONDS)
+    rights.forget_denials()
+
+
+def test_no_function_has_asked_for_what_it_is_not_granted(platform: Platform) -> None:
+    roles = set(platform.outputs["role_names"].values())
+    assert [made for made in rights.decisions() if made.role in roles and not made.allowed] == []
+
+
+@pytest.mark.parametrize("function", build.function_names())
+def test_each_statement_is_missed_when_it_is_away(platform: Platform, promises: Promises, function: str) -> None:
+    whole = rights.policy(platform, function)
+    assert promises.broken(function) == []
+    missed = {}
+    for statement in whole["Statement"]:
+        others = [other for other in whole["Statement"] if other != statement]
+        rights.put_policy(platform, function, {**whole, "Statement": others})
+        try:
+            # A process keeps the templates that it has read; the unpublished version has a process that has read none.
+            broken = promises.broken(function) or promises.broken(function, "$LATEST")
+        finally:
+            rights.put_policy(platform, function, whole)
+        missed[f"{statement['Action']} on {statement['Resource']}"] = broken
+    assert len(missed) == len(whole["Statement"]) > 0
+    assert [statement for statement, broken in missed.items() if not broken] == []
+    poll("queues empty", lambda: queues_empty(platform), _DEADLINE_SECONDS)
+    assert promises.broken(function) == []
+
+
+def test_each_right_was_used(platform: Platform) -> None:
+    used = rights.uses(platform)
+    evidence = rights.table(used)
+    (stacks.require().directory / "rights.txt").write_text(evidence + "\n")
+    assert {grant.function for grant in used} == set(build.function_names())
+    assert [grant for grant, count in used.items() if not count] == [], evidence
+
+
+def test_a_right_on_more_than_one_resource_has_a_reason(platform: Platform) -> None:
+    names = platform.outputs["function_names"]
+    wide = {
+        grant.resource.replace(names[grant.function], "{function}")
+        for grant in rights.grants(platform)
+        if "*" in grant.resource or "?" in grant.resource or "*" in grant.action
+    }
+    assert wide == set(WILDCARDS)

@@ -1,0 +1,233 @@
+"""What buckets and queues refuse, whoever asks: the policies that Terraform plans for DEV, with IAM enforced."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import boto3
+import pytest
+import requests
+from botocore.exceptions import ClientError
+
+from localstack import processes, terraform, tls
+from localstack.engines import Embedded
+from localstack.stack import SIGNATURE, Stack
+from localstack.waiting import poll
+
+ACCOUNT, REGION = "536580886816", "af-south-1"
+PREFIX = f"arn:aws:sqs:{REGION}:{ACCOUNT}:"
+EVENTS = f"arn:aws:sns:{REGION}:{ACCOUNT}:bbws-order-events-dev"
+_PLAN_SECONDS = 120
+
+
+def client(stack: Stack, service: Any, key: dict[str, str] | None = None) -> Any:
+    """A client of the account's root, or of the owner of a key."""
+    return boto3.client(
+        service,
+        endpoint_url=stack.endpoint,
+        verify=stack.certificates.bundle if stack.certificates else True,
+        aws_access_key_id=key["AccessKeyId"] if key else ACCOUNT,
+        aws_secret_access_key=key["SecretAccessKey"] if key else SIGNATURE,
+        region_name=REGION,
+    )
+
+
+def user(stack: Stack, name: str, *statements: dict[str, Any]) -> dict[str, str]:
+    """The access key of a user with these rights and no others."""
+    iam = client(stack, "iam")
+    iam.create_user(UserName=name)
+    if statements:
+        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        iam.put_user_policy(UserName=name, PolicyName="all", PolicyDocument=document)
+    key: dict[str, str] = iam.create_access_key(UserName=name)["AccessKey"]
+    return key
+
+
+@pytest.fixture(scope="module")
+def planned(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """The queues and buckets of DEV, as Terraform plans them: type and values of each resource."""
+    folder = tmp_path_factory.mktemp("plan")
+    code = folder / "code"
+    shutil.copytree(terraform.TERRAFORM_DIR, code, ignore=shutil.ignore_patterns(".terraform", "bootstrap", "tests"))
+    # Nothing is applied, so there is no state to keep.
+    (code / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+    variables = terraform.environment(folder) | stack.aws_environment() | {"AWS_ACCESS_KEY_ID": ACCOUNT}
+    modules = [f"-target=module.{name}" for name in ("queue", "orders_bucket", "templates_bucket")]
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            ["terraform", f"-chdir={code}", *arguments],
+            env=variables,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_PLAN_SECONDS,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    run("init", "-lockfile=readonly")
+    run("plan", "-var-file=env/dev.tfvars", f"-var=templates_dir={folder}", f"-out={folder / 'plan'}", *modules)
+    content = json.loads(run("show", "-json", str(folder / "plan")))
+    return [
+        {"type": resource["type"], **resource["values"]}
+        for module in content["planned_values"]["root_module"]["child_modules"]
+        for resource in module["resources"]
+    ]
+
+
+def make(stack: Stack, planned: list[dict[str, Any]]) -> None:
+    """Make the queues and buckets."""
+    sqs, s3 = client(stack, "sqs"), client(stack, "s3")
+    for resource in planned:
+        match resource["type"]:
+            case "aws_sqs_queue":
+                sqs.create_queue(QueueName=resource["name"], Attributes={"Policy": resource["policy"]})
+            case "aws_s3_bucket":
+                where = {"LocationConstraint": REGION}
+                s3.create_bucket(Bucket=resource["bucket"], CreateBucketConfiguration=where)
+    (orders,) = [bucket for bucket in buckets(planned) if bucket.startswith("bbws-orders")]
+    s3.put_object(Bucket=orders, Key="tenant-a/orders/order_1.pdf", Body=b"%PDF")
+    for resource in planned:
+        match resource["type"]:
+            case "aws_s3_bucket_policy":
+                bucket = json.loads(resource["policy"])["Statement"][0]["Resource"][0].rpartition(":")[2]
+                s3.put_bucket_policy(Bucket=bucket, Policy=resource["policy"])
+            case "aws_s3_bucket_public_access_block":
+                names = {
+                    "BlockPublicAcls": "block_public_acls",
+                    "IgnorePublicAcls": "ignore_public_acls",
+                    "BlockPublicPolicy": "block_public_policy",
+                    "RestrictPublicBuckets": "restrict_public_buckets",
+                }
+                settings = {name: resource[planned_name] for name, planned_name in names.items()}
+                for bucket in buckets(planned):
+                    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=settings)
+
+
+def buckets(planned: list[dict[str, Any]]) -> list[str]:
+    """Names of the buckets."""
+    return [resource["bucket"] for resource in planned if resource["type"] == "aws_s3_bucket"]
+
+
+def queues(planned: list[dict[str, Any]]) -> list[str]:
+    """Names of the queues and DLQs."""
+    return [resource["name"] for resource in planned if resource["type"] == "aws_sqs_queue"]
+
+
+@pytest.fixture(scope="module")
+def plain(stack: Stack, planned: list[dict[str, Any]]) -> Stack:
+    """An engine that speaks plain HTTP."""
+    make(stack, planned)
+    return stack
+
+
+@pytest.fixture(scope="module")
+def secure(planned: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """An engine that speaks TLS."""
+    folder = tmp_path_factory.mktemp("secure")
+    ports = {use: processes.free_port() for use in ("engine", "smtp")}
+    stack, engine = Stack(folder, ports=ports, certificates=tls.make(folder / "tls")), Embedded()
+    engine.start(stack)
+    try:
+        make(stack, planned)
+        yield stack
+    finally:
+        engine.stop(stack)
+
+
+def outcome(call: Callable[[], object]) -> str:
+    """The code of the error that a call ends with, or `done`."""
+    try:
+        call()
+    except ClientError as error:
+        code: str = error.response["Error"]["Code"]
+        return "denied" if code.startswith("AccessDenied") else code
+    return "done"
+
+
+def outcomes(stack: Stack, planned: list[dict[str, Any]], key: dict[str, str]) -> set[str]:
+    """How it ends when somebody puts, gets and lists in each bucket, and sends to and takes from each queue."""
+    s3, sqs = client(stack, "s3", key), client(stack, "sqs", key)
+    found = set()
+    for bucket in buckets(planned):
+        found.add(outcome(partial(s3.put_object, Bucket=bucket, Key="a", Body=b"a")))
+        found.add(outcome(partial(s3.get_object, Bucket=bucket, Key="a")))
+        found.add(outcome(partial(s3.list_objects_v2, Bucket=bucket)))
+    for queue in queues(planned):
+        url = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{queue}"
+        found.add(outcome(partial(sqs.send_message, QueueUrl=url, MessageBody="a")))
+        found.add(outcome(partial(sqs.receive_message, QueueUrl=url, VisibilityTimeout=0)))
+        found.add(outcome(partial(sqs.purge_queue, QueueUrl=url)))
+    return found
+
+
+EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+
+
+def test_there_are_two_buckets_and_four_queues_with_their_dlqs(planned: list[dict[str, Any]]) -> None:
+    assert sorted(buckets(planned)) == ["bbws-email-templates-dev", "bbws-orders-dev"]
+    assert len(queues(planned)) == 8
+    for kind, protected in (("aws_s3_bucket_policy", 2), ("aws_s3_bucket_public_access_block", 2)):
+        assert sum(resource["type"] == kind for resource in planned) == protected
+    encrypted = [r for r in planned if r["type"] == "aws_s3_bucket_server_side_encryption_configuration"]
+    assert len(encrypted) == 2
+    assert all(resource["sqs_managed_sse_enabled"] for resource in planned if resource["type"] == "aws_sqs_queue")
+
+
+def test_plain_http_is_refused_to_who_may_do_everything(plain: Stack, planned: list[dict[str, Any]]) -> None:
+    assert outcomes(plain, planned, user(plain, "administrator", EVERYTHING)) == {"denied"}
+
+
+def test_tls_is_not(secure: Stack, planned: list[dict[str, Any]]) -> None:
+    assert outcomes(secure, planned, user(secure, "administrator", EVERYTHING)) == {"done"}
+
+
+def test_no_policy_of_a_resource_lets_anybody_in(secure: Stack, planned: list[dict[str, Any]]) -> None:
+    assert outcomes(secure, planned, user(secure, "nobody")) == {"denied"}
+
+
+def test_a_queue_takes_messages_of_its_topic_and_of_no_other(secure: Stack, planned: list[dict[str, Any]]) -> None:
+    sns, sqs = client(secure, "sns"), client(secure, "sqs")
+    its_own, foreign = (sns.create_topic(Name=name)["TopicArn"] for name in ("bbws-order-events-dev", "foreign"))
+    assert its_own == EVENTS
+    for queue in queues(planned):
+        for topic in (foreign, its_own):
+            sns.subscribe(
+                TopicArn=topic, Protocol="sqs", Endpoint=PREFIX + queue, Attributes={"RawMessageDelivery": "true"}
+            )
+    for topic in (foreign, its_own):
+        sns.publish(TopicArn=topic, Message=topic)
+    taking = {"bbws-order-pdf-dev", "bbws-order-internal-notification-dev", "bbws-order-customer-notification-dev"}
+
+    def bodies(queue: str) -> list[str]:
+        url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+        return [message["Body"] for message in answer.get("Messages", [])]
+
+    # The foreign topic was published to first, so what it was let deliver is there by now.
+    poll("the messages of their topic", lambda: all(bodies(queue) for queue in taking) or None, 10)
+    assert {queue: bodies(queue) for queue in queues(planned)} == {
+        queue: [EVENTS] if queue in taking else [] for queue in queues(planned)
+    }
+
+
+def test_nobody_reads_an_invoice_without_signing(secure: Stack, planned: list[dict[str, Any]]) -> None:
+    s3, bundle = client(secure, "s3"), secure.certificates and secure.certificates.bundle
+    address = f"{secure.endpoint}/bbws-orders-dev/tenant-a/orders/order_1.pdf"
+    assert requests.get(address, verify=bundle, timeout=10).status_code == 403
+    public = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": "arn:aws:s3:::bbws-orders-dev/*",
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [public]})
+    # Nor can somebody make it public by mistake.
+    assert outcome(lambda: s3.put_bucket_policy(Bucket="bbws-orders-dev", Policy=document)) == "denied"
+    key = "tenant-a/orders/order_1.pdf"
+    assert outcome(lambda: s3.put_object_acl(Bucket="bbws-orders-dev", Key=key, ACL="public-read")) != "done"
+    assert requests.get(address, verify=bundle, timeout=10).status_code == 403
