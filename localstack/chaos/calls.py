@@ -79,7 +79,8 @@ def identify(method: str, path: str, headers: Mapping[str, str], body: bytes, wo
         return Call(CUSTOMER, "api", f"{method} {re.sub(_UUID, '*', bare)}", f"{bare} {_key(headers)}", None, None)
     if "Authorization" not in headers:
         return Call(worker.function, "cart", f"GET {bare.split('/')[2]}", bare, worker.order, None)
-    found = detect(headers, method, bare, {}, body)
+    # The host is the proxy's: it tells nothing, and is looked up in the models of every service of AWS.
+    found = detect({name: value for name, value in headers.items() if name != "Host"}, method, bare, {}, body)
     service, operation = found.service or "", found.operation or method
     text = unquote_plus(bare + " " + body.decode("latin-1")) if service != "ses" else ""
     mail = _correlation_id(body) if service == "ses" else None

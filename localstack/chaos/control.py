@@ -53,7 +53,8 @@ class Control:
     def __init__(self, stack: Stack) -> None:
         if not stack.proxy_url:
             raise StackError("this stack has no fault proxy: bring one up with `python -m localstack up --faults`")
-        self._url = f"{stack.proxy_url}/_chaos"
+        self.url = stack.proxy_url
+        self._url = f"{self.url}/_chaos"
 
     def begin(self, plan: Plan) -> None:
         """Follow a plan from now on; what happened before is forgotten."""
