@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from email import message_from_bytes
 from email.message import EmailMessage
+from email.parser import BytesHeaderParser
 from email.policy import default
 from typing import Any
 
@@ -115,9 +116,10 @@ class Auditor:
     def _mails(self, wanted: Collection[str]) -> Mapping[str, list[Mail]]:
         found: dict[str, list[Mail]] = defaultdict(list)
         for path in self._mail_dir.glob("*.eml"):
-            message = message_from_bytes(path.read_bytes(), policy=default)
-            if message["X-Correlation-Id"] in wanted:
-                found[message["X-Correlation-Id"]].append(_mail(message))
+            content = path.read_bytes()
+            correlation = BytesHeaderParser(policy=default).parsebytes(content)["X-Correlation-Id"]
+            if correlation in wanted:
+                found[correlation].append(_mail(message_from_bytes(content, policy=default)))
         return found
 
     def _numbered(self, records: Mapping[str, list[dict[str, Any]]]) -> Finding:

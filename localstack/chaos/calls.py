@@ -88,12 +88,15 @@ def identify(method: str, path: str, headers: Mapping[str, str], body: bytes, wo
     note = _NOTE.search(text)
     if order:
         worker.order = order[1]
+    elif worker.function == "create-order" and operation == "PutItem":
+        # It begins with a note of the request; what it was at before is another order.
+        worker.order = None
     if mail:
         worker.mail = mail
     target = _target(service, bare, found.resource, counts="COUNTER#" in text and order is None)
     subject = mail or (note[0] if note else None) or (order[1] if order else None) or target
     noted = worker.mail if note and "notifier" in worker.function else None
-    return Call(worker.function, service, f"{operation} {target}", subject, worker.order, mail or noted)
+    return Call(worker.function, service, f"{operation} {target}".rstrip(), subject, worker.order, mail or noted)
 
 
 def _key(headers: Mapping[str, str]) -> str:

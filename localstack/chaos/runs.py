@@ -185,7 +185,7 @@ class Runs:
                     return None
             return True
 
-        poll("every message handled or set aside", quiet, _SETTLE_SECONDS, interval=0.5)
+        poll("every message handled or set aside", quiet, _SETTLE_SECONDS, interval=1)
 
     def _finish(self, title: str, auditor: Auditor, placed: Sequence[Placed]) -> Result:
         self._settle()

@@ -89,7 +89,7 @@ def test_a_function_sees_the_fault_and_the_effect_is_before_or_after(
 
 @pytest.mark.parametrize(("fault", "sent"), [(Fault.KILL_BEFORE, 0), (Fault.KILL_AFTER, 1)])
 def test_the_process_that_asks_is_killed(control: Control, aws: Aws, queue: str, fault: Fault, sent: int) -> None:
-    control.begin(Plan(kills=(KillPoint("create-order", "SendMessage ", fault),)))
+    control.begin(Plan(kills=(KillPoint("create-order", "SendMessage", fault),)))
     assert send(control, queue).returncode == -signal.SIGKILL
     assert received(aws, queue) == sent
     assert not control.journal().kills_left

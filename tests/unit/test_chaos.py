@@ -41,7 +41,7 @@ class TestCalls:
         assert (put.step, put.subject) == ("PutObject orders/*", ORDER)
         event = urlencode({"Action": "Publish", "Message": json.dumps({"payload": {"orderId": ORDER}})})
         published = identify("POST", "/", signed("sns"), event.encode(), worker)
-        assert (published.service, published.step, published.subject) == ("sns", "Publish ", ORDER)
+        assert (published.service, published.step, published.subject) == ("sns", "Publish", ORDER)
 
     def test_the_counter_and_an_order_are_two_steps(self) -> None:
         worker = Worker(1, "creator-record")
