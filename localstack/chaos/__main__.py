@@ -19,15 +19,13 @@ _FEW = 6
 
 def _all(runs: Runs, arguments: argparse.Namespace) -> Iterator[Callable[[], Result]]:
     if not arguments.seed and not arguments.short:
+        yield runs.kills
         for name in OUTAGES:
             yield partial(runs.outage, name, _FEW)
         yield partial(runs.poison, 10 * _FEW)
         yield partial(runs.restart, 10 * _FEW)
     for seed in arguments.seed or _SEEDS[: 1 if arguments.short else None]:
         yield partial(runs.random, seed, arguments.orders)
-    if not arguments.seed and not arguments.short:
-        # Last, since it makes the functions take one message at a time.
-        yield runs.kills
 
 
 def main() -> int:

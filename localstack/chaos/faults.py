@@ -30,7 +30,7 @@ class Fault(StrEnum):
 KILLS = (Fault.KILL_BEFORE, Fault.KILL_AFTER)
 LOST_ANSWERS = (Fault.STALL_AFTER, Fault.CUT_AFTER, Fault.KILL_AFTER)
 
-# Of a thousand calls. About one order in two meets one of them.
+# Of a thousand calls; an order takes about 25.
 RATES = {
     Fault.THROTTLE: 8,
     Fault.ERROR: 8,
@@ -38,8 +38,8 @@ RATES = {
     Fault.CUT_AFTER: 8,
     Fault.STALL_BEFORE: 1,
     Fault.STALL_AFTER: 1,
-    Fault.KILL_BEFORE: 2,
-    Fault.KILL_AFTER: 2,
+    Fault.KILL_BEFORE: 1,
+    Fault.KILL_AFTER: 1,
     Fault.SLOW: 4,
     Fault.REPEAT: 30,
 }

@@ -3,7 +3,7 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import requests
@@ -42,7 +42,7 @@ class Placed:
     email: str
     items: tuple[dict[str, Any], ...]
     correlation: str
-    paid: str | None
+    paid: str | None = None
 
 
 @dataclass
@@ -96,13 +96,18 @@ class Load:
         """
         placed = []
         with ThreadPoolExecutor(max_workers=_CLIENTS) as pool:
-            for order in pool.map(lambda number: self._order(number, number % paid_every == 0), numbers):
+            for order in pool.map(self._order, numbers):
                 placed.append(order)
                 if accepted and len(placed) == accepted[0]:
                     accepted[1].set()
-        return placed
+            # When all are placed, so that nobody who waits to pay holds up an order.
+            return list(pool.map(self._paid, placed, [number % paid_every == 0 for number in numbers]))
 
-    def _order(self, number: int, is_paid: bool) -> Placed:
+    def _paid(self, order: Placed, is_paid: bool) -> Placed:
+        customer = next(customer for customer in self.customers if customer.tenant == order.tenant)
+        return replace(order, paid=self._pay(customer, order)) if is_paid else order
+
+    def _order(self, number: int) -> Placed:
         customer = self.customers[number % _TENANTS]
         cart, correlation = f"cart-{self._name}-{number}", f"{self._name}-{number}"
         items = _items(number)
@@ -111,11 +116,10 @@ class Load:
         requests.put(f"{self._stack.cart_url}/v1.0/carts/{cart}", json=content, timeout=10).raise_for_status()
         answer = self._until_answered(customer, "POST", "/v1.0/orders", correlation, (202,), _body(customer, cart))
         order = answer.json()["orderId"]
-        paid = self._pay(customer, order, f"{correlation}-paid") if is_paid else None
-        return Placed(customer.tenant, order, customer.email, tuple(items), correlation, paid)
+        return Placed(customer.tenant, order, customer.email, tuple(items), correlation)
 
-    def _pay(self, customer: Customer, order: str, correlation: str) -> str:
-        path = f"/v1.0/orders/{order}"
+    def _pay(self, customer: Customer, order: Placed) -> str:
+        path, correlation = f"/v1.0/orders/{order.order}", f"{order.correlation}-paid"
         self._until_answered(customer, "GET", f"/v1.0/tenants/{customer.tenant}/orders?pageSize=5", correlation, (200,))
         while True:
             found = self._until_answered(customer, "GET", path, correlation, (200,), missing=True)

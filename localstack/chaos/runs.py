@@ -25,6 +25,8 @@ _VISIBILITY_SECONDS = {
     "order_internal_notification": 32,
     "customer_order_confirmation": 32,
 }
+# As Terraform has it.
+_BATCH_SIZE = 10
 _SETTLE_SECONDS = 900
 _WAVES = 6
 # Of a failing delivery: each makes the three tries of the SDK.
@@ -113,7 +115,8 @@ class Runs:
         """A kill at every call of every function, before and after it takes effect."""
         load = Load(self._stack, "kills")
         auditor = Auditor(self._stack, load.tenants)
-        self._one_at_a_time()
+        # One message at a time: who is killed, and at which order, is then one answer.
+        self._take(1)
         self._proxy.begin(Plan(outages=_PASSING))
         placed = load.place(range(8), paid_every=2)
         self._settle()
@@ -131,12 +134,13 @@ class Runs:
         left = self._proxy.journal().kills_left
         if left:
             raise StackError(f"no call came to these kill points in {_WAVES} waves: {', '.join(map(str, left))}")
+        self._take(_BATCH_SIZE)
         return self._finish(f"{len(points)} kill points, {len(placed)} orders", auditor, placed)
 
-    def _one_at_a_time(self) -> None:
-        """Give functions one message at a time: who is killed, and at which order, is then one answer."""
+    def _take(self, messages: int) -> None:
+        """Give functions so many messages at a time."""
         for mapping in self._aws.functions.list_event_source_mappings()["EventSourceMappings"]:
-            self._aws.functions.update_event_source_mapping(UUID=mapping["UUID"], BatchSize=1)
+            self._aws.functions.update_event_source_mapping(UUID=mapping["UUID"], BatchSize=messages)
 
     def restart(self, orders: int) -> Result:
         """The engine stopped and started in the middle of a load."""
