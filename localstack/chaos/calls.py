@@ -106,7 +106,7 @@ def _key(headers: Mapping[str, str]) -> str:
 def _target(service: str, path: str, resource: str | None, counts: bool) -> str:
     if service == "s3":
         return re.sub(r"/[^/]+/orders/.*", "/*", path.lstrip("/"))
-    return f"{resource}{' counter' if counts else ''}" if service == "dynamodb" else ""
+    return f"{resource or ''}{' counter' if counts else ''}" if service == "dynamodb" else ""
 
 
 def _correlation_id(body: bytes) -> str | None:

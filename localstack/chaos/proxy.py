@@ -46,7 +46,7 @@ class Proxy:
         self._decider = Decider(Plan())
         self._journal: list[dict[str, Any]] = []
         self._steps: set[tuple[str, str, str]] = set()
-        self._workers: dict[int, Worker | None] = {}
+        self._workers: dict[tuple[int, float], Worker | None] = {}
         self._asking: weakref.WeakKeyDictionary[asyncio.BaseTransport, Worker | None] = weakref.WeakKeyDictionary()
         self._copies: set[asyncio.Task[Any]] = set()
         self._under_way = 0
@@ -106,14 +106,17 @@ class Proxy:
         return None
 
     def _worker_of(self, pid: int) -> Worker | None:
-        if pid not in self._workers:
-            try:
-                name = psutil.Process(pid).environ().get("AWS_LAMBDA_FUNCTION_NAME", "")
-            except psutil.Error:
-                return None
-            function = name.removeprefix("bbws-order-lambda-").removesuffix("-local")
-            self._workers[pid] = Worker(pid, function) if function else None
-        return self._workers[pid]
+        try:
+            process = psutil.Process(pid)
+            # Ids are used again, and soon where many processes are killed.
+            key = (pid, process.create_time())
+            if key not in self._workers:
+                name = process.environ().get("AWS_LAMBDA_FUNCTION_NAME", "")
+                function = name.removeprefix("bbws-order-lambda-").removesuffix("-local")
+                self._workers[key] = Worker(pid, function) if function else None
+        except psutil.Error:
+            return None
+        return self._workers[key]
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()

@@ -195,7 +195,8 @@ class Runs:
         self._settle()
         journal = self._proxy.journal()
         self._proxy.begin(Plan())
-        redriven = sum(redrive(self._aws.sqs, name).moved for name in self._queues.values())
+        with ThreadPoolExecutor() as pool:
+            redriven = sum(pool.map(lambda name: redrive(self._aws.sqs, name).moved, self._queues.values()))
         self._settle()
         findings = auditor.audit(placed, _twice(journal, placed))
         return Result(title, findings, Counter(entry["fault"] for entry in journal.faults), redriven)
