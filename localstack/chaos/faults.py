@@ -137,14 +137,14 @@ class Decider:
 
     def _kill(self, call: Call) -> Fault | None:
         # One for each order: three would send its message to the DLQ, and nobody could say which kill broke what.
-        whose = call.order or call.subject
-        if whose in self._killed:
+        if call.order in self._killed:
             return None
         for fault in KILLS:
             point = KillPoint(call.function, call.step, fault)
             if point in self.kills_left:
                 self.kills_left.remove(point)
-                self._killed.add(whose)
+                if call.order:
+                    self._killed.add(call.order)
                 return fault
         return None
 
