@@ -15,6 +15,8 @@ from localstack.waiting import poll
 
 _TENANTS = 3
 _CLIENTS = 8
+# An order that is not on record by then waits in a DLQ, and is not paid.
+_RECORDED_SECONDS = 60
 # A key that is in use is free again after the function's time-out of 30 s; an engine that restarts takes longer.
 _DEADLINE_SECONDS = 180
 _HTTP_SECONDS = 40
@@ -105,7 +107,15 @@ class Load:
 
     def _paid(self, order: Placed, is_paid: bool) -> Placed:
         customer = next(customer for customer in self.customers if customer.tenant == order.tenant)
-        return replace(order, paid=self._pay(customer, order)) if is_paid else order
+        return replace(order, paid=self._pay(customer, order)) if is_paid and self._recorded(customer, order) else order
+
+    def _recorded(self, customer: Customer, order: Placed) -> bool:
+        path = f"/v1.0/orders/{order.order}"
+        try:
+            self._until_answered(customer, "GET", path, order.correlation, (200,), seconds=_RECORDED_SECONDS)
+        except StackError:
+            return False
+        return True
 
     def _order(self, number: int) -> Placed:
         customer = self.customers[number % _TENANTS]
@@ -122,7 +132,7 @@ class Load:
         path, correlation = f"/v1.0/orders/{order.order}", f"{order.correlation}-paid"
         self._until_answered(customer, "GET", f"/v1.0/tenants/{customer.tenant}/orders?pageSize=5", correlation, (200,))
         while True:
-            found = self._until_answered(customer, "GET", path, correlation, (200,), missing=True)
+            found = self._until_answered(customer, "GET", path, correlation, (200,))
             if found.json()["status"] == "PAID":
                 return correlation
             # A conflict is what somebody else has changed meanwhile; a customer looks, and tries again.
@@ -139,7 +149,7 @@ class Load:
         wanted: tuple[int, ...],
         body: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
-        missing: bool = False,
+        seconds: float = _DEADLINE_SECONDS,
     ) -> requests.Response:
         sent = {
             "Authorization": f"Bearer {customer.token}",
@@ -147,7 +157,6 @@ class Load:
             "Idempotency-Key": correlation,
             **(headers or {}),
         }
-        again = {409, 429, *((404,) if missing else ())}
 
         def ask() -> requests.Response | None:
             try:
@@ -162,11 +171,11 @@ class Load:
                 return None
             if answer.status_code in wanted:
                 return answer
-            if answer.status_code >= 500 or answer.status_code in again:
+            if answer.status_code >= 500 or answer.status_code in (404, 409, 429):
                 return None
             raise StackError(f"{method} {path} was answered {answer.status_code}: {answer.text}")
 
-        return poll(f"{method} {path} ({correlation}) answered {wanted}", ask, _DEADLINE_SECONDS, interval=0.3)
+        return poll(f"{method} {path} ({correlation}) answered {wanted}", ask, seconds, interval=0.3)
 
 
 def _session(customer: Customer) -> requests.Session:

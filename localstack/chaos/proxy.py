@@ -95,13 +95,15 @@ class Proxy:
         if transport is None:
             return None
         if transport not in self._asking:
-            port = transport.get_extra_info("peername")[1]
-            self._asking[transport] = await asyncio.to_thread(self._find_worker, port)
+            ends = (transport.get_extra_info("peername")[1], transport.get_extra_info("sockname")[1])
+            self._asking[transport] = await asyncio.to_thread(self._find_worker, *ends)
         return self._asking[transport]
 
-    def _find_worker(self, port: int) -> Worker | None:
+    def _find_worker(self, port: int, ours: int) -> Worker | None:
+        """The worker at the other end of a connection, by the ports of both ends."""
         for connection in psutil.net_connections("tcp"):
-            if connection.laddr and connection.laddr.port == port and connection.pid and connection.pid != os.getpid():
+            ends = [address.port for address in (connection.laddr, connection.raddr) if address]
+            if ends == [port, ours] and connection.pid:
                 return self._worker_of(connection.pid)
         return None
 

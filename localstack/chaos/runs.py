@@ -20,8 +20,8 @@ from release.redrive import redrive
 # In AWS six times the time-out of the function (R4); here just above what a notifier holds a mail for, so that a killed
 # function is not waited for three minutes.
 _VISIBILITY_SECONDS = {
-    "order_creator_record": 15,
-    "order_pdf_creator": 30,
+    "order_creator_record": 30,
+    "order_pdf_creator": 60,
     "order_internal_notification": 32,
     "customer_order_confirmation": 32,
 }
