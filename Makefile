@@ -7,6 +7,8 @@ ARCHITECTURE ?= arm64
 EMAIL ?= thandi@acme.example
 # `make test` has a stack of its own, beside the one of `make up`.
 TEST_STACK := build/test
+# LocalStack runs functions in containers, which the fault proxy of this machine does not see.
+FAULTS := $(if $(filter localstack,$(ENGINE)),,--faults)
 LOCKS := requirements/*.txt
 # What a tool has made, and fonts.
 NOT_OURS := \( -name .git -o -name .venv -o -name build -o -name .terraform -o -name '.*_cache' -o -name __pycache__ -o -name '*.ttf' \)
@@ -14,7 +16,7 @@ NOT_OURS := \( -name .git -o -name .venv -o -name build -o -name .terraform -o -
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help local dev up down status order token logs tf build release release-verify upload promote deploy record rollback drift rehearse openapi lint security audit types unit terraform-check e2e e2e-fresh test
+.PHONY: help local dev up down status order token logs tf build release release-verify upload promote deploy record rollback drift rehearse redrive openapi lint security audit types unit terraform-check e2e e2e-fresh chaos test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +47,13 @@ logs: local ## print the logs of a function (FUNCTION=create_order, FOLLOW=1 to 
 
 tf: local ## run Terraform against the local stack (ARGS="plan")
 	@$(PYTHON) -m localstack.terraform $(ARGS)
+
+redrive: dev ## put the messages of a DLQ back on their queue (QUEUE=bbws-order-pdf-local TARGET=local|dev|sit|prod)
+ifeq ($(TARGET),local)
+	@$(PYTHON) -m localstack redrive "$$QUEUE"
+else
+	@$(PYTHON) -m release redrive --to "$$TARGET" --queue "$$QUEUE"
+endif
 
 build: local ## build the eight packages into build/packages, and import each alone
 	@$(PYTHON) -m release build
@@ -115,9 +124,16 @@ ifeq ($(TARGET),local)
 	@.venv/bin/pytest e2e -m alone $(ARGS)
 endif
 
-e2e-fresh: dev ## bring up a stack of its own on free ports, run the end-to-end tests, take it down (RELEASE_DIR=build/release)
+e2e-fresh: dev ## bring up a stack of its own on free ports, run the end-to-end tests and the short faults, take it down (RELEASE_DIR=build/release)
 	@export STACK_DIR=$(TEST_STACK); \
-	$(PYTHON) -m localstack down && $(PYTHON) -m localstack up --free-ports $(RELEASE_DIR:%=--release-dir %) && $(MAKE) --no-print-directory e2e; \
+	$(PYTHON) -m localstack down && $(PYTHON) -m localstack up --free-ports $(FAULTS) $(RELEASE_DIR:%=--release-dir %) && \
+	$(MAKE) --no-print-directory e2e $(if $(FAULTS),&& $(PYTHON) -m localstack.chaos --short); \
+	status=$$?; $(PYTHON) -m localstack down; exit $$status
+
+chaos: dev ## try the promises under faults, kills and restarts, on a stack of its own (SEED=11 to replay one, ORDERS=1000)
+	@export STACK_DIR=build/chaos; \
+	$(PYTHON) -m localstack down && $(PYTHON) -m localstack up --free-ports --faults && \
+	$(PYTHON) -m localstack.chaos $(SEED:%=--seed %) $(ORDERS:%=--orders %); \
 	status=$$?; $(PYTHON) -m localstack down; exit $$status
 
 test: lint security types terraform-check unit e2e-fresh ## run all of the above, as CI does

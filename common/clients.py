@@ -26,6 +26,13 @@ def dynamodb() -> DynamoDBClient:
 
 
 @cache
+def dynamodb_for_notes() -> DynamoDBClient:
+    """The DynamoDB client for the note that a mail was sent; tried on until the function's time is up, since a mail
+    without its note is sent again."""
+    return boto3.client("dynamodb", config=_CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 8})))
+
+
+@cache
 def s3() -> S3Client:
     """The S3 client."""
     return boto3.client("s3", config=_CONFIG)

@@ -6,4 +6,13 @@ class PermanentError(Exception):
 
 
 class TransientError(Exception):
-    """A retry can help: a service did not answer, or another writer was faster."""
+    """A retry can help: a service did not answer, or another writer was faster.
+
+    Args:
+        text: what happened.
+        wait_seconds: how long a retry cannot help yet.
+    """
+
+    def __init__(self, text: str, wait_seconds: int = 0) -> None:
+        super().__init__(text)
+        self.wait_seconds = wait_seconds

@@ -1,16 +1,22 @@
 """What was answered and what was mailed, remembered for a day in the idempotency table."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer, IdempotencyConfig
 
-from common.clients import dynamodb
 from common.settings import settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 REMEMBERED_SECONDS = 24 * 60 * 60
 
 
-def store() -> DynamoDBPersistenceLayer:
+def store(client: DynamoDBClient) -> DynamoDBPersistenceLayer:
     """The persistence layer of Powertools over the idempotency table."""
-    return DynamoDBPersistenceLayer(table_name=settings.idempotency_table, boto3_client=dynamodb())
+    return DynamoDBPersistenceLayer(table_name=settings.idempotency_table, boto3_client=client)
 
 
 def request_config() -> IdempotencyConfig:

@@ -16,6 +16,7 @@ from localstack.stack import Stack, StackError
 from localstack.up import console, down, explain, up
 from release.build import BuildError, function_names
 from release.manifest import ManifestError
+from release.redrive import RedriveError, redrive
 from release.traffic import TrafficError
 
 
@@ -62,7 +63,7 @@ def _run(arguments: argparse.Namespace) -> None:
     match arguments.command:
         case "up":
             stack = stacks.load()
-            up(stack, os.environ.get("ENGINE"), arguments.free_ports, arguments.release_dir)
+            up(stack, os.environ.get("ENGINE"), arguments.free_ports, arguments.release_dir, arguments.faults)
             explain(stack)
         case "down":
             down(stacks.load())
@@ -73,6 +74,9 @@ def _run(arguments: argparse.Namespace) -> None:
         case "token":
             # To standard output and nothing else, so that it can be put into a variable.
             print(seed.token(stacks.require(), arguments.email))
+        case "redrive":
+            done = redrive(Aws(stacks.require().endpoint).sqs, arguments.queue)
+            console.print(f"{done.moved} messages put back on {arguments.queue}, {done.left} in its DLQ")
         case "logs":
             _logs(stacks.require(), arguments.function, arguments.follow)
 
@@ -83,16 +87,18 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     bring_up = commands.add_parser("up", help="bring the stack up")
     bring_up.add_argument("--free-ports", action="store_true", help="take any free ports")
+    bring_up.add_argument("--faults", action="store_true", help="put the fault proxy behind the functions")
     bring_up.add_argument("--release-dir", type=Path, help="run the packages of this release")
     for name in ("down", "status", "order"):
         commands.add_parser(name)
     commands.add_parser("token").add_argument("email")
+    commands.add_parser("redrive").add_argument("queue", help="name of the queue that failed, not of its DLQ")
     logs = commands.add_parser("logs")
     logs.add_argument("function", nargs="?", default="")
     logs.add_argument("--follow", action="store_true")
     try:
         _run(parser.parse_args())
-    except (StackError, BuildError, ManifestError, TrafficError) as error:
+    except (StackError, BuildError, ManifestError, TrafficError, RedriveError) as error:
         console.print(f"[red]error:[/] {error}", soft_wrap=True)
         return 1
     except KeyboardInterrupt:

@@ -14,6 +14,7 @@ from localstack.waiting import poll
 from release import docker
 
 _START_SECONDS = 60
+_SAVE_SECONDS = 60
 _DOCKER_SECONDS = 300
 
 
@@ -68,6 +69,14 @@ class Embedded:
             "LOST_FILE": str(stack.lost_file),
             "DECISIONS_FILE": str(stack.decisions_file),
         }
+        if stack.proxy_url:
+            # Functions are started with it too. What happens to an engine under faults is survived from disk.
+            environment |= {
+                "AWS_ENDPOINT_URL": stack.proxy_url,
+                "PERSIST_STATE": "1",
+                "S3_PERSIST": "1",
+                "S3_DATA_DIR": str(stack.engine_dir / "s3"),
+            }
         if stack.certificates:
             # Functions are started with it too, and so trust engine and cart stub.
             environment |= stack.certificates.trusted() | {
@@ -85,6 +94,11 @@ class Embedded:
             lambda: self.healthy(stack) or None,
             _START_SECONDS,
         )
+
+    def restart(self, stack: Stack) -> None:
+        """Stop MiniStack and its workers, and start it with the state that it left on disk."""
+        processes.stop(stack.running.get("engine"), _SAVE_SECONDS)
+        self.start(stack)
 
     def stop(self, stack: Stack) -> None:
         """Stop MiniStack and its workers."""

@@ -50,7 +50,7 @@ class Stack:
     Args:
         directory: its folder; holds stack.json, logs, mails.
         engine: name of its engine.
-        ports: by use: engine, cart, smtp.
+        ports: by use: engine, cart, smtp, and proxy where faults can be put between the functions and what they call.
         running: its processes, by name.
         outputs: of Terraform, once applied.
         release: folder of the release that it runs; None for what is built from this tree.
@@ -83,6 +83,11 @@ class Stack:
     def cart_url(self) -> str:
         """URL of the cart stub."""
         return f"{self._scheme}://127.0.0.1:{self.ports['cart']}"
+
+    @property
+    def proxy_url(self) -> str | None:
+        """URL of the fault proxy, which functions are given for engine and cart stub; None where there is none."""
+        return f"http://127.0.0.1:{self.ports['proxy']}" if "proxy" in self.ports else None
 
     @property
     def mail_dir(self) -> Path:

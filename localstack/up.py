@@ -18,7 +18,13 @@ from localstack.terraform import LocalTerraform
 from localstack.waiting import poll
 from release import build, manifest, traffic
 
-_DEFAULT_PORTS = {"engine": ("PORT", 4566), "cart": ("CART_PORT", 4571), "smtp": ("SMTP_PORT", 4572)}
+_DEFAULT_PORTS = {
+    "engine": ("PORT", 4566),
+    "cart": ("CART_PORT", 4571),
+    "smtp": ("SMTP_PORT", 4572),
+    "proxy": ("PROXY_PORT", 4573),
+}
+_SIDECARS = ("cart_stub", "mail_catcher", "chaos.proxy")
 _SIDECAR_SECONDS = 20
 
 console = Console(highlight=False)
@@ -61,8 +67,10 @@ def _port(variable: str) -> int | None:
     return int(given) if given else None
 
 
-def _choose_ports(stack: Stack, free: bool) -> None:
+def _choose_ports(stack: Stack, free: bool, faults: bool) -> None:
     for use, (variable, default) in _DEFAULT_PORTS.items():
+        if use == "proxy" and not faults:
+            continue
         if free and use not in stack.ports:
             stack.ports[use] = processes.free_port()
         elif not free:
@@ -95,6 +103,8 @@ def start_cart_stub(stack: Stack) -> None:
 def _start(stack: Stack, engine: engines.Engine) -> None:
     start_cart_stub(stack)
     _start_sidecar(stack, "mail_catcher", "smtp", "--directory", str(stack.mail_dir))
+    if stack.proxy_url:
+        _start_sidecar(stack, "chaos.proxy", "proxy", "--engine", stack.endpoint, "--cart", stack.cart_url)
     if engine.healthy(stack) and stack.outputs:
         return
     # An engine that stopped has lost its state and Terraform's with it, and one whose first apply was cut off holds
@@ -106,7 +116,13 @@ def _start(stack: Stack, engine: engines.Engine) -> None:
     engine.start(stack)
 
 
-def up(stack: Stack, engine_name: str | None, free_ports: bool = False, release: Path | None = None) -> None:
+def up(
+    stack: Stack,
+    engine_name: str | None,
+    free_ports: bool = False,
+    release: Path | None = None,
+    faults: bool = False,
+) -> None:
     """Bring a stack up.
 
     Args:
@@ -114,6 +130,7 @@ def up(stack: Stack, engine_name: str | None, free_ports: bool = False, release:
         engine_name: embedded, localstack, or None to choose.
         free_ports: whether to take any free ports, for a stack beside another.
         release: folder of a release, whose bytes are run; None to build those of this tree.
+        faults: whether functions reach everything through a proxy that can put faults in the way.
 
     Raises:
         ManifestError: the folder is not the release that was made.
@@ -123,7 +140,7 @@ def up(stack: Stack, engine_name: str | None, free_ports: bool = False, release:
     """
     started = time.monotonic()
     with exclusive(stack):
-        _choose_ports(stack, free_ports)
+        _choose_ports(stack, free_ports, faults)
         engine = engines.choose(engine_name or (stack.engine if stack.running else None))
         if stack.running and stack.engine != engine.name:
             raise StackError(f"a stack on engine {stack.engine} is up: run `make down` first")
@@ -173,6 +190,6 @@ def down(stack: Stack) -> None:
     """Stop a stack and forget it; mails, logs and invoices fetched stay on disk."""
     if stack.running:
         engines.choose(stack.engine).stop(stack)
-    for name in ("cart_stub", "mail_catcher"):
+    for name in _SIDECARS:
         processes.stop(stack.running.get(name))
     (stack.directory / "stack.json").unlink(missing_ok=True)

@@ -9,7 +9,20 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from release import approvals, build, deploy, docker, evidence, history, isolation, manifest, rollback, state, traffic
+from release import (
+    approvals,
+    build,
+    deploy,
+    docker,
+    evidence,
+    history,
+    isolation,
+    manifest,
+    redrive,
+    rollback,
+    state,
+    traffic,
+)
 from release.environments import PLACES, Environment
 from release.store import Store
 
@@ -203,6 +216,8 @@ def _parser() -> argparse.ArgumentParser:
     record = command("record", "note that the release of the plan passed in an environment", "to")
     record.add_argument("--junit", type=Path, required=True, help="report of the end-to-end tests")
     command("rollback", "give traffic and templates back to a release that was live before", "to", "release?")
+    again = command("redrive", "put the messages of a queue's DLQ back on the queue", "to")
+    again.add_argument("--queue", required=True, help="name of the queue that failed, not of its DLQ")
     command("drift", "tell what differs from the release that is live, and raise the alert", "to", "var-file")
     return parser
 
@@ -234,6 +249,9 @@ def _run(arguments: argparse.Namespace) -> int:
             print(_record(arguments.to, arguments.junit).json(indent=2))
         case "rollback":
             _roll_back(arguments.to, arguments.release)
+        case "redrive":
+            done = redrive.redrive(_client("sqs", arguments.to), arguments.queue)
+            print(f"{done.moved} messages put back on {arguments.queue}, {done.left} in its DLQ")
         case "drift":
             return _drift(arguments.to, arguments.var_file)
     return 0
@@ -251,6 +269,7 @@ def main() -> int:
         deploy.DeployError,
         traffic.TrafficError,
         rollback.RollbackError,
+        redrive.RedriveError,
         # AWS says who may not do what, and on which resource.
         BotoCoreError,
         ClientError,

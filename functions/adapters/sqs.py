@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
 from common import clients
-from common.errors import PermanentError
+from common.errors import PermanentError, TransientError
 from common.events import Envelope, parse
 from common.observability import logger, metrics, tracer
 from common.settings import settings
@@ -37,10 +37,11 @@ def _come_again(record: SQSRecord, seconds: int) -> None:
         logger.warning("visibility not changed", error_type=type(error).__name__)
 
 
-def _delay_seconds(record: SQSRecord) -> int:
+def _delay_seconds(record: SQSRecord, error: Exception) -> int:
     tries = int(record.attributes.approximate_receive_count)
     doubled: int = settings.retry_delay_seconds * 2 ** (tries - 1)
-    return min(MAX_DELAY_SECONDS, doubled)
+    wanted = error.wait_seconds if isinstance(error, TransientError) else 0
+    return min(MAX_DELAY_SECONDS, max(doubled, wanted))
 
 
 def lambda_handler(consume: Consumer) -> Handler:
@@ -62,7 +63,7 @@ def lambda_handler(consume: Consumer) -> Handler:
             raise
         except Exception as error:
             logger.exception("message failed", error_type=type(error).__name__, sqs_message_id=record.message_id)
-            _come_again(record, _delay_seconds(record))
+            _come_again(record, _delay_seconds(record, error))
             raise
 
     @logger.inject_lambda_context(clear_state=True)

@@ -23,7 +23,7 @@ _NAMESPACE = UUID("0b1f8d9e-5b0e-5c43-8f5e-5d1c7c1b7a52")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 _config = idempotency.request_config()
-_store = idempotency.store()
+_store = idempotency.store(clients.dynamodb())
 _sqs = clients.sqs()
 
 

@@ -44,7 +44,11 @@ def update(caller: Caller, order_id: UUID, seen_version: int, change: OrderUpdat
             now=datetime.now(UTC),
         )
     except StaleVersionError:
-        raise _stale() from None
+        # The SDK repeats a write whose answer was lost: what made the version stale may be this very change.
+        now = _repository.get(order.tenant_id, order_id)
+        if now is None or now.version != seen_version + 1 or not _is_result_of(now, change, caller):
+            raise _stale() from None
+        updated = now
     _publish(updated)
     count("OrdersUpdated")
     logger.info("order updated", order_id=str(order_id), status=updated.status, version=updated.version)

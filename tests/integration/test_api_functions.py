@@ -162,6 +162,21 @@ class TestUpdateOrder:
         assert self.put(order, PAID)[0] == 200
         assert events_seen.take()["messageId"] == events_seen.take()["messageId"]
 
+    def test_a_change_whose_answer_was_lost_is_published(
+        self, order: Order, events_seen: Queue, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write = OrderRepository.update
+
+        def write_and_lose_the_answer(*given: Any, **changes: Any) -> Order:
+            write(*given, **changes)
+            # What the SDK's second try is told.
+            return write(*given, **changes)
+
+        monkeypatch.setattr(OrderRepository, "update", write_and_lose_the_answer)
+        status, _, headers = self.put(order, PAID)
+        assert (status, headers["ETag"]) == (200, '"2"')
+        assert events_seen.take()["payload"]["toStatus"] == OrderStatus.PAID
+
     def test_a_stale_version_is_409_and_silent(self, order: Order, events_seen: Queue) -> None:
         self.put(order, PAID)
         events_seen.take()

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionClosedError
 from pypdf import PdfReader
 
 from common import clients, events
@@ -18,6 +18,7 @@ from common.models import Order, OrderRequest
 from common.repository import OrderRepository
 from common.settings import settings
 from common.status import OrderStatus
+from functions.adapters import mailing, sqs
 from functions.customer_order_confirmation.handler import handler as customer_order_confirmation
 from functions.order_creator_record import service as record_service
 from functions.order_creator_record.handler import handler as order_creator_record
@@ -276,6 +277,47 @@ class TestMails:
             assert handle(order_internal_notification, creation_queue, body) == [body]
         assert handle(order_internal_notification, creation_queue, body) == []
         assert mail_of(mailbox, correlation_id)
+
+    def test_a_mail_is_sent_once_although_its_note_fails_at_first(
+        self, order: Order, creation_queue: Queue, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        failing = iter(range(5))
+
+        def fail(**_: Any) -> None:
+            if next(failing, None) is not None:
+                raise ConnectionClosedError(endpoint_url="dynamodb")
+
+        monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
+        notes = clients.dynamodb_for_notes().meta.events
+        notes.register("before-send.dynamodb.UpdateItem", fail, unique_id="fail")
+        correlation_id = str(uuid4())
+        body = events.order_recorded(order, correlation_id).encode()
+        try:
+            assert handle(order_internal_notification, creation_queue, body) == []
+        finally:
+            notes.unregister("before-send.dynamodb.UpdateItem", unique_id="fail")
+        assert next(failing, None) is None
+        assert handle(order_internal_notification, creation_queue, body) == []
+        assert mail_of(mailbox, correlation_id)
+
+    def test_a_mail_at_which_a_process_died_waits_for_its_time_to_be_up(
+        self, order: Order, creation_queue: Queue, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Killed(BaseException):
+            pass
+
+        def die(_: EmailMessage) -> str:
+            raise Killed
+
+        body = events.order_recorded(order, "c-4").encode()
+        delays: list[int] = []
+        monkeypatch.setattr(mailing, "send", die)
+        with pytest.raises(Killed):
+            handle(order_internal_notification, creation_queue, body)
+        monkeypatch.setattr(sqs, "_come_again", lambda _, seconds: delays.append(seconds))
+        assert handle(order_internal_notification, creation_queue, body) == [body]
+        # The time-out of the function, and not the two seconds of other failures.
+        assert delays == [31]
 
     def test_a_message_for_another_function_is_refused(self, order: Order, creation_queue: Queue) -> None:
         recorded = events.order_recorded(order, "c-3").encode()

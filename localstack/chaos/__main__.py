@@ -1,0 +1,60 @@
+"""`python -m localstack.chaos`: faults on the stack in STACK_DIR, and what the auditor finds."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from localstack import stack as stacks
+from localstack.chaos.auditor import table
+from localstack.chaos.runs import OUTAGES, Result, Runs
+from localstack.stack import StackError
+from localstack.up import console
+
+_SEEDS = (11, 23, 47)
+_ORDERS = 1_000
+_FEW = 6
+_SHORT = 15
+
+
+def _all(runs: Runs, arguments: argparse.Namespace) -> Iterator[Callable[[], Result]]:
+    if arguments.short:
+        yield partial(runs.random, _SEEDS[0], _SHORT)
+        return
+    if not arguments.seed:
+        yield runs.kills
+        for name in OUTAGES:
+            yield partial(runs.outage, name, _FEW)
+        yield partial(runs.poison, 10 * _FEW)
+        yield partial(runs.restart, 10 * _FEW)
+    for seed in arguments.seed or _SEEDS:
+        yield partial(runs.random, seed, arguments.orders)
+
+
+def main() -> int:
+    """Run, and print a table for each run; the exit status is 1 if a promise was broken."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, action="append", help="only random faults, of this seed: a run again")
+    parser.add_argument("--orders", type=int, default=_ORDERS, help="orders in each run under random faults")
+    parser.add_argument("--short", action="store_true", help=f"{_SHORT} orders under random faults, and no more")
+    arguments = parser.parse_args()
+    broken = 0
+    try:
+        for run in _all(Runs(stacks.require()), arguments):
+            began = time.monotonic()
+            result = run()
+            broken += not result.kept
+            console.print(table(result.title, result.findings))
+            console.print(f"faults: {dict(sorted(result.faults.items()))}, redriven: {result.redriven}")
+            console.print(
+                f"{'every promise kept' if result.kept else '[red]broken[/]'}, {time.monotonic() - began:.0f} s\n"
+            )
+    except StackError as error:
+        console.print(f"[red]error:[/] {error}", soft_wrap=True)
+        return 1
+    return min(broken, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

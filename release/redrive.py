@@ -1,0 +1,101 @@
+"""Putting the messages of a DLQ back on their queue, here and in AWS.
+
+SQS has StartMessageMoveTask for it, which the local engine lacks and which a message that fails again would keep busy;
+this moves each message that was there when it began once, whatever comes back meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+_HIDDEN_SECONDS = 30
+_EMPTY_ANSWERS = 2
+
+
+class RedriveError(Exception):
+    """A queue cannot be redriven; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Redriven:
+    """What was done.
+
+    Args:
+        moved: messages put back on the queue.
+        left: messages that came to the DLQ meanwhile, or that somebody else looks at.
+    """
+
+    moved: int
+    left: int
+
+
+def redrive(sqs: SQSClient, queue: str) -> Redriven:
+    """Put the messages of a queue's DLQ back on the queue.
+
+    A message is sent before it is taken out: cut off in between, it is there twice, which its consumer passes over.
+    So it is safe to repeat, and to run twice at once.
+
+    Args:
+        sqs: of the queue's account and region.
+        queue: name of the queue, not of its DLQ.
+
+    Raises:
+        RedriveError: there is no such queue, or it has no DLQ.
+    """
+    began = int(time.time() * 1_000)
+    url, dlq = _urls(sqs, queue)
+    moved = empty = 0
+    seen: set[str] = set()
+    while empty < _EMPTY_ANSWERS:
+        messages = sqs.receive_message(
+            QueueUrl=dlq,
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=_HIDDEN_SECONDS,
+            WaitTimeSeconds=1,
+            MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=["SentTimestamp"],
+        ).get("Messages", [])
+        fresh = [message for message in messages if message["MessageId"] not in seen]
+        # A poison message is back within a second: what was sent after we began is not moved again.
+        old = [message for message in fresh if int(message["Attributes"]["SentTimestamp"]) < began]
+        seen |= {message["MessageId"] for message in fresh}
+        _move(sqs, url, dlq, old)
+        moved += len(old)
+        empty = 0 if old else empty + 1
+    return Redriven(moved, _count(sqs, dlq))
+
+
+def _urls(sqs: SQSClient, queue: str) -> tuple[str, str]:
+    try:
+        url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    except sqs.exceptions.QueueDoesNotExist:
+        raise RedriveError(f"there is no queue {queue}") from None
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"]).get("Attributes", {})
+    if "RedrivePolicy" not in attributes:
+        raise RedriveError(f"queue {queue} has no DLQ: name the queue that failed, not its DLQ")
+    dlq = json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
+    return url, sqs.get_queue_url(QueueName=dlq)["QueueUrl"]
+
+
+def _move(sqs: SQSClient, url: str, dlq: str, messages: list[MessageTypeDef]) -> None:
+    for message in messages:
+        attributes: Any = {
+            name: {key: value for key, value in attribute.items() if key in ("DataType", "StringValue", "BinaryValue")}
+            for name, attribute in message.get("MessageAttributes", {}).items()
+        }
+        sqs.send_message(QueueUrl=url, MessageBody=message["Body"], MessageAttributes=attributes)
+        sqs.delete_message(QueueUrl=dlq, ReceiptHandle=message["ReceiptHandle"])
+
+
+def _count(sqs: SQSClient, url: str) -> int:
+    attributes = sqs.get_queue_attributes(
+        QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    )["Attributes"]
+    return sum(int(number) for number in attributes.values())

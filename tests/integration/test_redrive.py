@@ -1,0 +1,75 @@
+"""Redriving a DLQ (R4)."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from localstack.aws import Aws
+from release.redrive import RedriveError, Redriven, redrive
+
+
+@dataclass
+class Queues:
+    """A queue and its DLQ, of one test."""
+
+    aws: Aws
+    name: str
+    url: str
+    dlq: str
+
+    def bodies(self, url: str) -> list[str]:
+        """What waits in a queue."""
+        found: list[str] = []
+        while messages := self.aws.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60).get(
+            "Messages"
+        ):
+            found += [message["Body"] for message in messages]
+        return sorted(found)
+
+
+@pytest.fixture
+def queues(aws: Aws) -> Queues:
+    """A queue with a DLQ."""
+    name = f"redriven-{uuid4().hex[:8]}"
+    dlq = aws.sqs.create_queue(QueueName=f"{name}-dlq")["QueueUrl"]
+    policy = {"deadLetterTargetArn": f"arn:aws:sqs:af-south-1:000000000000:{name}-dlq", "maxReceiveCount": 1}
+    url = aws.sqs.create_queue(QueueName=name, Attributes={"RedrivePolicy": json.dumps(policy)})["QueueUrl"]
+    return Queues(aws, name, url, dlq)
+
+
+def test_a_full_dlq_is_put_back_once_however_often_it_is_asked_for(queues: Queues) -> None:
+    wanted = sorted(f"message {number}" for number in range(25))
+    kind: Any = {"eventType": {"DataType": "String", "StringValue": "OrderRecorded"}}
+    for body in wanted:
+        queues.aws.sqs.send_message(QueueUrl=queues.dlq, MessageBody=body, MessageAttributes=kind)
+    assert redrive(queues.aws.sqs, queues.name) == Redriven(moved=25, left=0)
+    assert redrive(queues.aws.sqs, queues.name) == Redriven(moved=0, left=0)
+    (one,) = queues.aws.sqs.receive_message(QueueUrl=queues.url, MessageAttributeNames=["All"], VisibilityTimeout=0)[
+        "Messages"
+    ]
+    assert one["MessageAttributes"]["eventType"]["StringValue"] == "OrderRecorded"
+    assert queues.bodies(queues.dlq) == []
+
+
+def test_what_fails_again_meanwhile_is_moved_once(queues: Queues, monkeypatch: pytest.MonkeyPatch) -> None:
+    sqs = queues.aws.sqs
+    sqs.send_message(QueueUrl=queues.dlq, MessageBody="poison")
+    delete = sqs.delete_message
+
+    def delete_and_fail_again(**request: Any) -> None:
+        delete(**request)
+        sqs.send_message(QueueUrl=queues.dlq, MessageBody="poison again")
+
+    monkeypatch.setattr(sqs, "delete_message", delete_and_fail_again)
+    assert redrive(sqs, queues.name) == Redriven(moved=1, left=1)
+    assert queues.bodies(queues.url) == ["poison"]
+
+
+def test_a_queue_that_is_none_is_named(queues: Queues) -> None:
+    with pytest.raises(RedriveError, match="there is no queue nothing"):
+        redrive(queues.aws.sqs, "nothing")
+    with pytest.raises(RedriveError, match="has no DLQ"):
+        redrive(queues.aws.sqs, f"{queues.name}-dlq")

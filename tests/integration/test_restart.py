@@ -1,0 +1,28 @@
+"""An engine behind a fault proxy keeps its state on disk."""
+
+from pathlib import Path
+
+from localstack import processes
+from localstack.aws import Aws
+from localstack.engines import Embedded
+from localstack.stack import Stack
+
+
+def test_what_an_engine_held_is_there_after_a_restart(tmp_path: Path) -> None:
+    ports = {use: processes.free_port() for use in ("engine", "smtp", "proxy")}
+    stack, engine = Stack(tmp_path, ports=ports), Embedded()
+    engine.start(stack)
+    try:
+        aws = Aws(stack.endpoint)
+        queue = aws.sqs.create_queue(QueueName="kept")["QueueUrl"]
+        aws.sqs.send_message(QueueUrl=queue, MessageBody="text")
+        aws.s3.create_bucket(Bucket="kept", CreateBucketConfiguration={"LocationConstraint": "af-south-1"})
+        aws.s3.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
+        etag = aws.s3.put_object(Bucket="kept", Key="a/b.pdf", Body=b"%PDF", IfNoneMatch="*")["ETag"]
+        engine.restart(stack)
+        assert aws.sqs.receive_message(QueueUrl=queue)["Messages"][0]["Body"] == "text"
+        (version,) = aws.s3.list_object_versions(Bucket="kept")["Versions"]
+        assert version["ETag"] == etag
+        assert aws.s3.get_object(Bucket="kept", Key="a/b.pdf")["Body"].read() == b"%PDF"
+    finally:
+        engine.stop(stack)
