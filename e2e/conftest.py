@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _allowed(item: pytest.Item, target: str) -> bool:
     if target in ("prod", "failover"):
         return item.get_closest_marker("read_only") is not None
-    if item.get_closest_marker("embedded") and (target != "local" or stacks.require().engine != "embedded"):
+    if item.get_closest_marker("embedded") and (target != "local" or stacks.load().engine != "embedded"):
         return False
     return target == "local" or item.get_closest_marker("sidecars") is None
 
