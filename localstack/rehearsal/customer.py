@@ -2,7 +2,7 @@
 
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -66,12 +66,20 @@ class Customer:
         return self._http.get(f"{self._url}/v1.0/orders/{order_id}", timeout=_SECONDS)
 
     @contextmanager
-    def asking(self, order_id: str) -> Iterator[list[int]]:
-        """Ask for an order again and again; gives the list of the answers' statuses, which grows."""
+    def asking(self, order_id: str, since: Callable[[], bool]) -> Iterator[list[int]]:
+        """Ask for an order again and again; gives the list of the answers' statuses, which grows.
+
+        Args:
+            order_id: of the order.
+            since: asks whether to begin, five times a second.
+        """
         statuses: list[int] = []
         done = threading.Event()
 
         def ask() -> None:
+            while not since():
+                if done.wait(0.2):
+                    return
             while not done.is_set():
                 statuses.append(self.get(order_id).status_code)
 
