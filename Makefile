@@ -125,13 +125,13 @@ ifeq ($(TARGET),local)
 endif
 
 e2e-fresh: dev ## bring up a stack of its own on free ports, run the end-to-end tests and the short faults, take it down (RELEASE_DIR=build/release)
-	@export STACK_DIR=$(TEST_STACK); \
+	@export STACK_DIR=$(TEST_STACK); rm -rf $(TEST_STACK)/mail; \
 	$(PYTHON) -m localstack down && $(PYTHON) -m localstack up --free-ports $(FAULTS) $(RELEASE_DIR:%=--release-dir %) && \
 	$(MAKE) --no-print-directory e2e $(if $(FAULTS),&& $(PYTHON) -m localstack.chaos --short); \
 	status=$$?; $(PYTHON) -m localstack down; exit $$status
 
 chaos: dev ## try the promises under faults, kills and restarts, on a stack of its own (SEED=11 to replay one, ORDERS=1000)
-	@export STACK_DIR=build/chaos; \
+	@export STACK_DIR=build/chaos; rm -rf build/chaos/mail; \
 	$(PYTHON) -m localstack down && $(PYTHON) -m localstack up --free-ports --faults && \
 	$(PYTHON) -m localstack.chaos $(SEED:%=--seed %) $(ORDERS:%=--orders %); \
 	status=$$?; $(PYTHON) -m localstack down; exit $$status
