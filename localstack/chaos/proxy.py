@@ -127,7 +127,7 @@ class Proxy:
         self._steps.add((call.function, call.service, call.step))
         fault = Fault.FROZEN if self._frozen else self._decider.decide(call)
         if fault:
-            self._journal.append({**asdict(call), "fault": fault, "notes_mail": call.notes_mail})
+            self._note(call, fault)
         self._under_way += 1
         try:
             return await self._pass(request, body, call, worker, fault)
@@ -135,6 +135,9 @@ class Proxy:
             return _cut(request)
         finally:
             self._under_way -= 1
+
+    def _note(self, call: Call, fault: Fault) -> None:
+        self._journal.append({**asdict(call), "fault": fault, "notes_mail": call.notes_mail})
 
     async def _pass(
         self, request: web.Request, body: bytes, call: Call, worker: Worker | None, fault: Fault | None
@@ -151,6 +154,9 @@ class Proxy:
             case Fault.CUT_BEFORE | Fault.FROZEN:
                 return _cut(request)
         answer = await self._forward(request, body, call)
+        if fault is None and (request.transport is None or request.transport.is_closing()):
+            # Who asked has given up waiting, as on a machine with too much to do: an answer lost like any other.
+            self._note(call, Fault.STALL_AFTER)
         match fault:
             case Fault.KILL_AFTER:
                 _kill(worker)
