@@ -51,6 +51,8 @@ class Proxy:
         self._copies: set[asyncio.Task[Any]] = set()
         self._under_way = 0
         self._frozen = False
+        # Mails that SES took and whose note has not come, each with the call that sent it.
+        self._unnoted: dict[tuple[str, str | None], Call] = {}
         self._session: ClientSession | None = None
 
     def app(self) -> web.Application:
@@ -71,6 +73,7 @@ class Proxy:
     async def _put_plan(self, request: web.Request) -> web.Response:
         self._decider = Decider(Plan.decode(await request.json()))
         self._journal, self._steps = [], set()
+        self._unnoted.clear()
         return web.json_response({})
 
     async def _put_frozen(self, request: web.Request) -> web.Response:
@@ -78,6 +81,11 @@ class Proxy:
         async with asyncio.timeout(_FREEZE_SECONDS):
             while self._frozen and self._under_way:
                 await asyncio.sleep(0.02)
+        if not self._frozen:
+            # Frozen is for a restart: who was between SES's answer and the note is gone, and has asked for nothing more.
+            for call in self._unnoted.values():
+                self._note(call, Fault.KILL_AFTER)
+            self._unnoted.clear()
         return web.json_response({})
 
     async def _get_journal(self, _: web.Request) -> web.Response:
@@ -154,6 +162,10 @@ class Proxy:
             case Fault.CUT_BEFORE | Fault.FROZEN:
                 return _cut(request)
         answer = await self._forward(request, body, call)
+        if call.sends_mail and answer.status < 300:
+            self._unnoted[call.function, call.mail] = call
+        elif call.notes_mail and answer.status < 300:
+            self._unnoted.pop((call.function, call.mail), None)
         if fault is None and (request.transport is None or request.transport.is_closing()):
             # Who asked has given up waiting, as on a machine with too much to do: an answer lost like any other.
             self._note(call, Fault.STALL_AFTER)

@@ -17,6 +17,12 @@ from localstack.chaos.faults import Fault, KillPoint, Outage, Plan
 from localstack.stack import ROOT, Stack
 from localstack.waiting import poll
 
+# A function that sends a mail, and is gone before it notes that.
+_NOTIFIER = """
+import boto3
+message = "From: a@kimmyai.io\\nTo: b@acme.example\\nX-Correlation-Id: c-1\\n\\ntext"
+boto3.client("ses").send_raw_email(RawMessage={"Data": message.encode()})
+"""
 # A function that sends one message, tries once, and says what came of it.
 _FUNCTION = """
 import sys, boto3
@@ -49,15 +55,18 @@ def queue(aws: Aws) -> str:
     return aws.sqs.create_queue(QueueName=f"proxied-{uuid4().hex[:8]}")["QueueUrl"]
 
 
+def run(control: Control, function: str, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a function behind the proxy."""
+    name = f"bbws-order-lambda-{function}-local"
+    environment = {**os.environ, "AWS_ENDPOINT_URL": control.url, "AWS_LAMBDA_FUNCTION_NAME": name}
+    return subprocess.run(
+        [sys.executable, "-c", *command], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
 def send(control: Control, queue: str, text: str = "text") -> subprocess.CompletedProcess[str]:
     """Let a function send a message."""
-    environment = {
-        **os.environ,
-        "AWS_ENDPOINT_URL": control.url,
-        "AWS_LAMBDA_FUNCTION_NAME": "bbws-order-lambda-create-order-local",
-    }
-    command = [sys.executable, "-c", _FUNCTION, queue, text]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    return run(control, "create-order", _FUNCTION, queue, text)
 
 
 def received(aws: Aws, queue: str) -> int:
@@ -110,3 +119,13 @@ def test_what_is_frozen_reaches_nobody(control: Control, aws: Aws, queue: str) -
     control.freeze(False)
     assert received(aws, queue) == 0
     assert send(control, queue).stdout.strip() == "sent"
+
+
+def test_a_mail_that_nobody_noted_before_a_restart_may_come_twice(control: Control, aws: Aws) -> None:
+    aws.ses.verify_email_identity(EmailAddress="a@kimmyai.io")
+    control.begin(Plan())
+    assert run(control, "internal-notifier", _NOTIFIER).returncode == 0
+    assert control.journal().unnoted() == set()
+    control.freeze(True)
+    control.freeze(False)
+    assert control.journal().unnoted() == {("internal-notifier", "c-1")}
