@@ -130,10 +130,10 @@ e2e-fresh: dev ## bring up a stack of its own on free ports, run the end-to-end 
 	$(MAKE) --no-print-directory e2e $(if $(FAULTS),&& $(PYTHON) -m localstack.chaos --short); \
 	status=$$?; $(PYTHON) -m localstack down; exit $$status
 
-chaos: dev ## try the promises under faults, kills and restarts, on a stack of its own (SEED=11 to replay one, ORDERS=1000)
+chaos: dev ## try the promises under faults, kills and restarts, on a stack of its own (SEED=11 to replay one, ORDERS=1000, LOAD=1 for a burst and ten steady minutes)
 	@export STACK_DIR=build/chaos; rm -rf build/chaos/mail; \
 	$(PYTHON) -m localstack down && $(PYTHON) -m localstack up --free-ports --faults && \
-	$(PYTHON) -m localstack.chaos $(SEED:%=--seed %) $(ORDERS:%=--orders %); \
+	$(PYTHON) -m localstack.chaos $(SEED:%=--seed %) $(ORDERS:%=--orders %) $(if $(LOAD),--load); \
 	status=$$?; $(PYTHON) -m localstack down; exit $$status
 
 test: lint security types terraform-check unit e2e-fresh ## run all of the above, as CI does

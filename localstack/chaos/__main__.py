@@ -16,11 +16,16 @@ _SEEDS = (11, 23, 47)
 _ORDERS = 1_000
 _FEW = 6
 _SHORT = 15
+_STEADY_SECONDS = 600
 
 
 def _all(runs: Runs, arguments: argparse.Namespace) -> Iterator[Callable[[], Result]]:
     if arguments.short:
         yield partial(runs.random, _SEEDS[0], _SHORT)
+        return
+    if arguments.load:
+        yield partial(runs.burst, arguments.orders)
+        yield partial(runs.steady, _STEADY_SECONDS)
         return
     if not arguments.seed:
         yield runs.kills
@@ -36,7 +41,10 @@ def main() -> int:
     """Run, and print a table for each run; the exit status is 1 if a promise was broken."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, action="append", help="only random faults, of this seed: a run again")
-    parser.add_argument("--orders", type=int, default=_ORDERS, help="orders in each run under random faults")
+    parser.add_argument("--orders", type=int, default=_ORDERS, help="orders in a burst, or under random faults")
+    parser.add_argument(
+        "--load", action="store_true", help="a burst and ten steady minutes, no faults"
+    )
     parser.add_argument("--short", action="store_true", help=f"{_SHORT} orders under random faults, and no more")
     arguments = parser.parse_args()
     broken = 0

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -84,7 +85,11 @@ class Load:
         return Customer(tenant, address, tokens["IdToken"])
 
     def place(
-        self, numbers: range, paid_every: int = 5, accepted: tuple[int, threading.Event] | None = None
+        self,
+        numbers: range,
+        paid_every: int = 5,
+        accepted: tuple[int, threading.Event] | None = None,
+        every_seconds: float = 0,
     ) -> list[Placed]:
         """Place orders, a few customers at a time.
 
@@ -92,13 +97,20 @@ class Load:
             numbers: of the orders; the same numbers give the same orders.
             paid_every: one order in so many is paid.
             accepted: a number of orders, and what to set when so many are accepted.
+            every_seconds: from one order to the next; 0 for as fast as they are accepted.
 
         Raises:
             StackError: an order was not accepted in time, or was refused for good.
         """
         placed = []
+        began = time.monotonic()
+
+        def order_when_due(number: int) -> Placed:
+            time.sleep(max(0.0, began + (number - numbers.start) * every_seconds - time.monotonic()))
+            return self._order(number)
+
         with ThreadPoolExecutor(max_workers=_CLIENTS) as pool:
-            for order in pool.map(self._order, numbers):
+            for order in pool.map(order_when_due, numbers):
                 placed.append(order)
                 if accepted and len(placed) == accepted[0]:
                     accepted[1].set()

@@ -82,7 +82,7 @@ class Proxy:
             while self._frozen and self._under_way:
                 await asyncio.sleep(0.02)
         if not self._frozen:
-            # Frozen is for a restart: who was between SES's answer and the note is gone, and has asked for nothing more.
+            # Frozen is for a restart: who was between SES's answer and the note is gone, and asked no more.
             for call in self._unnoted.values():
                 self._note(call, Fault.KILL_AFTER)
             self._unnoted.clear()

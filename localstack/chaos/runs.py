@@ -1,6 +1,7 @@
 """The runs: a load, faults, one redrive, and the audit."""
 
 import threading
+import time
 import uuid
 from collections import Counter
 from collections.abc import Sequence
@@ -106,6 +107,23 @@ class Runs:
         self._proxy.begin(Plan(seed, RATES))
         placed = load.place(range(orders))
         return self._finish(f"{orders} orders under random faults, seed {seed}", auditor, placed)
+
+    def burst(self, orders: int) -> Result:
+        """Orders as fast as they are accepted."""
+        load = Load(self._stack, "burst")
+        auditor = Auditor(self._stack, load.tenants)
+        self._proxy.begin(Plan())
+        began = time.monotonic()
+        placed = load.place(range(orders))
+        return self._finish(f"{orders} orders at once, accepted in {time.monotonic() - began:.0f} s", auditor, placed)
+
+    def steady(self, seconds: int) -> Result:
+        """An order a second."""
+        load = Load(self._stack, "steady")
+        auditor = Auditor(self._stack, load.tenants)
+        self._proxy.begin(Plan())
+        placed = load.place(range(seconds), every_seconds=1)
+        return self._finish(f"an order a second for {seconds} s", auditor, placed)
 
     def outage(self, name: str, orders: int) -> Result:
         """Orders while something is down for longer than messages are tried, or slow."""
