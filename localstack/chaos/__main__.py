@@ -42,9 +42,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, action="append", help="only random faults, of this seed: a run again")
     parser.add_argument("--orders", type=int, default=_ORDERS, help="orders in a burst, or under random faults")
-    parser.add_argument(
-        "--load", action="store_true", help="a burst and ten steady minutes, no faults"
-    )
+    parser.add_argument("--load", action="store_true", help="a burst and ten steady minutes, no faults")
     parser.add_argument("--short", action="store_true", help=f"{_SHORT} orders under random faults, and no more")
     arguments = parser.parse_args()
     broken = 0
