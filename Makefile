@@ -8,7 +8,7 @@ EMAIL ?= thandi@acme.example
 # `make test` has a stack of its own, beside the one of `make up`.
 TEST_STACK := build/test
 # LocalStack runs functions in containers, which the fault proxy of this machine does not see.
-FAULTS := $(if $(filter localstack,$(ENGINE)),,--faults)
+FAULTS := $(if $(QUICK)$(filter localstack,$(ENGINE)),,--faults)
 LOCKS := requirements/*.txt
 # What a tool has made, and fonts.
 NOT_OURS := \( -name .git -o -name .venv -o -name build -o -name .terraform -o -name '.*_cache' -o -name __pycache__ -o -name '*.ttf' \)
@@ -118,9 +118,9 @@ unit: dev ## run unit and integration tests, with coverage (ARGS="-k paging" to 
 terraform-check: dev ## terraform fmt, validate and test; asks nothing of AWS
 	@$(PYTHON) -m localstack.terraform check
 
-e2e: dev ## drive orders through a stack (TARGET=local|dev|sit|prod|failover, ARGS="-k paging" to choose, REPORT=)
+e2e: dev ## drive orders through a stack (TARGET=local|dev|sit|prod|failover, ARGS="-k paging" to choose, QUICK=1 for fewer, REPORT=)
 	@.venv/bin/pytest e2e --target $(TARGET) -n 4 -m "not alone" $(REPORT:%=--junitxml=%) $(ARGS)
-ifeq ($(TARGET),local)
+ifeq ($(TARGET)$(QUICK),local)
 	@.venv/bin/pytest e2e -m alone $(ARGS)
 endif
 

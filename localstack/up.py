@@ -27,7 +27,8 @@ _DEFAULT_PORTS = {
 _SIDECARS = ("cart_stub", "mail_catcher", "chaos.proxy")
 _SIDECAR_SECONDS = 20
 
-console = Console(highlight=False)
+# A file, such as CI's log, has no width; 80 columns would break the rows of a table.
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
 
 
 def shown(path: Path) -> str:
