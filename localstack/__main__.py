@@ -12,12 +12,11 @@ from localstack import engines, processes, seed
 from localstack import stack as stacks
 from localstack.aws import Aws
 from localstack.journey import place_order
-from localstack.stack import Stack, StackError
+from localstack.stack import ADVICE, Stack, StackError
 from localstack.up import console, down, explain, up
-from release.build import BuildError, function_names
-from release.manifest import ManifestError
-from release.redrive import RedriveError, redrive
-from release.traffic import TrafficError
+from release.build import function_names
+from release.ending import ended
+from release.redrive import redrive
 
 
 def _status(stack: Stack) -> None:
@@ -59,30 +58,7 @@ def _logs(stack: Stack, function: str, follow: bool) -> None:
         time.sleep(1)
 
 
-def _run(arguments: argparse.Namespace) -> None:
-    match arguments.command:
-        case "up":
-            stack = stacks.load()
-            up(stack, os.environ.get("ENGINE"), arguments.free_ports, arguments.release_dir, arguments.faults)
-            explain(stack)
-        case "down":
-            down(stacks.load())
-        case "status":
-            _status(stacks.require())
-        case "order":
-            place_order(stacks.require())
-        case "token":
-            # To standard output and nothing else, so that it can be put into a variable.
-            print(seed.token(stacks.require(), arguments.email))
-        case "redrive":
-            done = redrive(Aws(stacks.require().endpoint).sqs, arguments.queue)
-            console.print(f"{done.moved} messages put back on {arguments.queue}, {done.left} in its DLQ")
-        case "logs":
-            _logs(stacks.require(), arguments.function, arguments.follow)
-
-
-def main() -> int:
-    """Run a command; errors are one sentence and exit status 1."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m localstack", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     bring_up = commands.add_parser("up", help="bring the stack up")
@@ -96,15 +72,32 @@ def main() -> int:
     logs = commands.add_parser("logs")
     logs.add_argument("function", nargs="?", default="")
     logs.add_argument("--follow", action="store_true")
-    try:
-        _run(parser.parse_args())
-    except (StackError, BuildError, ManifestError, TrafficError, RedriveError) as error:
-        console.print(f"[red]error:[/] {error}", soft_wrap=True)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return parser
+
+
+def main() -> None:
+    """Run a command."""
+    arguments = _parser().parse_args()
+    match arguments.command:
+        case "up":
+            stack = stacks.load()
+            up(stack, os.environ.get("ENGINE"), arguments.free_ports, arguments.release_dir, arguments.faults)
+            explain(stack)
+        case "down":
+            down(stacks.load())
+        case "status":
+            _status(stacks.require())
+        case "order":
+            place_order(engines.require())
+        case "token":
+            # To standard output and nothing else, so that it can be put into a variable.
+            print(seed.token(engines.require(), arguments.email))
+        case "redrive":
+            done = redrive(Aws(engines.require().endpoint).sqs, arguments.queue)
+            console.print(f"{done.moved} messages put back on {arguments.queue}, {done.left} in its DLQ")
+        case "logs":
+            _logs(engines.require(), arguments.function, arguments.follow)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended(main, ADVICE))

@@ -27,7 +27,7 @@ _DEFAULT_PORTS = {
 _SIDECARS = ("cart_stub", "mail_catcher", "chaos.proxy")
 _SIDECAR_SECONDS = 20
 
-console = Console(highlight=False)
+console = Console(highlight=False, emoji=False)
 
 
 def shown(path: Path) -> str:

@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 
 from release import (
     approvals,
     build,
     deploy,
-    docker,
     evidence,
     history,
     isolation,
@@ -23,11 +21,16 @@ from release import (
     state,
     traffic,
 )
+from release.ending import ended
 from release.environments import PLACES, Environment
 from release.store import Store
 
 _RELEASE = build.ROOT / "build" / "release"
 _CANARY_PERCENT = 10
+_ADVICE = (
+    "Ask AWS whom it takes you for (`aws sts get-caller-identity`): the shell must be signed in to the account, with "
+    "the rights of its deployment role."
+)
 
 
 def _build() -> None:
@@ -222,7 +225,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def main() -> int:
+    """Run a command; returns the exit status."""
+    arguments = _parser().parse_args()
     match arguments.command:
         case "build":
             _build()
@@ -257,26 +262,5 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def main() -> int:
-    """Run a command; errors are sentences and exit status 1."""
-    try:
-        return _run(_parser().parse_args())
-    except (
-        build.BuildError,
-        docker.DockerError,
-        manifest.ManifestError,
-        evidence.EvidenceError,
-        deploy.DeployError,
-        traffic.TrafficError,
-        rollback.RollbackError,
-        redrive.RedriveError,
-        # AWS says who may not do what, and on which resource.
-        BotoCoreError,
-        ClientError,
-    ) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended(main, _ADVICE))

@@ -19,6 +19,7 @@ import grimp
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from release import docker
+from release.ending import ToldError
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ROOT / "build" / "packages"
@@ -39,7 +40,7 @@ Architecture = Literal["arm64", "x86_64"]
 Natives = Literal["lambda-image", "host"]
 
 
-class BuildError(Exception):
+class BuildError(ToldError):
     """A package could not be built; the text says why."""
 
 

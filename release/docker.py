@@ -3,13 +3,15 @@
 import shutil
 import subprocess
 
+from release.ending import ToldError
+
 # A dated tag never moves, and neither do the RPMs that an image of Amazon Linux 2023 sees.
 IMAGE = "public.ecr.aws/lambda/python:3.12.2026.10.03.13"
 _PLATFORMS = {"arm64": "linux/arm64", "x86_64": "linux/amd64"}
 _ANSWER_SECONDS = 10
 
 
-class DockerError(Exception):
+class DockerError(ToldError):
     """Docker is not there or failed; the text says why, and ends with its own output."""
 
 

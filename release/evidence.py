@@ -7,12 +7,13 @@ from xml.etree import ElementTree  # nosec B405  # what it reads is our own pyte
 
 from pydantic import Field, ValidationError
 
+from release.ending import ToldError
 from release.environments import PLACES, Environment
 from release.manifest import Manifest, Sha256, Strict
 from release.store import Store
 
 
-class EvidenceError(Exception):
+class EvidenceError(ToldError):
     """A release may not go on; the text says everything that is missing."""
 
 

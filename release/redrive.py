@@ -11,6 +11,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from release.ending import ToldError
+
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -19,7 +21,7 @@ _HIDDEN_SECONDS = 30
 _EMPTY_ANSWERS = 2
 
 
-class RedriveError(Exception):
+class RedriveError(ToldError):
     """A queue cannot be redriven; the text says why and what to do."""
 
 

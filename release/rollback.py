@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from release import history, traffic
+from release.ending import ToldError
 from release.environments import Environment
 from release.history import Deployment
 from release.manifest import Manifest
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _ENDINGS = (".html", ".txt")
 
 
-class RollbackError(Exception):
+class RollbackError(ToldError):
     """There is no way back; the text says why."""
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from tenacity import RetryError as _GaveUpError
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
+from release.ending import ToldError
+
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_lambda import LambdaClient
@@ -20,7 +22,7 @@ _POLL_SECONDS = 5.0
 _NOTHING = {"httpMethod": "GET", "path": "/", "requestContext": {"requestId": "smoke"}, "Records": []}
 
 
-class TrafficError(Exception):
+class TrafficError(ToldError):
     """Traffic stays where it was; the text says why."""
 
 
