@@ -16,7 +16,7 @@ NOT_OURS := \( -name .git -o -name .venv -o -name build -o -name .terraform -o -
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help local dev up down status order token logs tf build release release-verify upload promote deploy record rollback drift rehearse redrive openapi lint security audit types unit terraform-check e2e e2e-fresh chaos test
+.PHONY: help local dev up down status order token watch shell logs tf build release release-verify upload promote deploy record rollback drift rehearse redrive openapi lint security audit types unit terraform-check e2e e2e-fresh chaos test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,8 +42,14 @@ order: local ## place a demo order and follow it to the mails
 token: local ## print the ID token of a seeded user (EMAIL=thandi@acme.example)
 	@$(PYTHON) -m localstack token $(EMAIL)
 
-logs: local ## print the logs of a function (FUNCTION=create_order, FOLLOW=1 to go on)
-	@$(PYTHON) -m localstack logs $(FUNCTION) $(if $(FOLLOW),--follow)
+watch: local ## deploy what is saved in functions/, common/ or templates/ to the local stack within seconds
+	@$(PYTHON) -m localstack watch
+
+shell: local ## open a Python shell with clients of the local stack
+	@$(PYTHON) -m localstack shell
+
+logs: local ## print the logs of a function: in colour, or as JSON into a pipe (FUNCTION=create_order, FOLLOW=1 to go on)
+	@$(PYTHON) -m localstack logs "$(FUNCTION)" $(if $(FOLLOW),--follow)
 
 tf: local ## run Terraform against the local stack (ARGS="plan")
 	@$(PYTHON) -m localstack.terraform $(ARGS)

@@ -3,7 +3,6 @@
 import argparse
 import os
 import sys
-import time
 from pathlib import Path
 
 from rich.table import Table
@@ -12,9 +11,11 @@ from localstack import engines, processes, seed
 from localstack import stack as stacks
 from localstack.aws import Aws
 from localstack.journey import place_order
-from localstack.stack import ADVICE, Stack, StackError
+from localstack.logs import checked, show_logs
+from localstack.shell import open_shell
+from localstack.stack import ADVICE, Stack
 from localstack.up import console, down, explain, up
-from release.build import function_names
+from localstack.watch import watch
 from release.ending import ended
 from release.redrive import redrive
 
@@ -40,24 +41,6 @@ def _status(stack: Stack) -> None:
     console.print(f"API {stack.api_url}", soft_wrap=True)
 
 
-def _logs(stack: Stack, function: str, follow: bool) -> None:
-    if function not in function_names():
-        raise StackError(f"there is no function {function!r}: FUNCTION is one of {', '.join(function_names())}")
-    group = f"/aws/lambda/{stack.outputs['function_names'][function]}"
-    logs, since, shown = Aws(stack.endpoint).logs, 0, set[str]()
-    while True:
-        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since):
-            for event in page["events"]:
-                key = f"{event['logStreamName']}/{event['timestamp']}/{event['message']}"
-                if key not in shown:
-                    shown.add(key)
-                    console.print(event["message"].rstrip(), markup=False, soft_wrap=True)
-                    since = max(since, event["timestamp"])
-        if not follow:
-            return
-        time.sleep(1)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m localstack", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -65,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     bring_up.add_argument("--free-ports", action="store_true", help="take any free ports")
     bring_up.add_argument("--faults", action="store_true", help="put the fault proxy behind the functions")
     bring_up.add_argument("--release-dir", type=Path, help="run the packages of this release")
-    for name in ("down", "status", "order"):
+    for name in ("down", "status", "order", "watch", "shell"):
         commands.add_parser(name)
     commands.add_parser("token").add_argument("email")
     commands.add_parser("redrive").add_argument("queue", help="name of the queue that failed, not of its DLQ")
@@ -89,6 +72,8 @@ def main() -> None:
             _status(stacks.require())
         case "order":
             place_order(engines.require())
+        case "watch":
+            watch()
         case "token":
             # To standard output and nothing else, so that it can be put into a variable.
             print(seed.token(engines.require(), arguments.email))
@@ -96,7 +81,10 @@ def main() -> None:
             done = redrive(Aws(engines.require().endpoint).sqs, arguments.queue)
             console.print(f"{done.moved} messages put back on {arguments.queue}, {done.left} in its DLQ")
         case "logs":
-            _logs(engines.require(), arguments.function, arguments.follow)
+            function = checked(arguments.function)
+            show_logs(engines.require(), function, arguments.follow, console)
+        case "shell":
+            open_shell(engines.require())
 
 
 if __name__ == "__main__":

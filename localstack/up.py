@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from localstack import engines, processes, seed
+from localstack import engines, processes, redeploy, seed
 from localstack.aws import Aws
 from localstack.stack import ROOT, Stack, StackError
 from localstack.terraform import LocalTerraform
@@ -45,16 +46,26 @@ def step(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def exclusive(stack: Stack) -> Iterator[None]:
-    """Keep a second `make up` of the same stack out.
+def exclusive(stack: Stack, seconds: float = 0) -> Iterator[None]:
+    """Keep others from changing the same stack: another `make up`, or what `make watch` deploys.
+
+    Args:
+        stack: that is changed.
+        seconds: to wait for others to end.
 
     Raises:
-        StackError: one is running.
+        StackError: they have not.
     """
     stack.directory.mkdir(parents=True, exist_ok=True)
     with (stack.directory / "lock").open("w") as lock:
+        waiting = Retrying(
+            stop=stop_after_delay(seconds),
+            wait=wait_fixed(0.1),
+            retry=retry_if_exception_type(BlockingIOError),
+            reraise=True,
+        )
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            waiting(fcntl.flock, lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StackError(f"another `make up` works on {stack.directory}: wait for it to end") from None
         yield
@@ -162,6 +173,8 @@ def up(
             stack.outputs = terraform.apply()
             stack.save()
         functions, names = Aws(stack.endpoint).functions, stack.outputs["function_names"].values()
+        # Terraform remembers what it put there, not what `make watch` put in its place.
+        redeploy.publish(functions, stack)
         with step("Users, traffic to the new versions"), ThreadPoolExecutor(max_workers=8) as pool:
             seeded = pool.submit(seed.seed, stack)
             traffic.finish(functions, names)

@@ -1,0 +1,71 @@
+"""`make watch`: what is saved in functions/, common/ or templates/ is live in the local stack seconds later."""
+
+import time
+from collections.abc import Iterable
+from datetime import datetime
+
+import watchfiles
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.markup import escape
+
+from localstack import engines
+from localstack.redeploy import Redeployed, redeploy
+from localstack.stack import ADVICE, ROOT
+from localstack.up import console, exclusive
+from release.ending import ToldError
+
+_FOLDERS = ("functions", "common", "templates")
+# Of quiet after a save, in milliseconds: an editor that saves all its files does it within that.
+_QUIET_MS = 50
+# Of saves without a pause, in milliseconds.
+_PATIENCE_MS = 400
+_MAKE_UP_SECONDS = 300
+
+
+def watch() -> None:
+    """Deploy what differs, then what is saved, until Ctrl-C. What does not build or run is told, and is not deployed.
+
+    Raises:
+        StackError: there is no stack.
+    """
+    engines.require()
+    _deploy()
+    console.print(f"watching {', '.join(f'{name}/' for name in _FOLDERS)}; Ctrl-C ends it", soft_wrap=True)
+    for _ in _saves():
+        _deploy()
+
+
+def _saves() -> Iterable[object]:
+    folders = [ROOT / name for name in _FOLDERS]
+    return watchfiles.watch(*folders, debounce=_PATIENCE_MS, step=_QUIET_MS, raise_interrupt=True)
+
+
+def _deploy() -> None:
+    started = time.monotonic()
+    try:
+        # As it is now: `make up` may have made it anew.
+        stack = engines.require()
+        with exclusive(stack, _MAKE_UP_SECONDS):
+            done = redeploy(stack)
+    except ToldError as error:
+        _refuse(str(error))
+    except (BotoCoreError, ClientError) as error:
+        _refuse(f"{error}\n{ADVICE}")
+    else:
+        _tell(done, time.monotonic() - started)
+
+
+def _tell(done: Redeployed, seconds: float) -> None:
+    for reason in done.refused:
+        _refuse(reason)
+    changed = [*done.templates, *done.functions]
+    if changed:
+        console.print(f"[green]✓[/] {_now()} {', '.join(changed)} [dim]{seconds:.1f} s[/]", soft_wrap=True)
+
+
+def _refuse(reason: str) -> None:
+    console.print(f"[red]✗[/] {_now()} {escape(reason)} [dim](what was live stays)[/]", soft_wrap=True)
+
+
+def _now() -> str:
+    return f"[dim]{datetime.now():%H:%M:%S}[/]"
