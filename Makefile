@@ -92,7 +92,7 @@ drift: dev ## tell what differs from the release that is live, and raise the ale
 rehearse: dev ## rehearse the life of a release here: three accounts, a bad release, rollbacks, a lost region
 	@$(PYTHON) -m localstack.rehearsal
 
-openapi: dev ## write docs/openapi.json, the API's description, from the code
+openapi: dev ## write docs/openapi.json and docs/api.md, which describe the API, from the code
 	@$(PYTHON) -m release.openapi
 
 lint: dev ## check style, format, who imports whom, and the workflows
