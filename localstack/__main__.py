@@ -29,6 +29,9 @@ def _status(stack: Stack) -> None:
     for name in ("cart_stub", "mail_catcher"):
         table.add_row(name.replace("_", " "), "runs" if processes.alive(stack.running.get(name)) else "[red]stopped[/]")
     table.add_row("mails", str(len(list(stack.mail_dir.glob("*.eml")))))
+    console.print(table)
+    engines.require()
+    table = Table.grid(padding=(0, 2))
     sqs = Aws(stack.endpoint).sqs
     for name in [*stack.outputs["queue_names"].values(), *stack.outputs["dlq_names"].values()]:
         attributes = sqs.get_queue_attributes(

@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -93,7 +94,7 @@ def redeploy(stack: Stack) -> Redeployed:
         raise StackError(f"the stack runs the release in {stack.release}: `make up` puts this tree there, then watch")
     found = _checked_templates()
     build.build_all()
-    aws = Aws(stack.endpoint)
+    aws = _clients(stack.endpoint)
     # First: the new versions' processes read them anew.
     put = [key for key, content in found.items() if templates.put(aws.s3, _bucket(stack), key, content)]
     functions = publish(aws.functions, stack)
@@ -101,6 +102,10 @@ def redeploy(stack: Stack) -> Redeployed:
         refusals = list(pool.map(lambda function: _shift(aws.functions, stack, function), functions))
     refused = {function: why for function, why in zip(functions, refusals, strict=True) if why}
     return Redeployed([function for function in functions if function not in refused], put, list(refused.values()))
+
+
+# Made once: making them takes longer than what is asked of them.
+_clients = cache(Aws)
 
 
 def _bucket(stack: Stack) -> str:

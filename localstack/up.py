@@ -150,6 +150,8 @@ def up(
         TrafficError: a new version of a function does not run; the old one goes on.
     """
     started = time.monotonic()
+    if release:
+        manifest.verify(release)
     with exclusive(stack):
         _choose_ports(stack, free_ports, faults)
         engine = engines.choose(engine_name or (stack.engine if stack.running else None))
@@ -158,8 +160,6 @@ def up(
         stack.engine = engine.name
         with step(f"Engine {engine.name} on port {stack.ports['engine']}"):
             _start(stack, engine)
-        if release:
-            manifest.verify(release)
         stack.release = str(release.resolve()) if release else None
         terraform = LocalTerraform(stack)
         with step("Packages and providers"), ThreadPoolExecutor(max_workers=2) as pool:

@@ -53,6 +53,13 @@ def _approvals(text: str) -> dict[str, str]:
     return {role: name for role, _, name in pairs}
 
 
+def _named_release(text: str) -> str:
+    found = _release(text)
+    if found is None:
+        raise argparse.ArgumentTypeError("is missing: RELEASE=… of `make` takes the digest that `make release` printed")
+    return found
+
+
 def _release(text: str) -> str | None:
     if text and not re.fullmatch(r"[0-9a-f]{64}", text):
         raise argparse.ArgumentTypeError("is the SHA-256 of a release's manifest, 64 hexadecimal digits")
@@ -94,7 +101,7 @@ def _digest(to: Environment, given: str | None) -> str:
         return manifest.read(_RELEASE / manifest.NAME).digest()
     live = history.live(_store(to), "prod") if to == "failover" else None
     if live is None:
-        raise deploy.DeployError(f"name the release to deploy to {to}: --release DIGEST")
+        raise deploy.DeployError(f"name the release to deploy to {to}: `make deploy TO={to} RELEASE=…`")
     return live.release
 
 
@@ -190,7 +197,7 @@ def _parser() -> argparse.ArgumentParser:
         if "to" in options:
             added.add_argument("--to", choices=tuple(PLACES), required=True, help="environment")
         if "release" in options:
-            added.add_argument("--release", type=_release, required=True, help="digest of its manifest")
+            added.add_argument("--release", type=_named_release, required=True, help="digest of its manifest")
         if "release?" in options:
             added.add_argument("--release", type=_release, help="digest of its manifest")
         if "plan" in options:

@@ -78,7 +78,10 @@ def _urls(sqs: SQSClient, queue: str) -> tuple[str, str]:
     try:
         url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
     except sqs.exceptions.QueueDoesNotExist:
-        raise RedriveError(f"there is no queue {queue}") from None
+        raise RedriveError(
+            f"there is no queue {queue!r}: `make redrive QUEUE=…` takes the name of the queue that failed; "
+            "`make status` lists those of the local stack"
+        ) from None
     attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"]).get("Attributes", {})
     if "RedrivePolicy" not in attributes:
         raise RedriveError(f"queue {queue} has no DLQ: name the queue that failed, not its DLQ")
