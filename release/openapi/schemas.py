@@ -17,6 +17,7 @@ _ANSWERED_MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-
 # Of the fields whose pattern nobody reads.
 _IN_WORDS = {
     "customerEmail": "A mail address in ASCII.",
+    "transactionId": "The payment provider's reference; one with a card number in it is refused.",
     **dict.fromkeys(("street", "city", "province"), "Letters of any script, without controls and < > { } $ % \\."),
 }
 PAGE_TOKEN: dict[str, Any] = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,1024}$"}
