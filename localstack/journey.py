@@ -68,7 +68,9 @@ def place_order(stack: Stack) -> None:
     journey = _Journey()
     answer = session.post(f"{stack.api_url}/v1.0/orders", json=body, headers=headers, timeout=30)
     if answer.status_code != 202:
-        raise StackError(f"the API answered {answer.status_code}: {answer.text}")
+        raise StackError(
+            f"the API answered {answer.status_code}: {answer.text}\n`make logs FUNCTION=create_order` shows why."
+        )
     order_id = answer.json()["orderId"]
     journey.done("accepted", f"order {order_id}")
 

@@ -94,7 +94,7 @@ class LocalTerraform:
                 _DEADLINE_SECONDS,
                 self._environment,
                 log=self._stack.logs_dir / log if log else None,
-            )
+            ).checked()
         except CommandError as error:
             raise StackError(
                 f"{error}\nIf it is not the configuration, begin anew: `make down`, then `make up`."

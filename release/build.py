@@ -31,6 +31,7 @@ _IN_THE_RUNTIME = {"boto3", "botocore", "jmespath", "python-dateutil", "s3transf
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 _PIP_DEADLINE_SECONDS = 600
 _LOCK_DEADLINE_SECONDS = 900
+_INDEX = "Libraries come from PyPI, or from what PIP_INDEX_URL names: see that it answers, and try again."
 _DOCKER_DEADLINE_SECONDS = 900
 # What AWS unpacks of a package, whatever its zip has (R9).
 _UNPACKED_BUDGET = 250_000_000
@@ -247,7 +248,9 @@ def _alone() -> Iterator[None]:
                 with attempt:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BuildError(f"another build has not ended in {_LOCK_DEADLINE_SECONDS} s") from None
+            raise BuildError(
+                f"another build has not ended in {_LOCK_DEADLINE_SECONDS} s: end it, and try again"
+            ) from None
         yield
 
 
@@ -267,11 +270,13 @@ def _pip(target: Path, requirements: dict[str, str], *options: str) -> None:
     try:
         result = subprocess.run(command, check=False, capture_output=True, text=True, timeout=_PIP_DEADLINE_SECONDS)
     except subprocess.TimeoutExpired as error:
-        raise BuildError(f"pip did not finish in {_PIP_DEADLINE_SECONDS} s: {' '.join(requirements)}") from error
+        raise BuildError(
+            f"pip did not finish in {_PIP_DEADLINE_SECONDS} s: {' '.join(requirements)}\n{_INDEX}"
+        ) from error
     finally:
         lock.unlink()
     if result.returncode:
-        raise BuildError(f"pip could not install {', '.join(requirements)}:\n{result.stderr}")
+        raise BuildError(f"pip could not install {', '.join(requirements)}:\n{result.stderr}\n{_INDEX}")
 
 
 def packages_dir(architecture: Architecture | None = None) -> Path:
@@ -317,10 +322,15 @@ def build(function: str, architecture: Architecture | None = None, natives: Nati
     with zipfile.ZipFile(partial) as archive:
         unpacked = sum(info.file_size for info in archive.infolist())
     if unpacked > _UNPACKED_BUDGET:
-        raise BuildError(f"{function}.zip has {unpacked} bytes unpacked; AWS takes at most {_UNPACKED_BUDGET}")
+        raise BuildError(
+            f"{function}.zip has {unpacked} bytes unpacked; AWS takes at most {_UNPACKED_BUDGET}: leave a library out"
+        )
     size = partial.stat().st_size
     if size > group.budget:
-        raise BuildError(f"{function}.zip has {size} bytes; the budget of {group.name} packages is {group.budget}")
+        raise BuildError(
+            f"{function}.zip has {size} bytes; the budget of {group.name} packages is {group.budget}: "
+            "leave a library out"
+        )
     partial.rename(package)
     stamp.write_text(inputs)
     return True

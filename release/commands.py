@@ -17,13 +17,30 @@ class CommandError(ToldError):
 
 
 class Ended(NamedTuple):
-    """A command that has ended: its exit status, and what it printed on both outputs."""
+    """A command that has ended.
 
+    Args:
+        what: it did, for the error.
+        status: its exit status.
+        output: what it printed, on both outputs.
+    """
+
+    what: str
     status: int
     output: str
 
+    def checked(self) -> str:
+        """What it printed.
 
-def attempt(
+        Raises:
+            CommandError: it failed.
+        """
+        if self.status:
+            raise CommandError(f"{self.what} failed:\n{self.output[-_TOLD:]}")
+        return self.output
+
+
+def run(
     what: str,
     command: Sequence[str],
     seconds: float,
@@ -63,23 +80,4 @@ def attempt(
     if log:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(done.stdout)
-    return Ended(done.returncode, done.stdout)
-
-
-def run(
-    what: str,
-    command: Sequence[str],
-    seconds: float,
-    environment: Mapping[str, str] | None = None,
-    cwd: Path | None = None,
-    log: Path | None = None,
-) -> str:
-    """Run a command that must succeed, and return what it printed; the arguments are those of `attempt`.
-
-    Raises:
-        CommandError: it failed, took longer, or there is no such program.
-    """
-    done = attempt(what, command, seconds, environment, cwd, log)
-    if done.status:
-        raise CommandError(f"{what} failed:\n{done.output[-_TOLD:]}")
-    return done.output
+    return Ended(what, done.returncode, done.stdout)

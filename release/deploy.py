@@ -61,7 +61,7 @@ def _terraform(environment: Environment, code: Path, *arguments: str) -> str:
     try:
         return commands.run(
             f"terraform {arguments[0]}", ["terraform", f"-chdir={code}", *arguments], _TERRAFORM_SECONDS, variables
-        )
+        ).checked()
     except CommandError as error:
         raise DeployError(
             f"{error}\nThe traffic is where it was: mend what Terraform names, and run the command again."

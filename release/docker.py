@@ -45,7 +45,7 @@ def run(what: str, *arguments: str, seconds: float) -> str:
     try:
         done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, timeout=seconds)
     except FileNotFoundError:
-        raise DockerError(f"{what}: there is no docker on PATH") from None
+        raise DockerError(f"{what}: there is no docker on PATH: install Docker") from None
     except subprocess.TimeoutExpired:
         raise DockerError(f"{what}: docker {arguments[0]} has not ended in {seconds:.0f} s") from None
     if done.returncode:

@@ -34,7 +34,9 @@ def tests_passed(junit: Path) -> int:
     failed = count("failures") + count("errors")
     passed = count("tests") - failed - count("skipped")
     if failed or passed < 1:
-        raise EvidenceError(f"{junit}: {passed} tests passed and {failed} did not; that is no evidence")
+        raise EvidenceError(
+            f"{junit}: {passed} tests passed and {failed} did not; that is no evidence: run `make e2e` again"
+        )
     return passed
 
 

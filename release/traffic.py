@@ -47,7 +47,10 @@ def call(client: LambdaClient, function: str, qualifier: str) -> None:
     """
     answer = client.invoke(FunctionName=function, Qualifier=qualifier, Payload=json.dumps(_NOTHING))
     if "FunctionError" in answer:
-        raise TrafficError(f"{function}:{qualifier} does not run: {answer['Payload'].read().decode()}")
+        raise TrafficError(
+            f"{function}:{qualifier} does not run: {answer['Payload'].read().decode()}\n"
+            "The version before it keeps the traffic: mend the function, and deploy it again."
+        )
 
 
 def moves(client: LambdaClient, functions: Collection[str]) -> dict[str, Move]:
@@ -146,7 +149,10 @@ def canary(
             _set(functions, function, move.current, {move.newest: percent / 100})
         rang = _watch(alarms, watched, seconds)
         if rang:
-            raise TrafficError(f"turned back after {percent} % of the traffic: {', '.join(rang)} rang")
+            raise TrafficError(
+                f"turned back after {percent} % of the traffic: {', '.join(rang)} rang\n"
+                "The versions before have all traffic again: mend what rang, and release anew."
+            )
     except BaseException:
         # An interrupted watch is no success either.
         for function, move in found.items():

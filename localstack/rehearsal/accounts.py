@@ -133,7 +133,7 @@ class Accounts:
                 _BOOTSTRAP_SECONDS,
                 variables,
                 log=folder / f"{arguments[0]}.log",
-            )
+            ).checked()
 
     def bootstrap_all(self) -> None:
         """Make every account ready."""

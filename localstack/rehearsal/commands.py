@@ -36,7 +36,7 @@ class Commands:
     def _run(self, name: str, command: list[str], environment: Mapping[str, str], cwd: Path) -> tuple[int, Done]:
         started = time.monotonic()
         log = self._logs / f"{next(self._numbers):02}-{name.replace(' ', '-')}.log"
-        ended = commands.attempt(name, command, _DEADLINE_SECONDS, environment, cwd, log)
+        ended = commands.run(name, command, _DEADLINE_SECONDS, environment, cwd, log)
         return ended.status, Done(ended.output, time.monotonic() - started)
 
     def run(self, name: str, *command: str, environment: Mapping[str, str], cwd: Path = ROOT) -> Done:

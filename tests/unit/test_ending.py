@@ -61,7 +61,7 @@ def python(code: str) -> list[str]:
 def test_a_command_is_run_with_its_environment_in_its_folder(tmp_path: Path) -> None:
     code = "import os, sys; print(sys.stdin.read() + os.environ['WHO'], os.getcwd()); print('bad', file=sys.stderr)"
     log = tmp_path / "logs" / "a.log"
-    printed = commands.run("greet", python(code), 20, {"WHO": "Thandi"}, tmp_path, log)
+    printed = commands.run("greet", python(code), 20, {"WHO": "Thandi"}, tmp_path, log).checked()
     assert sorted(printed.splitlines()) == ["Thandi " + str(tmp_path), "bad"]
     assert log.read_text() == printed
 
@@ -70,15 +70,15 @@ def test_a_command_that_fails_says_what_it_printed_last(tmp_path: Path) -> None:
     code = "print('x' * 9_000 + 'the end'); raise SystemExit(3)"
     log = tmp_path / "a.log"
     with pytest.raises(CommandError, match=r"^greet failed:\nx{1,4000}the end") as failed:
-        commands.run("greet", python(code), 20, log=log)
+        commands.run("greet", python(code), 20, log=log).checked()
     assert len(str(failed.value)) < 5_000
     assert len(log.read_text()) > 9_000
-    assert commands.attempt("greet", python("raise SystemExit(3)"), 20) == Ended(3, "")
+    assert commands.run("greet", python("raise SystemExit(3)"), 20) == Ended("greet", 3, "")
 
 
 def test_a_command_that_does_not_end_is_ended() -> None:
     with pytest.raises(CommandError, match=r"greet: not finished after 0\.5 s"):
-        commands.attempt("greet", python("import time; time.sleep(60)"), 0.5)
+        commands.run("greet", python("import time; time.sleep(60)"), 0.5)
 
 
 def test_a_program_that_is_missing_is_named() -> None:
