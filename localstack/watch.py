@@ -1,7 +1,6 @@
 """`make watch`: what is saved in functions/, common/ or templates/ is live in the local stack seconds later."""
 
 import time
-from collections.abc import Iterable
 from datetime import datetime
 
 import watchfiles
@@ -19,6 +18,8 @@ _FOLDERS = ("functions", "common", "templates")
 _QUIET_MS = 50
 # Of saves without a pause, in milliseconds.
 _PATIENCE_MS = 400
+# How often the watch looks up from waiting, in milliseconds.
+_LOOK_MS = 200
 _MAKE_UP_SECONDS = 300
 
 
@@ -29,15 +30,20 @@ def watch() -> None:
         StackError: there is no stack.
     """
     engines.require()
+    saves = watchfiles.watch(
+        *(ROOT / name for name in _FOLDERS),
+        debounce=_PATIENCE_MS,
+        step=_QUIET_MS,
+        rust_timeout=_LOOK_MS,
+        yield_on_timeout=True,
+    )
+    # Looked at once before anything is deployed, so that what is saved meanwhile is seen.
+    next(saves)
     _deploy()
     console.print(f"watching {', '.join(f'{name}/' for name in _FOLDERS)}; Ctrl-C ends it", soft_wrap=True)
-    for _ in _saves():
-        _deploy()
-
-
-def _saves() -> Iterable[object]:
-    folders = [ROOT / name for name in _FOLDERS]
-    return watchfiles.watch(*folders, debounce=_PATIENCE_MS, step=_QUIET_MS, raise_interrupt=True)
+    for changes in saves:
+        if changes:
+            _deploy()
 
 
 def _deploy() -> None:
