@@ -13,10 +13,14 @@ LOCKS := requirements/*.txt
 # What a tool has made, and fonts.
 NOT_OURS := \( -name .git -o -name .venv -o -name build -o -name .terraform -o -name '.*_cache' -o -name __pycache__ -o -name '*.ttf' \)
 
+# What to do when a tool finds something, as the last line.
+next = || { echo 'next: $(1)' >&2; exit 1; }
+E2E_NEXT = $(call next,`make e2e ARGS=--last-failed` runs what failed; `make status` and `make logs FUNCTION=…` show why)
+
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help local dev up down status order token logs tf build release release-verify upload promote deploy record rollback drift rehearse redrive openapi lint security audit types unit terraform-check e2e e2e-fresh chaos test
+.PHONY: help local dev up down status order token watch shell logs tf build release release-verify upload promote deploy record rollback drift rehearse redrive openapi lint security audit types unit terraform-check e2e e2e-fresh chaos test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,8 +46,14 @@ order: local ## place a demo order and follow it to the mails
 token: local ## print the ID token of a seeded user (EMAIL=thandi@acme.example)
 	@$(PYTHON) -m localstack token $(EMAIL)
 
-logs: local ## print the logs of a function (FUNCTION=create_order, FOLLOW=1 to go on)
-	@$(PYTHON) -m localstack logs $(FUNCTION) $(if $(FOLLOW),--follow)
+watch: local ## deploy what is saved in functions/, common/ or templates/ to the local stack within seconds
+	@$(PYTHON) -m localstack watch
+
+shell: local ## open a Python shell with clients of the local stack
+	@$(PYTHON) -m localstack shell
+
+logs: local ## print the logs of a function: in colour, or as JSON into a pipe (FUNCTION=create_order, FOLLOW=1 to go on)
+	@$(PYTHON) -m localstack logs "$(FUNCTION)" $(if $(FOLLOW),--follow)
 
 tf: local ## run Terraform against the local stack (ARGS="plan")
 	@$(PYTHON) -m localstack.terraform $(ARGS)
@@ -86,42 +96,46 @@ drift: dev ## tell what differs from the release that is live, and raise the ale
 rehearse: dev ## rehearse the life of a release here: three accounts, a bad release, rollbacks, a lost region
 	@$(PYTHON) -m localstack.rehearsal
 
-openapi: dev ## write docs/openapi.json, the API's description, from the code
+openapi: dev ## write docs/openapi.json and docs/api.md, which describe the API, from the code
 	@$(PYTHON) -m release.openapi
 
 lint: dev ## check style, format, who imports whom, and the workflows
-	@.venv/bin/ruff check .
-	@.venv/bin/ruff format --check .
-	@.venv/bin/lint-imports --no-logo
-	@.venv/bin/zizmor --offline --quiet .github
+	@.venv/bin/ruff check . $(call next,`.venv/bin/ruff check --fix .` mends most of it)
+	@.venv/bin/ruff format --check . $(call next,`.venv/bin/ruff format .` mends it)
+	@.venv/bin/lint-imports --no-logo $(call next,docs/architecture.md says who may import whom)
+	@.venv/bin/zizmor --offline --quiet .github $(call next,mend the workflow as the finding says)
 	@.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@.venv/bin/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
 	@.venv/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 
 # The tooling is there to run programs; each is a list of words, which no shell reads.
 security: dev ## look for weaknesses in the code, and for secrets in all files
-	@.venv/bin/bandit --quiet --recursive common functions
-	@.venv/bin/bandit --quiet --recursive release localstack --skip B404,B603,B607
-	@find . $(NOT_OURS) -prune -o -type f -print0 | xargs -0 .venv/bin/detect-secrets-hook
+	@.venv/bin/bandit --quiet --recursive common functions $(call next,mend it: what runs in AWS has no exception)
+	@.venv/bin/bandit --quiet --recursive release localstack --skip B404,B603,B607 \
+	  $(call next,mend it or say in its line why it is none)
+	@find . $(NOT_OURS) -prune -o -type f -print0 | xargs -0 .venv/bin/detect-secrets-hook \
+	  $(call next,take the secret out or mark what is none with `pragma: allowlist secret` and why)
 
 # Not a part of `test`: the answer is PyPI's, and changes without a commit. No answer is a failure too (--strict).
 audit: dev ## ask PyPI for known vulnerabilities of every locked library (AUDIT_URL=another OSV service)
 	@printf '%s\n' $(LOCKS) | xargs -n 1 .venv/bin/pip-audit --strict --require-hashes --disable-pip \
-	  --progress-spinner off $(AUDIT_URL:%=--vulnerability-service osv --osv-url %) --requirement
+	  --progress-spinner off $(AUDIT_URL:%=--vulnerability-service osv --osv-url %) --requirement \
+	  $(call next,docs/decisions/0008-supply-chain.md says what an answer means)
 
 types: dev ## check types
-	@.venv/bin/mypy
+	@.venv/bin/mypy $(call next,mend the types; `make types` checks them again)
 
 unit: dev ## run unit and integration tests, with coverage (ARGS="-k paging" to choose)
-	@.venv/bin/pytest tests -n auto --cov $(ARGS)
+	@.venv/bin/pytest tests -n auto --cov $(ARGS) \
+	  $(call next,`make unit ARGS="--last-failed --no-cov"` runs what failed)
 
 terraform-check: dev ## terraform fmt, validate and test; asks nothing of AWS
-	@$(PYTHON) -m localstack.terraform check
+	@$(PYTHON) -m localstack.terraform check $(call next,`terraform fmt -recursive terraform` mends the format)
 
 e2e: dev ## drive orders through a stack (TARGET=local|dev|sit|prod|failover, ARGS="-k paging" to choose, QUICK=1 for fewer, REPORT=)
-	@.venv/bin/pytest e2e --target $(TARGET) -n 4 -m "not alone" $(REPORT:%=--junitxml=%) $(ARGS)
+	@.venv/bin/pytest e2e --target $(TARGET) -n 4 -m "not alone" $(REPORT:%=--junitxml=%) $(ARGS) $(E2E_NEXT)
 ifeq ($(TARGET)$(QUICK),local)
-	@.venv/bin/pytest e2e -m alone $(ARGS)
+	@.venv/bin/pytest e2e -m alone $(ARGS) $(E2E_NEXT)
 endif
 
 e2e-fresh: dev ## bring up a stack of its own on free ports, run the end-to-end tests and the short faults, take it down (RELEASE_DIR=build/release)

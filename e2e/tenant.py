@@ -9,7 +9,7 @@ import requests
 
 from e2e.contract import breaches
 from e2e.platform import Platform
-from localstack import seed
+from localstack import demo, seed
 from localstack.waiting import poll
 
 # Far above what R8 promises: a test is about what happens, `make order` about how soon.
@@ -73,19 +73,7 @@ class Tenant:
 
     def body(self, **changes: Any) -> dict[str, Any]:
         """The body of a good request, with changes; it gets a cart of its own unless one is given."""
-        return {
-            "customerEmail": self.email,
-            "cartId": changes.pop("cartId", None) or self.put_cart(),
-            "billingAddress": {
-                "street": "12 Long Street",
-                "city": "Cape Town",
-                "province": "Western Cape",
-                "postalCode": "8001",
-                "country": "ZA",
-            },
-            "paymentMethod": "EFT",
-            **changes,
-        }
+        return demo.request(self.email, changes.pop("cartId", None) or self.put_cart(), **changes)
 
     def place(self, correlation_id: str | None = None, **changes: Any) -> str:
         """Place an order and return its id."""

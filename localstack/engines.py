@@ -3,11 +3,13 @@
 import os
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Protocol
 
 import requests
 
 from localstack import processes
+from localstack import stack as stacks
 from localstack.machine import ENGINE_VENV
 from localstack.stack import ACCOUNT, REGION, ROOT, Certificates, Stack, StackError
 from localstack.waiting import poll
@@ -164,3 +166,17 @@ def choose(name: str | None) -> Engine:
     if not docker.answers():
         raise StackError("ENGINE=localstack needs a Docker engine, and none answers: start Docker, or ENGINE=embedded")
     return LocalStack()
+
+
+def require(directory: Path | None = None) -> Stack:
+    """The stack in a folder, whose engine answers.
+
+    Raises:
+        StackError: it has not been made, or its engine is gone.
+    """
+    stack = stacks.require(directory)
+    if not choose(stack.engine).healthy(stack):
+        raise StackError(
+            f"the engine of the stack in {stack.directory} does not answer: run `make up`, which makes the stack anew"
+        )
+    return stack

@@ -1,6 +1,5 @@
 """`make order`: places a demo order and shows each step of its way (R8)."""
 
-import json
 import re
 import time
 import uuid
@@ -9,9 +8,8 @@ from pathlib import Path
 
 import requests
 
-from localstack import seed
+from localstack import demo, seed
 from localstack.aws import Aws
-from localstack.cart_stub import FIXTURES
 from localstack.mailbox import Mailbox
 from localstack.stack import Stack, StackError
 from localstack.up import console, shown
@@ -65,12 +63,14 @@ def place_order(stack: Stack) -> None:
         "Idempotency-Key": str(uuid.uuid4()),
         "X-Correlation-Id": f"demo-{uuid.uuid4()}",
     }
-    body = json.loads((FIXTURES / "order.json").read_text())
+    body = demo.order()
     session = requests.Session()
     journey = _Journey()
     answer = session.post(f"{stack.api_url}/v1.0/orders", json=body, headers=headers, timeout=30)
     if answer.status_code != 202:
-        raise StackError(f"the API answered {answer.status_code}: {answer.text}")
+        raise StackError(
+            f"the API answered {answer.status_code}: {answer.text}\n`make logs FUNCTION=create_order` shows why."
+        )
     order_id = answer.json()["orderId"]
     journey.done("accepted", f"order {order_id}")
 

@@ -7,14 +7,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from release.ending import ToldError
+
 ROOT = Path(__file__).resolve().parent.parent
 REGION: Final = "af-south-1"
 ACCOUNT = "000000000000"
 # What the engine takes for the signature of an account's root: any text.
 SIGNATURE = "test"
+# When the engine refuses or does not answer.
+ADVICE: Final = "If the stack is not as it should be, `make up` repairs it; `make down`, then `make up`, begins anew."
 
 
-class StackError(Exception):
+class StackError(ToldError):
     """The local stack cannot do what was asked; the text says why and what to do."""
 
 

@@ -11,10 +11,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from localstack import stack as stacks
+from localstack import engines
 from localstack.aws import Aws
-from localstack.stack import REGION, ROOT, Stack, StackError
-from release import build
+from localstack.stack import ADVICE, REGION, ROOT, Stack, StackError
+from release import build, commands
+from release.commands import CommandError
+from release.ending import ended
 
 TERRAFORM_DIR = ROOT / "terraform"
 _STATE_BUCKET = "bbws-terraform-state-local"
@@ -78,28 +80,25 @@ class LocalTerraform:
     def run(self, *arguments: str, log: str | None = None) -> str:
         """Run a Terraform command and return what it printed.
 
+        Args:
+            arguments: of Terraform.
+            log: name of a file for what it prints.
+
         Raises:
-            StackError: it failed or took too long; the text ends with what it printed last.
+            StackError: it failed or took too long; the text ends with what it printed last, and what to do.
         """
-        command = ["terraform", f"-chdir={self._code}", *arguments]
         try:
-            done = subprocess.run(
-                command,
-                env=self._environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-                timeout=_DEADLINE_SECONDS,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise StackError(f"terraform {arguments[0]}: not finished after {_DEADLINE_SECONDS} s") from error
-        if log:
-            self._stack.logs_dir.mkdir(parents=True, exist_ok=True)
-            (self._stack.logs_dir / log).write_text(done.stdout)
-        if done.returncode:
-            raise StackError(f"terraform {arguments[0]} failed:\n{done.stdout[-4_000:]}")
-        return done.stdout
+            return commands.run(
+                f"terraform {arguments[0]}",
+                ["terraform", f"-chdir={self._code}", *arguments],
+                _DEADLINE_SECONDS,
+                self._environment,
+                log=self._stack.logs_dir / log if log else None,
+            ).checked()
+        except CommandError as error:
+            raise StackError(
+                f"{error}\nIf it is not the configuration, begin anew: `make down`, then `make up`."
+            ) from None
 
     def prepare_backend(self) -> None:
         """Make the state bucket and lock table in the engine, as bootstrap does in an account; safe to repeat."""
@@ -130,14 +129,9 @@ class LocalTerraform:
 
     def apply(self) -> dict[str, Any]:
         """Apply, and return the outputs."""
-        try:
-            # One stack has one `make up` at a time by a lock of its own, which is free when an apply was cut off.
-            arguments = ("-auto-approve", "-no-color", "-parallelism=40", "-lock=false", *self._variables)
-            self.run("apply", *arguments, log="terraform-apply.log")
-        except StackError as error:
-            raise StackError(
-                f"{error}\nIf it is not the configuration, begin anew: `make down`, then `make up`."
-            ) from None
+        # One stack has one `make up` at a time by a lock of its own, which is free when an apply was cut off.
+        arguments = ("-auto-approve", "-no-color", "-parallelism=40", "-lock=false", *self._variables)
+        self.run("apply", *arguments, log="terraform-apply.log")
         outputs = json.loads(self.run("output", "-json"))
         return {name: output["value"] for name, output in outputs.items()}
 
@@ -199,10 +193,12 @@ def check() -> int:
     )
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """`check`, or a command of Terraform's against the local stack; returns the exit status."""
     if sys.argv[1:] == ["check"]:
-        sys.exit(check())
-    try:
-        sys.exit(LocalTerraform(stacks.require()).passthrough(sys.argv[1:] or ["version"]))
-    except StackError as error:
-        sys.exit(f"error: {error}")
+        return check()
+    return LocalTerraform(engines.require()).passthrough(sys.argv[1:] or ["version"])
+
+
+if __name__ == "__main__":
+    sys.exit(ended(main, ADVICE))

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from localstack import engines, processes, seed
+from localstack import engines, processes, redeploy, seed
 from localstack.aws import Aws
 from localstack.stack import ROOT, Stack, StackError
 from localstack.terraform import LocalTerraform
@@ -28,7 +29,7 @@ _SIDECARS = ("cart_stub", "mail_catcher", "chaos.proxy")
 _SIDECAR_SECONDS = 20
 
 # A file, such as CI's log, has no width; 80 columns would break the rows of a table.
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
+console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 150)
 
 
 def shown(path: Path) -> str:
@@ -46,16 +47,26 @@ def step(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def exclusive(stack: Stack) -> Iterator[None]:
-    """Keep a second `make up` of the same stack out.
+def exclusive(stack: Stack, seconds: float = 0) -> Iterator[None]:
+    """Keep others from changing the same stack: another `make up`, or what `make watch` deploys.
+
+    Args:
+        stack: that is changed.
+        seconds: to wait for others to end.
 
     Raises:
-        StackError: one is running.
+        StackError: they have not.
     """
     stack.directory.mkdir(parents=True, exist_ok=True)
     with (stack.directory / "lock").open("w") as lock:
+        waiting = Retrying(
+            stop=stop_after_delay(seconds),
+            wait=wait_fixed(0.1),
+            retry=retry_if_exception_type(BlockingIOError),
+            reraise=True,
+        )
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            waiting(fcntl.flock, lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StackError(f"another `make up` works on {stack.directory}: wait for it to end") from None
         yield
@@ -140,6 +151,8 @@ def up(
         TrafficError: a new version of a function does not run; the old one goes on.
     """
     started = time.monotonic()
+    if release:
+        manifest.verify(release)
     with exclusive(stack):
         _choose_ports(stack, free_ports, faults)
         engine = engines.choose(engine_name or (stack.engine if stack.running else None))
@@ -148,8 +161,6 @@ def up(
         stack.engine = engine.name
         with step(f"Engine {engine.name} on port {stack.ports['engine']}"):
             _start(stack, engine)
-        if release:
-            manifest.verify(release)
         stack.release = str(release.resolve()) if release else None
         terraform = LocalTerraform(stack)
         with step("Packages and providers"), ThreadPoolExecutor(max_workers=2) as pool:
@@ -163,6 +174,8 @@ def up(
             stack.outputs = terraform.apply()
             stack.save()
         functions, names = Aws(stack.endpoint).functions, stack.outputs["function_names"].values()
+        # Terraform remembers what it put there, not what `make watch` put in its place.
+        redeploy.publish(functions, stack)
         with step("Users, traffic to the new versions"), ThreadPoolExecutor(max_workers=8) as pool:
             seeded = pool.submit(seed.seed, stack)
             traffic.finish(functions, names)

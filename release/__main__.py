@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 
 from release import (
     approvals,
     build,
     deploy,
-    docker,
     evidence,
     history,
     isolation,
@@ -23,11 +21,16 @@ from release import (
     state,
     traffic,
 )
+from release.ending import ended
 from release.environments import PLACES, Environment
 from release.store import Store
 
 _RELEASE = build.ROOT / "build" / "release"
 _CANARY_PERCENT = 10
+_ADVICE = (
+    "Ask AWS whom it takes you for (`aws sts get-caller-identity`): the shell must be signed in to the account, with "
+    "the rights of its deployment role."
+)
 
 
 def _build() -> None:
@@ -48,6 +51,13 @@ def _approvals(text: str) -> dict[str, str]:
     if not all(role and name for role, _, name in pairs):
         raise argparse.ArgumentTypeError("is role=name for each, such as tech-lead=Thandi")
     return {role: name for role, _, name in pairs}
+
+
+def _named_release(text: str) -> str:
+    found = _release(text)
+    if found is None:
+        raise argparse.ArgumentTypeError("is missing: RELEASE=… of `make` takes the digest that `make release` printed")
+    return found
 
 
 def _release(text: str) -> str | None:
@@ -91,7 +101,7 @@ def _digest(to: Environment, given: str | None) -> str:
         return manifest.read(_RELEASE / manifest.NAME).digest()
     live = history.live(_store(to), "prod") if to == "failover" else None
     if live is None:
-        raise deploy.DeployError(f"name the release to deploy to {to}: --release DIGEST")
+        raise deploy.DeployError(f"name the release to deploy to {to}: `make deploy TO={to} RELEASE=…`")
     return live.release
 
 
@@ -187,7 +197,7 @@ def _parser() -> argparse.ArgumentParser:
         if "to" in options:
             added.add_argument("--to", choices=tuple(PLACES), required=True, help="environment")
         if "release" in options:
-            added.add_argument("--release", type=_release, required=True, help="digest of its manifest")
+            added.add_argument("--release", type=_named_release, required=True, help="digest of its manifest")
         if "release?" in options:
             added.add_argument("--release", type=_release, help="digest of its manifest")
         if "plan" in options:
@@ -222,7 +232,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def main() -> int:
+    """Run a command; returns the exit status."""
+    arguments = _parser().parse_args()
     match arguments.command:
         case "build":
             _build()
@@ -257,26 +269,5 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def main() -> int:
-    """Run a command; errors are sentences and exit status 1."""
-    try:
-        return _run(_parser().parse_args())
-    except (
-        build.BuildError,
-        docker.DockerError,
-        manifest.ManifestError,
-        evidence.EvidenceError,
-        deploy.DeployError,
-        traffic.TrafficError,
-        rollback.RollbackError,
-        redrive.RedriveError,
-        # AWS says who may not do what, and on which resource.
-        BotoCoreError,
-        ClientError,
-    ) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended(main, _ADVICE))

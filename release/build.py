@@ -19,6 +19,7 @@ import grimp
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from release import docker
+from release.ending import ToldError
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ROOT / "build" / "packages"
@@ -30,6 +31,7 @@ _IN_THE_RUNTIME = {"boto3", "botocore", "jmespath", "python-dateutil", "s3transf
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 _PIP_DEADLINE_SECONDS = 600
 _LOCK_DEADLINE_SECONDS = 900
+_INDEX = "Libraries come from PyPI, or from what PIP_INDEX_URL names: see that it answers, and try again."
 _DOCKER_DEADLINE_SECONDS = 900
 # What AWS unpacks of a package, whatever its zip has (R9).
 _UNPACKED_BUDGET = 250_000_000
@@ -39,7 +41,7 @@ Architecture = Literal["arm64", "x86_64"]
 Natives = Literal["lambda-image", "host"]
 
 
-class BuildError(Exception):
+class BuildError(ToldError):
     """A package could not be built; the text says why."""
 
 
@@ -72,10 +74,35 @@ def function_names() -> list[str]:
 
 
 def modules_of(function: str) -> set[str]:
-    """The modules of this project that a function's handler imports, directly or not."""
-    graph = grimp.build_graph("common", "functions", cache_dir=None)
+    """The modules of this project that a function's handler imports, directly or not.
+
+    Raises:
+        BuildError: a module is not Python; names the file and the line.
+    """
+    try:
+        graph = grimp.build_graph("common", "functions", cache_dir=None)
+    except grimp.exceptions.SourceSyntaxError as error:
+        _parse(Path(error.filename))
+        raise BuildError(f"{_shown(Path(error.filename))}:{error.lineno}: invalid syntax") from None
     handler = f"functions.{function}.handler"
     return {handler} | graph.find_upstream_modules(handler)
+
+
+def _shown(path: Path) -> str:
+    """A file of this tree, for people."""
+    return str(path.resolve().relative_to(ROOT))
+
+
+def _parse(path: Path) -> None:
+    """Check that a file is Python: what is not would be found out by the first call.
+
+    Raises:
+        BuildError: it is not; names the file and the line.
+    """
+    try:
+        compile(path.read_bytes(), path, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        raise BuildError(f"{_shown(path)}:{error.lineno}: {error.msg}") from None
 
 
 def _group(modules: set[str]) -> Group:
@@ -177,29 +204,34 @@ def _native_libraries(architecture: Architecture) -> Path:
     return target
 
 
-def _install(group: Group, architecture: Architecture | None) -> Path:
-    """The folder with a group's libraries, installed if its lock has changed."""
+def _libraries(group: Group, architecture: Architecture | None) -> Path:
+    """A zip with a group's libraries, made if its lock has changed; every package of the group begins with it."""
     kind = f"{group.name}-{architecture or 'host'}"
-    target = _LIBRARIES / f"{kind}-{_digest(_lock(group).read_bytes(), Path(__file__).read_bytes())[:16]}"
+    target = _LIBRARIES / f"{kind}-{_digest(_lock(group).read_bytes(), Path(__file__).read_bytes())[:16]}.zip"
     if target.exists():
         return target
-    partial = target.with_name(target.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    requirements = {name: block for name, block in _requirements(_lock(group)).items() if name not in _IN_THE_RUNTIME}
-    # pydantic's wheel for a platform is compiled; the one for any platform is the pure one that R9 asks for.
-    _pip(partial, {"pydantic": requirements.pop("pydantic")}, "--platform=any")
-    _pip(partial, requirements, *_platform_options(architecture))
-    for leftover in [*partial.rglob("__pycache__"), *partial.glob("*.dist-info"), *partial.glob("bin")]:
-        shutil.rmtree(leftover)
-    for path in partial.rglob("*"):
-        if path.suffix in {".pyi", ".c", ".pxd"} or (group.pure and path.suffix == ".so"):
-            path.unlink()
     for old in _LIBRARIES.glob(f"{kind}-*"):
-        if old != partial:
-            shutil.rmtree(old)
+        shutil.rmtree(old) if old.is_dir() else old.unlink()
+    partial = target.with_suffix(".partial")
+    with tempfile.TemporaryDirectory(prefix="install-", dir=_LIBRARIES) as folder:
+        _install(group, architecture, Path(folder))
+        partial.unlink(missing_ok=True)
+        _zip(partial, _files_in(Path(folder)))
     partial.rename(target)
     return target
+
+
+def _install(group: Group, architecture: Architecture | None, target: Path) -> None:
+    """Install a group's libraries into a folder, without what no function needs."""
+    requirements = {name: block for name, block in _requirements(_lock(group)).items() if name not in _IN_THE_RUNTIME}
+    # pydantic's wheel for a platform is compiled; the one for any platform is the pure one that R9 asks for.
+    _pip(target, {"pydantic": requirements.pop("pydantic")}, "--platform=any")
+    _pip(target, requirements, *_platform_options(architecture))
+    for leftover in [*target.rglob("__pycache__"), *target.glob("*.dist-info"), *target.glob("bin")]:
+        shutil.rmtree(leftover)
+    for path in target.rglob("*"):
+        if path.suffix in {".pyi", ".c", ".pxd"} or (group.pure and path.suffix == ".so"):
+            path.unlink()
 
 
 @contextmanager
@@ -216,7 +248,9 @@ def _alone() -> Iterator[None]:
                 with attempt:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BuildError(f"another build has not ended in {_LOCK_DEADLINE_SECONDS} s") from None
+            raise BuildError(
+                f"another build has not ended in {_LOCK_DEADLINE_SECONDS} s: end it, and try again"
+            ) from None
         yield
 
 
@@ -236,11 +270,13 @@ def _pip(target: Path, requirements: dict[str, str], *options: str) -> None:
     try:
         result = subprocess.run(command, check=False, capture_output=True, text=True, timeout=_PIP_DEADLINE_SECONDS)
     except subprocess.TimeoutExpired as error:
-        raise BuildError(f"pip did not finish in {_PIP_DEADLINE_SECONDS} s: {' '.join(requirements)}") from error
+        raise BuildError(
+            f"pip did not finish in {_PIP_DEADLINE_SECONDS} s: {' '.join(requirements)}\n{_INDEX}"
+        ) from error
     finally:
         lock.unlink()
     if result.returncode:
-        raise BuildError(f"pip could not install {', '.join(requirements)}:\n{result.stderr}")
+        raise BuildError(f"pip could not install {', '.join(requirements)}:\n{result.stderr}\n{_INDEX}")
 
 
 def packages_dir(architecture: Architecture | None = None) -> Path:
@@ -260,7 +296,7 @@ def build(function: str, architecture: Architecture | None = None, natives: Nati
         Whether it was built.
 
     Raises:
-        BuildError: a library could not be installed, or the package is over its budget.
+        BuildError: a module is not Python, a library could not be installed, or the package is over its budget.
         DockerError: the libraries from the Lambda image could not be built.
     """
     modules = modules_of(function)
@@ -274,28 +310,40 @@ def build(function: str, architecture: Architecture | None = None, natives: Nati
     package, stamp = packages / f"{function}.zip", packages / f"{function}.inputs"
     if package.exists() and stamp.exists() and stamp.read_text() == inputs:
         return False
-    folders = [_install(group, architecture)]
-    if native:
-        folders.append(_native_libraries(native))
-    entries = {str(path.relative_to(ROOT)): path for path in files}
-    for folder in folders:
-        entries |= {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
-    unpacked = sum(path.stat().st_size for path in entries.values())
-    if unpacked > _UNPACKED_BUDGET:
-        raise BuildError(f"{function}.zip has {unpacked} bytes unpacked; AWS takes at most {_UNPACKED_BUDGET}")
+    for path in files:
+        if path.suffix == ".py":
+            _parse(path)
     packages.mkdir(parents=True, exist_ok=True)
     partial = package.with_suffix(".partial")
-    _zip(partial, entries)
+    shutil.copyfile(_libraries(group, architecture), partial)
+    _zip(partial, {str(path.relative_to(ROOT)): path for path in files})
+    if native:
+        _zip(partial, _files_in(_native_libraries(native)))
+    with zipfile.ZipFile(partial) as archive:
+        unpacked = sum(info.file_size for info in archive.infolist())
+    if unpacked > _UNPACKED_BUDGET:
+        raise BuildError(
+            f"{function}.zip has {unpacked} bytes unpacked; AWS takes at most {_UNPACKED_BUDGET}: leave a library out"
+        )
     size = partial.stat().st_size
     if size > group.budget:
-        raise BuildError(f"{function}.zip has {size} bytes; the budget of {group.name} packages is {group.budget}")
+        raise BuildError(
+            f"{function}.zip has {size} bytes; the budget of {group.name} packages is {group.budget}: "
+            "leave a library out"
+        )
     partial.rename(package)
     stamp.write_text(inputs)
     return True
 
 
+def _files_in(folder: Path) -> dict[str, Path]:
+    """The files below a folder, by their path in it."""
+    return {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
+
+
 def _zip(target: Path, entries: dict[str, Path]) -> None:
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+    """Add files to a zip by name, or make it."""
+    with zipfile.ZipFile(target, "a", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for name in sorted(entries):
             info = zipfile.ZipInfo(name, _ZIP_TIME)
             info.compress_type = zipfile.ZIP_DEFLATED
@@ -315,8 +363,8 @@ def build_all(architecture: Architecture | None = None, natives: Natives = "host
         The names of the functions that were built.
 
     Raises:
-        BuildError: a library could not be installed, or a package is over its budget; or the libraries of the invoice
-            are to come from the Lambda image, and no Docker engine answers.
+        BuildError: a module is not Python, a library could not be installed, or a package is over its budget; or the
+            libraries of the invoice are to come from the Lambda image, and no Docker engine answers.
         DockerError: those libraries could not be built.
     """
     if natives == "lambda-image" and not docker.answers():
@@ -326,5 +374,5 @@ def build_all(architecture: Architecture | None = None, natives: Natives = "host
         )
     with _alone():
         with ThreadPoolExecutor(max_workers=3) as pool:
-            list(pool.map(lambda group: _install(group, architecture), GROUPS))
+            list(pool.map(lambda group: _libraries(group, architecture), GROUPS))
         return [name for name in function_names() if build(name, architecture, natives)]

@@ -4,7 +4,6 @@ import hashlib
 import ipaddress
 import json
 import os
-import subprocess
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,10 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from release import manifest
+from release import commands, manifest
 from release.build import ROOT
+from release.commands import CommandError
+from release.ending import ToldError
 from release.environments import PLACES, Environment
 from release.evidence import Plan
 from release.manifest import Sha256, Strict
@@ -23,7 +24,7 @@ _TERRAFORM_SECONDS = 1_800
 _KEPT = {"aws_dynamodb_table", "aws_s3_bucket", "aws_sqs_queue", "aws_cognito_user_pool"}
 
 
-class DeployError(Exception):
+class DeployError(ToldError):
     """A deployment is refused or failed; the text says why and what to do."""
 
 
@@ -58,20 +59,13 @@ def _terraform(environment: Environment, code: Path, *arguments: str) -> str:
         "AWS_REGION": PLACES[environment].region,
     }
     try:
-        done = subprocess.run(
-            ["terraform", f"-chdir={code}", *arguments],
-            env=variables,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=_TERRAFORM_SECONDS,
-        )
-    except subprocess.TimeoutExpired:
-        raise DeployError(f"terraform {arguments[0]}: not finished after {_TERRAFORM_SECONDS} s") from None
-    if done.returncode:
-        raise DeployError(f"terraform {arguments[0]} failed:\n{done.stdout[-4_000:]}")
-    return done.stdout
+        return commands.run(
+            f"terraform {arguments[0]}", ["terraform", f"-chdir={code}", *arguments], _TERRAFORM_SECONDS, variables
+        ).checked()
+    except CommandError as error:
+        raise DeployError(
+            f"{error}\nThe traffic is where it was: mend what Terraform names, and run the command again."
+        ) from None
 
 
 def require_clean() -> None:

@@ -3,13 +3,15 @@
 import shutil
 import subprocess
 
+from release.ending import ToldError
+
 # A dated tag never moves, and neither do the RPMs that an image of Amazon Linux 2023 sees.
 IMAGE = "public.ecr.aws/lambda/python:3.12.2026.10.03.13"
 _PLATFORMS = {"arm64": "linux/arm64", "x86_64": "linux/amd64"}
 _ANSWER_SECONDS = 10
 
 
-class DockerError(Exception):
+class DockerError(ToldError):
     """Docker is not there or failed; the text says why, and ends with its own output."""
 
 
@@ -43,7 +45,7 @@ def run(what: str, *arguments: str, seconds: float) -> str:
     try:
         done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, timeout=seconds)
     except FileNotFoundError:
-        raise DockerError(f"{what}: there is no docker on PATH") from None
+        raise DockerError(f"{what}: there is no docker on PATH: install Docker") from None
     except subprocess.TimeoutExpired:
         raise DockerError(f"{what}: docker {arguments[0]} has not ended in {seconds:.0f} s") from None
     if done.returncode:

@@ -7,12 +7,13 @@ from xml.etree import ElementTree  # nosec B405  # what it reads is our own pyte
 
 from pydantic import Field, ValidationError
 
+from release.ending import ToldError
 from release.environments import PLACES, Environment
 from release.manifest import Manifest, Sha256, Strict
 from release.store import Store
 
 
-class EvidenceError(Exception):
+class EvidenceError(ToldError):
     """A release may not go on; the text says everything that is missing."""
 
 
@@ -33,7 +34,9 @@ def tests_passed(junit: Path) -> int:
     failed = count("failures") + count("errors")
     passed = count("tests") - failed - count("skipped")
     if failed or passed < 1:
-        raise EvidenceError(f"{junit}: {passed} tests passed and {failed} did not; that is no evidence")
+        raise EvidenceError(
+            f"{junit}: {passed} tests passed and {failed} did not; that is no evidence: run `make e2e` again"
+        )
     return passed
 
 

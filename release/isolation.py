@@ -112,7 +112,9 @@ def load(package: Path, runtime: Path) -> Loaded:
         except subprocess.TimeoutExpired:
             raise BuildError(f"{package.name}: not imported in {_DEADLINE_SECONDS} s") from None
         if done.returncode:
-            raise BuildError(f"{package.name} cannot be imported alone:\n{done.stderr[-2_000:]}")
+            # As the files are called in this tree, not in the folder that is gone when this is read.
+            said = done.stderr[-2_000:].replace(f"{folder}/", "")
+            raise BuildError(f"{package.name} cannot be imported alone:\n{said}")
         return _loaded(done.stdout, str(folder))
 
 

@@ -14,13 +14,14 @@ from pydantic import BaseModel, ConstrainedStr, Field, ValidationError
 
 from release import build, isolation, sbom
 from release.build import ROOT, Architecture, Natives
+from release.ending import ToldError
 
 NAME = "release.json"
 _NOT_RELEASED = ("terraform/bootstrap/", "terraform/tests/")
 _TOOL_SECONDS = 30
 
 
-class ManifestError(Exception):
+class ManifestError(ToldError):
     """A release cannot be made or trusted; the text says what is wrong and what to do."""
 
 

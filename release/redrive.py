@@ -11,6 +11,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from release.ending import ToldError
+
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -19,7 +21,7 @@ _HIDDEN_SECONDS = 30
 _EMPTY_ANSWERS = 2
 
 
-class RedriveError(Exception):
+class RedriveError(ToldError):
     """A queue cannot be redriven; the text says why and what to do."""
 
 
@@ -76,7 +78,10 @@ def _urls(sqs: SQSClient, queue: str) -> tuple[str, str]:
     try:
         url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
     except sqs.exceptions.QueueDoesNotExist:
-        raise RedriveError(f"there is no queue {queue}") from None
+        raise RedriveError(
+            f"there is no queue {queue!r}: `make redrive QUEUE=…` takes the name of the queue that failed; "
+            "`make status` lists those of the local stack"
+        ) from None
     attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"]).get("Attributes", {})
     if "RedrivePolicy" not in attributes:
         raise RedriveError(f"queue {queue} has no DLQ: name the queue that failed, not its DLQ")

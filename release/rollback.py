@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from release import history, traffic
+from release import history, templates, traffic
+from release.ending import ToldError
 from release.environments import Environment
 from release.history import Deployment
 from release.manifest import Manifest
@@ -17,11 +18,8 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
 
-# What Terraform uploads too (terraform/main.tf, module templates_bucket).
-_ENDINGS = (".html", ".txt")
 
-
-class RollbackError(Exception):
+class RollbackError(ToldError):
     """There is no way back; the text says why."""
 
 
@@ -40,12 +38,9 @@ def put_templates(client: S3Client, bucket: str, store: Store, release: Manifest
     changed = []
     for name, file in release.files.items():
         folder, _, key = name.partition("/")
-        if folder != "templates" or not key.endswith(_ENDINGS):
+        if folder != "templates" or not key.endswith(templates.ENDINGS):
             continue
-        content = store.file(name, file.sha256)
-        if Store(client, bucket).read(key) != content:
-            kind = "html" if key.endswith(".html") else "plain"
-            client.put_object(Bucket=bucket, Key=key, Body=content, ContentType=f"text/{kind}; charset=utf-8")
+        if templates.put(client, bucket, key, store.file(name, file.sha256)):
             changed.append(key)
     return changed
 
@@ -86,5 +81,5 @@ def roll_back(
     """
     release = store.manifest(to.release)
     traffic.move_to(functions, to.versions)
-    templates = put_templates(s3, outputs["templates_bucket"], store, release)
-    return history.note(store, to.environment, to.release, "rollback", to.versions), templates
+    put = put_templates(s3, outputs["templates_bucket"], store, release)
+    return history.note(store, to.environment, to.release, "rollback", to.versions), put

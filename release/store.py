@@ -60,7 +60,9 @@ class Store:
         """
         content = self.read(f"releases/{digest}.json")
         if content is None:
-            raise ManifestError(f"there is no release {digest} in {self.bucket}")
+            raise ManifestError(
+                f"there is no release {digest} in {self.bucket}: `make upload` or `make promote` puts it there"
+            )
         if hashlib.sha256(content).hexdigest() != digest:
             raise ManifestError(f"releases/{digest}.json in {self.bucket} is not the manifest that its name says")
         return manifest.parse(content, f"releases/{digest}.json")

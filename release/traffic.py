@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from tenacity import RetryError as _GaveUpError
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
+from release.ending import ToldError
+
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_lambda import LambdaClient
@@ -20,7 +22,7 @@ _POLL_SECONDS = 5.0
 _NOTHING = {"httpMethod": "GET", "path": "/", "requestContext": {"requestId": "smoke"}, "Records": []}
 
 
-class TrafficError(Exception):
+class TrafficError(ToldError):
     """Traffic stays where it was; the text says why."""
 
 
@@ -45,7 +47,10 @@ def call(client: LambdaClient, function: str, qualifier: str) -> None:
     """
     answer = client.invoke(FunctionName=function, Qualifier=qualifier, Payload=json.dumps(_NOTHING))
     if "FunctionError" in answer:
-        raise TrafficError(f"{function}:{qualifier} does not run: {answer['Payload'].read().decode()}")
+        raise TrafficError(
+            f"{function}:{qualifier} does not run: {answer['Payload'].read().decode()}\n"
+            "The version before it keeps the traffic: mend the function, and deploy it again."
+        )
 
 
 def moves(client: LambdaClient, functions: Collection[str]) -> dict[str, Move]:
@@ -144,7 +149,10 @@ def canary(
             _set(functions, function, move.current, {move.newest: percent / 100})
         rang = _watch(alarms, watched, seconds)
         if rang:
-            raise TrafficError(f"turned back after {percent} % of the traffic: {', '.join(rang)} rang")
+            raise TrafficError(
+                f"turned back after {percent} % of the traffic: {', '.join(rang)} rang\n"
+                "The versions before have all traffic again: mend what rang, and release anew."
+            )
     except BaseException:
         # An interrupted watch is no success either.
         for function, move in found.items():

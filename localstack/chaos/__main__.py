@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from localstack import stack as stacks
+from localstack import engines
 from localstack.chaos.auditor import table
 from localstack.chaos.runs import OUTAGES, Result, Runs
-from localstack.stack import StackError
+from localstack.stack import ADVICE
 from localstack.up import console
+from release.ending import ended
 
 _SEEDS = (11, 23, 47)
 _ORDERS = 1_000
@@ -37,7 +38,7 @@ def _all(runs: Runs, arguments: argparse.Namespace) -> Iterator[Callable[[], Res
         yield partial(runs.random, seed, arguments.orders)
 
 
-def main() -> int:
+def chaos() -> int:
     """Run, and print a table for each run; the exit status is 1 if a promise was broken."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, action="append", help="only random faults, of this seed: a run again")
@@ -46,21 +47,17 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help=f"{_SHORT} orders under random faults, and no more")
     arguments = parser.parse_args()
     broken = 0
-    try:
-        for run in _all(Runs(stacks.require()), arguments):
-            began = time.monotonic()
-            result = run()
-            broken += not result.kept
-            console.print(table(result.title, result.findings))
-            console.print(f"faults: {dict(sorted(result.faults.items()))}, redriven: {result.redriven}")
-            console.print(
-                f"{'every promise kept' if result.kept else '[red]broken[/]'}, {time.monotonic() - began:.0f} s\n"
-            )
-    except StackError as error:
-        console.print(f"[red]error:[/] {error}", soft_wrap=True)
-        return 1
+    for run in _all(Runs(engines.require()), arguments):
+        began = time.monotonic()
+        result = run()
+        broken += not result.kept
+        console.print(table(result.title, result.findings))
+        console.print(f"faults: {dict(sorted(result.faults.items()))}, redriven: {result.redriven}")
+        console.print(
+            f"{'every promise kept' if result.kept else '[red]broken[/]'}, {time.monotonic() - began:.0f} s\n"
+        )
     return min(broken, 1)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended(chaos, ADVICE))

@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from localstack import seed
+from localstack import demo, seed
 from localstack.aws import Aws
 from localstack.stack import Stack, StackError, api_url
 from localstack.waiting import poll
@@ -136,7 +136,9 @@ class Load:
         content = {"cartId": cart, "tenantId": customer.tenant, "currency": "ZAR", "items": items}
         # The Cart service itself, not the way to it: what it has is what the audit compares with.
         requests.put(f"{self._stack.cart_url}/v1.0/carts/{cart}", json=content, timeout=10).raise_for_status()
-        answer = self._until_answered(customer, "POST", "/v1.0/orders", correlation, (202,), _body(customer, cart))
+        answer = self._until_answered(
+            customer, "POST", "/v1.0/orders", correlation, (202,), demo.request(customer.email, cart)
+        )
         order = answer.json()["orderId"]
         return Placed(customer.tenant, order, customer.email, tuple(items), correlation)
 
@@ -209,18 +211,3 @@ def _items(number: int) -> list[dict[str, Any]]:
         },
         {"productId": "p-2", "name": "Fynbos honey", "quantity": 2, "unitPrice": "119.55"},
     ]
-
-
-def _body(customer: Customer, cart: str) -> dict[str, Any]:
-    return {
-        "customerEmail": customer.email,
-        "cartId": cart,
-        "billingAddress": {
-            "street": "12 Long Street",
-            "city": "Cape Town",
-            "province": "Western Cape",
-            "postalCode": "8001",
-            "country": "ZA",
-        },
-        "paymentMethod": "EFT",
-    }

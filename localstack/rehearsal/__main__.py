@@ -17,9 +17,10 @@ from localstack import stack as stacks
 from localstack.rehearsal.accounts import REPOSITORY, Accounts
 from localstack.rehearsal.commands import Commands, Done
 from localstack.rehearsal.customer import Customer
-from localstack.stack import ROOT, Stack, StackError
+from localstack.stack import ADVICE, ROOT, Stack, StackError
 from localstack.up import console, down, shown, start_cart_stub
 from release import docker, history, manifest, traffic
+from release.ending import ended
 from release.environments import PLACES, Environment
 from release.store import Store
 
@@ -387,17 +388,5 @@ def rehearse() -> None:
     console.print(f"Rehearsed in {minutes:.1f} minutes; what each step printed is in {shown(FOLDER / 'logs')}")
 
 
-def main() -> int:
-    """Run; an error is one sentence and exit status 1."""
-    try:
-        rehearse()
-    except StackError as error:
-        console.print(f"[red]error:[/] {error}", soft_wrap=True)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended(rehearse, ADVICE))

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from localstack import terraform
 from localstack.stack import ROOT, SIGNATURE, Stack, StackError
+from release import commands
 from release.environments import PLACES, Environment
 
 ACCOUNTS: Final[dict[Environment, str]] = {
@@ -115,7 +115,7 @@ class Accounts:
         """Apply terraform/bootstrap to an account.
 
         Raises:
-            StackError: Terraform failed; the text ends with what it said last.
+            CommandError: Terraform failed; the text ends with what it said last.
         """
         folder = self._stack.directory / "bootstrap" / environment
         folder.mkdir(parents=True, exist_ok=True)
@@ -127,20 +127,13 @@ class Accounts:
         )
         init = ("init", "-input=false", "-lockfile=readonly", f"-backend-config=path={folder / 'terraform.tfstate'}")
         for arguments in (init, apply):
-            done = subprocess.run(
+            commands.run(
+                f"bootstrap of {environment}: terraform {arguments[0]}",
                 ["terraform", f"-chdir={_BOOTSTRAP}", *arguments],
-                env=variables,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-                timeout=_BOOTSTRAP_SECONDS,
-            )
-            (folder / f"{arguments[0]}.log").write_text(done.stdout)
-            if done.returncode:
-                raise StackError(
-                    f"bootstrap of {environment}: terraform {arguments[0]} failed:\n{done.stdout[-3_000:]}"
-                )
+                _BOOTSTRAP_SECONDS,
+                variables,
+                log=folder / f"{arguments[0]}.log",
+            ).checked()
 
     def bootstrap_all(self) -> None:
         """Make every account ready."""

@@ -1,7 +1,6 @@
 """The project's own commands, run as a workflow runs them, and the refusals that are wanted of them."""
 
 import itertools
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from typing import NamedTuple
 
 from localstack.stack import ROOT, StackError
 from localstack.up import console
+from release import commands
 
 _DEADLINE_SECONDS = 900
 
@@ -35,23 +35,9 @@ class Commands:
 
     def _run(self, name: str, command: list[str], environment: Mapping[str, str], cwd: Path) -> tuple[int, Done]:
         started = time.monotonic()
-        try:
-            done = subprocess.run(
-                command,
-                cwd=cwd,
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-                timeout=_DEADLINE_SECONDS,
-            )
-        except subprocess.TimeoutExpired:
-            raise StackError(f"{name}: not finished after {_DEADLINE_SECONDS} s") from None
         log = self._logs / f"{next(self._numbers):02}-{name.replace(' ', '-')}.log"
-        log.write_text(done.stdout)
-        return done.returncode, Done(done.stdout, time.monotonic() - started)
+        ended = commands.run(name, command, _DEADLINE_SECONDS, environment, cwd, log)
+        return ended.status, Done(ended.output, time.monotonic() - started)
 
     def run(self, name: str, *command: str, environment: Mapping[str, str], cwd: Path = ROOT) -> Done:
         """Run a command.

@@ -8,8 +8,7 @@ from typing import Any
 
 import requests
 
-from localstack import seed
-from localstack.cart_stub import FIXTURES
+from localstack import demo, seed
 from localstack.rehearsal.accounts import Accounts
 from localstack.stack import StackError, api_url
 from localstack.waiting import poll
@@ -47,9 +46,8 @@ class Customer:
         Raises:
             StackError: it was refused, or has no invoice in time.
         """
-        body = (FIXTURES / "order.json").read_bytes()
-        headers = {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
-        answer = self._http.post(f"{self._url}/v1.0/orders", data=body, headers=headers, timeout=_SECONDS)
+        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        answer = self._http.post(f"{self._url}/v1.0/orders", json=demo.order(), headers=headers, timeout=_SECONDS)
         if answer.status_code != 202:
             raise StackError(f"the API answered {answer.status_code}: {answer.text}")
         order_id = answer.json()["orderId"]

@@ -1,11 +1,13 @@
-"""`python -m release.openapi` writes docs/openapi.json."""
+"""`python -m release.openapi` writes docs/openapi.json, and docs/api.md from it."""
 
 import json
 
 from release.build import ROOT
+from release.openapi import reference
 from release.openapi.document import document
 
 PATH = ROOT / "docs" / "openapi.json"
+REFERENCE = ROOT / "docs" / "api.md"
 
 
 def text() -> str:
@@ -13,6 +15,12 @@ def text() -> str:
     return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
 
 
+def page() -> str:
+    """The page for people as it is written."""
+    return reference.text(json.loads(text()))
+
+
 if __name__ == "__main__":
     PATH.write_text(text())
-    print(f"wrote {PATH.relative_to(ROOT)}")
+    REFERENCE.write_text(page())
+    print(f"wrote {PATH.relative_to(ROOT)} and {REFERENCE.relative_to(ROOT)}")

@@ -6,7 +6,6 @@ functions. What an operation is for, and what its statuses mean, is said here.
 
 from __future__ import annotations
 
-import json
 import re
 from http import HTTPStatus
 from typing import Any
@@ -17,6 +16,7 @@ from common.status import OrderStatus
 from functions.adapters.api import CORRELATION_HEADER, MAX_BODY_BYTES
 from functions.list_orders.query import DEFAULT_PAGE_SIZE
 from release.build import ROOT
+from release.openapi import examples
 from release.openapi.schemas import PAGE_TOKEN, ref, schemas
 
 _PROBLEM = "application/problem+json"
@@ -38,8 +38,14 @@ def gateway_statuses() -> set[int]:
     return {int(status) for status, _, _ in _REFUSAL.findall(source)}
 
 
-def _parameter(place: str, name: str, description: str, schema: dict[str, Any], required: bool) -> dict[str, Any]:
-    return {"name": name, "in": place, "description": description, "required": required, "schema": schema}
+def _parameter(
+    place: str, name: str, description: str, schema: dict[str, Any], example: str | None = None
+) -> dict[str, Any]:
+    """A parameter; it is required if it has an example."""
+    required = {"required": example is not None}
+    return {"name": name, "in": place, "description": description, **required, "schema": schema} | (
+        {"example": example} if example else {}
+    )
 
 
 def _parameters() -> dict[str, Any]:
@@ -48,29 +54,31 @@ def _parameters() -> dict[str, Any]:
     statuses = {"type": "string", "enum": [status.value for status in OrderStatus]}
     size = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": DEFAULT_PAGE_SIZE}
     return {
-        "OrderId": _parameter("path", "orderId", "Of the order.", {"type": "string", "format": "uuid"}, True),
-        "TenantId": _parameter("path", "tenantId", "Whose orders; another's are for admins.", identifier, True),
-        "PageSize": _parameter("query", "pageSize", "Orders in the page.", size, False),
-        "StartAt": _parameter("query", "startAt", "Of an earlier page of the same list.", PAGE_TOKEN, False),
-        "Status": _parameter("query", "status", "Orders in this status.", statuses, False),
-        "DateFrom": _parameter("query", "dateFrom", "Orders created then or later.", moment, False),
-        "DateTo": _parameter("query", "dateTo", "Orders created then or earlier.", moment, False),
+        "OrderId": _parameter(
+            "path", "orderId", "Of the order.", {"type": "string", "format": "uuid"}, examples.order_id()
+        ),
+        "TenantId": _parameter(
+            "path", "tenantId", "Whose orders; another's are for admins.", identifier, examples.tenant_id()
+        ),
+        "PageSize": _parameter("query", "pageSize", "Orders in the page.", size),
+        "StartAt": _parameter("query", "startAt", "Of an earlier page of the same list.", PAGE_TOKEN),
+        "Status": _parameter("query", "status", "Orders in this status.", statuses),
+        "DateFrom": _parameter("query", "dateFrom", "Orders created then or later.", moment),
+        "DateTo": _parameter("query", "dateTo", "Orders created then or earlier.", moment),
         "IdempotencyKey": _parameter(
             "header",
             "Idempotency-Key",
             "The same key and body are the same order, for 24 hours.",
             {"type": "string", "pattern": "^[!-~]{1,255}$"},
-            False,
         ),
         "IfMatch": _parameter(
-            "header", "If-Match", "The ETag that GET gave.", {"type": "string", "pattern": '^"[0-9]{1,9}"$'}, True
+            "header", "If-Match", "The ETag that GET gave.", {"type": "string", "pattern": '^"[0-9]{1,9}"$'}, '"1"'
         ),
         "CorrelationId": _parameter(
             "header",
             CORRELATION_HEADER,
             "Runs through messages, logs and mails. One that is not 1 to 64 letters, digits, dots, - or _ is replaced.",
             {"type": "string"},
-            False,
         ),
     }
 
@@ -116,6 +124,10 @@ _ANYWHERE = (429, 500, 502, 504)
 _WITH_TOKEN = (401, 403, *_ANYWHERE)
 
 
+def _example(status: int) -> dict[str, Any]:
+    return {"example": examples.problem()} if status == HTTPStatus.BAD_REQUEST else {}
+
+
 def _problem(status: int) -> dict[str, Any]:
     stated = {"status": {"const": status}, "title": {"const": HTTPStatus(status).phrase}}
     return {
@@ -126,7 +138,7 @@ def _problem(status: int) -> dict[str, Any]:
             "Cache-Control": _CACHE,
             **({"Retry-After": _RETRY_AFTER} if status in (409, 429) else {}),
         },
-        "content": {_PROBLEM: {"schema": {**ref("Problem"), "properties": stated}}},
+        "content": {_PROBLEM: {"schema": {**ref("Problem"), "properties": stated}, **_example(status)}},
     }
 
 
@@ -134,12 +146,14 @@ def _refused(*statuses: int) -> dict[int, dict[str, Any]]:
     return {status: {"$ref": f"#/components/responses/Problem{status}"} for status in statuses}
 
 
-def _answer(description: str, schema: str, headers: dict[str, Any], links: dict[str, Any]) -> dict[str, Any]:
+def _answer(
+    description: str, schema: str, example: dict[str, Any], headers: dict[str, Any], links: dict[str, Any]
+) -> dict[str, Any]:
     always = {CORRELATION_HEADER: _CORRELATION, "Cache-Control": _CACHE}
     return {
         "description": description,
         "headers": {**{name: {**header, "required": True} for name, header in always.items()}, **headers},
-        "content": {_JSON: {"schema": ref(schema)}},
+        "content": {_JSON: {"schema": ref(schema), "example": example}},
         "links": links,
     }
 
@@ -175,14 +189,13 @@ _LIST = _link("list_orders", "The orders of its tenant.", **{"path.tenantId": "$
 
 def _create_order() -> dict[str, Any]:
     placed = _link("get_order", "The order, once it is on record.", **{"path.orderId": "$response.body#/orderId"})
-    example = json.loads((ROOT / "fixtures" / "order.json").read_text())
     return _operation(
         "create_order",
         "Place an order: it is accepted, and on record soon after.",
         ("IdempotencyKey",),
-        (202, _answer("Accepted.", "OrderAccepted", {"Location": _LOCATION}, {"order": placed})),
+        (202, _answer("Accepted.", "OrderAccepted", examples.accepted(), {"Location": _LOCATION}, {"order": placed})),
         (400, 409, 413, 415, 422),
-        {"schema": ref("OrderRequest"), "examples": {"demo": {"value": example}}},
+        {"schema": ref("OrderRequest"), "example": examples.order_request()},
     )
 
 
@@ -191,7 +204,7 @@ def _get_order() -> dict[str, Any]:
         "get_order",
         "Read an order; it is not found until it is on record.",
         ("OrderId",),
-        (200, _answer("The order.", "Order", {"ETag": _ETAG}, {"change": _CHANGE, "list": _LIST})),
+        (200, _answer("The order.", "Order", examples.order(), {"ETag": _ETAG}, {"change": _CHANGE, "list": _LIST})),
         (400, 404),
     )
 
@@ -202,9 +215,9 @@ def _update_order() -> dict[str, Any]:
         "update_order",
         "Change an order's status, payment details, or both.",
         ("OrderId", "IfMatch"),
-        (200, _answer("The order as it is now.", "Order", {"ETag": _ETAG}, links)),
+        (200, _answer("The order as it is now.", "Order", examples.paid_order(), {"ETag": _ETAG}, links)),
         (400, 404, 409, 413, 415, 428),
-        {"schema": ref("OrderUpdate")},
+        {"schema": ref("OrderUpdate"), "example": examples.order_update()},
     )
 
 
@@ -221,14 +234,19 @@ def _list_orders() -> dict[str, Any]:
         "list_orders",
         "List a tenant's orders, newest first.",
         ("TenantId", "PageSize", "StartAt", "Status", "DateFrom", "DateTo"),
-        (200, _answer("A page of orders.", "OrderPage", {}, links)),
+        (200, _answer("A page of orders.", "OrderPage", examples.page(), {}, links)),
         # A path parameter that is empty or has a slash in it makes another route.
         (400, 404),
     )
 
 
 def _health() -> dict[str, Any]:
-    answers = {200: {"description": "The API is up.", "content": {_JSON: {"schema": ref("Health")}}}}
+    answers = {
+        200: {
+            "description": "The API is up.",
+            "content": {_JSON: {"schema": ref("Health"), "example": {"status": "ok"}}},
+        }
+    }
     answers |= _refused(415, *_ANYWHERE)
     return {
         "operationId": "health",

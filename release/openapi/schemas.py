@@ -14,6 +14,12 @@ from common.repository import MAX_PAGE_SIZE
 _PREFIX = "#/components/schemas/"
 # As iso() of common/models.py writes it.
 _ANSWERED_MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$"
+# Of the fields whose pattern nobody reads.
+_IN_WORDS = {
+    "customerEmail": "A mail address in ASCII.",
+    "transactionId": "The payment provider's reference; one with a card number in it is refused.",
+    **dict.fromkeys(("street", "city", "province"), "Letters of any script, without controls and < > { } $ % \\."),
+}
 PAGE_TOKEN: dict[str, Any] = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,1024}$"}
 
 
@@ -88,7 +94,7 @@ def schemas() -> dict[str, Any]:
     """The schemas of the document, by name."""
     text = {"type": "string", "minLength": 1}
     # What is both sent and answered, such as an address, is sent more freely: that schema holds for both.
-    return {
+    found = {
         **_answers(),
         **_requests(),
         "OrderAccepted": _object("An order that will be on record.", {"orderId": {"type": "string", "format": "uuid"}}),
@@ -123,3 +129,8 @@ def schemas() -> dict[str, Any]:
         ),
         "Health": _object("That the API is up.", {"status": {"const": "ok"}}),
     }
+    for schema in found.values():
+        for field, value in schema.get("properties", {}).items():
+            if isinstance(value, dict) and field in _IN_WORDS:
+                value["description"] = _IN_WORDS[field]
+    return found

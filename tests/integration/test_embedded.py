@@ -11,12 +11,12 @@ import requests
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from localstack import seed
 from localstack.aws import Aws
 from localstack.stack import ACCOUNT, REGION, Stack
 from localstack.waiting import poll
 from release import traffic
 from tests.lambda_functions import make_function, publish
+from tests.user_pools import sign_in_somebody
 
 SENDER = "noreply@kimmyai.io"
 
@@ -215,14 +215,7 @@ def test_an_alarm_is_described_as_it_was_put(aws: Aws) -> None:
 
 def test_a_user_signs_in_to_the_account_of_the_pool(aws: Aws) -> None:
     client: Any = boto3.client("cognito-idp", aws_access_key_id="536580886816", aws_secret_access_key="test")
-    pool = client.create_user_pool(PoolName="users", Schema=[{"Name": "tenantId", "AttributeDataType": "String"}])
-    pool_id = pool["UserPool"]["Id"]
-    app = client.create_user_pool_client(
-        UserPoolId=pool_id, ClientName="portal", ExplicitAuthFlows=["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
-    )
-    seed.add_user(client, pool_id, "a@example.com", seed.PASSWORD, "tenant-1")
-    tokens = seed.sign_in(client, pool_id, app["UserPoolClient"]["ClientId"], "a@example.com", seed.PASSWORD)
-    assert tokens["IdToken"]
+    assert sign_in_somebody(client).tokens["IdToken"]
 
 
 def test_a_tables_recovery_period_is_described_as_it_was_put(aws: Aws) -> None:

@@ -1,6 +1,7 @@
 """The way back to a release that was live before: versions of real functions, templates in a real bucket."""
 
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -70,6 +71,8 @@ def test_traffic_and_templates_go_back(aws: Aws, store: Store, tmp_path: Path) -
     traffic.finish(aws.functions, [function])
     rollback.put_templates(aws.s3, templates, store, second)
     history.note(store, "dev", second.digest(), "deploy", {function: "2"})
+    tags: Any = [{"Key": "ManagedBy", "Value": "terraform & people"}]
+    aws.s3.put_object_tagging(Bucket=templates, Key=TEMPLATE, Tagging={"TagSet": tags})
 
     to = rollback.target(store, "dev", None)
     done, changed = rollback.roll_back(aws.functions, aws.s3, store, to, {"templates_bucket": templates})
@@ -77,6 +80,7 @@ def test_traffic_and_templates_go_back(aws: Aws, store: Store, tmp_path: Path) -
     assert (done.release, done.kind, changed) == (first.digest(), "rollback", [TEMPLATE])
     assert traffic.live_versions(aws.functions, [function]) == {function: "1"}
     assert Store(aws.s3, templates).read(TEMPLATE) == b"<p>first</p>"
+    assert aws.s3.get_object_tagging(Bucket=templates, Key=TEMPLATE)["TagSet"] == tags
     live = history.live(store, "dev")
     assert live
     assert live.release == first.digest()

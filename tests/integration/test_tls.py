@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 import requests
 
-from localstack import processes, seed, tls
+from localstack import processes, tls
 from localstack.engines import Embedded
 from localstack.rehearsal.accounts import Accounts
 from localstack.stack import Stack, StackError
 from localstack.up import start_cart_stub
+from tests.user_pools import sign_in_somebody
 
 
 @pytest.fixture(scope="module")
@@ -46,20 +47,15 @@ def test_a_users_token_is_verified(secure: Stack) -> None:
     accounts = Accounts(secure)
     root = accounts.root("dev")
     users, api = (accounts.client(service, root) for service in ("cognito-idp", "apigateway"))
-    pool = users.create_user_pool(PoolName="users", Schema=[{"Name": "tenantId", "AttributeDataType": "String"}])
-    pool_id, arn = pool["UserPool"]["Id"], pool["UserPool"]["Arn"]
-    flows = ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
-    app = users.create_user_pool_client(UserPoolId=pool_id, ClientName="portal", ExplicitAuthFlows=flows)
-    seed.add_user(users, pool_id, "a@example.com", seed.PASSWORD, "tenant-1")
-    tokens = seed.sign_in(users, pool_id, app["UserPoolClient"]["ClientId"], "a@example.com", seed.PASSWORD)
-    url = _guarded_api(api, arn, secure)
+    somebody = sign_in_somebody(users)
+    url = _guarded_api(api, somebody.pool_arn, secure)
 
     def status(token: str) -> int:
         headers = {"Authorization": f"Bearer {token}"}
         return requests.get(url, headers=headers, timeout=10, verify=bundle(secure)).status_code
 
-    assert status(tokens["IdToken"]) == 200
-    assert status(tokens["IdToken"][:-4] + "AAAA") == 401
+    assert status(somebody.tokens["IdToken"]) == 200
+    assert status(somebody.tokens["IdToken"][:-4] + "AAAA") == 401
 
 
 def _guarded_api(api: Any, pool_arn: str, stack: Stack) -> str:

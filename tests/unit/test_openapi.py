@@ -3,6 +3,7 @@
 import importlib
 import json
 import re
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -29,6 +30,61 @@ def statuses(function: str) -> set[int]:
 
 def test_the_committed_document_is_the_generated_one() -> None:
     assert openapi.PATH.read_text() == openapi.text(), "run `make openapi` and commit docs/openapi.json"
+
+
+def test_the_committed_page_is_the_generated_one() -> None:
+    assert openapi.REFERENCE.read_text() == openapi.page(), "run `make openapi` and commit docs/api.md"
+
+
+def test_the_page_has_every_route_parameter_field_and_status() -> None:
+    page = openapi.page()
+    for path, operations in document()["paths"].items():
+        for method, operation in operations.items():
+            _, heading, rest = page.partition(f"## {method.upper()} {path}\n")
+            section = rest.partition("\n## ")[0]
+            assert heading, path
+            for status in operation["responses"]:
+                assert f"\n| {status} " in section, (path, status)
+            for reference in operation.get("parameters", []):
+                name = document()["components"]["parameters"][reference["$ref"].rpartition("/")[2]]["name"]
+                assert f"\n| `{name}` |" in section, (path, name)
+    for name, schema in document()["components"]["schemas"].items():
+        section = page.partition(f"\n### {name}\n")[2].partition("\n### ")[0]
+        for field in schema.get("properties", {}):
+            assert f"\n| `{field}` |" in section, (name, field)
+
+
+def test_the_page_tells_limits_and_what_holds_between_fields() -> None:
+    page = openapi.page()
+    for told in (
+        "| `quantity` | yes | integer, 1 to 100000 |",
+        "| `customerEmail` | yes | string, at most 254 characters | A mail address in ASCII. |",
+        "| `pageSize` | query |  | integer, 1 to 100; `50` if left out | Orders in the page. |",
+        'If `country` is `"ZA"`, `postalCode` is `^[0-9]{4}$`.',
+        "If `moreAvailable` is `true`, `startAt` is given; otherwise `startAt` is not there.",
+        'If `status` is `"PAID"`, `paymentDetails` is given.',
+        'PUT /v1.0/orders/5103948b-360d-5b4a-9dd9-7db45bafb3e4\nAuthorization: Bearer …\nIf-Match: "1"\n',
+    ):
+        assert told in page, told
+
+
+def examples(node: Any) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Every example of the document, with the schema that it is of."""
+    if isinstance(node, dict):
+        if "example" in node:
+            yield node["schema"], node["example"]
+        for value in node.values():
+            yield from examples(value)
+
+
+def test_every_example_is_what_its_schema_takes() -> None:
+    components = {"components": document()["components"]}
+    found = list(examples({name: part for name, part in document().items() if name != "servers"}))
+    for schema, example in found:
+        validator = jsonschema_rs.validator_for({**components, **schema}, validate_formats=True)
+        assert [error.message for error in validator.iter_errors(example)] == []
+    wanted = {"OrderRequest", "OrderAccepted", "Order", "OrderUpdate", "OrderPage", "Problem", "Health"}
+    assert {schema["$ref"].rpartition("/")[2] for schema, _ in found if "$ref" in schema} == wanted
 
 
 def test_the_document_is_valid_openapi() -> None:

@@ -1,0 +1,136 @@
+"""`make logs`: what a function logged, in colour for people, and a line of JSON for each event for programs."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.text import Text
+
+from localstack.aws import Aws
+from localstack.stack import Stack, StackError
+from release.build import function_names
+
+if TYPE_CHECKING:
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_logs.type_defs import FilteredLogEventTypeDef
+
+_POLL_SECONDS = 0.5
+_LEVELS = {"DEBUG": "cyan", "INFO": "green", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
+# Lambda's own lines.
+_OF_LAMBDA = ("START ", "END ", "REPORT ", "INIT_START ")
+# Of every line the same, or shown in a place of its own.
+_SHOWN_ELSEWHERE = {
+    *("level", "message", "timestamp", "correlation_id", "exception", "exception_name", "stack_trace"),
+    *("service", "function_name", "function_memory_size", "function_arn", "function_request_id", "cold_start"),
+}
+
+
+def show_logs(stack: Stack, function: str, follow: bool, console: Console) -> None:
+    """Print what a function logged.
+
+    Args:
+        stack: that it runs in.
+        function: its folder.
+        follow: whether to go on until Ctrl-C.
+        console: to print on; a terminal gets lines for people, anything else JSON.
+    """
+    name = stack.outputs["function_names"][function]
+    for event in _events(Aws(stack.endpoint).logs, f"/aws/lambda/{name}", follow):
+        message = event["message"].rstrip()
+        if console.is_terminal:
+            console.print(readable(message, event["timestamp"]), soft_wrap=True)
+        else:
+            print(as_json(message, event["timestamp"]), file=console.file, flush=True)
+
+
+def checked(function: str) -> str:
+    """A function's folder, if it is one.
+
+    Raises:
+        StackError: it is none; names those that there are, and the one that may be meant.
+    """
+    names = function_names()
+    if function in names:
+        return function
+    near = difflib.get_close_matches(function, names, n=1)
+    wrong = f"there is no function {function!r}" if function else "no function is named"
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise StackError(f"{wrong}{hint}\nRun `make logs FUNCTION=…` with one of {', '.join(names)}")
+
+
+def _events(client: CloudWatchLogsClient, group: str, follow: bool) -> Iterator[FilteredLogEventTypeDef]:
+    """The events of a log group, each once, in the order of their time; with `follow` those to come, too."""
+    since, seen = 0, set[tuple[str, int, str]]()
+    while True:
+        pages = client.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since)
+        for event in [event for page in pages for event in page["events"]]:
+            key = (event["logStreamName"], event["timestamp"], event["message"])
+            if key not in seen:
+                seen.add(key)
+                since = max(since, event["timestamp"])
+                yield event
+        if not follow:
+            return
+        # Older ones are not asked for again.
+        seen = {key for key in seen if key[1] >= since}
+        time.sleep(_POLL_SECONDS)
+
+
+def _object(message: str) -> dict[str, Any] | None:
+    try:
+        content = json.loads(message)
+    except ValueError:
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def as_json(message: str, timestamp: int) -> str:
+    """An event as one line of JSON: as it was logged, or with its text as `message` if that is not JSON.
+
+    Args:
+        message: of the event.
+        timestamp: of it, in milliseconds since the epoch.
+    """
+    if _object(message) is not None and "\n" not in message:
+        return message
+    return json.dumps({"timestamp": _moment(timestamp).isoformat(), "message": message})
+
+
+def _moment(timestamp: int) -> datetime:
+    return datetime.fromtimestamp(timestamp / 1000, UTC)
+
+
+def readable(message: str, timestamp: int) -> Text:
+    """An event for people: time, level, message, fields, and correlation id; an exception on lines of its own.
+
+    Args:
+        message: of the event.
+        timestamp: of it, in milliseconds since the epoch.
+    """
+    clock = (f"{_moment(timestamp).astimezone():%H:%M:%S.%f}"[:-3], "dim")
+    found = _object(message)
+    if found is None:
+        text = message.replace("\t", "  ")
+        return Text.assemble(clock, " ", (text, "dim" if message.startswith(_OF_LAMBDA) else "yellow"))
+    if "_aws" in found:
+        names = [metric["Name"] for part in found["_aws"]["CloudWatchMetrics"] for metric in part["Metrics"]]
+        return Text.assemble(clock, " ", ("METRIC   " + " ".join(f"{n}={_value(found.get(n))}" for n in names), "dim"))
+    level = str(found.get("level", ""))
+    fields = [f" {name}={_value(value)}" for name, value in found.items() if name not in _SHOWN_ELSEWHERE]
+    line = Text.assemble(clock, " ", (f"{level:<8}", _LEVELS.get(level, "")), " ", _value(found.get("message", "")))
+    line.append("".join(fields))
+    if found.get("correlation_id"):
+        line.append(f" {found['correlation_id']}", "dim")
+    for row in str(found.get("exception") or "").splitlines():
+        line.append(f"\n    {row}", "red")
+    return line
+
+
+def _value(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,74 @@
+"""`make shell`: a Python shell with clients of the local stack."""
+
+import code
+import sys
+from typing import Any
+
+import boto3
+
+from localstack import seed
+from localstack.aws import Aws
+from localstack.stack import ACCOUNT, REGION, SIGNATURE, Stack, StackError
+
+_BANNER = """The stack in {directory}, API {api}
+  table         the orders table, as a resource of boto3: table.scan()["Items"]
+  order(id)     what the table has of an order
+  token(email)  the ID token of a seeded user: token({email!r})
+  stack         ports, folders and Terraform's outputs: stack.outputs["queue_names"]
+  dynamodb sqs s3 sns lambda_ logs ses cognito
+                clients of boto3 with every right: sqs.list_queues()["QueueUrls"]
+Ctrl-D ends it."""
+
+
+def names(stack: Stack) -> dict[str, Any]:
+    """What the shell knows by name."""
+    aws = Aws(stack.endpoint)
+    session = boto3.Session(aws_access_key_id=ACCOUNT, aws_secret_access_key=SIGNATURE, region_name=REGION)
+    table = session.resource("dynamodb", endpoint_url=stack.endpoint).Table(stack.outputs["orders_table"])
+
+    def order(order_id: str) -> dict[str, Any]:
+        """What the table has of an order.
+
+        Raises:
+            StackError: there is none with this id.
+        """
+        found: list[dict[str, Any]] = table.query(
+            IndexName="OrderByIdIndex",
+            KeyConditionExpression="GSI2_PK = :order",
+            ExpressionAttributeValues={":order": f"ORDER#{order_id}"},
+        )["Items"]
+        if not found:
+            raise StackError(f'there is no order {order_id}: table.scan()["Items"] has those that there are')
+        return found[0]
+
+    def token(email: str) -> str:
+        """The ID token of a seeded user.
+
+        Raises:
+            StackError: there is none; names those that there are.
+        """
+        return seed.token(stack, email)
+
+    return {
+        "stack": stack,
+        "table": table,
+        "order": order,
+        "token": token,
+        "dynamodb": aws.dynamodb,
+        "sqs": aws.sqs,
+        "s3": aws.s3,
+        "sns": aws.sns,
+        "lambda_": aws.functions,
+        "logs": aws.logs,
+        "ses": aws.ses,
+        "cognito": aws.cognito,
+    }
+
+
+def open_shell(stack: Stack) -> None:
+    """Read Python and run it, until the input ends."""
+    banner = _BANNER.format(directory=stack.directory, api=stack.api_url, email=seed.users()[0]["email"])
+    if sys.stdin.isatty():
+        # Importing it gives the shell its history and its editing.
+        import readline  # noqa: F401
+    code.interact(banner, local=names(stack), exitmsg="")

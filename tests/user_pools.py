@@ -1,0 +1,31 @@
+"""A user pool with one user, who is signed in, for tests."""
+
+from typing import Any, NamedTuple
+
+from localstack import seed
+
+
+class SignedIn(NamedTuple):
+    """A pool, and the tokens of its user.
+
+    Args:
+        pool_arn: of the pool.
+        tokens: IdToken, AccessToken, RefreshToken.
+    """
+
+    pool_arn: str
+    tokens: dict[str, str]
+
+
+def sign_in_somebody(client: Any) -> SignedIn:
+    """Make a pool as Terraform does, in the account and region of a client of Cognito, and sign a new user in."""
+    schema = [{"Name": "tenantId", "AttributeDataType": "String"}]
+    pool = client.create_user_pool(PoolName="users", Schema=schema)["UserPool"]
+    app = client.create_user_pool_client(
+        UserPoolId=pool["Id"],
+        ClientName="portal",
+        ExplicitAuthFlows=["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+    )["UserPoolClient"]
+    seed.add_user(client, pool["Id"], "a@example.com", seed.PASSWORD, "tenant-1")
+    tokens = seed.sign_in(client, pool["Id"], app["ClientId"], "a@example.com", seed.PASSWORD)
+    return SignedIn(pool["Arn"], tokens)
