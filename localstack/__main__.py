@@ -14,9 +14,9 @@ from localstack.aws import Aws
 from localstack.journey import place_order
 from localstack.stack import Stack, StackError
 from localstack.up import console, down, explain, up
+from release import operate
 from release.build import BuildError, function_names
 from release.manifest import ManifestError
-from release.redrive import RedriveError, redrive
 from release.traffic import TrafficError
 
 
@@ -74,11 +74,11 @@ def _run(arguments: argparse.Namespace) -> None:
         case "token":
             # To standard output and nothing else, so that it can be put into a variable.
             print(seed.token(stacks.require(), arguments.email))
-        case "redrive":
-            done = redrive(Aws(stacks.require().endpoint).sqs, arguments.queue)
-            console.print(f"{done.moved} messages put back on {arguments.queue}, {done.left} in its DLQ")
         case "logs":
             _logs(stacks.require(), arguments.function, arguments.follow)
+        case command if command in operate.COMMANDS:
+            stack = stacks.require()
+            print(*operate.run(arguments, operate.Account(Aws(stack.endpoint).client, stack.outputs)), sep="\n")
 
 
 def main() -> int:
@@ -92,13 +92,13 @@ def main() -> int:
     for name in ("down", "status", "order"):
         commands.add_parser(name)
     commands.add_parser("token").add_argument("email")
-    commands.add_parser("redrive").add_argument("queue", help="name of the queue that failed, not of its DLQ")
+    operate.add_commands(lambda name, text: commands.add_parser(name, help=text))
     logs = commands.add_parser("logs")
     logs.add_argument("function", nargs="?", default="")
     logs.add_argument("--follow", action="store_true")
     try:
         _run(parser.parse_args())
-    except (StackError, BuildError, ManifestError, TrafficError, RedriveError) as error:
+    except (StackError, BuildError, ManifestError, TrafficError, *operate.ERRORS) as error:
         console.print(f"[red]error:[/] {error}", soft_wrap=True)
         return 1
     except KeyboardInterrupt:

@@ -45,7 +45,7 @@ def repository() -> OrderRepository:
 @pytest.fixture
 def order(repository: OrderRepository) -> Order:
     """An order on record."""
-    return repository.record(draft(f"tenant-{uuid4().hex[:8]}"))
+    return repository.record(draft(f"tenant-{uuid4().hex[:8]}")).order
 
 
 @pytest.fixture
