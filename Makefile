@@ -73,8 +73,8 @@ resume: dev ## take messages out of a queue again (QUEUE= TARGET=)
 redrive: dev ## put the messages of a DLQ back on their queue (QUEUE=bbws-order-pdf-local TARGET=local|dev|sit|prod)
 	@$(OPERATE) --queue "$$QUEUE"
 
-query: dev ## run a saved query of the logs (NAME=errors|refused|trace|crashes|slow TEXT=id MINUTES=60 TARGET=)
-	@$(OPERATE) --name "$$NAME" --text "$$TEXT" $(if $(MINUTES),--minutes "$$MINUTES")
+query: dev ## run a saved query of the logs (NAME=errors|refused|trace|crashes|slow TEXT=id FUNCTION=create_order MINUTES=60 TARGET=)
+	@$(OPERATE) --name "$$NAME" --text "$$TEXT" --function "$$FUNCTION" $(if $(MINUTES),--minutes "$$MINUTES")
 
 restore: dev ## restore the orders table to a moment, beside the live one (AT=2026-11-24T10:00:00Z TARGET=)
 	@$(OPERATE) --at "$$AT"
@@ -110,8 +110,12 @@ record: dev ## note that what was deployed passed its tests (TO=dev|sit|prod REP
 rollback: dev ## give traffic and templates back to the release before (TO=dev|sit|prod RELEASE=another)
 	@$(PYTHON) -m release rollback --to "$$TO" --release "$$RELEASE"
 
-drift: dev ## tell what differs from the release that is live, and raise the alert (TO=dev|sit|prod)
+drift: dev ## tell what differs from the release that is live, and raise the alert (TO=local|dev|sit|prod)
+ifeq ($(TO),local)
+	@$(PYTHON) -m localstack drift
+else
 	@$(PYTHON) -m release drift --to "$$TO" $(VAR_FILE_OPTION)
+endif
 
 history: dev ## tell what had the traffic of an environment when (TO=dev|sit|prod|failover)
 	@$(PYTHON) -m release history --to "$$TO"

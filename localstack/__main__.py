@@ -13,6 +13,7 @@ from localstack import stack as stacks
 from localstack.aws import Aws
 from localstack.journey import place_order
 from localstack.stack import Stack, StackError
+from localstack.terraform import LocalTerraform
 from localstack.up import console, down, explain, up
 from release import operate
 from release.build import BuildError, function_names
@@ -71,6 +72,11 @@ def _run(arguments: argparse.Namespace) -> None:
             _status(stacks.require())
         case "order":
             place_order(stacks.require())
+        case "drift":
+            changed = LocalTerraform(stacks.require()).differences()
+            if changed:
+                raise StackError("the stack differs from its Terraform: " + ", ".join(changed))
+            console.print("the stack is as its Terraform made it")
         case "token":
             # To standard output and nothing else, so that it can be put into a variable.
             print(seed.token(stacks.require(), arguments.email))
@@ -89,7 +95,7 @@ def main() -> int:
     bring_up.add_argument("--free-ports", action="store_true", help="take any free ports")
     bring_up.add_argument("--faults", action="store_true", help="put the fault proxy behind the functions")
     bring_up.add_argument("--release-dir", type=Path, help="run the packages of this release")
-    for name in ("down", "status", "order"):
+    for name in ("down", "status", "order", "drift"):
         commands.add_parser(name)
     commands.add_parser("token").add_argument("email")
     operate.add_commands(lambda name, text: commands.add_parser(name, help=text))

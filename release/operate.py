@@ -65,6 +65,7 @@ def add_commands(command: Callable[[str, str], argparse.ArgumentParser]) -> None
     asked = command("query", "run a saved query of Logs Insights")
     asked.add_argument("--name", required=True, help="of the query")
     asked.add_argument("--text", default="", help="an id to look for, where the query asks for one")
+    asked.add_argument("--function", default="", help="folder of the one function to look at; all if empty")
     asked.add_argument("--minutes", type=float, default=60, help="how far back")
     command("restore", "restore the orders table to a moment, beside the live one").add_argument(
         "--at", type=_moment, required=True, help="the moment"
@@ -99,7 +100,7 @@ def run(arguments: argparse.Namespace, account: Account) -> list[str]:
             done = redrive.redrive(client("sqs"), arguments.queue)
             return [f"{done.moved} messages put back on {arguments.queue}, {done.left} in its DLQ"]
         case "query":
-            return _query(client("logs"), outputs["saved_queries"], arguments)
+            return _query(client("logs"), outputs, arguments)
         case "restore":
             return [f"restored {restore.restore(client('dynamodb'), outputs['orders_table'], arguments.at)}"]
         case "recover":
@@ -146,7 +147,11 @@ def _letters(sqs: Any, queue: str) -> list[str]:
     return [*lines, f"{len(found)} messages in the DLQ of {queue}"]
 
 
-def _query(logs: Any, saved: Mapping[str, str], arguments: argparse.Namespace) -> list[str]:
-    prefix = next(iter(saved)).partition("/")[0]
-    rows = queries.run(logs, prefix, arguments.name, arguments.text, arguments.minutes)
+def _query(logs: Any, outputs: Mapping[str, Any], arguments: argparse.Namespace) -> list[str]:
+    functions = outputs["function_names"]
+    if arguments.function and arguments.function not in functions:
+        raise queries.QueryError(f"there is no function {arguments.function!r}: FUNCTION is one of {', '.join(functions)}")
+    prefix = next(iter(outputs["saved_queries"])).partition("/")[0]
+    function = functions.get(arguments.function)
+    rows = queries.run(logs, prefix, arguments.name, arguments.text, arguments.minutes, function)
     return [*("  ".join(row.values()).rstrip() for row in rows), f"{len(rows)} lines"]

@@ -34,7 +34,7 @@ def _saved(logs: CloudWatchLogsClient, prefix: str, name: str) -> tuple[str, lis
     raise QueryError(f"there is no saved query {name!r}: NAME is one of {names}")
 
 
-def run(logs: CloudWatchLogsClient, prefix: str, name: str, text: str, minutes: float) -> list[Mapping[str, str]]:
+def run(logs: CloudWatchLogsClient, prefix: str, name: str, text: str, minutes: float, function: str | None = None) -> list[Mapping[str, str]]:
     """The lines that a saved query finds.
 
     Args:
@@ -43,6 +43,7 @@ def run(logs: CloudWatchLogsClient, prefix: str, name: str, text: str, minutes: 
         name: of the query.
         text: what to look for, where the query asks for it: an order's id, a correlation id, a message's id.
         minutes: how far back.
+        function: name in AWS of the one to look at; None for all.
 
     Raises:
         QueryError: there is no such query, it asks for a text that was not given, or it did not end well.
@@ -54,7 +55,7 @@ def run(logs: CloudWatchLogsClient, prefix: str, name: str, text: str, minutes: 
         query = query.replace(f"/{_BLANK}/", f"/{text.replace('.', '[.]')}/")
     now = time.time()
     started = logs.start_query(
-        logGroupNames=groups, startTime=int(now - minutes * 60), endTime=int(now) + 1, queryString=query
+        logGroupNames=[f"/aws/lambda/{function}"] if function else groups, startTime=int(now - minutes * 60), endTime=int(now) + 1, queryString=query
     )
     polling = Retrying(
         stop=stop_after_delay(_DEADLINE_SECONDS),

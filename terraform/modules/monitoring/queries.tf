@@ -3,7 +3,7 @@
 
 locals {
   log_groups = [for function in var.functions : "/aws/lambda/${function.name}"]
-  log_fields = "fields @timestamp, function_name, level, message, reason, error_type, order_id, correlation_id"
+  log_fields = "fields @timestamp, function_name, level, message, reason, error_type, order_id, sqs_message_id, correlation_id"
   queries = {
     errors  = "${local.log_fields} | filter @message like /\"level\":\"(ERROR|CRITICAL)\"/ | sort @timestamp desc | limit 50"
     refused = "${local.log_fields} | filter @message like /\"message\":\"message (refused|failed)\"/ | sort @timestamp desc | limit 50"
