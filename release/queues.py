@@ -6,7 +6,6 @@ Bodies may hold personal data: they are never printed, only what names a message
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 _EMPTY_ANSWERS = 2
 _HIDDEN_SECONDS = 30
 _MOST_SHOWN = 100
+_MOST_SEARCHED = 1_000
 
 
 class QueueError(Exception):
@@ -129,22 +129,26 @@ def consume(sqs: SQSClient, functions: LambdaClient, queue: str, enabled: bool) 
     functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
 
 
-def _receive(sqs: SQSClient, queue_url: str, hidden_seconds: int) -> Iterator[MessageTypeDef]:
-    """Each message of a queue once, as long as new ones come."""
-    seen: set[str] = set()
+def _take(sqs: SQSClient, queue_url: str, most: int) -> list[MessageTypeDef]:
+    """The messages of a queue, hidden for a while from everybody else, so that each is met once."""
+    found: list[MessageTypeDef] = []
     empty = 0
-    while empty < _EMPTY_ANSWERS:
-        answer = sqs.receive_message(
+    while empty < _EMPTY_ANSWERS and len(found) < most:
+        messages = sqs.receive_message(
             QueueUrl=queue_url,
             MaxNumberOfMessages=10,
-            VisibilityTimeout=hidden_seconds,
+            VisibilityTimeout=_HIDDEN_SECONDS,
             WaitTimeSeconds=1,
             MessageSystemAttributeNames=["SentTimestamp"],
-        )
-        fresh = [message for message in answer.get("Messages", []) if message["MessageId"] not in seen]
-        seen |= {message["MessageId"] for message in fresh}
-        empty = 0 if fresh else empty + 1
-        yield from fresh
+        ).get("Messages", [])
+        found += messages
+        empty = 0 if messages else empty + 1
+    return found
+
+
+def _give_back(sqs: SQSClient, queue_url: str, messages: list[MessageTypeDef]) -> None:
+    for message in messages:
+        sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0)
 
 
 def _letter(message: MessageTypeDef) -> Letter:
@@ -159,17 +163,15 @@ def _letter(message: MessageTypeDef) -> Letter:
 
 
 def letters(sqs: SQSClient, queue: str) -> list[Letter]:
-    """What is in the DLQ of a queue, oldest first, at most 100; all of it stays there.
+    """What is in the DLQ of a queue, oldest first, some 100 at most; all of it stays there.
 
     Raises:
         QueueError: there is no such queue, or it has no DLQ.
     """
-    found = []
-    for message in _receive(sqs, url(sqs, dlq_of(sqs, queue)), 0):
-        found.append(_letter(message))
-        if len(found) == _MOST_SHOWN:
-            break
-    return sorted(found, key=lambda letter: letter.sent)
+    dlq = url(sqs, dlq_of(sqs, queue))
+    taken = _take(sqs, dlq, _MOST_SHOWN)
+    _give_back(sqs, dlq, taken)
+    return sorted(map(_letter, taken), key=lambda letter: letter.sent)
 
 
 def drop(sqs: SQSClient, queue: str, message_id: str, folder: Path) -> Path:
@@ -185,12 +187,9 @@ def drop(sqs: SQSClient, queue: str, message_id: str, folder: Path) -> Path:
         QueueError: there is no such queue, or no such message in its DLQ.
     """
     dlq = url(sqs, dlq_of(sqs, queue))
-    taken = None
-    for message in _receive(sqs, dlq, _HIDDEN_SECONDS):
-        if message["MessageId"] == message_id:
-            taken = message
-            break
-        sqs.change_message_visibility(QueueUrl=dlq, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0)
+    found = _take(sqs, dlq, _MOST_SEARCHED)
+    taken = next((message for message in found if message["MessageId"] == message_id), None)
+    _give_back(sqs, dlq, [message for message in found if message is not taken])
     if taken is None:
         raise QueueError(f"there is no message {message_id!r} in the DLQ of {queue}: `make dlq` lists what is there")
     folder.mkdir(parents=True, exist_ok=True)

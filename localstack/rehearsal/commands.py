@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from localstack import runbooks
+from localstack.runbooks import Block
 from localstack.stack import ROOT, StackError
 from localstack.up import console
 
@@ -31,6 +33,7 @@ class Commands:
     def __init__(self, logs: Path) -> None:
         self._logs = logs
         self._numbers = itertools.count(1)
+        self.followed: list[Block] = []
         logs.mkdir(parents=True)
 
     def _run(self, name: str, command: list[str], environment: Mapping[str, str], cwd: Path) -> tuple[int, Done]:
@@ -63,6 +66,30 @@ class Commands:
         if status:
             raise StackError(f"{name} failed:\n{done.output[-4_000:]}")
         console.print(f"[green]✓[/] {name} [dim]{done.seconds:.1f} s[/]")
+        return done
+
+    def follow(
+        self, name: str, page: str, heading: str, *, environment: Mapping[str, str], number: int = 0, **variables: str
+    ) -> Done:
+        """Run a block of the runbooks as it stands there.
+
+        Args:
+            name: of the step.
+            page: of the block.
+            heading: that it is under.
+            environment: of it.
+            number: among the blocks of the heading.
+            variables: that the block names.
+
+        Raises:
+            StackError: there is no such block, or it failed or took too long.
+        """
+        wanted = (page, heading, number)
+        found = [block for block in runbooks.blocks() if (block.page, block.heading, block.number) == wanted]
+        if not found:
+            raise StackError(f"docs/runbooks/{page}.md has no block {number} under {heading!r}")
+        done = self.run(name, "bash", "-euc", found[0].text, environment={**environment, **variables})
+        self.followed += found
         return done
 
     def release(self, name: str, *arguments: str, environment: Mapping[str, str], cwd: Path = ROOT) -> Done:
