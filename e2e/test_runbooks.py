@@ -76,7 +76,9 @@ class Reader:
         heading = alarm.replace(f"-{self._environment['TARGET']}", "-{env}")
         (block,) = [one for one in self._blocks if one.heading == heading]
         script = f"{block.text}\nprintenv {name}"
-        done = subprocess.run(["bash", "-euc", script], env=self._environment, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            ["bash", "-euc", script], env=self._environment, capture_output=True, text=True, check=True
+        )
         self.done.append(block)
         return done.stdout.strip()
 
@@ -215,7 +217,9 @@ def test_a_dlq_is_emptied(reader: Reader, platform: Platform, function: str) -> 
         alarms.wait_until_ringing(platform, [alarm])
 
         printed = reader.follow(_TROUBLE, "Look into the DLQ", ALARM=alarm)
-        assert re.search(rf"^{sent} \S+Z is no message of ours\n1 messages in the DLQ of {queue}$", printed, re.MULTILINE)
+        assert re.search(
+            rf"^{sent} \S+Z is no message of ours\n1 messages in the DLQ of {queue}$", printed, re.MULTILINE
+        )
         assert re.search(rf"message refused .*{sent}", printed)
         assert poison not in printed
         assert "message refused" in reader.follow(_TROUBLE, "Look into the DLQ", 1, TEXT=sent)

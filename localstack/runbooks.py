@@ -1,4 +1,4 @@
-"""The commands of docs/runbooks/, for those who run them: the end-to-end tests on the local stack, and the rehearsal."""
+"""The commands of docs/runbooks/, for those who run them: the end-to-end tests and the rehearsal."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from release import alarms, queries, queues, redrive, restore
@@ -92,7 +91,9 @@ def run(arguments: argparse.Namespace, account: Account) -> list[str]:
             return _letters(client("sqs"), arguments.queue)
         case "drop":
             file = queues.drop(client("sqs"), arguments.queue, arguments.message, DROPPED)
-            return [f"taken out of the DLQ of {arguments.queue}; kept in {file.relative_to(ROOT)}, which may be private"]
+            return [
+                f"taken out of the DLQ of {arguments.queue}; kept in {file.relative_to(ROOT)}, which may be private"
+            ]
         case "pause" | "resume" as command:
             queues.consume(client("sqs"), client("lambda"), arguments.queue, command == "resume")
             return [f"{arguments.queue} is {'taken from again' if command == 'resume' else 'left to fill'}"]
@@ -150,7 +151,9 @@ def _letters(sqs: Any, queue: str) -> list[str]:
 def _query(logs: Any, outputs: Mapping[str, Any], arguments: argparse.Namespace) -> list[str]:
     functions = outputs["function_names"]
     if arguments.function and arguments.function not in functions:
-        raise queries.QueryError(f"there is no function {arguments.function!r}: FUNCTION is one of {', '.join(functions)}")
+        raise queries.QueryError(
+            f"there is no function {arguments.function!r}: FUNCTION is one of {', '.join(functions)}"
+        )
     prefix = next(iter(outputs["saved_queries"])).partition("/")[0]
     function = functions.get(arguments.function)
     rows = queries.run(logs, prefix, arguments.name, arguments.text, arguments.minutes, function)

@@ -34,7 +34,9 @@ def _saved(logs: CloudWatchLogsClient, prefix: str, name: str) -> tuple[str, lis
     raise QueryError(f"there is no saved query {name!r}: NAME is one of {names}")
 
 
-def run(logs: CloudWatchLogsClient, prefix: str, name: str, text: str, minutes: float, function: str | None = None) -> list[Mapping[str, str]]:
+def run(
+    logs: CloudWatchLogsClient, prefix: str, name: str, text: str, minutes: float, function: str | None = None
+) -> list[Mapping[str, str]]:
     """The lines that a saved query finds.
 
     Args:
@@ -55,7 +57,10 @@ def run(logs: CloudWatchLogsClient, prefix: str, name: str, text: str, minutes: 
         query = query.replace(f"/{_BLANK}/", f"/{text.replace('.', '[.]')}/")
     now = time.time()
     started = logs.start_query(
-        logGroupNames=[f"/aws/lambda/{function}"] if function else groups, startTime=int(now - minutes * 60), endTime=int(now) + 1, queryString=query
+        logGroupNames=[f"/aws/lambda/{function}"] if function else groups,
+        startTime=int(now - minutes * 60),
+        endTime=int(now) + 1,
+        queryString=query,
     )
     polling = Retrying(
         stop=stop_after_delay(_DEADLINE_SECONDS),

@@ -58,9 +58,9 @@ def keep_the_recovery_period() -> None:
 
 
 def restore_to_the_moment() -> None:
-    """Restore a table to the moment that was asked for, by undoing what came after; the engine restores what is there now.
+    """Restore a table to the moment that was asked for, by undoing what came after it.
 
-    Source: DynamoDB API Reference, RestoreTableToPointInTime.
+    The engine itself restores what is there now. Source: DynamoDB API Reference, RestoreTableToPointInTime.
     """
     emit, restore = dynamodb._emit_stream_event, dynamodb._restore_table_to_point_in_time
 

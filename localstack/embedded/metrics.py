@@ -55,7 +55,9 @@ def measure_apis() -> None:
             for of in ({"ApiName": name}, {"ApiName": name, "Stage": stage}):
                 for metric, value in values.items():
                     cloudwatch.record_metric("AWS/ApiGateway", metric, value, "Count", of)
-                cloudwatch.record_metric("AWS/ApiGateway", "Latency", (time.time() - started) * 1000, "Milliseconds", of)
+                cloudwatch.record_metric(
+                    "AWS/ApiGateway", "Latency", (time.time() - started) * 1000, "Milliseconds", of
+                )
         finally:
             _request_account_id.reset(tokens[0])
             _request_region.reset(tokens[1])

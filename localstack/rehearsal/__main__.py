@@ -73,7 +73,7 @@ class Rehearsal:
         self.rows.append(Row(stage, release[:12], tested, approved, time.monotonic() - started))
 
     def _follow(self, name: str, page: str, heading: str, environment: Mapping[str, str], **variables: str) -> Done:
-        return self._commands.follow(name, page, heading, environment=environment, **variables)
+        return self._commands.follow(name, page, heading, environment, **variables)
 
     def build(self, folder: Path, tree: Path = ROOT) -> str:
         """Make a release of a tree and return its digest."""
@@ -145,7 +145,11 @@ class Rehearsal:
         credentials = self._accounts.sign_in(to) | {"TARGET": to, "RELEASE": digest}
         self._follow(f"deploy to {to}", "deployment", "Deploy a release", credentials, **self._options())
         report = str(FOLDER / f"e2e-{to}.xml")
-        chosen = {"REPORT": report, "E2E_CART_URL": self._stack.cart_url, **({"ARGS": f"-k '{tests}'"} if tests else {})}
+        chosen = {
+            "REPORT": report,
+            "E2E_CART_URL": self._stack.cart_url,
+            **({"ARGS": f"-k '{tests}'"} if tests else {}),
+        }
         name = f"end-to-end tests in {to}"
         done = self._follow(name, "deployment", "Prove that the release works", credentials, **chosen)
         credentials = self._accounts.sign_in(to)

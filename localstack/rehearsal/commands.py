@@ -68,26 +68,22 @@ class Commands:
         console.print(f"[green]✓[/] {name} [dim]{done.seconds:.1f} s[/]")
         return done
 
-    def follow(
-        self, name: str, page: str, heading: str, *, environment: Mapping[str, str], number: int = 0, **variables: str
-    ) -> Done:
-        """Run a block of the runbooks as it stands there.
+    def follow(self, name: str, page: str, heading: str, environment: Mapping[str, str], **variables: str) -> Done:
+        """Run the block under a heading of the runbooks, as it stands there.
 
         Args:
             name: of the step.
             page: of the block.
             heading: that it is under.
             environment: of it.
-            number: among the blocks of the heading.
             variables: that the block names.
 
         Raises:
             StackError: there is no such block, or it failed or took too long.
         """
-        wanted = (page, heading, number)
-        found = [block for block in runbooks.blocks() if (block.page, block.heading, block.number) == wanted]
-        if not found:
-            raise StackError(f"docs/runbooks/{page}.md has no block {number} under {heading!r}")
+        found = [block for block in runbooks.blocks() if (block.page, block.heading) == (page, heading)]
+        if len(found) != 1:
+            raise StackError(f"docs/runbooks/{page}.md has {len(found)} blocks under {heading!r}, not one")
         done = self.run(name, "bash", "-euc", found[0].text, environment={**environment, **variables})
         self.followed += found
         return done

@@ -64,9 +64,7 @@ def put_alarm(aws: Aws, **settings: Any) -> str:
 def on_queue(aws: Aws, queue: str, metric: str) -> str:
     """An alarm on a metric of a queue."""
     dimensions = [{"Name": "QueueName", "Value": queue}]
-    return put_alarm(
-        aws, Namespace="AWS/SQS", MetricName=metric, Dimensions=dimensions, Statistic="Maximum", Period=10
-    )
+    return put_alarm(aws, Namespace="AWS/SQS", MetricName=metric, Dimensions=dimensions, Statistic="Maximum", Period=10)
 
 
 class TestAlarms:
@@ -208,8 +206,8 @@ class TestQueries:
         for text in ("", "a/b", "a b", "x" * 65, "(a+)+"):
             with pytest.raises(QueryError, match="looks for an id"):
                 queries.run(aws.logs, prefix, "trace", text, 5)
+        outputs = {"saved_queries": {f"{prefix}/all": ""}, "function_names": {"f": function}}
         with pytest.raises(QueryError, match="FUNCTION is one of f"):
-            outputs = {"saved_queries": {f"{prefix}/all": ""}, "function_names": {"f": function}}
             run(aws, outputs, "query", "--name", "all", "--function", "g")
 
     def test_a_query_that_was_deleted_is_gone(self, aws: Aws, saved: tuple[str, str]) -> None:
