@@ -8,8 +8,9 @@ locals {
     errors  = "${local.log_fields} | filter @message like /\"level\":\"(ERROR|CRITICAL)\"/ | sort @timestamp desc | limit 50"
     refused = "${local.log_fields} | filter @message like /\"message\":\"message (refused|failed)\"/ | sort @timestamp desc | limit 50"
     # Put an order's id or a correlation id in the place of ID.
-    trace   = "${local.log_fields} | filter @message like /ID/ | sort @timestamp asc | limit 200"
-    crashes = "fields @timestamp, @log, @message | filter @message like /Task timed out|Runtime\\.ExitError|Runtime\\.ImportModuleError|errorType|Traceback/ | sort @timestamp desc | limit 50"
+    trace = "${local.log_fields} | filter @message like /ID/ | sort @timestamp asc | limit 200"
+    # What Lambda writes of a call that ended without an answer; our own lines are JSON, and begin otherwise.
+    crashes = "fields @timestamp, @log, @message | filter @message like /^(\\[ERROR\\]|[A-Za-z_.]+(Error|Exception): )|Task timed out|Runtime\\.(ExitError|ImportModuleError)/ | sort @timestamp desc | limit 50"
     # Calls of a second and more.
     slow = "fields @timestamp, @log, @message | filter @message like /REPORT RequestId.+\\tDuration: [0-9]{4,}/ | sort @timestamp desc | limit 50"
   }
