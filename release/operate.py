@@ -13,7 +13,7 @@ from release.build import ROOT
 COMMANDS = frozenset(
     {"alarms", "queues", "dlq", "drop", "pause", "resume", "redrive", "query", "restore", "recover", "discard"}
 )
-ERRORS = (alarms.AlarmError, queues.QueueError, queries.QueryError, redrive.RedriveError, restore.RestoreError)
+ERRORS = (alarms.AlarmError, queues.QueueError, queries.QueryError, restore.RestoreError)
 DROPPED = ROOT / "build" / "dropped"
 
 
