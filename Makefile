@@ -10,6 +10,10 @@ TEST_STACK := build/test
 # LocalStack runs functions in containers, which the fault proxy of this machine does not see.
 FAULTS := $(if $(QUICK)$(filter localstack,$(ENGINE)),,--faults)
 LOCKS := requirements/*.txt
+# A command of an incident, by the name of its target: on the local stack, or in the account that the shell is in.
+OPERATE = $(PYTHON) -m $(if $(filter local,$(TARGET)),localstack $@,release $@ --to "$$TARGET")
+# Of a rehearsal, which has the Cart service elsewhere.
+VAR_FILE_OPTION = $(if $(VAR_FILE),--var-file "$$VAR_FILE")
 # What a tool has made, and fonts.
 NOT_OURS := \( -name .git -o -name .venv -o -name build -o -name .terraform -o -name '.*_cache' -o -name __pycache__ -o -name '*.ttf' \)
 
@@ -20,7 +24,7 @@ E2E_NEXT = $(call next,`make e2e ARGS=--last-failed` runs what failed; `make sta
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help local dev up down status order token watch shell logs tf build release release-verify upload promote deploy record rollback drift rehearse redrive openapi lint security audit types unit terraform-check e2e e2e-fresh chaos test
+.PHONY: help local dev up down status order token watch shell logs tf build release release-verify upload promote deploy record rollback drift history rehearse alarms queues dlq drop pause resume redrive query restore recover discard openapi lint security audit types unit terraform-check e2e e2e-fresh chaos test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,12 +62,38 @@ logs: local ## print the logs of a function: in colour, or as JSON into a pipe (
 tf: local ## run Terraform against the local stack (ARGS="plan")
 	@$(PYTHON) -m localstack.terraform $(ARGS)
 
+alarms: dev ## show the alarms that ring and their runbooks (ALARM=name, WAIT=seconds until quiet, TARGET=local|dev|sit|prod|failover)
+	@$(OPERATE) --alarm "$$ALARM" $(if $(WAIT),--wait "$$WAIT")
+
+queues: dev ## show what waits in queues and DLQs (TARGET=)
+	@$(OPERATE)
+
+dlq: dev ## show the messages in a DLQ and leave them there (QUEUE=bbws-order-pdf-local TARGET=)
+	@$(OPERATE) --queue "$$QUEUE"
+
+drop: dev ## take a message that can never succeed out of a DLQ, into build/dropped (QUEUE= MESSAGE=id TARGET=)
+	@$(OPERATE) --queue "$$QUEUE" --message "$$MESSAGE"
+
+pause: dev ## leave messages in a queue, as long as what they need is down (QUEUE= TARGET=)
+	@$(OPERATE) --queue "$$QUEUE"
+
+resume: dev ## take messages out of a queue again (QUEUE= TARGET=)
+	@$(OPERATE) --queue "$$QUEUE"
+
 redrive: dev ## put the messages of a DLQ back on their queue (QUEUE=bbws-order-pdf-local TARGET=local|dev|sit|prod)
-ifeq ($(TARGET),local)
-	@$(PYTHON) -m localstack redrive "$$QUEUE"
-else
-	@$(PYTHON) -m release redrive --to "$$TARGET" --queue "$$QUEUE"
-endif
+	@$(OPERATE) --queue "$$QUEUE"
+
+query: dev ## run a saved query of the logs (NAME=errors|refused|trace|crashes|slow TEXT=id FUNCTION=create_order MINUTES=60 TARGET=)
+	@$(OPERATE) --name "$$NAME" --text "$$TEXT" --function "$$FUNCTION" $(if $(MINUTES),--minutes "$$MINUTES")
+
+restore: dev ## restore the orders table to a moment, beside the live one (AT=2026-11-24T10:00:00Z TARGET=)
+	@$(OPERATE) --at "$$AT"
+
+recover: dev ## put what is missing back from a restored table (FROM=table ORDER=id for one as it was, TARGET=)
+	@$(OPERATE) --from "$$FROM" $(if $(ORDER),--order "$$ORDER")
+
+discard: dev ## delete a restored table (FROM=table TARGET=)
+	@$(OPERATE) --from "$$FROM"
 
 build: local ## build the eight packages into build/packages, and import each alone
 	@$(PYTHON) -m release build
@@ -82,7 +112,7 @@ promote: dev ## copy a release to the next account (TO=sit|prod RELEASE=digest A
 	@$(PYTHON) -m release promote --to "$$TO" --release "$$RELEASE" --approvals "$$APPROVALS"
 
 deploy: dev ## plan, apply and shift a release (TO=dev|sit|prod|failover RELEASE=digest)
-	@$(PYTHON) -m release deploy --to "$$TO" --release "$$RELEASE"
+	@$(PYTHON) -m release deploy --to "$$TO" --release "$$RELEASE" $(VAR_FILE_OPTION) $(if $(CANARY_SECONDS),--seconds "$$CANARY_SECONDS")
 
 record: dev ## note that what was deployed passed its tests (TO=dev|sit|prod REPORT=build/e2e.xml)
 	@$(PYTHON) -m release record --to "$$TO" --junit "$$REPORT"
@@ -90,8 +120,15 @@ record: dev ## note that what was deployed passed its tests (TO=dev|sit|prod REP
 rollback: dev ## give traffic and templates back to the release before (TO=dev|sit|prod RELEASE=another)
 	@$(PYTHON) -m release rollback --to "$$TO" --release "$$RELEASE"
 
-drift: dev ## tell what differs from the release that is live, and raise the alert (TO=dev|sit|prod)
-	@$(PYTHON) -m release drift --to "$$TO"
+drift: dev ## tell what differs from the release that is live, and raise the alert (TO=local|dev|sit|prod)
+ifeq ($(TO),local)
+	@$(PYTHON) -m localstack drift
+else
+	@$(PYTHON) -m release drift --to "$$TO" $(VAR_FILE_OPTION)
+endif
+
+history: dev ## tell what had the traffic of an environment when (TO=dev|sit|prod|failover)
+	@$(PYTHON) -m release history --to "$$TO"
 
 rehearse: dev ## rehearse the life of a release here: three accounts, a bad release, rollbacks, a lost region
 	@$(PYTHON) -m localstack.rehearsal

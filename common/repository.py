@@ -44,6 +44,14 @@ class StaleVersionError(Exception):
 
 
 @dataclass(frozen=True)
+class Recorded:
+    """The order on record, and whether this call wrote it."""
+
+    order: Order
+    is_new: bool
+
+
+@dataclass(frozen=True)
 class Page:
     """Some orders, and the position to go on from when there may be more."""
 
@@ -205,14 +213,14 @@ class OrderRepository:
         order_id = position.rpartition("#")[2]
         return _attributes({"GSI1_PK": partition, "GSI1_SK": position, "PK": partition, "SK": f"ORDER#{order_id}"})
 
-    def record(self, draft: OrderDraft) -> Order:
+    def record(self, draft: OrderDraft) -> Recorded:
         """Number an order and write it, in one transaction with the counter of its year.
 
         The counter moves exactly when an order is written, so numbers have neither gap nor duplicate (R3), and an
         order that is on record already keeps its number.
 
         Returns:
-            The order on record.
+            The order on record: this one, or the one that another delivery of its message wrote first.
 
         Raises:
             TransientError: other writers were faster 30 times in a row.
@@ -247,12 +255,12 @@ class OrderRepository:
                         },
                     ]
                 )
-                return order
+                return Recorded(order, is_new=True)
             except self._client.exceptions.TransactionCanceledException as error:
                 reasons = [reason.get("Code") for reason in error.response["CancellationReasons"]]
                 existing = self.get(draft.tenant_id, draft.id) if reasons[1] == "ConditionalCheckFailed" else None
                 if existing:
-                    return existing
+                    return Recorded(existing, is_new=False)
                 if not {"ConditionalCheckFailed", "TransactionConflict"}.intersection(reasons):
                     raise
             time.sleep(_jitter.uniform(0, min(_MAX_BACKOFF_SECONDS, 0.005 * 2**attempt)))

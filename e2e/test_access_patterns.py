@@ -32,7 +32,7 @@ def history(tenant: Tenant, repository: OrderRepository) -> list[Order]:
         created = FIRST + timedelta(hours=number)
         status = OrderStatus.PAID if number % 10 == 0 else OrderStatus.PENDING_PAYMENT
         orders.append(
-            repository.record(draft(tenant.id, date_created=created, date_last_updated=created, status=status))
+            repository.record(draft(tenant.id, date_created=created, date_last_updated=created, status=status)).order
         )
     newest = str(orders[-1].id)
 
@@ -65,7 +65,7 @@ def ids(orders: list[Order]) -> list[str]:
 
 
 def test_ap1_one_order_of_a_tenant(tenant: Tenant, repository: OrderRepository) -> None:
-    order = repository.record(draft(tenant.id))
+    order = repository.record(draft(tenant.id)).order
     answer = tenant.get(str(order.id))
     assert answer.json()["orderNumber"] == order.order_number
     assert repository.get(tenant.id, order.id) == order

@@ -13,11 +13,12 @@ from localstack.aws import Aws
 from localstack.journey import place_order
 from localstack.logs import checked, show_logs
 from localstack.shell import open_shell
-from localstack.stack import ADVICE, Stack
+from localstack.stack import ADVICE, Stack, StackError
+from localstack.terraform import LocalTerraform
 from localstack.up import console, down, explain, up
 from localstack.watch import watch
+from release import operate
 from release.ending import ended
-from release.redrive import redrive
 
 
 def _status(stack: Stack) -> None:
@@ -51,10 +52,10 @@ def _parser() -> argparse.ArgumentParser:
     bring_up.add_argument("--free-ports", action="store_true", help="take any free ports")
     bring_up.add_argument("--faults", action="store_true", help="put the fault proxy behind the functions")
     bring_up.add_argument("--release-dir", type=Path, help="run the packages of this release")
-    for name in ("down", "status", "order", "watch", "shell"):
+    for name in ("down", "status", "order", "drift", "watch", "shell"):
         commands.add_parser(name)
     commands.add_parser("token").add_argument("email")
-    commands.add_parser("redrive").add_argument("queue", help="name of the queue that failed, not of its DLQ")
+    operate.add_commands(lambda name, text: commands.add_parser(name, help=text))
     logs = commands.add_parser("logs")
     logs.add_argument("function", nargs="?", default="")
     logs.add_argument("--follow", action="store_true")
@@ -77,17 +78,24 @@ def main() -> None:
             place_order(engines.require())
         case "watch":
             watch()
+        case "drift":
+            changed = LocalTerraform(engines.require()).differences()
+            if changed:
+                raise StackError(
+                    "the stack differs from its Terraform: " + ", ".join(changed) + "; `make up` mends what it can"
+                )
+            console.print("the stack is as its Terraform made it")
         case "token":
             # To standard output and nothing else, so that it can be put into a variable.
             print(seed.token(engines.require(), arguments.email))
-        case "redrive":
-            done = redrive(Aws(engines.require().endpoint).sqs, arguments.queue)
-            console.print(f"{done.moved} messages put back on {arguments.queue}, {done.left} in its DLQ")
         case "logs":
             function = checked(arguments.function)
             show_logs(engines.require(), function, arguments.follow, console)
         case "shell":
             open_shell(engines.require())
+        case command if command in operate.COMMANDS:
+            stack = engines.require()
+            print(*operate.run(arguments, operate.Account(Aws(stack.endpoint).client, stack.outputs)), sep="\n")
 
 
 if __name__ == "__main__":

@@ -37,6 +37,10 @@ class Aws:
             region_name=region,
         )
 
+    def client(self, service: Any) -> Any:
+        """A client of a service, by its name."""
+        return self._session.client(service, endpoint_url=self._endpoint)
+
     @cached_property
     def cloudwatch(self) -> CloudWatchClient:
         """Alarms."""

@@ -16,7 +16,7 @@ from release import (
     history,
     isolation,
     manifest,
-    redrive,
+    operate,
     rollback,
     state,
     traffic,
@@ -226,8 +226,8 @@ def _parser() -> argparse.ArgumentParser:
     record = command("record", "note that the release of the plan passed in an environment", "to")
     record.add_argument("--junit", type=Path, required=True, help="report of the end-to-end tests")
     command("rollback", "give traffic and templates back to a release that was live before", "to", "release?")
-    again = command("redrive", "put the messages of a queue's DLQ back on the queue", "to")
-    again.add_argument("--queue", required=True, help="name of the queue that failed, not of its DLQ")
+    command("history", "tell what had the traffic of an environment when", "to")
+    operate.add_commands(lambda name, text: command(name, text, "to"))
     command("drift", "tell what differs from the release that is live, and raise the alert", "to", "var-file")
     return parser
 
@@ -261,11 +261,14 @@ def main() -> int:
             print(_record(arguments.to, arguments.junit).json(indent=2))
         case "rollback":
             _roll_back(arguments.to, arguments.release)
-        case "redrive":
-            done = redrive.redrive(_client("sqs", arguments.to), arguments.queue)
-            print(f"{done.moved} messages put back on {arguments.queue}, {done.left} in its DLQ")
+        case "history":
+            for found in history.newest_first(_store(arguments.to), arguments.to):
+                print(f"{found.at:%Y-%m-%dT%H:%M:%SZ} {found.kind:<8} {found.release}")
         case "drift":
             return _drift(arguments.to, arguments.var_file)
+        case command if command in operate.COMMANDS:
+            to = arguments.to
+            print(*operate.run(arguments, operate.Account(lambda name: _client(name, to), _outputs(to))), sep="\n")
     return 0
 
 

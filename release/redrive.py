@@ -6,12 +6,11 @@ this moves each message that was there when it began once, whatever comes back m
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from release.ending import ToldError
+from release import queues
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -19,10 +18,6 @@ if TYPE_CHECKING:
 
 _HIDDEN_SECONDS = 30
 _EMPTY_ANSWERS = 2
-
-
-class RedriveError(ToldError):
-    """A queue cannot be redriven; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +44,10 @@ def redrive(sqs: SQSClient, queue: str) -> Redriven:
         queue: name of the queue, not of its DLQ.
 
     Raises:
-        RedriveError: there is no such queue, or it has no DLQ.
+        QueueError: there is no such queue, or it has no DLQ.
     """
     began = int(time.time() * 1_000)
-    url, dlq = _urls(sqs, queue)
+    url, dlq = queues.url(sqs, queue), queues.url(sqs, queues.dlq_of(sqs, queue))
     moved = empty = 0
     seen: set[str] = set()
     while empty < _EMPTY_ANSWERS:
@@ -72,21 +67,6 @@ def redrive(sqs: SQSClient, queue: str) -> Redriven:
         moved += len(old)
         empty = 0 if old else empty + 1
     return Redriven(moved, _count(sqs, dlq))
-
-
-def _urls(sqs: SQSClient, queue: str) -> tuple[str, str]:
-    try:
-        url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
-    except sqs.exceptions.QueueDoesNotExist:
-        raise RedriveError(
-            f"there is no queue {queue!r}: `make redrive QUEUE=…` takes the name of the queue that failed; "
-            "`make status` lists those of the local stack"
-        ) from None
-    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"]).get("Attributes", {})
-    if "RedrivePolicy" not in attributes:
-        raise RedriveError(f"queue {queue} has no DLQ: name the queue that failed, not its DLQ")
-    dlq = json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
-    return url, sqs.get_queue_url(QueueName=dlq)["QueueUrl"]
 
 
 def _move(sqs: SQSClient, url: str, dlq: str, messages: list[MessageTypeDef]) -> None:

@@ -31,6 +31,11 @@ locals {
   alerts_topic_arn      = "arn:aws:sns:${var.region}:${var.account_id}:${local.alerts_topic_name}"
   mail_identity_arn     = "arn:aws:ses:${var.region}:${var.account_id}:identity/${local.mail_domain}"
 
+  table_indexes = {
+    OrdersByDateIndex = { hash_key = "GSI1_PK", range_key = "GSI1_SK" }
+    OrderByIdIndex    = { hash_key = "GSI2_PK", range_key = "GSI2_SK" }
+  }
+
   # The four queues of R2, by the function that consumes them.
   queues = {
     order_creator_record        = { name = "bbws-order-creation", events = [] }

@@ -2,13 +2,10 @@ module "orders_table" {
   source = "./modules/dynamodb"
   count  = local.in_failover ? 0 : 1
 
-  name      = local.table_name
-  hash_key  = "PK"
-  range_key = "SK"
-  global_secondary_indexes = {
-    OrdersByDateIndex = { hash_key = "GSI1_PK", range_key = "GSI1_SK" }
-    OrderByIdIndex    = { hash_key = "GSI2_PK", range_key = "GSI2_SK" }
-  }
+  name                        = local.table_name
+  hash_key                    = "PK"
+  range_key                   = "SK"
+  global_secondary_indexes    = local.table_indexes
   stream_enabled              = true
   point_in_time_recovery_days = var.point_in_time_recovery_days
   deletion_protection         = var.deletion_protection
@@ -36,6 +33,7 @@ module "queue" {
   message_retention_days   = var.message_retention_days
   source_topic_arn         = length(each.value.events) > 0 ? local.events_topic_arn : null
   alerts_topic_arn         = local.alerts_topic_arn
+  runbook_url              = var.runbook_url
   require_tls              = var.require_tls
 }
 
@@ -184,4 +182,9 @@ module "monitoring" {
   dlqs             = [for queue in local.queues : "${queue.name}-dlq-${var.environment}"]
   table_name       = local.table_name
   api_name         = "bbws-order-api-${var.environment}"
+
+  account_id        = var.account_id
+  table_indexes     = keys(local.table_indexes)
+  queue_alarm_names = flatten([for queue in module.queue : queue.alarm_names])
+  runbook_url       = var.runbook_url
 }

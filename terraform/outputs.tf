@@ -77,3 +77,13 @@ output "alarm_names" {
   description = "Names of all alarms: what turns a canary back."
   value       = concat(module.monitoring.alarm_names, flatten([for queue in module.queue : queue.alarm_names]))
 }
+
+output "saved_queries" {
+  description = "The saved queries of Logs Insights, by name."
+  value       = module.monitoring.queries
+}
+
+output "dashboard_name" {
+  description = "Name of the dashboard."
+  value       = module.monitoring.dashboard_name
+}

@@ -223,3 +223,14 @@ variable "log_level" {
     error_message = "log_level must be DEBUG, INFO, WARNING or ERROR."
   }
 }
+
+variable "runbook_url" {
+  description = "URL of docs/runbooks/troubleshooting.md; each alarm's description ends with it and the alarm's heading."
+  type        = string
+  default     = "https://github.com/kimmyai/bbws-order-lambda/blob/main/docs/runbooks/troubleshooting.md"
+
+  validation {
+    condition     = can(regex("^https://.+/troubleshooting\\.md$", var.runbook_url))
+    error_message = "runbook_url must be https:// and end with /troubleshooting.md."
+  }
+}

@@ -9,7 +9,7 @@ from common.cart_client import CartClient
 from common.errors import PermanentError
 from common.events import OrderCreationRequested
 from common.models import Campaign, Order, OrderDraft
-from common.observability import count, logger
+from common.observability import add_value, count, logger
 from common.pricing import price
 from common.repository import OrderRepository
 from common.settings import settings
@@ -31,8 +31,11 @@ def record(request: OrderCreationRequested, accepted_at: datetime, correlation_i
     """
     order = _repository.get(request.tenant_id, request.order_id)
     if order is None:
-        order = _repository.record(_draft(request, accepted_at))
-        count("OrdersRecorded")
+        recorded = _repository.record(_draft(request, accepted_at))
+        order = recorded.order
+        if recorded.is_new:
+            count("OrdersRecorded")
+            add_value("OrderValue", order.total)
     events.publish(_sns, settings.order_events_topic_arn, events.order_recorded(order, correlation_id))
     logger.info("order recorded", order_id=str(order.id), order_number=order.order_number)
     return order

@@ -18,6 +18,8 @@ from localstack.embedded import (
     invocations,
     loss,
     mail,
+    metrics,
+    queries,
     service_rights,
     unsigned,
 )
@@ -29,8 +31,14 @@ def main() -> None:
     mail.check_mail_grants()
     aliases.route_by_weight()
     invocations.count_every_call()
+    metrics.measure_queues()
+    metrics.measure_apis()
+    metrics.extract_from_logs()
     alarms.evaluate_alarms()
+    queries.save_queries()
+    queries.find_fields_of_json()
     backups.keep_the_recovery_period()
+    backups.restore_to_the_moment()
     unsigned.sign_in_to_any_account()
     unsigned.call_apis_of_any_account()
     unsigned.fetch_keys_over_tls()

@@ -27,18 +27,21 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 
 
 def _value(metrics: Mapping[str, float], expression: str) -> float:
-    """A metric math expression of numbers, ids and + - * /.
+    """A metric math expression of numbers, ids, + - * / and FILL(id, number).
 
     Raises:
+        KeyError: a metric has no data, and is not filled.
         ValueError: it holds anything else.
         ZeroDivisionError: it divides by zero.
     """
 
     def of(node: ast.expr) -> float:
         match node:
+            case ast.Call(ast.Name("FILL"), [ast.Name(name), ast.Constant(int() | float() as number)]):
+                return metrics.get(name, number)
             case ast.BinOp(left, operator_node, right) if type(operator_node) in _OPERATORS:
                 return _OPERATORS[type(operator_node)](of(left), of(right))
-            case ast.Name(name) if name in metrics:
+            case ast.Name(name):
                 return metrics[name]
             case ast.Constant(int() | float() as number):
                 return number
@@ -64,30 +67,32 @@ def _alarm_value(alarm: dict[str, Any]) -> float | None:
         if stat := query.get("MetricStat"):
             window = stat["Period"] * alarm["EvaluationPeriods"]
             found = _metric(stat["Metric"], stat["Stat"], window)
-            if found is None:
-                return None
-            metrics[query["Id"]] = found
+            if found is not None:
+                metrics[query["Id"]] = found
     (returned,) = [query for query in alarm["Metrics"] if query.get("ReturnData", True)]
     try:
         return _value(metrics, returned["Expression"])
-    except ZeroDivisionError:
+    except (KeyError, ZeroDivisionError):
         return None
 
 
 def _evaluate(alarm: dict[str, Any]) -> None:
     value = _alarm_value(alarm)
-    if value is None:
+    if value is None and alarm["TreatMissingData"] != "notBreaching":
         return
-    state = "ALARM" if _COMPARISONS[alarm["ComparisonOperator"]](value, alarm["Threshold"]) else "OK"
+    rings = value is not None and _COMPARISONS[alarm["ComparisonOperator"]](value, alarm["Threshold"])
+    state = "ALARM" if rings else "OK"
     if state != alarm["StateValue"]:
-        alarm |= {"StateValue": state, "StateReason": f"{value} against {alarm['Threshold']}"}
+        reason = "no data" if value is None else f"{value:g} against {alarm['Threshold']:g}"
+        alarm |= {"StateValue": state, "StateReason": reason}
         alarm["StateUpdatedTimestamp"] = int(time.time())
 
 
 def evaluate_alarms() -> None:
     """Evaluate an alarm on the metric of its own dimensions, and on metric math, whenever alarms are read.
 
-    An alarm without data stays as it is. Source: CloudWatch User Guide, "Using metric math".
+    An alarm without data is quiet if it says so, and stays as it is if not. Source: CloudWatch User Guide, "Using
+    metric math" and "Configuring how CloudWatch alarms treat missing data".
     """
     put, describe = cloudwatch._put_metric_alarm, cloudwatch._describe_alarms
 

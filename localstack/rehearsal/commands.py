@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from localstack import runbooks
+from localstack.runbooks import Block
 from localstack.stack import ROOT, StackError
 from localstack.up import console
 from release import commands
@@ -31,6 +33,7 @@ class Commands:
     def __init__(self, logs: Path) -> None:
         self._logs = logs
         self._numbers = itertools.count(1)
+        self.followed: list[Block] = []
         logs.mkdir(parents=True)
 
     def _run(self, name: str, command: list[str], environment: Mapping[str, str], cwd: Path) -> tuple[int, Done]:
@@ -49,6 +52,26 @@ class Commands:
         if status:
             raise StackError(f"{name} failed:\n{done.output[-4_000:]}")
         console.print(f"[green]✓[/] {name} [dim]{done.seconds:.1f} s[/]")
+        return done
+
+    def follow(self, name: str, page: str, heading: str, environment: Mapping[str, str], **variables: str) -> Done:
+        """Run the block under a heading of the runbooks, as it stands there.
+
+        Args:
+            name: of the step.
+            page: of the block.
+            heading: that it is under.
+            environment: of it.
+            variables: that the block names.
+
+        Raises:
+            StackError: there is no such block, or it failed or took too long.
+        """
+        found = [block for block in runbooks.blocks() if (block.page, block.heading) == (page, heading)]
+        if len(found) != 1:
+            raise StackError(f"docs/runbooks/{page}.md has {len(found)} blocks under {heading!r}, not one")
+        done = self.run(name, "bash", "-euc", found[0].text, environment={**environment, **variables})
+        self.followed += found
         return done
 
     def release(self, name: str, *arguments: str, environment: Mapping[str, str], cwd: Path = ROOT) -> Done:

@@ -143,13 +143,14 @@ locals {
     },
     {
       # AWS scopes none of these to a resource.
-      Sid    = "SubscriptionsMailAndNewPools"
+      Sid    = "SubscriptionsMailNewPoolsAndQueries"
       Effect = "Allow"
       Action = [
         "sns:GetSubscriptionAttributes", "sns:SetSubscriptionAttributes", "sns:Unsubscribe",
         "ses:VerifyDomainIdentity", "ses:VerifyDomainDkim", "ses:DeleteIdentity",
         "ses:GetIdentityVerificationAttributes", "ses:GetIdentityDkimAttributes",
         "cognito-idp:CreateUserPool", "logs:DescribeLogGroups",
+        "logs:PutQueryDefinition", "logs:DescribeQueryDefinitions", "logs:DeleteQueryDefinition",
       ]
       Resource = "*"
     },

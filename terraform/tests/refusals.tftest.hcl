@@ -108,3 +108,11 @@ run "figures_out_of_range" {
     internal_notification_email = "nobody"
   }
 }
+
+run "a_runbook_that_is_none" {
+  command         = plan
+  expect_failures = [var.runbook_url]
+  variables {
+    runbook_url = "https://example.com/wiki"
+  }
+}

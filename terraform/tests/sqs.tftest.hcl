@@ -11,6 +11,7 @@ variables {
   message_retention_days   = 4
   source_topic_arn         = "arn:aws:sns:af-south-1:536580886816:bbws-order-events-dev"
   alerts_topic_arn         = "arn:aws:sns:af-south-1:536580886816:bbws-alerts-dev"
+  runbook_url              = "https://example.com/troubleshooting.md"
 }
 
 run "a_queue_behind_a_topic" {
@@ -56,6 +57,15 @@ run "a_queue_behind_a_topic" {
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["bbws-order-pdf-dlq-dev-not-empty"].threshold == 0 && aws_cloudwatch_metric_alarm.this["bbws-order-pdf-dlq-dev-not-empty"].comparison_operator == "GreaterThanThreshold"
     error_message = "One message in the DLQ is an alarm."
+  }
+
+  assert {
+    condition = { for name, alarm in aws_cloudwatch_metric_alarm.this : name => regex("Runbook: (.+)$", alarm.alarm_description)[0] } == {
+      "bbws-order-pdf-dlq-dev-not-empty" = "https://example.com/troubleshooting.md#bbws-order-pdf-dlq-env-not-empty"
+      "bbws-order-pdf-dev-deep"          = "https://example.com/troubleshooting.md#bbws-order-pdf-env-deep"
+      "bbws-order-pdf-dev-old"           = "https://example.com/troubleshooting.md#bbws-order-pdf-env-old"
+    }
+    error_message = "Each alarm leads to its heading in the runbook."
   }
 
   assert {

@@ -38,7 +38,7 @@ def tenant_id() -> str:
 @pytest.fixture
 def order(tenant_id: str) -> Order:
     """An order on record."""
-    return OrderRepository(clients.dynamodb(), settings.orders_table).record(draft(tenant_id))
+    return OrderRepository(clients.dynamodb(), settings.orders_table).record(draft(tenant_id)).order
 
 
 def call(handler: Callable[..., dict[str, Any]], *request: Any, **more: Any) -> tuple[int, Any, dict[str, str]]:
@@ -118,7 +118,7 @@ class TestGetOrder:
 class TestListOrders:
     def test_pages_follow_each_other_newest_first(self, tenant_id: str) -> None:
         repository = OrderRepository(clients.dynamodb(), settings.orders_table)
-        recorded = [str(repository.record(draft(tenant_id)).id) for _ in range(3)]
+        recorded = [str(repository.record(draft(tenant_id)).order.id) for _ in range(3)]
         path = f"/v1.0/tenants/{tenant_id}/orders"
         _, first, _ = call(list_orders, "GET", path, tenant_id=tenant_id, query={"pageSize": "2"})
         _, second, _ = call(

@@ -1,10 +1,12 @@
 """The four SQS functions on real tables, queues, topics, buckets and mails."""
 
 import io
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from typing import Any
+from unittest import mock
 from uuid import UUID, uuid4
 
 import pytest
@@ -45,7 +47,7 @@ def repository() -> OrderRepository:
 @pytest.fixture
 def order(repository: OrderRepository) -> Order:
     """An order on record."""
-    return repository.record(draft(f"tenant-{uuid4().hex[:8]}"))
+    return repository.record(draft(f"tenant-{uuid4().hex[:8]}")).order
 
 
 @pytest.fixture
@@ -114,6 +116,33 @@ class TestRecord:
         assert handle(order_creator_record, creation_queue, message.encode()) == []
         assert repository.get(cart["tenantId"], message.payload.order_id) == before
         assert events_seen.take()["messageId"] == events_seen.take()["messageId"]
+
+    def test_an_order_and_its_value_are_counted_once_whatever_is_delivered_twice(
+        self,
+        repository: OrderRepository,
+        cart: dict[str, Any],
+        creation_queue: Queue,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        message = requested(cart)
+
+        def counted() -> list[dict[str, Any]]:
+            lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+            return [line for line in lines if "OrdersRecorded" in line or "OrderValue" in line]
+
+        assert handle(order_creator_record, creation_queue, message.encode()) == []
+        (line,) = counted()
+        assert (line["OrdersRecorded"], line["OrderValue"]) == ([1.0], [102.35])
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        assert directive["Dimensions"] == [["service"]]
+        assert {"Name": "OrderValue", "Unit": "None"} in directive["Metrics"]
+        assert handle(order_creator_record, creation_queue, message.encode()) == []
+        # Two deliveries at one moment: neither finds the order, and one of them writes it.
+        blind = mock.Mock(get=lambda *_: None, record=repository.record)
+        monkeypatch.setattr(record_service, "_repository", blind)
+        assert handle(order_creator_record, creation_queue, message.encode()) == []
+        assert counted() == []
 
     def test_the_message_stays_if_the_event_cannot_be_published(
         self,

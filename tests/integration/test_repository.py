@@ -44,7 +44,7 @@ def walk(page: Callable[[str | None], Page]) -> list[Order]:
 
 
 def test_an_order_reads_back_as_it_was_written(repository: OrderRepository, tenant_id: str) -> None:
-    order = repository.record(draft(tenant_id))
+    order = repository.record(draft(tenant_id)).order
     assert repository.get(tenant_id, order.id) == order
     assert repository.get_by_id(order.id) == order
     assert repository.get("tenant-other", order.id) is None
@@ -56,15 +56,17 @@ def test_writers_at_the_same_moment_leave_no_gap(repository: OrderRepository) ->
     drafts = [draft(date_created=datetime(2031, 5, 1, tzinfo=UTC)) for _ in range(30)]
     again = [*drafts, *drafts[:10]]
     with ThreadPoolExecutor(max_workers=8) as pool:
-        recorded = list(pool.map(repository.record, again))
+        written = list(pool.map(repository.record, again))
+    recorded = [one.order for one in written]
+    assert sum(one.is_new for one in written) == len(drafts)
     assert sorted({order.order_number for order in recorded}) == [f"ORD-2031-{n:05d}" for n in range(1, 31)]
     for first, second in zip(recorded, recorded[30:], strict=False):
         assert first == second
 
 
 def test_each_year_in_south_africa_counts_anew(repository: OrderRepository) -> None:
-    last = repository.record(draft(date_created=datetime(2032, 12, 31, 21, 59, tzinfo=UTC)))
-    first = repository.record(draft(date_created=datetime(2032, 12, 31, 22, 0, tzinfo=UTC)))
+    last = repository.record(draft(date_created=datetime(2032, 12, 31, 21, 59, tzinfo=UTC))).order
+    first = repository.record(draft(date_created=datetime(2032, 12, 31, 22, 0, tzinfo=UTC))).order
     assert (last.order_number, first.order_number) == ("ORD-2032-00001", "ORD-2033-00001")
 
 
@@ -84,7 +86,7 @@ def test_another_failure_of_the_transaction_is_not_retried(tenant_id: str) -> No
 
 
 def test_all_orders_of_a_tenant_in_pages(repository: OrderRepository, tenant_id: str) -> None:
-    recorded = [repository.record(draft(tenant_id)) for _ in range(7)]
+    recorded = [repository.record(draft(tenant_id)).order for _ in range(7)]
     found = walk(lambda position: repository.list_all(tenant_id, 3, position))
     assert found == sorted(recorded, key=lambda order: str(order.id))
 
@@ -92,7 +94,7 @@ def test_all_orders_of_a_tenant_in_pages(repository: OrderRepository, tenant_id:
 @pytest.mark.parametrize("page_size", [1, 2, 5, 6, 100])
 def test_orders_by_date_newest_first(repository: OrderRepository, tenant_id: str, page_size: int) -> None:
     start = datetime(2026, 3, 1, tzinfo=UTC)
-    recorded = [repository.record(draft(tenant_id, date_created=start + timedelta(days=day))) for day in range(6)]
+    recorded = [repository.record(draft(tenant_id, date_created=start + timedelta(days=day))).order for day in range(6)]
     newest_first = recorded[::-1]
 
     def listed(**narrowed: Any) -> list[Order]:
@@ -110,7 +112,7 @@ def test_a_status_that_few_have_bounds_what_a_page_reads(
     monkeypatch.setattr("common.repository.MAX_PAGE_SIZE", 3)
     monkeypatch.setattr("common.repository._MAX_QUERIES_PER_PAGE", 2)
     oldest: OrderDraft = draft(tenant_id, date_created=datetime(2026, 1, 1, tzinfo=UTC), status=OrderStatus.PAID)
-    paid = repository.record(oldest)
+    paid = repository.record(oldest).order
     for _ in range(12):
         repository.record(draft(tenant_id))
     wanted = OrderFilter(status=OrderStatus.PAID)
@@ -121,7 +123,7 @@ def test_a_status_that_few_have_bounds_what_a_page_reads(
 
 
 def test_a_change_is_of_the_version_that_was_seen(repository: OrderRepository, tenant_id: str) -> None:
-    order = repository.record(draft(tenant_id))
+    order = repository.record(draft(tenant_id)).order
     now = datetime.now(UTC)
     changed = repository.update(order, status=OrderStatus.CANCELLED, payment_details=None, updated_by="user-2", now=now)
     assert (changed.version, changed.status, changed.previous_status) == (2, "CANCELLED", "PENDING_PAYMENT")

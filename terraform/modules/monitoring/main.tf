@@ -1,48 +1,35 @@
 locals {
-  # One row per alarm of R8 on a function, the table or the API; module sqs has those on the queues.
+  # An alarm's heading in the runbook has {env} for the environment, of which an anchor keeps the letters.
+  runbook = { for name in local.alarm_names : name => "${var.runbook_url}#${replace(name, "-${var.environment}", "-env")}" }
+
+  # One row per alarm of R8 on a function or the API; module sqs has those on the queues.
   alarms = merge(
     { for function in var.functions : "${function.name}-slow" => {
       description = "${function.name} comes near its time-out of ${function.timeout} s.", namespace = "AWS/Lambda", metric = "Duration"
       dimensions  = { FunctionName = function.name }, statistic = "Maximum", threshold = function.timeout * 1000 * 0.8
-    } },
-    { "bbws-order-table-throttles-${var.environment}" = {
-      description = "Requests to the orders table were throttled.", namespace = "AWS/DynamoDB", metric = "ThrottledRequests"
-      dimensions  = { TableName = var.table_name }, statistic = "Sum", threshold = 0
     } },
     { "bbws-order-api-5xx-${var.environment}" = {
       description = "The API answered with server errors.", namespace = "AWS/ApiGateway", metric = "5XXError"
       dimensions  = { ApiName = var.api_name, Stage = var.environment }, statistic = "Sum", threshold = 0
     } },
   )
+  throttles_alarm = "bbws-order-table-throttles-${var.environment}"
+  alarm_names     = concat(keys(local.alarms), [for function in var.functions : "${function.name}-errors"], [local.throttles_alarm])
 
-  widgets = [
-    { title = "API requests and errors", metrics = [
-      ["AWS/ApiGateway", "Count", "ApiName", var.api_name, { stat = "Sum" }],
-      ["AWS/ApiGateway", "4XXError", "ApiName", var.api_name, { stat = "Sum" }],
-      ["AWS/ApiGateway", "5XXError", "ApiName", var.api_name, { stat = "Sum" }],
-    ] },
-    { title = "API latency (ms)", metrics = [
-      ["AWS/ApiGateway", "Latency", "ApiName", var.api_name, { stat = "p50" }],
-      ["AWS/ApiGateway", "Latency", "ApiName", var.api_name, { stat = "p95" }],
-    ] },
-    { title = "Function errors", metrics = [for function in var.functions : ["AWS/Lambda", "Errors", "FunctionName", function.name, { stat = "Sum" }]] },
-    { title = "Function duration p95 (ms)", metrics = [for function in var.functions : ["AWS/Lambda", "Duration", "FunctionName", function.name, { stat = "p95" }]] },
-    { title = "Age of the oldest message (s)", metrics = [for name in var.queues : ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", name, { stat = "Maximum" }]] },
-    { title = "Messages in DLQs", metrics = [for name in var.dlqs : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", name, { stat = "Maximum" }]] },
-    { title = "Orders", metrics = [for name in ["OrdersAccepted", "OrdersRecorded", "InvoicesCreated", "MailsSent"] : ["OrderService", name, "service", "order-lambda", { stat = "Sum" }]] },
-    { title = "Table", metrics = [
-      ["AWS/DynamoDB", "ConsumedReadCapacityUnits", "TableName", var.table_name, { stat = "Sum" }],
-      ["AWS/DynamoDB", "ConsumedWriteCapacityUnits", "TableName", var.table_name, { stat = "Sum" }],
-      ["AWS/DynamoDB", "ThrottledRequests", "TableName", var.table_name, { stat = "Sum" }],
-    ] },
-  ]
+  # DynamoDB counts what it throttles on the table and on each index apart; ThrottledRequests is by operation only.
+  throttles = merge([for event in ["ReadThrottleEvents", "WriteThrottleEvents"] : merge(
+    { lower(event) = { metric = event, dimensions = { TableName = var.table_name } } },
+    { for index in var.table_indexes : "${lower(event)}_${lower(index)}" => {
+      metric = event, dimensions = { TableName = var.table_name, GlobalSecondaryIndexName = index }
+    } },
+  )]...)
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = local.alarms
 
   alarm_name          = each.key
-  alarm_description   = each.value.description
+  alarm_description   = "${each.value.description} Runbook: ${local.runbook[each.key]}"
   namespace           = each.value.namespace
   metric_name         = each.value.metric
   dimensions          = each.value.dimensions
@@ -60,7 +47,7 @@ resource "aws_cloudwatch_metric_alarm" "error_rate" {
   for_each = var.functions
 
   alarm_name          = "${each.value.name}-errors"
-  alarm_description   = "More than 5 % of the calls of ${each.value.name} fail."
+  alarm_description   = "More than 5 % of the calls of ${each.value.name} fail. Runbook: ${local.runbook["${each.value.name}-errors"]}"
   threshold           = 5
   evaluation_periods  = 1
   comparison_operator = "GreaterThanThreshold"
@@ -98,22 +85,35 @@ resource "aws_cloudwatch_metric_alarm" "error_rate" {
   }
 }
 
-resource "aws_cloudwatch_dashboard" "this" {
-  dashboard_name = var.dashboard_name
-  dashboard_body = jsonencode({
-    widgets = [for index, widget in local.widgets : {
-      type   = "metric"
-      x      = 12 * (index % 2)
-      y      = 6 * floor(index / 2)
-      width  = 12
-      height = 6
-      properties = {
-        title   = widget.title
-        region  = var.region
-        metrics = widget.metrics
-        period  = 60
-        view    = "timeSeries"
+resource "aws_cloudwatch_metric_alarm" "throttles" {
+  alarm_name          = local.throttles_alarm
+  alarm_description   = "Requests to the orders table were throttled. Runbook: ${local.runbook[local.throttles_alarm]}"
+  threshold           = 0
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [var.alerts_topic_arn]
+  ok_actions          = [var.alerts_topic_arn]
+
+  metric_query {
+    id          = "throttled"
+    expression  = join(" + ", [for id in keys(local.throttles) : "FILL(${id}, 0)"])
+    label       = "Throttled requests"
+    return_data = true
+  }
+
+  dynamic "metric_query" {
+    for_each = local.throttles
+
+    content {
+      id = metric_query.key
+      metric {
+        namespace   = "AWS/DynamoDB"
+        metric_name = metric_query.value.metric
+        dimensions  = metric_query.value.dimensions
+        stat        = "Sum"
+        period      = 300
       }
-    }]
-  })
+    }
+  }
 }

@@ -3,7 +3,24 @@ output "dashboard_name" {
   value       = aws_cloudwatch_dashboard.this.dashboard_name
 }
 
+output "dashboard_body" {
+  description = "The dashboard, as JSON."
+  value       = aws_cloudwatch_dashboard.this.dashboard_body
+}
+
 output "alarm_names" {
   description = "Names of the alarms."
-  value       = concat(keys(local.alarms), [for function in var.functions : "${function.name}-errors"])
+  value       = local.alarm_names
+}
+
+output "alarm_descriptions" {
+  description = "Description of each alarm, by its name."
+  value = { for alarm in concat(
+    values(aws_cloudwatch_metric_alarm.this), values(aws_cloudwatch_metric_alarm.error_rate), [aws_cloudwatch_metric_alarm.throttles]
+  ) : alarm.alarm_name => alarm.alarm_description }
+}
+
+output "queries" {
+  description = "The saved queries, by name."
+  value       = { for query in aws_cloudwatch_query_definition.this : query.name => query.query_string }
 }

@@ -42,3 +42,23 @@ variable "api_name" {
   description = "Name of the REST API."
   type        = string
 }
+
+variable "account_id" {
+  description = "AWS account of the alarms."
+  type        = string
+}
+
+variable "table_indexes" {
+  description = "Names of the orders table's indexes."
+  type        = list(string)
+}
+
+variable "queue_alarm_names" {
+  description = "Names of the alarms on the queues, which the dashboard shows beside its own."
+  type        = list(string)
+}
+
+variable "runbook_url" {
+  description = "URL of the runbook that the alarms lead to."
+  type        = string
+}

@@ -22,18 +22,18 @@ locals {
     var.source_topic_arn == null ? [] : [local.topic_statement],
   )
 
-  # The alarms of R8 on a queue; each is a metric over a threshold.
+  # The alarms of R8 on a queue; each is a metric over a threshold. `heading` is the alarm's in the runbook.
   alarms = {
     "${local.dlq_name}-not-empty" = {
-      description = "Messages that failed three times wait in ${local.dlq_name}."
+      description = "Messages that failed three times wait in ${local.dlq_name}.", heading = "${var.name}-dlq-env-not-empty"
       queue       = local.dlq_name, metric = "ApproximateNumberOfMessagesVisible", period = 60, threshold = 0
     }
     "${local.queue_name}-deep" = {
-      description = "More than 1,000 messages wait in ${local.queue_name}."
+      description = "More than 1,000 messages wait in ${local.queue_name}.", heading = "${var.name}-env-deep"
       queue       = local.queue_name, metric = "ApproximateNumberOfMessagesVisible", period = 300, threshold = 1000
     }
     "${local.queue_name}-old" = {
-      description = "A message has waited more than 10 minutes in ${local.queue_name}."
+      description = "A message has waited more than 10 minutes in ${local.queue_name}.", heading = "${var.name}-env-old"
       queue       = local.queue_name, metric = "ApproximateAgeOfOldestMessage", period = 300, threshold = 600
     }
   }
@@ -73,7 +73,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = local.alarms
 
   alarm_name          = each.key
-  alarm_description   = each.value.description
+  alarm_description   = "${each.value.description} Runbook: ${var.runbook_url}#${each.value.heading}"
   namespace           = "AWS/SQS"
   metric_name         = each.value.metric
   dimensions          = { QueueName = each.value.queue }

@@ -44,3 +44,8 @@ variable "require_tls" {
   type        = bool
   default     = true
 }
+
+variable "runbook_url" {
+  description = "URL of the runbook that the alarms lead to."
+  type        = string
+}
