@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from datetime import UTC
 from functools import cache
+from importlib.resources import files
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -17,6 +19,7 @@ from common.templates import PACKAGED, render
 os.environ["FONTCONFIG_FILE"] = str(PACKAGED / "invoice" / "fonts.conf")
 
 from weasyprint import CSS, HTML
+from weasyprint.css import ColorProfile
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher
 
@@ -79,6 +82,13 @@ def invoice_key(tenant_id: str, order_id: UUID) -> str:
 
 
 @cache
+def _colours() -> ColorProfile:
+    """What red, green and blue are, as PDF/A wants it said: WeasyPrint's own profile, which it would leave open."""
+    profile = files("weasyprint.pdf") / "sRGB2014.icc"
+    return ColorProfile(BytesIO(profile.read_bytes()), profile.name, "relative-colorimetric", (["r"], ["g"], ["b"]))
+
+
+@cache
 def _style() -> tuple[CSS, FontConfiguration]:
     """The stylesheet and its fonts, parsed once for all invoices of a process."""
     fonts = FontConfiguration()
@@ -112,6 +122,8 @@ def draw(html: str, identifier: bytes) -> bytes:
         finisher=_finish,
         stylesheets=[css],
         font_config=fonts,
+        color_profiles={"sRGB": _colours()},
+        output_intent="sRGB",
         pdf_variant="pdf/a-2a",
         pdf_identifier=identifier,
     )
