@@ -16,7 +16,7 @@ NOT_OURS := \( -name .git -o -name .venv -o -name build -o -name .terraform -o -
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help local dev up down status order token logs tf build release release-verify upload promote deploy record rollback drift rehearse redrive openapi lint security audit types unit terraform-check e2e e2e-fresh chaos test
+.PHONY: help local dev up down status preview order token logs tf build release release-verify upload promote deploy record rollback drift rehearse redrive openapi lint security audit types unit terraform-check e2e e2e-fresh chaos test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ down: local ## stop the local stack; what it held is gone
 
 status: local ## show engine, queues and mails
 	@$(PYTHON) -m localstack status
+
+preview: dev ## show every template with sample data, no stack and no AWS (PREVIEW_PORT=4574, ONCE=1 to only write, ACCEPT=1 to take the pictures as reviewed)
+	@$(PYTHON) -m localstack.preview $(if $(ACCEPT),--accept,$(if $(ONCE),--once))
 
 order: local ## place a demo order and follow it to the mails
 	@$(PYTHON) -m localstack order

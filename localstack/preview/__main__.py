@@ -9,6 +9,7 @@ import traceback
 
 from localstack import processes
 from localstack.browser import BrowserError
+from localstack.preview import reviewed
 from localstack.preview.book import BOOK, Book
 from localstack.preview.server import HOST, command, serve
 from localstack.stack import StackError
@@ -39,10 +40,8 @@ def _once() -> int:
 
 
 def _accept() -> int:
-    from localstack.preview import reviewed
-
     for name in reviewed.accept():
-        print(f"reviewed picture {name} is another: look at it before you commit it")
+        print(f"tests/visual/{name}.png is another: look at it before you commit it")
     return 0
 
 
@@ -50,7 +49,11 @@ def _serve() -> int:
     given = os.environ.get("PREVIEW_PORT") or str(_DEFAULT_PORT)
     if not (given.isascii() and given.isdigit() and 1 <= int(given) <= 65_535):
         raise StackError(f"PREVIEW_PORT is {given!r}; it must be a port, 1 to 65535")
-    processes.require_free(int(given), "previews", "PREVIEW_PORT")
+    if processes.listens(int(given)):
+        raise StackError(
+            f"port {given} is taken by {processes.owner(int(given))}: stop it, or choose another port with "
+            "`make preview PREVIEW_PORT=…`"
+        )
     subprocess.run(command(), check=False)
     print(f"\nhttp://{HOST}:{given}/ shows the previews and follows templates/ and localstack/preview/; Ctrl-C ends it.")
     serve(int(given))
@@ -66,7 +69,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         return _once() if options.once else _accept() if options.accept else _serve()
-    except (BrowserError, StackError) as error:
+    except (BrowserError, StackError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -77,8 +77,10 @@ def where(error: BaseException) -> str:
     if isinstance(error, TemplateSyntaxError):
         return f"{_shown(error.filename or 'templates')}:{error.lineno}: {error.message}"
     inner = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(str(PACKAGED))]
-    place = f"{_shown(inner[-1].filename)}:{inner[-1].lineno}: " if inner else ""
-    return f"{place}{type(error).__name__}: {error}"
+    if not inner:
+        return f"{type(error).__name__}: {error}"
+    # The text of the line, since a filter does not say which name it was given nothing by.
+    return f"{_shown(inner[-1].filename)}:{inner[-1].lineno}: {type(error).__name__}: {error}, in {inner[-1].line}"
 
 
 def _shown(filename: str) -> str:

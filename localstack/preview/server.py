@@ -1,6 +1,6 @@
 """The book over HTTP on this machine only; a change of what it shows is made and the browser told."""
 
-import subprocess
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -38,7 +38,7 @@ async def _remake(sources: list[Path]) -> None:
     # PythonFilter leaves out what editors and Python write beside a file; templates are not Python.
     ignored = PythonFilter(extra_extensions=(".html", ".txt", ".css", ".ttf", ".conf"))
     async for changes in awatch(*sources, watch_filter=ignored, step=_STEP_MILLISECONDS):
-        names = sorted({str(Path(path).relative_to(ROOT)) for _, path in changes})
+        names = sorted({os.path.relpath(path, ROOT) for _, path in changes})
         print(f"changed: {', '.join(names)}", flush=True)
         await anyio.run_process(command(), stdout=None, stderr=None, check=False)
 
@@ -87,7 +87,3 @@ def serve(port: int) -> None:
     uvicorn.run(
         application(sources=sources), host=HOST, port=port, log_level="warning", timeout_graceful_shutdown=_GRACE_SECONDS
     )
-    # What is asked for is the end of it.
-
-
-__all__ = ["HOST", "application", "command", "serve", "subprocess"]
