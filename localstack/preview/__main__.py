@@ -55,7 +55,9 @@ def _serve() -> int:
             "`make preview PREVIEW_PORT=…`"
         )
     subprocess.run(command(), check=False)
-    print(f"\nhttp://{HOST}:{given}/ shows the previews and follows templates/ and localstack/preview/; Ctrl-C ends it.")
+    print(
+        f"\nhttp://{HOST}:{given}/ shows the previews and follows templates/ and localstack/preview/; Ctrl-C ends it."
+    )
     serve(int(given))
     return 0
 

@@ -91,7 +91,9 @@ def _style_problems(styles: str) -> list[str]:
     found, media = [], ""
     for rule in tinycss2.parse_stylesheet(styles, skip_comments=True, skip_whitespace=True):
         if rule.type != "at-rule" or rule.lower_at_keyword != "media":
-            found.append("<style> has a rule outside of @media: Gmail's apps drop it, so it belongs into style attributes")
+            found.append(
+                "<style> has a rule outside of @media: Gmail's apps drop it, so it belongs into style attributes"
+            )
         else:
             media += tinycss2.serialize(rule.prelude)
     if "prefers-color-scheme: dark" not in media:

@@ -1,12 +1,13 @@
 """What PDF/A-2a (ISO 19005-2) and PDF/UA-1 (ISO 14289-1) ask of an invoice and its structure shows.
 
-No validator of PDF/A runs without Java, so these are rules of ours, for what WeasyPrint makes (docs/decisions/0009-previews.md).
+No validator of PDF/A runs without Java, so these are rules of ours, for what WeasyPrint makes
+(docs/decisions/0009-previews.md).
 """
 
 from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree  # nosec B405
 
 import pikepdf
 
@@ -65,13 +66,14 @@ def _file(document: pikepdf.Pdf, pdf: bytes) -> Iterator[str]:
             yield "a file is embedded, which may only be PDF/A itself (19005-2, 6.8)"
         if str(found.get("/S", "")) in _FORBIDDEN_ACTIONS:
             yield f"it has an action {found.S} (19005-2, 6.5.1)"
-        if "/SMask" in found and str(found.SMask) != "/None" or found.get("/ca", 1) != 1 or found.get("/CA", 1) != 1:
+        if ("/SMask" in found and str(found.SMask) != "/None") or found.get("/ca", 1) != 1 or found.get("/CA", 1) != 1:
             yield "something is transparent, and no page names a group's colour space (19005-2, 6.2.10)"
 
 
 def _xmp(document: pikepdf.Pdf) -> ElementTree.Element:
+    # Of a PDF that we have just made.
     packet = document.Root.Metadata.read_bytes() if "/Metadata" in document.Root else b"<x/>"
-    return ElementTree.fromstring(packet)  # noqa: S314  # nosec B314: of a PDF that we have just made
+    return ElementTree.fromstring(packet)  # noqa: S314  # nosec B314
 
 
 def _property(xmp: ElementTree.Element, name: str) -> str:
@@ -143,7 +145,7 @@ def _fonts(document: pikepdf.Pdf) -> Iterator[str]:
             continue
         name = str(font.get("/BaseFont", "a font"))
         inner = font.DescendantFonts[0] if "/DescendantFonts" in font else font
-        descriptor = inner.get("/FontDescriptor", {})
+        descriptor: Any = inner.get("/FontDescriptor", {})
         if not any(key in descriptor for key in ("/FontFile", "/FontFile2", "/FontFile3")):
             yield f"{name} is not embedded (19005-2, 6.2.11.4; 14289-1, 7.21.4)"
         if "/ToUnicode" not in font:
@@ -161,16 +163,16 @@ def _pages(document: pikepdf.Pdf) -> Iterator[str]:
         for annotation in page.obj.get("/Annots", []):
             if annotation.get("/Subtype") != pikepdf.Name.Popup and "/Contents" not in annotation:
                 yield f"page {number}: an annotation has no text in its place (14289-1, 7.18.1)"
-        yield from _content(document, page, number)
+        yield from _content(page, number)
 
 
-def _content(document: pikepdf.Pdf, page: pikepdf.Page, number: int) -> Iterator[str]:
+def _content(page: pikepdf.Page, number: int) -> Iterator[str]:
     """All that is painted is either tagged or an artifact, and is one of them only."""
     open_marks: list[str] = []
-    for operands, operator in pikepdf.parse_content_stream(page):
-        name = str(operator)
+    for instruction in pikepdf.parse_content_stream(page):
+        name = str(instruction.operator)
         if name in ("BDC", "BMC"):
-            mark = str(operands[0])
+            mark = str(instruction.operands[0])
             if mark == "/Artifact" and any(outer != "/Artifact" for outer in open_marks):
                 yield f"page {number}: an artifact is inside of tagged content (14289-1, 7.1)"
             open_marks.append(mark)

@@ -91,7 +91,10 @@ def difference(name: str, actual: Image.Image, folder: Path = DIFFERENCES) -> st
     for kind, path in written.items():
         path.write_bytes(png(images[kind]))
     paths = ", ".join(str(path) for path in written.values())
-    return f"{name} differs (in one place in {comparison.share:.0%} of the pixels): {paths}. If it is right: `make preview ACCEPT=1`"
+    return (
+        f"{name} differs, in one place in {comparison.share:.0%} of the pixels: {paths}. "
+        "If it is right: `make preview ACCEPT=1`"
+    )
 
 
 def accept() -> list[str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -42,7 +41,7 @@ def _order(
     **changes: Any,
 ) -> Order:
     cart = [
-        CartItem(product_id=f"p-{number}", name=name, quantity=quantity, unit_price=Decimal(unit_price))
+        CartItem.parse_obj({"productId": f"p-{number}", "name": name, "quantity": quantity, "unitPrice": unit_price})
         for number, (name, quantity, unit_price) in enumerate(lines, start=1)
     ]
     priced = price(cart, campaign)
@@ -77,7 +76,9 @@ def orders() -> dict[str, Order]:
         "200-lines": _order([(f"Product {number}", number % 7 + 1, "19.90") for number in range(1, 201)]),
         "long-names": _order(
             [(_LONG, 100_000, "99999.99"), ("Aufbewahrungsbehälter" * 9, 1, "0.01"), ("x" * 500, 12, "1234.50")],
-            campaign=_CAMPAIGN.copy(update={"name": "A campaign with a name that goes on for longer than a line has room"}),
+            campaign=_CAMPAIGN.copy(
+                update={"name": "A campaign with a name that goes on for longer than a line has room"}
+            ),
             address={"street": "Unit 1204, The Old Biscuit Mill and Granary Buildings, 373 to 375 Albert Road " * 2},
             customer_email=f"{'a-very-long-name' * 3}@{'subdomain.' * 8}example.co.za",
             tenant_id="tenant-" + "x" * 57,

@@ -34,7 +34,7 @@ class Fresh(StaticFiles):
 
 
 async def _remake(sources: list[Path]) -> None:
-    """Make the book anew after each change, in a process of its own: it reads code, samples and templates as they are."""
+    """Make the book anew after each change, in a process of its own, which reads code and samples as they are."""
     # PythonFilter leaves out what editors and Python write beside a file; templates are not Python.
     ignored = PythonFilter(extra_extensions=(".html", ".txt", ".css", ".ttf", ".conf"))
     async for changes in awatch(*sources, watch_filter=ignored, step=_STEP_MILLISECONDS):
@@ -85,5 +85,9 @@ def serve(port: int) -> None:
     """Serve the book until interrupted."""
     sources = [PACKAGED, ROOT / "common", Path(__file__).parent]
     uvicorn.run(
-        application(sources=sources), host=HOST, port=port, log_level="warning", timeout_graceful_shutdown=_GRACE_SECONDS
+        application(sources=sources),
+        host=HOST,
+        port=port,
+        log_level="warning",
+        timeout_graceful_shutdown=_GRACE_SECONDS,
     )

@@ -46,7 +46,7 @@ def with_xmp(old: bytes, new: bytes) -> Callable[[Any], None]:
 
 
 def elements(document: Any, kind: str) -> list[Any]:
-    return [element for element in pdf_rules._walk(document.Root.StructTreeRoot) if element.S == Name(kind)]
+    return [element for element in pdf_rules._walk(document.Root.StructTreeRoot) if Name(kind) == element.S]
 
 
 def untag(document: Any) -> None:
@@ -133,7 +133,10 @@ def test_a_checker_of_pdf_ua_finds_no_error(tmp_path: Path) -> None:
         (with_xmp(b"<pdfaProperty:name>part", b"<pdfaProperty:name>other"), "does not describe"),
         (with_xmp(b"Tax Invoice", b"Invoice"), "dc:title of XMP differ"),
         (with_xmp(b"T08:30:00Z", b"T08:30:01Z"), "xmp:CreateDate of XMP differ"),
-        (with_xmp(b"</rdf:RDF>", b"</rdf:RDF><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'/>"), "one rdf"),
+        (
+            with_xmp(b"</rdf:RDF>", b"</rdf:RDF><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'/>"),
+            "one rdf",
+        ),
         (drop("/OutputIntents"), "no output intent"),
         (drop("/MarkInfo"), "not marked as tagged"),
         (drop("/Lang"), "no language"),

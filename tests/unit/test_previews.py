@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 import uvicorn
+from jinja2 import Template
 
 from common import clients, mail, templates
 from common.status import OrderStatus
@@ -22,6 +23,7 @@ from localstack.preview import book, render, server
 from localstack.preview.render import CONFIRMATION, INVOICE, NOTIFICATION, STATUS, Subject, subjects
 from localstack.preview.samples import orders
 from localstack.processes import free_port
+from localstack.stack import ROOT
 from localstack.waiting import poll
 
 SECONDS = 30
@@ -68,7 +70,12 @@ def test_nothing_is_asked_of_aws(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_outside_of_a_preview_templates_come_from_s3(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(templates, "_from_s3", lambda name, _: asked.append(name) or templates._jinja.get_template(name))
+
+    def from_s3(name: str, _: int) -> Template:
+        asked.append(name)
+        return templates._jinja.get_template(name)
+
+    monkeypatch.setattr(templates, "_from_s3", from_s3)
     mail.order_notification(orders()["one-line"], "c-1")
     assert asked == ["internal/order_notification.txt", "internal/order_notification.html"]
 
@@ -145,7 +152,7 @@ def test_a_machine_without_chromium_is_told_how_to_get_it(monkeypatch: pytest.Mo
     with pytest.raises(browser.BrowserError, match=r"/nowhere/chromium.*apt-get install chromium"):
         browser.find()
     monkeypatch.delenv("CHROMIUM")
-    monkeypatch.setattr(browser.shutil, "which", lambda _: None)
+    monkeypatch.setattr("localstack.browser.shutil.which", lambda _: None)
     with pytest.raises(browser.BrowserError, match="no Chromium was found"):
         browser.find()
 
@@ -222,6 +229,6 @@ def test_a_change_is_made_and_the_browser_told(served: tuple[str, Path]) -> None
 def test_make_knows_the_command() -> None:
     for given, option in (("ONCE=1", "--once"), ("ACCEPT=1", "--accept")):
         done = subprocess.run(
-            ["make", "-n", "preview", given], capture_output=True, text=True, timeout=SECONDS, check=True, cwd=book.ROOT
+            ["make", "-n", "preview", given], capture_output=True, text=True, timeout=SECONDS, check=True, cwd=ROOT
         )
         assert f"-m localstack.preview {option}" in done.stdout

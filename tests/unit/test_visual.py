@@ -15,6 +15,7 @@ from localstack.preview.pictures import VIEWS, Camera, Comparison, View, of_pdf,
 from localstack.preview.render import CONFIRMATION, NOTIFICATION, STATUS, Subject, message, part
 from localstack.preview.samples import orders
 
+
 @pytest.fixture(scope="module")
 def camera() -> Iterator[Camera]:
     with Camera() as camera:
@@ -148,7 +149,8 @@ class _Kept:
 def test_everybody_can_read_a_mail(camera: Camera, subject: Subject, view: View) -> None:
     page = camera.open(part(message(subject), "html"), view)
     # A mail is not a page with landmarks; contrast, tables, language and headings are asked for.
-    found: Any = Axe().run(page, options={"rules": {"region": {"enabled": False}, "landmark-one-main": {"enabled": False}}})
+    rules = {"region": {"enabled": False}, "landmark-one-main": {"enabled": False}}
+    found: Any = Axe().run(page, options={"rules": rules})
     assert [violation["id"] for violation in found.response["violations"]] == []
     # Nothing is wider than the screen.
     assert page.evaluate("document.documentElement.scrollWidth") <= view.width
