@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import subprocess
 import sys
 import time
 import traceback
@@ -11,7 +10,7 @@ from localstack import processes
 from localstack.browser import BrowserError
 from localstack.preview import reviewed
 from localstack.preview.book import BOOK, Book
-from localstack.preview.server import HOST, command, serve
+from localstack.preview.server import HOST, serve
 from localstack.stack import StackError
 from localstack.up import shown
 
@@ -54,9 +53,10 @@ def _serve() -> int:
             f"port {given} is taken by {processes.owner(int(given))}: stop it, or choose another port with "
             "`make preview PREVIEW_PORT=…`"
         )
-    subprocess.run(command(), check=False)
+    Book().begin()
     print(
-        f"\nhttp://{HOST}:{given}/ shows the previews and follows templates/ and localstack/preview/; Ctrl-C ends it."
+        f"\nhttp://{HOST}:{given}/ shows the previews and follows templates/ and localstack/preview/; Ctrl-C ends it.",
+        flush=True,
     )
     serve(int(given))
     return 0

@@ -39,6 +39,12 @@ class Book:
         """What was rendered and breaks a rule."""
         return [f"{subject.slug}: {text}" for subject, result in self.entries for text in result.problems]
 
+    def begin(self) -> None:
+        """Have something to show while the first pages are made."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not (self.folder / "index.html").exists():
+            self._write_index(str(time.time_ns()))
+
     def write(self) -> None:
         """Render everything and write all but the pictures."""
         self.entries = [(subject, render(subject)) for subject in subjects()]
@@ -101,21 +107,19 @@ class Book:
             (folder / "index.html").write_text(_PAGES.get_template("page.html").render(shown))
         self._write_index(version)
 
-    def _write_index(self, version: str) -> None:
+    def _write_index(self, version: str, failure: str = "") -> None:
         groups: dict[str, list[tuple[Subject, Rendered]]] = {}
         for subject, result in self.entries:
             groups.setdefault(subject.template, []).append((subject, result))
-        index = _PAGES.get_template("index.html").render(groups=groups, failure="", version=version)
+        index = _PAGES.get_template("index.html").render(groups=groups, failure=failure, version=version)
         (self.folder / "index.html").write_text(index)
+        # Last, since it is what the browser is told by.
         (self.folder / VERSION).write_text(version)
 
     def write_failure(self, failure: str) -> None:
         """Say on the first page why there is nothing: the samples or the code do not run."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        version = str(time.time_ns())
-        index = _PAGES.get_template("index.html").render(groups={}, failure=failure, version=version)
-        (self.folder / "index.html").write_text(index)
-        (self.folder / VERSION).write_text(version)
+        self._write_index(str(time.time_ns()), failure)
 
 
 def _digest(result: Rendered) -> str:

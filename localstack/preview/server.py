@@ -34,13 +34,22 @@ class Fresh(StaticFiles):
 
 
 async def _remake(sources: list[Path]) -> None:
-    """Make the book anew after each change, in a process of its own, which reads code and samples as they are."""
+    """Make the book now and after each change, in a process of its own, which reads code and samples as they are."""
     # PythonFilter leaves out what editors and Python write beside a file; templates are not Python.
     ignored = PythonFilter(extra_extensions=(".html", ".txt", ".css", ".ttf", ".conf"))
-    async for changes in awatch(*sources, watch_filter=ignored, step=_STEP_MILLISECONDS):
-        names = sorted({os.path.relpath(path, ROOT) for _, path in changes})
-        print(f"changed: {', '.join(names)}", flush=True)
-        await anyio.run_process(command(), stdout=None, stderr=None, check=False)
+    one_by_one = anyio.Lock()
+
+    async def make() -> None:
+        async with one_by_one:
+            await anyio.run_process(command(), stdout=None, stderr=None, check=False)
+
+    async with anyio.create_task_group() as tasks:
+        # Beside the watching, so that what is saved meanwhile is seen.
+        tasks.start_soon(make)
+        async for changes in awatch(*sources, watch_filter=ignored, step=_STEP_MILLISECONDS):
+            names = sorted({os.path.relpath(path, ROOT) for _, path in changes})
+            print(f"changed: {', '.join(names)}", flush=True)
+            await make()
 
 
 def command() -> list[str]:
@@ -62,7 +71,7 @@ async def _versions(folder: Path) -> AsyncIterator[str]:
 
 
 def application(folder: Path = BOOK, sources: list[Path] | None = None) -> Starlette:
-    """The book as an application; with sources, it is made anew when they change."""
+    """The book as an application; with sources, it is made at the start and when they change."""
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
