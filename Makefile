@@ -24,7 +24,7 @@ E2E_NEXT = $(call next,`make e2e ARGS=--last-failed` runs what failed; `make sta
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help local dev up down status order token watch shell logs tf build release release-verify upload promote deploy record rollback drift history rehearse alarms queues dlq drop pause resume redrive query restore recover discard openapi lint security audit types unit terraform-check e2e e2e-fresh chaos test
+.PHONY: help local dev up down status preview order token watch shell logs tf build release release-verify upload promote deploy record rollback drift history rehearse alarms queues dlq drop pause resume redrive query restore recover discard openapi lint security audit types unit terraform-check e2e e2e-fresh chaos test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ down: local ## stop the local stack; what it held is gone
 
 status: local ## show engine, queues and mails
 	@$(PYTHON) -m localstack status
+
+preview: dev ## show every template with sample data, no stack and no AWS (PREVIEW_PORT=4574, ONCE=1 to only write, ACCEPT=1 to take the pictures as reviewed)
+	@$(PYTHON) -m localstack.preview $(if $(ACCEPT),--accept,$(if $(ONCE),--once))
 
 order: local ## place a demo order and follow it to the mails
 	@$(PYTHON) -m localstack order

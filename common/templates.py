@@ -1,7 +1,9 @@
 """Jinja2 templates (R7): from S3, and from the package when S3 has none or a broken one."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -18,6 +20,7 @@ from common.settings import settings
 
 PACKAGED = Path(__file__).resolve().parent.parent / "templates"
 _CACHE_SECONDS = 300
+_only_packaged = ContextVar("only_packaged", default=False)
 
 
 def money(amount: Decimal) -> str:
@@ -68,6 +71,16 @@ def render_packaged(name: str, context: Mapping[str, object]) -> str:
     return _jinja.get_template(name).render(context)
 
 
+@contextmanager
+def only_packaged() -> Iterator[None]:
+    """Within, `render` takes the packaged copies and asks nothing of AWS: for previews."""
+    token = _only_packaged.set(True)
+    try:
+        yield
+    finally:
+        _only_packaged.reset(token)
+
+
 def render(name: str, context: Mapping[str, object]) -> str:
     """Render a template from S3, or the packaged copy if the one in S3 is missing or broken (R7).
 
@@ -77,6 +90,8 @@ def render(name: str, context: Mapping[str, object]) -> str:
         name: path below templates/, and key in the bucket.
         context: what the template may name.
     """
+    if _only_packaged.get():
+        return render_packaged(name, context)
     try:
         return _from_s3(name, int(time.monotonic() // _CACHE_SECONDS)).render(context)
     except (BotoCoreError, ClientError, TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:

@@ -1,0 +1,73 @@
+"""Every mail keeps to what mail clients show, and each rule notices a mail that does not."""
+
+from functools import cache
+
+import pytest
+
+from common.models import Order
+from localstack.preview import mail_rules
+from localstack.preview.render import CONFIRMATION, INVOICE, Subject, message, part, render, subjects
+from localstack.preview.samples import orders
+from tests.unit.test_hostile_texts import HOSTILE, hostile_order
+
+MAILS = [subject for subject in subjects() if subject.template != INVOICE]
+
+
+@cache
+def good() -> str:
+    return part(message(Subject(CONFIRMATION, "campaign")), "html")
+
+
+@pytest.mark.parametrize("subject", MAILS, ids=lambda subject: subject.slug)
+def test_every_mail_keeps_the_rules(subject: Subject) -> None:
+    result = render(subject)
+    assert result.error == ""
+    assert result.problems == []
+    assert result.text.strip()
+
+
+def test_the_longest_order_stays_below_what_gmail_clips(monkeypatch: pytest.MonkeyPatch) -> None:
+    longest = orders()["200-lines"]
+    line = longest.items[0].copy(update={"name": "&" * 500})
+    # Escaped, & is the longest of all characters.
+    monkeypatch.setattr(
+        "localstack.preview.render.orders", lambda: {"longest": longest.copy(update={"items": [line] * 1_000})}
+    )
+    result = render(Subject(CONFIRMATION, "longest"))
+    assert result.problems == []
+    assert "and 950 more" in result.html
+    assert result.text.count("&" * 500) == 1_000
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_texts_break_no_rule(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    hostile: dict[str, Order] = {"hostile": hostile_order(text)}
+    monkeypatch.setattr("localstack.preview.render.orders", lambda: hostile)
+    assert render(Subject(CONFIRMATION, "hostile")).problems == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("<body", "<script>x()</script><body", "<script> is not one of the tags"),
+        ("<body", "<body onload='x()'", "onload runs a script"),
+        ("<h1", "<img src='cid:logo'><h1", "<img> has no alt text"),
+        ("<h1", "<img src='https://example.com/x.png' alt='x'><h1", "outside of the mail"),
+        ("<h1", "<a href='https://example.com'>x</a><h1", "outside of the mail"),
+        ("background:#f3f5f8", "background:url(https://example.com/x.png)", "loads something"),
+        ("margin:0 0 12px", "position:absolute", "not laid out by Outlook"),
+        ("margin:0 0 12px", "display:flex", "not laid out by Outlook"),
+        ("<style>", "<style>h1 { color: red }", "outside of @media"),
+        ("prefers-color-scheme: dark", "prefers-color-scheme: light", "no rules for dark mode"),
+        ('content="light dark"', 'content="light"', "Apple Mail"),
+        (' role="presentation"', "", "no <table role"),
+        (' cellspacing="0"', "", "gaps in Outlook"),
+        ("</h1>", "", "closes another tag"),
+        (' lang="en-ZA"', "", "names no language"),
+        ("</body>", f"<p>{'x' * 100_000}</p></body>", "Gmail clips"),
+    ],
+)
+def test_each_rule_notices(old: str, new: str, problem: str) -> None:
+    broken = good().replace(old, new)
+    assert broken != good()
+    assert [found for found in mail_rules.problems(broken) if problem in found]

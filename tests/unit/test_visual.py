@@ -1,0 +1,168 @@
+"""Mails and invoices look as they did when somebody looked at them; the comparison notices what a person would."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image, ImageFilter
+
+from common import invoice
+from common.templates import only_packaged
+from localstack.preview import reviewed
+from localstack.preview.pictures import VIEWS, Camera, Comparison, View, of_pdf, png
+from localstack.preview.render import CONFIRMATION, NOTIFICATION, STATUS, Subject, message, part
+from localstack.preview.samples import orders
+
+
+@pytest.fixture(scope="module")
+def camera() -> Iterator[Camera]:
+    with Camera() as camera:
+        yield camera
+
+
+def html() -> str:
+    return part(message(Subject(CONFIRMATION, "campaign")), "html")
+
+
+def test_mails_look_as_reviewed(camera: Camera) -> None:
+    drawn = dict(reviewed.mails(camera))
+    assert [text for name, image in drawn.items() if (text := reviewed.difference(name, image))] == []
+    assert camera.refused == []
+    assert {f"{name}.png" for name in drawn} == {path.name for path in reviewed.REVIEWED.glob("order-*.png")}
+
+
+def test_invoices_look_as_reviewed() -> None:
+    drawn = dict(reviewed.invoices())
+    assert [text for name, image in drawn.items() if (text := reviewed.difference(name, image))] == []
+    assert {f"{name}.png" for name in drawn} == {path.name for path in reviewed.REVIEWED.glob("invoice.*.png")}
+
+
+def test_reviewed_pictures_are_small() -> None:
+    assert sum(path.stat().st_size for path in reviewed.REVIEWED.iterdir()) < 1_500_000
+
+
+@pytest.mark.parametrize("view", [VIEWS[0], VIEWS[-1]], ids=str)
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("#0b6e6e", "#0b6e8e"),  # the brand's colour, a little bluer
+        ("#5cc2c2", "#7cc2c2"),  # the same in the dark
+        ("#5d6b7a", "#7d8b9a"),  # grey
+        ("28px 32px 8px", "29px 32px 8px"),  # all lines one pixel lower
+        ("10px 0 0", "11px 0 0"),  # the totals one pixel lower
+        ("R\u00a0714.04", "R\u00a0714.05"),
+        ("Thank you", "Thank yuo"),
+        ("15px;line-height:22px", "15px;line-height:23px"),
+    ],
+)
+def test_a_changed_mail_is_noticed(camera: Camera, view: View, old: str, new: str, tmp_path: Path) -> None:
+    changed = html().replace(old, new)
+    assert changed != html()
+    seen_in = {"#0b6e6e": not view.dark, "#5d6b7a": not view.dark, "#5cc2c2": view.dark}.get(old, True)
+    problem = reviewed.difference(f"order-confirmation.campaign.{view}", camera.shoot(changed, view), tmp_path)
+    assert bool(problem) == seen_in
+    kinds = {path.name.split(".")[-2] for path in tmp_path.glob("*.png")}
+    assert kinds == ({"expected", "actual", "diff"} if seen_in else set())
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('class="parties"', 'class="parties" style="margin-top: 7.5mm"'),
+        ('class="brand"', 'class="brand" style="color: #0b6e8e"'),
+        ("Tax Invoice</h1>", "Tax Invioce</h1>"),
+        ("714.04", "714.05"),
+    ],
+)
+def test_a_changed_invoice_is_noticed(old: str, new: str, tmp_path: Path) -> None:
+    order = orders()["campaign"]
+    with only_packaged():
+        changed = invoice.invoice_html(order).replace(old, new)
+    assert new in changed
+    (page,) = of_pdf(invoice.draw(changed, order.id.bytes))
+    problem = reviewed.difference("invoice.campaign.page-1", page, tmp_path)
+    assert problem is not None
+    assert all(str(path) in problem for path in tmp_path.iterdir())
+
+
+def picture() -> Image.Image:
+    with Image.open(reviewed.REVIEWED / "order-confirmation.campaign.light-640.png") as file:
+        return file.convert("RGB")
+
+
+def test_a_little_grey_at_the_edges_of_letters_is_no_difference() -> None:
+    # As between two versions of a font renderer: each pixel a fifth nearer to those around it.
+    softer = Image.blend(picture(), picture().filter(ImageFilter.BoxBlur(1)), 0.2)
+    comparison = Comparison(picture(), softer)
+    assert softer.tobytes() != picture().tobytes()
+    assert comparison.same
+
+
+def test_another_size_is_a_difference_and_shown_side_by_side() -> None:
+    taller = picture().resize((640, picture().height + 1))
+    comparison = Comparison(picture(), taller)
+    assert (comparison.share, comparison.same) == (1.0, False)
+    assert comparison.picture().width == 1280
+
+
+def test_a_picture_that_nobody_reviewed_is_told() -> None:
+    assert "never reviewed" in (reviewed.difference("nobody", picture()) or "")
+
+
+def test_accepting_writes_what_differs_and_drops_what_is_gone(
+    camera: Camera, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reviewed, "REVIEWED", tmp_path)
+    monkeypatch.setattr(reviewed, "DIFFERENCES", tmp_path / "differences")
+    monkeypatch.setattr(reviewed, "mails", lambda camera: iter(()))
+    monkeypatch.setattr(reviewed, "Camera", lambda: _Kept(camera))
+    blank = Image.new("RGB", (10, 10), "white")
+    monkeypatch.setattr(reviewed, "invoices", lambda: iter([("same", blank), ("other", blank), ("new", blank)]))
+    for name, colour in {"same": "white", "other": "red", "gone": "white"}.items():
+        (tmp_path / f"{name}.png").write_bytes(png(Image.new("RGB", (10, 10), colour)))
+    assert reviewed.accept() == ["other", "new"]
+    assert {path.stem for path in tmp_path.glob("*.png")} == {"same", "other", "new"}
+    assert reviewed.accept() == []
+
+
+class _Kept:
+    """A camera that another fixture closes."""
+
+    def __init__(self, camera: Camera) -> None:
+        self.camera = camera
+
+    def __enter__(self) -> Camera:
+        return self.camera
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=str)
+@pytest.mark.parametrize(
+    "subject",
+    [Subject(CONFIRMATION, "campaign"), Subject(NOTIFICATION, "scripts"), Subject(STATUS, "refunded")],
+    ids=lambda subject: subject.slug,
+)
+def test_everybody_can_read_a_mail(camera: Camera, subject: Subject, view: View) -> None:
+    page = camera.open(part(message(subject), "html"), view)
+    # A mail is not a page with landmarks; contrast, tables, language and headings are asked for.
+    rules = {"region": {"enabled": False}, "landmark-one-main": {"enabled": False}}
+    found: Any = Axe().run(page, options={"rules": rules})
+    assert [violation["id"] for violation in found.response["violations"]] == []
+    # Nothing is wider than the screen.
+    assert page.evaluate("document.documentElement.scrollWidth") <= view.width
+
+
+def test_contrast_that_is_too_low_is_noticed(camera: Camera) -> None:
+    page = camera.open(html().replace("#5d6b7a", "#b0b8c0"), VIEWS[0])
+    assert "color-contrast" in [violation["id"] for violation in Axe().run(page).response["violations"]]
+
+
+def test_a_mail_gets_nothing_from_outside(camera: Camera) -> None:
+    camera.refused.clear()
+    camera.shoot(html().replace("<h1", "<img src='http://example.invalid/x.png' alt='x'><h1"), VIEWS[0])
+    assert camera.refused == ["http://example.invalid/x.png"]
+    camera.refused.clear()
