@@ -10,13 +10,15 @@ TEST_STACK := build/test
 # LocalStack runs functions in containers, which the fault proxy of this machine does not see.
 FAULTS := $(if $(filter localstack,$(ENGINE)),,--faults)
 LOCKS := requirements/*.txt
+# What an engine of the conformance suite needs beyond the project.
+TOOL := $(if $(filter conformance,$(MAKECMDGOALS)),$(filter moto,$(ENGINE))$(if $(filter localstack-host,$(ENGINE)),localstack))
 # What a tool has made, and fonts.
 NOT_OURS := \( -name .git -o -name .venv -o -name build -o -name .terraform -o -name '.*_cache' -o -name __pycache__ -o -name '*.ttf' \)
 
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help local dev up down status order token logs tf build release release-verify upload promote deploy record rollback drift rehearse redrive openapi lint security audit types unit terraform-check e2e e2e-fresh chaos test
+.PHONY: help local dev up down status order token logs tf build release release-verify upload promote deploy record rollback drift rehearse redrive openapi lint security audit types unit terraform-check e2e e2e-fresh chaos conformance test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -135,5 +137,9 @@ chaos: dev ## try the promises under faults, kills and restarts, on a stack of i
 	$(PYTHON) -m localstack down && $(PYTHON) -m localstack up --free-ports --faults && \
 	$(PYTHON) -m localstack.chaos $(SEED:%=--seed %) $(ORDERS:%=--orders %); \
 	status=$$?; $(PYTHON) -m localstack down; exit $$status
+
+conformance: dev ## try the service's use of AWS, call by call (ENGINE=embedded|moto|localstack-host|localstack, TARGET=dev, CHECK=1)
+	@$(if $(TOOL),$(PYTHON3) localstack/machine.py install $(TOOL))
+	@.venv/bin/pytest conformance --engine $(or $(ENGINE),embedded) $(if $(filter dev,$(TARGET)),--target dev) $(CHECK:%=--check) $(ARGS)
 
 test: lint security types terraform-check unit e2e-fresh ## run all of the above, as CI does

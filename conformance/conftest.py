@@ -94,7 +94,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     end.close()
     engine = session.config.stash.get(_ENGINE, None)
     cells = session.config.stash[_CELLS]
-    if engine is None or exitstatus or set(cells) != {row.id for row in parity.rows()}:
+    if engine is None or exitstatus or {name.partition("[")[0] for name in cells} != {row.id for row in parity.rows()}:
         return
     changed = parity.note(engine, cells, write=not session.config.option.check)
     if changed and session.config.option.check:

@@ -85,7 +85,7 @@ def note(engine: Engine, cells: dict[str, str], write: bool) -> bool:
     found = {
         "version": engine.version,
         "lacks": dict(engine.lacks),
-        "rows": {row.id: cells[row.id] for row in rows()},
+        "rows": {row.id: _cell(row, cells) for row in rows()},
     }
     changed = content.get(engine.name) != found
     if write:
@@ -93,6 +93,12 @@ def note(engine: Engine, cells: dict[str, str], write: bool) -> bool:
         MEASURED.write_text(json.dumps({name: content[name] for name in _COLUMNS if name in content}, indent=1) + "\n")
         PAGE.write_text(page())
     return changed or PAGE.read_text() != page()
+
+
+def _cell(row: Row, cells: dict[str, str]) -> str:
+    """The cell of a row: of one that is tried with several parameters, the worst."""
+    found = {cell for name, cell in cells.items() if name.partition("[")[0] == row.id}
+    return next(kind for kind in (DIFFERS, LACKS, SAME) if kind in found)
 
 
 def _counts(content: dict[str, dict[str, Any]], name: str) -> list[str]:

@@ -255,7 +255,9 @@ def test_the_function_is_told_the_claims(aws: Clients, make: Resources, api: Api
     api.lambda_route("orders", ECHO, api.authorizer(pool))
     api.deploy()
     claims = api.get("orders", tokens["IdToken"]).json()["requestContext"]["authorizer"]["claims"]
-    assert (claims["custom:tenantId"], claims["token_use"], claims["cognito:groups"]) == ("tenant-a", "id", "admin")
+    assert (claims["custom:tenantId"], claims["token_use"]) == ("tenant-a", "id")
+    # In AWS the list is between brackets in some cases.
+    assert claims["cognito:groups"].strip("[]") == "admin"
     assert all(isinstance(value, str) for value in claims.values())
 
 
@@ -272,7 +274,8 @@ def test_the_function_is_told_the_request(api: Api) -> None:
     event: dict[str, Any] = answer.json()
     assert (event["httpMethod"], event["resource"], event["body"]) == ("GET", "/orders", None)
     assert event["queryStringParameters"] == {"pageSize": "2"}
-    assert event["headers"]["X-Correlation-Id"] == "abc"
+    # Names of headers have no case (RFC 9110, 5.1).
+    assert {name.lower(): value for name, value in event["headers"].items()}["x-correlation-id"] == "abc"
     assert event["requestContext"]["stage"] == "test"
     assert event["requestContext"]["requestId"]
     assert answer.headers["X-Echo"] == "1"

@@ -9,12 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from conformance.engines import Clients, Engine
-from conformance.resources import Resources, code_of
+from conformance.resources import KNOWN_SECONDS, Resources, code_of
 from conformance.test_ses import DOMAIN, SENDER, mail
 from localstack.waiting import poll
-
-_KNOWN_SECONDS = 60
-
 
 def allowed(call: Callable[[], object]) -> None:
     """Check that a call is allowed, once its policy is known everywhere."""
@@ -28,7 +25,7 @@ def allowed(call: Callable[[], object]) -> None:
             raise
         return True
 
-    poll("the call is allowed", ask, _KNOWN_SECONDS)
+    poll("the call is allowed", ask, KNOWN_SECONDS)
 
 
 def test_what_is_not_allowed_is_denied(make: Resources) -> None:
@@ -84,7 +81,7 @@ def test_a_missing_object_looks_denied_to_who_may_not_list(aws: Clients, make: R
     assert code_of(lambda: user("s3").get_object(Bucket=bucket, Key="none")) == "AccessDenied"
 
 
-def test_the_bucket_denies_what_the_user_is_allowed(aws: Clients, make: Resources) -> None:
+def test_the_bucket_denies_what_the_user_is_allowed(engine: Engine, aws: Clients, make: Resources) -> None:
     """A Deny in a bucket's policy is stronger than what the user's own policy allows.
 
     Source: IAM User Guide, "Policy evaluation logic"
@@ -105,7 +102,7 @@ def test_the_bucket_denies_what_the_user_is_allowed(aws: Clients, make: Resource
             return error.response["Error"]["Code"] == "AccessDenied" or None
         return None
 
-    assert poll("the policy is known", denied, _KNOWN_SECONDS)
+    assert poll("the policy is known", denied, KNOWN_SECONDS if engine.endpoint is None else 2)
 
 
 def sends(user: Clients, sender: str) -> Callable[[], object]:

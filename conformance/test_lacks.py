@@ -26,10 +26,15 @@ def _invocations(engine: Engine, aws: Clients, make: Resources) -> bool:
     return invoke(aws, make.function(ECHO)).get("ExecutedVersion") == "1"
 
 
+def _lambda(engine: Engine, aws: Clients, make: Resources) -> bool:
+    return make.publish(make.function(ECHO), ECHO + "# changed\n") == "2"
+
+
 _PROBES: dict[str, Callable[[Engine, Clients, Resources], Any]] = {
     "API calls": _api_calls,
     "Cognito": lambda engine, aws, make: aws("cognito-idp").list_user_pools(MaxResults=1),
     "DynamoDB": lambda engine, aws, make: aws("dynamodb").list_tables(),
+    "Lambda": _lambda,
     "invocations": _invocations,
 }
 

@@ -10,8 +10,13 @@ from typing import Any
 import pytest
 
 from conformance.engines import Clients
-from conformance.resources import ALIAS, ARRIVAL_SECONDS, Queue, Resources, code_of, package, unique
+from conformance.resources import ALIAS, Queue, Resources, code_of, package, unique
 from localstack.waiting import poll
+
+pytestmark = pytest.mark.needs("Lambda")
+
+# A message is hidden for six seconds before it is given up.
+_DLQ_SECONDS = 20
 
 ECHO = "def handler(event, context):\n    return {'version': context.function_version, 'event': event}\n"
 # Fails the messages that say so, and passes on what it was given.
@@ -224,8 +229,8 @@ def test_the_failures_of_a_batch_come_again_and_no_others(aws: Clients, make: Re
     make.mapping(queue, function, FunctionResponseTypes=["ReportBatchItemFailures"])
     for body in ("good", "fail", "also good"):
         aws("sqs").send_message(QueueUrl=queue.url, MessageBody=body)
-    assert poll("the failed message in the DLQ", lambda: bodies(aws, dlq), 2 * ARRIVAL_SECONDS) == ["fail"]
-    poll("an empty queue", lambda: left(aws, queue) == 0 or None, 2 * ARRIVAL_SECONDS)
+    assert poll("the failed message in the DLQ", lambda: bodies(aws, dlq), _DLQ_SECONDS) == ["fail"]
+    poll("an empty queue", lambda: left(aws, queue) == 0 or None, _DLQ_SECONDS)
 
 
 @pytest.mark.needs("invocations")
@@ -242,7 +247,7 @@ def test_an_answer_that_is_none_fails_the_whole_batch(aws: Clients, make: Resour
     function = make.function(bad, consuming(queue))
     make.mapping(queue, function, FunctionResponseTypes=["ReportBatchItemFailures"])
     aws("sqs").send_message(QueueUrl=queue.url, MessageBody="order")
-    assert poll("the message in the DLQ", lambda: bodies(aws, dlq), 2 * ARRIVAL_SECONDS) == ["order"]
+    assert poll("the message in the DLQ", lambda: bodies(aws, dlq), _DLQ_SECONDS) == ["order"]
 
 
 def bodies(aws: Clients, queue: Queue) -> list[str] | None:

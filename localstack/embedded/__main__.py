@@ -12,14 +12,18 @@ from ministack import app
 from localstack.embedded import (
     alarms,
     aliases,
+    authorizer,
     backups,
     decisions,
     grants,
     invocations,
     loss,
     mail,
+    mappings,
+    missing_objects,
     service_rights,
     unsigned,
+    users,
 )
 
 
@@ -28,7 +32,14 @@ def main() -> None:
     grants.check_as_aws_does()
     mail.check_mail_grants()
     aliases.route_by_weight()
+    aliases.need_their_version()
+    mappings.refuse_as_aws_does()
     invocations.count_every_call()
+    authorizer.take_id_tokens_only()
+    authorizer.tell_nothing_of_a_failed_function()
+    users.write_what_the_client_may()
+    users.sign_up_where_the_pool_lets()
+    missing_objects.deny_to_who_may_not_list()
     alarms.evaluate_alarms()
     backups.keep_the_recovery_period()
     unsigned.sign_in_to_any_account()
