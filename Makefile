@@ -99,6 +99,7 @@ lint: dev ## check style, format, who imports whom, and the workflows
 	@.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@.venv/bin/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
 	@.venv/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	@.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 # The tooling is there to run programs; each is a list of words, which no shell reads.
 security: dev ## look for weaknesses in the code, and for secrets in all files

@@ -65,6 +65,7 @@ DIFFERENCES: dict[str, Known] = {
     "localstack-host": Known(
         "4.14.0",
         {
+            "api_gateway/a_refusal_has_the_body_that_was_chosen": "a refusal has API Gateway's own body, always",
             "cloudwatch/a_log_group_keeps_its_days": "it takes any number of days",
             "iam/a_denial_beats_what_is_allowed": _NO_IAM,
             "iam/a_missing_object_looks_denied_to_who_may_not_list": _NO_IAM,

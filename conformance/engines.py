@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from aiosmtpd.controller import Controller
 from botocore.config import Config
 
 from localstack import engines, processes
+from localstack.issuer import Issuer, TokenIssuer
 from localstack.machine import ROOT, TOOL_VENVS
 from localstack.mail_catcher import MailCatcher
 from localstack.stack import ACCOUNT, REGION, SIGNATURE, Stack, StackError
@@ -38,6 +40,7 @@ class Engine:
         region: where things are made.
         lacks: what it has not at all, and why.
         mails: gives the mails that were sent to an address, as they were sent.
+        issuer: of the tokens that its APIs take, where it has no Cognito.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Engine:
     region: str = REGION
     lacks: Mapping[str, str] = field(default_factory=dict)
     mails: Callable[[str], list[bytes]] = field(default=lambda address: [])
+    issuer: Issuer | None = None
 
     def api_url(self, api_id: str, stage: str) -> str:
         """The URL of a REST API's stage."""
@@ -133,6 +137,17 @@ def _moto(folder: Path) -> Iterator[Engine]:
 
 
 @contextmanager
+def _issuer(folder: Path) -> Iterator[Issuer]:
+    server = TokenIssuer(processes.free_port(), folder / "issuer.pem")
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield Issuer(f"http://127.0.0.1:{server.server_port}")
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextmanager
 def _localstack_host(folder: Path) -> Iterator[Engine]:
     port = processes.free_port()
     endpoint = f"http://127.0.0.1:{port}"
@@ -142,10 +157,18 @@ def _localstack_host(folder: Path) -> Iterator[Engine]:
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "DISABLE_EVENTS": "1",
-        "FILESYSTEM_ROOT": str(folder / "filesystem"),
-        "ALLOW_NONSTANDARD_REGIONS": "1",
+        # Itself it would take a CI machine that is a container for its own image.
+        "OVERRIDE_IN_DOCKER": "0",
+        "FILESYSTEM_ROOT": str(folder),
     }
-    with _process(command, folder, settings, f"{endpoint}/_localstack/health"):
+    # Where LocalStack on a host looks for what it runs as it starts.
+    (folder / "etc" / "localstack").mkdir(parents=True)
+    (folder / "etc" / "localstack" / "init").symlink_to(engines.HOOKS)
+    with (
+        _issuer(folder) as issuer,
+        _process(command, folder, {**settings, "ISSUER_URL": issuer.url}, f"{endpoint}/_localstack/health"),
+    ):
+        engines.require_hooks(endpoint)
         yield Engine(
             "localstack-host",
             locked("localstack", "localstack-core[runtime]"),
@@ -157,6 +180,7 @@ def _localstack_host(folder: Path) -> Iterator[Engine]:
                 "invocations": "it runs functions in Docker only",
             },
             mails=lambda address: _localstack_mails(endpoint, address),
+            issuer=issuer,
         )
 
 
@@ -167,21 +191,29 @@ def _localstack_mails(endpoint: str, address: str) -> list[bytes]:
 
 @contextmanager
 def _localstack(folder: Path) -> Iterator[Engine]:
-    stack = Stack(folder, engine="localstack", ports={use: processes.free_port() for use in ("engine", "smtp")})
     engine = engines.choose("localstack")
-    engine.start(stack)
-    try:
-        info = requests.get(f"{stack.endpoint}/_localstack/info", timeout=10).json()
-        licensed = bool(os.environ.get("LOCALSTACK_AUTH_TOKEN"))
-        yield Engine(
-            "localstack-licensed" if licensed else "localstack",
-            info["version"].partition(":")[0],
-            stack.endpoint,
-            lacks={} if licensed else {"Cognito": "it has none without a token"},
-            mails=lambda address: _localstack_mails(stack.endpoint, address),
-        )
-    finally:
-        engine.stop(stack)
+    with _issuer(folder) as issuer:
+        ports = {use: processes.free_port() for use in ("engine", "smtp")}
+        ports["issuer"] = int(issuer.url.rpartition(":")[2])
+        stack = Stack(folder, engine="localstack", ports=ports)
+        engine.start(stack)
+        try:
+            yield _localstack_engine(stack, issuer)
+        finally:
+            engine.stop(stack)
+
+
+def _localstack_engine(stack: Stack, issuer: Issuer) -> Engine:
+    info = requests.get(f"{stack.endpoint}/_localstack/info", timeout=10).json()
+    licensed = bool(os.environ.get("LOCALSTACK_AUTH_TOKEN"))
+    return Engine(
+        "localstack-licensed" if licensed else "localstack",
+        info["version"].partition(":")[0],
+        stack.endpoint,
+        lacks={} if licensed else {"Cognito": "it has none without a token"},
+        mails=lambda address: _localstack_mails(stack.endpoint, address),
+        issuer=None if licensed else issuer,
+    )
 
 
 ENGINES: dict[str, Callable[[Path], AbstractContextManager[Engine]]] = {
@@ -216,12 +248,13 @@ class Clients:
 
     def __init__(self, engine: Engine, key: Mapping[str, str] | None = None) -> None:
         self._engine = engine
-        local = {"aws_access_key_id": ACCOUNT, "aws_secret_access_key": SIGNATURE} if engine.endpoint else {}
-        of_user = key and {
-            "aws_access_key_id": key["AccessKeyId"],
-            "aws_secret_access_key": key["SecretAccessKey"],
-        }
-        self._session = boto3.Session(region_name=engine.region, **(of_user or local))
+        local = {"AccessKeyId": ACCOUNT, "SecretAccessKey": SIGNATURE} if engine.endpoint else {}
+        used = key or local
+        self._session = boto3.Session(
+            aws_access_key_id=used.get("AccessKeyId"),
+            aws_secret_access_key=used.get("SecretAccessKey"),
+            region_name=engine.region,
+        )
         self._made: dict[str, Any] = {}
 
     def __call__(self, service: str) -> Any:

@@ -27,7 +27,7 @@ _COLUMNS = {
     "aws": "AWS",
 }
 _SIGNS = {SAME: "✓", DIFFERS: "✗", LACKS: "–", _NOT_RUN: ""}
-_SOURCE = re.compile(r'Source: (?P<page>[^<]+?)\s+<(?P<url>https://docs\.aws\.amazon\.com/[^>]+)>')
+_SOURCE = re.compile(r"Source: (?P<page>[^<]+?)\s+<(?P<url>https://docs\.aws\.amazon\.com/[^>]+)>")
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def rows() -> list[Row]:
             text = " ".join((ast.get_docstring(node) or "").split())
             source = _SOURCE.search(text)
             if not source:
-                raise ValueError(f"{row}: its docstring must end with `Source: GUIDE, \"PAGE\" <https://docs.aws…>`")
+                raise ValueError(f'{row}: its docstring must end with `Source: GUIDE, "PAGE" <https://docs.aws…>`')
             found.append(Row(row, text[: source.start()].strip(), source["page"], source["url"]))
     return found
 
@@ -123,9 +123,9 @@ def page() -> str:
     text = [
         "# The same on every engine",
         "",
-        f"What the service uses of AWS, call by call: {len(all_rows)} rows, each with the answer that AWS documents. Written by",
-        "`make conformance ENGINE=…`, never by hand; [conformance.md](conformance.md) says how it is run. ✓ answers as AWS",
-        "documents, ✗ is a known difference, told below, – is not there at all.",
+        f"What the service uses of AWS, call by call: {len(all_rows)} rows, each with the answer that AWS documents.",
+        "`make conformance ENGINE=…` writes this page; [engines.md](engines.md) says how. ✓ is as AWS documents, ✗ is",
+        "a known difference, told below, – is not there at all.",
         "",
         *_table(
             ["engine", "version", "as AWS", "known differences", "not there"],

@@ -15,7 +15,7 @@ from localstack.waiting import poll
 
 pytestmark = pytest.mark.needs("API calls")
 
-PASSWORD = "Conformance-Passw0rd!"  # noqa: S105  # pragma: allowlist secret
+PASSWORD = "Conformance-Passw0rd!"  # pragma: allowlist secret
 _DEPLOYED_SECONDS = 60
 # Answers with the event that it got.
 ECHO = """
@@ -126,10 +126,14 @@ def api(engine: Engine, aws: Clients, make: Resources) -> Api:
     return Api(engine, aws, make)
 
 
-def user(aws: Clients, make: Resources) -> tuple[str, dict[str, str]]:
+def user(engine: Engine, aws: Clients, make: Resources) -> tuple[str, dict[str, str]]:
     """A pool, and the tokens of one of its users, who is an admin of tenant-a."""
+    email = f"{unique()}@example.com"
+    if engine.issuer:
+        pool = f"{engine.region}_{unique('')}"
+        return pool, engine.issuer.sign_in(email, "tenant-a", "admin", pool)
     pool, client = make.pool()
-    cognito, email = aws("cognito-idp"), f"{unique()}@example.com"
+    cognito = aws("cognito-idp")
     seed.add_user(cognito, pool, email, PASSWORD, "tenant-a", "admin")
     return pool, seed.sign_in(cognito, pool, client, email, PASSWORD)
 
@@ -181,15 +185,15 @@ def test_a_request_has_its_id(api: Api) -> None:
     assert first != second
 
 
-@pytest.mark.needs("Cognito")
+@pytest.mark.needs("tokens")
 @pytest.mark.parametrize("kind", ["none", "empty", "not a token", "altered", "access token"])
-def test_what_is_no_id_token_is_refused(aws: Clients, make: Resources, api: Api, kind: str) -> None:
+def test_what_is_no_id_token_is_refused(engine: Engine, aws: Clients, make: Resources, api: Api, kind: str) -> None:
     """Without a token, and with one that is altered or no ID token, the answer is 401 Unauthorized.
 
     Source: API Gateway Developer Guide, "Control access to REST APIs using Amazon Cognito user pools as an authorizer"
     <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-integrate-with-cognito.html>
     """
-    pool, tokens = user(aws, make)
+    pool, tokens = user(engine, aws, make)
     good = tokens["IdToken"]
     api.mock("orders", api.authorizer(pool))
     api.deploy()
@@ -200,42 +204,42 @@ def test_what_is_no_id_token_is_refused(aws: Clients, make: Resources, api: Api,
     assert (answer.status_code, answer.json()) == (401, {"message": "Unauthorized"})
 
 
-@pytest.mark.needs("Cognito")
-def test_an_id_token_is_let_in(aws: Clients, make: Resources, api: Api) -> None:
+@pytest.mark.needs("tokens")
+def test_an_id_token_is_let_in(engine: Engine, aws: Clients, make: Resources, api: Api) -> None:
     """With an ID token, alone or after Bearer, the route answers.
 
     Source: API Gateway Developer Guide, "Control access to REST APIs using Amazon Cognito user pools as an authorizer"
     <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-integrate-with-cognito.html>
     """
-    pool, tokens = user(aws, make)
+    pool, tokens = user(engine, aws, make)
     api.mock("orders", api.authorizer(pool))
     api.deploy()
     assert api.get("orders", tokens["IdToken"]).status_code == 200
     assert api.get("orders", f"Bearer {tokens['IdToken']}").status_code == 200
 
 
-@pytest.mark.needs("Cognito")
-def test_a_token_of_another_pool_is_refused(aws: Clients, make: Resources, api: Api) -> None:
+@pytest.mark.needs("tokens")
+def test_a_token_of_another_pool_is_refused(engine: Engine, aws: Clients, make: Resources, api: Api) -> None:
     """A token of another pool of the account is refused with 401.
 
     Source: API Gateway Developer Guide, "Control access to REST APIs using Amazon Cognito user pools as an authorizer"
     <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-integrate-with-cognito.html>
     """
-    pool, _ = user(aws, make)
-    _, foreign = user(aws, make)
+    pool, _ = user(engine, aws, make)
+    _, foreign = user(engine, aws, make)
     api.mock("orders", api.authorizer(pool))
     api.deploy()
     assert api.get("orders", foreign["IdToken"]).status_code == 401
 
 
-@pytest.mark.needs("Cognito")
-def test_a_refusal_has_the_body_that_was_chosen(aws: Clients, make: Resources, api: Api) -> None:
+@pytest.mark.needs("tokens")
+def test_a_refusal_has_the_body_that_was_chosen(engine: Engine, aws: Clients, make: Resources, api: Api) -> None:
     """A refusal has the body and content type of the API's gateway response.
 
     Source: API Gateway Developer Guide, "Gateway responses for REST APIs in API Gateway"
     <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-gatewayResponse-definition.html>
     """
-    pool, _ = user(aws, make)
+    pool, _ = user(engine, aws, make)
     api.mock("orders", api.authorizer(pool))
     api.refuse_with("UNAUTHORIZED", REFUSED)
     api.deploy()
@@ -244,14 +248,14 @@ def test_a_refusal_has_the_body_that_was_chosen(aws: Clients, make: Resources, a
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
-@pytest.mark.needs("Cognito", "invocations")
-def test_the_function_is_told_the_claims(aws: Clients, make: Resources, api: Api) -> None:
+@pytest.mark.needs("tokens", "invocations")
+def test_the_function_is_told_the_claims(engine: Engine, aws: Clients, make: Resources, api: Api) -> None:
     """The function finds the token's claims as texts in requestContext.authorizer.claims.
 
     Source: API Gateway Developer Guide, "Control access to REST APIs using Amazon Cognito user pools as an authorizer"
     <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-integrate-with-cognito.html>
     """
-    pool, tokens = user(aws, make)
+    pool, tokens = user(engine, aws, make)
     api.lambda_route("orders", ECHO, api.authorizer(pool))
     api.deploy()
     claims = api.get("orders", tokens["IdToken"]).json()["requestContext"]["authorizer"]["claims"]

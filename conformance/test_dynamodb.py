@@ -185,9 +185,7 @@ def test_a_transaction_is_written_whole_or_not_at_all(aws: Clients, table: str, 
 
 
 @pytest.mark.parametrize("failed", [(True, False), (False, True), (True, True)], ids=["first", "second", "both"])
-def test_a_cancelled_transaction_tells_why(
-    aws: Clients, table: str, partition: str, failed: tuple[bool, bool]
-) -> None:
+def test_a_cancelled_transaction_tells_why(aws: Clients, table: str, partition: str, failed: tuple[bool, bool]) -> None:
     """A cancelled transaction has a reason for each of its items, in their order: ConditionalCheckFailed or None.
 
     Source: DynamoDB API Reference, "TransactWriteItems", cancellation reasons
@@ -197,7 +195,9 @@ def test_a_cancelled_transaction_tells_why(
     dynamodb.transact_write_items(TransactItems=numbered(table, partition, 0, "ORDER#1"))
     items = numbered(table, partition, 7 if failed[0] else 1, "ORDER#1" if failed[1] else "ORDER#2")
     reasons = refused(lambda: dynamodb.transact_write_items(TransactItems=items))["CancellationReasons"]
-    assert [reason["Code"] for reason in reasons] == ["ConditionalCheckFailed" if is_failed else "None" for is_failed in failed]
+    assert [reason["Code"] for reason in reasons] == [
+        "ConditionalCheckFailed" if is_failed else "None" for is_failed in failed
+    ]
 
 
 def test_of_transactions_side_by_side_one_wins(aws: Clients, table: str, partition: str) -> None:
@@ -334,9 +334,7 @@ def test_an_index_gives_no_consistent_read(aws: Clients, table: str, partition: 
     assert code_of(lambda: query(aws, table, partition, ConsistentRead=True)) == "ValidationException"
 
 
-def test_an_item_without_the_keys_is_in_no_index(
-    aws: Clients, table: str, partition: str, orders: list[str]
-) -> None:
+def test_an_item_without_the_keys_is_in_no_index(aws: Clients, table: str, partition: str, orders: list[str]) -> None:
     """An item without the keys of an index, such as the counter, is not in the index.
 
     Source: DynamoDB Developer Guide, "Take advantage of sparse indexes"
@@ -385,7 +383,9 @@ def test_a_key_is_not_empty(aws: Clients, table: str) -> None:
     assert code_of(lambda: aws("dynamodb").put_item(TableName=table, Item=key(""))) == "ValidationException"
     partition = f"P#{uuid4().hex}"
     aws("dynamodb").put_item(TableName=table, Item={**key(partition), "note": {"S": ""}})
-    assert aws("dynamodb").get_item(TableName=table, Key=key(partition), ConsistentRead=True)["Item"]["note"] == {"S": ""}
+    assert aws("dynamodb").get_item(TableName=table, Key=key(partition), ConsistentRead=True)["Item"]["note"] == {
+        "S": ""
+    }
 
 
 def test_an_item_has_at_most_400_kilobytes(aws: Clients, table: str, partition: str) -> None:

@@ -13,6 +13,7 @@ from conformance.resources import KNOWN_SECONDS, Resources, code_of
 from conformance.test_ses import DOMAIN, SENDER, mail
 from localstack.waiting import poll
 
+
 def allowed(call: Callable[[], object]) -> None:
     """Check that a call is allowed, once its policy is known everywhere."""
 

@@ -23,7 +23,7 @@ def _api_calls(engine: Engine, aws: Clients, make: Resources) -> bool:
 
 
 def _invocations(engine: Engine, aws: Clients, make: Resources) -> bool:
-    return invoke(aws, make.function(ECHO)).get("ExecutedVersion") == "1"
+    return bool(invoke(aws, make.function(ECHO)).get("ExecutedVersion") == "1")
 
 
 def _lambda(engine: Engine, aws: Clients, make: Resources) -> bool:

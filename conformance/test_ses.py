@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP, default
@@ -18,11 +17,10 @@ SENDER = f"noreply@{DOMAIN}"
 
 
 @pytest.fixture(autouse=True)
-def verified(engine: Engine, aws: Clients) -> Iterator[None]:
+def verified(engine: Engine, aws: Clients) -> None:
     """The sender's domain, verified; in AWS it is."""
     if engine.endpoint:
         aws("ses").verify_domain_identity(Domain=DOMAIN)
-    yield
 
 
 def mail(to: str, sender: str = SENDER) -> bytes:

@@ -121,7 +121,7 @@ def test_a_message_goes_to_the_dlq_after_its_tries(aws: Clients, make: Resources
         make.received(queue, VisibilityTimeout=0)
 
     def moved() -> bool | None:
-        return empty(aws, queue) and "Messages" in look() or None
+        return (empty(aws, queue) and "Messages" in look()) or None
 
     def look() -> Any:
         return aws("sqs").receive_message(QueueUrl=dlq.url, VisibilityTimeout=0)
@@ -268,7 +268,5 @@ def test_a_redrive_needs_its_dlq(aws: Clients, make: Resources) -> None:
     """
     redrive = json.dumps({"deadLetterTargetArn": make.arn("sqs", unique()), "maxReceiveCount": 3})
     queue = make.queue()
-    code = code_of(
-        lambda: aws("sqs").set_queue_attributes(QueueUrl=queue.url, Attributes={"RedrivePolicy": redrive})
-    )
+    code = code_of(lambda: aws("sqs").set_queue_attributes(QueueUrl=queue.url, Attributes={"RedrivePolicy": redrive}))
     assert code.endswith(("InvalidAttributeValue", "InvalidParameterValue"))

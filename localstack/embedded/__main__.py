@@ -37,6 +37,8 @@ def main() -> None:
     invocations.count_every_call()
     authorizer.take_id_tokens_only()
     authorizer.tell_nothing_of_a_failed_function()
+    if "ISSUER_URL" in os.environ:
+        authorizer.trust_the_issuer(os.environ["ISSUER_URL"])
     users.write_what_the_client_may()
     users.sign_up_where_the_pool_lets()
     missing_objects.deny_to_who_may_not_list()

@@ -7,6 +7,8 @@ from typing import Any
 
 from ministack.services import apigateway_v1
 
+from localstack.stack import ISSUER_POOL
+
 
 def take_id_tokens_only() -> None:
     """Refuse a token of another use than `id` where a method asks for no scopes.
@@ -48,3 +50,21 @@ def _is_response(body: object) -> bool:
         except ValueError:
             return False
     return isinstance(body, dict) and "statusCode" in body
+
+
+def trust_the_issuer(url: str) -> None:
+    """Verify tokens of the issuer's pool with the keys that the issuer serves, as they would be with Cognito's.
+
+    Args:
+        url: of the issuer.
+    """
+    resolve = apigateway_v1._resolve_jwks_url
+
+    async def keys_url(authorizer: dict[str, Any]) -> str | None:
+        pool = str(authorizer["jwtConfiguration"]["issuer"]).rpartition("/")[2]
+        if pool == ISSUER_POOL:
+            return f"{url}/{pool}/.well-known/jwks.json"
+        found: str | None = await resolve(authorizer)
+        return found
+
+    apigateway_v1._resolve_jwks_url = keys_url
