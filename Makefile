@@ -143,4 +143,5 @@ conformance: dev ## try the service's use of AWS, call by call (ENGINE=embedded|
 	@$(if $(TOOL),$(PYTHON3) localstack/machine.py install $(TOOL))
 	@.venv/bin/pytest conformance --engine $(or $(ENGINE),embedded) $(if $(filter dev,$(TARGET)),--target dev) $(CHECK:%=--check) $(ARGS)
 
-test: lint security types terraform-check unit e2e-fresh ## run all of the above, as CI does
+test: CHECK := 1
+test: lint security types terraform-check unit conformance e2e-fresh ## run all of the above, as CI does
