@@ -118,8 +118,10 @@ types: dev ## check types
 unit: dev ## run unit and integration tests, with coverage (ARGS="-k paging" to choose)
 	@.venv/bin/pytest tests -n auto --cov $(ARGS)
 
-terraform-check: dev ## terraform fmt, validate and test; asks nothing of AWS
+terraform-check: dev ## terraform fmt, validate, test, and checkov; asks nothing of AWS
 	@$(PYTHON) -m localstack.terraform check
+	@$(PYTHON3) localstack/machine.py install checkov
+	@cd terraform && ../build/checkov-venv/bin/checkov --directory . --framework terraform --var-file env/prod.tfvars --skip-path tests --skip-download --quiet --compact
 
 e2e: dev ## drive orders through a stack (TARGET=local|dev|sit|prod|failover, ARGS="-k paging" to choose, REPORT=)
 	@.venv/bin/pytest e2e --target $(TARGET) -n 4 -m "not alone" $(REPORT:%=--junitxml=%) $(ARGS)

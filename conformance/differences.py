@@ -83,3 +83,6 @@ DIFFERENCES: dict[str, Known] = {
         },
     ),
 }
+
+# What a second plan would change, by the engine and the resource's address: what its API does not tell as it was put.
+DRIFT: dict[str, dict[str, str]] = {}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conformance.differences import DIFFERENCES
+from conformance.differences import DIFFERENCES, DRIFT
 from conformance.engines import Engine
 from localstack.stack import ROOT
 
@@ -87,12 +87,40 @@ def note(engine: Engine, cells: dict[str, str], write: bool) -> bool:
         "lacks": dict(engine.lacks),
         "rows": {row.id: _cell(row, cells) for row in rows()},
     }
+    if "applied" in content.get(engine.name, {}):
+        found["applied"] = content[engine.name]["applied"]
     changed = content.get(engine.name) != found
     if write:
         content[engine.name] = found
         MEASURED.write_text(json.dumps({name: content[name] for name in _COLUMNS if name in content}, indent=1) + "\n")
         PAGE.write_text(page())
     return changed or PAGE.read_text() != page()
+
+
+def note_applied(name: str, counts: dict[str, int]) -> None:
+    """Note how many resources of each type an engine made, and write the page."""
+    content = measured()
+    content[name]["applied"] = counts
+    MEASURED.write_text(json.dumps(content, indent=1) + "\n")
+    PAGE.write_text(page())
+
+
+def _applied(content: dict[str, dict[str, Any]]) -> list[str]:
+    text = []
+    for name in (name for name in _COLUMNS if "applied" in content.get(name, {})):
+        counts, known = content[name]["applied"], DRIFT.get(name, {})
+        text += [
+            "",
+            f"## What of the Terraform {_COLUMNS[name]} {content[name]['version']} applies",
+            "",
+            f"`python -m conformance.apply {name}` applies what needs nothing that is not there:",
+            f"{sum(counts.values())} resources, and plans again: {len(known) or 'nothing'} would change.",
+            "",
+            *_table(["resource", "made"], [[kind, str(count)] for kind, count in counts.items()]),
+        ]
+        if known:
+            text += ["", *_table(["would change", "since"], [[f"`{at}`", why] for at, why in known.items()])]
+    return text
 
 
 def _cell(row: Row, cells: dict[str, str]) -> str:
@@ -159,7 +187,7 @@ def page() -> str:
         ["engine", "lacks", "since"],
         [[_COLUMNS[name], what, why] for name in run for what, why in content[name].get("lacks", {}).items()],
     )
-    return "\n".join(text) + "\n"
+    return "\n".join([*text, *_applied(content)]) + "\n"
 
 
 if __name__ == "__main__":
