@@ -51,7 +51,7 @@ class _Terraform:
     """Terraform against an engine, with its state in a folder."""
 
     def __init__(self, engine: Engine, folder: Path) -> None:
-        self._code = folder / "terraform"
+        self._code = folder / "code"
         ignored = shutil.ignore_patterns(".terraform", "bootstrap", "tests")
         shutil.copytree(terraform.TERRAFORM_DIR, self._code, ignore=ignored)
         (self._code / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')

@@ -178,7 +178,7 @@ def test_the_one_secret_is_given_to_the_steps_that_need_it() -> None:
     texts = {path.stem: path.read_text() for path in FILES}
     found = {workflow: re.findall(r"secrets\.(\w+)", text) for workflow, text in texts.items()}
     holding = ("conformance", "deploy-dev", "e2e")
-    assert {workflow: names for workflow, names in found.items() if names} == dict.fromkeys(holding, [name])
+    assert {workflow: names for workflow, names in found.items() if names} == {key: [name] for key in holding}
     assert [step["run"] for _, step in STEPS if name in step.get("env", {})] == [
         "make conformance ENGINE=localstack",
         "make e2e-fresh ENGINE=localstack RELEASE_DIR=build/release",
