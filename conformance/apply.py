@@ -34,10 +34,10 @@ _PARTS: dict[str, list[str]] = {
         "module.monitoring",
         *(f"module.function.{of}" for of in ("aws_iam_role.this", "aws_iam_role_policy.this")),
         "module.function.aws_cloudwatch_log_group.this",
-        *(f"module.api.aws_api_gateway_resource.level{level}" for level in (1, 2, 3, 4)),
+        # The paths of the API come with the functions that answer them.
         *(
             f"module.api.aws_api_gateway_{of}"
-            for of in ("authorizer.users", "integration_response.health", "gateway_response.problem", "account.this")
+            for of in ("authorizer.users", "gateway_response.problem", "account.this")
         ),
         "module.api.aws_cloudwatch_log_group.access",
     ],

@@ -33,7 +33,7 @@ DIFFERENCES: dict[str, Known] = {
             "cloudwatch/a_log_group_keeps_its_days": "it takes any number of days",
             "cloudwatch/an_alarm_begins_without_data": "a new alarm is OK",
             "cognito/a_user_does_not_choose_a_tenant": "a user may write any attribute",
-            "cognito/a_wrong_password_and_a_user_who_is_not_there_look_the_same": "SRP signs in with any password",
+            "cognito/an_unknown_user_looks_like_one_who_mistypes": "SRP signs in with any password",
             "cognito/nobody_signs_up": "everybody may sign up",
             "cognito/only_flows_that_were_chosen_sign_in": "every flow signs in",
             "dynamodb/a_number_of_39_digits_is_refused": "it takes numbers of any length",

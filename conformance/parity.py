@@ -75,8 +75,20 @@ def rows() -> list[Row]:
 
 def measured() -> dict[str, dict[str, Any]]:
     """What the last whole run on each engine found: its version, and the cell of each row."""
-    found: dict[str, dict[str, Any]] = json.loads(MEASURED.read_text()) if MEASURED.exists() else {}
-    return found
+    content: dict[str, dict[str, Any]] = json.loads(MEASURED.read_text())
+    for found in content.values():
+        found["rows"] = {row: kind for kind, named in found["rows"].items() for row in named}
+    return content
+
+
+def _write(content: dict[str, dict[str, Any]]) -> None:
+    """Note what was found, and write the page."""
+    noted = {name: dict(content[name]) for name in _COLUMNS if name in content}
+    for found in noted.values():
+        cells = found["rows"]
+        found["rows"] = {kind: [row for row in cells if cells[row] == kind] for kind in (SAME, DIFFERS, LACKS)}
+    MEASURED.write_text(json.dumps(noted, indent=1) + "\n")
+    PAGE.write_text(page())
 
 
 def note(engine: Engine, cells: dict[str, str], write: bool) -> bool:
@@ -92,8 +104,7 @@ def note(engine: Engine, cells: dict[str, str], write: bool) -> bool:
     changed = content.get(engine.name) != found
     if write:
         content[engine.name] = found
-        MEASURED.write_text(json.dumps({name: content[name] for name in _COLUMNS if name in content}, indent=1) + "\n")
-        PAGE.write_text(page())
+        _write(content)
     return changed or PAGE.read_text() != page()
 
 
@@ -101,8 +112,7 @@ def note_applied(name: str, counts: dict[str, int]) -> None:
     """Note how many resources of each type an engine made, and write the page."""
     content = measured()
     content[name]["applied"] = counts
-    MEASURED.write_text(json.dumps(content, indent=1) + "\n")
-    PAGE.write_text(page())
+    _write(content)
 
 
 def _applied(content: dict[str, dict[str, Any]]) -> list[str]:

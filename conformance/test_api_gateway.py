@@ -15,6 +15,7 @@ from localstack.waiting import poll
 
 pytestmark = pytest.mark.needs("API calls")
 
+# Of a user whom the row makes and removes.
 PASSWORD = "Conformance-Passw0rd!"  # pragma: allowlist secret
 _DEPLOYED_SECONDS = 60
 # Answers with the event that it got.

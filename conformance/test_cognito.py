@@ -14,6 +14,7 @@ from localstack import seed
 
 pytestmark = pytest.mark.needs("Cognito")
 
+# Of a user whom the row makes and removes.
 PASSWORD = "Conformance-Passw0rd!"  # pragma: allowlist secret
 
 
@@ -79,7 +80,7 @@ def test_tokens_are_signed_with_a_key_that_is_published(
     assert jwt.decode(token, key, ["RS256"], audience=user[1], options={"verify_iat": False})
 
 
-def test_a_wrong_password_and_a_user_who_is_not_there_look_the_same(aws: Clients, user: tuple[str, str, str]) -> None:
+def test_an_unknown_user_looks_like_one_who_mistypes(aws: Clients, user: tuple[str, str, str]) -> None:
     """A wrong password and an unknown user are both refused with NotAuthorizedException.
 
     Source: Cognito Developer Guide, "Managing user existence error responses"

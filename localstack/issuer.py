@@ -80,14 +80,21 @@ class TokenIssuer(ThreadingHTTPServer):
         }
         identity = {
             **shared,
-            "token_use": "id",
+            # A kind of token, not one.
+            "token_use": "id",  # nosec B105
             "aud": CLIENT_ID,
             "email": user["email"],
             "email_verified": True,
             "cognito:username": subject,
             **({"custom:tenantId": user["tenantId"]} if user.get("tenantId") else {}),
         }
-        access = {**shared, "token_use": "access", "client_id": CLIENT_ID, "scope": "aws.cognito.signin.user.admin"}
+        access = {
+            **shared,
+            # A kind of token, not one.
+            "token_use": "access",  # nosec B105
+            "client_id": CLIENT_ID,
+            "scope": "aws.cognito.signin.user.admin",
+        }
         return {
             "IdToken": self._signed(identity),
             "AccessToken": self._signed(access),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from localstack import terraform
-from localstack.stack import Stack
+from localstack.stack import ROOT, Stack
 from release.build import function_names
 from release.environments import PLACES, Environment
 
@@ -51,7 +51,7 @@ class Plans:
     def plan(self, name: Environment, account: str) -> subprocess.CompletedProcess[str]:
         """Plan an environment with the credentials of an account."""
         files = [f"-var-file=env/{file}" for file in PLACES[name].var_files]
-        packages = (f"-var=packages_dir={self._folder}", f"-var=templates_dir={terraform.ROOT / 'templates'}")
+        packages = (f"-var=packages_dir={self._folder}", f"-var=templates_dir={ROOT / 'templates'}")
         return self.run(account, "plan", "-no-color", f"-out={self._folder / name}", *files, *packages)
 
     def planned(self, name: Environment) -> str:
@@ -93,4 +93,4 @@ def test_an_environment_is_planned_whole_in_its_own_account(plans: Plans, name: 
 def test_an_environment_is_not_planned_with_the_credentials_of_another(plans: Plans) -> None:
     done = plans.plan("dev", ACCOUNTS["sit"])
     assert done.returncode != 0
-    assert "AWS Account ID not allowed" in done.stderr
+    assert "AWS account ID not allowed: 815856636111" in done.stderr

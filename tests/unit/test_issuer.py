@@ -11,7 +11,7 @@ import requests
 
 from localstack import engines, up
 from localstack.issuer import CLIENT_ID, Issuer, TokenIssuer
-from localstack.stack import ISSUER_POOL, ROOT, Stack, StackError
+from localstack.stack import ISSUER_POOL, ROOT, Running, Stack, StackError
 from localstack.terraform import LocalTerraform
 from release.environments import PLACES
 
@@ -85,7 +85,7 @@ def test_nothing_that_runs_in_aws_knows_the_engine_or_the_issuer() -> None:
 
 
 def test_a_stack_with_cognito_does_not_change_its_tokens(tmp_path: Path) -> None:
-    stack = Stack(tmp_path, ports={"engine": 1}, running={"engine": up.processes.Running(1, 2.0)})
+    stack = Stack(tmp_path, ports={"engine": 1}, running={"engine": Running(1, 2.0)})
     with pytest.raises(StackError, match="a stack with Cognito is up"):
         up.up(stack, "embedded", issuer=True)
 
