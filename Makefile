@@ -9,7 +9,10 @@ EMAIL ?= thandi@acme.example
 TEST_STACK := build/test
 # LocalStack runs functions in containers, which the fault proxy of this machine does not see.
 FAULTS := $(if $(QUICK)$(filter localstack,$(ENGINE)),,--faults)
-LOCKS := requirements/*.txt
+# Not LocalStack's: it is frozen with the libraries of its time, runs alone, on this machine, and holds nothing real.
+LOCKS := $(filter-out requirements/localstack.txt,$(wildcard requirements/*.txt))
+# What an engine of the conformance suite needs beyond the project.
+TOOL := $(if $(filter conformance,$(MAKECMDGOALS)),$(filter moto,$(ENGINE))$(if $(filter localstack-host,$(ENGINE)),localstack))
 # A command of an incident, by the name of its target: on the local stack, or in the account that the shell is in.
 OPERATE = $(PYTHON) -m $(if $(filter local,$(TARGET)),localstack $@,release $@ --to "$$TARGET")
 # Of a rehearsal, which has the Cart service elsewhere.
@@ -24,7 +27,7 @@ E2E_NEXT = $(call next,`make e2e ARGS=--last-failed` runs what failed; `make sta
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help local dev up down status preview order token watch shell logs tf build release release-verify upload promote deploy record rollback drift history rehearse alarms queues dlq drop pause resume redrive query restore recover discard openapi lint security audit types unit terraform-check e2e e2e-fresh chaos test
+.PHONY: help local dev up down status preview order token watch shell logs tf build release release-verify upload promote deploy record rollback drift history rehearse alarms queues dlq drop pause resume redrive query restore recover discard openapi lint security audit types unit terraform-check e2e e2e-fresh chaos conformance test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -147,6 +150,7 @@ lint: dev ## check style, format, who imports whom, and the workflows
 	@.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@.venv/bin/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
 	@.venv/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	@.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 # The tooling is there to run programs; each is a list of words, which no shell reads.
 security: dev ## look for weaknesses in the code, and for secrets in all files
@@ -169,8 +173,11 @@ unit: dev ## run unit and integration tests, with coverage (ARGS="-k paging" to 
 	@.venv/bin/pytest tests -n auto --cov $(ARGS) \
 	  $(call next,`make unit ARGS="--last-failed --no-cov"` runs what failed)
 
-terraform-check: dev ## terraform fmt, validate and test; asks nothing of AWS
+terraform-check: dev ## terraform fmt, validate, test, and checkov; asks nothing of AWS
 	@$(PYTHON) -m localstack.terraform check $(call next,`terraform fmt -recursive terraform` mends the format)
+	@$(PYTHON3) localstack/machine.py install checkov
+	@cd terraform && ../build/checkov-venv/bin/checkov --directory . --framework terraform --var-file env/prod.tfvars \
+	  --skip-path tests --skip-download --quiet --compact $(call next,mend the resource or explain the exception beside it)
 
 e2e: dev ## drive orders through a stack (TARGET=local|dev|sit|prod|failover, ARGS="-k paging" to choose, QUICK=1 for fewer, REPORT=)
 	@.venv/bin/pytest e2e --target $(TARGET) -n 4 -m "not alone" $(REPORT:%=--junitxml=%) $(ARGS) $(E2E_NEXT)
@@ -190,4 +197,9 @@ chaos: dev ## try the promises under faults, kills and restarts, on a stack of i
 	$(PYTHON) -m localstack.chaos $(SEED:%=--seed %) $(ORDERS:%=--orders %) $(if $(LOAD),--load); \
 	status=$$?; $(PYTHON) -m localstack down; exit $$status
 
-test: lint security types terraform-check unit e2e-fresh ## run all of the above, as CI does
+conformance: dev ## try the service's use of AWS, call by call (ENGINE=embedded|moto|localstack-host|localstack, TARGET=dev, CHECK=1)
+	@$(if $(TOOL),$(PYTHON3) localstack/machine.py install $(TOOL))
+	@.venv/bin/pytest conformance --engine $(or $(ENGINE),embedded) $(if $(filter dev,$(TARGET)),--target dev) $(CHECK:%=--check) $(ARGS)
+
+test: CHECK := 1
+test: lint security types terraform-check unit conformance e2e-fresh ## run all of the above, as CI does

@@ -6,6 +6,7 @@ from typing import Any
 
 from localstack import stack as stacks
 from localstack.aws import Aws
+from localstack.issuer import Issuer
 from localstack.mailbox import Mailbox
 from localstack.stack import api_url
 from release import state
@@ -25,6 +26,7 @@ class Platform:
         api_url: of its API.
         cart_url: of a Cart service where tests may put carts; None where there is none, as in prod.
         mailbox: where its mails arrive; None in AWS, where they leave for good.
+        issuer: of tokens, where an engine has no Cognito; None where users sign in.
     """
 
     target: str
@@ -33,6 +35,7 @@ class Platform:
     api_url: str
     cart_url: str | None
     mailbox: Mailbox | None
+    issuer: Issuer | None = None
 
     def queue_url(self, name: str) -> str:
         """The URL of a queue."""
@@ -53,6 +56,7 @@ def local() -> Platform:
         api_url=stack.api_url,
         cart_url=stack.cart_url,
         mailbox=Mailbox(stack.mail_dir),
+        issuer=Issuer(stack.issuer_url) if stack.issuer_url else None,
     )
 
 

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from e2e.tenant import Tenant
 from e2e.test_bad_input import is_problem, nothing_queued_before
 from localstack import seed
+from localstack.stack import REGION
 from localstack.waiting import poll
 
 
@@ -36,7 +37,8 @@ def hs256(header: dict[str, Any], claims: dict[str, Any], secret: bytes) -> str:
 
 def public_key(tenant: Tenant, key_id: str) -> dict[str, Any]:
     """The pool's key of this id, which anyone may read, as a JWK."""
-    pool, endpoint = tenant.platform.outputs["user_pool_id"], tenant.platform.aws.cognito.meta.endpoint_url
+    platform, pool = tenant.platform, tenant.platform.outputs["user_pool_id"]
+    endpoint = platform.issuer.url if platform.issuer else platform.aws.cognito.meta.endpoint_url
     keys = requests.get(f"{endpoint}/{pool}/.well-known/jwks.json", timeout=30).json()["keys"]
     found: dict[str, Any] = next(key for key in keys if key["kid"] == key_id)
     return found
@@ -93,6 +95,9 @@ def forgeries(tenant: Tenant, victim: Tenant) -> dict[str, str]:
 @contextmanager
 def foreign_token(tenant: Tenant) -> Iterator[str]:
     """A token of this user and tenant from another pool of the account."""
+    if tenant.platform.issuer:
+        yield tenant.platform.issuer.sign_in(tenant.email, tenant.id, pool=f"{REGION}_foreign")["IdToken"]
+        return
     cognito = tenant.platform.aws.cognito
     pool = cognito.create_user_pool(
         PoolName="foreign",
@@ -111,6 +116,16 @@ def foreign_token(tenant: Tenant) -> Iterator[str]:
 
 def expired_token(tenant: Tenant) -> str:
     """A token that was good a moment ago."""
+    token = _short_token(tenant)
+    expires = jwt.decode(token, options={"verify_signature": False})["exp"]
+    poll("the token's end", lambda: time.time() > expires or None, 30)
+    return token
+
+
+def _short_token(tenant: Tenant) -> str:
+    """A token that is good for a second."""
+    if tenant.platform.issuer:
+        return tenant.platform.issuer.sign_in(tenant.email, tenant.id, seconds=1)["IdToken"]
     cognito, pool = tenant.platform.aws.cognito, tenant.platform.outputs["user_pool_id"]
     # AWS allows no shorter than five minutes, the local engine does: the test need not wait so long.
     client = cognito.create_user_pool_client(
@@ -124,8 +139,6 @@ def expired_token(tenant: Tenant) -> str:
     cognito.admin_set_user_password(UserPoolId=pool, Username=tenant.email, Password=password, Permanent=True)
     token = seed.sign_in(cognito, pool, client, tenant.email, password)["IdToken"]
     cognito.delete_user_pool_client(UserPoolId=pool, ClientId=client)
-    expires = jwt.decode(token, options={"verify_signature": False})["exp"]
-    poll("the token's end", lambda: time.time() > expires or None, 30)
     return token
 
 

@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     bring_up = commands.add_parser("up", help="bring the stack up")
     bring_up.add_argument("--free-ports", action="store_true", help="take any free ports")
     bring_up.add_argument("--faults", action="store_true", help="put the fault proxy behind the functions")
+    bring_up.add_argument("--issuer", action="store_true", help="take tokens of the harness instead of Cognito's")
     bring_up.add_argument("--release-dir", type=Path, help="run the packages of this release")
     for name in ("down", "status", "order", "drift", "watch", "shell"):
         commands.add_parser(name)
@@ -68,7 +69,14 @@ def main() -> None:
     match arguments.command:
         case "up":
             stack = stacks.load()
-            up(stack, os.environ.get("ENGINE"), arguments.free_ports, arguments.release_dir, arguments.faults)
+            up(
+                stack,
+                os.environ.get("ENGINE"),
+                arguments.free_ports,
+                arguments.release_dir,
+                arguments.faults,
+                arguments.issuer,
+            )
             explain(stack)
         case "down":
             down(stacks.load())

@@ -11,19 +11,26 @@ import requests
 from localstack import processes
 from localstack import stack as stacks
 from localstack.machine import ENGINE_VENV
-from localstack.stack import ACCOUNT, REGION, ROOT, Certificates, Stack, StackError
+from localstack.stack import ACCOUNT, DOCKER_HOST_NAME, REGION, ROOT, Certificates, Stack, StackError
 from localstack.waiting import poll
 from release import docker
 
 _START_SECONDS = 60
 _SAVE_SECONDS = 60
 _DOCKER_SECONDS = 300
+_HOOKS_SECONDS = 30
+# Run by LocalStack as it starts.
+HOOKS = ROOT / "localstack" / "hooks"
 
 
 class Engine(Protocol):
     """An emulator of AWS."""
 
     name: str
+
+    @property
+    def has_cognito(self) -> bool:
+        """Whether users sign in to it; where not, the harness's issuer gives the tokens."""
 
     def start(self, stack: Stack) -> None:
         """Start it, and return when it answers."""
@@ -46,6 +53,7 @@ class Embedded:
     """MiniStack: a process of the engine's own virtual environment, with IAM enforced."""
 
     name = "embedded"
+    has_cognito = True
 
     def start(self, stack: Stack) -> None:
         """Start MiniStack on the stack's port."""
@@ -71,6 +79,8 @@ class Embedded:
             "LOST_FILE": str(stack.lost_file),
             "DECISIONS_FILE": str(stack.decisions_file),
         }
+        if stack.issuer_url:
+            environment["ISSUER_URL"] = stack.issuer_url
         if stack.proxy_url:
             # Functions are started with it too. What happens to an engine under faults is survived from disk.
             environment |= {
@@ -119,11 +129,17 @@ class LocalStack:
 
     name = "localstack"
 
+    @property
+    def has_cognito(self) -> bool:
+        """Whether there is a token, which Cognito needs."""
+        return bool(os.environ.get("LOCALSTACK_AUTH_TOKEN"))
+
     def _compose(self, stack: Stack, *arguments: str) -> None:
         environment = {
             **os.environ,
             "ENGINE_PORT": str(stack.ports["engine"]),
-            "SMTP_PORT": str(stack.ports["smtp"]),
+            "SMTP_HOST": f"{DOCKER_HOST_NAME}:{stack.ports['smtp']}",
+            "ISSUER_URL": f"http://{DOCKER_HOST_NAME}:{stack.ports.get('issuer', 0)}",
             "LOCALSTACK_IMAGE": image(),
         }
         try:
@@ -136,6 +152,7 @@ class LocalStack:
     def start(self, stack: Stack) -> None:
         """Start the container, and wait until it is healthy."""
         self._compose(stack, "up", "--detach", "--wait")
+        require_hooks(stack.endpoint)
 
     def stop(self, stack: Stack) -> None:
         """Remove the container and its volume."""
@@ -144,6 +161,27 @@ class LocalStack:
     def healthy(self, stack: Stack) -> bool:
         """Whether LocalStack answers."""
         return _answers(f"{stack.endpoint}/_localstack/health")
+
+
+def require_hooks(endpoint: str) -> None:
+    """Wait until LocalStack has run what it runs as it starts.
+
+    Args:
+        endpoint: URL of the engine.
+
+    Raises:
+        StackError: one of them failed: without the authorizer the API would let everybody in.
+    """
+
+    def ran() -> list[dict[str, str]] | None:
+        answer = requests.get(f"{endpoint}/_localstack/init", timeout=5).json()
+        return answer["scripts"] if answer["completed"]["READY"] else None
+
+    scripts = poll("LocalStack's hooks have run", ran, _HOOKS_SECONDS)
+    wanted = {path.name for path in HOOKS.glob("*.d/*.py")}
+    done = {script["name"] for script in scripts if script["state"] == "SUCCESSFUL"}
+    if wanted - done:
+        raise StackError(f"LocalStack did not run {', '.join(sorted(wanted - done))}: see its log")
 
 
 def image() -> str:

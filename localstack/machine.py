@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT_VENV = ROOT / ".venv"
 ENGINE_VENV = ROOT / "build" / "engine-venv"
 PYTHON_VERSION = (3, 12)
+# Tools whose libraries are not ours: each has an environment of its own, made when it is asked for.
+TOOL_VENVS = {name: ROOT / "build" / f"{name}-venv" for name in ("moto", "localstack", "checkov")}
+_TOOL_PYTHON = {"localstack": (3, 13)}
 TERRAFORM_VERSION = (1, 10)
 PANGO = ("pango-1.0", "pangoft2-1.0", "gobject-2.0", "harfbuzz", "harfbuzz-subset")
 _STAMP = "lock.sha256"
@@ -48,9 +52,9 @@ def _output(*command: str) -> str:
     return done.stdout.decode(errors="replace").strip()
 
 
-def find_python() -> str | None:
-    """The path of a Python 3.12 that runs, or None."""
-    major, minor = PYTHON_VERSION
+def find_python(version: tuple[int, int] = PYTHON_VERSION) -> str | None:
+    """The path of a Python of a version, 3.12 unless told, that runs; or None."""
+    major, minor = version
     name = f"python{major}.{minor}"
     candidates = [sys.executable, shutil.which(name) or "", f"{os.environ.get('HOME', '')}/.local/bin/{name}"]
     pyenv_root = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
@@ -160,8 +164,29 @@ def install(python: str, name: str) -> None:
         future.result()
 
 
+def install_tool(name: str) -> None:
+    """Make the virtual environment of a tool, if its lock has changed.
+
+    Args:
+        name: of the tool and its lock file: moto, localstack or checkov.
+
+    Raises:
+        RuntimeError: the Python that it needs is not there, or the install failed or took too long.
+    """
+    version = _TOOL_PYTHON.get(name, PYTHON_VERSION)
+    wanted = ".".join(str(part) for part in version)
+    python = find_python(version)
+    if python is None:
+        raise RuntimeError(f"{name} needs Python {wanted}: pyenv install {wanted}, or uv python install {wanted}")
+    lock, venv = ROOT / "requirements" / f"{name}.txt", TOOL_VENVS[name]
+    stamp = _stamp(python, lock)
+    if not _has(venv, stamp):
+        print(f"installing {lock.relative_to(ROOT)} into {venv.relative_to(ROOT)}", flush=True)
+        _make_venv(python, venv, lock, stamp)
+
+
 def main(arguments: list[str]) -> int:
-    """Check the machine; with `install local` or `install dev`, also make the virtual environments."""
+    """Check the machine; with `install local`, `install dev` or a tool's name, also make its virtual environments."""
     lacking = missing()
     for item in lacking:
         print(f"missing: {item.what}\n  it {item.purpose}\n  get it: {item.remedy}", file=sys.stderr)
@@ -170,7 +195,7 @@ def main(arguments: list[str]) -> int:
         return 1
     if arguments[:1] == ["install"]:
         try:
-            install(python, arguments[1])
+            (install_tool if arguments[1] in TOOL_VENVS else partial(install, python))(arguments[1])
         except RuntimeError as error:
             print(error, file=sys.stderr)
             return 1

@@ -12,10 +12,15 @@ from release.ending import ToldError
 ROOT = Path(__file__).resolve().parent.parent
 REGION: Final = "af-south-1"
 ACCOUNT = "000000000000"
+# The pool that the issuer of tokens stands for, where an engine has no Cognito.
+ISSUER_POOL: Final = f"{REGION}_issuer"
 # What the engine takes for the signature of an account's root: any text.
 SIGNATURE = "test"
 # When the engine refuses or does not answer.
 ADVICE: Final = "If the stack is not as it should be, `make up` repairs it; `make down`, then `make up`, begins anew."
+
+# What containers call the machine that they run on.
+DOCKER_HOST_NAME = "host.docker.internal"
 
 
 class StackError(ToldError):
@@ -54,7 +59,8 @@ class Stack:
     Args:
         directory: its folder; holds stack.json, logs, mails.
         engine: name of its engine.
-        ports: by use: engine, cart, smtp, and proxy where faults can be put between the functions and what they call.
+        ports: by use: engine, cart, smtp; proxy where faults can be put between the functions and what they call, and
+            issuer where tokens are not those of Cognito.
         running: its processes, by name.
         outputs: of Terraform, once applied.
         release: folder of the release that it runs; None for what is built from this tree.
@@ -89,9 +95,20 @@ class Stack:
         return f"{self._scheme}://127.0.0.1:{self.ports['cart']}"
 
     @property
+    def functions_cart_url(self) -> str:
+        """URL of the cart stub, or of the proxy before it, as functions reach it: LocalStack's are in containers."""
+        url = self.proxy_url or self.cart_url
+        return url.replace("127.0.0.1", DOCKER_HOST_NAME) if self.engine == "localstack" else url
+
+    @property
     def proxy_url(self) -> str | None:
         """URL of the fault proxy, which functions are given for engine and cart stub; None where there is none."""
         return f"http://127.0.0.1:{self.ports['proxy']}" if "proxy" in self.ports else None
+
+    @property
+    def issuer_url(self) -> str | None:
+        """URL of the issuer of tokens; None where Cognito gives them."""
+        return f"http://127.0.0.1:{self.ports['issuer']}" if "issuer" in self.ports else None
 
     @property
     def mail_dir(self) -> Path:

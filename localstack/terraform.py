@@ -73,7 +73,8 @@ class LocalTerraform:
         self._environment = environment(stack.directory) | stack.aws_environment()
         self._variables = [
             "-var-file=env/local.tfvars",
-            f"-var=cart_api_url={stack.proxy_url or stack.cart_url}",
+            f"-var=cart_api_url={stack.functions_cart_url}",
+            *(("-var=authorizer=issuer",) if stack.issuer_url else ()),
             *(("-var=packages_dir=../packages", "-var=templates_dir=../templates") if stack.release else ()),
         ]
 

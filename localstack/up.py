@@ -24,8 +24,9 @@ _DEFAULT_PORTS = {
     "cart": ("CART_PORT", 4571),
     "smtp": ("SMTP_PORT", 4572),
     "proxy": ("PROXY_PORT", 4573),
+    "issuer": ("ISSUER_PORT", 4574),
 }
-_SIDECARS = ("cart_stub", "mail_catcher", "chaos.proxy")
+_SIDECARS = ("cart_stub", "mail_catcher", "chaos.proxy", "issuer")
 _SIDECAR_SECONDS = 20
 
 # A file, such as CI's log, has no width; 80 columns would break the rows of a table.
@@ -79,9 +80,9 @@ def _port(variable: str) -> int | None:
     return int(given) if given else None
 
 
-def _choose_ports(stack: Stack, free: bool, faults: bool) -> None:
+def _choose_ports(stack: Stack, free: bool, faults: bool, issuer: bool) -> None:
     for use, (variable, default) in _DEFAULT_PORTS.items():
-        if use == "proxy" and not faults:
+        if (use == "proxy" and not faults) or (use == "issuer" and not issuer):
             continue
         if free and use not in stack.ports:
             stack.ports[use] = processes.free_port()
@@ -117,6 +118,8 @@ def _start(stack: Stack, engine: engines.Engine) -> None:
     _start_sidecar(stack, "mail_catcher", "smtp", "--directory", str(stack.mail_dir))
     if stack.proxy_url:
         _start_sidecar(stack, "chaos.proxy", "proxy", "--engine", stack.endpoint, "--cart", stack.cart_url)
+    if stack.issuer_url:
+        _start_sidecar(stack, "issuer", "issuer", "--key-file", str(stack.directory / "issuer.pem"))
     if engine.healthy(stack) and stack.outputs:
         return
     # An engine that stopped has lost its state and Terraform's with it, and one whose first apply was cut off holds
@@ -134,6 +137,7 @@ def up(
     free_ports: bool = False,
     release: Path | None = None,
     faults: bool = False,
+    issuer: bool = False,
 ) -> None:
     """Bring a stack up.
 
@@ -143,6 +147,7 @@ def up(
         free_ports: whether to take any free ports, for a stack beside another.
         release: folder of a release, whose bytes are run; None to build those of this tree.
         faults: whether functions reach everything through a proxy that can put faults in the way.
+        issuer: whether tokens are those of the harness's issuer even where the engine has Cognito.
 
     Raises:
         ManifestError: the folder is not the release that was made.
@@ -154,8 +159,10 @@ def up(
     if release:
         manifest.verify(release)
     with exclusive(stack):
-        _choose_ports(stack, free_ports, faults)
         engine = engines.choose(engine_name or (stack.engine if stack.running else None))
+        if issuer and stack.running and not stack.issuer_url:
+            raise StackError("a stack with Cognito is up: run `make down` first")
+        _choose_ports(stack, free_ports, faults, issuer or not engine.has_cognito or stack.issuer_url is not None)
         if stack.running and stack.engine != engine.name:
             raise StackError(f"a stack on engine {stack.engine} is up: run `make down` first")
         stack.engine = engine.name

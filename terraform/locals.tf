@@ -46,6 +46,10 @@ locals {
   queue_arns = { for function, queue in local.queues : function => "arn:aws:sqs:${var.region}:${var.account_id}:${queue.name}-${var.environment}" }
   queue_urls = { for function, queue in local.queues : function => "https://sqs.${var.region}.amazonaws.com/${var.account_id}/${queue.name}-${var.environment}" }
 
+  # The issuer stands for a pool that nobody made, so that in AWS its tokens would let nobody in.
+  issuer_pool   = "${var.region}_issuer"
+  user_pool_arn = var.authorizer == "cognito" ? module.users[0].pool_arn : "arn:aws:cognito-idp:${var.region}:${var.account_id}:userpool/${local.issuer_pool}"
+
   idempotency_statement = {
     # No GetItem: the answer to a PutItem that comes second holds the item that is there.
     actions   = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]

@@ -136,6 +136,7 @@ resource "aws_lambda_event_source_mapping" "this" {
 
 module "users" {
   source = "./modules/cognito"
+  count  = var.authorizer == "cognito" ? 1 : 0
 
   name                = "bbws-order-users-${var.environment}"
   deletion_protection = var.deletion_protection
@@ -147,7 +148,7 @@ module "api" {
   name          = "bbws-order-api-${var.environment}"
   role_name     = "bbws-order-api-${var.environment}-logs${local.global_suffix}"
   stage         = var.environment
-  user_pool_arn = module.users.pool_arn
+  user_pool_arn = local.user_pool_arn
   routes = {
     for function, route in local.routes : function => {
       method         = route.method

@@ -15,12 +15,12 @@ output "stage" {
 
 output "user_pool_id" {
   description = "Id of the Cognito user pool."
-  value       = module.users.pool_id
+  value       = var.authorizer == "cognito" ? module.users[0].pool_id : local.issuer_pool
 }
 
 output "user_pool_client_id" {
   description = "Id of the app client that users sign in with."
-  value       = module.users.client_id
+  value       = var.authorizer == "cognito" ? module.users[0].client_id : "issuer"
 }
 
 output "orders_table" {

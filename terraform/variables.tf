@@ -89,6 +89,22 @@ variable "architecture" {
   }
 }
 
+variable "authorizer" {
+  description = "Whose tokens the API takes: cognito, or issuer for an emulator without Cognito."
+  type        = string
+  default     = "cognito"
+
+  validation {
+    condition     = contains(["cognito", "issuer"], var.authorizer)
+    error_message = "authorizer must be cognito or issuer."
+  }
+
+  validation {
+    condition     = var.authorizer == "cognito" || var.environment == "local"
+    error_message = "authorizer must be cognito outside environment local: the issuer gives a token to whoever asks."
+  }
+}
+
 variable "cart_api_url" {
   description = "Base URL of the Cart service, which owns prices."
   type        = string

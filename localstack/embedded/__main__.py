@@ -12,16 +12,20 @@ from ministack import app
 from localstack.embedded import (
     alarms,
     aliases,
+    authorizer,
     backups,
     decisions,
     grants,
     invocations,
     loss,
     mail,
+    mappings,
     metrics,
+    missing_objects,
     queries,
     service_rights,
     unsigned,
+    users,
 )
 
 
@@ -30,10 +34,19 @@ def main() -> None:
     grants.check_as_aws_does()
     mail.check_mail_grants()
     aliases.route_by_weight()
+    aliases.need_their_version()
+    mappings.refuse_as_aws_does()
     invocations.count_every_call()
     metrics.measure_queues()
     metrics.measure_apis()
     metrics.extract_from_logs()
+    authorizer.take_id_tokens_only()
+    authorizer.tell_nothing_of_a_failed_function()
+    if "ISSUER_URL" in os.environ:
+        authorizer.trust_the_issuer(os.environ["ISSUER_URL"])
+    users.write_what_the_client_may()
+    users.sign_up_where_the_pool_lets()
+    missing_objects.deny_to_who_may_not_list()
     alarms.evaluate_alarms()
     queries.save_queries()
     queries.find_fields_of_json()

@@ -30,6 +30,22 @@ run "plain_http_outside_local" {
   }
 }
 
+run "tokens_of_an_issuer_outside_local" {
+  command         = plan
+  expect_failures = [var.authorizer]
+  variables {
+    authorizer = "issuer"
+  }
+}
+
+run "tokens_of_nobody" {
+  command         = plan
+  expect_failures = [var.authorizer]
+  variables {
+    authorizer = "none"
+  }
+}
+
 run "a_cart_service_without_tls" {
   command         = plan
   expect_failures = [var.cart_api_url]

@@ -64,4 +64,9 @@ run "the_orders_bucket" {
     condition     = aws_s3_bucket_lifecycle_configuration.this[0].rule[0].expiration[0].days == 2557
     error_message = "Invoices are kept seven years."
   }
+
+  assert {
+    condition     = aws_s3_bucket_lifecycle_configuration.failover[0].rule[0].expiration[0].days == 2557
+    error_message = "A copy in the other region is kept as long as its original, and no longer."
+  }
 }

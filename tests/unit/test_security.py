@@ -125,7 +125,10 @@ def test_an_audit_asks_for_every_library_and_fails_for_a_vulnerable_one(advisori
     status, said = run("make", "audit", f"AUDIT_URL={advisories.url}")
     assert status != 0
     assert re.search(r"^jinja2 +\S+ +TEST-1", said, re.MULTILINE), said
-    locked = {name for lock in LOCKS for name in re.findall(r"^([\w.-]+)(?:\[.*\])?==", lock.read_text(), re.MULTILINE)}
+    audited = [lock for lock in LOCKS if lock.stem != "localstack"]  # Frozen with the libraries of its time.
+    locked = {
+        name for lock in audited for name in re.findall(r"^([\w.-]+)(?:\[.*\])?==", lock.read_text(), re.MULTILINE)
+    }
     assert set(advisories.asked) == {re.sub(r"[-_.]+", "-", name).lower() for name in locked}
 
 

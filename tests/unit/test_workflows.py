@@ -48,6 +48,8 @@ PERMISSIONS = {
     ("promote-prod", "promote"): SIGN_IN_AND_ASK,
     ("rollback", "rollback"): SIGN_IN,
     ("drift", "drift"): SIGN_IN,
+    ("conformance", "engines"): READ,
+    ("conformance", "licensed"): READ,
 }
 TRIGGERS = {
     "pull-request": {"pull_request"},
@@ -60,6 +62,7 @@ TRIGGERS = {
     "promote-prod": {"workflow_dispatch"},
     "rollback": {"workflow_dispatch"},
     "drift": {"schedule", "workflow_dispatch"},
+    "conformance": {"schedule", "workflow_dispatch"},
 }
 # By the environment that each deploys to; `rollback` takes the one that was chosen.
 DEPLOYING = {
@@ -132,7 +135,10 @@ def test_no_step_decides_anything() -> None:
     for key, step in STEPS:
         assert not {"if", "continue-on-error", "shell"} & set(step), key
     conditions = {key: job["if"] for key, job in JOBS.items() if "if" in job}
-    assert conditions == {("e2e", "localstack"): "vars.LOCALSTACK == 'true' && github.event_name == 'push'"}
+    assert conditions == {
+        ("e2e", "localstack"): "vars.LOCALSTACK == 'true' && github.event_name == 'push'",
+        ("conformance", "licensed"): "vars.LOCALSTACK == 'true'",
+    }
     assert not any("continue-on-error" in job for job in JOBS.values())
 
 
@@ -167,13 +173,15 @@ def test_no_job_outlives_its_credentials() -> None:
             assert job["timeout-minutes"] * 60 <= sign_in["role-duration-seconds"] <= 3600
 
 
-def test_the_one_secret_is_given_to_the_one_step_that_needs_it() -> None:
+def test_the_one_secret_is_given_to_the_steps_that_need_it() -> None:
     name = "LOCALSTACK_AUTH_TOKEN"
     texts = {path.stem: path.read_text() for path in FILES}
     found = {workflow: re.findall(r"secrets\.(\w+)", text) for workflow, text in texts.items()}
-    assert {workflow: names for workflow, names in found.items() if names} == {"deploy-dev": [name], "e2e": [name]}
+    holding = ("conformance", "deploy-dev", "e2e")
+    assert {workflow: names for workflow, names in found.items() if names} == {key: [name] for key in holding}
     assert [step["run"] for _, step in STEPS if name in step.get("env", {})] == [
-        "make e2e-fresh ENGINE=localstack RELEASE_DIR=build/release"
+        "make conformance ENGINE=localstack",
+        "make e2e-fresh ENGINE=localstack RELEASE_DIR=build/release",
     ]
     assert not any("inherit" in text for text in texts.values())
 

@@ -1,4 +1,10 @@
 resource "aws_s3_bucket" "failover" {
+  #checkov:skip=CKV_AWS_18:as the bucket that it is the copy of
+  #checkov:skip=CKV_AWS_145:as the bucket that it is the copy of
+  #checkov:skip=CKV_AWS_144:it is the copy in the other region
+  #checkov:skip=CKV2_AWS_62:as the bucket that it is the copy of
+  #checkov:skip=CKV2_AWS_61:as the bucket that it is the copy of; a copy of what expires does expire
+
   count    = var.replicate ? 1 : 0
   provider = aws.failover
 
@@ -56,6 +62,29 @@ resource "aws_s3_bucket_policy" "failover" {
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
     }]
   })
+}
+
+# Replication copies objects, not the rules of their bucket: without its own, a copy would outlive what it is a copy of.
+resource "aws_s3_bucket_lifecycle_configuration" "failover" {
+  count    = var.replicate && var.expire_after_days != null ? 1 : 0
+  provider = aws.failover
+
+  bucket = aws_s3_bucket.failover[0].id
+
+  rule {
+    id     = "expire"
+    status = "Enabled"
+
+    filter {}
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 7
+    }
+
+    expiration {
+      days = var.expire_after_days
+    }
+  }
 }
 
 resource "aws_iam_role" "replication" {

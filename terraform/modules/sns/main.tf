@@ -1,6 +1,8 @@
 # Not encrypted with a key of ours: SNS needs a customer key's policy for each of its senders, and what passes here
 # names an order and holds nothing personal (docs/architecture.md).
 resource "aws_sns_topic" "this" {
+  #checkov:skip=CKV_AWS_26:what passes here names an order and holds nothing personal
+
   name = var.name
 }
 

@@ -1,0 +1,1 @@
+"""What the service uses of AWS, call by call, with the answer that AWS documents, tried on every engine."""

@@ -1,0 +1,133 @@
+"""What of the Terraform an engine that lacks a part of AWS applies, and what a second plan would change.
+
+`python -m conformance.apply localstack-host` starts the engine, applies, plans again, and notes it for docs/parity.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from conformance import engines, parity
+from conformance.differences import DRIFT
+from conformance.engines import Engine
+from localstack import terraform
+from localstack.stack import ACCOUNT, REGION, SIGNATURE, StackError
+from release import build
+
+_DEADLINE_SECONDS = 900
+# By what an engine must have for it: parts of the configuration that depend on no other part.
+_PARTS: dict[str, list[str]] = {
+    "": [
+        "module.queue",
+        "module.events",
+        "module.alerts",
+        "module.orders_bucket",
+        "module.templates_bucket",
+        "module.mail",
+        "module.monitoring",
+        *(f"module.function.{of}" for of in ("aws_iam_role.this", "aws_iam_role_policy.this")),
+        "module.function.aws_cloudwatch_log_group.this",
+        # The paths of the API come with the functions that answer them.
+        *(
+            f"module.api.aws_api_gateway_{of}"
+            for of in ("authorizer.users", "gateway_response.problem", "account.this")
+        ),
+        "module.api.aws_cloudwatch_log_group.access",
+    ],
+    "DynamoDB": ["module.orders_table", "module.idempotency_table"],
+    "Cognito": ["module.users"],
+    "Lambda": ["module.function", "aws_lambda_event_source_mapping.this", "module.api"],
+}
+
+
+class _Terraform:
+    """Terraform against an engine, with its state in a folder."""
+
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self._code = folder / "code"
+        ignored = shutil.ignore_patterns(".terraform", "bootstrap", "tests")
+        shutil.copytree(terraform.TERRAFORM_DIR, self._code, ignore=ignored)
+        (self._code / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+        self._environment = terraform.environment(folder) | {
+            "AWS_ENDPOINT_URL": engine.endpoint or "",
+            "AWS_ACCESS_KEY_ID": ACCOUNT,
+            "AWS_SECRET_ACCESS_KEY": SIGNATURE,
+            "AWS_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        root = terraform.TERRAFORM_DIR.parent
+        self._variables = [
+            "-var-file=env/local.tfvars",
+            f"-var=packages_dir={root / 'build' / 'packages'}",
+            f"-var=templates_dir={root / 'templates'}",
+            f"-var=authorizer={'issuer' if engine.issuer else 'cognito'}",
+        ]
+        parts = [part for needs, found in _PARTS.items() if needs not in engine.lacks for part in found]
+        self._targets = [f"-target={part}" for part in parts]
+
+    def run(self, *arguments: str) -> str:
+        """Run a command and return what it printed.
+
+        Raises:
+            StackError: it failed.
+        """
+        done = subprocess.run(
+            ["terraform", f"-chdir={self._code}", *arguments],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_DEADLINE_SECONDS,
+        )
+        print(done.stdout, flush=True)
+        if done.returncode:
+            raise StackError(f"terraform {arguments[0]} failed:\n{done.stderr}")
+        return done.stdout
+
+    def apply(self) -> list[str]:
+        """Apply what the engine has all of, and return the addresses of what was made."""
+        self.run("init", "-lockfile=readonly", "-no-color")
+        self.run("apply", "-auto-approve", "-no-color", "-parallelism=40", *self._variables, *self._targets)
+        return self.run("state", "list").split()
+
+    def changes(self) -> list[str]:
+        """The addresses of what a second plan would change."""
+        plan = str(self._code.parent / "second.tfplan")
+        self.run("plan", "-no-color", "-parallelism=40", f"-out={plan}", *self._variables, *self._targets)
+        found = json.loads(self.run("show", "-json", plan)).get("resource_changes", [])
+        return sorted(change["address"] for change in found if change["change"]["actions"] not in (["no-op"], ["read"]))
+
+
+def main() -> int:
+    """Apply on the engine that is named; fails on a change that is not a known gap, and on a gap that is gone."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("engine", choices=engines.ENGINES)
+    name = parser.parse_args().engine
+    build.build_all()
+    with tempfile.TemporaryDirectory(prefix="apply-") as folder:
+        path = Path(folder)
+        with engines.ENGINES[name](path / "engine") as engine:
+            of = _Terraform(engine, path)
+            made, changed = of.apply(), of.changes()
+    known = DRIFT.get(name, {})
+    counts = Counter(next(part for part in address.split(".") if part.startswith("aws_")) for address in made)
+    print(f"{name}: {len(made)} resources made, {len(changed)} would change again", flush=True)
+    for address in changed:
+        print(f"  {address}: {known.get(address, 'not a known gap')}")
+    if set(changed) != set(known):
+        gone = sorted(set(known) - set(changed))
+        print(f"conformance/differences.py, DRIFT of {name}: gone are {gone}", file=sys.stderr)
+        return 1
+    parity.note_applied(name, dict(sorted(counts.items())))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

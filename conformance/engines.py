@@ -1,0 +1,268 @@
+"""The engines that the calls are tried on: each is started on a free port with nothing in it, and ended."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import requests
+from aiosmtpd.controller import Controller
+from botocore.config import Config
+
+from localstack import engines, processes
+from localstack.issuer import Issuer, TokenIssuer
+from localstack.machine import ROOT, TOOL_VENVS
+from localstack.mail_catcher import MailCatcher
+from localstack.stack import ACCOUNT, REGION, SIGNATURE, Stack, StackError
+from localstack.waiting import poll
+
+_START_SECONDS = 90
+_CONFIG = Config(retries={"total_max_attempts": 1}, read_timeout=30, s3={"addressing_style": "path"})
+_DEV_ACCOUNT = "536580886816"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine that runs.
+
+    Args:
+        name: of it, as ENGINE= has it.
+        version: of it, as the table of differences has it.
+        endpoint: its URL; None for AWS.
+        account: where things are made.
+        region: where things are made.
+        lacks: what it has not at all, and why.
+        mails: gives the mails that were sent to an address, as they were sent.
+        issuer: of the tokens that its APIs take, where it has no Cognito.
+    """
+
+    name: str
+    version: str
+    endpoint: str | None
+    account: str = ACCOUNT
+    region: str = REGION
+    lacks: Mapping[str, str] = field(default_factory=dict)
+    mails: Callable[[str], list[bytes]] = field(default=lambda address: [])
+    issuer: Issuer | None = None
+
+    def api_url(self, api_id: str, stage: str) -> str:
+        """The URL of a REST API's stage."""
+        if self.endpoint:
+            return f"{self.endpoint}/_aws/execute-api/{api_id}/{stage}"
+        return f"https://{api_id}.execute-api.{self.region}.amazonaws.com/{stage}"
+
+    def keys_url(self, pool_id: str) -> str:
+        """The URL of the keys that a user pool signs with."""
+        host = self.endpoint or f"https://cognito-idp.{self.region}.amazonaws.com"
+        return f"{host}/{pool_id}/.well-known/jwks.json"
+
+
+def locked(name: str, package: str) -> str:
+    """The version of a package in a lock file of requirements/."""
+    found = re.search(rf"^{re.escape(package)}==([^ ]+)", (ROOT / "requirements" / f"{name}.txt").read_text(), re.M)
+    if not found:
+        raise StackError(f"requirements/{name}.txt does not lock {package}")
+    return found[1]
+
+
+@contextmanager
+def _embedded(folder: Path) -> Iterator[Engine]:
+    stack = Stack(folder, ports={use: processes.free_port() for use in ("engine", "smtp")})
+    catcher = Controller(MailCatcher(stack.mail_dir), hostname="127.0.0.1", port=stack.ports["smtp"])
+    catcher.start()
+    engine = engines.Embedded()
+    try:
+        engine.start(stack)
+        yield Engine(
+            "embedded", locked("engine", "ministack"), stack.endpoint, mails=lambda to: _kept_mails(stack.mail_dir, to)
+        )
+    finally:
+        engine.stop(stack)
+        catcher.stop()
+
+
+def _kept_mails(folder: Path, address: str) -> list[bytes]:
+    found = [path.read_bytes() for path in sorted(folder.glob("*.eml"))]
+    return [mail for mail in found if address.encode() in mail]
+
+
+@contextmanager
+def _process(command: list[str], folder: Path, settings: Mapping[str, str], alive: str) -> Iterator[None]:
+    """A server that ends with the block; `alive` is a URL that answers when it is up."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "engine.log"
+    running = processes.start(command, log, {**environment, **settings, "TMPDIR": str(folder)}, folder)
+
+    def answers() -> bool | None:
+        if not processes.alive(running):
+            raise StackError(f"the engine ended as it started; its log ends:\n{log.read_text()[-2_000:]}")
+        try:
+            return requests.get(alive, timeout=2).ok or None
+        except requests.RequestException:
+            return None
+
+    try:
+        poll(f"{alive} answers (log: {log})", answers, _START_SECONDS)
+        yield
+    finally:
+        processes.stop(running)
+
+
+@contextmanager
+def _moto(folder: Path) -> Iterator[Engine]:
+    port = processes.free_port()
+    endpoint = f"http://127.0.0.1:{port}"
+    command = [str(TOOL_VENVS["moto"] / "bin" / "moto_server"), "--host", "127.0.0.1", "--port", str(port)]
+    settings = {"MOTO_ACCOUNT_ID": ACCOUNT}
+
+    with _process(command, folder, settings, f"{endpoint}/moto-api/"):
+        yield Engine(
+            "moto",
+            locked("moto", "moto[server]"),
+            endpoint,
+            lacks={
+                "API calls": "it keeps APIs and does not serve them",
+                "invocations": "it runs functions in Docker only",
+                "mailbox": "it shows nobody the mails that it keeps",
+            },
+        )
+
+
+@contextmanager
+def _issuer(folder: Path) -> Iterator[Issuer]:
+    server = TokenIssuer(processes.free_port(), folder / "issuer.pem")
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield Issuer(f"http://127.0.0.1:{server.server_port}")
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextmanager
+def _localstack_host(folder: Path) -> Iterator[Engine]:
+    port = processes.free_port()
+    endpoint = f"http://127.0.0.1:{port}"
+    command = [str(TOOL_VENVS["localstack"] / "bin" / "python"), "-m", "localstack.runtime.main"]
+    settings = {
+        "GATEWAY_SERVER": "hypercorn",
+        "GATEWAY_LISTEN": f"127.0.0.1:{port}",
+        "SKIP_SSL_CERT_DOWNLOAD": "1",
+        "DISABLE_EVENTS": "1",
+        # Itself it would take a CI machine that is a container for its own image.
+        "OVERRIDE_IN_DOCKER": "0",
+        "FILESYSTEM_ROOT": str(folder),
+    }
+    # Where LocalStack on a host looks for what it runs as it starts.
+    (folder / "etc" / "localstack").mkdir(parents=True)
+    (folder / "etc" / "localstack" / "init").symlink_to(engines.HOOKS)
+    with (
+        _issuer(folder) as issuer,
+        _process(command, folder, {**settings, "ISSUER_URL": issuer.url}, f"{endpoint}/_localstack/health"),
+    ):
+        engines.require_hooks(endpoint)
+        yield Engine(
+            "localstack-host",
+            locked("localstack", "localstack-core[runtime]"),
+            endpoint,
+            lacks={
+                "DynamoDB": "it downloads DynamoDB Local when it is first asked",
+                "Cognito": "it has none without a token",
+                "Lambda": "a function is never ready without Docker",
+                "invocations": "it runs functions in Docker only",
+            },
+            mails=lambda address: _localstack_mails(endpoint, address),
+            issuer=issuer,
+        )
+
+
+def _localstack_mails(endpoint: str, address: str) -> list[bytes]:
+    kept = requests.get(f"{endpoint}/_aws/ses", timeout=10).json()["messages"]
+    return [message["RawData"].encode() for message in kept if address in message.get("RawData", "")]
+
+
+@contextmanager
+def _localstack(folder: Path) -> Iterator[Engine]:
+    engine = engines.choose("localstack")
+    with _issuer(folder) as issuer:
+        ports = {use: processes.free_port() for use in ("engine", "smtp")}
+        ports["issuer"] = int(issuer.url.rpartition(":")[2])
+        stack = Stack(folder, engine="localstack", ports=ports)
+        engine.start(stack)
+        try:
+            yield _localstack_engine(stack, issuer)
+        finally:
+            engine.stop(stack)
+
+
+def _localstack_engine(stack: Stack, issuer: Issuer) -> Engine:
+    info = requests.get(f"{stack.endpoint}/_localstack/info", timeout=10).json()
+    licensed = bool(os.environ.get("LOCALSTACK_AUTH_TOKEN"))
+    return Engine(
+        "localstack-licensed" if licensed else "localstack",
+        info["version"].partition(":")[0],
+        stack.endpoint,
+        lacks={} if licensed else {"Cognito": "it has none without a token"},
+        mails=lambda address: _localstack_mails(stack.endpoint, address),
+        issuer=None if licensed else issuer,
+    )
+
+
+ENGINES: dict[str, Callable[[Path], AbstractContextManager[Engine]]] = {
+    "embedded": _embedded,
+    "moto": _moto,
+    "localstack-host": _localstack_host,
+    "localstack": _localstack,
+}
+
+
+@contextmanager
+def dev() -> Iterator[Engine]:
+    """The AWS account of environment dev, with the rights that the shell has in it.
+
+    Raises:
+        StackError: the shell is signed in to another account.
+    """
+    found = boto3.client("sts", region_name=REGION).get_caller_identity()["Account"]
+    if found != _DEV_ACCOUNT:
+        raise StackError(f"the shell is signed in to account {found}: sign in to {_DEV_ACCOUNT}, which is dev")
+    lacks = {"mailbox": "mails leave for good", "unverified senders": "what is verified there is not ours to undo"}
+    yield Engine("aws", "dev", None, _DEV_ACCOUNT, REGION, lacks)
+
+
+class Clients:
+    """boto3 clients of an engine, each built when first used, without retries: an answer is seen as it came.
+
+    Args:
+        engine: which.
+        key: access key of a user; the account's own rights if None.
+    """
+
+    def __init__(self, engine: Engine, key: Mapping[str, str] | None = None) -> None:
+        self._engine = engine
+        local = {"AccessKeyId": ACCOUNT, "SecretAccessKey": SIGNATURE} if engine.endpoint else {}
+        used = key or local
+        self._session = boto3.Session(
+            aws_access_key_id=used.get("AccessKeyId"),
+            aws_secret_access_key=used.get("SecretAccessKey"),
+            region_name=engine.region,
+        )
+        self._made: dict[str, Any] = {}
+
+    def __call__(self, service: str) -> Any:
+        """The client of a service."""
+        if service not in self._made:
+            self._made[service] = self._session.client(
+                service,  # type: ignore[call-overload]
+                endpoint_url=self._engine.endpoint,
+                config=_CONFIG,
+            )
+        return self._made[service]

@@ -1,0 +1,204 @@
+"""docs/parity.md: what each engine answered, row by row; `python -m conformance.parity` writes it."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from conformance.differences import DIFFERENCES, DRIFT
+from conformance.engines import Engine
+from localstack.stack import ROOT
+
+FOLDER = ROOT / "conformance"
+MEASURED = FOLDER / "measured.json"
+PAGE = ROOT / "docs" / "parity.md"
+SAME, DIFFERS, LACKS = "same", "differs", "lacks"
+_NOT_RUN = "not run"
+_COLUMNS = {
+    "embedded": "embedded (MiniStack)",
+    "moto": "moto",
+    "localstack-host": "LocalStack on the host",
+    "localstack": "LocalStack in Docker",
+    "localstack-licensed": "LocalStack with a token",
+    "aws": "AWS",
+}
+_SIGNS = {SAME: "✓", DIFFERS: "✗", LACKS: "–", _NOT_RUN: ""}
+_SOURCE = re.compile(r"Source: (?P<page>[^<]+?)\s+<(?P<url>https://docs\.aws\.amazon\.com/[^>]+)>")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A call and what it must answer.
+
+    Args:
+        id: module and name of the test.
+        says: what must hold.
+        page: of AWS's documentation that says so.
+        url: of the page.
+    """
+
+    id: str
+    says: str
+    page: str
+    url: str
+
+
+def row_of(node_id: str) -> str:
+    """The id of a row, by pytest's id of its test."""
+    path, _, name = node_id.partition("::")
+    return f"{Path(path).stem.removeprefix('test_')}/{name.removeprefix('test_')}"
+
+
+def rows() -> list[Row]:
+    """All rows, in the order of the files.
+
+    Raises:
+        ValueError: a test does not say what must hold, or names no page of AWS's documentation.
+    """
+    found = []
+    for path in sorted(FOLDER.glob("test_*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if not isinstance(node, ast.FunctionDef) or not node.name.startswith("test_"):
+                continue
+            row = row_of(f"{path.name}::{node.name}")
+            text = " ".join((ast.get_docstring(node) or "").split())
+            source = _SOURCE.search(text)
+            if not source:
+                raise ValueError(f'{row}: its docstring must end with `Source: GUIDE, "PAGE" <https://docs.aws…>`')
+            found.append(Row(row, text[: source.start()].strip(), source["page"], source["url"]))
+    return found
+
+
+def measured() -> dict[str, dict[str, Any]]:
+    """What the last whole run on each engine found: its version, and the cell of each row."""
+    content: dict[str, dict[str, Any]] = json.loads(MEASURED.read_text())
+    for found in content.values():
+        found["rows"] = {row: kind for kind, named in found["rows"].items() for row in named}
+    return content
+
+
+def _write(content: dict[str, dict[str, Any]]) -> None:
+    """Note what was found, and write the page."""
+    noted = {name: dict(content[name]) for name in _COLUMNS if name in content}
+    for found in noted.values():
+        cells = found["rows"]
+        found["rows"] = {kind: [row for row in cells if cells[row] == kind] for kind in (SAME, DIFFERS, LACKS)}
+    MEASURED.write_text(json.dumps(noted, indent=1) + "\n")
+    PAGE.write_text(page())
+
+
+def note(engine: Engine, cells: dict[str, str], write: bool) -> bool:
+    """Whether a whole run found something else than is noted; with `write` that is noted, and the page written."""
+    content = measured()
+    found = {
+        "version": engine.version,
+        "lacks": dict(engine.lacks),
+        "rows": {row.id: _cell(row, cells) for row in rows()},
+    }
+    if "applied" in content.get(engine.name, {}):
+        found["applied"] = content[engine.name]["applied"]
+    changed = content.get(engine.name) != found
+    if write:
+        content[engine.name] = found
+        _write(content)
+    return changed or PAGE.read_text() != page()
+
+
+def note_applied(name: str, counts: dict[str, int]) -> None:
+    """Note how many resources of each type an engine made, and write the page."""
+    content = measured()
+    content[name]["applied"] = counts
+    _write(content)
+
+
+def _applied(content: dict[str, dict[str, Any]]) -> list[str]:
+    text = []
+    for name in (name for name in _COLUMNS if "applied" in content.get(name, {})):
+        counts, known = content[name]["applied"], DRIFT.get(name, {})
+        text += [
+            "",
+            f"## What of the Terraform {_COLUMNS[name]} {content[name]['version']} applies",
+            "",
+            f"`python -m conformance.apply {name}` applies what needs nothing that is not there:",
+            f"{sum(counts.values())} resources, and plans again: {len(known) or 'nothing'} would change.",
+            "",
+            *_table(["resource", "made"], [[kind, str(count)] for kind, count in counts.items()]),
+        ]
+        if known:
+            text += ["", *_table(["would change", "since"], [[f"`{at}`", why] for at, why in known.items()])]
+    return text
+
+
+def _cell(row: Row, cells: dict[str, str]) -> str:
+    """The cell of a row: of one that is tried with several parameters, the worst."""
+    found = {cell for name, cell in cells.items() if name.partition("[")[0] == row.id}
+    return next(kind for kind in (DIFFERS, LACKS, SAME) if kind in found)
+
+
+def _counts(content: dict[str, dict[str, Any]], name: str) -> list[str]:
+    if name not in content:
+        return [_COLUMNS[name], "", "not run yet", "", ""]
+    cells = list(content[name]["rows"].values())
+    return [_COLUMNS[name], content[name]["version"], *(str(cells.count(kind)) for kind in (SAME, DIFFERS, LACKS))]
+
+
+def _table(head: list[str], lines: list[list[str]]) -> list[str]:
+    return [f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *lines)]
+
+
+def _service(row: Row) -> str:
+    return row.id.partition("/")[0].replace("_", " ")
+
+
+def page() -> str:
+    """The page."""
+    content, all_rows = measured(), rows()
+    run = [name for name in _COLUMNS if name in content]
+    text = [
+        "# The same on every engine",
+        "",
+        f"What the service uses of AWS, call by call: {len(all_rows)} rows, each with the answer that AWS documents.",
+        "`make conformance ENGINE=…` writes this page; [engines.md](engines.md) says how. ✓ is as AWS documents, ✗ is",
+        "a known difference, told below, – is not there at all.",
+        "",
+        *_table(
+            ["engine", "version", "as AWS", "known differences", "not there"],
+            [_counts(content, name) for name in _COLUMNS],
+        ),
+    ]
+    for service in dict.fromkeys(_service(row) for row in all_rows):
+        lines = [
+            [
+                f"{row.says.rstrip('.')} ([source]({row.url} '{row.page.replace(chr(39), chr(8217))}'))",
+                *(_SIGNS[content[name]["rows"].get(row.id, _NOT_RUN)] for name in run),
+            ]
+            for row in all_rows
+            if _service(row) == service
+        ]
+        text += ["", f"## {service}", "", *_table([service, *(_COLUMNS[name] for name in run)], lines)]
+    says = {row.id: row.says.rstrip(".") for row in all_rows}
+    text += [
+        "",
+        "## Known differences",
+        "",
+        "Each is an expected failure of `conformance/differences.py`, which fails the run when it goes away.",
+    ]
+    for name in run:
+        known = DIFFERENCES.get(name)
+        if known and known.rows:
+            lines = [[says[row.id], known.rows[row.id]] for row in all_rows if row.id in known.rows]
+            text += ["", f"### {_COLUMNS[name]} {known.version}", "", *_table(["AWS", "here"], lines)]
+    text += ["", "## What is not there", ""]
+    text += _table(
+        ["engine", "lacks", "since"],
+        [[_COLUMNS[name], what, why] for name in run for what, why in content[name].get("lacks", {}).items()],
+    )
+    return "\n".join([*text, *_applied(content)]) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())

@@ -1,0 +1,304 @@
+"""The API: who is let in, what the function is told, and what is answered when it does not run."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import requests
+
+from conformance.engines import Clients, Engine
+from conformance.resources import ALIAS, Resources, unique
+from localstack import seed
+from localstack.waiting import poll
+
+pytestmark = pytest.mark.needs("API calls")
+
+# Of a user whom the row makes and removes.
+PASSWORD = "Conformance-Passw0rd!"  # pragma: allowlist secret
+_DEPLOYED_SECONDS = 60
+# Answers with the event that it got.
+ECHO = """
+import json
+
+def handler(event, context):
+    return {"statusCode": 200, "headers": {"X-Echo": "1"}, "body": json.dumps(event)}
+"""
+REFUSED = '{"title": "Unauthorized", "status": 401}'
+
+
+class Api:
+    """A REST API with a root that answers.
+
+    Args:
+        engine: where.
+        aws: clients with all rights.
+        make: what makes the rest.
+    """
+
+    def __init__(self, engine: Engine, aws: Clients, make: Resources) -> None:
+        self._client, self._aws, self._make, self._engine = aws("apigateway"), aws, make, engine
+        self.id = self._client.create_rest_api(name=unique(), endpointConfiguration={"types": ["REGIONAL"]})["id"]
+        make.at_end(self._client.delete_rest_api, restApiId=self.id)
+        self._root = self._client.get_resources(restApiId=self.id)["items"][0]["id"]
+
+    def resource(self, part: str) -> str:
+        """The id of a resource below the root."""
+        made: str = self._client.create_resource(restApiId=self.id, parentId=self._root, pathPart=part)["id"]
+        return made
+
+    def mock(self, part: str, authorizer: str | None = None) -> None:
+        """A route that answers by itself."""
+        at = {"restApiId": self.id, "resourceId": self.resource(part), "httpMethod": "GET"}
+        self._method(at, authorizer)
+        self._client.put_integration(
+            **at,
+            type="MOCK",
+            passthroughBehavior="NEVER",
+            requestTemplates={"application/json": '{"statusCode": 200}'},
+        )
+        self._client.put_method_response(**at, statusCode="200")
+        answer = {"application/json": '{"status": "ok"}'}
+        self._client.put_integration_response(**at, statusCode="200", responseTemplates=answer)
+
+    def lambda_route(self, part: str, source: str, authorizer: str | None = None) -> None:
+        """A route that a function answers."""
+        function = self._make.function(source)
+        at = {"restApiId": self.id, "resourceId": self.resource(part), "httpMethod": "GET"}
+        self._method(at, authorizer)
+        alias = self._make.arn("lambda", f"function:{function}:{ALIAS}")
+        uri = f"arn:aws:apigateway:{self._engine.region}:lambda:path/2015-03-31/functions/{alias}/invocations"
+        self._client.put_integration(**at, type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)
+        self._aws("lambda").add_permission(
+            FunctionName=function,
+            Qualifier=ALIAS,
+            StatementId="api",
+            Action="lambda:InvokeFunction",
+            Principal="apigateway.amazonaws.com",
+            SourceArn=self._make.arn("execute-api", f"{self.id}/*"),
+        )
+
+    def _method(self, at: dict[str, str], authorizer: str | None) -> None:
+        kind = {"authorizationType": "COGNITO_USER_POOLS", "authorizerId": authorizer} if authorizer else {}
+        self._client.put_method(**at, **(kind or {"authorizationType": "NONE"}))
+
+    def authorizer(self, pool_id: str) -> str:
+        """The id of an authorizer that takes the tokens of a pool."""
+        made: str = self._client.create_authorizer(
+            restApiId=self.id,
+            name="users",
+            type="COGNITO_USER_POOLS",
+            providerARNs=[self._make.arn("cognito-idp", f"userpool/{pool_id}")],
+            identitySource="method.request.header.Authorization",
+        )["id"]
+        return made
+
+    def refuse_with(self, response_type: str, body: str) -> None:
+        """Answer with another body than API Gateway's own."""
+        self._client.put_gateway_response(
+            restApiId=self.id,
+            responseType=response_type,
+            responseParameters={"gatewayresponse.header.Content-Type": "'application/problem+json'"},
+            responseTemplates={"application/json": body},
+        )
+
+    def deploy(self) -> None:
+        """Make it answer."""
+        self._client.create_deployment(restApiId=self.id, stageName="test")
+
+    def get(self, part: str, token: str | None = None, **headers: str) -> requests.Response:
+        """Ask it, once its deployment is known everywhere."""
+        if token is not None:
+            headers["Authorization"] = token
+        url = f"{self._engine.api_url(self.id, 'test')}/{part}"
+
+        def ask() -> requests.Response | None:
+            answer = requests.get(url, headers=headers, timeout=30)
+            unknown = answer.status_code in (403, 404) and part not in ("none",) and "Forbidden" in answer.text
+            return None if unknown else answer
+
+        return poll(f"{url} is deployed", ask, _DEPLOYED_SECONDS)
+
+
+@pytest.fixture
+def api(engine: Engine, aws: Clients, make: Resources) -> Api:
+    """An API."""
+    return Api(engine, aws, make)
+
+
+def user(engine: Engine, aws: Clients, make: Resources) -> tuple[str, dict[str, str]]:
+    """A pool, and the tokens of one of its users, who is an admin of tenant-a."""
+    email = f"{unique()}@example.com"
+    if engine.issuer:
+        pool = f"{engine.region}_{unique('')}"
+        return pool, engine.issuer.sign_in(email, "tenant-a", "admin", pool)
+    pool, client = make.pool()
+    cognito = aws("cognito-idp")
+    seed.add_user(cognito, pool, email, PASSWORD, "tenant-a", "admin")
+    return pool, seed.sign_in(cognito, pool, client, email, PASSWORD)
+
+
+def test_a_mock_answers_by_itself(api: Api) -> None:
+    """A mock integration answers with its template, without a function.
+
+    Source: API Gateway Developer Guide, "Mock integrations for REST APIs in API Gateway"
+    <https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-mock-integration.html>
+    """
+    api.mock("health")
+    api.deploy()
+    answer = api.get("health")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+def test_a_mock_takes_no_other_content_type(api: Api) -> None:
+    """A mock with passthrough NEVER answers 415 to a content type that it has no template for.
+
+    Source: API Gateway Developer Guide, "Integration passthrough behaviors"
+    <https://docs.aws.amazon.com/apigateway/latest/developerguide/integration-passthrough-behaviors.html>
+    """
+    api.mock("health")
+    api.deploy()
+    assert api.get("health", **{"Content-Type": "text/csv"}).status_code == 415
+
+
+def test_a_route_that_is_not_there(api: Api) -> None:
+    """A path that is no route answers 403 Missing Authentication Token.
+
+    Source: API Gateway Developer Guide, "Gateway response types", MISSING_AUTHENTICATION_TOKEN
+    <https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html>
+    """
+    api.mock("health")
+    api.deploy()
+    answer = api.get("none")
+    assert (answer.status_code, answer.json()) == (403, {"message": "Missing Authentication Token"})
+
+
+def test_a_request_has_its_id(api: Api) -> None:
+    """Every answer has x-amzn-RequestId, another for each request.
+
+    Source: API Gateway Developer Guide, "Variables for data transformations", requestId
+    <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html>
+    """
+    api.mock("health")
+    api.deploy()
+    first, second = (api.get("health").headers["x-amzn-RequestId"] for _ in range(2))
+    assert first != second
+
+
+@pytest.mark.needs("tokens")
+@pytest.mark.parametrize("kind", ["none", "empty", "not a token", "altered", "access token"])
+def test_what_is_no_id_token_is_refused(engine: Engine, aws: Clients, make: Resources, api: Api, kind: str) -> None:
+    """Without a token, and with one that is altered or no ID token, the answer is 401 Unauthorized.
+
+    Source: API Gateway Developer Guide, "Control access to REST APIs using Amazon Cognito user pools as an authorizer"
+    <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-integrate-with-cognito.html>
+    """
+    pool, tokens = user(engine, aws, make)
+    good = tokens["IdToken"]
+    api.mock("orders", api.authorizer(pool))
+    api.deploy()
+    middle = len(good.split(".")[0]) + 20
+    altered = good[:middle] + ("A" if good[middle] != "A" else "B") + good[middle + 1 :]
+    bad = {"none": None, "empty": "", "not a token": "abc", "altered": altered, "access token": tokens["AccessToken"]}
+    answer = api.get("orders", bad[kind])
+    assert (answer.status_code, answer.json()) == (401, {"message": "Unauthorized"})
+
+
+@pytest.mark.needs("tokens")
+def test_an_id_token_is_let_in(engine: Engine, aws: Clients, make: Resources, api: Api) -> None:
+    """With an ID token, alone or after Bearer, the route answers.
+
+    Source: API Gateway Developer Guide, "Control access to REST APIs using Amazon Cognito user pools as an authorizer"
+    <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-integrate-with-cognito.html>
+    """
+    pool, tokens = user(engine, aws, make)
+    api.mock("orders", api.authorizer(pool))
+    api.deploy()
+    assert api.get("orders", tokens["IdToken"]).status_code == 200
+    assert api.get("orders", f"Bearer {tokens['IdToken']}").status_code == 200
+
+
+@pytest.mark.needs("tokens")
+def test_a_token_of_another_pool_is_refused(engine: Engine, aws: Clients, make: Resources, api: Api) -> None:
+    """A token of another pool of the account is refused with 401.
+
+    Source: API Gateway Developer Guide, "Control access to REST APIs using Amazon Cognito user pools as an authorizer"
+    <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-integrate-with-cognito.html>
+    """
+    pool, _ = user(engine, aws, make)
+    _, foreign = user(engine, aws, make)
+    api.mock("orders", api.authorizer(pool))
+    api.deploy()
+    assert api.get("orders", foreign["IdToken"]).status_code == 401
+
+
+@pytest.mark.needs("tokens")
+def test_a_refusal_has_the_body_that_was_chosen(engine: Engine, aws: Clients, make: Resources, api: Api) -> None:
+    """A refusal has the body and content type of the API's gateway response.
+
+    Source: API Gateway Developer Guide, "Gateway responses for REST APIs in API Gateway"
+    <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-gatewayResponse-definition.html>
+    """
+    pool, _ = user(engine, aws, make)
+    api.mock("orders", api.authorizer(pool))
+    api.refuse_with("UNAUTHORIZED", REFUSED)
+    api.deploy()
+    answer = api.get("orders")
+    assert (answer.status_code, answer.json()) == (401, json.loads(REFUSED))
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.needs("tokens", "invocations")
+def test_the_function_is_told_the_claims(engine: Engine, aws: Clients, make: Resources, api: Api) -> None:
+    """The function finds the token's claims as texts in requestContext.authorizer.claims.
+
+    Source: API Gateway Developer Guide, "Control access to REST APIs using Amazon Cognito user pools as an authorizer"
+    <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-integrate-with-cognito.html>
+    """
+    pool, tokens = user(engine, aws, make)
+    api.lambda_route("orders", ECHO, api.authorizer(pool))
+    api.deploy()
+    claims = api.get("orders", tokens["IdToken"]).json()["requestContext"]["authorizer"]["claims"]
+    assert (claims["custom:tenantId"], claims["token_use"]) == ("tenant-a", "id")
+    # In AWS the list is between brackets in some cases.
+    assert claims["cognito:groups"].strip("[]") == "admin"
+    assert all(isinstance(value, str) for value in claims.values())
+
+
+@pytest.mark.needs("invocations")
+def test_the_function_is_told_the_request(api: Api) -> None:
+    """The function is given method, path, query, headers and the request's id, as a proxy event.
+
+    Source: API Gateway Developer Guide, "Lambda proxy integrations in API Gateway", input format
+    <https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html>
+    """
+    api.lambda_route("orders", ECHO)
+    api.deploy()
+    answer = api.get("orders?pageSize=2", **{"X-Correlation-Id": "abc"})
+    event: dict[str, Any] = answer.json()
+    assert (event["httpMethod"], event["resource"], event["body"]) == ("GET", "/orders", None)
+    assert event["queryStringParameters"] == {"pageSize": "2"}
+    # Names of headers have no case (RFC 9110, 5.1).
+    assert {name.lower(): value for name, value in event["headers"].items()}["x-correlation-id"] == "abc"
+    assert event["requestContext"]["stage"] == "test"
+    assert event["requestContext"]["requestId"]
+    assert answer.headers["X-Echo"] == "1"
+
+
+@pytest.mark.needs("invocations")
+@pytest.mark.parametrize(
+    "source",
+    ["def handler(event, context):\n    raise ValueError\n", "def handler(event, context):\n    return 'text'\n"],
+    ids=["raises", "answers with no response"],
+)
+def test_a_function_that_fails_is_a_bad_gateway(api: Api, source: str) -> None:
+    """A function that raises, or answers otherwise than as a response, is 502 Internal server error.
+
+    Source: API Gateway Developer Guide, "Handle Lambda errors in API Gateway"
+    <https://docs.aws.amazon.com/apigateway/latest/developerguide/handle-errors-in-lambda-integration.html>
+    """
+    api.lambda_route("orders", source)
+    api.deploy()
+    answer = api.get("orders")
+    assert (answer.status_code, answer.json()) == (502, {"message": "Internal server error"})

@@ -1,0 +1,263 @@
+"""Versions, aliases and event source mappings."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from typing import Any
+
+import pytest
+
+from conformance.engines import Clients
+from conformance.resources import ALIAS, Queue, Resources, code_of, package, unique
+from localstack.waiting import poll
+
+pytestmark = pytest.mark.needs("Lambda")
+
+# A message is hidden for six seconds before it is given up.
+_DLQ_SECONDS = 20
+
+ECHO = "def handler(event, context):\n    return {'version': context.function_version, 'event': event}\n"
+# Fails the messages that say so, and passes on what it was given.
+PICKY = """
+def handler(event, context):
+    failed = [record["messageId"] for record in event["Records"] if "fail" in record["body"]]
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+"""
+
+
+def consuming(queue: Queue) -> dict[str, Any]:
+    """What a function needs to be given a queue's messages."""
+    actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"]
+    return {"Action": actions, "Resource": queue.arn}
+
+
+def invoke(aws: Clients, function: str, event: object = None, **options: Any) -> Any:
+    """Call a function's alias."""
+    return aws("lambda").invoke(
+        FunctionName=function, Qualifier=ALIAS, Payload=json.dumps(event or {}).encode(), **options
+    )
+
+
+def test_a_version_is_not_published_twice(aws: Clients, make: Resources) -> None:
+    """PublishVersion of code that has not changed gives the version that there is.
+
+    Source: Lambda API Reference, "PublishVersion"
+    <https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html>
+    """
+    function = make.function(ECHO)
+    assert make.publish(function) == "1"
+    assert make.publish(function, ECHO + "# changed\n") == "2"
+
+
+def test_an_alias_is_at_a_version(aws: Clients, make: Resources) -> None:
+    """An alias has an ARN of its own and is at its version; it is read back as it was set, weights with it.
+
+    Source: Lambda API Reference, "AliasConfiguration"
+    <https://docs.aws.amazon.com/lambda/latest/api/API_AliasConfiguration.html>
+    """
+    function = make.function(ECHO)
+    second = make.publish(function, ECHO + "# changed\n")
+    routing = {"AdditionalVersionWeights": {second: 0.1}}
+    aws("lambda").update_alias(FunctionName=function, Name=ALIAS, FunctionVersion="1", RoutingConfig=routing)
+    found = aws("lambda").get_alias(FunctionName=function, Name=ALIAS)
+    assert found["AliasArn"] == make.arn("lambda", f"function:{function}:{ALIAS}")
+    assert (found["FunctionVersion"], found["RoutingConfig"]) == ("1", routing)
+
+
+def test_an_alias_needs_its_version(aws: Clients, make: Resources) -> None:
+    """An alias at a version that is not there is refused with ResourceNotFoundException.
+
+    Source: Lambda API Reference, "UpdateAlias", errors
+    <https://docs.aws.amazon.com/lambda/latest/api/API_UpdateAlias.html>
+    """
+    function = make.function(ECHO)
+    update = {"FunctionName": function, "Name": ALIAS, "FunctionVersion": "7"}
+    assert code_of(lambda: aws("lambda").update_alias(**update)) == "ResourceNotFoundException"
+
+
+def test_a_stale_change_of_code_is_refused(aws: Clients, make: Resources) -> None:
+    """UpdateFunctionCode with the revision of an older state is refused with PreconditionFailedException.
+
+    Source: Lambda API Reference, "UpdateFunctionCode", RevisionId
+    <https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html>
+    """
+    function = make.function(ECHO)
+    stale = aws("lambda").get_function_configuration(FunctionName=function)["RevisionId"]
+    make.publish(function, ECHO + "# changed\n")
+    change = {"FunctionName": function, "ZipFile": package(ECHO), "RevisionId": stale}
+    assert code_of(lambda: aws("lambda").update_function_code(**change)) == "PreconditionFailedException"
+
+
+def test_a_function_that_is_not_there(aws: Clients) -> None:
+    """A function that is not there is refused with ResourceNotFoundException.
+
+    Source: Lambda API Reference, "GetFunction", errors
+    <https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html>
+    """
+    assert code_of(lambda: aws("lambda").get_function(FunctionName=unique())) == "ResourceNotFoundException"
+
+
+def test_the_code_has_its_digest(aws: Clients, make: Resources) -> None:
+    """CodeSha256 is the SHA-256 of the package, in base64.
+
+    Source: Lambda API Reference, "FunctionConfiguration", CodeSha256
+    <https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html>
+    """
+    function = make.function(ECHO)
+    content = package(ECHO + "# changed\n")
+    answer = aws("lambda").update_function_code(FunctionName=function, ZipFile=content)
+    assert answer["CodeSha256"] == base64.b64encode(hashlib.sha256(content).digest()).decode()
+
+
+def test_a_grant_is_given_once(aws: Clients, make: Resources) -> None:
+    """AddPermission with a statement id that is taken is refused with ResourceConflictException.
+
+    Source: Lambda API Reference, "AddPermission", errors
+    <https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html>
+    """
+    function = make.function(ECHO)
+    grant = {
+        "FunctionName": function,
+        "Qualifier": ALIAS,
+        "StatementId": "api",
+        "Action": "lambda:InvokeFunction",
+        "Principal": "apigateway.amazonaws.com",
+    }
+    aws("lambda").add_permission(**grant)
+    assert code_of(lambda: aws("lambda").add_permission(**grant)) == "ResourceConflictException"
+
+
+def test_a_mapping_is_on_the_alias(aws: Clients, make: Resources) -> None:
+    """An event source mapping is read back with the alias, the batch, its answers' kind and its concurrency.
+
+    Source: Lambda API Reference, "CreateEventSourceMapping"
+    <https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html>
+    """
+    queue = make.queue()
+    function = make.function(ECHO, consuming(queue))
+    made = make.mapping(
+        queue,
+        function,
+        BatchSize=10,
+        FunctionResponseTypes=["ReportBatchItemFailures"],
+        ScalingConfig={"MaximumConcurrency": 5},
+    )
+    found = aws("lambda").get_event_source_mapping(UUID=made["UUID"])
+    assert found["FunctionArn"] == make.arn("lambda", f"function:{function}:{ALIAS}")
+    assert (found["EventSourceArn"], found["BatchSize"]) == (queue.arn, 10)
+    assert found["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert found["ScalingConfig"] == {"MaximumConcurrency": 5}
+
+
+def test_a_queue_is_mapped_once(aws: Clients, make: Resources) -> None:
+    """A second mapping of a queue on the same function is refused with ResourceConflictException.
+
+    Source: Lambda API Reference, "CreateEventSourceMapping", errors
+    <https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html>
+    """
+    queue = make.queue()
+    function = make.function(ECHO, consuming(queue))
+    make.mapping(queue, function)
+    assert code_of(lambda: make.mapping(queue, function)) == "ResourceConflictException"
+
+
+def test_a_mapping_outlasts_its_function(aws: Clients, make: Resources) -> None:
+    """A queue whose visibility time-out is shorter than the function's time-out is refused.
+
+    Source: Lambda Developer Guide, "Creating and configuring an Amazon SQS event source mapping"
+    <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>
+    """
+    queue = make.queue(VisibilityTimeout="4")
+    function = make.function(ECHO, consuming(queue))
+    assert code_of(lambda: make.mapping(queue, function)) == "InvalidParameterValueException"
+
+
+@pytest.mark.needs("invocations")
+def test_an_alias_runs_its_version(aws: Clients, make: Resources) -> None:
+    """A call of an alias runs the version that it is at, and says which.
+
+    Source: Lambda API Reference, "Invoke", X-Amz-Executed-Version
+    <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
+    """
+    function = make.function(ECHO)
+    make.publish(function, "def handler(event, context):\n    return 'changed'\n")
+    answer = invoke(aws, function, {"a": 1})
+    assert (answer["StatusCode"], answer["ExecutedVersion"]) == (200, "1")
+    assert json.load(answer["Payload"]) == {"version": "1", "event": {"a": 1}}
+
+
+@pytest.mark.needs("invocations")
+def test_an_error_of_a_function_is_told(aws: Clients, make: Resources) -> None:
+    """A function that raises answers 200 with FunctionError Unhandled, errorType and errorMessage.
+
+    Source: Lambda API Reference, "Invoke", FunctionError
+    <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
+    """
+    function = make.function("def handler(event, context):\n    raise ValueError('no such order')\n")
+    answer = invoke(aws, function)
+    payload = json.load(answer["Payload"])
+    assert (answer["StatusCode"], answer["FunctionError"]) == (200, "Unhandled")
+    assert (payload["errorType"], payload["errorMessage"]) == ("ValueError", "no such order")
+
+
+@pytest.mark.needs("invocations")
+def test_a_function_has_its_time(aws: Clients, make: Resources) -> None:
+    """A function that takes longer than its time-out is ended, with FunctionError Unhandled and `Task timed out`.
+
+    Source: Lambda Developer Guide, "Configure Lambda function timeout"
+    <https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html>
+    """
+    function = make.function("import threading\n\ndef handler(event, context):\n    threading.Event().wait(20)\n")
+    answer = invoke(aws, function)
+    assert answer["FunctionError"] == "Unhandled"
+    assert "Task timed out after 5.00 seconds" in json.load(answer["Payload"])["errorMessage"]
+
+
+@pytest.mark.needs("invocations")
+def test_the_failures_of_a_batch_come_again_and_no_others(aws: Clients, make: Resources) -> None:
+    """Of a batch, the messages that the function names come again and then go to the DLQ; the others are deleted.
+
+    Source: Lambda Developer Guide, "Implementing partial batch responses"
+    <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
+    """
+    dlq = make.queue()
+    redrive = json.dumps({"deadLetterTargetArn": dlq.arn, "maxReceiveCount": 1})
+    queue = make.queue(VisibilityTimeout="6", RedrivePolicy=redrive)
+    function = make.function(PICKY, consuming(queue))
+    make.mapping(queue, function, FunctionResponseTypes=["ReportBatchItemFailures"])
+    for body in ("good", "fail", "also good"):
+        aws("sqs").send_message(QueueUrl=queue.url, MessageBody=body)
+    assert poll("the failed message in the DLQ", lambda: bodies(aws, dlq), _DLQ_SECONDS) == ["fail"]
+    poll("an empty queue", lambda: left(aws, queue) == 0 or None, _DLQ_SECONDS)
+
+
+@pytest.mark.needs("invocations")
+def test_an_answer_that_is_none_fails_the_whole_batch(aws: Clients, make: Resources) -> None:
+    """A partial batch response that names a message which is not in the batch fails the batch as a whole.
+
+    Source: Lambda Developer Guide, "Implementing partial batch responses"
+    <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
+    """
+    dlq = make.queue()
+    redrive = json.dumps({"deadLetterTargetArn": dlq.arn, "maxReceiveCount": 1})
+    queue = make.queue(VisibilityTimeout="6", RedrivePolicy=redrive)
+    bad = "def handler(event, context):\n    return {'batchItemFailures': [{'itemIdentifier': 'not one of them'}]}\n"
+    function = make.function(bad, consuming(queue))
+    make.mapping(queue, function, FunctionResponseTypes=["ReportBatchItemFailures"])
+    aws("sqs").send_message(QueueUrl=queue.url, MessageBody="order")
+    assert poll("the message in the DLQ", lambda: bodies(aws, dlq), _DLQ_SECONDS) == ["order"]
+
+
+def bodies(aws: Clients, queue: Queue) -> list[str] | None:
+    """The bodies of the messages that wait."""
+    found = aws("sqs").receive_message(QueueUrl=queue.url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+    return [message["Body"] for message in found.get("Messages", [])] or None
+
+
+def left(aws: Clients, queue: Queue) -> int:
+    """How many messages a queue holds, hidden or not."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    found = aws("sqs").get_queue_attributes(QueueUrl=queue.url, AttributeNames=names)["Attributes"]
+    return sum(int(found[name]) for name in names)

@@ -1,0 +1,87 @@
+"""Mail as the notifiers send it: whole, as MIME."""
+
+from __future__ import annotations
+
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import SMTP, default
+
+import pytest
+
+from conformance.engines import Clients, Engine
+from conformance.resources import code_of, unique
+from localstack.waiting import poll
+
+DOMAIN = "kimmyai.io"
+SENDER = f"noreply@{DOMAIN}"
+
+
+@pytest.fixture(autouse=True)
+def verified(engine: Engine, aws: Clients) -> None:
+    """The sender's domain, verified; in AWS it is."""
+    if engine.endpoint:
+        aws("ses").verify_domain_identity(Domain=DOMAIN)
+
+
+def mail(to: str, sender: str = SENDER) -> bytes:
+    """A mail with an attachment."""
+    message = EmailMessage(policy=SMTP.clone(cte_type="7bit", max_line_length=76))
+    message["From"], message["To"], message["Subject"] = sender, to, "Bestellung für Sie"
+    message.set_content("Grüße")
+    message.add_attachment(bytes(range(256)), maintype="application", subtype="pdf", filename="ORD-2026-00001.pdf")
+    return message.as_bytes()
+
+
+def send(aws: Clients, to: str, sender: str = SENDER) -> str:
+    """Send a mail and return its id."""
+    message_id: str = aws("ses").send_raw_email(
+        Source=sender, Destinations=[to], RawMessage={"Data": mail(to, sender)}
+    )["MessageId"]
+    return message_id
+
+
+def test_a_raw_mail_has_an_id(aws: Clients) -> None:
+    """SendRawEmail answers with the id of the mail, another for each.
+
+    Source: SES API Reference, "SendRawEmail"
+    <https://docs.aws.amazon.com/ses/latest/APIReference/API_SendRawEmail.html>
+    """
+    first, second = (send(aws, "success@simulator.amazonses.com") for _ in range(2))
+    assert first
+    assert first != second
+
+
+@pytest.mark.needs("mailbox")
+def test_a_raw_mail_arrives_as_it_was_sent(engine: Engine, aws: Clients) -> None:
+    """A raw mail arrives with its subject, text and attachment as they were sent.
+
+    Source: SES Developer Guide, "Sending raw email using the Amazon SES API v2"
+    <https://docs.aws.amazon.com/ses/latest/dg/send-email-raw.html>
+    """
+    to = f"{unique()}@example.com"
+    send(aws, to)
+    (arrived,) = poll("the mail", lambda: engine.mails(to) or None, 30)
+    message = message_from_bytes(arrived, policy=default)
+    (attachment,) = message.iter_attachments()
+    assert message["Subject"] == "Bestellung für Sie"
+    assert attachment.get_content() == bytes(range(256))
+    assert attachment.get_filename() == "ORD-2026-00001.pdf"
+
+
+@pytest.mark.needs("unverified senders")
+def test_a_sender_who_is_not_verified_is_refused(aws: Clients) -> None:
+    """A mail from an address that is not verified is refused with MessageRejected.
+
+    Source: SES Developer Guide, "Verified identities in Amazon SES"
+    <https://docs.aws.amazon.com/ses/latest/dg/verify-addresses-and-domains.html>
+    """
+    assert code_of(lambda: send(aws, "success@simulator.amazonses.com", f"{unique()}@example.com")) == "MessageRejected"
+
+
+def test_a_verified_domain_has_its_addresses(aws: Clients) -> None:
+    """The addresses of a verified domain may send, each without a verification of its own.
+
+    Source: SES Developer Guide, "Verified identities in Amazon SES"
+    <https://docs.aws.amazon.com/ses/latest/dg/verify-addresses-and-domains.html>
+    """
+    assert send(aws, "success@simulator.amazonses.com", f"support@{DOMAIN}")

@@ -1,0 +1,272 @@
+"""Queues: batches, visibility, redrive."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import uuid4
+
+from conformance.engines import Clients
+from conformance.resources import ARRIVAL_SECONDS, Queue, Resources, code_of, unique
+from localstack.waiting import poll
+
+
+def send(aws: Clients, queue: Queue, body: str = "order", **options: Any) -> str:
+    """Send a message and return its id."""
+    message_id: str = aws("sqs").send_message(QueueUrl=queue.url, MessageBody=body, **options)["MessageId"]
+    return message_id
+
+
+def empty(aws: Clients, queue: Queue) -> bool:
+    """Whether a queue gives no message, asked so that all of its servers are."""
+    return "Messages" not in aws("sqs").receive_message(QueueUrl=queue.url, WaitTimeSeconds=1)
+
+
+def test_a_message_comes_as_it_was_sent(aws: Clients, make: Resources) -> None:
+    """A message comes with its body, attributes, time of sending and number of receives.
+
+    Source: SQS API Reference, "ReceiveMessage"
+    <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>
+    """
+    queue = make.queue()
+    attribute = {"eventType": {"DataType": "String", "StringValue": "OrderRecorded"}}
+    sent = send(aws, queue, "Grüße, 你好", MessageAttributes=attribute)
+    message = make.received(queue)
+    assert (message["MessageId"], message["Body"]) == (sent, "Grüße, 你好")
+    assert message["MessageAttributes"]["eventType"]["StringValue"] == "OrderRecorded"
+    assert message["Attributes"]["ApproximateReceiveCount"] == "1"
+    assert int(message["Attributes"]["ApproximateFirstReceiveTimestamp"]) >= int(message["Attributes"]["SentTimestamp"])
+
+
+def test_a_received_message_is_hidden(aws: Clients, make: Resources) -> None:
+    """A message that was received is given to nobody else until its visibility time-out ends.
+
+    Source: SQS Developer Guide, "Amazon SQS visibility timeout"
+    <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html>
+    """
+    queue = make.queue(VisibilityTimeout="60")
+    send(aws, queue)
+    make.received(queue)
+    assert empty(aws, queue)
+
+
+def test_a_message_comes_again_at_once_with_visibility_0(aws: Clients, make: Resources) -> None:
+    """ChangeMessageVisibility to 0 makes a message come again at once, one receive older.
+
+    Source: SQS API Reference, "ChangeMessageVisibility"
+    <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>
+    """
+    queue = make.queue(VisibilityTimeout="600")
+    send(aws, queue)
+    first = make.received(queue, VisibilityTimeout=600)
+    aws("sqs").change_message_visibility(QueueUrl=queue.url, ReceiptHandle=first["ReceiptHandle"], VisibilityTimeout=0)
+    again = make.received(queue)
+    assert again["MessageId"] == first["MessageId"]
+    assert again["Attributes"]["ApproximateReceiveCount"] == "2"
+
+
+def test_a_message_is_hidden_for_12_hours_at_most(aws: Clients, make: Resources) -> None:
+    """A visibility time-out of more than 12 hours is refused with InvalidParameterValue.
+
+    Source: SQS API Reference, "ChangeMessageVisibility"
+    <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>
+    """
+    queue = make.queue()
+    send(aws, queue)
+    handle = make.received(queue)["ReceiptHandle"]
+    code = code_of(
+        lambda: aws("sqs").change_message_visibility(QueueUrl=queue.url, ReceiptHandle=handle, VisibilityTimeout=43_201)
+    )
+    assert code.endswith("InvalidParameterValue")
+
+
+def test_a_deleted_message_does_not_come_again(aws: Clients, make: Resources) -> None:
+    """DeleteMessage takes a message out for good.
+
+    Source: SQS API Reference, "DeleteMessage"
+    <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html>
+    """
+    queue = make.queue(VisibilityTimeout="1")
+    send(aws, queue)
+    handle = make.received(queue, VisibilityTimeout=1)["ReceiptHandle"]
+    aws("sqs").delete_message(QueueUrl=queue.url, ReceiptHandle=handle)
+    assert "Messages" not in aws("sqs").receive_message(QueueUrl=queue.url, WaitTimeSeconds=2)
+
+
+def test_an_old_receipt_handle_is_no_error(aws: Clients, make: Resources) -> None:
+    """DeleteMessage with the receipt handle of an earlier receive succeeds.
+
+    Source: SQS API Reference, "DeleteMessage"
+    <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html>
+    """
+    queue = make.queue()
+    send(aws, queue)
+    old = make.received(queue, VisibilityTimeout=0)["ReceiptHandle"]
+    make.received(queue)
+    aws("sqs").delete_message(QueueUrl=queue.url, ReceiptHandle=old)
+
+
+def test_a_message_goes_to_the_dlq_after_its_tries(aws: Clients, make: Resources) -> None:
+    """A message received maxReceiveCount times goes to the DLQ at the next receive, with its body and attributes.
+
+    Source: SQS Developer Guide, "Using dead-letter queues in Amazon SQS"
+    <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html>
+    """
+    dlq = make.queue()
+    redrive = json.dumps({"deadLetterTargetArn": dlq.arn, "maxReceiveCount": 2})
+    queue = make.queue(RedrivePolicy=redrive)
+    attribute = {"eventType": {"DataType": "String", "StringValue": "OrderRecorded"}}
+    sent = send(aws, queue, "poison", MessageAttributes=attribute)
+    for _ in range(2):
+        make.received(queue, VisibilityTimeout=0)
+
+    def moved() -> bool | None:
+        return (empty(aws, queue) and "Messages" in look()) or None
+
+    def look() -> Any:
+        return aws("sqs").receive_message(QueueUrl=dlq.url, VisibilityTimeout=0)
+
+    poll("the message in the DLQ", moved, ARRIVAL_SECONDS)
+    message = make.received(dlq)
+    assert (message["MessageId"], message["Body"]) == (sent, "poison")
+    assert message["MessageAttributes"]["eventType"]["StringValue"] == "OrderRecorded"
+
+
+def test_a_queue_tells_how_many_wait_and_how_many_are_hidden(aws: Clients, make: Resources) -> None:
+    """A queue counts the messages that wait and those that are hidden.
+
+    Source: SQS API Reference, "GetQueueAttributes"
+    <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html>
+    """
+    queue = make.queue()
+    for _ in range(3):
+        send(aws, queue)
+    make.received(queue, MaxNumberOfMessages=1)
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+
+    def counted() -> bool | None:
+        found = aws("sqs").get_queue_attributes(QueueUrl=queue.url, AttributeNames=names)["Attributes"]
+        return [found[name] for name in names] == ["2", "1"] or None
+
+    # The counts are eventually right.
+    assert poll("two wait and one is hidden", counted, 90)
+
+
+def test_a_batch_answers_for_each_of_its_messages(aws: Clients, make: Resources) -> None:
+    """SendMessageBatch sends what it can, and names the messages that it cannot, with SenderFault.
+
+    Source: SQS API Reference, "SendMessageBatch"
+    <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>
+    """
+    queue = make.queue()
+    entries = [
+        {"Id": "good", "MessageBody": "good"},
+        {"Id": "late", "MessageBody": "late", "DelaySeconds": 901},
+    ]
+    answer = aws("sqs").send_message_batch(QueueUrl=queue.url, Entries=entries)
+    assert [entry["Id"] for entry in answer["Successful"]] == ["good"]
+    assert [(entry["Id"], entry["SenderFault"]) for entry in answer["Failed"]] == [("late", True)]
+    assert make.received(queue)["Body"] == "good"
+
+
+def test_a_deletion_in_a_batch_that_fails_is_named(aws: Clients, make: Resources) -> None:
+    """DeleteMessageBatch deletes what it can, and names the handle that is none.
+
+    Source: SQS API Reference, "DeleteMessageBatch"
+    <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessageBatch.html>
+    """
+    queue = make.queue()
+    send(aws, queue)
+    handle = make.received(queue)["ReceiptHandle"]
+    entries = [{"Id": "good", "ReceiptHandle": handle}, {"Id": "bad", "ReceiptHandle": "no handle"}]
+    answer = aws("sqs").delete_message_batch(QueueUrl=queue.url, Entries=entries)
+    assert [entry["Id"] for entry in answer["Successful"]] == ["good"]
+    assert [entry["Id"] for entry in answer["Failed"]] == ["bad"]
+
+
+def test_a_batch_has_one_to_ten_messages_with_ids_of_their_own(aws: Clients, make: Resources) -> None:
+    """A batch of none, of eleven, or with an id twice is refused as such.
+
+    Source: SQS API Reference, "SendMessageBatch", errors
+    <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>
+    """
+    queue = make.queue()
+
+    def refused_with(*ids: str) -> str:
+        entries = [{"Id": name, "MessageBody": "x"} for name in ids]
+        return code_of(lambda: aws("sqs").send_message_batch(QueueUrl=queue.url, Entries=entries)).rpartition(".")[2]
+
+    assert refused_with() == "EmptyBatchRequest"
+    assert refused_with(*(str(number) for number in range(11))) == "TooManyEntriesInBatchRequest"
+    assert refused_with("same", "same") == "BatchEntryIdsNotDistinct"
+
+
+def test_a_message_has_at_most_one_mebibyte(aws: Clients, make: Resources) -> None:
+    """A message of more than 1 MiB is refused with InvalidParameterValue.
+
+    Source: SQS Developer Guide, "Amazon SQS message quotas"
+    <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
+    """
+    queue = make.queue()
+    assert code_of(lambda: send(aws, queue, "x" * (1024 * 1024 + 1))).endswith("InvalidParameterValue")
+
+
+def test_a_message_of_one_mebibyte_is_taken(aws: Clients, make: Resources) -> None:
+    """A message of 1 MiB is taken and comes whole.
+
+    Source: SQS Developer Guide, "Amazon SQS message quotas"
+    <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
+    """
+    queue = make.queue()
+    send(aws, queue, "x" * 1024 * 1024)
+    assert len(make.received(queue)["Body"]) == 1024 * 1024
+
+
+def test_a_control_character_is_refused(aws: Clients, make: Resources) -> None:
+    """A body with a character that XML has not is refused with InvalidMessageContents.
+
+    Source: SQS API Reference, "SendMessage"
+    <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
+    """
+    queue = make.queue()
+    assert code_of(lambda: send(aws, queue, "a\x00b")).endswith("InvalidMessageContents")
+
+
+def test_a_queue_that_is_not_there(aws: Clients, make: Resources) -> None:
+    """A call on a queue that is not there is refused with QueueDoesNotExist.
+
+    Source: SQS API Reference, "GetQueueUrl", errors
+    <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueUrl.html>
+    """
+    sqs = aws("sqs")
+    try:
+        sqs.get_queue_url(QueueName=f"none-{uuid4().hex}")
+    except sqs.exceptions.QueueDoesNotExist:
+        return
+    raise AssertionError("there is a queue that was never made")
+
+
+def test_a_queue_is_not_made_over_another(aws: Clients, make: Resources) -> None:
+    """CreateQueue with a name that is taken gives that queue's URL, and is refused when attributes differ.
+
+    Source: SQS API Reference, "CreateQueue"
+    <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html>
+    """
+    queue = make.queue(VisibilityTimeout="60")
+    sqs = aws("sqs")
+    same = sqs.create_queue(QueueName=queue.name, Attributes={"VisibilityTimeout": "60"})
+    assert same["QueueUrl"] == queue.url
+    code = code_of(lambda: sqs.create_queue(QueueName=queue.name, Attributes={"VisibilityTimeout": "61"}))
+    assert code in ("QueueAlreadyExists", "QueueNameExists")
+
+
+def test_a_redrive_needs_its_dlq(aws: Clients, make: Resources) -> None:
+    """A redrive policy to a queue that is not there is refused as an invalid value.
+
+    Source: SQS API Reference, "SetQueueAttributes", RedrivePolicy
+    <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>
+    """
+    redrive = json.dumps({"deadLetterTargetArn": make.arn("sqs", unique()), "maxReceiveCount": 3})
+    queue = make.queue()
+    code = code_of(lambda: aws("sqs").set_queue_attributes(QueueUrl=queue.url, Attributes={"RedrivePolicy": redrive}))
+    assert code.endswith(("InvalidAttributeValue", "InvalidParameterValue"))

@@ -1,0 +1,82 @@
+"""Gives LocalStack without a token what it lacks: an authorizer that lets in ID tokens of the API's pool alone.
+
+LocalStack runs it when it starts; without it an API of that edition answers everybody. The keys are those of the
+issuer at ISSUER_URL, since that edition has no Cognito either.
+"""
+
+import os
+import threading
+import time
+from typing import Any
+
+import requests
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+from localstack.services.apigateway.next_gen.execute_api import handlers
+from localstack.services.apigateway.next_gen.execute_api.gateway_response import UnauthorizedError
+
+_KEYS_SECONDS = 10
+_url = os.environ.get("ISSUER_URL", "")
+_keys: dict[str, KeySet] = {}
+_lock = threading.Lock()
+
+
+def _keys_of(pool: str) -> KeySet:
+    with _lock:
+        if pool not in _keys:
+            answer = requests.get(f"{_url}/{pool}/.well-known/jwks.json", timeout=_KEYS_SECONDS)
+            answer.raise_for_status()
+            _keys[pool] = KeySet.import_key_set(answer.json())
+        return _keys[pool]
+
+
+def _issuer(provider_arn: str) -> str:
+    _, _, _, region, _, pool = provider_arn.split(":")
+    return f"https://cognito-idp.{region}.amazonaws.com/{pool.removeprefix('userpool/')}"
+
+
+def _claims(text: str, authorizer: dict[str, Any]) -> dict[str, Any]:
+    """The claims of a token that is good.
+
+    Raises:
+        ValueError: it is not: JoseError is one.
+    """
+    issuers = {_issuer(arn): arn.rpartition("/")[2] for arn in authorizer["providerARNs"]}
+    # Which pool's keys to take is the token's to say, if it is a pool of ours; the signature then proves it.
+    claims: dict[str, Any] = {}
+    for issuer, pool in issuers.items():
+        token = jwt.decode(text, _keys_of(pool), algorithms=["RS256"])
+        if token.claims.get("iss") == issuer:
+            claims = token.claims
+    now = time.time()
+    if claims.get("token_use") != "id" or not claims.get("exp", 0) > now >= claims.get("iat", now + 1):
+        raise ValueError("the token is of another pool, use or time")
+    return claims
+
+
+def _text(value: object) -> str:
+    """A claim as API Gateway tells it: a text."""
+    if isinstance(value, list):
+        return ",".join(str(item) for item in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def authorize(chain: Any, context: Any, response: Any) -> None:
+    """Let a request in, or raise UnauthorizedError."""
+    method = context.resource_method
+    if method.get("authorizationType") != "COGNITO_USER_POOLS":
+        return
+    authorizer = context.deployment.rest_api.authorizers[method["authorizerId"]]
+    name = authorizer["identitySource"].rpartition(".")[2]
+    token = context.invocation_request["headers"].get(name, "").removeprefix("Bearer ")
+    try:
+        claims = _claims(token, authorizer)
+    except (JoseError, ValueError):
+        raise UnauthorizedError("Unauthorized") from None
+    context.context_variables["authorizer"] = {"claims": {name: _text(value) for name, value in claims.items()}}
+
+
+# With a token there is Cognito, and an authorizer with it.
+if not os.environ.get("LOCALSTACK_AUTH_TOKEN"):
+    handlers.preprocess_request.append(authorize)

@@ -1,0 +1,96 @@
+"""The plans of dev, sit, prod and the fail-over, each in its account on an engine: whole, and of no other account."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localstack import terraform
+from localstack.stack import ROOT, Stack
+from release.build import function_names
+from release.environments import PLACES, Environment
+
+ACCOUNTS = {"dev": "536580886816", "sit": "815856636111", "prod": "093646564004", "failover": "093646564004"}
+_PLAN_SECONDS = 600
+
+
+class Plans:
+    """Plans of environments, from one working folder.
+
+    Args:
+        stack: of the engine.
+        folder: to work in.
+    """
+
+    def __init__(self, stack: Stack, folder: Path) -> None:
+        self._stack, self._folder, self._code = stack, folder, folder / "code"
+        ignored = shutil.ignore_patterns(".terraform", "bootstrap", "tests")
+        shutil.copytree(terraform.TERRAFORM_DIR, self._code, ignore=ignored)
+        # Nothing is applied, so there is no state to keep.
+        (self._code / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+        for function in function_names():
+            (folder / f"{function}.zip").write_bytes(b"")
+        self.run("000000000000", "init", "-lockfile=readonly")
+
+    def run(self, account: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run Terraform with the credentials of an account."""
+        variables = terraform.environment(self._folder) | self._stack.aws_environment() | {"AWS_ACCESS_KEY_ID": account}
+        return subprocess.run(
+            ["terraform", f"-chdir={self._code}", *arguments],
+            env=variables,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_PLAN_SECONDS,
+        )
+
+    def plan(self, name: Environment, account: str) -> subprocess.CompletedProcess[str]:
+        """Plan an environment with the credentials of an account."""
+        files = [f"-var-file=env/{file}" for file in PLACES[name].var_files]
+        packages = (f"-var=packages_dir={self._folder}", f"-var=templates_dir={ROOT / 'templates'}")
+        return self.run(account, "plan", "-no-color", f"-out={self._folder / name}", *files, *packages)
+
+    def planned(self, name: Environment) -> str:
+        """What the plan of an environment would make, as JSON."""
+        assert (done := self.plan(name, ACCOUNTS[name])).returncode == 0, done.stdout + done.stderr
+        content = json.loads(self.run(ACCOUNTS[name], "show", "-json", str(self._folder / name)).stdout)
+        return json.dumps(content["planned_values"]["root_module"])
+
+
+@pytest.fixture(scope="module")
+def plans(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Plans:
+    """Plans against the engine."""
+    return Plans(stack, tmp_path_factory.mktemp("plans"))
+
+
+def resources(module: dict[str, Any]) -> list[dict[str, Any]]:
+    """All resources of a module and those in it."""
+    inner = [found for child in module.get("child_modules", []) for found in resources(child)]
+    return [*module.get("resources", []), *inner]
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_an_environment_is_planned_whole_in_its_own_account(plans: Plans, name: Environment) -> None:
+    text = plans.planned(name)
+    found = resources(json.loads(text))
+    assert set(re.findall(r"arn:aws:[a-z0-9-]+:[a-z0-9-]*:(\d{12}):", text)) == {ACCOUNTS[name]}
+    environment = "prod" if name == "failover" else name
+    functions = [of["values"]["function_name"] for of in found if of["type"] == "aws_lambda_function"]
+    assert len(functions) == len(function_names()) == 8
+    assert all(function.endswith(f"-{environment}") for function in functions)
+    # The home region makes the replica of the table and the copies of the buckets; the idempotency table is each's own.
+    tables = [of["values"]["name"] for of in found if of["type"] == "aws_dynamodb_table"]
+    assert len(tables) == (1 if name == "failover" else 2)
+    buckets = {of["values"]["bucket"] for of in found if of["type"] == "aws_s3_bucket"}
+    assert len(buckets) == {"dev": 2, "sit": 2, "prod": 4, "failover": 0}[name]
+    assert [of for of in found if of["type"] == "aws_cognito_user_pool"]
+
+
+def test_an_environment_is_not_planned_with_the_credentials_of_another(plans: Plans) -> None:
+    done = plans.plan("dev", ACCOUNTS["sit"])
+    assert done.returncode != 0
+    assert "AWS account ID not allowed: 815856636111" in done.stderr
