@@ -7,6 +7,8 @@ No validator of PDF/A runs without Java, so these are rules of ours, for what We
 from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
+
+# It reads PDFs that we have just made.
 from xml.etree import ElementTree  # nosec B405
 
 import pikepdf
@@ -71,8 +73,8 @@ def _file(document: pikepdf.Pdf, pdf: bytes) -> Iterator[str]:
 
 
 def _xmp(document: pikepdf.Pdf) -> ElementTree.Element:
-    # Of a PDF that we have just made.
     packet = document.Root.Metadata.read_bytes() if "/Metadata" in document.Root else b"<x/>"
+    # It is of a PDF that we have just made.
     return ElementTree.fromstring(packet)  # noqa: S314  # nosec B314
 
 
