@@ -69,7 +69,7 @@ def test_what_fails_again_meanwhile_is_moved_once(queues: Queues, monkeypatch: p
 
 
 def test_a_queue_that_is_none_is_named(queues: Queues) -> None:
-    with pytest.raises(RedriveError, match="there is no queue 'nothing': .* `make status` lists"):
+    with pytest.raises(RedriveError, match=r"there is no queue 'nothing': .* `make status` lists"):
         redrive(queues.aws.sqs, "nothing")
     with pytest.raises(RedriveError, match="has no DLQ"):
         redrive(queues.aws.sqs, f"{queues.name}-dlq")
