@@ -26,7 +26,9 @@ pytestmark = [pytest.mark.alone, pytest.mark.sidecars]
 HANDLER = "functions/get_order/handler.py"
 TEMPLATE = "customer/order_status_update.txt"
 # What is promised is 3 s, on a machine that does nothing else.
-PATIENCE_SECONDS = 20
+MARGIN_SECONDS = 20
+# The first build of a copy is of all packages.
+START_SECONDS = 300
 SAVES = 5
 
 
@@ -46,13 +48,13 @@ class Watched:
         """Save a file as it is in this tree, with a change."""
         (self._folder / path).write_text(change((ROOT / path).read_text()))
 
-    def says(self, text: str) -> str:
+    def says(self, text: str, seconds: float = DEADLINE_SECONDS) -> str:
         """The line with a text, once it is printed."""
 
         def ask() -> str | None:
             return next((line for line in self._log.read_text().splitlines() if text in line), None)
 
-        return poll(f"make watch prints {text!r}", ask, DEADLINE_SECONDS)
+        return poll(f"make watch prints {text!r}", ask, seconds)
 
 
 @pytest.fixture
@@ -74,7 +76,7 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
         )
     try:
         watched = Watched(copy, log)
-        watched.says("Ctrl-C ends it")
+        watched.says("Ctrl-C ends it", START_SECONDS)
         yield watched
     finally:
         process.terminate()
@@ -95,7 +97,7 @@ def detail(tenant: Tenant) -> str:
 
 def wait_for(tenant: Tenant, text: str) -> None:
     """Wait until the API says something of an order that is not there."""
-    poll(f"the API says {text!r}", lambda: detail(tenant) == text or None, PATIENCE_SECONDS)
+    poll(f"the API says {text!r}", lambda: detail(tenant) == text or None, DEADLINE_SECONDS)
 
 
 def saying(text: str) -> Callable[[str], str]:
@@ -114,7 +116,9 @@ def test_what_is_saved_is_live_and_what_is_broken_is_not(
         watched.save(HANDLER, saying(text))
         wait_for(tenant, text)
         seconds.append(time.monotonic() - saved)
-    record_property("make watch, from save to answer", f"median {statistics.median(seconds):.2f} s of {SAVES}")
+    median = statistics.median(seconds)
+    record_property("make watch, from save to answer", f"median {median:.2f} s of {SAVES}")
+    assert median < MARGIN_SECONDS
 
     watched.save(HANDLER, lambda source: source + "\ndef broken(:\n")
     assert watched.says(f"{HANDLER}:30: invalid syntax")
@@ -146,7 +150,7 @@ def test_several_saves_at_once_a_template_and_no_loop(watched: Watched, platform
         now = [live(function) for function in functions]
         return now if all(new != old for new, old in zip(now, before, strict=True)) else None
 
-    after = poll("the three functions are moved", moved, PATIENCE_SECONDS)
+    after = poll("the three functions are moved", moved, DEADLINE_SECONDS)
     assert stored().endswith("Three.\n")
     watched.save(f"templates/{TEMPLATE}", lambda source: source + "{% if %}\n")
     assert watched.says(f"templates/{TEMPLATE}:")
