@@ -6,6 +6,7 @@ Bodies may hold personal data: they are never printed, only what names a message
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -148,9 +149,14 @@ def _take(sqs: SQSClient, queue_url: str, most: int) -> list[MessageTypeDef]:
     return found
 
 
-def _give_back(sqs: SQSClient, queue_url: str, messages: list[MessageTypeDef]) -> None:
+def give_back(sqs: SQSClient, queue_url: str, messages: list[MessageTypeDef]) -> None:
+    """Let everybody see messages again that were received, and not taken out."""
     for message in messages:
-        sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0)
+        # Of one whose time is up everybody sees it already.
+        with suppress(sqs.exceptions.MessageNotInflight):
+            sqs.change_message_visibility(
+                QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+            )
 
 
 def _letter(message: MessageTypeDef) -> Letter:
@@ -172,7 +178,7 @@ def letters(sqs: SQSClient, queue: str) -> list[Letter]:
     """
     dlq = url(sqs, dlq_of(sqs, queue))
     taken = _take(sqs, dlq, _MOST_SHOWN)
-    _give_back(sqs, dlq, taken)
+    give_back(sqs, dlq, taken)
     return sorted(map(_letter, taken), key=lambda letter: letter.sent)
 
 
@@ -191,7 +197,7 @@ def drop(sqs: SQSClient, queue: str, message_id: str, folder: Path) -> Path:
     dlq = url(sqs, dlq_of(sqs, queue))
     found = _take(sqs, dlq, _MOST_SEARCHED)
     taken = next((message for message in found if message["MessageId"] == message_id), None)
-    _give_back(sqs, dlq, [message for message in found if message is not taken])
+    give_back(sqs, dlq, [message for message in found if message is not taken])
     if taken is None:
         raise QueueError(f"there is no message {message_id!r} in the DLQ of {queue}: `make dlq` lists what is there")
     folder.mkdir(parents=True, exist_ok=True)

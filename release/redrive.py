@@ -50,6 +50,7 @@ def redrive(sqs: SQSClient, queue: str) -> Redriven:
     url, dlq = queues.url(sqs, queue), queues.url(sqs, queues.dlq_of(sqs, queue))
     moved = empty = 0
     seen: set[str] = set()
+    new: list[MessageTypeDef] = []
     while empty < _EMPTY_ANSWERS:
         messages = sqs.receive_message(
             QueueUrl=dlq,
@@ -62,10 +63,13 @@ def redrive(sqs: SQSClient, queue: str) -> Redriven:
         fresh = [message for message in messages if message["MessageId"] not in seen]
         # A poison message is back within a second: what was sent after we began is not moved again.
         old = [message for message in fresh if int(message["Attributes"]["SentTimestamp"]) < began]
+        new += [message for message in fresh if message not in old]
         seen |= {message["MessageId"] for message in fresh}
         _move(sqs, url, dlq, old)
         moved += len(old)
         empty = 0 if old else empty + 1
+    # Whoever looks into the DLQ now is to see them.
+    queues.give_back(sqs, dlq, new)
     return Redriven(moved, _count(sqs, dlq))
 
 

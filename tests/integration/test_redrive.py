@@ -67,6 +67,7 @@ def test_what_fails_again_meanwhile_is_moved_once(queues: Queues, monkeypatch: p
     monkeypatch.setattr(sqs, "delete_message", delete_and_fail_again)
     assert redrive(sqs, queues.name) == Redriven(moved=1, left=1)
     assert queues.bodies(queues.url) == ["poison"]
+    assert queues.bodies(queues.dlq) == ["poison again"], "it is not hidden from who looks next"
 
 
 def test_a_queue_that_is_none_is_named(queues: Queues) -> None:
