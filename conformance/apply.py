@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from conformance import engines, parity
 from conformance.differences import DRIFT
@@ -97,12 +98,22 @@ class _Terraform:
         self.run("apply", "-auto-approve", "-no-color", "-parallelism=40", *self._variables, *self._targets)
         return self.run("state", "list").split()
 
-    def changes(self) -> list[str]:
-        """The addresses of what a second plan would change."""
+    def changes(self) -> set[str]:
+        """What a second plan would change: types of resources, each with the attribute, or with what happens to it."""
         plan = str(self._code.parent / "second.tfplan")
         self.run("plan", "-no-color", "-parallelism=40", f"-out={plan}", *self._variables, *self._targets)
         found = json.loads(self.run("show", "-json", plan)).get("resource_changes", [])
-        return sorted(change["address"] for change in found if change["change"]["actions"] not in (["no-op"], ["read"]))
+        changed = [of for of in found if of["change"]["actions"] not in (["no-op"], ["read"])]
+        return {f"{of['type']}.{what}" for of in changed for what in _changed(of["change"])}
+
+
+def _changed(change: dict[str, Any]) -> list[str]:
+    """The attributes that an update changes, or the action if it is no update."""
+    if change["actions"] != ["update"]:
+        return ["+".join(change["actions"])]
+    before, after, unknown = change["before"], change["after"], change["after_unknown"]
+    names = {*before, *after, *unknown}
+    return [name for name in names if before.get(name) != after.get(name) or unknown.get(name)]
 
 
 def main() -> int:
@@ -118,11 +129,11 @@ def main() -> int:
             made, changed = of.apply(), of.changes()
     known = DRIFT.get(name, {})
     counts = Counter(next(part for part in address.split(".") if part.startswith("aws_")) for address in made)
-    print(f"{name}: {len(made)} resources made, {len(changed)} would change again", flush=True)
-    for address in changed:
-        print(f"  {address}: {known.get(address, 'not a known gap')}")
-    if set(changed) != set(known):
-        gone = sorted(set(known) - set(changed))
+    print(f"{name}: {len(made)} resources made; a second plan changes {len(changed)} kinds of things", flush=True)
+    for what in sorted(changed):
+        print(f"  {what}: {known.get(what, 'not a known gap')}")
+    if changed != set(known):
+        gone = sorted(set(known) - changed)
         print(f"conformance/differences.py, DRIFT of {name}: gone are {gone}", file=sys.stderr)
         return 1
     parity.note_applied(name, dict(sorted(counts.items())))

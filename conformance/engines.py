@@ -23,7 +23,7 @@ from localstack.mail_catcher import MailCatcher
 from localstack.stack import ACCOUNT, REGION, SIGNATURE, Stack, StackError
 from localstack.waiting import poll
 
-_START_SECONDS = 90
+_START_SECONDS = 240
 _CONFIG = Config(retries={"total_max_attempts": 1}, read_timeout=30, s3={"addressing_style": "path"})
 _DEV_ACCOUNT = "536580886816"
 
