@@ -16,7 +16,7 @@ NOT_OURS := \( -name .git -o -name .venv -o -name build -o -name .terraform -o -
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help local dev up down status order token logs tf build release release-verify upload promote deploy record rollback drift rehearse redrive openapi lint security audit types unit terraform-check e2e e2e-fresh chaos test
+.PHONY: help local dev up down status order console token logs tf build release release-verify upload promote deploy record rollback drift rehearse redrive openapi lint security audit types unit terraform-check e2e e2e-fresh chaos browser test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ local:
 dev:
 	@$(PYTHON3) localstack/machine.py install dev
 
-up: local ## bring the local stack up, or repair it (ENGINE=embedded|localstack PORT= CART_PORT= SMTP_PORT= RELEASE_DIR=)
+up: local ## bring the local stack up, or repair it (ENGINE=embedded|localstack PORT= CART_PORT= SMTP_PORT= CONSOLE_PORT= RELEASE_DIR=)
 	@$(PYTHON) -m localstack up $(RELEASE_DIR:%=--release-dir %)
 
 down: local ## stop the local stack; what it held is gone
@@ -38,6 +38,9 @@ status: local ## show engine, queues and mails
 
 order: local ## place a demo order and follow it to the mails
 	@$(PYTHON) -m localstack order
+
+console: local ## open the page that shows the local stack: orders, journeys, mails, queues, alarms
+	@$(PYTHON) -m localstack console
 
 token: local ## print the ID token of a seeded user (EMAIL=thandi@acme.example)
 	@$(PYTHON) -m localstack token $(EMAIL)
@@ -136,4 +139,7 @@ chaos: dev ## try the promises under faults, kills and restarts, on a stack of i
 	$(PYTHON) -m localstack.chaos $(SEED:%=--seed %) $(ORDERS:%=--orders %); \
 	status=$$?; $(PYTHON) -m localstack down; exit $$status
 
-test: lint security types terraform-check unit e2e-fresh ## run all of the above, as CI does
+browser:
+	@$(PYTHON3) localstack/machine.py test
+
+test: browser lint security types terraform-check unit e2e-fresh ## run all of the above, as CI does

@@ -13,7 +13,7 @@ from localstack import stack as stacks
 from localstack.aws import Aws
 from localstack.journey import place_order
 from localstack.stack import Stack, StackError
-from localstack.up import console, down, explain, up
+from localstack.up import console, down, explain, open_console, up
 from release.build import BuildError, function_names
 from release.manifest import ManifestError
 from release.redrive import RedriveError, redrive
@@ -26,7 +26,7 @@ def _status(stack: Stack) -> None:
     table.add_column(no_wrap=True, overflow="ignore")
     table.add_column(overflow="fold")
     table.add_row(f"engine {stack.engine}", "answers" if engine.healthy(stack) else "[red]does not answer[/]")
-    for name in ("cart_stub", "mail_catcher"):
+    for name in ("cart_stub", "mail_catcher", "console"):
         table.add_row(name.replace("_", " "), "runs" if processes.alive(stack.running.get(name)) else "[red]stopped[/]")
     table.add_row("mails", str(len(list(stack.mail_dir.glob("*.eml")))))
     sqs = Aws(stack.endpoint).sqs
@@ -71,6 +71,8 @@ def _run(arguments: argparse.Namespace) -> None:
             _status(stacks.require())
         case "order":
             place_order(stacks.require())
+        case "console":
+            open_console(stacks.load())
         case "token":
             # To standard output and nothing else, so that it can be put into a variable.
             print(seed.token(stacks.require(), arguments.email))
@@ -89,7 +91,7 @@ def main() -> int:
     bring_up.add_argument("--free-ports", action="store_true", help="take any free ports")
     bring_up.add_argument("--faults", action="store_true", help="put the fault proxy behind the functions")
     bring_up.add_argument("--release-dir", type=Path, help="run the packages of this release")
-    for name in ("down", "status", "order"):
+    for name in ("down", "status", "order", "console"):
         commands.add_parser(name)
     commands.add_parser("token").add_argument("email")
     commands.add_parser("redrive").add_argument("queue", help="name of the queue that failed, not of its DLQ")

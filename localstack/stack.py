@@ -50,7 +50,7 @@ class Stack:
     Args:
         directory: its folder; holds stack.json, logs, mails.
         engine: name of its engine.
-        ports: by use: engine, cart, smtp, and proxy where faults can be put between the functions and what they call.
+        ports: by use: engine, cart, smtp, console, and proxy where faults can be put between the functions and what they call.
         running: its processes, by name.
         outputs: of Terraform, once applied.
         release: folder of the release that it runs; None for what is built from this tree.
@@ -83,6 +83,11 @@ class Stack:
     def cart_url(self) -> str:
         """URL of the cart stub."""
         return f"{self._scheme}://127.0.0.1:{self.ports['cart']}"
+
+    @property
+    def console_url(self) -> str:
+        """URL of the console."""
+        return f"http://127.0.0.1:{self.ports['console']}/"
 
     @property
     def proxy_url(self) -> str | None:
