@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.sidecars, pytest.mark.embedded]
 SCREENSHOTS = ROOT / "build" / "screenshots"
 WIDE, PHONE = {"width": 1280, "height": 860}, {"width": 360, "height": 740}
 NARROW = 320
+PRODUCT = str(ITEMS[0]["name"])
 # A browser that asks nothing of anybody, and needs no display.
 FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync"]
@@ -137,10 +138,10 @@ def test_an_order_is_seen_moving_and_its_whole_journey_is_there(tenant: Tenant, 
         expect(page.locator(".facts")).to_contain_text(recipient)
         expect(page.locator(".facts")).to_contain_text(correlation_id)
         letter = page.frame_locator("iframe.letter")
-        expect(letter.get_by_text(ITEMS[0]["name"]).first).to_be_visible()
+        expect(letter.get_by_text(PRODUCT).first).to_be_visible()
         picture(page, "mail")
         page.get_by_role("link", name="Text", exact=True).click()
-        expect(page.locator("pre.letter")).to_contain_text(ITEMS[0]["name"])
+        expect(page.locator("pre.letter")).to_contain_text(PRODUCT)
         page.get_by_role("link", name="Source").click()
         expect(page.locator("pre.letter")).to_contain_text(f"X-Correlation-Id: {correlation_id}")
 

@@ -50,7 +50,8 @@ class Stack:
     Args:
         directory: its folder; holds stack.json, logs, mails.
         engine: name of its engine.
-        ports: by use: engine, cart, smtp, console, and proxy where faults can be put between the functions and what they call.
+        ports: by use: engine, cart, smtp, console, and proxy where faults can be put between the functions and what
+            they call.
         running: its processes, by name.
         outputs: of Terraform, once applied.
         release: folder of the release that it runs; None for what is built from this tree.

@@ -103,7 +103,13 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"clock": _clock, "day": _day, "duration": _duration, "limit": "{:g} s".format, "money": _money}
+    environment.filters |= {
+        "clock": _clock,
+        "day": _day,
+        "duration": _duration,
+        "limit": "{:g} s".format,
+        "money": _money,
+    }
     return environment
 
 
@@ -264,7 +270,7 @@ class Console:
             return self._missing("There is no such mail.")
         mail, content = found
         live = self._finder.now()
-        order = asked(lambda: live.find(mail.order_number)) if mail.order_number else None
+        order = asked(lambda: live.find(mail.order_number or ""))
         return self._page("mail.html", "mails", mail=mail, content=content, form=form, order=order)
 
     def mail_body(self, request: Request) -> Response:

@@ -15,6 +15,8 @@ CALL, WAIT, MAIL = "function", "queue", "mail"
 # What R8 promises of 95 in 100 orders, in seconds from the request.
 PROMISED = {"accepted": 0.3, "recorded": 2.0, "invoiced": 5.0, INTERNAL: 10.0, CONFIRMATION: 10.0}
 _MOST_TICKS = 6
+# A message that has failed so often is set aside in the DLQ (R4).
+_TRIES = 3
 # How each consumer is told: by which function, and the words of the line that is logged when the message is out.
 _TOLD_BY = {
     "order_creator_record": ("create_order",),
@@ -147,17 +149,18 @@ def spans(lines: Sequence[Line], calls: Sequence[Call], mails: Sequence[Mail], a
     for function in _ORDER:
         of_function = sorted((c for c in calls if c.function == function), key=lambda c: c.started)
         ready, source = _told(function, lines, accepted)
-        for call in of_function:
+        for number, call in enumerate(of_function):
             failed = _failed(call, lines)
             if ready and function in _TOLD_BY:
-                name = "rest before another try" if source == _AGAIN else f"to {function}"
+                name = f"to {function}" if source != _AGAIN else "resting" if number % _TRIES else "in the DLQ"
                 found.append(Span(name, WAIT, ready, max(ready, call.started), source, derived=True))
             found.append(Span(function, CALL, call.started, call.ended, _REPORT, failed=failed))
             ready, source = call.ended, _AGAIN
         for mail in mails:
             if _MAILED_BY.get(mail.kind, "customer_order_confirmation") == function:
                 if ready and not of_function:
-                    found.append(Span(f"to and in {function}", WAIT, ready, max(ready, mail.moment), _LOST, derived=True))
+                    name, end = f"to and in {function}", max(ready, mail.moment)
+                    found.append(Span(name, WAIT, ready, end, _LOST, derived=True))
                 found.append(Span(f"{mail.kind} caught", MAIL, mail.moment, mail.moment, _CAUGHT))
     return found
 
@@ -168,9 +171,7 @@ _CAUGHT = "the time in the name of the mail’s file"
 _LOST = "from the message to the mail: the function logged nothing, so its queue and its work are one"
 
 
-def _told(
-    function: str, lines: Sequence[Line], accepted: datetime | None
-) -> tuple[datetime | None, str]:
+def _told(function: str, lines: Sequence[Line], accepted: datetime | None) -> tuple[datetime | None, str]:
     """When the message to a function was sent, and how that is known."""
     if function == "order_creator_record" and accepted:
         return accepted, "from dateCreated of the record, the time of its message, to the start of the call"

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +124,8 @@ class LiveStack:
         number = tracked.order.order_number if tracked.order else None
         since = tracked.began - timedelta(minutes=1)
         mails = [mail for mail in (self.mails.of_order(number) if number else []) if mail.moment >= since]
-        ways = [self._way("Order", tracked.correlation_id, since, [m for m in mails if m.kind != STATUS], tracked.order)]
+        of_order = [mail for mail in mails if mail.kind != STATUS]
+        ways = [self._way("Order", tracked.correlation_id, since, of_order, tracked.order)]
         for line in self._logs.lines("update_order", f"order updated {order_id}", since):
             of_change = [m for m in mails if m.kind == STATUS and m.correlation_id == line.correlation_id]
             title = f"Change to {line.fields.get('status', 'another status')}"
@@ -136,9 +137,7 @@ class LiveStack:
                 moments["accepted"] = span.end
         return Story(tracked, journey.milestones(began, moments), ways, mails)
 
-    def _way(
-        self, title: str, correlation_id: str, since: datetime, mails: list[Mail], order: Order | None
-    ) -> Way:
+    def _way(self, title: str, correlation_id: str, since: datetime, mails: list[Mail], order: Order | None) -> Way:
         lines: list[Line] = []
         if _SEARCHABLE.fullmatch(correlation_id):
             for function in self._logs.functions:
@@ -205,7 +204,7 @@ class Finder:
             if time.monotonic() > self._healthy_until:
                 if not engines.choose(stack.engine).healthy(stack):
                     self._healthy_until = 0.0
-                    raise StackError(f"The engine at {stack.endpoint} does not answer. Run `make up`, which repairs it.")
+                    raise StackError(f"The engine at {stack.endpoint} does not answer. Run `make up`: it repairs it.")
                 self._healthy_until = time.monotonic() + _HEALTHY_SECONDS
             return self._live
 

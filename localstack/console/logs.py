@@ -71,7 +71,7 @@ def parse_line(function: str, stream: str, text: str) -> Line | None:
     """A line of Powertools' logger; None for any other, such as a metric."""
     try:
         content = json.loads(text)
-        moment = datetime.strptime(content["timestamp"], "%Y-%m-%d %H:%M:%S,%f%z")
+        moment = datetime.fromisoformat(content["timestamp"])
         return Line(
             function=function,
             stream=stream,

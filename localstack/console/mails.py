@@ -105,7 +105,9 @@ class MailFolder:
 
     def of_order(self, number: str) -> list[Mail]:
         """The mails whose subject names an order, oldest first."""
-        return sorted((mail for mail in self._mails.values() if mail.order_number == number), key=lambda m: m.moment)
+        return sorted(
+            (mail for mail in list(self._mails.values()) if mail.order_number == number), key=lambda m: m.moment
+        )
 
     def content(self, mail: Mail) -> Content:
         """Read all of a mail."""

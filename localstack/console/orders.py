@@ -20,8 +20,8 @@ NEWEST = 50
 _REMEMBERED = 2_000
 _PROMISED = timedelta(seconds=10)
 _HISTORY = timedelta(days=7)
-# A line is kept when its call is over, so one can come after others that were logged later.
-_OVERLAP = timedelta(seconds=5)
+# Calls that end at the same time write their lines in any order.
+_OVERLAP = timedelta(seconds=1)
 # The words by which a function tells of an order, and what it is then.
 ACCEPTED, RECORDED, INVOICED, UPDATED = "accepted", "recorded", "invoiced", "updated"
 MILESTONES = {
@@ -194,21 +194,17 @@ class OrderReader:
         for mail in fresh_mails:
             self.book.note_mail(mail)
         # Of a thousand new orders only those are read that are shown.
-        for tracked in self.book.newest():
-            if tracked.order_id in touched or (tracked.order is None and RECORDED in tracked.moments):
-                self._wanted.add(tracked.tenant_id or self._tenant_of(tracked.order_id) or "")
-        self._read(self._wanted - {""})
-        self._wanted = set()
-        self.book.forget_old()
-
-    def _read(self, tenants: Iterable[str]) -> None:
-        for tenant in tenants:
+        shown = self.book.newest()
+        self._wanted |= {t.tenant_id for t in shown if t.order_id in touched and t.tenant_id}
+        for tenant in self._wanted:
             for order in self._repository.list_by_date(tenant, NEWEST, OrderFilter()).orders:
                 self.book.note_order(order)
-
-    def _tenant_of(self, order_id: str) -> str | None:
-        order = self._repository.get_by_id(UUID(order_id))
-        return order.tenant_id if order else None
+        self._wanted = set()
+        # Those whose tenant is not known, or has many that are newer.
+        for tracked in shown:
+            if tracked.order is None and RECORDED in tracked.moments:
+                self.look_up(tracked.order_id)
+        self.book.forget_old()
 
     def look_up(self, order_id: str) -> Tracked | None:
         """The order of this id: from the book, else from the table; as the table has it now."""

@@ -292,7 +292,7 @@ def test_a_stack_is_found_when_it_is_up_and_found_anew_when_its_engine_is(
     with pytest.raises(StackError, match="no finished stack"):
         finder.now()
     names = ("function_names", "queue_names", "dlq_names")
-    outputs = {**dict.fromkeys(names, {}), "orders_table": "t", "alarm_names": []}
+    outputs = {**{name: {} for name in names}, "orders_table": "t", "alarm_names": []}
     stack = Stack(tmp_path, ports={"engine": free_port()}, outputs=outputs)
     stack.save()
     with pytest.raises(StackError, match=r"does not answer.*make up"):

@@ -90,10 +90,17 @@ def test_a_try_that_fails_is_marked_and_the_next_one_rests_from_its_end() -> Non
     assert told(found)[1:] == [
         (WAIT, "to order_creator_record", 0.1, 0.2),
         (CALL, "order_creator_record", 0.2, 0.4),
-        (WAIT, "rest before another try", 0.4, 2.5),
+        (WAIT, "resting", 0.4, 2.5),
         (CALL, "order_creator_record", 2.5, 2.7),
     ]
     assert [s.failed for s in found] == [False, False, True, False, False]
+
+
+def test_after_three_tries_a_message_waits_in_the_dlq() -> None:
+    calls = [call("order_creator_record", second, second + 0.5, f"r-{second}") for second in range(1, 5)]
+    lines = [line("order_creator_record", "message refused", 1, f"r-{n}", "ERROR") for n in range(1, 4)]
+    names = [s.name for s in journey.spans(lines, calls, [], at(0)) if s.kind == WAIT]
+    assert names == ["to order_creator_record", "resting", "resting", "in the DLQ"]
 
 
 def test_a_call_seen_to_begin_before_its_message_waited_for_nothing() -> None:

@@ -159,7 +159,7 @@ def test_only_tenants_whose_orders_moved_are_asked_for() -> None:
     reader.refresh([])
     assert len(table.asked) == 2
     # On a later look only new lines are asked for, with an overlap.
-    assert logs.asked[-4] == CREATED - timedelta(seconds=5)
+    assert logs.asked[-4] == CREATED - timedelta(seconds=1)
     table.orders.append(mine)
     logs.all.append(line("order_creator_record", "order recorded", 1))
     reader.refresh([mail(INTERNAL, 1)])
@@ -174,7 +174,8 @@ def test_an_order_whose_acceptance_no_log_has_is_found_by_its_id() -> None:
     table = Table([mine])
     reader = OrderReader(Logs([line("order_creator_record", "order recorded", 1)]), table, [])
     reader.refresh([])
-    assert table.asked == ["tenant-c"]
+    assert table.asked == []
+    assert [tracked.tenant_id for tracked in reader.book.newest()] == ["tenant-c"]
     looked_up = reader.look_up(ID)
     assert looked_up is not None
     assert looked_up.order == mine
@@ -227,4 +228,4 @@ def test_a_message_shows_its_envelope_and_any_other_text_is_shown_as_it_is() -> 
     for body in ("not JSON", "[" * 100_000, "[1]", "null", '{"payload": []}'):
         shown = message_of({"MessageId": "m", "Body": body})
         assert (shown.event_type, shown.order_id) == ("", "")
-        assert json.loads(shown.body) == json.loads(body) if body in ("[1]", "null") else shown.body.startswith(body[:1])
+        assert "".join(shown.body.split()) == "".join(body.split())
