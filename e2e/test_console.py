@@ -151,7 +151,7 @@ def test_a_message_set_aside_is_shown_and_put_back(tenant: Tenant, open_page: Op
     order_id = tenant.place(correlation_id, cartId=cart_id)
     page = open_page("/queues")
     section = page.locator("section", has=page.get_by_role("heading", name="order_creator_record"))
-    message = section.locator("details", has_text=order_id)
+    message = section.locator(".dlq details", has_text=order_id)
     expect(message).to_have_count(1)
     message.locator("summary").click()
     expect(message.locator("pre")).to_contain_text(correlation_id)
