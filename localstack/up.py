@@ -27,7 +27,7 @@ _DEFAULT_PORTS = {
     "proxy": ("PROXY_PORT", 4574),
 }
 _SIDECARS = ("cart_stub", "mail_catcher", "console", "chaos.proxy")
-_SIDECAR_SECONDS = 20
+_SIDECAR_SECONDS = 60
 
 console = Console(highlight=False)
 
