@@ -27,7 +27,7 @@ E2E_NEXT = $(call next,`make e2e ARGS=--last-failed` runs what failed; `make sta
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help local dev up down status preview order token watch shell logs tf build release release-verify upload promote deploy record rollback drift history rehearse alarms queues dlq drop pause resume redrive query restore recover discard openapi lint security audit types unit terraform-check e2e e2e-fresh chaos conformance test
+.PHONY: help local dev up down status preview console order token watch shell logs tf build release release-verify upload promote deploy record rollback drift history rehearse alarms queues dlq drop pause resume redrive query restore recover discard openapi lint security audit types unit terraform-check e2e e2e-fresh chaos conformance browser test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,7 +38,7 @@ local:
 dev:
 	@$(PYTHON3) localstack/machine.py install dev
 
-up: local ## bring the local stack up, or repair it (ENGINE=embedded|localstack PORT= CART_PORT= SMTP_PORT= RELEASE_DIR=)
+up: local ## bring the local stack up, or repair it (ENGINE=embedded|localstack PORT= CART_PORT= SMTP_PORT= CONSOLE_PORT= RELEASE_DIR=)
 	@$(PYTHON) -m localstack up $(RELEASE_DIR:%=--release-dir %)
 
 down: local ## stop the local stack; what it held is gone
@@ -52,6 +52,9 @@ preview: dev ## show every template with sample data, no stack and no AWS (PREVI
 
 order: local ## place a demo order and follow it to the mails
 	@$(PYTHON) -m localstack order
+
+console: local ## open the page that shows the local stack: orders, journeys, mails, queues, alarms
+	@$(PYTHON) -m localstack console
 
 token: local ## print the ID token of a seeded user (EMAIL=thandi@acme.example)
 	@$(PYTHON) -m localstack token $(EMAIL)
@@ -201,5 +204,8 @@ conformance: dev ## try the service's use of AWS, call by call (ENGINE=embedded|
 	@$(if $(TOOL),$(PYTHON3) localstack/machine.py install $(TOOL))
 	@.venv/bin/pytest conformance --engine $(or $(ENGINE),embedded) $(if $(filter dev,$(TARGET)),--target dev) $(CHECK:%=--check) $(ARGS)
 
+browser:
+	@$(PYTHON3) localstack/machine.py test
+
 test: CHECK := 1
-test: lint security types terraform-check unit conformance e2e-fresh ## run all of the above, as CI does
+test: browser lint security types terraform-check unit conformance e2e-fresh ## run all of the above, as CI does

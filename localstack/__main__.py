@@ -15,7 +15,7 @@ from localstack.logs import checked, show_logs
 from localstack.shell import open_shell
 from localstack.stack import ADVICE, Stack, StackError
 from localstack.terraform import LocalTerraform
-from localstack.up import console, down, explain, up
+from localstack.up import console, down, explain, open_console, up
 from localstack.watch import watch
 from release import operate
 from release.ending import ended
@@ -27,7 +27,7 @@ def _status(stack: Stack) -> None:
     table.add_column(no_wrap=True, overflow="ignore")
     table.add_column(overflow="fold")
     table.add_row(f"engine {stack.engine}", "answers" if engine.healthy(stack) else "[red]does not answer[/]")
-    for name in ("cart_stub", "mail_catcher"):
+    for name in ("cart_stub", "mail_catcher", "console"):
         table.add_row(name.replace("_", " "), "runs" if processes.alive(stack.running.get(name)) else "[red]stopped[/]")
     table.add_row("mails", str(len(list(stack.mail_dir.glob("*.eml")))))
     console.print(table)
@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     bring_up.add_argument("--faults", action="store_true", help="put the fault proxy behind the functions")
     bring_up.add_argument("--issuer", action="store_true", help="take tokens of the harness instead of Cognito's")
     bring_up.add_argument("--release-dir", type=Path, help="run the packages of this release")
-    for name in ("down", "status", "order", "drift", "watch", "shell"):
+    for name in ("down", "status", "order", "console", "drift", "watch", "shell"):
         commands.add_parser(name)
     commands.add_parser("token").add_argument("email")
     operate.add_commands(lambda name, text: commands.add_parser(name, help=text))
@@ -84,6 +84,8 @@ def main() -> None:
             _status(stacks.require())
         case "order":
             place_order(engines.require())
+        case "console":
+            open_console(stacks.load())
         case "watch":
             watch()
         case "drift":

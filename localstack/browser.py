@@ -1,13 +1,8 @@
-"""The system's Chromium, which takes the pictures of mails."""
+"""The system's Chromium, which tries the console and takes the pictures of mails."""
 
 import os
-import shutil
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_MAC = (
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-)
+from localstack.machine import CHROMIUM_MISSING, find_chromium
 
 
 class BrowserError(Exception):
@@ -15,21 +10,15 @@ class BrowserError(Exception):
 
 
 def find() -> str:
-    """The path of a Chromium or Chrome: what the variable CHROMIUM names, else the first that the machine has.
+    """The path of a Chromium or Chrome.
 
     Raises:
         BrowserError: there is none.
     """
-    given = os.environ.get("CHROMIUM")
-    for candidate in [given] if given else [*_NAMES, *_MAC]:
-        found = shutil.which(candidate)
-        if found:
-            return found
-    problem = f"CHROMIUM is {given!r}, which is no program" if given else "no Chromium was found"
-    raise BrowserError(
-        f"{problem}; it takes the pictures of mails. Get it: apt-get install chromium, "
-        "or brew install --cask chromium, or name one: CHROMIUM=/path/of/chrome"
-    )
+    found = find_chromium()
+    if found is None:
+        raise BrowserError(f"no {CHROMIUM_MISSING.what} was found. Get it: {CHROMIUM_MISSING.remedy}")
+    return found
 
 
 def flags() -> list[str]:

@@ -29,6 +29,14 @@ TOOL_VENVS = {name: ROOT / "build" / f"{name}-venv" for name in ("moto", "locals
 _TOOL_PYTHON = {"localstack": (3, 13)}
 TERRAFORM_VERSION = (1, 10)
 PANGO = ("pango-1.0", "pangoft2-1.0", "gobject-2.0", "harfbuzz", "harfbuzz-subset")
+CHROMIUM = (
+    "chromium",
+    "google-chrome",
+    "google-chrome-stable",
+    "chromium-browser",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
 _STAMP = "lock.sha256"
 _PROBE_SECONDS = 20
 _INSTALL_SECONDS = 900
@@ -40,6 +48,13 @@ class Missing(NamedTuple):
     what: str
     purpose: str
     remedy: str
+
+
+CHROMIUM_MISSING = Missing(
+    "Chromium or Chrome",
+    "tries the pages of the console and takes the pictures of mails",
+    "apt-get install chromium, or brew install --cask chromium, or name one: CHROMIUM=/path/of/chrome",
+)
 
 
 def _output(*command: str) -> str:
@@ -85,9 +100,17 @@ def _terraform_problem() -> Missing | None:
     return None
 
 
-def missing() -> list[Missing]:
-    """Everything that the machine lacks."""
+def find_chromium() -> str | None:
+    """The path of a Chromium or Chrome: what the variable CHROMIUM names, else the first that is there; or None."""
+    given = os.environ.get("CHROMIUM")
+    return next((path for name in ([given] if given else CHROMIUM) for path in [shutil.which(name)] if path), None)
+
+
+def missing(for_tests: bool = False) -> list[Missing]:
+    """Everything that the machine lacks for `make up`, or for `make test`."""
     found = []
+    if for_tests and find_chromium() is None:
+        found.append(CHROMIUM_MISSING)
     if find_python() is None:
         found.append(
             Missing(
@@ -186,8 +209,11 @@ def install_tool(name: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Check the machine; with `install local`, `install dev` or a tool's name, also make its virtual environments."""
-    lacking = missing()
+    """Check the machine; with `install local`, `install dev` or a tool's name, also make its virtual environments.
+
+    With `test`, check it for `make test`.
+    """
+    lacking = missing(for_tests=arguments == ["test"])
     for item in lacking:
         print(f"missing: {item.what}\n  it {item.purpose}\n  get it: {item.remedy}", file=sys.stderr)
     python = find_python()

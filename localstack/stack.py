@@ -59,8 +59,8 @@ class Stack:
     Args:
         directory: its folder; holds stack.json, logs, mails.
         engine: name of its engine.
-        ports: by use: engine, cart, smtp; proxy where faults can be put between the functions and what they call, and
-            issuer where tokens are not those of Cognito.
+        ports: by use: engine, cart, smtp, console; proxy where faults can be put between the functions and what they
+            call, and issuer where tokens are not those of Cognito.
         running: its processes, by name.
         outputs: of Terraform, once applied.
         release: folder of the release that it runs; None for what is built from this tree.
@@ -99,6 +99,11 @@ class Stack:
         """URL of the cart stub, or of the proxy before it, as functions reach it: LocalStack's are in containers."""
         url = self.proxy_url or self.cart_url
         return url.replace("127.0.0.1", DOCKER_HOST_NAME) if self.engine == "localstack" else url
+
+    @property
+    def console_url(self) -> str:
+        """URL of the console."""
+        return f"http://127.0.0.1:{self.ports['console']}/"
 
     @property
     def proxy_url(self) -> str | None:

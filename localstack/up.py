@@ -4,6 +4,7 @@ import fcntl
 import os
 import sys
 import time
+import webbrowser
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,11 +24,12 @@ _DEFAULT_PORTS = {
     "engine": ("PORT", 4566),
     "cart": ("CART_PORT", 4571),
     "smtp": ("SMTP_PORT", 4572),
-    "proxy": ("PROXY_PORT", 4573),
-    "issuer": ("ISSUER_PORT", 4574),
+    "console": ("CONSOLE_PORT", 4573),
+    "proxy": ("PROXY_PORT", 4575),
+    "issuer": ("ISSUER_PORT", 4576),
 }
-_SIDECARS = ("cart_stub", "mail_catcher", "chaos.proxy", "issuer")
-_SIDECAR_SECONDS = 20
+_SIDECARS = ("cart_stub", "mail_catcher", "console", "chaos.proxy", "issuer")
+_SIDECAR_SECONDS = 60
 
 # A file, such as CI's log, has no width; 80 columns would break the rows of a table.
 console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 150)
@@ -90,7 +92,7 @@ def _choose_ports(stack: Stack, free: bool, faults: bool, issuer: bool) -> None:
             stack.ports[use] = _port(variable) or stack.ports.get(use, default)
 
 
-def _start_sidecar(stack: Stack, name: str, use: str, *arguments: str) -> None:
+def _start_sidecar(stack: Stack, name: str, use: str, *arguments: str, wait: bool = True) -> None:
     if processes.alive(stack.running.get(name)) and processes.listens(stack.ports[use]):
         return
     processes.stop(stack.running.get(name))
@@ -99,11 +101,20 @@ def _start_sidecar(stack: Stack, name: str, use: str, *arguments: str) -> None:
     log = stack.logs_dir / f"{name}.log"
     stack.running[name] = processes.start(command, log, os.environ, ROOT)
     stack.save()
+    if wait:
+        _wait_for_sidecar(stack, name, use)
+
+
+def _wait_for_sidecar(stack: Stack, name: str, use: str) -> None:
     poll(
-        f"{name.replace('_', ' ')} on port {stack.ports[use]} (log: {log})",
+        f"{name.replace('_', ' ')} on port {stack.ports[use]} (log: {stack.logs_dir / f'{name}.log'})",
         lambda: processes.listens(stack.ports[use]) or None,
         _SIDECAR_SECONDS,
     )
+
+
+def _start_console(stack: Stack) -> None:
+    _start_sidecar(stack, "console", "console", "--directory", str(stack.directory), wait=False)
 
 
 def start_cart_stub(stack: Stack) -> None:
@@ -116,6 +127,8 @@ def start_cart_stub(stack: Stack) -> None:
 def _start(stack: Stack, engine: engines.Engine) -> None:
     start_cart_stub(stack)
     _start_sidecar(stack, "mail_catcher", "smtp", "--directory", str(stack.mail_dir))
+    # It is not needed before all else is up, so nothing waits for it.
+    _start_console(stack)
     if stack.proxy_url:
         _start_sidecar(stack, "chaos.proxy", "proxy", "--engine", stack.endpoint, "--cart", stack.cart_url)
     if stack.issuer_url:
@@ -190,6 +203,7 @@ def up(
             list(pool.map(lambda name: traffic.call(functions, name, traffic.ALIAS), names))
             seeded.result()
         stack.save()
+        _wait_for_sidecar(stack, "console", "console")
     console.print(f"\nThe stack is up after {time.monotonic() - started:.0f} s.")
 
 
@@ -200,11 +214,29 @@ def explain(stack: Stack) -> None:
   API       {stack.api_url}
   token     make token EMAIL={seed.users()[0]["email"]}
   mails     {shown(stack.mail_dir)}
+  console   {stack.console_url}
 
 Next: [bold]make order[/] places one and shows its way, [bold]make e2e[/] tests everything,
 [bold]make logs FUNCTION=create_order[/] shows what a function logged, [bold]make down[/] stops.""",
         soft_wrap=True,
     )
+
+
+def open_console(stack: Stack) -> None:
+    """Open the console in a browser, or print its address where there is no display; start it if it does not run.
+
+    Raises:
+        StackError: another `make up` works on the stack, or the port is taken.
+    """
+    if not processes.alive(stack.running.get("console")):
+        with exclusive(stack):
+            stack.ports["console"] = _port("CONSOLE_PORT") or stack.ports.get("console", _DEFAULT_PORTS["console"][1])
+            _start_console(stack)
+    _wait_for_sidecar(stack, "console", "console")
+    has_display = sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+    if has_display:
+        webbrowser.open(stack.console_url)
+    console.print(stack.console_url, soft_wrap=True)
 
 
 def down(stack: Stack) -> None:

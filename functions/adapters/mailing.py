@@ -13,7 +13,7 @@ from common import clients, idempotency
 from common.errors import TransientError
 from common.mail import send
 from common.models import Order
-from common.observability import count
+from common.observability import count, logger
 from common.repository import OrderRepository
 from common.settings import settings
 
@@ -55,4 +55,5 @@ def send_once(message_id: UUID, build: Callable[[], EmailMessage], context: Lamb
 def _send_once(*, identity: str, build: Callable[[], EmailMessage]) -> str:
     sent = send(build())
     count("MailsSent")
+    logger.info("mail sent", message_id=identity)
     return sent

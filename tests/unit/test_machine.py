@@ -10,9 +10,9 @@ from localstack.stack import ROOT
 MACHINE = ROOT / "localstack" / "machine.py"
 
 
-def run(path: str, home: Path) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": path, "HOME": str(home), "PYENV_ROOT": str(home)}
-    command = [sys.executable, str(MACHINE)]
+def run(path: str, home: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": path, "HOME": str(home), "PYENV_ROOT": str(home), **variables}
+    command = [sys.executable, str(MACHINE), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
 
@@ -40,3 +40,15 @@ def test_a_complete_machine_lacks_nothing(tmp_path: Path) -> None:
     fake(tmp_path, "terraform", '{"terraform_version": "1.10.0"}')
     done = run(f"{tmp_path}:{os.environ['PATH']}", tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_chromium_is_asked_for_by_the_tests_alone_and_can_be_named(tmp_path: Path) -> None:
+    fake(tmp_path, "terraform", '{"terraform_version": "1.10.0"}')
+    fake(tmp_path, "browser", "")
+    path, none = f"{tmp_path}:{os.environ['PATH']}", {"CHROMIUM": str(tmp_path / "none")}
+    lacking = run(path, tmp_path, "test", **none)
+    assert lacking.returncode == 1
+    assert "missing: Chromium or Chrome" in lacking.stderr
+    assert "apt-get install chromium" in lacking.stderr
+    assert run(path, tmp_path, **none).returncode == 0
+    assert run(path, tmp_path, "test", CHROMIUM=str(tmp_path / "browser")).returncode == 0

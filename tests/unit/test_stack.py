@@ -149,3 +149,26 @@ def test_a_mail_sent_is_a_mail_found(tmp_path: Path) -> None:
     assert path.suffix == ".eml"
     assert found.get_content() == "Good day\r\n.\r\n"
     assert mailbox.find("c-2") == []
+
+
+def test_the_console_starts_without_a_stack_opens_where_there_is_a_display_and_stops_with_the_stack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack, opened = Stack(tmp_path), list[str]()
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("CONSOLE_PORT", str(processes.free_port()))
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    try:
+        up.open_console(stack)
+        answer = requests.get(stack.console_url, timeout=10)
+        assert (answer.status_code, "Run `make up`" in answer.text) == (503, True)
+        assert opened == []
+        first = stack.running["console"]
+        monkeypatch.setenv("DISPLAY", ":0")
+        up.open_console(load(tmp_path))
+        assert (load(tmp_path).running["console"], opened) == (first, [stack.console_url])
+    finally:
+        up.down(stack)
+    assert not processes.alive(stack.running["console"])
