@@ -31,7 +31,7 @@ from localstack.console.orders import NEWEST, Tracked
 from localstack.console.picture import first_page
 from localstack.console.queues import SHOWN
 from localstack.stack import StackError
-from release.redrive import RedriveError
+from release.queues import QueueError
 
 HOSTS = ["127.0.0.1", "localhost"]
 _HERE = Path(__file__).resolve().parent
@@ -311,7 +311,7 @@ class Console:
         live = await run_in_threadpool(self._finder.now)
         try:
             name, done = await run_in_threadpool(asked, lambda: live.redrive(request.path_params["function"]))
-        except RedriveError as error:
+        except QueueError as error:
             raise StackError(str(error)) from error
         query = urlencode({"redriven": name, "moved": done.moved, "left": done.left})
         return RedirectResponse(f"/queues?{query}", 303)

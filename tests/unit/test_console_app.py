@@ -26,7 +26,8 @@ from localstack.console.queues import Pair, Queue, message_of
 from localstack.processes import free_port
 from localstack.stack import Running, Stack, StackError
 from localstack.waiting import poll
-from release.redrive import RedriveError, Redriven
+from release.queues import QueueError
+from release.redrive import Redriven
 from tests.samples import order
 
 ID = "11111111-1111-4111-8111-111111111111"
@@ -236,7 +237,7 @@ def test_a_redrive_from_elsewhere_is_refused(site: Site) -> None:
 
 
 def test_a_redrive_that_cannot_be_done_says_why(site: Site) -> None:
-    site.live.problem = RedriveError("queue x has no DLQ")
+    site.live.problem = QueueError("queue x has no DLQ")
     answer = site.redrive(site.token())
     assert answer.status_code == 503
     assert "queue x has no DLQ" in answer.text

@@ -159,7 +159,7 @@ def test_samples_that_do_not_run_are_told(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_machine_without_chromium_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHROMIUM", "/nowhere/chromium")
-    with pytest.raises(browser.BrowserError, match="no Chromium or Chrome was found.*apt-get install chromium"):
+    with pytest.raises(browser.BrowserError, match=r"no Chromium or Chrome was found.*apt-get install chromium"):
         browser.find()
 
 
