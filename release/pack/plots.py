@@ -1,0 +1,93 @@
+"""The times of orders as a plot: SVG that takes its colours from the page, so that it is readable in light and dark."""
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from release.pack.times import LIMITS, LOADS, STEPS, Load, Step, summarise
+
+# Stand for the page's colours, and are replaced in the SVG.
+_INK, _FAINT, _LIMIT = "#010203", "#040506", "#070809"
+_DOTS: Mapping[Load, str] = {"one at a time": "#0a0b0c", "beside other tests": "#0d0e0f", "a hundred at once": "#101112"}
+_COLOURS = {
+    _INK: "currentColor",
+    _FAINT: "var(--faint)",
+    _LIMIT: "var(--limit)",
+    _DOTS["one at a time"]: "var(--load-1)",
+    _DOTS["beside other tests"]: "var(--load-2)",
+    _DOTS["a hundred at once"]: "var(--load-3)",
+}
+_STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "evidence",
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "text.color": _INK,
+    "axes.edgecolor": _FAINT,
+    "axes.labelcolor": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+}
+_WIDTH, _ROW, _REST = 7.6, 0.24, 0.62
+
+Times = Mapping[Step, Mapping[Load, Sequence[float]]]
+
+
+def strips(times: Times) -> str:
+    """A strip of dots for each step and load: a dot is an order, the bar its p95, the broken line R8's limit.
+
+    Args:
+        times: in seconds; at least one step has some.
+
+    Returns:
+        An SVG element, without a name for screen readers: the page has the same in a table.
+    """
+    shown = [step for step in STEPS if any(times.get(step, {}).values())]
+    rows = {step: [load for load in LOADS if times[step].get(load)] for step in shown}
+    heights = [len(rows[step]) for step in shown]
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(_WIDTH, sum(_ROW * rows + _REST for rows in heights)), layout="constrained")
+        grid = figure.subplots(len(shown), 1, squeeze=False, gridspec_kw={"height_ratios": [n + 1.1 for n in heights]})
+        for axes, step in zip(grid[:, 0], shown, strict=True):
+            _strip(axes, step, {load: times[step][load] for load in rows[step]})
+        written = io.StringIO()
+        figure.savefig(written, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    return _of_the_page(written.getvalue())
+
+
+def _strip(axes: mpl.axes.Axes, step: Step, times: Mapping[Load, Sequence[float]]) -> None:
+    limit = LIMITS[step]
+    for row, (load, seconds) in enumerate(times.items()):
+        found = summarise(step, seconds)
+        # Spread by the order they came in, and not at random: the same records are the same picture.
+        spread = [row + ((n * 7) % 11 - 5) / 22 for n in range(len(seconds))]
+        axes.scatter(seconds, spread, s=9, color=_DOTS[load], alpha=0.65, linewidths=0)
+        axes.plot([found.p95, found.p95], [row - 0.36, row + 0.36], color=_INK, linewidth=2.2, solid_capstyle="butt")
+    longest = max(max(seconds) for seconds in times.values())
+    axes.axvline(limit, color=_LIMIT, linewidth=1.4, linestyle=(0, (4, 2)))
+    axes.set_xlim(0, max(limit * 1.25, longest * 1.05))
+    axes.set_ylim(len(times) - 0.4, -0.6)
+    axes.set_yticks(range(len(times)), [f"{load} (n = {len(seconds)})" for load, seconds in times.items()])
+    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="x", length=3, labelsize=8)
+    axes.set_title(f"{step}: limit {limit:g} s", loc="left", fontsize=10, fontweight="bold")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g} s")
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.grid(axis="x", color=_FAINT, linewidth=0.5)
+    axes.set_axisbelow(True)
+
+
+def _of_the_page(svg: str) -> str:
+    """The SVG element alone, in the page's colours and fonts, as wide as there is room."""
+    svg = svg[svg.index("<svg") :]
+    for colour, meant in _COLOURS.items():
+        svg = svg.replace(colour, meant)
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    # Matplotlib names the fonts that it knows; the page's is the reader's.
+    svg = re.sub(r"font-family: [^;\"]*|(?<=px )'DejaVu Sans'[^;\"]*", "font-family: inherit", svg)
+    head, rest = svg.split(">", 1)
+    return re.sub(r' (?:width|height|version)="[^"]*"', "", head) + ' aria-hidden="true">' + rest
