@@ -6,7 +6,6 @@ A plugin of pytest that works with and without xdist: each worker writes files o
 import ast
 import os
 import platform as machines
-import subprocess
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -27,7 +26,8 @@ from release.pack.times import Load, Step
 from release.store import Store
 
 _MESSAGE_CHARACTERS = 2_000
-_GIT_SECONDS = 30
+# Who looks for an order so soon after the answer does not find it later than it came.
+_AT_ONCE_SECONDS = 0.1
 
 
 class Evidence:
@@ -66,6 +66,7 @@ class Watch:
         self._evidence = evidence
         self._load = load
         self._asked: dict[str, float] = {}
+        self._answered: dict[str, float] = {}
         self._missed: set[tuple[str, Step]] = set()
         self._came: set[tuple[str, Step]] = set()
 
@@ -78,18 +79,28 @@ class Watch:
             seconds: until the answer.
         """
         if key not in self._asked:
-            self._asked[key] = asked
+            self._asked[key], self._answered[key] = asked, asked + seconds
             self._evidence.time(self._load, "accepted", seconds)
 
     def same(self, key: str, other: str) -> None:
         """Note that an order is known by another key too."""
         self._asked.setdefault(other, self._asked[key])
+        self._answered.setdefault(other, self._answered[key])
 
-    def looked(self, key: str, step: Step, there: bool) -> None:
-        """Note whether an order has come to a step; when it has says something only if it was looked for before that."""
+    def looked(self, key: str, step: Step, there: bool, began: float) -> None:
+        """Note whether an order has come to a step.
+
+        The time counts if the order was looked for before that, or at once; else it says how busy the test was.
+
+        Args:
+            key: of the order.
+            step: of its way.
+            there: whether it has.
+            began: when this look began, in seconds since the epoch.
+        """
         if not there:
             self._missed.add((key, step))
-        elif (key, step) in self._missed:
+        elif (key, step) in self._missed or began - self._answered.get(key, 0) < _AT_ONCE_SECONDS:
             self.came(key, step, time.time())
 
     def came(self, key: str, step: Step, at: float) -> None:
@@ -131,6 +142,7 @@ class Reporter:
         """Writes the run, and the manifest of the release that was tested."""
         target = self._config.getoption("--target")
         release = released(target)
+        commit, changed = manifest.head()
         if release:
             (self._folder / manifest.NAME).write_bytes(release.encode())
         run = Run(
@@ -138,14 +150,14 @@ class Reporter:
             engine=stacks.load().engine if target == "local" else None,
             marks=self._config.getoption("markexpr"),
             selection=self._config.getoption("keyword"),
-            commit=_git("rev-parse", "HEAD"),
-            changed=bool(_git("status", "--porcelain")),
+            commit=commit,
+            changed=changed,
             release=Sha256(release.digest()) if release else None,
             machine=f"{machines.system()} {machines.machine()}, {os.cpu_count()} cores",
             started_at=self._started,
             seconds=(datetime.now(UTC) - self._started).total_seconds(),
             exit_status=int(exitstatus),
-            tests=[Test(**described(node), **found) for node, found in self._tests.items()],
+            tests=[Test.parse_obj(described(node) | found) for node, found in self._tests.items()],
         )
         (self._folder / f"run-{self._started:%Y%m%dT%H%M%S.%f}.json").write_text(run.json(indent=1))
 
@@ -153,13 +165,6 @@ class Reporter:
 def _message(report: pytest.TestReport | pytest.CollectReport) -> str:
     crash = getattr(report.longrepr, "reprcrash", None)
     return stages.without_private(crash.message if crash else report.longreprtext)[:_MESSAGE_CHARACTERS]
-
-
-def _git(*arguments: str) -> str:
-    done = subprocess.run(
-        ["git", *arguments], cwd=build.ROOT, capture_output=True, text=True, check=False, timeout=_GIT_SECONDS
-    )
-    return done.stdout.strip()
 
 
 def released(target: str) -> manifest.Manifest | None:
@@ -214,4 +219,3 @@ def stage_folder(config: pytest.Config) -> Path | None:
 def collector(config: pytest.Config) -> Evidence:
     """What the tests of this process give their evidence to."""
     return Evidence(stage_folder(config), os.environ.get("PYTEST_XDIST_WORKER", "main"))
-

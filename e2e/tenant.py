@@ -113,9 +113,9 @@ class Tenant:
         """The order, once it is on record."""
 
         def ask() -> dict[str, Any] | None:
-            answer = self.get(order_id)
+            began, answer = time.time(), self.get(order_id)
             assert answer.status_code in (200, 404), answer.text
-            self._watch.looked(order_id, "recorded", answer.status_code == 200)
+            self._watch.looked(order_id, "recorded", answer.status_code == 200, began)
             return answer.json() if answer.status_code == 200 else None
 
         return poll(f"order {order_id} on record", ask, DEADLINE_SECONDS)
@@ -124,8 +124,8 @@ class Tenant:
         """The order, once it has its invoice."""
 
         def ask() -> dict[str, Any] | None:
-            order = self.recorded(order_id)
-            self._watch.looked(order_id, "invoice", "invoiceKey" in order)
+            began, order = time.time(), self.recorded(order_id)
+            self._watch.looked(order_id, "invoice", "invoiceKey" in order, began)
             return order if "invoiceKey" in order else None
 
         return poll(f"invoice of order {order_id}", ask, DEADLINE_SECONDS)

@@ -1,4 +1,4 @@
-"""`python -m release.pack draw | approve | summary`: the evidence pack as a file, and its words for a workflow's summary."""
+"""`python -m release.pack COMMAND`: the evidence pack as a file, and a few lines of it for a workflow's summary."""
 
 import argparse
 import os

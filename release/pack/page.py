@@ -25,7 +25,7 @@ MOST_BYTES = 5_000_000
 _HERE = Path(__file__).parent
 _PROMISES = ROOT / "docs" / "promises.md"
 _INVOICE_PAGES = 3
-_NAMES = {"local": "local stack", "dev": "dev", "sit": "sit", "prod": "prod", "failover": "prod's fail-over"}
+_NAMES = {"local": "the local stack", "dev": "dev", "sit": "sit", "prod": "prod", "failover": "prod's fail-over"}
 # Of a plan: what to look at first comes first.
 ACTIONS = {"destroy": "Destroy", "replace": "Replace", "change": "Change", "add": "Add"}
 _MAILS = {
@@ -149,7 +149,7 @@ def _exhibits(shown: Sequence[Stage]) -> Exhibits | None:
 
 
 def _promises(groups: Sequence[Group]) -> Markup:
-    """The promises' table, each test file in it with its outcome in this pack; without links, which lead nowhere here."""
+    """The promises' table, each test file in it with its outcome; without links, which lead nowhere from here."""
     text = _PROMISES.read_text().partition("\n## ")[0].partition("\n")[2]
     html = re.sub(r"</?a\b[^>]*>", "", MarkdownIt("commonmark", {"html": False}).enable("table").render(text))
     for group in groups:
@@ -157,9 +157,12 @@ def _promises(groups: Sequence[Group]) -> Markup:
         kind = "bad" if group.failed else "good"
         linked = f'<a href="#{group.anchor}"><code>{group.file}</code></a> <span class="{kind}">{mark}</span>'
         html = html.replace(f"<code>{group.file}</code>", linked)
-    caption = "<caption>What the service promises, what keeps it, and what tries it</caption>"
+    html = html.replace(
+        "<table>",
+        '<div class="wide"><table><caption>What the service promises, what keeps it, and what tries it</caption>',
+    )
     # Markdown of this repository, its HTML escaped.
-    return Markup(html.replace("<table>", f'<div class="wide"><table class="promises">{caption}').replace("</table>", "</table></div>"))  # noqa: S704
+    return Markup(html.replace("</table>", "</table></div>"))  # noqa: S704
 
 
 def _next(stage: str) -> Environment | None:
@@ -238,7 +241,9 @@ def draw(shown: Sequence[Stage], planned: Planned | None, now: datetime) -> str:
     )
     size = len(html.encode())
     if size > MOST_BYTES:
-        raise PackError(f"the pack has {size:,} bytes, {MOST_BYTES:,} are allowed: have the tests keep smaller pictures")
+        raise PackError(
+            f"the pack has {size:,} bytes, {MOST_BYTES:,} are allowed: have the tests keep smaller pictures"
+        )
     return html
 
 

@@ -9,9 +9,7 @@ from typing import NamedTuple
 import pypdfium2
 from PIL import Image, ImageChops
 
-# Before WeasyPrint's import: it points at the fonts of the invoice, so that mails look the same on every machine.
 from common.invoice import AssetFetcher
-from weasyprint import CSS, HTML
 
 # As wide as a mail program's window, and higher than any mail of a test.
 _MAIL_PAGE = "@page { size: 680px 3000px; margin: 0 } html { font-family: 'DejaVu Sans' }"
@@ -71,14 +69,21 @@ def _picture(image: Image.Image) -> Picture:
 
 def _without_empty_end(image: Image.Image) -> Image.Image:
     """A page without what is below its last line."""
-    empty = Image.new("RGB", image.size, image.getpixel((0, image.height - 1)))  # type: ignore[arg-type]  # RGB
+    empty = Image.new("RGB", image.size, image.getpixel((0, image.height - 1)))
     box = ImageChops.difference(image, empty).getbbox()
     return image.crop((0, 0, image.width, min(image.height, box[3] + _MARGIN))) if box else image
 
 
 def of_html(html: str) -> list[Picture]:
-    """An HTML mail as a mail program shows it that loads nothing."""
-    pdf = HTML(string=html, url_fetcher=AssetFetcher()).write_pdf(stylesheets=[CSS(string=_MAIL_PAGE)])
+    """An HTML mail as a mail program shows it that loads nothing, in the invoice's fonts on every machine."""
+    # Only now, when common.invoice has told it where those fonts are.
+    from weasyprint import CSS, HTML
+
+    pdf = HTML(string=html, url_fetcher=AssetFetcher()).write_pdf(
+        stylesheets=[CSS(string=_MAIL_PAGE)],
+        # Mails say in attributes what mail programs do not take from CSS.
+        presentational_hints=True,
+    )
     document = pypdfium2.PdfDocument(pdf)
     try:
         pages = [page.render(scale=_SCALE).to_pil().convert("RGB") for page in document]

@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -11,7 +12,11 @@ from release.pack.times import LIMITS, LOADS, STEPS, Load, Step, summarise
 
 # Stand for the page's colours, and are replaced in the SVG.
 _INK, _FAINT, _LIMIT = "#010203", "#040506", "#070809"
-_DOTS: Mapping[Load, str] = {"one at a time": "#0a0b0c", "beside other tests": "#0d0e0f", "a hundred at once": "#101112"}
+_DOTS: Mapping[Load, str] = {
+    "one at a time": "#0a0b0c",
+    "beside other tests": "#0d0e0f",
+    "a hundred at once": "#101112",
+}
 _COLOURS = {
     _INK: "currentColor",
     _FAINT: "var(--faint)",
@@ -20,7 +25,7 @@ _COLOURS = {
     _DOTS["beside other tests"]: "var(--load-2)",
     _DOTS["a hundred at once"]: "var(--load-3)",
 }
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "evidence",
     "font.family": "sans-serif",
@@ -31,7 +36,7 @@ _STYLE = {
     "xtick.color": _INK,
     "ytick.color": _INK,
 }
-_WIDTH, _ROW, _REST = 7.6, 0.24, 0.62
+_WIDTH, _ROW, _REST = 9.6, 0.26, 0.72
 
 Times = Mapping[Step, Mapping[Load, Sequence[float]]]
 
@@ -50,6 +55,7 @@ def strips(times: Times) -> str:
     heights = [len(rows[step]) for step in shown]
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(_WIDTH, sum(_ROW * rows + _REST for rows in heights)), layout="constrained")
+        figure.get_layout_engine().set(h_pad=0.09)  # type: ignore[union-attr,call-arg]  # it is the constrained one
         grid = figure.subplots(len(shown), 1, squeeze=False, gridspec_kw={"height_ratios": [n + 1.1 for n in heights]})
         for axes, step in zip(grid[:, 0], shown, strict=True):
             _strip(axes, step, {load: times[step][load] for load in rows[step]})

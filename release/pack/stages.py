@@ -1,10 +1,10 @@
 """What the tests of one stage left for the evidence pack: a folder `records/<stage>`, which a release takes along.
 
-    run-<time>.json       a run of pytest: the tests, and what they were run on
-    times-<worker>.jsonl  how soon orders came through, a line for each time
-    release.json          the manifest of the release that was tested, if it was one
-    order.json            the order that the customer's pictures are of
-    invoice.pdf, confirmation.eml, internal.eml, status.eml
+run-<time>.json       a run of pytest: the tests, and what they were run on
+times-<worker>.jsonl  how soon orders came through, a line for each time
+release.json          the manifest of the release that was tested, if it was one
+order.json            the order that the customer's pictures are of
+invoice.pdf, confirmation.eml, internal.eml, status.eml
 """
 
 import io
@@ -30,7 +30,9 @@ from release.store import Store
 ORDER = ("local", "dev", "sit", "prod", "failover")
 EXHIBITS = ("order.json", "invoice.pdf", "confirmation.eml", "internal.eml", "status.eml")
 # Domains that belong to nobody (RFC 2606), SES's simulator, and the service's own.
-_NOBODYS = re.compile(r"(?:^|\.)(?:example(?:\.com|\.net|\.org)?|simulator\.amazonses\.com|kimmyai\.io)$", re.IGNORECASE)
+_NOBODYS = re.compile(
+    r"(?:^|\.)(?:example(?:\.com|\.net|\.org)?|simulator\.amazonses\.com|kimmyai\.io)$", re.IGNORECASE
+)
 _ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@((?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,})")
 _TOKEN = re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*")
 
@@ -129,7 +131,8 @@ class Stage(NamedTuple):
     @property
     def unfinished(self) -> str:
         """Why the runs do not say that all is well though no test failed; empty if they do."""
-        broken = [run for run in self.runs if run.exit_status and not any(t.outcome == "failed" for t in run.tests)]
+        # 5 is of a run in which a selection left nothing to do.
+        broken = [run for run in self.runs if run.exit_status not in (0, 1, 5)]
         if broken:
             return f"pytest ended with status {broken[0].exit_status}, so not all tests were run"
         marks = {run.marks for run in self.runs}
@@ -138,6 +141,11 @@ class Stage(NamedTuple):
         if not any(test.outcome == "passed" for test in self.tests):
             return "no test was run"
         return ""
+
+    @property
+    def selection(self) -> str:
+        """Which tests were chosen; empty if all were run."""
+        return next((run.selection for run in self.runs if run.selection), "")
 
     @property
     def passed(self) -> bool:
