@@ -24,6 +24,7 @@ from release import (
     traffic,
 )
 from release.environments import PLACES, Environment
+from release.pack import stages
 from release.store import Store
 
 _RELEASE = build.ROOT / "build" / "release"
@@ -80,6 +81,9 @@ def _promote(to: Environment, digest: str, given: dict[str, str]) -> manifest.Ma
     evidence.require(source, digest, to, approved)
     copied = target.copy_from(source, digest)
     evidence.promoted(target, digest, to, approved)
+    # The next pack begins with what the release has passed before.
+    stages.copy(source, target, digest)
+    stages.fetch(target, digest, stages.records())
     return copied
 
 
@@ -146,7 +150,9 @@ def _record(to: Environment, junit: Path) -> evidence.Record:
     prepared = deploy.read(deploy.work_dir(to), to)
     release = _store(to).manifest(prepared.release)
     approved = evidence.approvals_of(_store(to), prepared.release, "prod" if to == "failover" else to)
-    return evidence.write(_store(to), release, to, evidence.tests_passed(junit), prepared.summary, approved)
+    record = evidence.write(_store(to), release, to, evidence.tests_passed(junit), prepared.summary, approved)
+    stages.put(_store(to), prepared.release, stages.records())
+    return record
 
 
 def _roll_back(to: Environment, digest: str | None) -> None:
@@ -270,6 +276,7 @@ def main() -> int:
         traffic.TrafficError,
         rollback.RollbackError,
         redrive.RedriveError,
+        stages.PackError,
         # AWS says who may not do what, and on which resource.
         BotoCoreError,
         ClientError,

@@ -82,12 +82,18 @@ class Rehearsal:
         self._add(f"build {folder.name}", digest, "packages import alone, budgets", "", started)
         return digest
 
+    def _evidence(self, digest: str) -> dict[str, str]:
+        """Where the evidence of a release is, apart from that of another which is tested at the same time."""
+        return {"EVIDENCE": str(FOLDER / "evidence" / digest[:12])}
+
     def test_locally(self, digest: str) -> None:
         """Run the end-to-end tests on the release's own bytes, on a local stack."""
         started = time.monotonic()
         # Without the faults, which no environment after this one can have.
         command = ("make", "--no-print-directory", "e2e-fresh", f"RELEASE_DIR={RELEASE}", "FAULTS=")
-        done = self._commands.run("local end-to-end tests", *command, environment=os.environ)
+        done = self._commands.run(
+            "local end-to-end tests", *command, environment={**os.environ, **self._evidence(digest)}
+        )
         self._add("local", digest, _passed(done), "", started)
 
     def make_ready(self) -> None:
@@ -109,9 +115,16 @@ class Rehearsal:
         self._commands.release(f"upload {folder.name}", "upload", "--folder", str(folder), environment=environment)
 
     def promote(self, to: Environment, digest: str, approvals: str) -> None:
-        """Promote a release."""
+        """Show a release to who approves it, with a role that may only read; then promote it."""
+        looking = ("approve", "--to", to, "--release", digest, "--var-file", str(self._accounts.var_file()))
+        self._commands.run(
+            f"evidence for {to}",
+            *(sys.executable, "-m", "release.pack", *looking),
+            environment=self._accounts.sign_in(to, f"{to}-drift") | self._evidence(digest),
+        )
         arguments = ("promote", "--to", to, "--release", digest, "--approvals", approvals)
-        self._commands.release(f"promote to {to}", *arguments, environment=self._accounts.sign_in(to))
+        environment = self._accounts.sign_in(to) | self._evidence(digest)
+        self._commands.release(f"promote to {to}", *arguments, environment=environment)
 
     def _deployment(self, to: Environment, digest: str) -> tuple[str, ...]:
         options = ("--var-file", str(self._accounts.var_file()), "--seconds", str(CANARY_SECONDS))
@@ -134,11 +147,10 @@ class Rehearsal:
             f"end-to-end tests in {to}",
             *("make", "--no-print-directory", "e2e", f"TARGET={to}", f"REPORT={report}"),
             *([f"ARGS=-k '{tests}'"] if tests else []),
-            environment=credentials | {"E2E_CART_URL": self._stack.cart_url},
+            environment=credentials | {"E2E_CART_URL": self._stack.cart_url} | self._evidence(digest),
         )
-        self._commands.release(
-            f"record {to}", "record", "--to", to, "--junit", str(report), environment=self._accounts.sign_in(to)
-        )
+        environment = self._accounts.sign_in(to) | self._evidence(digest)
+        self._commands.release(f"record {to}", "record", "--to", to, "--junit", str(report), environment=environment)
         self._add(to, digest, _passed(done), approvals, started)
 
     def follow_in_dev(self, folder: Path, digest: str) -> None:
@@ -269,7 +281,7 @@ class Rehearsal:
         done = self._commands.run(
             "end-to-end tests in the fail-over",
             *("make", "--no-print-directory", "e2e", "TARGET=failover"),
-            environment=credentials,
+            environment=credentials | self._evidence(digest),
         )
         tested = f"{len(readable)} of {len(orders)} earlier orders and invoices read, a new one placed; {_passed(done)}"
         self._add("fail-over", digest, tested, BOTH, started)
