@@ -17,11 +17,11 @@ import boto3
 import pytest
 
 from localstack import stack as stacks
-from release import build, history, manifest
+from release import history, manifest
 from release.environments import PLACES
 from release.manifest import Sha256
 from release.pack import stages
-from release.pack.stages import Run, Test, Time
+from release.pack.stages import Run, Time, Tried
 from release.pack.times import Load, Step
 from release.store import Store
 
@@ -157,7 +157,9 @@ class Reporter:
             started_at=self._started,
             seconds=(datetime.now(UTC) - self._started).total_seconds(),
             exit_status=int(exitstatus),
-            tests=[Test.parse_obj(described(node) | found) for node, found in self._tests.items()],
+            tests=[
+                Tried.parse_obj(described(self._config.rootpath, node) | found) for node, found in self._tests.items()
+            ],
         )
         (self._folder / f"run-{self._started:%Y%m%dT%H%M%S.%f}.json").write_text(run.json(indent=1))
 
@@ -181,24 +183,25 @@ def released(target: str) -> manifest.Manifest | None:
 
 
 @cache
-def _docstrings(file: str) -> Mapping[str, str]:
+def _docstrings(file: Path) -> Mapping[str, str]:
     """The first line of each test's docstring, by its name."""
-    tree = ast.parse((build.ROOT / file).read_text())
+    tree = ast.parse(file.read_text())
     texts = {node.name: ast.get_docstring(node) for node in tree.body if isinstance(node, ast.FunctionDef)}
     return {name: text.splitlines()[0].removesuffix(".") for name, text in texts.items() if text}
 
 
-def described(node: str) -> dict[str, str]:
+def described(root: Path, node: str) -> dict[str, str]:
     """A test in plain words: its docstring's first line, or its name read as a sentence.
 
     Args:
+        root: that ids begin at.
         node: its id in pytest.
     """
     file, _, rest = node.partition("::")
     name, _, case = rest.partition("[")
     if not name:
         return {"file": file, "sentence": "The file could not be read", "case": ""}
-    sentence = _docstrings(file).get(name) or name.removeprefix("test_").replace("_", " ").capitalize()
+    sentence = _docstrings(root / file).get(name) or name.removeprefix("test_").replace("_", " ").capitalize()
     return {"file": file, "sentence": sentence, "case": case.removesuffix("]")}
 
 

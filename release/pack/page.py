@@ -17,7 +17,7 @@ from release.deploy import Planned
 from release.environments import PLACES, Environment
 from release.pack import pictures, plots, stages
 from release.pack.pictures import Mail, Picture
-from release.pack.stages import PackError, Stage, Test
+from release.pack.stages import PackError, Stage, Tried
 from release.pack.times import LOADS, STEPS, Load, Step, Summary, summarise
 
 # What a mail or a browser takes without thinking.
@@ -94,7 +94,7 @@ def _about(file: str) -> str:
     return text.splitlines()[0].removesuffix(".") if text else file
 
 
-def _outcome(tests: Sequence[Test]) -> tuple[str, float] | None:
+def _outcome(tests: Sequence[Tried]) -> tuple[str, float] | None:
     if not tests:
         return None
     outcomes = {test.outcome for test in tests}

@@ -41,7 +41,7 @@ class PackError(Exception):
     """The pack cannot be drawn; the text says why and what to do."""
 
 
-class Test(Strict):
+class Tried(Strict):
     """A test that was run.
 
     Args:
@@ -90,7 +90,7 @@ class Run(Strict):
     started_at: datetime
     seconds: float
     exit_status: int
-    tests: list[Test]
+    tests: list[Tried]
 
 
 class Time(Strict):
@@ -119,12 +119,12 @@ class Stage(NamedTuple):
     exhibits: dict[str, bytes]
 
     @property
-    def tests(self) -> list[Test]:
+    def tests(self) -> list[Tried]:
         """The tests of all runs."""
         return [test for run in self.runs for test in run.tests]
 
     @property
-    def failed(self) -> list[Test]:
+    def failed(self) -> list[Tried]:
         """The tests that failed."""
         return [test for test in self.tests if test.outcome == "failed"]
 

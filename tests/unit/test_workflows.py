@@ -95,7 +95,7 @@ def runs(key: tuple[str, str]) -> list[str]:
 
 def evidence(kept: dict[str, Any]) -> bool:
     """Whether an artifact is the evidence pack, and not a release."""
-    return kept["path"].startswith("build/evidence")
+    return str(kept["path"]).startswith("build/evidence")
 
 
 def using(key: tuple[str, str], action: str) -> list[dict[str, Any]]:
