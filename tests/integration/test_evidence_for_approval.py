@@ -1,4 +1,4 @@
-"""What a promotion is approved by, made before anybody approves: by the role that may only read, TLS and IAM enforced."""
+"""What a promotion is approved by, made before that by the role that may only read; TLS and IAM enforced."""
 
 import shutil
 import subprocess
@@ -98,7 +98,8 @@ def test_the_role_reads_the_release_before_and_no_other(accounts: Accounts) -> N
         s3.list_objects_v2(Bucket="bbws-terraform-state-dev")
 
 
-def test_records_go_with_the_release_and_the_first_stay(accounts: Accounts, release: Manifest, tmp_path: Path) -> None:
+def test_records_go_with_the_release_and_the_first_stay(accounts: Accounts, tmp_path: Path) -> None:
+    release = make_release(tmp_path / "release")
     digest = release.digest()
     dev = Store(accounts.client("s3", accounts.root("dev")), "bbws-releases-dev")
     sit = Store(accounts.client("s3", accounts.root("sit")), "bbws-releases-sit")
