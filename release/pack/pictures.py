@@ -11,8 +11,13 @@ from PIL import Image, ImageChops
 
 from common.invoice import AssetFetcher
 
-# As wide as a mail program's window, and higher than any mail of a test.
-_MAIL_PAGE = "@page { size: 680px 3000px; margin: 0 } html { font-family: 'DejaVu Sans' }"
+# As wide as the mails want to be, and higher than any of a test. Browsers do not let a table inherit `align`.
+_MAIL_PAGE = """
+  @page { size: 624px 3000px; margin: 0 }
+  html { font-family: "DejaVu Sans" }
+  table { text-align: start }
+  td[align=center] > table { margin: 0 auto }
+"""
 _SCALE = 1.6
 # Text on few colours: a palette is a third of the bytes, and looks the same.
 _COLOURS = 64

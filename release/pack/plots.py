@@ -36,6 +36,8 @@ _STYLE: dict[Any, Any] = {
     "xtick.color": _INK,
     "ytick.color": _INK,
 }
+# The right end of the axis, at the most, in limits.
+_EDGE = 3
 _WIDTH, _ROW, _REST = 9.6, 0.26, 0.72
 
 Times = Mapping[Step, Mapping[Load, Sequence[float]]]
@@ -66,15 +68,22 @@ def strips(times: Times) -> str:
 
 def _strip(axes: mpl.axes.Axes, step: Step, times: Mapping[Load, Sequence[float]]) -> None:
     limit = LIMITS[step]
-    for row, (load, seconds) in enumerate(times.items()):
-        found = summarise(step, seconds)
-        # Spread by the order they came in, and not at random: the same records are the same picture.
-        spread = [row + ((n * 7) % 11 - 5) / 22 for n in range(len(seconds))]
-        axes.scatter(seconds, spread, s=9, color=_DOTS[load], alpha=0.65, linewidths=0)
-        axes.plot([found.p95, found.p95], [row - 0.36, row + 0.36], color=_INK, linewidth=2.2, solid_capstyle="butt")
     longest = max(max(seconds) for seconds in times.values())
+    # What is far over the limit would press all else against the left edge.
+    edge = min(max(limit * 1.25, longest * 1.05), limit * _EDGE)
+    for row, (load, seconds) in enumerate(times.items()):
+        # Spread by the order they came in, and not at random: the same records are the same picture.
+        shown = [(each, row + ((n * 7) % 11 - 5) / 22) for n, each in enumerate(seconds) if each <= edge]
+        axes.scatter(*zip(*shown, strict=True) if shown else ([], []), s=9, color=_DOTS[load], alpha=0.65, linewidths=0)
+        beyond = len(seconds) - len(shown)
+        if beyond:
+            axes.scatter([edge], [row], s=34, marker=">", color=_DOTS[load], linewidths=0, clip_on=False, zorder=3)
+            axes.text(edge * 1.012, row, f"{beyond} more, to {max(seconds):.1f} s", fontsize=8, va="center")
+        p95 = summarise(step, seconds).p95
+        if p95 <= edge:
+            axes.plot([p95, p95], [row - 0.36, row + 0.36], color=_INK, linewidth=2.2, solid_capstyle="butt")
     axes.axvline(limit, color=_LIMIT, linewidth=1.4, linestyle=(0, (4, 2)))
-    axes.set_xlim(0, max(limit * 1.25, longest * 1.05))
+    axes.set_xlim(0, edge)
     axes.set_ylim(len(times) - 0.4, -0.6)
     axes.set_yticks(range(len(times)), [f"{load} (n = {len(seconds)})" for load, seconds in times.items()])
     axes.tick_params(axis="y", length=0)
