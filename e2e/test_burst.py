@@ -15,7 +15,7 @@ from localstack.waiting import poll
 CLIENTS = 10
 ORDERS = 100
 REPEATED = 10
-_DEADLINE_SECONDS = 240
+_DEADLINE_SECONDS = 300
 
 pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.load("a hundred at once")]
 

@@ -134,10 +134,12 @@ def _exhibits(shown: Sequence[Stage]) -> Exhibits | None:
     stage = max(reversed(shown), key=lambda each: len(each.exhibits))
     if not stage.exhibits:
         return None
-    invoice = stage.exhibits.get("invoice.pdf")
+    # The invoice's address is the order's, and there whole: a PDF breaks it over two lines.
+    order = stage.exhibits.get("order.json")
+    stages.require_nobodys("order.json", (order or b"").decode())
+    invoice = stage.exhibits.get("invoice.pdf") if order else None
     pages = pictures.of_pdf(invoice) if invoice else []
     text = pictures.text_of_pdf(invoice) if invoice else ""
-    stages.require_nobodys("the invoice", text)
     mails = []
     for name, about in _MAILS.items():
         content = stage.exhibits.get(name)

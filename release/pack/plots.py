@@ -74,7 +74,8 @@ def _strip(axes: mpl.axes.Axes, step: Step, times: Mapping[Load, Sequence[float]
     for row, (load, seconds) in enumerate(times.items()):
         # Spread by the order they came in, and not at random: the same records are the same picture.
         shown = [(each, row + ((n * 7) % 11 - 5) / 22) for n, each in enumerate(seconds) if each <= edge]
-        axes.scatter(*zip(*shown, strict=True) if shown else ([], []), s=9, color=_DOTS[load], alpha=0.65, linewidths=0)
+        across, down = [each for each, _ in shown], [each for _, each in shown]
+        axes.scatter(across, down, s=9, color=_DOTS[load], alpha=0.65, linewidths=0)
         beyond = len(seconds) - len(shown)
         if beyond:
             axes.scatter([edge], [row], s=34, marker=">", color=_DOTS[load], linewidths=0, clip_on=False, zorder=3)

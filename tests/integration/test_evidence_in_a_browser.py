@@ -108,7 +108,7 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("width", [390, 1180])
 @pytest.mark.parametrize("which", ["pack", "failed"])
 def test_anybody_can_read_it(
-    browser: Browser, request: pytest.FixtureRequest, which: str, width: int, scheme: "str"
+    browser: Browser, request: pytest.FixtureRequest, which: str, width: int, scheme: str
 ) -> None:
     path: Path = request.getfixturevalue(which)
     opened = browser.new_page(

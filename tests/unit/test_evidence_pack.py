@@ -175,6 +175,12 @@ def test_nobodys_address_is_shown_but_a_tests(address: str) -> None:
     assert address not in stages.without_private(f"assert '{address}' == 1")
 
 
+def test_an_invoice_is_shown_with_the_order_that_names_its_customer_only() -> None:
+    with pytest.raises(PackError, match=r"order\.json has a mail address at gmail\.com"):
+        drawn(staged(exhibits={"invoice.pdf": b"", "order.json": order().replace(b"464.57", b"a@gmail.com")}))
+    assert "the tests placed an order" in drawn(staged(exhibits={"invoice.pdf": b"no PDF, and so not read"}))
+
+
 def test_the_tests_own_addresses_are() -> None:
     for address in ("success+e2e-1@example.com", "success+e2e-1@simulator.amazonses.com", "orders@kimmyai.io"):
         assert address in drawn(staged(exhibits={"confirmation.eml": mail(to=address)}))
