@@ -159,10 +159,8 @@ def _promises(groups: Sequence[Group]) -> Markup:
         kind = "bad" if group.failed else "good"
         linked = f'<a href="#{group.anchor}"><code>{group.file}</code></a> <span class="{kind}">{mark}</span>'
         html = html.replace(f"<code>{group.file}</code>", linked)
-    html = html.replace(
-        "<table>",
-        '<div class="wide"><table><caption>What the service promises, what keeps it, and what tries it</caption>',
-    )
+    caption = "<caption>What the service promises, what keeps it, and what tries it</caption>"
+    html = html.replace("<table>", f'<div class="wide" tabindex="0"><table>{caption}')
     # Markdown of this repository, its HTML escaped.
     return Markup(html.replace("</table>", "</table></div>"))  # noqa: S704
 

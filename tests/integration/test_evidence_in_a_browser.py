@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -19,8 +19,8 @@ from localstack.stack import ROOT
 from release.deploy import Change, Planned
 from release.manifest import Sha256
 from release.pack import page
-from release.pack.stages import Stage, Time
-from release.pack.times import LIMITS, LOADS, STEPS
+from release.pack.stages import Stage, Time, Tried
+from release.pack.times import LIMITS, LOADS, STEPS, Load
 from tests.releases import make_release
 from tests.samples import order
 from tests.unit.test_evidence_pack import order as order_json
@@ -31,20 +31,29 @@ FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-backgro
 FLAGS += ["--disable-component-update", "--disable-sync"]
 
 
-def times() -> list[Time]:
-    """Orders under each load, some of them over the limit."""
+def times(loads: Collection[Load]) -> list[Time]:
+    """Orders under some loads; a hundred at once are over the limit."""
     random = Random(8)
-    spans = zip(LOADS, (10, 60, 100), (0.2, 0.5, 2.5), strict=True)
+    spans: dict[Load, tuple[int, float]] = {
+        "one at a time": (10, 0.2),
+        "beside other tests": (60, 0.5),
+        "a hundred at once": (100, 2.5),
+    }
     return [
-        Time(load=load, step=step, seconds=LIMITS[step] * span * random.uniform(0.2, 1.6))
-        for load, count, span in spans
+        Time(load=load, step=step, seconds=LIMITS[step] * spans[load][1] * random.uniform(0.2, 1.6))
+        for load in loads
         for step in STEPS
-        for _ in range(count)
+        for _ in range(spans[load][0])
     ]
 
 
-def stage(name: str, *, failed: bool = False, release_folder: Path) -> Stage:
-    """A stage with all there is to show."""
+def stage(name: str, release_folder: Path, *more: Tried) -> Stage:
+    """A stage with all there is to show: mails and other loads on the local stack only."""
+    release = make_release(release_folder)
+    tests = [tried(file=f"e2e/test_{file}.py") for file in ("burst", "isolation", "order_flow", "status") for _ in "ab"]
+    run = ran(*tests, *more, target=name, engine="embedded" if name == "local" else None)
+    if name != "local":
+        return staged(run, name=name, release=release, times=times(LOADS[1:2]))
     placed = order(customer_email="success+e2e-1@example.com", tenant_id="e2e-1")
     pdf = render_invoice(placed)
     mails = {
@@ -52,13 +61,9 @@ def stage(name: str, *, failed: bool = False, release_folder: Path) -> Stage:
         "status.eml": mail.status_update(placed, OrderStatus.PAID, "e2e-1"),
         "internal.eml": mail.order_notification(placed, "e2e-1"),
     }
-    tests = [tried(file=f"e2e/test_{file}.py") for file in ("burst", "isolation", "order_flow", "status") for _ in "ab"]
-    if failed:
-        tests.append(tried("failed", "Money is counted to the cent", message="assert '1.00' == '1.01'\n" + "x" * 400))
     exhibits = {file: content.as_bytes() for file, content in mails.items()}
-    exhibits |= {"invoice.pdf": pdf, "order.json": order_json()}
-    release = make_release(release_folder)
-    return staged(ran(*tests), name=name, release=release, times=times(), exhibits=exhibits)
+    exhibits |= {"invoice.pdf": pdf, "order.json": order_json().replace(b"464.57", str(placed.total).encode())}
+    return staged(run, name=name, release=release, times=times(LOADS), exhibits=exhibits)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +84,7 @@ def browser() -> Iterator[Browser]:
 def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pack of a release that waits for the approval of prod."""
     folder = tmp_path_factory.mktemp("pack")
-    shown = [stage(name, release_folder=folder / name) for name in ("local", "dev", "sit")]
+    shown = [stage(name, folder / name) for name in ("local", "dev", "sit")]
     assert shown[0].release
     changes = [
         Change(address='aws_lambda_function.this["get_order"]', action="change", fields=["s3_key", "source_code_hash"]),
@@ -98,9 +103,8 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pack of a run in which a test failed."""
     folder = tmp_path_factory.mktemp("failed")
     path = folder / "index.html"
-    path.write_text(
-        page.draw([stage("local", failed=True, release_folder=folder / "release")], None, datetime.now(UTC))
-    )
+    bad = tried("failed", "Money is counted to the cent", message="assert '1.00' == '1.01'\n" + "x" * 400)
+    path.write_text(page.draw([stage("local", folder / "release", bad)], None, datetime.now(UTC)))
     return path
 
 
