@@ -3,6 +3,8 @@
 PYTHON3 ?= python3
 PYTHON := .venv/bin/python
 TARGET ?= local
+# What the tests record, and the pack that is drawn from it.
+export EVIDENCE ?= build/evidence
 ARCHITECTURE ?= arm64
 EMAIL ?= thandi@acme.example
 # `make test` has a stack of its own, beside the one of `make up`.
@@ -27,7 +29,7 @@ E2E_NEXT = $(call next,`make e2e ARGS=--last-failed` runs what failed; `make sta
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help local dev up down status preview console order token watch shell logs tf build release release-verify upload promote deploy record rollback drift history rehearse alarms queues dlq drop pause resume redrive query restore recover discard openapi lint security audit types unit terraform-check e2e e2e-fresh chaos conformance browser test
+.PHONY: help local dev up down status preview console order token watch shell logs tf build release release-verify upload promote deploy record rollback drift history rehearse alarms queues dlq drop pause resume redrive query restore recover discard openapi lint security audit types unit terraform-check e2e e2e-fresh evidence pack summary chaos conformance browser test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -182,11 +184,21 @@ terraform-check: dev ## terraform fmt, validate, test, and checkov; asks nothing
 	@cd terraform && ../build/checkov-venv/bin/checkov --directory . --framework terraform --var-file env/prod.tfvars \
 	  --skip-path tests --skip-download --quiet --compact $(call next,mend the resource or explain the exception beside it)
 
-e2e: dev ## drive orders through a stack (TARGET=local|dev|sit|prod|failover, ARGS="-k paging" to choose, QUICK=1 for fewer, REPORT=)
-	@.venv/bin/pytest e2e --target $(TARGET) -n 4 -m "not alone" $(REPORT:%=--junitxml=%) $(ARGS) $(E2E_NEXT)
-ifeq ($(TARGET)$(QUICK),local)
-	@.venv/bin/pytest e2e -m alone $(ARGS) $(E2E_NEXT)
-endif
+# The pack is drawn whatever the tests say, and the tests' own status is kept.
+e2e: dev ## drive orders through a stack, draw the evidence (TARGET=local|dev|sit|prod|failover, ARGS="-k paging" to choose, QUICK=1 for fewer, REPORT=)
+	@rm -rf $(EVIDENCE)/records/$(TARGET)
+	@tests=".venv/bin/pytest e2e --target $(TARGET) --evidence $(EVIDENCE)/records"; \
+	$$tests -n 4 -m "not alone" $(REPORT:%=--junitxml=%) $(ARGS)$(if $(filter local,$(TARGET)$(QUICK)), && $$tests -m alone $(ARGS)); \
+	status=$$?; $(PYTHON) -m release.pack draw --stage $(TARGET) || exit $$(( status ? status : 1 )); (exit $$status) $(E2E_NEXT)
+
+evidence: dev ## draw the evidence of the last run again, in build/evidence/index.html (TARGET=local|dev|sit|prod|failover)
+	@$(PYTHON) -m release.pack draw --stage $(TARGET)
+
+pack: dev ## draw what a promotion is approved by, with its plan (TO=sit|prod RELEASE=digest)
+	@$(PYTHON) -m release.pack approve --to "$$TO" --release "$$RELEASE" $(VAR_FILE_OPTION)
+
+summary: dev ## write a few lines on the evidence to the workflow's summary (TARGET= of the tests, or TO=sit|prod to approve)
+	@$(PYTHON) -m release.pack summary --stage "$(TARGET)" $(if $(TO),--to "$$TO")
 
 e2e-fresh: dev ## bring up a stack of its own on free ports, run the end-to-end tests and the short faults, take it down (RELEASE_DIR=build/release)
 	@export STACK_DIR=$(TEST_STACK); rm -rf $(TEST_STACK)/mail; \

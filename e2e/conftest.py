@@ -1,19 +1,29 @@
 """Options, markers and fixtures of the end-to-end tests."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from e2e import evidence as evidences
 from e2e import platform as platforms
+from e2e.evidence import Evidence, Watch
 from e2e.platform import Platform
 from e2e.tenant import Tenant
 from localstack import stack as stacks
 from release.environments import PLACES
+from release.pack.times import LOADS
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds --target."""
+    """Adds --target and --evidence."""
     parser.addoption("--target", choices=platforms.TARGETS, default="local", help="environment of the stack to test")
+    parser.addoption("--evidence", type=Path, help="folder for what the evidence pack is drawn from")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Lets the evidence be collected."""
+    evidences.register(config)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -46,13 +56,27 @@ def platform(pytestconfig: pytest.Config) -> Platform:
     return platforms.local() if target == "local" else platforms.deployed(target, PLACES[target])
 
 
+@pytest.fixture(scope="session")
+def evidence(pytestconfig: pytest.Config) -> Evidence:
+    """What tests give to the evidence pack."""
+    return evidences.collector(pytestconfig)
+
+
 @pytest.fixture
-def make_tenant(platform: Platform) -> Iterator[Callable[..., Tenant]]:
+def watch(request: pytest.FixtureRequest, evidence: Evidence) -> Watch:
+    """Times the orders of a test, but of one that holds them up on purpose."""
+    mark = request.node.get_closest_marker("load")
+    load = mark.args[0] if mark else "beside other tests"
+    return Watch(evidence, load) if load in LOADS else Watch(Evidence(None, ""), "beside other tests")
+
+
+@pytest.fixture
+def make_tenant(platform: Platform, watch: Watch) -> Iterator[Callable[..., Tenant]]:
     """Makes tenants, each with one user; the users are removed after the test."""
     made: list[Tenant] = []
 
     def make(group: str | None = None) -> Tenant:
-        made.append(Tenant(platform, group))
+        made.append(Tenant(platform, watch, group))
         return made[-1]
 
     yield make

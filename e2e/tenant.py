@@ -1,16 +1,21 @@
 """A tenant with one user, and what that user does."""
 
 import secrets
+import time
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import requests
 
 from e2e.contract import breaches
+from e2e.evidence import Watch
 from e2e.platform import Platform
 from localstack import demo, seed
+from localstack.mailbox import arrived_at
 from localstack.waiting import poll
+from release.pack.times import Step
 
 # Far above what R8 promises: a test is about what happens, `make order` about how soon.
 DEADLINE_SECONDS = 90
@@ -27,12 +32,14 @@ class Tenant:
 
     Args:
         platform: the stack.
+        watch: times its orders.
         group: of its user in Cognito, such as admin.
     """
 
-    def __init__(self, platform: Platform, group: str | None = None) -> None:
+    def __init__(self, platform: Platform, watch: Watch, group: str | None = None) -> None:
         self.id = f"e2e-{uuid4().hex[:12]}"
         self.platform = platform
+        self._watch = watch
         # In AWS mail goes to the simulator of SES, which takes any label.
         domain = "example.com" if platform.mailbox else "simulator.amazonses.com"
         self.email = f"success+{self.id}@{domain}"
@@ -86,9 +93,12 @@ class Tenant:
     def place(self, correlation_id: str | None = None, **changes: Any) -> str:
         """Place an order and return its id."""
         headers = {"X-Correlation-Id": correlation_id} if correlation_id else {}
-        answer = self.call("POST", "/v1.0/orders", json=self.body(**changes), headers=headers)
+        body, asked = self.body(**changes), time.time()
+        answer = self.call("POST", "/v1.0/orders", json=body, headers=headers)
         assert answer.status_code == 202, answer.text
         order_id: str = answer.json()["orderId"]
+        self._watch.accepted(order_id, asked, answer.elapsed.total_seconds())
+        self._watch.same(order_id, correlation_id or order_id)
         return order_id
 
     def get(self, order_id: str) -> requests.Response:
@@ -99,8 +109,9 @@ class Tenant:
         """The order, once it is on record."""
 
         def ask() -> dict[str, Any] | None:
-            answer = self.get(order_id)
+            began, answer = time.time(), self.get(order_id)
             assert answer.status_code in (200, 404), answer.text
+            self._watch.looked(order_id, "recorded", answer.status_code == 200, began)
             return answer.json() if answer.status_code == 200 else None
 
         return poll(f"order {order_id} on record", ask, DEADLINE_SECONDS)
@@ -109,7 +120,8 @@ class Tenant:
         """The order, once it has its invoice."""
 
         def ask() -> dict[str, Any] | None:
-            order = self.recorded(order_id)
+            began, order = time.time(), self.recorded(order_id)
+            self._watch.looked(order_id, "invoice", "invoiceKey" in order, began)
             return order if "invoiceKey" in order else None
 
         return poll(f"invoice of order {order_id}", ask, DEADLINE_SECONDS)
@@ -135,11 +147,15 @@ class Tenant:
         mailbox = self.platform.mailbox
         assert mailbox, "a test that reads mail needs the marker sidecars"
 
-        def ask() -> list[EmailMessage] | None:
-            found = [mail for _, mail in mailbox.find(correlation_id)]
+        def ask() -> list[tuple[Path, EmailMessage]] | None:
+            found = mailbox.find(correlation_id)
             return found if len(found) >= count else None
 
-        return poll(f"{count} mails with correlation id {correlation_id}", ask, DEADLINE_SECONDS)
+        found = poll(f"{count} mails with correlation id {correlation_id}", ask, DEADLINE_SECONDS)
+        for path, mail in found:
+            step: Step = "customer mail" if mail["To"] == self.email else "internal mail"
+            self._watch.came(correlation_id, step, arrived_at(path))
+        return [mail for _, mail in found]
 
 
 def paid(**changes: Any) -> dict[str, Any]:

@@ -65,6 +65,7 @@ def ids(orders: list[Order]) -> list[str]:
 
 
 def test_ap1_one_order_of_a_tenant(tenant: Tenant, repository: OrderRepository) -> None:
+    """AP1: one order of a tenant."""
     order = repository.record(draft(tenant.id)).order
     answer = tenant.get(str(order.id))
     assert answer.json()["orderNumber"] == order.order_number
@@ -72,6 +73,7 @@ def test_ap1_one_order_of_a_tenant(tenant: Tenant, repository: OrderRepository) 
 
 
 def test_ap2_all_orders_of_a_tenant(tenant: Tenant, repository: OrderRepository, history: list[Order]) -> None:
+    """AP2: all orders of a tenant."""
     found: list[Order] = []
     position = None
     for _ in range(ORDERS):
@@ -87,12 +89,14 @@ def test_ap2_all_orders_of_a_tenant(tenant: Tenant, repository: OrderRepository,
     ("size", "pages"), [(None, [50, 50, 20]), (100, [100, 20]), (60, [60, 60]), (7, [7] * 17 + [1])]
 )
 def test_ap3_newest_first_in_pages(tenant: Tenant, history: list[Order], size: int | None, pages: list[int]) -> None:
+    """AP3: newest first, in pages."""
     found = walk(tenant, **({"pageSize": size} if size else {}))
     assert [order_id for page in found for order_id in page] == ids(history)
     assert [len(page) for page in found] == pages
 
 
 def test_ap3_between_dates(tenant: Tenant, history: list[Order]) -> None:
+    """AP3: orders between dates."""
     first, last = FIRST + timedelta(hours=10), FIRST + timedelta(hours=30)
     found = walk(tenant, dateFrom=first.isoformat(), dateTo=last.isoformat(), pageSize=10)
     wanted = [order for order in history if first <= order.date_created <= last]
@@ -101,6 +105,7 @@ def test_ap3_between_dates(tenant: Tenant, history: list[Order]) -> None:
 
 
 def test_ap4_by_id_across_tenants_is_for_admins(make_tenant: Callable[..., Tenant], history: list[Order]) -> None:
+    """AP4: by id across tenants, for admins only."""
     admin, stranger = make_tenant(group="admin"), make_tenant()
     wanted = str(history[0].id)
     assert UUID(admin.get(wanted).json()["id"]) == history[0].id
@@ -108,6 +113,7 @@ def test_ap4_by_id_across_tenants_is_for_admins(make_tenant: Callable[..., Tenan
 
 
 def test_ap5_by_status(tenant: Tenant, history: list[Order]) -> None:
+    """AP5: orders by status."""
     found = walk(tenant, status="PAID", pageSize=5)
     wanted = [order for order in history if order.status is OrderStatus.PAID]
     assert len(wanted) == 12

@@ -11,6 +11,8 @@ from e2e.queues import DeadLetters
 from e2e.tenant import DEADLINE_SECONDS, Tenant
 from localstack.waiting import poll
 
+pytestmark = pytest.mark.load("held up")
+
 
 def creation_message(tenant: Tenant, **changes: Any) -> dict[str, Any]:
     """The message that create_order would send, written out from R4."""

@@ -21,7 +21,7 @@ from localstack.waiting import poll
 from release import build, traffic
 from tests.lambda_events import api_event
 
-pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.embedded]
+pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.embedded, pytest.mark.load("held up")]
 
 _DEADLINE_SECONDS = 240
 # Where one right is for more than one resource, and why. `{...}` is what differs from function to function.

@@ -1,6 +1,7 @@
 """From the request to the invoice and both mails (R2, R7)."""
 
 import io
+import json
 import re
 import time
 from decimal import ROUND_HALF_UP, Decimal
@@ -13,6 +14,7 @@ import pytest
 from pypdf import PdfReader
 from pypdf.generic import DecodedStreamObject
 
+from e2e.evidence import Evidence
 from e2e.tenant import DEADLINE_SECONDS, ITEMS, Tenant
 from localstack.waiting import poll
 
@@ -106,13 +108,17 @@ def test_a_long_invoice_repeats_its_header_and_numbers_its_pages(tenant: Tenant)
 
 
 @pytest.mark.sidecars
-def test_customer_and_team_get_one_mail_each(tenant: Tenant) -> None:
+def test_customer_and_team_get_one_mail_each(tenant: Tenant, evidence: Evidence) -> None:
     correlation_id = f"e2e-{uuid4()}"
     order = tenant.invoiced(tenant.place(correlation_id))
     mails = tenant.mails(correlation_id, 2)
     assert len(mails) == 2
     to_customer = next(mail for mail in mails if mail["To"] == tenant.email)
     to_team = next(mail for mail in mails if mail["To"] != tenant.email)
+    evidence.keep("order.json", json.dumps(order).encode())
+    evidence.keep("invoice.pdf", invoice_of(tenant, order))
+    evidence.keep("confirmation.eml", to_customer.as_bytes())
+    evidence.keep("internal.eml", to_team.as_bytes())
 
     for mail in mails:
         assert mail["From"] == "noreply@kimmyai.io"
@@ -139,7 +145,7 @@ def _body(mail: EmailMessage, kind: str) -> str:
 
 
 @pytest.mark.sidecars
-def test_each_new_status_is_mailed_to_the_customer(tenant: Tenant) -> None:
+def test_each_new_status_is_mailed_to_the_customer(tenant: Tenant, evidence: Evidence) -> None:
     order = tenant.ordered()
     details = {"method": "EFT", "transactionId": "tx-1", "paidAt": "2026-11-24T10:00:00Z"}
     headlines = {
@@ -156,6 +162,8 @@ def test_each_new_status_is_mailed_to_the_customer(tenant: Tenant) -> None:
         (mail,) = tenant.mails(correlation_id, 1)
         assert mail["To"] == tenant.email
         assert mail["Subject"] == f"Order {order['orderNumber']}: {headline}"
+        if status == "PAID":
+            evidence.keep("status.eml", mail.as_bytes())
 
 
 def test_a_correlation_id_runs_through_the_logs_of_every_function(tenant: Tenant) -> None:

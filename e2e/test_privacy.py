@@ -17,7 +17,7 @@ from e2e.queues import DeadLetters
 from e2e.tenant import DEADLINE_SECONDS, ITEMS, Tenant, paid
 from localstack.waiting import poll
 
-pytestmark = [pytest.mark.alone, pytest.mark.sidecars]
+pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.load("held up")]
 
 MAIL_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.\w+")
 TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+")

@@ -28,3 +28,8 @@ class Mailbox:
 
 def _parse(path: Path) -> EmailMessage:
     return message_from_bytes(path.read_bytes(), policy=default)
+
+
+def arrived_at(path: Path) -> float:
+    """When a kept mail arrived, in seconds since the epoch: the mail catcher names it by that."""
+    return int(path.name.partition("-")[0]) / 1e9

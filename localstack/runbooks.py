@@ -18,6 +18,7 @@ REHEARSED: Final = frozenset(
     {
         ("deployment", "Make a release"),
         ("deployment", "Put a release into dev"),
+        ("deployment", "See what is promoted"),
         ("deployment", "Promote a release"),
         ("deployment", "Deploy a release"),
         ("deployment", "Prove that the release works"),

@@ -21,16 +21,13 @@ from release import (
     state,
     traffic,
 )
-from release.ending import ended
+from release.ending import ADVICE, ended
 from release.environments import PLACES, Environment
+from release.pack import stages
 from release.store import Store
 
 _RELEASE = build.ROOT / "build" / "release"
 _CANARY_PERCENT = 10
-_ADVICE = (
-    "Ask AWS whom it takes you for (`aws sts get-caller-identity`): the shell must be signed in to the account, with "
-    "the rights of its deployment role."
-)
 
 
 def _build() -> None:
@@ -90,6 +87,9 @@ def _promote(to: Environment, digest: str, given: dict[str, str]) -> manifest.Ma
     evidence.require(source, digest, to, approved)
     copied = target.copy_from(source, digest)
     evidence.promoted(target, digest, to, approved)
+    # The next pack begins with what the release has passed before.
+    stages.copy(source, target, digest)
+    stages.fetch(target, digest, stages.records())
     return copied
 
 
@@ -156,7 +156,9 @@ def _record(to: Environment, junit: Path) -> evidence.Record:
     prepared = deploy.read(deploy.work_dir(to), to)
     release = _store(to).manifest(prepared.release)
     approved = evidence.approvals_of(_store(to), prepared.release, "prod" if to == "failover" else to)
-    return evidence.write(_store(to), release, to, evidence.tests_passed(junit), prepared.summary, approved)
+    record = evidence.write(_store(to), release, to, evidence.tests_passed(junit), prepared.summary, approved)
+    stages.put(_store(to), prepared.release, stages.records())
+    return record
 
 
 def _roll_back(to: Environment, digest: str | None) -> None:
@@ -273,4 +275,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(ended(main, _ADVICE))
+    sys.exit(ended(main, ADVICE))

@@ -5,8 +5,9 @@ import ipaddress
 import json
 import os
 from collections.abc import Collection
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -44,6 +45,36 @@ class Prepared(Strict):
     folder: Path
     sha256: Sha256
     summary: Plan
+
+
+class Change(Strict):
+    """What a plan would do to a resource.
+
+    Args:
+        address: of it in Terraform.
+        action: add, change, replace or destroy.
+        fields: that would be others than now, for a change; names, never values.
+    """
+
+    address: str
+    action: Literal["add", "change", "replace", "destroy"]
+    fields: list[str]
+
+
+class Planned(Strict):
+    """What the deployment of a release would do now.
+
+    Args:
+        environment: to which.
+        release: digest of its manifest.
+        at: when it was planned, in UTC.
+        changes: what it would do; empty for nothing.
+    """
+
+    environment: Environment
+    release: Sha256
+    at: datetime
+    changes: list[Change]
 
 
 def work_dir(environment: Environment) -> Path:
@@ -199,6 +230,49 @@ def _plan(
     return changes
 
 
+def described(changes: list[dict[str, Any]]) -> list[Change]:
+    """What a plan would do, for people; `changes` are `resource_changes` of `terraform show -json`."""
+    found = []
+    for change in changes:
+        actions, before, after = (change["change"].get(name) for name in ("actions", "before", "after"))
+        if actions in (["no-op"], ["read"]):
+            continue
+        action: Literal["add", "change", "replace", "destroy"] = "replace"
+        if len(actions) == 1:
+            action = {"create": "add", "update": "change", "delete": "destroy"}[actions[0]]  # type: ignore[assignment]
+        unknown = change["change"].get("after_unknown") or {}
+        fields = [
+            name
+            for name in sorted({*(before or {}), *(after or {}), *unknown})
+            if unknown.get(name) is True or (before or {}).get(name) != (after or {}).get(name)
+        ]
+        found.append(Change(address=change["address"], action=action, fields=fields if before and after else []))
+    return found
+
+
+def look(environment: Environment, folder: Path, var_files: Collection[Path] = ()) -> Planned:
+    """What the deployment of a release would do, for who is to approve it; keeps no plan and takes no lock.
+
+    Raises:
+        ManifestError: the folder is not the release that was made.
+        DeployError: Terraform failed.
+    """
+    found, changes = _plan_to_read(environment, folder, "look", var_files)
+    return Planned(
+        environment=environment, release=Sha256(found.digest()), at=datetime.now(UTC), changes=described(changes)
+    )
+
+
+def _plan_to_read(
+    environment: Environment, folder: Path, name: str, var_files: Collection[Path]
+) -> tuple[manifest.Manifest, list[dict[str, Any]]]:
+    found = manifest.verify(folder)
+    target = work_dir(environment)
+    target.mkdir(parents=True, exist_ok=True)
+    # The role may only read, and so cannot take the lock.
+    return found, _plan(environment, folder, found, target / f"{name}.tfplan", var_files, lock=False)
+
+
 def drift(environment: Environment, folder: Path, var_files: Collection[Path] = ()) -> list[str]:
     """What a plan of the release that is live would change: nothing, if nobody changed the environment by hand.
 
@@ -214,11 +288,7 @@ def drift(environment: Environment, folder: Path, var_files: Collection[Path] = 
         ManifestError: the folder is not the release that was made.
         DeployError: Terraform failed.
     """
-    found = manifest.verify(folder)
-    target = work_dir(environment)
-    target.mkdir(parents=True, exist_ok=True)
-    # Its role may only read, and so cannot take the lock.
-    changes = _plan(environment, folder, found, target / "drift.tfplan", var_files, lock=False)
+    _, changes = _plan_to_read(environment, folder, "drift", var_files)
     return [
         f"{change['address']} ({', '.join(change['change']['actions'])})"
         for change in changes

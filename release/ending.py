@@ -8,6 +8,11 @@ from requests import RequestException
 from rich.console import Console
 from rich.markup import escape
 
+ADVICE = (
+    "Ask AWS whom it takes you for (`aws sts get-caller-identity`): the shell must be signed in to the account, with "
+    "the rights of its deployment role."
+)
+
 
 class ToldError(Exception):
     """Something that people can mend: the text says what is wrong, and ends with what to do."""

@@ -109,6 +109,11 @@ def _terraform_version() -> str:
     return version
 
 
+def head() -> tuple[Commit, bool]:
+    """The commit that is checked out, and whether the tree has changes that are not committed."""
+    return Commit(_git("rev-parse", "HEAD")), bool(_git("status", "--porcelain"))
+
+
 def commit() -> Commit:
     """The commit that is checked out.
 

@@ -30,6 +30,16 @@ class Store:
         self._client = client
         self.bucket = bucket
 
+    def exists(self) -> bool:
+        """Whether there is a bucket of this name."""
+        try:
+            self._client.head_bucket(Bucket=self.bucket)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _ABSENT:
+                return False
+            raise
+        return True
+
     def read(self, key: str) -> bytes | None:
         """The bytes at a key, or None if there are none."""
         try:

@@ -8,8 +8,8 @@ from release.manifest import Manifest, Sha256
 
 
 def make_release(folder: Path, package: bytes = b"zip", templates: Mapping[str, bytes] | None = None) -> Manifest:
-    """Write a release of one package, templates and an SBOM into an empty folder."""
-    (folder / "packages").mkdir(parents=True)
+    """Write a release of one package, templates and an SBOM into a folder, with what is there already."""
+    (folder / "packages").mkdir(parents=True, exist_ok=True)
     (folder / "packages" / "get_order.zip").write_bytes(package)
     (folder / "sbom.json").write_bytes(b"{}")
     for name, content in (templates or {}).items():

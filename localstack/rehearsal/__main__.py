@@ -91,12 +91,18 @@ class Rehearsal:
         self._add(f"build {folder.name}", digest, "packages import alone, budgets", "", started)
         return digest
 
+    def _evidence(self, digest: str) -> dict[str, str]:
+        """Where the evidence of a release is, apart from that of another which is tested at the same time."""
+        return {"EVIDENCE": str(FOLDER / "evidence" / digest[:12])}
+
     def test_locally(self, digest: str) -> None:
         """Run the end-to-end tests on the release's own bytes, on a local stack."""
         started = time.monotonic()
         # Without faults and without tests that need a stack alone, which no environment after this one can have either.
         command = ("make", "--no-print-directory", "e2e-fresh", f"RELEASE_DIR={RELEASE}", "QUICK=1")
-        done = self._commands.run("local end-to-end tests", *command, environment=os.environ)
+        done = self._commands.run(
+            "local end-to-end tests", *command, environment={**os.environ, **self._evidence(digest)}
+        )
         self._add("local", digest, _passed(done), "", started)
 
     def make_ready(self) -> None:
@@ -124,7 +130,14 @@ class Rehearsal:
     def promote(self, to: Environment, digest: str, approvals: str) -> None:
         """Promote a release."""
         chosen = {"TARGET": to, "RELEASE": digest, "APPROVALS": approvals}
-        self._follow(f"promote to {to}", "deployment", "Promote a release", self._accounts.sign_in(to), **chosen)
+        credentials = self._accounts.sign_in(to) | self._evidence(digest)
+        self._follow(f"promote to {to}", "deployment", "Promote a release", credentials, **chosen)
+
+    def show(self, to: Environment, digest: str) -> None:
+        """Draw what approvers read, with a role that may only read."""
+        credentials = self._accounts.sign_in(to, f"{to}-drift") | self._evidence(digest) | self._options()
+        chosen = {"TARGET": to, "RELEASE": digest}
+        self._follow(f"evidence for {to}", "deployment", "See what is promoted", credentials, **chosen)
 
     def _options(self) -> dict[str, str]:
         return {"VAR_FILE": str(self._accounts.var_file()), "CANARY_SECONDS": str(CANARY_SECONDS)}
@@ -143,7 +156,7 @@ class Rehearsal:
             tests: which end-to-end tests, as pytest's -k takes it; all if empty.
         """
         started = time.monotonic()
-        credentials = self._accounts.sign_in(to) | {"TARGET": to, "RELEASE": digest}
+        credentials = self._accounts.sign_in(to) | self._evidence(digest) | {"TARGET": to, "RELEASE": digest}
         self._follow(f"deploy to {to}", "deployment", "Deploy a release", credentials, **self._options())
         report = str(FOLDER / f"e2e-{to}.xml")
         chosen = {
@@ -153,7 +166,7 @@ class Rehearsal:
         }
         name = f"end-to-end tests in {to}"
         done = self._follow(name, "deployment", "Prove that the release works", credentials, **chosen)
-        credentials = self._accounts.sign_in(to)
+        credentials = self._accounts.sign_in(to) | self._evidence(digest)
         self._follow(f"record {to}", "deployment", "Write the evidence", credentials, TARGET=to, REPORT=report)
         self._add(to, digest, _passed(done), approvals, started)
 
@@ -288,7 +301,7 @@ class Rehearsal:
         if home.get(orders[0]["id"]).status_code != 503:
             raise StackError("the home region was lost and still answers")
         console.print(f"[yellow]![/] {PLACES['prod'].region} is lost")
-        credentials = self._accounts.sign_in("failover")
+        credentials = self._accounts.sign_in("failover") | self._evidence(digest)
         page = "disaster-recovery"
         self._follow("deploy to the fail-over", page, "Deploy the fail-over", credentials, **self._options())
         there = Customer(self._accounts, "failover")
@@ -413,6 +426,7 @@ def rehearse() -> None:
             rehearsal.look_at_the_day("sit")
             following.result()
             following = pool.submit(rehearsal.follow_in_sit, bad)
+            rehearsal.show("prod", good)
             rehearsal.promote("prod", good, BOTH)
             rehearsal.deploy("prod", good, BOTH)
             following.result()

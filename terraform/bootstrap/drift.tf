@@ -1,10 +1,11 @@
-# A role that plans every night and asks nobody: it reads what the deployment role reads, and changes nothing.
+# A role that plans and asks nobody, every night and for who is to approve a promotion: it reads what the deployment
+# role reads, and changes nothing.
 
 locals {
   drift_role_name = "${local.role_name}-drift"
 
-  # Orders, locks and other accounts are no part of a plan.
-  not_for_drift = ["Replicas", "Locks", "ReleasesOfTheEnvironmentBefore"]
+  # Orders and locks are no part of a plan; the releases of the environment before are, while one waits for approval.
+  not_for_drift = ["Replicas", "Locks"]
   drift_reads = [
     for statement in flatten([for subject, statements in local.deployment_statements : statements if subject != "tests"]) : merge(statement, {
       Action = [for action in flatten([statement.Action]) : action if can(regex(":(Get|List|Describe|GET$)", action))]
@@ -23,7 +24,7 @@ locals {
 
 resource "aws_iam_role" "drift" {
   name                 = local.drift_role_name
-  description          = "GitHub Actions of ${var.repository}, in environment ${var.environment}-drift, looks for drift of the Order service."
+  description          = "GitHub Actions of ${var.repository}, in environment ${var.environment}-drift, plans for the Order service and changes nothing."
   max_session_duration = 3600
   permissions_boundary = aws_iam_policy.deployment_boundary.arn
   assume_role_policy   = local.trust["${var.environment}-drift"]

@@ -63,7 +63,7 @@ locals {
     # Without ListBucket a key that is missing would be 403 and not 404.
     Action    = ["s3:GetObject", "s3:ListBucket"]
     Resource  = ["arn:aws:s3:::${local.releases_bucket}", "arn:aws:s3:::${local.releases_bucket}/*"]
-    Condition = { ArnEquals = { "aws:PrincipalArn" = "arn:aws:iam::${lookup(local.accounts, coalesce(local.next, "none"), "")}:role/github-2-bbws-order-lambda-${coalesce(local.next, "none")}" } }
+    Condition = { ArnEquals = { "aws:PrincipalArn" = [for suffix in ["", "-drift"] : "arn:aws:iam::${lookup(local.accounts, coalesce(local.next, "none"), "")}:role/github-2-bbws-order-lambda-${coalesce(local.next, "none")}${suffix}"] } }
   }
 }
 

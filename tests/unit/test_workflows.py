@@ -43,7 +43,9 @@ PERMISSIONS = {
     ("deploy-dev", "e2e"): READ,
     ("deploy-dev", "attest"): {"attestations": "write", "id-token": "write"},
     ("deploy-dev", "deploy"): SIGN_IN,
+    ("promote-sit", "evidence"): SIGN_IN,
     ("promote-sit", "promote"): SIGN_IN_AND_ASK,
+    ("promote-prod", "evidence"): SIGN_IN,
     ("promote-prod", "business-owner"): READ,
     ("promote-prod", "promote"): SIGN_IN_AND_ASK,
     ("rollback", "rollback"): SIGN_IN,
@@ -84,11 +86,19 @@ JOBS: dict[tuple[str, str], dict[str, Any]] = {
     (workflow, name): job for workflow, content in WORKFLOWS.items() for name, job in content["jobs"].items()
 }
 STEPS = [(key, step) for key, job in JOBS.items() for step in job.get("steps", [])]
+# What tells of a run, and neither changes nor decides anything.
+TELLING = "make summary"
 RUNS = [(key, step) for key, step in STEPS if "run" in step]
 
 
 def runs(key: tuple[str, str]) -> list[str]:
-    return [step["run"] for step in JOBS[key]["steps"] if "run" in step]
+    commands = [step["run"] for step in JOBS[key]["steps"] if "run" in step]
+    return [command for command in commands if not command.startswith(TELLING)]
+
+
+def evidence(kept: dict[str, Any]) -> bool:
+    """Whether an artifact is the evidence pack, and not a release."""
+    return str(kept["path"]).startswith("build/evidence")
 
 
 def using(key: tuple[str, str], action: str) -> list[dict[str, Any]]:
@@ -126,14 +136,17 @@ def test_what_a_line_gives_to_make_is_a_variable_of_the_makefile() -> None:
     for key, step in RUNS:
         given = {word.split("=")[0] for word in step["run"].split() if "=" in word}
         given |= {*step.get("env", {}), *JOBS[key].get("env", {})}
-        for name in given - {"GITHUB_TOKEN", "E2E_CART_URL", "LOCALSTACK_AUTH_TOKEN"}:
+        for name in given - {"GITHUB_TOKEN", "E2E_CART_URL", "LOCALSTACK_AUTH_TOKEN", "EVIDENCE_URL"}:
             assert re.search(rf"\b{name}\b", MAKEFILE), f"{key}: {name}"
 
 
 def test_no_step_decides_anything() -> None:
-    # A refused promotion must stop its job, so no step runs on a condition or goes on after an error.
+    # A refused promotion must stop its job, so no step runs on a condition or goes on after an error. What tells of
+    # a failure has to come after one.
     for key, step in STEPS:
-        assert not {"if", "continue-on-error", "shell"} & set(step), key
+        telling = step.get("run", "").startswith(TELLING) or step.get("id") == "pack"
+        assert not {"continue-on-error", "shell"} & set(step), key
+        assert "if" not in step or (telling and step["if"] == "${{ !cancelled() }}"), key
     conditions = {key: job["if"] for key, job in JOBS.items() if "if" in job}
     assert conditions == {
         ("e2e", "localstack"): "vars.LOCALSTACK == 'true' && github.event_name == 'push'",
@@ -252,12 +265,12 @@ def test_a_pull_request_is_checked_as_make_test_does() -> None:
 def test_the_bytes_that_pass_are_the_bytes_that_dev_gets() -> None:
     made = [key for key, step in RUNS if {"build", "release"} & set(step["run"].split())]
     assert made == [("package", "package")]
-    kept = [content for key in JOBS for content in using(key, "actions/upload-artifact")]
+    kept = [each for key in JOBS for each in using(key, "actions/upload-artifact") if not evidence(each)]
     # A release holds Terraform's lock, a hidden file, without which it would not be the same.
     assert kept == [
         {"name": "release", "path": "build/release", "if-no-files-found": "error", "include-hidden-files": True}
     ]
-    taken = {key: content for key in JOBS for content in using(key, "actions/download-artifact")}
+    taken = {key: each for key in JOBS for each in using(key, "actions/download-artifact") if not evidence(each)}
     assert set(taken) == {
         ("e2e", "embedded"),
         ("e2e", "localstack"),
@@ -291,15 +304,18 @@ def test_a_promotion_builds_nothing_and_takes_a_digest_only(workflow: str) -> No
     assert set(inputs) == {"release"}
     assert inputs["release"]["required"] is True
     assert JOBS[key]["env"] == {"RELEASE": "${{ inputs.release }}"}
-    # Nothing but these four: no build, and no other release than that of the digest.
+    # Nothing but these: no build, and no other release than that of the digest.
     assert runs(key) == [
         f"make promote TO={to}",
         f"make deploy TO={to}",
         f"make e2e TARGET={to} REPORT=build/e2e.xml",
         f"make record TO={to} REPORT=build/e2e.xml",
     ]
-    assert all("RELEASE" not in step.get("env", {}) for step in JOBS[key]["steps"])
-    assert not any("artifact" in step.get("uses", "") for (of, _), step in STEPS if of == workflow)
+    assert runs((workflow, "evidence")) == [f"make pack TO={to}"]
+    assert JOBS[workflow, "evidence"]["env"] == {"RELEASE": "${{ inputs.release }}"}
+    assert all("RELEASE" not in step.get("env", {}) for (of, _), step in STEPS if of == workflow)
+    artifacts = [step for (of, _), step in STEPS if of == workflow and "artifact" in step.get("uses", "")]
+    assert all("upload-artifact" in step["uses"] and evidence(step["with"]) for step in artifacts)
 
 
 @pytest.mark.parametrize(
@@ -309,10 +325,53 @@ def test_a_promotion_builds_nothing_and_takes_a_digest_only(workflow: str) -> No
 def test_each_approval_of_a_promotion_is_an_environment(workflow: str, environments: list[str]) -> None:
     # One reviewer is enough for an environment, so two approvals are two environments, one after the other.
     jobs = WORKFLOWS[workflow]["jobs"]
-    assert [job["environment"] for job in jobs.values()] == environments
+    assert [job["environment"] for job in jobs.values()][1:] == environments
     assert len(environments) == len(PLACES[PROMOTIONS[workflow]].approvals)
     for before, name in pairwise(jobs):
         assert jobs[name]["needs"] == before
+
+
+@pytest.mark.parametrize("workflow", PROMOTIONS)
+def test_who_approves_has_the_evidence_and_the_plan_before(workflow: str) -> None:
+    to, key = PROMOTIONS[workflow], (workflow, "evidence")
+    job = JOBS[key]
+    assert next(iter(WORKFLOWS[workflow]["jobs"])) == "evidence"
+    # Nobody approves this one; `roles` and the bootstrap's tests say that its role changes nothing.
+    assert job["environment"] == f"{to}-drift"
+    assert "needs" not in job
+    # One file that is no archive, so that the link opens it; of a name that no other job of the run keeps.
+    (kept,) = using(key, "actions/upload-artifact")
+    assert kept == {"path": f"build/evidence/to-{to}.html", "archive": False, "if-no-files-found": "error"}
+    assert job["steps"][-1] == {
+        "run": f"make summary TO={to}",
+        "env": {"EVIDENCE_URL": "${{ steps.pack.outputs.artifact-url }}"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        (("e2e", "embedded"), "local"),
+        (("e2e", "localstack"), "localstack"),
+        (("deploy-dev", "deploy"), "dev"),
+        (("promote-sit", "promote"), "sit"),
+        (("promote-prod", "promote"), "prod"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_every_run_of_the_end_to_end_tests_leaves_its_evidence(key: tuple[str, str], name: str) -> None:
+    *_, tests, pack, summary = [step for step in JOBS[key]["steps"] if "record" not in step.get("run", "")]
+    assert tests["run"].startswith("make e2e")
+    assert pack["with"] == {"name": f"evidence-{name}", "path": "build/evidence", "if-no-files-found": "error"}
+    assert (pack["id"], summary["run"]) == ("pack", f"make summary TARGET={name.removesuffix('stack')}")
+    assert summary["env"] == {"EVIDENCE_URL": "${{ steps.pack.outputs.artifact-url }}"}
+    # A failure has evidence too.
+    assert pack["if"] == summary["if"] == "${{ !cancelled() }}"
+
+
+def test_the_evidence_of_the_local_stack_goes_with_the_release_to_dev() -> None:
+    taken = [each for each in using(("deploy-dev", "deploy"), "actions/download-artifact") if evidence(each)]
+    assert taken == [{"name": "evidence-local", "path": "build/evidence"}]
 
 
 def test_the_business_owners_job_can_do_nothing_but_wait() -> None:

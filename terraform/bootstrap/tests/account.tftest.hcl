@@ -88,6 +88,13 @@ run "the_role_that_looks_for_drift" {
   }
 
   assert {
+    condition = flatten([
+      for statement in jsondecode(aws_iam_policy.drift.policy).Statement : statement.Resource if statement.Sid == "ReleasesOfTheEnvironmentBefore"
+    ]) == { dev = [], sit = ["arn:aws:s3:::bbws-releases-dev/*"], prod = ["arn:aws:s3:::bbws-releases-sit/*"] }[var.environment]
+    error_message = "It reads the release that waits for an approval, in the bucket of the environment before."
+  }
+
+  assert {
     condition     = length(aws_iam_policy.drift.policy) <= 6144
     error_message = "IAM takes no policy of more than 6,144 characters."
   }
@@ -143,11 +150,15 @@ run "its_buckets" {
     condition = [
       for statement in jsondecode(module.releases_bucket.policy).Statement : [statement.Principal.AWS, statement.Condition.ArnEquals["aws:PrincipalArn"]] if statement.Effect == "Allow"
       ] == {
-      dev  = [["arn:aws:iam::815856636111:root", "arn:aws:iam::815856636111:role/github-2-bbws-order-lambda-sit"]]
-      sit  = [["arn:aws:iam::093646564004:root", "arn:aws:iam::093646564004:role/github-2-bbws-order-lambda-prod"]]
+      dev = [["arn:aws:iam::815856636111:root", [
+        for suffix in ["", "-drift"] : "arn:aws:iam::815856636111:role/github-2-bbws-order-lambda-sit${suffix}"
+      ]]]
+      sit = [["arn:aws:iam::093646564004:root", [
+        for suffix in ["", "-drift"] : "arn:aws:iam::093646564004:role/github-2-bbws-order-lambda-prod${suffix}"
+      ]]]
       prod = []
     }[var.environment]
-    error_message = "The next environment's role reads the releases, and nobody else of another account."
+    error_message = "The next environment's roles read the releases, and nobody else of another account."
   }
 
   assert {

@@ -1,0 +1,56 @@
+"""The evidence pack, drawn from an order of this stack."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from e2e.evidence import Evidence, Reporter, Watch
+from e2e.platform import Platform
+from e2e.tenant import Tenant
+from e2e.test_order_flow import invoice_of
+from release.pack import page, stages
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A stage's folder of the test's own."""
+    made = tmp_path / "local"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def watch(folder: Path) -> Watch:
+    """Times the orders of this test for its own pack."""
+    return Watch(Evidence(folder, "main"), "beside other tests")
+
+
+@pytest.mark.sidecars
+def test_a_pack_shows_what_became_of_an_order(
+    make_tenant: Callable[..., Tenant], platform: Platform, folder: Path, pytestconfig: pytest.Config
+) -> None:
+    tenant, correlation_id, evidence = make_tenant(), f"e2e-{uuid4()}", Evidence(folder, "main")
+    order = tenant.invoiced(tenant.place(correlation_id))
+    to_customer = next(mail for mail in tenant.mails(correlation_id, 2) if mail["To"] == tenant.email)
+    evidence.keep("order.json", json.dumps(order).encode())
+    evidence.keep("invoice.pdf", invoice_of(tenant, order))
+    evidence.keep("confirmation.eml", to_customer.as_bytes())
+    reporter = Reporter(folder, pytestconfig)
+    node = "e2e/test_campaign.py::test_a_price_in_the_request_is_refused"
+    reporter.pytest_runtest_logreport(pytest.TestReport(node, ("", 0, ""), {}, "passed", None, "call"))
+    reporter.pytest_sessionfinish(0)
+
+    stage = stages.read(folder)
+    assert {(time.load, time.step) for time in stage.times} == {
+        ("beside other tests", step) for step in ("accepted", "recorded", "invoice", "internal mail", "customer mail")
+    }
+    html = page.draw([stage], None, datetime.now(UTC))
+    for shown in (order["orderNumber"], f"R {order['total']}", tenant.email, f"{order['orderNumber']}.pdf"):
+        assert shown in html
+    # The mail and the invoice.
+    assert html.count('src="data:image/png;base64,') == 2
+    assert "A price in the request is refused" in html

@@ -1,0 +1,117 @@
+"""What a promotion is approved by, made before that by the role that may only read; TLS and IAM enforced."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from localstack import processes, tls
+from localstack.engines import Embedded
+from localstack.rehearsal.accounts import Accounts
+from localstack.stack import ROOT, Stack
+from release import build, manifest
+from release.deploy import Planned
+from release.manifest import Manifest
+from release.pack import stages
+from release.store import Store
+from tests.releases import make_release
+from tests.unit.test_evidence_pack import tried, write
+
+
+@pytest.fixture(scope="module")
+def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
+    """The accounts of an engine; dev's and sit's are made ready."""
+    folder = tmp_path_factory.mktemp("accounts")
+    ports = {use: processes.free_port() for use in ("engine", "cart", "smtp")}
+    stack, engine = Stack(folder, ports=ports, certificates=tls.make(folder / "tls")), Embedded()
+    engine.start(stack)
+    try:
+        accounts = Accounts(stack)
+        accounts.bootstrap("dev")
+        accounts.bootstrap("sit")
+        yield accounts
+    finally:
+        engine.stop(stack)
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Manifest:
+    """A release of this tree's Terraform code, with packages that hold nothing."""
+    folder = tmp_path / "release"
+    for name in [*manifest._tracked("terraform"), *manifest._tracked("templates")]:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, folder / name)
+    (folder / "packages").mkdir()
+    for function in build.function_names():
+        (folder / "packages" / f"{function}.zip").write_bytes(b"zip")
+    return make_release(folder)
+
+
+def test_who_approves_sees_the_plan_before_and_nothing_is_changed(
+    accounts: Accounts, release: Manifest, tmp_path: Path
+) -> None:
+    digest = release.digest()
+    dev = Store(accounts.client("s3", accounts.sign_in("dev")), "bbws-releases-dev")
+    dev.upload(tmp_path / "release")
+    credentials = accounts.sign_in("sit", "sit-drift") | {"EVIDENCE": str(tmp_path / "evidence")}
+    arguments = ("approve", "--to", "sit", "--release", digest, "--var-file", str(accounts.var_file()))
+
+    def approve() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "release.pack", *arguments]
+        return subprocess.run(
+            command, cwd=ROOT, env=credentials, capture_output=True, text=True, check=False, timeout=300
+        )
+
+    early = approve()
+    assert (early.returncode, early.stdout) == (1, "")
+    assert f"there are no records of {digest[:12]} in bbws-releases-dev: `make record TO=dev`" in early.stderr
+
+    for stage in ("local", "dev"):
+        write(tmp_path / "tested", stage, release, tried())
+    assert stages.put(dev, digest, tmp_path / "tested") == ["local", "dev"]
+    root = accounts.client("s3", accounts.root("sit"))
+    before = {name: Store(root, name).keys("") for name in ("bbws-releases-sit", "bbws-terraform-state-sit")}
+    done = approve()
+    assert done.returncode == 0, done.stderr
+    planned = Planned.parse_raw((tmp_path / "evidence" / "records" / "plan.json").read_bytes())
+    assert (planned.environment, planned.release) == ("sit", digest)
+    # Nothing is deployed in sit yet, so all of it would be added.
+    assert {change.action for change in planned.changes} == {"add"}
+    table = next(c.address for c in planned.changes if c.address.startswith("module.orders_table.aws_dynamodb_table."))
+    html = (tmp_path / "evidence" / "to-sit.html").read_text()
+    assert table in html
+    assert "<strong>Dev</strong>: 1 of 1 test passed" in html
+    assert {name: Store(root, name).keys("") for name in before} == before
+
+
+def test_the_role_reads_the_release_before_and_no_other(accounts: Accounts) -> None:
+    s3 = accounts.client("s3", accounts.sign_in("sit", "sit-drift"))
+    s3.list_objects_v2(Bucket="bbws-releases-dev")
+    for bucket in ("bbws-releases-dev", "bbws-releases-sit"):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            s3.put_object(Bucket=bucket, Key="content/a", Body=b"a")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.list_objects_v2(Bucket="bbws-terraform-state-dev")
+
+
+def test_records_go_with_the_release_and_the_first_stay(accounts: Accounts, tmp_path: Path) -> None:
+    release = make_release(tmp_path / "release")
+    digest = release.digest()
+    dev = Store(accounts.client("s3", accounts.root("dev")), "bbws-releases-dev")
+    sit = Store(accounts.client("s3", accounts.root("sit")), "bbws-releases-sit")
+    write(tmp_path / "first", "dev", release, tried(sentence="The first"))
+    write(tmp_path / "second", "dev", release, tried(sentence="The second"))
+    stages.put(dev, digest, tmp_path / "first")
+    stages.put(dev, digest, tmp_path / "second")
+    stages.copy(dev, sit, digest)
+    (tmp_path / "fetched" / "dev").mkdir(parents=True)
+    (tmp_path / "fetched" / "dev" / "run-0.json").write_text("of another release")
+    assert stages.fetch(sit, digest, tmp_path / "fetched") == ["dev"]
+    assert [test.sentence for test in stages.read(tmp_path / "fetched" / "dev").tests] == ["The first"]
+    other = make_release(tmp_path / "other", package=b"other").digest()
+    assert stages.put(dev, other, tmp_path / "first") == []
+    assert stages.fetch(dev, other, tmp_path / "fetched") == []

@@ -1,0 +1,148 @@
+"""The evidence pack as a browser shows it: readable in light and dark, on a phone and on paper, and without the net."""
+
+import os
+import shutil
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, sync_playwright
+from pypdf import PdfReader
+
+from common import mail
+from common.invoice import render_invoice
+from common.status import OrderStatus
+from localstack.stack import ROOT
+from release.deploy import Change, Planned
+from release.manifest import Sha256
+from release.pack import page
+from release.pack.stages import Stage, Time, Tried
+from release.pack.times import LIMITS, LOADS, STEPS, Load
+from tests.releases import make_release
+from tests.samples import order
+from tests.unit.test_evidence_pack import order as order_json
+from tests.unit.test_evidence_pack import ran, staged, tried
+
+SCREENSHOTS = ROOT / "build" / "evidence" / "screenshots"
+FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+FLAGS += ["--disable-component-update", "--disable-sync"]
+
+
+def times(loads: Collection[Load]) -> list[Time]:
+    """Orders under some loads; a hundred at once are over the limit."""
+    random = Random(8)
+    spans: dict[Load, tuple[int, float]] = {
+        "one at a time": (10, 0.2),
+        "beside other tests": (60, 0.5),
+        "a hundred at once": (100, 2.5),
+    }
+    return [
+        Time(load=load, step=step, seconds=LIMITS[step] * spans[load][1] * random.uniform(0.2, 1.6))
+        for load in loads
+        for step in STEPS
+        for _ in range(spans[load][0])
+    ]
+
+
+def stage(name: str, release_folder: Path, *more: Tried) -> Stage:
+    """A stage with all there is to show: mails and other loads on the local stack only."""
+    release = make_release(release_folder)
+    tests = [tried(file=f"e2e/test_{file}.py") for file in ("burst", "isolation", "order_flow", "status") for _ in "ab"]
+    run = ran(*tests, *more, target=name, engine="embedded" if name == "local" else None)
+    if name != "local":
+        return staged(run, name=name, release=release, times=times(LOADS[1:2]))
+    placed = order(customer_email="success+e2e-1@example.com", tenant_id="e2e-1")
+    pdf = render_invoice(placed)
+    mails = {
+        "confirmation.eml": mail.order_confirmation(placed, pdf, "e2e-1"),
+        "status.eml": mail.status_update(placed, OrderStatus.PAID, "e2e-1"),
+        "internal.eml": mail.order_notification(placed, "e2e-1"),
+    }
+    exhibits = {file: content.as_bytes() for file, content in mails.items()}
+    exhibits |= {"invoice.pdf": pdf, "order.json": order_json().replace(b"464.57", str(placed.total).encode())}
+    return staged(run, name=name, release=release, times=times(LOADS), exhibits=exhibits)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium, which is given no way out."""
+    names = [os.environ["CHROMIUM"]] if "CHROMIUM" in os.environ else ["chromium", "google-chrome", "chromium-browser"]
+    path = next((found for name in names if (found := shutil.which(name))), None)
+    assert path, "no Chromium was found: apt-get install chromium, or name one with CHROMIUM="
+    # Chromium has no sandbox for root.
+    flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=flags)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pack of a release that waits for the approval of prod."""
+    folder = tmp_path_factory.mktemp("pack")
+    shown = [stage(name, folder / name) for name in ("local", "dev", "sit")]
+    assert shown[0].release
+    changes = [
+        Change(address='aws_lambda_function.this["get_order"]', action="change", fields=["s3_key", "source_code_hash"]),
+        Change(address="module.alerts.aws_sns_topic.this", action="add", fields=[]),
+    ]
+    planned = Planned(
+        environment="prod", release=Sha256(shown[0].release.digest()), at=datetime.now(UTC), changes=changes
+    )
+    path = folder / "to-prod.html"
+    path.write_text(page.draw(shown, planned, datetime.now(UTC)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pack of a run in which a test failed."""
+    folder = tmp_path_factory.mktemp("failed")
+    path = folder / "index.html"
+    bad = tried("failed", "Money is counted to the cent", message="assert '1.00' == '1.01'\n" + "x" * 400)
+    path.write_text(page.draw([stage("local", folder / "release", bad)], None, datetime.now(UTC)))
+    return path
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1180])
+@pytest.mark.parametrize("which", ["pack", "failed"])
+def test_anybody_can_read_it(
+    browser: Browser, request: pytest.FixtureRequest, which: str, width: int, scheme: str
+) -> None:
+    path: Path = request.getfixturevalue(which)
+    opened = browser.new_page(
+        viewport={"width": width, "height": 900}, color_scheme="dark" if scheme == "dark" else "light"
+    )
+    said: list[str] = []
+    asked: list[str] = []
+    opened.on("console", lambda message: said.append(message.text))
+    opened.on("request", lambda request: asked.append(request.url))
+    opened.goto(path.as_uri())
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    opened.screenshot(path=SCREENSHOTS / f"{which}-{scheme}-{width}.png")
+    # Nothing but the file and what it holds, and nothing to complain of.
+    assert [url for url in asked if not url.startswith("data:")] == [path.as_uri()]
+    assert said == []
+    assert opened.evaluate("document.documentElement.scrollWidth") <= width
+    assert opened.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0 && image.alt)")
+    found = Axe().run(opened).response["violations"]
+    assert [(each["id"], [node["html"][:120] for node in each["nodes"]][:3]) for each in found] == []
+    opened.close()
+
+
+def test_it_prints_on_a4_with_what_is_folded_on_screen(browser: Browser, pack: Path, tmp_path: Path) -> None:
+    opened = browser.new_page()
+    opened.goto(pack.as_uri())
+    opened.pdf(path=tmp_path / "pack.pdf", prefer_css_page_size=True)
+    opened.close()
+    reader = PdfReader(tmp_path / "pack.pdf")
+    assert {(round(page.mediabox.width), round(page.mediabox.height)) for page in reader.pages} == {(595, 842)}
+    text = " ".join(" ".join(page.extract_text().split()) for page in reader.pages)
+    assert "What the customer will get" in text
+    # Of the mail's plain text, which is behind a click on screen.
+    assert "Pay R 402.50 with the reference" in text.replace("\u00a0", " ")

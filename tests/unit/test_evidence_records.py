@@ -1,0 +1,112 @@
+"""What the end-to-end tests record: each test in plain words, and the times of the orders that were followed."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from e2e.evidence import Evidence, Watch, described
+from localstack.stack import ROOT
+from release.pack import stages
+
+
+@pytest.mark.parametrize(
+    ("node", "sentence", "case"),
+    [
+        (
+            "e2e/test_status.py::test_refused_transitions_change_nothing[PAID]",
+            "Refused transitions change nothing",
+            "PAID",
+        ),
+        ("e2e/test_access_patterns.py::test_ap5_by_status", "AP5: orders by status", ""),
+        ("e2e/test_status.py", "The file could not be read", ""),
+    ],
+)
+def test_a_test_is_told_by_its_docstring_or_its_name(node: str, sentence: str, case: str) -> None:
+    assert described(ROOT, node) == {"file": node.partition("::")[0], "sentence": sentence, "case": case}
+
+
+def times(folder: Path) -> list[tuple[str, float]]:
+    found = [json.loads(line) for path in folder.glob("times-*.jsonl") for line in path.read_text().splitlines()]
+    return [(each["step"], each["seconds"]) for each in found]
+
+
+def test_an_order_is_timed_once_for_each_step_from_the_request_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = Watch(Evidence(tmp_path, "gw0"), "one at a time")
+    watch.accepted("order", asked=100.0, seconds=0.25)
+    watch.accepted("order", asked=105.0, seconds=9.0)
+    watch.same("order", "correlation")
+    monkeypatch.setattr("time.time", lambda: 101.5)
+    watch.looked("order", "recorded", False, began=101.0)
+    watch.looked("order", "recorded", True, began=101.2)
+    watch.looked("order", "recorded", True, began=103.0)
+    watch.came("correlation", "customer mail", 103.5)
+    watch.came("unknown", "customer mail", 103.5)
+    assert times(tmp_path) == [("accepted", 0.25), ("recorded", 1.5), ("customer mail", 3.5)]
+
+
+def test_an_order_that_nobody_looked_for_at_once_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch(Evidence(tmp_path, "gw0"), "one at a time")
+    for key in ("late", "soon"):
+        watch.accepted(key, asked=100.0, seconds=0.25)
+    monkeypatch.setattr("time.time", lambda: 130.0)
+    watch.looked("late", "recorded", True, began=129.0)
+    watch.looked("soon", "invoice", True, began=100.3)
+    assert times(tmp_path)[2:] == [("invoice", 30.0)]
+
+
+TESTS = '''
+"""Told by a file."""
+import pytest
+
+
+def test_good(evidence):
+    """What is good."""
+    evidence.keep("order.json", b"{}")
+
+
+@pytest.mark.parametrize("mark", ["a", "b"])
+def test_bad_news(mark):
+    assert "thandi@gmail.com" == mark
+
+
+def test_broken(missing):
+    pass
+
+
+@pytest.mark.skip
+def test_left_out():
+    pass
+'''
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "xdist"])
+def test_a_run_is_recorded_with_and_without_workers(tmp_path: Path, workers: list[str]) -> None:
+    test = tmp_path / "test_some.py"
+    test.write_text(TESTS)
+    command = [sys.executable, "-m", "pytest", "-p", "e2e.conftest", str(test), "-c", str(ROOT / "pyproject.toml")]
+    options = ["--rootdir", str(tmp_path), "--evidence", str(tmp_path / "records"), "-m", "not alone", *workers]
+    environment = {"STACK_DIR": str(tmp_path / "stack"), "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        [*command, *options], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    stage = stages.read(tmp_path / "records" / "local")
+    (run,) = stage.runs
+    assert sorted((test.sentence, test.case, test.outcome) for test in run.tests) == [
+        ("Bad news", "a", "failed"),
+        ("Bad news", "b", "failed"),
+        ("Broken", "", "failed"),
+        ("Left out", "", "skipped"),
+        ("What is good", "", "passed"),
+    ]
+    assert (run.exit_status, run.marks, run.release) == (1, "not alone", None)
+    messages = [test.message for test in stage.failed]
+    assert any("(mail address)" in message for message in messages)
+    assert any("fixture 'missing' not found" in message for message in messages)
+    assert "gmail" not in str(messages)
+    assert stage.exhibits == {"order.json": b"{}"}
