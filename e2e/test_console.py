@@ -137,6 +137,8 @@ def test_an_order_is_seen_moving_and_its_whole_journey_is_there(tenant: Tenant, 
         expect(page.locator("pre.letter")).to_contain_text(f"X-Correlation-Id: {correlation_id}")
 
 
+# It puts back all that is in the DLQ, where other tests wait for theirs.
+@pytest.mark.alone
 def test_a_message_set_aside_is_shown_and_put_back(tenant: Tenant, open_page: Open) -> None:
     cart_id, correlation_id = f"cart-{uuid4().hex}", f"e2e-{uuid4()}"
     order_id = tenant.place(correlation_id, cartId=cart_id)
