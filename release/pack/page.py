@@ -126,7 +126,7 @@ def _timed(stage: Stage) -> Timed | None:
         (step, load, summarise(step, seconds)) for step in STEPS for load, seconds in times[step].items() if seconds
     ]
     # The SVG is matplotlib's, of numbers and our own words.
-    return Timed(stage.name, rows, Markup(plots.strips(times))) if rows else None  # noqa: S704
+    return Timed(stage.name, rows, Markup(plots.strips(times))) if rows else None  # noqa: S704  # nosec B704
 
 
 def _exhibits(shown: Sequence[Stage]) -> Exhibits | None:
@@ -162,7 +162,7 @@ def _promises(groups: Sequence[Group]) -> Markup:
     caption = "<caption>What the service promises, what keeps it, and what tries it</caption>"
     html = html.replace("<table>", f'<div class="wide" tabindex="0"><table>{caption}')
     # Markdown of this repository, its HTML escaped.
-    return Markup(html.replace("</table>", "</table></div>"))  # noqa: S704
+    return Markup(html.replace("</table>", "</table></div>"))  # noqa: S704  # nosec B704
 
 
 def _next(stage: str) -> Environment | None:
@@ -223,7 +223,7 @@ def draw(shown: Sequence[Stage], planned: Planned | None, now: datetime) -> str:
     environment.filters.update(data=_data, size=_size, seconds=_seconds, when=_when)
     last, groups = shown[-1], _groups(shown)
     html = environment.get_template("page.html").render(
-        style=Markup((_HERE / "style.css").read_text()),  # noqa: S704  # our own
+        style=Markup((_HERE / "style.css").read_text()),  # noqa: S704  # nosec B704  # our own
         stages=shown,
         last=last,
         names=_NAMES,

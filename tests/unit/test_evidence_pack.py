@@ -267,8 +267,8 @@ def test_what_a_plan_destroys_comes_first(tmp_path: Path) -> None:
 def test_a_plan_names_what_changes_and_no_value() -> None:
     change = {
         "actions": ["update"],
-        "before": {"memory_size": 256, "name": "x", "secret": "old"},
-        "after": {"memory_size": 512, "name": "x", "secret": "new"},
+        "before": {"memory_size": 256, "name": "x", "runtime": "old"},
+        "after": {"memory_size": 512, "name": "x", "runtime": "new"},
         "after_unknown": {"version": True, "name": False},
     }
     raw = [
@@ -279,7 +279,7 @@ def test_a_plan_names_what_changes_and_no_value() -> None:
         {"address": "e", "change": {"actions": ["no-op"], "before": {}, "after": {}}},
     ]
     assert [change.dict() for change in deploy.described(raw)] == [
-        {"address": "a", "action": "change", "fields": ["memory_size", "secret", "version"]},
+        {"address": "a", "action": "change", "fields": ["memory_size", "runtime", "version"]},
         {"address": "b", "action": "replace", "fields": ["k"]},
         {"address": "c", "action": "add", "fields": []},
         {"address": "d", "action": "destroy", "fields": []},
