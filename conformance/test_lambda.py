@@ -254,7 +254,7 @@ def test_an_answer_that_is_none_fails_the_whole_batch(aws: Clients, make: Resour
 def warm(aws: Clients, function: str) -> None:
     """Call a function until it answers in its time: what a cold start makes late is no failure of a message."""
     empty = {"Records": []}
-    poll(f"{function} is warm", lambda: "FunctionError" not in invoke(aws, function, empty) or None, 60)
+    poll(f"{function} is warm", lambda: ("FunctionError" not in invoke(aws, function, empty)) or None, 60)
 
 
 def bodies(aws: Clients, queue: Queue) -> list[str] | None:
