@@ -253,7 +253,7 @@ def test_an_answer_that_is_none_fails_the_whole_batch(aws: Clients, make: Resour
 
 def warm(aws: Clients, function: str) -> None:
     """Call a function until it answers in its time: what a cold start makes late is no failure of a message."""
-    empty = {"Records": []}
+    empty: dict[str, list[object]] = {"Records": []}
     poll(f"{function} is warm", lambda: ("FunctionError" not in invoke(aws, function, empty)) or None, 60)
 
 
