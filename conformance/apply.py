@@ -33,8 +33,6 @@ _PARTS: dict[str, list[str]] = {
         "module.templates_bucket",
         "module.mail",
         "module.monitoring",
-        *(f"module.function.{of}" for of in ("aws_iam_role.this", "aws_iam_role_policy.this")),
-        "module.function.aws_cloudwatch_log_group.this",
         # The paths of the API come with the functions that answer them.
         *(
             f"module.api.aws_api_gateway_{of}"

@@ -87,7 +87,6 @@ DIFFERENCES: dict[str, Known] = {
 # What a second plan would change, by the engine, of the version above: what it does not tell as it was put.
 DRIFT: dict[str, dict[str, str]] = {
     "localstack-host": {
-        "aws_cloudwatch_metric_alarm.tags": "it does not tell the tags of alarms",
         "aws_cloudwatch_metric_alarm.tags_all": "it does not tell the tags of alarms",
     },
 }

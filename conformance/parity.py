@@ -124,7 +124,7 @@ def _applied(content: dict[str, dict[str, Any]]) -> list[str]:
             f"## What of the Terraform {_COLUMNS[name]} {content[name]['version']} applies",
             "",
             f"`python -m conformance.apply {name}` applies what needs nothing that is not there:",
-            f"{sum(counts.values())} resources, and plans again: {len(known) or 'nothing'} would change.",
+            f"{sum(counts.values())} resources, and plans again. What would change: {len(known) or 'nothing'}.",
             "",
             *_table(["resource", "made"], [[kind, str(count)] for kind, count in counts.items()]),
         ]
