@@ -175,7 +175,7 @@ types: dev ## check types
 	@.venv/bin/mypy $(call next,mend the types; `make types` checks them again)
 
 unit: dev ## run unit and integration tests, with coverage (ARGS="-k paging" to choose)
-	@.venv/bin/pytest tests -n auto --cov $(ARGS) \
+	@.venv/bin/pytest tests/unit tests/integration -n auto --cov $(ARGS) \
 	  $(call next,`make unit ARGS="--last-failed --no-cov"` runs what failed)
 
 terraform-check: dev ## terraform fmt, validate, test, and checkov; asks nothing of AWS
@@ -189,7 +189,7 @@ e2e: dev ## drive orders through a stack, draw the evidence (TARGET=local|dev|si
 	@rm -rf $(EVIDENCE)/records/$(TARGET)
 	@tests=".venv/bin/pytest e2e --target $(TARGET) --evidence $(EVIDENCE)/records"; \
 	$$tests -n 4 -m "not alone" $(REPORT:%=--junitxml=%) $(ARGS)$(if $(filter local,$(TARGET)$(QUICK)), && $$tests -m alone $(ARGS)); \
-	status=$$?; $(PYTHON) -m release.pack draw --stage $(TARGET) || exit $$(( status ? status : 1 )); (exit $$status) $(E2E_NEXT)
+	status=$$?; $(PYTHON) -m release.pack draw --stage $(TARGET) || status=$$(( status ? status : 1 )); (exit $$status) $(E2E_NEXT)
 
 evidence: dev ## draw the evidence of the last run again, in build/evidence/index.html (TARGET=local|dev|sit|prod|failover)
 	@$(PYTHON) -m release.pack draw --stage $(TARGET)
@@ -214,7 +214,7 @@ chaos: dev ## try the promises under faults, kills and restarts, on a stack of i
 
 conformance: dev ## try the service's use of AWS, call by call (ENGINE=embedded|moto|localstack-host|localstack, TARGET=dev, CHECK=1)
 	@$(if $(TOOL),$(PYTHON3) localstack/machine.py install $(TOOL))
-	@.venv/bin/pytest conformance --engine $(or $(ENGINE),embedded) $(if $(filter dev,$(TARGET)),--target dev) $(CHECK:%=--check) $(ARGS)
+	@.venv/bin/pytest tests/conformance --engine $(or $(ENGINE),embedded) $(if $(filter dev,$(TARGET)),--target dev) $(CHECK:%=--check) $(ARGS)
 
 browser:
 	@$(PYTHON3) localstack/machine.py test

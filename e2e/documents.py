@@ -122,6 +122,13 @@ RUN_HERE = (
 # What runs elsewhere, by its beginning: where.
 RUN_ELSEWHERE = {
     "make watch": "e2e/test_watch.py",
+    "make alarms": "e2e/test_runbooks.py",
+    "make dlq ": "e2e/test_runbooks.py",
+    "make e2e": "Makefile: e2e-fresh calls it",
+    "make pack ": "localstack/rehearsal/__main__.py",
+    "make conformance ENGINE=embedded": ".ci/run: in `make test`",
+    "make conformance ": ".github/workflows/conformance.yml",
+    ".venv/bin/python -m tests.conformance.apply": ".github/workflows/conformance.yml",
     "make test": ".ci/run",
     "make rehearse": "localstack/rehearsal/__main__.py: it is run by hand, and calls all that is below",
     "make release ": "localstack/rehearsal/__main__.py",

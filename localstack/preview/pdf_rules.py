@@ -1,7 +1,7 @@
 """What PDF/A-2a (ISO 19005-2) and PDF/UA-1 (ISO 14289-1) ask of an invoice and its structure shows.
 
 No validator of PDF/A runs without Java, so these are rules of ours, for what WeasyPrint makes
-(docs/decisions/0009-previews.md).
+(docs/decisions/0010-previews.md).
 """
 
 from collections.abc import Iterator

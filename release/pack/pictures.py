@@ -1,4 +1,4 @@
-"""Invoices and mails as pictures, without a browser (docs/decisions/0009-evidence-pack.md)."""
+"""Invoices and mails as pictures, without a browser (docs/decisions/0011-evidence-pack.md)."""
 
 import io
 from email import message_from_bytes

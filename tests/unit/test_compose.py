@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from conformance.engines import locked
 from localstack import engines
 from localstack.stack import ROOT
+from tests.conformance.engines import locked
 
 FILE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = FILE["services"]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from conformance import parity
-from conformance.differences import DIFFERENCES
-from conformance.engines import locked
+from tests.conformance import parity
+from tests.conformance.differences import DIFFERENCES
+from tests.conformance.engines import locked
 
 LOCKS = {
     "embedded": ("engine", "ministack"),
@@ -15,7 +15,7 @@ ROWS = {row.id for row in parity.rows()}
 
 
 def test_the_page_is_what_was_measured() -> None:
-    assert parity.PAGE.read_text() == parity.page(), "run `python -m conformance.parity`"
+    assert parity.PAGE.read_text() == parity.page(), "run `python -m tests.conformance.parity`"
 
 
 @pytest.mark.parametrize("engine", LOCKS)

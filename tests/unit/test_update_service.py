@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from common.models import Order, OrderUpdate, PaymentDetails
+from common.observability import logger
 from common.repository import StaleVersionError
 from common.status import TRANSITIONS, OrderStatus
 from functions.adapters.api import Caller
@@ -63,6 +64,7 @@ class Life(RuleBasedStateMachine):
     @initialize()
     def place(self) -> None:
         """Put a new order on record."""
+        logger.set_correlation_id("c-1")
         self.repository, self.topic = OneOrder(), mock.Mock()
         self.statuses = [self.repository.order.status]
 

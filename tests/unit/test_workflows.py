@@ -259,7 +259,8 @@ def test_a_pull_request_is_checked_as_make_test_does() -> None:
     checks = {job["uses"].rsplit("/", 1)[1].removesuffix(".yml") for job in WORKFLOWS["pull-request"]["jobs"].values()}
     called = {word for (workflow, _), step in RUNS if workflow in checks for word in step["run"].split()}
     # What PyPI answers changes without a commit, so `make test` does not ask and a pull request does.
-    assert {*rule[1].split(), "audit"} <= called
+    # `browser` looks for one before a long run; without it the tests fail as well.
+    assert {*rule[1].split(), "audit"} - {"browser"} <= called
 
 
 def test_the_bytes_that_pass_are_the_bytes_that_dev_gets() -> None:

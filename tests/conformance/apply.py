@@ -1,6 +1,7 @@
 """What of the Terraform an engine that lacks a part of AWS applies, and what a second plan would change.
 
-`python -m conformance.apply localstack-host` starts the engine, applies, plans again, and notes it for docs/parity.md.
+`python -m tests.conformance.apply localstack-host` starts the engine, applies, plans again, and notes it
+for docs/parity.md.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from conformance import engines, parity
-from conformance.differences import DRIFT
-from conformance.engines import Engine
 from localstack import terraform
 from localstack.stack import ACCOUNT, REGION, SIGNATURE, StackError
 from release import build
+from tests.conformance import engines, parity
+from tests.conformance.differences import DRIFT
+from tests.conformance.engines import Engine
 
 _DEADLINE_SECONDS = 900
 # By what an engine must have for it: parts of the configuration that depend on no other part.

@@ -1,4 +1,4 @@
-"""docs/parity.md: what each engine answered, row by row; `python -m conformance.parity` writes it."""
+"""docs/parity.md: what each engine answered, row by row; `python -m tests.conformance.parity` writes it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conformance.differences import DIFFERENCES, DRIFT
-from conformance.engines import Engine
 from localstack.stack import ROOT
+from tests.conformance.differences import DIFFERENCES, DRIFT
+from tests.conformance.engines import Engine
 
 FOLDER = ROOT / "conformance"
 MEASURED = FOLDER / "measured.json"
@@ -123,7 +123,7 @@ def _applied(content: dict[str, dict[str, Any]]) -> list[str]:
             "",
             f"## What of the Terraform {_COLUMNS[name]} {content[name]['version']} applies",
             "",
-            f"`python -m conformance.apply {name}` applies what needs nothing that is not there:",
+            f"`python -m tests.conformance.apply {name}` applies what needs nothing that is not there:",
             f"{sum(counts.values())} resources, and plans again. What would change: {len(known) or 'nothing'}.",
             "",
             *_table(["resource", "made"], [[kind, str(count)] for kind, count in counts.items()]),
@@ -185,7 +185,7 @@ def page() -> str:
         "",
         "## Known differences",
         "",
-        "Each is an expected failure of `conformance/differences.py`, which fails the run when it goes away.",
+        "Each is an expected failure of `tests/conformance/differences.py`, which fails the run when it goes away.",
     ]
     for name in run:
         known = DIFFERENCES.get(name)

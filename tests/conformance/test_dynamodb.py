@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from conformance.engines import Clients
-from conformance.resources import code_of
 from localstack.waiting import poll
+from tests.conformance.engines import Clients
+from tests.conformance.resources import code_of
 
 pytestmark = pytest.mark.needs("DynamoDB")
 

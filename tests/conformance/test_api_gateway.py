@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import requests
 
-from conformance.engines import Clients, Engine
-from conformance.resources import ALIAS, Resources, unique
 from localstack import seed
 from localstack.waiting import poll
+from tests.conformance.engines import Clients, Engine
+from tests.conformance.resources import ALIAS, Resources, unique
 
 pytestmark = pytest.mark.needs("API calls")
 

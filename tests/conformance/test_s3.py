@@ -10,8 +10,8 @@ import botocore.auth
 import pytest
 import requests
 
-from conformance.engines import Clients
-from conformance.resources import Resources, code_of, unique
+from tests.conformance.engines import Clients
+from tests.conformance.resources import Resources, code_of, unique
 
 
 def body(answer: Any) -> bytes:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from conformance.engines import Clients
-from conformance.resources import Resources, code_of, unique
+from tests.conformance.engines import Clients
+from tests.conformance.resources import Resources, code_of, unique
 
 RAW = {"RawMessageDelivery": "true"}
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.engines import Clients
-from conformance.resources import Resources, code_of, unique
+from tests.conformance.engines import Clients
+from tests.conformance.resources import Resources, code_of, unique
 
 
 def test_an_alarm_is_read_back_as_it_was_put(aws: Clients, make: Resources) -> None:

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from conformance import engines, parity
-from conformance.differences import DIFFERENCES
-from conformance.engines import Clients, Engine
-from conformance.resources import Resources
 from localstack.stack import StackError
+from tests.conformance import engines, parity
+from tests.conformance.differences import DIFFERENCES
+from tests.conformance.engines import Clients, Engine
+from tests.conformance.resources import Resources
 
 # What a difference shows itself as; a mistake in a row, such as a NameError, is none.
 _SHOWN_AS = (AssertionError, BotoCoreError, ClientError, KeyError, StackError)
@@ -54,7 +54,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     known = DIFFERENCES.get(engine.name)
     if known and known.version != engine.version:
         pytest.exit(
-            f"this is {engine.name} {engine.version}, and conformance/differences.py is of {known.version}: "
+            f"this is {engine.name} {engine.version}, and tests/conformance/differences.py is of {known.version}: "
             "put the new version there, and run again to see what has changed",
             returncode=1,
         )

@@ -8,9 +8,9 @@ import jwt
 import pytest
 import requests
 
-from conformance.engines import Clients, Engine
-from conformance.resources import Resources, code_of, unique
 from localstack import seed
+from tests.conformance.engines import Clients, Engine
+from tests.conformance.resources import Resources, code_of, unique
 
 pytestmark = pytest.mark.needs("Cognito")
 

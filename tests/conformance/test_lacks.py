@@ -9,10 +9,10 @@ import pytest
 import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
-from conformance.engines import Clients, Engine
-from conformance.resources import Resources
-from conformance.test_api_gateway import Api
-from conformance.test_lambda import ECHO, invoke
+from tests.conformance.engines import Clients, Engine
+from tests.conformance.resources import Resources
+from tests.conformance.test_api_gateway import Api
+from tests.conformance.test_lambda import ECHO, invoke
 
 
 def _api_calls(engine: Engine, aws: Clients, make: Resources) -> bool:
