@@ -128,7 +128,7 @@ RUN_ELSEWHERE = {
     "make pack ": "localstack/rehearsal/__main__.py",
     "make conformance ENGINE=embedded": ".ci/run: in `make test`",
     "make conformance ": ".github/workflows/conformance.yml",
-    ".venv/bin/python -m tests.conformance.apply": ".github/workflows/conformance.yml",
+    ".venv/bin/python -m tests.conformance.apply": "tests/conformance/apply.py: it is run by hand",
     "make test": ".ci/run",
     "make rehearse": "localstack/rehearsal/__main__.py: it is run by hand, and calls all that is below",
     "make release ": "localstack/rehearsal/__main__.py",

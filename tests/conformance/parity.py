@@ -13,7 +13,7 @@ from localstack.stack import ROOT
 from tests.conformance.differences import DIFFERENCES, DRIFT
 from tests.conformance.engines import Engine
 
-FOLDER = ROOT / "conformance"
+FOLDER = ROOT / "tests" / "conformance"
 MEASURED = FOLDER / "measured.json"
 PAGE = ROOT / "docs" / "parity.md"
 SAME, DIFFERS, LACKS = "same", "differs", "lacks"

@@ -155,5 +155,7 @@ def test_the_devcontainer_has_what_the_machine_must_have() -> None:
         "harfbuzz-subset": "libharfbuzz-subset0",
     }
     assert {debian[library] for library in PANGO} | {"chromium"} <= set(installed)
-    assert container["forwardPorts"] == [port for use, (_, port) in _DEFAULT_PORTS.items() if use not in ("proxy", "issuer")]
+    assert container["forwardPorts"] == [
+        port for use, (_, port) in _DEFAULT_PORTS.items() if use not in ("proxy", "issuer")
+    ]
     assert set(container["portsAttributes"]) == {str(port) for port in container["forwardPorts"]}

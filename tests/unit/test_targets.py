@@ -32,7 +32,7 @@ def test_an_account_runs_all_but_what_needs_the_sidecars(everything: set[str]) -
     assert "test_customer_and_team_get_one_mail_each" in left_out
     assert "test_an_order_waits_for_the_cart_service_to_come_back" in left_out
     assert "test_an_order_is_priced_recorded_and_invoiced_to_the_cent" not in left_out
-    # What is left out is mostly of modules that try the local stack itself: its console, its logs, its rights, its engine.
+    # What is left out is mostly of modules that try the local stack itself: its console, logs, rights and engine.
     modules = {test.partition("::")[0] for test in allowed}
     of_both = {test for test in everything if test.partition("::")[0] in modules}
     assert len(modules) > 8
