@@ -101,11 +101,15 @@ class Embedded:
         command = [str(ENGINE_VENV / "bin" / "python"), "-P", str(ROOT / "localstack" / "embedded" / "__main__.py")]
         stack.running["engine"] = processes.start(command, stack.logs_dir / "engine.log", environment, stack.directory)
         stack.save()
-        poll(
-            f"MiniStack answers on port {stack.ports['engine']} (log: {stack.logs_dir / 'engine.log'})",
-            lambda: self.healthy(stack) or None,
-            _START_SECONDS,
-        )
+        log = stack.logs_dir / "engine.log"
+
+        def answers() -> bool | None:
+            if not processes.alive(stack.running["engine"]):
+                last = (log.read_text().splitlines() or ["nothing"])[-1]
+                raise StackError(f"MiniStack ended as it started, and said last: {last} (all of it: {log})")
+            return self.healthy(stack) or None
+
+        poll(f"MiniStack answers on port {stack.ports['engine']} (log: {log})", answers, _START_SECONDS)
 
     def restart(self, stack: Stack) -> None:
         """Stop MiniStack and its workers, and start it with the state that it left on disk."""

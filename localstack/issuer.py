@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from localstack.stack import ISSUER_POOL, REGION
+from localstack.issuer_pool import ISSUER_POOL, REGION
 
 CLIENT_ID = "issuer"
 _KEY_ID = "issuer-1"

@@ -7,13 +7,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from localstack.issuer_pool import REGION as REGION
 from release.ending import ToldError
 
 ROOT = Path(__file__).resolve().parent.parent
-REGION: Final = "af-south-1"
 ACCOUNT = "000000000000"
-# The pool that the issuer of tokens stands for, where an engine has no Cognito.
-ISSUER_POOL: Final = f"{REGION}_issuer"
 # What the engine takes for the signature of an account's root: any text.
 SIGNATURE = "test"
 # When the engine refuses or does not answer.

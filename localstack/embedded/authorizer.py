@@ -7,7 +7,7 @@ from typing import Any
 
 from ministack.services import apigateway_v1
 
-from localstack.stack import ISSUER_POOL
+from localstack.issuer_pool import ISSUER_POOL
 
 
 def take_id_tokens_only() -> None:

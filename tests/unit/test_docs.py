@@ -116,7 +116,9 @@ def test_every_command_is_run_somewhere() -> None:
 
 
 def test_readme_shows_the_targets_as_they_are() -> None:
-    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=20).stdout
+    listed = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=20
+    ).stdout
     shown = next(content for _, content in documents.blocks("README.md") if content.startswith("$ make help\n"))
     assert shown.removeprefix("$ make help\n") == listed
 

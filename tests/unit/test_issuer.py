@@ -11,7 +11,8 @@ import requests
 
 from localstack import engines, up
 from localstack.issuer import CLIENT_ID, Issuer, TokenIssuer
-from localstack.stack import ISSUER_POOL, ROOT, Running, Stack, StackError
+from localstack.issuer_pool import ISSUER_POOL
+from localstack.stack import ROOT, Running, Stack, StackError
 from localstack.terraform import LocalTerraform
 from release.environments import PLACES
 
