@@ -34,7 +34,8 @@ def alarm(aws: Aws) -> str:
         EvaluationPeriods=1,
         Threshold=0,
         ComparisonOperator="GreaterThanThreshold",
-        TreatMissingData="notBreaching",
+        # It stays as it is set.
+        TreatMissingData="ignore",
     )
     return name
 
