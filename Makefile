@@ -185,10 +185,10 @@ terraform-check: dev ## terraform fmt, validate, test, and checkov; asks nothing
 	  --skip-path tests --skip-download --quiet --compact $(call next,mend the resource or explain the exception beside it)
 
 # The pack is drawn whatever the tests say, and the tests' own status is kept.
-e2e: dev ## drive orders through a stack, draw the evidence (TARGET=local|dev|sit|prod|failover, ARGS="-k paging" to choose, QUICK=1 for fewer, REPORT=)
+e2e: dev ## drive orders through a stack, draw the evidence (TARGET=local|dev|sit|prod|failover, ARGS="-k paging" to choose, QUICK=1 for fewer, LONG=1 for the runbooks too, REPORT=)
 	@rm -rf $(EVIDENCE)/records/$(TARGET)
 	@tests=".venv/bin/pytest e2e --target $(TARGET) --evidence $(EVIDENCE)/records"; \
-	$$tests -n 4 -m "not alone" $(REPORT:%=--junitxml=%) $(ARGS)$(if $(filter local,$(TARGET)$(QUICK)), && $$tests -m alone $(ARGS)); \
+	$$tests -n 4 -m "not alone" $(REPORT:%=--junitxml=%) $(ARGS)$(if $(filter local,$(TARGET)$(QUICK)), && $$tests -m "alone$(if $(LONG),, and not long)" $(ARGS)); \
 	status=$$?; $(PYTHON) -m release.pack draw --stage $(TARGET) || status=$$(( status ? status : 1 )); (exit $$status) $(E2E_NEXT)
 
 evidence: dev ## draw the evidence of the last run again, in build/evidence/index.html (TARGET=local|dev|sit|prod|failover)
@@ -219,5 +219,9 @@ conformance: dev ## try the service's use of AWS, call by call (ENGINE=embedded|
 browser:
 	@$(PYTHON3) localstack/machine.py test
 
-test: CHECK := 1
-test: browser lint security types terraform-check unit conformance e2e-fresh ## run all of the above, as CI does
+# The checks share the cores; what has a stack has them to itself.
+test: browser dev ## run lint, security, types, terraform-check, unit, conformance and e2e-fresh, as CI does
+	@$(MAKE) --no-print-directory -j 2 -O lint security types terraform-check
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory conformance CHECK=1
+	@$(MAKE) --no-print-directory e2e-fresh

@@ -23,7 +23,7 @@ from localstack.stack import ROOT
 from localstack.waiting import poll
 from release import operate, traffic
 
-pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.embedded]
+pytestmark = [pytest.mark.alone, pytest.mark.long, pytest.mark.sidecars, pytest.mark.embedded]
 
 _COMMAND_SECONDS = 600
 _TROUBLE = "troubleshooting"
