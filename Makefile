@@ -219,9 +219,8 @@ conformance: dev ## try the service's use of AWS, call by call (ENGINE=embedded|
 browser:
 	@$(PYTHON3) localstack/machine.py test
 
-# The checks share the cores; what has a stack has them to itself.
+# What needs no whole stack shares the cores.
 test: browser dev ## run lint, security, types, terraform-check, unit, conformance and e2e-fresh, as CI does
 	@$(MAKE) --no-print-directory -j 2 -O lint security types terraform-check
-	@$(MAKE) --no-print-directory unit
-	@$(MAKE) --no-print-directory conformance CHECK=1
+	@$(MAKE) --no-print-directory -j 2 unit conformance CHECK=1
 	@$(MAKE) --no-print-directory e2e-fresh
