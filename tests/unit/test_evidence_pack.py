@@ -118,7 +118,9 @@ def test_the_verdict_says_what_is_so() -> None:
     assert verdict(drawn(staged(ran(tried(), selection="paging")))) == "! Passed, but not all tests were run"
     # The first half alone, a run that was cut off, and one of nothing.
     assert verdict(drawn(staged(ran(tried(), marks="not alone")))) == "✗ Not passed"
-    assert verdict(drawn(staged(ran(tried(), marks="not alone"), good))) == "✓ Every test passed"
+    for others in ("alone", "alone and not long"):
+        runs = (ran(tried(), marks="not alone"), ran(tried(), marks=others))
+        assert verdict(drawn(staged(*runs))) == "✓ Every test passed"
     assert verdict(drawn(staged(ran(tried(), exit_status=2)))) == "✗ Not passed"
     assert verdict(drawn(staged(ran()))) == "✗ Not passed"
 
