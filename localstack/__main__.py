@@ -17,7 +17,7 @@ from localstack.stack import ADVICE, Stack, StackError
 from localstack.terraform import LocalTerraform
 from localstack.up import console, down, explain, open_console, up
 from localstack.watch import watch
-from release import operate
+from release import operate, queues
 from release.ending import ended
 
 
@@ -33,14 +33,10 @@ def _status(stack: Stack) -> None:
     console.print(table)
     engines.require()
     table = Table.grid(padding=(0, 2))
-    sqs = Aws(stack.endpoint).sqs
-    for name in [*stack.outputs["queue_names"].values(), *stack.outputs["dlq_names"].values()]:
-        attributes = sqs.get_queue_attributes(
-            QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"],
-            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-        )["Attributes"]
-        waiting, hidden = attributes.values()
-        table.add_row(name, f"{waiting} waiting, {hidden} in work or resting")
+    aws = Aws(stack.endpoint)
+    names = [*stack.outputs["queue_names"].values(), *stack.outputs["dlq_names"].values()]
+    for state in queues.states(aws.sqs, aws.functions, names):
+        table.add_row(state.name, f"{state.waiting} waiting, {state.hidden} in work or resting")
     console.print(table)
     console.print(f"API {stack.api_url}", soft_wrap=True)
 

@@ -82,6 +82,16 @@ def _attributes(sqs: SQSClient, queue: str) -> dict[str, str]:
     return found
 
 
+def held(sqs: SQSClient, queue: str) -> int:
+    """How many messages a queue has: waiting, resting, and in work.
+
+    Raises:
+        QueueError: there is no such queue.
+    """
+    attributes = _attributes(sqs, queue)
+    return sum(int(attributes[f"ApproximateNumberOfMessages{which}"]) for which in ("", "NotVisible", "Delayed"))
+
+
 def dlq_of(sqs: SQSClient, queue: str) -> str:
     """The name of a queue's DLQ.
 

@@ -47,7 +47,8 @@ def redrive(sqs: SQSClient, queue: str) -> Redriven:
         QueueError: there is no such queue, or it has no DLQ.
     """
     began = int(time.time() * 1_000)
-    url, dlq = queues.url(sqs, queue), queues.url(sqs, queues.dlq_of(sqs, queue))
+    dlq_name = queues.dlq_of(sqs, queue)
+    url, dlq = queues.url(sqs, queue), queues.url(sqs, dlq_name)
     moved = empty = 0
     seen: set[str] = set()
     new: list[MessageTypeDef] = []
@@ -70,7 +71,7 @@ def redrive(sqs: SQSClient, queue: str) -> Redriven:
         empty = 0 if old else empty + 1
     # Whoever looks into the DLQ now is to see them.
     queues.give_back(sqs, dlq, new)
-    return Redriven(moved, _count(sqs, dlq))
+    return Redriven(moved, queues.held(sqs, dlq_name))
 
 
 def _move(sqs: SQSClient, url: str, dlq: str, messages: list[MessageTypeDef]) -> None:
@@ -81,10 +82,3 @@ def _move(sqs: SQSClient, url: str, dlq: str, messages: list[MessageTypeDef]) ->
         }
         sqs.send_message(QueueUrl=url, MessageBody=message["Body"], MessageAttributes=attributes)
         sqs.delete_message(QueueUrl=dlq, ReceiptHandle=message["ReceiptHandle"])
-
-
-def _count(sqs: SQSClient, url: str) -> int:
-    attributes = sqs.get_queue_attributes(
-        QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    )["Attributes"]
-    return sum(int(number) for number in attributes.values())

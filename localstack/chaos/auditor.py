@@ -19,6 +19,7 @@ from rich.table import Table
 from localstack.aws import Aws
 from localstack.chaos.load import Placed
 from localstack.stack import Stack
+from release.queues import held
 
 INTERNAL = "orders@kimmyai.io"
 _CENT = Decimal("0.01")
@@ -135,22 +136,9 @@ class Auditor:
     def _set_aside(self) -> Finding:
         finding = Finding("queues and DLQs empty")
         for name in [*self._outputs["queue_names"].values(), *self._outputs["dlq_names"].values()]:
-            count = queued(self._aws, name)
+            count = held(self._aws.sqs, name)
             finding.check(count == 0, f"{name} has {count} messages")
         return finding
-
-
-def queued(aws: Aws, name: str) -> int:
-    """How many messages a queue has: waiting, resting, and in work."""
-    attributes = aws.sqs.get_queue_attributes(
-        QueueUrl=aws.sqs.get_queue_url(QueueName=name)["QueueUrl"],
-        AttributeNames=[
-            "ApproximateNumberOfMessages",
-            "ApproximateNumberOfMessagesNotVisible",
-            "ApproximateNumberOfMessagesDelayed",
-        ],
-    )["Attributes"]
-    return sum(int(number) for number in attributes.values())
 
 
 def _mail(message: EmailMessage) -> Mail:

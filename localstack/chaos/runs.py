@@ -9,13 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from localstack.aws import Aws
-from localstack.chaos.auditor import INTERNAL, Auditor, Finding, queued
+from localstack.chaos.auditor import INTERNAL, Auditor, Finding
 from localstack.chaos.control import Control, Journal
 from localstack.chaos.faults import KILLS, RATES, Fault, KillPoint, Outage, Plan
 from localstack.chaos.load import Load, Placed
 from localstack.engines import Embedded
 from localstack.stack import Stack, StackError
 from localstack.waiting import poll
+from release.queues import held
 from release.redrive import redrive
 
 # In AWS six times the time-out of the function (R4); here just above what a notifier holds a mail for, so that a killed
@@ -207,7 +208,7 @@ class Runs:
         def quiet() -> bool | None:
             # Twice, since a message can move from a queue not yet asked to one asked already.
             for _ in range(2):
-                if self._proxy.journal().copies or any(queued(self._aws, name) for name in self._queues.values()):
+                if self._proxy.journal().copies or any(held(self._aws.sqs, name) for name in self._queues.values()):
                     return None
             return True
 
