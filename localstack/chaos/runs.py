@@ -101,36 +101,35 @@ class Runs:
     def _url(self, name: str) -> str:
         return self._aws.sqs.get_queue_url(QueueName=name)["QueueUrl"]
 
+    def _begin(self, name: str, plan: Plan | None = None) -> tuple[Load, Auditor]:
+        """A load, and the auditor that has seen what was there before it."""
+        load = Load(self._stack, name)
+        auditor = Auditor(self._stack, load.tenants)
+        self._proxy.begin(plan or Plan())
+        return load, auditor
+
     def random(self, seed: int, orders: int) -> Result:
         """Orders under random faults; the same seed gives the same orders the same faults."""
-        load = Load(self._stack, f"seed-{seed}")
-        auditor = Auditor(self._stack, load.tenants)
-        self._proxy.begin(Plan(seed, RATES))
+        load, auditor = self._begin(f"seed-{seed}", Plan(seed, RATES))
         placed = load.place(range(orders))
         return self._finish(f"{orders} orders under random faults, seed {seed}", auditor, placed)
 
     def burst(self, orders: int) -> Result:
         """Orders as fast as they are accepted."""
-        load = Load(self._stack, "burst")
-        auditor = Auditor(self._stack, load.tenants)
-        self._proxy.begin(Plan())
+        load, auditor = self._begin("burst")
         began = time.monotonic()
         placed = load.place(range(orders))
         return self._finish(f"{orders} orders at once, accepted in {time.monotonic() - began:.0f} s", auditor, placed)
 
     def steady(self, seconds: int) -> Result:
         """An order a second."""
-        load = Load(self._stack, "steady")
-        auditor = Auditor(self._stack, load.tenants)
-        self._proxy.begin(Plan())
+        load, auditor = self._begin("steady")
         placed = load.place(range(seconds), every_seconds=1)
         return self._finish(f"an order a second for {seconds} s", auditor, placed)
 
     def outage(self, name: str, orders: int) -> Result:
         """Orders while something is down for longer than messages are tried, or slow."""
-        load = Load(self._stack, name.lower().replace(" ", "-"))
-        auditor = Auditor(self._stack, load.tenants)
-        self._proxy.begin(Plan(outages=OUTAGES[name]))
+        load, auditor = self._begin(name.lower().replace(" ", "-"), Plan(outages=OUTAGES[name]))
         placed = load.place(range(orders))
         return self._finish(f"{orders} orders, {name}", auditor, placed)
 
@@ -167,9 +166,7 @@ class Runs:
 
     def restart(self, orders: int) -> Result:
         """The engine stopped and started in the middle of a load."""
-        load = Load(self._stack, "restart")
-        auditor = Auditor(self._stack, load.tenants)
-        self._proxy.begin(Plan())
+        load, auditor = self._begin("restart")
         accepted = threading.Event()
         with ThreadPoolExecutor(max_workers=1) as pool:
             future = pool.submit(load.place, range(orders), accepted=(orders // 2, accepted))
@@ -183,9 +180,7 @@ class Runs:
 
     def poison(self, orders: int) -> Result:
         """A poison message in each queue, in the middle of a load."""
-        load = Load(self._stack, "poison")
-        auditor = Auditor(self._stack, load.tenants)
-        self._proxy.begin(Plan())
+        load, auditor = self._begin("poison")
         placed = load.place(range(orders // 2))
         poison = {name: f"poison {uuid.uuid4()}" for name in self._queues}
         for function, text in poison.items():
