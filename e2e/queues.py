@@ -7,18 +7,12 @@ from typing import Any
 from e2e.platform import Platform
 from e2e.tenant import DEADLINE_SECONDS
 from localstack.waiting import poll
+from release.queues import held
 
 
 def counts(platform: Platform, names: list[str]) -> dict[str, int]:
-    """How many messages each queue has, waiting and in work."""
-    found = {}
-    for name in names:
-        attributes = platform.aws.sqs.get_queue_attributes(
-            QueueUrl=platform.queue_url(name),
-            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-        )["Attributes"]
-        found[name] = sum(int(number) for number in attributes.values())
-    return found
+    """How many messages each queue has."""
+    return {name: held(platform.aws.sqs, name) for name in names}
 
 
 class DeadLetters:

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from localstack.json_handler import JsonHandler
 from localstack.stack import ROOT
 
 FIXTURES = ROOT / "fixtures"
@@ -31,59 +32,47 @@ class CartStub(ThreadingHTTPServer):
         self.outages: dict[str, dict[str, int]] = {}
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(JsonHandler, BaseHTTPRequestHandler):
     server: CartStub
-    protocol_version = "HTTP/1.1"
-
-    def _answer(self, status: int, content: object) -> None:
-        body = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def _body(self) -> Any:
-        return json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "null")
 
     def do_GET(self) -> None:
         with self.server.lock:
             match self.path.strip("/").split("/"):
                 case ["health"]:
-                    self._answer(200, {"status": "ok"})
+                    self.answer(200, {"status": "ok"})
                 case ["v1.0", "carts", cart_id] if cart_id in self.server.outages:
                     self.server.outages[cart_id]["refused"] += 1
-                    self._answer(self.server.outages[cart_id]["status"], {"title": "outage"})
+                    self.answer(self.server.outages[cart_id]["status"], {"title": "outage"})
                 case ["v1.0", "carts", cart_id] if cart_id in self.server.carts:
-                    self._answer(200, self.server.carts[cart_id])
+                    self.answer(200, self.server.carts[cart_id])
                 case ["control", "outages", cart_id] if cart_id in self.server.outages:
-                    self._answer(200, self.server.outages[cart_id])
+                    self.answer(200, self.server.outages[cart_id])
                 case ["v1.0", "campaigns", code] if code in self.server.campaigns:
-                    self._answer(200, self.server.campaigns[code])
+                    self.answer(200, self.server.campaigns[code])
                 case _:
-                    self._answer(404, {"title": "Not Found", "status": 404})
+                    self.answer(404, {"title": "Not Found", "status": 404})
 
     def do_PUT(self) -> None:
-        content = self._body()
+        content = self.body()
         with self.server.lock:
             match self.path.strip("/").split("/"):
                 case ["v1.0", "carts", cart_id]:
                     self.server.carts[cart_id] = content
-                    self._answer(200, content)
+                    self.answer(200, content)
                 case ["control", "outages", cart_id]:
                     self.server.outages[cart_id] = {"status": int(content["status"]), "refused": 0}
-                    self._answer(200, content)
+                    self.answer(200, content)
                 case _:
-                    self._answer(404, {"title": "Not Found", "status": 404})
+                    self.answer(404, {"title": "Not Found", "status": 404})
 
     def do_DELETE(self) -> None:
         with self.server.lock:
             match self.path.strip("/").split("/"):
                 case ["control", "outages", cart_id]:
                     self.server.outages.pop(cart_id, None)
-                    self._answer(200, {})
+                    self.answer(200, {})
                 case _:
-                    self._answer(404, {"title": "Not Found", "status": 404})
+                    self.answer(404, {"title": "Not Found", "status": 404})
 
 
 def main() -> None:

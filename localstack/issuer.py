@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from localstack.issuer_pool import ISSUER_POOL, REGION
+from localstack.json_handler import JsonHandler
 
 CLIENT_ID = "issuer"
 _KEY_ID = "issuer-1"
@@ -105,28 +106,18 @@ class TokenIssuer(ThreadingHTTPServer):
         return jwt.encode({**claims, "jti": str(uuid4())}, self._key, algorithm="RS256", headers={"kid": _KEY_ID})
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(JsonHandler, BaseHTTPRequestHandler):
     server: TokenIssuer
-    protocol_version = "HTTP/1.1"
-
-    def _answer(self, status: int, content: object) -> None:
-        body = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
 
     def do_GET(self) -> None:
         # Every pool has the same key: that a token is of another pool, its issuer says.
         if self.path.endswith("/.well-known/jwks.json"):
-            self._answer(200, self.server.keys())
+            self.answer(200, self.server.keys())
         else:
-            self._answer(404, {"title": "Not Found", "status": 404})
+            self.answer(404, {"title": "Not Found", "status": 404})
 
     def do_POST(self) -> None:
-        user = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
-        self._answer(200, self.server.tokens(user))
+        self.answer(200, self.server.tokens(self.body()))
 
 
 class Issuer:

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from localstack import processes, tls
-from localstack.engines import Embedded
 from localstack.rehearsal.accounts import ACCOUNTS, REPOSITORY, Accounts
-from localstack.stack import Stack, StackError
+from localstack.stack import StackError
+from tests.secure_engine import secure_engine
 
 ROLE = "github-2-bbws-order-lambda-dev"
 BOUNDARY = f"arn:aws:iam::{ACCOUNTS['dev']}:policy/bbws-order-lambda-function-boundary-dev"
@@ -28,16 +27,10 @@ EVERYTHING = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allo
 @pytest.fixture(scope="module")
 def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
     """The accounts of an engine, dev's made ready."""
-    folder = tmp_path_factory.mktemp("accounts")
-    ports = {use: processes.free_port() for use in ("engine", "cart", "smtp")}
-    stack, engine = Stack(folder, ports=ports, certificates=tls.make(folder / "tls")), Embedded()
-    engine.start(stack)
-    try:
+    with secure_engine(tmp_path_factory.mktemp("accounts")) as stack:
         accounts = Accounts(stack)
         accounts.bootstrap("dev")
         yield accounts
-    finally:
-        engine.stop(stack)
 
 
 @pytest.fixture

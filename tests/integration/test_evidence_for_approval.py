@@ -9,33 +9,26 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from localstack import processes, tls
-from localstack.engines import Embedded
 from localstack.rehearsal.accounts import Accounts
-from localstack.stack import ROOT, Stack
+from localstack.stack import ROOT
 from release import build, manifest
 from release.deploy import Planned
 from release.manifest import Manifest
 from release.pack import stages
 from release.store import Store
 from tests.releases import make_release
+from tests.secure_engine import secure_engine
 from tests.unit.test_evidence_pack import tried, write
 
 
 @pytest.fixture(scope="module")
 def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
     """The accounts of an engine; dev's and sit's are made ready."""
-    folder = tmp_path_factory.mktemp("accounts")
-    ports = {use: processes.free_port() for use in ("engine", "cart", "smtp")}
-    stack, engine = Stack(folder, ports=ports, certificates=tls.make(folder / "tls")), Embedded()
-    engine.start(stack)
-    try:
+    with secure_engine(tmp_path_factory.mktemp("accounts")) as stack:
         accounts = Accounts(stack)
         accounts.bootstrap("dev")
         accounts.bootstrap("sit")
         yield accounts
-    finally:
-        engine.stop(stack)
 
 
 @pytest.fixture

@@ -6,27 +6,23 @@ from typing import Any
 import pytest
 import requests
 
-from localstack import processes, tls
-from localstack.engines import Embedded
+from localstack import processes
 from localstack.rehearsal.accounts import Accounts
 from localstack.stack import Stack, StackError
 from localstack.up import start_cart_stub
+from tests.secure_engine import secure_engine
 from tests.user_pools import sign_in_somebody
 
 
 @pytest.fixture(scope="module")
 def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """An engine and a Cart service."""
-    folder = tmp_path_factory.mktemp("secure")
-    ports = {use: processes.free_port() for use in ("engine", "cart", "smtp")}
-    stack, engine = Stack(folder, ports=ports, certificates=tls.make(folder / "tls")), Embedded()
-    engine.start(stack)
-    try:
-        start_cart_stub(stack)
-        yield stack
-    finally:
-        processes.stop(stack.running.get("cart_stub"))
-        engine.stop(stack)
+    with secure_engine(tmp_path_factory.mktemp("secure")) as stack:
+        try:
+            start_cart_stub(stack)
+            yield stack
+        finally:
+            processes.stop(stack.running.get("cart_stub"))
 
 
 def bundle(stack: Stack) -> str:

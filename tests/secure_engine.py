@@ -1,0 +1,21 @@
+"""An engine that speaks TLS, for the tests of accounts and certificates."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from localstack import processes, tls
+from localstack.engines import Embedded
+from localstack.stack import Stack
+
+
+@contextmanager
+def secure_engine(folder: Path) -> Iterator[Stack]:
+    """Start one on free ports, with certificates of its own, and stop it in the end."""
+    ports = {use: processes.free_port() for use in ("engine", "cart", "smtp")}
+    stack, engine = Stack(folder, ports=ports, certificates=tls.make(folder / "tls")), Embedded()
+    engine.start(stack)
+    try:
+        yield stack
+    finally:
+        engine.stop(stack)
