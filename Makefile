@@ -29,7 +29,7 @@ E2E_NEXT = $(call next,`make e2e ARGS=--last-failed` runs what failed; `make sta
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help local dev up down status preview console order token watch shell logs tf build release release-verify upload promote deploy record rollback drift history rehearse alarms queues dlq drop pause resume redrive query restore recover discard openapi lint security audit types unit terraform-check e2e e2e-fresh evidence pack summary chaos conformance browser test
+.PHONY: help local dev up down status preview console order token watch shell logs tf build release release-verify upload promote deploy record rollback drift history rehearse alarms queues dlq drop pause resume redrive query restore recover discard openapi lint security audit types unit terraform-check e2e e2e-fresh evidence pack summary chaos bench conformance browser test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -210,6 +210,11 @@ chaos: dev ## try the promises under faults, kills and restarts, on a stack of i
 	@export STACK_DIR=build/chaos; rm -rf build/chaos/mail; \
 	$(PYTHON) -m localstack down && $(PYTHON) -m localstack up --free-ports --faults && \
 	$(PYTHON) -m localstack.chaos $(SEED:%=--seed %) $(ORDERS:%=--orders %) $(if $(LOAD),--load); \
+	status=$$?; $(PYTHON) -m localstack down; exit $$status
+
+bench: dev ## measure cold starts, the API, the flow, invoices and cost beside their floors, on a stack of its own (PART=init for one, ROUNDS=3)
+	@export STACK_DIR=build/bench/stack; $(PYTHON) -m localstack down && $(PYTHON) -m localstack up --free-ports && \
+	$(PYTHON) -m localstack.bench $(PART:%=--part %) $(ROUNDS:%=--rounds %); \
 	status=$$?; $(PYTHON) -m localstack down; exit $$status
 
 conformance: dev ## try the service's use of AWS, call by call (ENGINE=embedded|moto|localstack-host|localstack, TARGET=dev, CHECK=1)

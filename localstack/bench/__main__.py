@@ -1,0 +1,43 @@
+"""`python -m localstack.bench`: the parts one after the other, the table, and what it was drawn from."""
+
+import argparse
+import sys
+
+from localstack.bench import report
+from localstack.bench.rows import Part, Row
+from localstack.stack import ADVICE, ROOT
+from localstack.up import console, shown, step
+from release.ending import ended
+
+FOLDER = ROOT / "build" / "bench"
+PARTS: dict[str, Part] = {}
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m localstack.bench")
+    parser.add_argument("--part", action="append", choices=sorted(PARTS), help="only this one; again for another")
+    parser.add_argument("--rounds", type=int, default=3, choices=range(1, 21), metavar="1..20", help="of each part")
+    return parser.parse_args()
+
+
+def bench() -> None:
+    """Measure, and write what was measured.
+
+    Raises:
+        StackError: a part could not measure; the text says why.
+    """
+    arguments = _arguments()
+    rows: list[Row] = []
+    try:
+        for name in arguments.part or PARTS:
+            with step(f"bench {name}"):
+                rows += PARTS[name](arguments.rounds)
+    finally:
+        if rows:
+            report.write(rows, FOLDER)
+            console.print(report.table(rows))
+    console.print(f"The table is in {shown(FOLDER / 'table.md')}, each round's figures are in {shown(FOLDER / 'results.json')}")
+
+
+if __name__ == "__main__":
+    sys.exit(ended(bench, ADVICE))
