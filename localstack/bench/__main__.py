@@ -36,7 +36,8 @@ def bench() -> None:
         if rows:
             report.write(rows, FOLDER)
             console.print(report.table(rows))
-    console.print(f"The table is in {shown(FOLDER / 'table.md')}, each round's figures are in {shown(FOLDER / 'results.json')}")
+    files = ", ".join(shown(FOLDER / name) for name in ("table.md", "ratios.svg", "results.json"))
+    console.print(f"written: {files}", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 from rich.table import Table
 
+from localstack.bench import plots
 from localstack.bench.rows import Row, shown
 
 _HEADS = ("part", "what", "ours", "beside", "floor", "ratio: median (least to most)", "to reach", "")
@@ -67,8 +68,10 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def write(rows: Sequence[Row], folder: Path) -> None:
-    """Write results.json and table.md into a folder."""
+    """Write results.json, table.md and ratios.svg into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     content: dict[str, Any] = {"machine": machine(), "rows": [row._asdict() for row in rows]}
     (folder / "results.json").write_text(json.dumps(content, indent=1) + "\n")
     (folder / "table.md").write_text(markdown(rows))
+    if any(row.floor and row.limit is not None for row in rows):
+        (folder / "ratios.svg").write_text(plots.ratios(rows))
