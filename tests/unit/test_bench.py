@@ -51,7 +51,8 @@ def test_the_table_says_ratio_spread_and_verdict() -> None:
 
 def test_the_plot_shows_each_row_that_has_a_limit_to_its_floor() -> None:
     svg = plots.ratios([FAST, SLOW, ALONE])
-    assert "init of get_order" in svg and "orders a second" in svg
+    assert "init of get_order" in svg
+    assert "orders a second" in svg
     assert "zipped" not in svg
 
 
