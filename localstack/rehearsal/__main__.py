@@ -176,7 +176,9 @@ class Rehearsal:
         self.deploy("dev", digest, tests=SOME_TESTS)
 
     def follow_in_sit(self, digest: str) -> None:
-        """Take the next release to sit, with the tests that it is to pass."""
+        """Look at sit as it is left, and take the next release there, with the tests that it is to pass."""
+        self.look_for_drift("sit")
+        self.look_at_the_day("sit")
         self.promote("sit", digest, TECH_LEAD)
         self.deploy("sit", digest, TECH_LEAD, tests=SOME_TESTS)
 
@@ -422,8 +424,6 @@ def rehearse() -> None:
             following = pool.submit(rehearsal.follow_in_dev, bad_folder, bad)
             rehearsal.promote("sit", good, TECH_LEAD)
             rehearsal.deploy("sit", good, TECH_LEAD)
-            rehearsal.look_for_drift("sit")
-            rehearsal.look_at_the_day("sit")
             following.result()
             following = pool.submit(rehearsal.follow_in_sit, bad)
             rehearsal.show("prod", good)
