@@ -103,7 +103,8 @@ def _attributes(values: Mapping[str, object]) -> dict[str, Any]:
     return {key: _serializer.serialize(_plain(value)) for key, value in values.items() if value is not None}
 
 
-def _item(order: Order) -> dict[str, Any]:
+def attributes_of(order: Order) -> dict[str, Any]:
+    """The item of an order, keys of the indexes included, as DynamoDB takes it."""
     partition = _partition(order.tenant_id)
     keys = {
         "PK": partition,
@@ -249,7 +250,7 @@ class OrderRepository:
                         {
                             "Put": {
                                 "TableName": self._table,
-                                "Item": _item(order),
+                                "Item": attributes_of(order),
                                 "ConditionExpression": "attribute_not_exists(PK)",
                             }
                         },

@@ -1,0 +1,137 @@
+"""Order numbers taken by fifty batches at once, beside a counter that as many add to without a condition."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+from botocore.config import Config
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+
+from common.errors import TransientError
+from common.numbering import format_number
+from common.repository import OrderRepository
+from localstack import engines
+from localstack.bench import orders
+from localstack.bench.calls import Calls
+from localstack.bench.rows import Row
+from localstack.stack import ACCOUNT, REGION, SIGNATURE, Stack, StackError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+TENANT: Final = "bench-numbers"
+BATCHES: Final = 50
+# As many as SQS gives a consumer.
+_ORDERS: Final = 10
+# Of a message, before it goes to the DLQ (R4).
+_DELIVERIES: Final = 3
+# Each round has a year of its own, and so a counter that begins anew.
+_FIRST_YEAR: Final = 2090
+_FLOOR_KEY: Final[Any] = {"PK": {"S": "COUNTER#BENCH"}, "SK": {"S": "FLOOR"}}
+
+
+def measure(rounds: int) -> Iterator[Row]:
+    """How many numbers a second the record function's own code gives, and how many updates a counter takes.
+
+    Args:
+        rounds: to measure.
+
+    Raises:
+        StackError: a number is missing or was given twice, or there is no stack.
+    """
+    stack = engines.require()
+    client, table = _client(stack), stack.outputs["orders_table"]
+    repository, calls = OrderRepository(client, table), Calls(client)
+    ours, floor = [], []
+    for year in range(_FIRST_YEAR, _FIRST_YEAR + rounds):
+        drafts = [orders.draft(TENANT, n, datetime(year, 6, 1, tzinfo=UTC)) for n in range(BATCHES * _ORDERS)]
+        numbers: list[str] = []
+
+        def add(_: int) -> None:
+            client.update_item(
+                TableName=table,
+                Key=_FLOOR_KEY,
+                UpdateExpression="ADD lastNumber :one",
+                ExpressionAttributeValues={":one": {"N": "1"}},
+            )
+
+        def record(which: int, drafts: list[Any] = drafts, numbers: list[str] = numbers) -> None:
+            again = Retrying(
+                retry=retry_if_exception_type(TransientError), stop=stop_after_attempt(_DELIVERIES), reraise=True
+            )
+            numbers.append(again(repository.record, drafts[which]).order.order_number)
+
+        try:
+            # Each thread's connection is made before it counts.
+            at_once(add, each=1)
+            floor.append(at_once(add, each=_ORDERS))
+            ours.append(at_once(record, each=_ORDERS))
+        finally:
+            orders.remove(client, table, TENANT, len(drafts), lambda _: None)
+            for key in ({"PK": {"S": "COUNTER#ORDER"}, "SK": {"S": f"YEAR#{year}"}}, _FLOOR_KEY):
+                client.delete_item(TableName=table, Key=key)
+        require_no_gap(numbers, year, len(drafts))
+    conflicts = calls.errors["TransactionCanceledException"]
+    yield Row(
+        part="numbers",
+        what=f"order numbers taken by {BATCHES} batches at once",
+        unit="1/s",
+        ours=tuple(ours),
+        beside="as many unconditional updates of one counter",
+        floor=tuple(floor),
+        note=f"{rounds} × {BATCHES * _ORDERS} orders, numbered from 1 without gap or duplicate; "
+        f"{conflicts:,} conflicts were tried again. A number is a read and a transaction, and each conflict one pair "
+        "more. In AWS five batches are at work at once: the record function's concurrency.",
+    )
+
+
+def _client(stack: Stack) -> DynamoDBClient:
+    """A client with a connection for each batch."""
+    return boto3.client(
+        "dynamodb",
+        endpoint_url=stack.endpoint,
+        region_name=REGION,
+        aws_access_key_id=ACCOUNT,
+        aws_secret_access_key=SIGNATURE,
+        config=Config(max_pool_connections=BATCHES),
+    )
+
+
+def at_once(one: Callable[[int], None], each: int) -> float:
+    """How many are done a second when every batch does some, all batches at once.
+
+    Args:
+        one: does the one of a number, counted from 0.
+        each: how many a batch does, one after the other.
+    """
+
+    def batch(number: int) -> None:
+        for n in range(number * each, (number + 1) * each):
+            one(n)
+
+    with ThreadPoolExecutor(BATCHES) as pool:
+        began = time.perf_counter()
+        list(pool.map(batch, range(BATCHES)))
+        return BATCHES * each / (time.perf_counter() - began)
+
+
+def require_no_gap(numbers: Collection[str], year: int, count: int) -> None:
+    """Refuse order numbers that are not those from 1 to a count, each once.
+
+    Raises:
+        StackError: they are not; names the first that is missing, or how many there are.
+    """
+    wanted = [format_number(year, n) for n in range(1, count + 1)]
+    if sorted(numbers) == wanted:
+        return
+    missing = next((number for number in wanted if number not in numbers), None)
+    raise StackError(
+        f"{len(numbers)} orders were numbered, of {count}, "
+        + (f"and none is {missing}" if missing else "and one number was given twice")
+        + ": see OrderRepository.record"
+    )
