@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import requests
 
@@ -66,9 +66,14 @@ class Customer:
         return time.perf_counter() - began
 
 
-def side_by_side(
-    ours: Callable[[], float], floor: Callable[[], float], times: int, warm: int
-) -> tuple[list[float], list[float]]:
+class Round(NamedTuple):
+    """The times of one round, in seconds."""
+
+    ours: list[float]
+    floor: list[float]
+
+
+def side_by_side(ours: Callable[[], float], floor: Callable[[], float], times: int = 200, warm: int = 30) -> Round:
     """Measure both in turn, so that what else the machine does hits both alike.
 
     Args:
@@ -78,4 +83,4 @@ def side_by_side(
         warm: of each before, which do not.
     """
     both = [(ours(), floor()) for _ in range(warm + times)][warm:]
-    return [one for one, _ in both], [one for _, one in both]
+    return Round([one for one, _ in both], [one for _, one in both])

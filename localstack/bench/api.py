@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final
 
-from common.repository import OrderRepository
 from localstack import demo, engines
 from localstack.aws import Aws
 from localstack.bench import orders
-from localstack.bench.answers import Customer, side_by_side
+from localstack.bench.answers import Customer, Round, side_by_side
 from localstack.bench.floors import beside
 from localstack.bench.rows import Row
 from localstack.stack import Stack
@@ -18,19 +16,8 @@ from release import queues
 from release.pack.times import percentile
 
 TENANT: Final = "bench-api"
-# Of the order that is read; a year of its own has a counter of its own.
-_CREATED: Final = datetime(2089, 6, 1, tzinfo=UTC)
-_TIMES: Final = 200
-_WARM: Final = 30
 _LIMIT: Final = 1.3
 _PAUSE_SECONDS: Final = 30
-
-
-class Round(NamedTuple):
-    """The times of one round, in seconds."""
-
-    ours: list[float]
-    floor: list[float]
 
 
 def measure(rounds: int) -> Iterator[Row]:
@@ -43,9 +30,9 @@ def measure(rounds: int) -> Iterator[Row]:
         StackError: there is no stack that answers as it should.
     """
     stack = engines.require()
-    aws, customer = Aws(stack.endpoint), Customer(stack, TENANT)
+    aws, table, customer = Aws(stack.endpoint), stack.outputs["orders_table"], Customer(stack, TENANT)
     body = demo.request(customer.email, "cart-1")
-    order = OrderRepository(aws.dynamodb, stack.outputs["orders_table"]).record(orders.draft(TENANT, 0, _CREATED)).order
+    (order,) = orders.orders(TENANT, range(1))
 
     def posted(path: str) -> float:
         return customer.seconds("POST", path, 202, body)
@@ -54,17 +41,14 @@ def measure(rounds: int) -> Iterator[Row]:
         return customer.seconds("GET", f"{path}/{order.id}", 200)
 
     try:
+        orders.write(aws.dynamodb, table, TENANT, 1, lambda _: None)
         with creation_held(aws, stack), beside.beside(stack, beside.CREATE, beside.GET):
             posts, gets = [], []
             for _ in range(rounds):
-                posts.append(
-                    Round(*side_by_side(lambda: posted("/v1.0/orders"), lambda: posted("/bench/orders"), _TIMES, _WARM))
-                )
-                gets.append(
-                    Round(*side_by_side(lambda: got("/v1.0/orders"), lambda: got("/bench/orders"), _TIMES, _WARM))
-                )
+                posts.append(side_by_side(lambda: posted("/v1.0/orders"), lambda: posted("/bench/orders")))
+                gets.append(side_by_side(lambda: got("/v1.0/orders"), lambda: got("/bench/orders")))
     finally:
-        orders.remove(aws.dynamodb, stack.outputs["orders_table"], TENANT, 1, lambda _: None)
+        orders.remove(aws.dynamodb, table, TENANT, 1, lambda _: None)
     yield row("POST an order, warm", 0.5, posts, "a function on the same route that sends one SQS message")
     yield row("POST an order, warm", 0.95, posts, "a function on the same route that sends one SQS message")
     yield row("GET an order, warm", 0.5, gets, "a function on the same route that makes the one GetItem")

@@ -13,7 +13,7 @@ from botocore.stub import Stubber
 
 from common.repository import attributes_of
 from localstack.bench import api, listing, numbers, orders
-from localstack.bench.answers import side_by_side
+from localstack.bench.answers import Round, side_by_side
 from localstack.bench.calls import Calls
 from localstack.bench.floors import beside
 from localstack.stack import StackError
@@ -27,7 +27,7 @@ def test_both_are_measured_in_turn_and_what_is_warm_only_does_not_count() -> Non
 
 def test_a_row_has_the_percentile_of_each_round() -> None:
     hundred = [n / 1000 for n in range(1, 101)]
-    row = api.row("GET", 0.95, [api.Round(hundred, [0.05] * 100), api.Round([0.06], [0.05])], "one call")
+    row = api.row("GET", 0.95, [Round(hundred, [0.05] * 100), Round([0.06], [0.05])], "one call")
     assert (row.what, row.ours, row.floor) == ("GET, p95", (0.095, 0.06), (0.05, 0.05))
     assert row.judged == pytest.approx((1.9, 1.2))
     assert row.kept is False
