@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Calls:
-    """The calls of a client from now on; those that are tried again by the SDK are one.
+    """The calls of a client from now until the end; those that are tried again by the SDK are one.
 
     Args:
         client: whose.
@@ -22,7 +22,12 @@ class Calls:
         self.errors: Counter[str] = Counter()
         self.items_read = 0
         self._lock = threading.Lock()
-        client.meta.events.register("after-call.dynamodb", self._count)
+        self._events = client.meta.events
+        self._events.register("after-call.dynamodb", self._count)
+
+    def end(self) -> None:
+        """Count no more."""
+        self._events.unregister("after-call.dynamodb", self._count)
 
     def _count(self, parsed: dict[str, Any], model: Any, **_: Any) -> None:
         with self._lock:
