@@ -11,8 +11,10 @@ import requests
 from botocore.exceptions import ClientError
 
 from localstack.aws import Aws
+from localstack.bench.api import creation_held
 from localstack.bench.floors import beside
 from localstack.stack import Stack
+from release import queues
 from tests.integration.conftest import Queue
 from tests.lambda_functions import make_function
 from tests.user_pools import sign_in_somebody
@@ -91,3 +93,28 @@ def test_a_floor_that_cannot_be_put_leaves_nothing(aws: Aws, stack: Stack, ours:
         pytest.fail("there is no such API")
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         aws.functions.get_function(FunctionName=beside.CREATE.name)
+
+
+def test_messages_stay_in_the_creation_queue_while_it_is_held_and_are_then_thrown_away(
+    aws: Aws, stack: Stack, ours: str, creation_queue: Queue
+) -> None:
+    consuming = {
+        "Effect": "Allow",
+        "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+        "Resource": creation_queue.arn,
+    }
+    aws.iam.put_role_policy(
+        RoleName=ours,
+        PolicyName="consume",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [consuming]}),
+    )
+    aws.functions.create_event_source_mapping(FunctionName=f"{ours}:live", EventSourceArn=creation_queue.arn)
+    known = replace(stack, outputs={"queue_names": {"order_creator_record": creation_queue.name}})
+
+    def state() -> queues.State:
+        return queues.states(aws.sqs, aws.functions, [creation_queue.name])[0]
+
+    with creation_held(aws, known):
+        aws.sqs.send_message(QueueUrl=creation_queue.url, MessageBody="{}")
+        assert (state().waiting, state().consumer) == (1, "Disabled")
+    assert (state().waiting, state().hidden, state().consumer) == (0, 0, "Enabled")
