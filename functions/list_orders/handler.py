@@ -23,7 +23,7 @@ def list_orders(tenant_id: str) -> Response[str]:
         raise ProblemError(HTTPStatus.FORBIDDEN, "These are another tenant's orders.")
     query = parse_query(tenant_id, app.current_event.query_string_parameters or {})
     page = repository.list_by_date(tenant_id, query.page_size, query.narrowed, query.position)
-    answer: dict[str, object] = {"items": page.orders, "moreAvailable": page.position is not None}
+    answer: dict[str, object] = {"items": page.shown, "moreAvailable": page.position is not None}
     if page.position:
         answer["startAt"] = paging.encode(tenant_id, query.filters, page.position)
     return api.json_response(HTTPStatus.OK, answer)

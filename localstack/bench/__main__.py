@@ -3,14 +3,18 @@
 import argparse
 import sys
 
-from localstack.bench import report
+from localstack.bench import api, listing, numbers, report
 from localstack.bench.rows import Part, Row
 from localstack.stack import ADVICE, ROOT
 from localstack.up import console, shown, step
 from release.ending import ended
 
 FOLDER = ROOT / "build" / "bench"
-PARTS: dict[str, Part] = {}
+PARTS: dict[str, Part] = {
+    "api": api.measure,
+    "list": listing.measure,
+    "numbers": numbers.measure,
+}
 
 
 def _arguments() -> argparse.Namespace:

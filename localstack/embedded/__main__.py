@@ -16,7 +16,9 @@ from localstack.embedded import (
     backups,
     decisions,
     grants,
+    index_order,
     invocations,
+    log_ends,
     loss,
     mail,
     mappings,
@@ -37,6 +39,7 @@ def main() -> None:
     aliases.need_their_version()
     mappings.refuse_as_aws_does()
     invocations.count_every_call()
+    log_ends.end_with_the_call()
     metrics.measure_queues()
     metrics.measure_apis()
     metrics.extract_from_logs()
@@ -50,6 +53,7 @@ def main() -> None:
     alarms.evaluate_alarms()
     queries.save_queries()
     queries.find_fields_of_json()
+    index_order.read_what_is_returned()
     backups.keep_the_recovery_period()
     backups.restore_to_the_moment()
     unsigned.sign_in_to_any_account()

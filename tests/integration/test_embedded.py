@@ -1,6 +1,8 @@
 """What localstack/embedded/ teaches the engine."""
 
 import json
+import statistics
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -275,3 +277,155 @@ def test_lambda_takes_messages_and_writes_logs_as_the_role_may(aws: Aws, stack: 
     aws.functions.invoke(FunctionName=function)
     assert logged()
     assert decided("logs:CreateLogStream") == {False, True}
+
+
+TALKS = """
+def handler(event, context):
+    for n in range(event["lines"]):
+        print(event["name"], n)
+    print(event["name"], "ends without a line break", end="")
+"""
+
+
+def test_a_call_has_all_that_it_logged_and_nothing_of_another(aws: Aws) -> None:
+    function = make_function(TALKS)
+
+    def logged(name: str, lines: int) -> list[str]:
+        before = len(messages())
+        aws.functions.invoke(FunctionName=function, Payload=json.dumps({"name": name, "lines": lines}))
+        return messages()[before:]
+
+    def messages() -> list[str]:
+        group = f"/aws/lambda/{function}"
+        if not aws.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+            return []
+        pages = aws.logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+        return [event["message"] for page in pages for event in page["events"]]
+
+    group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/{function}:*"
+    grant = policy(Action=["logs:CreateLogStream", "logs:PutLogEvents"], Resource=group)
+    aws.iam.put_role_policy(RoleName=function, PolicyName="logs", PolicyDocument=grant)
+    for name, lines in (("a", 1), ("b", 0), ("c", 3_000), ("d", 1)):
+        start, *found, end, report = logged(name, lines)
+        assert found == [*(f"{name} {n}" for n in range(lines)), f"{name} ends without a line break"]
+        assert (start[:5], end[:3], report[:6]) == ("START", "END", "REPORT")
+
+
+def test_a_call_that_logs_nothing_takes_no_longer_than_one_that_does(aws: Aws) -> None:
+    silent, talking = (make_function(f"def handler(event, context):\n    {body}\n") for body in ("pass", "print('x')"))
+
+    def seconds(function: str) -> float:
+        began = time.perf_counter()
+        aws.functions.invoke(FunctionName=function)
+        return time.perf_counter() - began
+
+    both = [(seconds(silent), seconds(talking)) for _ in range(30)]
+    of_silent, of_talking = (statistics.median(times) for times in zip(*both, strict=True))
+    # Where an end has to be waited for, it is five times as long.
+    assert of_silent < 2 * of_talking
+
+
+def indexed_table(aws: Aws) -> str:
+    """A table with an index by moment."""
+    name = f"table-{uuid4().hex[:8]}"
+    aws.dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("id", "owner", "moment")],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "ByMoment",
+                "KeySchema": [
+                    {"AttributeName": "owner", "KeyType": "HASH"},
+                    {"AttributeName": "moment", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+    return name
+
+
+def owned(owner: str, number: int, moment: int) -> dict[str, Any]:
+    """An item of an owner."""
+    return {"id": {"S": f"{owner}-{number:05d}"}, "owner": {"S": owner}, "moment": {"S": f"{moment:05d}"}}
+
+
+def pages_of(aws: Aws, table: str, owner: str, bounds: tuple[int, int], limit: int, forward: bool) -> list[list[str]]:
+    """The ids that a query of the index gives, page by page."""
+    request: dict[str, Any] = {
+        "TableName": table,
+        "IndexName": "ByMoment",
+        "KeyConditionExpression": "#owner = :owner AND moment BETWEEN :from AND :to",
+        "ExpressionAttributeNames": {"#owner": "owner"},
+        "ExpressionAttributeValues": {
+            ":owner": {"S": owner},
+            ":from": {"S": f"{bounds[0]:05d}"},
+            ":to": {"S": f"{bounds[1]:05d}"},
+        },
+        "ScanIndexForward": forward,
+        "Limit": limit,
+    }
+    pages = []
+    while True:
+        answer = aws.dynamodb.query(**request)
+        pages.append([item["id"]["S"] for item in answer["Items"]])
+        if "LastEvaluatedKey" not in answer:
+            return pages
+        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+def test_a_query_of_an_index_follows_what_is_put_changed_and_deleted(aws: Aws) -> None:
+    table = indexed_table(aws)
+
+    def put(number: int, moment: int) -> None:
+        aws.dynamodb.put_item(TableName=table, Item=owned("a", number, moment))
+
+    def ids(*numbers: int) -> list[str]:
+        return [f"a-{number:05d}" for number in numbers]
+
+    # Two of one moment are in the order of their ids.
+    for number, moment in ((1, 10), (2, 30), (3, 20), (4, 20), (5, 40)):
+        put(number, moment)
+    assert pages_of(aws, table, "a", (10, 30), 2, forward=True) == [ids(1, 3), ids(4, 2), []]
+    assert pages_of(aws, table, "a", (0, 99), 3, forward=False) == [ids(5, 2, 4), ids(3, 1)]
+    assert pages_of(aws, table, "b", (0, 99), 3, forward=True) == [[]]
+    put(1, 35)
+    put(6, 5)
+    aws.dynamodb.delete_item(TableName=table, Key={"id": {"S": "a-00004"}})
+    aws.dynamodb.update_item(
+        TableName=table,
+        Key={"id": {"S": "a-00005"}},
+        UpdateExpression="SET moment = :moment",
+        ExpressionAttributeValues={":moment": {"S": "00001"}},
+    )
+    aws.dynamodb.put_item(TableName=table, Item=owned("b", 1, 10))
+    assert pages_of(aws, table, "a", (0, 99), 10, forward=True) == [ids(5, 6, 3, 2, 1)]
+    assert pages_of(aws, table, "b", (0, 99), 10, forward=False) == [["b-00001"]]
+
+
+def test_a_query_of_an_index_takes_no_longer_among_many_items(aws: Aws) -> None:
+    table = indexed_table(aws)
+    for owner, count in (("few", 50), ("many", 5_000)):
+        for first in range(0, count, 25):
+            puts: Any = [{"PutRequest": {"Item": owned(owner, n, n)}} for n in range(first, first + 25)]
+            aws.dynamodb.batch_write_item(RequestItems={table: puts})
+
+    def seconds(owner: str) -> float:
+        began = time.perf_counter()
+        aws.dynamodb.query(
+            TableName=table,
+            IndexName="ByMoment",
+            KeyConditionExpression="#owner = :owner AND moment BETWEEN :from AND :to",
+            ExpressionAttributeNames={"#owner": "owner"},
+            ExpressionAttributeValues={":owner": {"S": owner}, ":from": {"S": "0"}, ":to": {"S": "9"}},
+            ScanIndexForward=False,
+            Limit=10,
+        )
+        return time.perf_counter() - began
+
+    both = [(seconds("few"), seconds("many")) for _ in range(20)]
+    of_few, of_many = (statistics.median(times) for times in zip(*both, strict=True))
+    # Where all are sorted it is thirty times as long.
+    assert of_many < 3 * of_few

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from common.models import Order
-from common.repository import OrderFilter, OrderRepository, Page
+from common.repository import OrderFilter, OrderRepository, Page, attributes_of
 from localstack.console.logs import FunctionLogs, Line
 from localstack.console.mails import CONFIRMATION, INTERNAL, STATUS, Mail, MailFolder
 from localstack.console.orders import NEWEST, OrderBook, OrderReader
@@ -141,7 +141,7 @@ class Table(OrderRepository):
 
     def list_by_date(self, tenant_id: str, page_size: int, narrowed: OrderFilter, position: str | None = None) -> Page:
         self.asked.append(tenant_id)
-        return Page([order for order in self.orders if order.tenant_id == tenant_id], None)
+        return Page([attributes_of(order) for order in self.orders if order.tenant_id == tenant_id], None)
 
     def get_by_id(self, order_id: UUID) -> Order | None:
         return next((order for order in self.orders if order.id == order_id), None)

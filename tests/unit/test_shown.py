@@ -1,0 +1,90 @@
+"""A list shows an order as the model of it would be shown."""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.models import Campaign, CartItem, Order, PaymentDetails
+from common.pricing import price
+from common.repository import Page, attributes_of
+from common.status import OrderStatus
+from functions.adapters import api
+from tests.samples import order
+
+PAID_AT = datetime(2026, 11, 24, 10, 0, 0, 5, tzinfo=UTC)
+CAMPAIGN = Campaign.parse_obj(
+    {
+        "code": "SPRING10",
+        "name": "Spring",
+        "discountPercent": "12.50",
+        "validFrom": "2026-09-01T00:00:00+02:00",
+        "validTo": "2026-11-30T23:59:59.5Z",
+    }
+)
+PAYMENT = PaymentDetails.parse_obj({"method": "EFT", "transactionId": "tx-1", "paidAt": "2026-11-24T12:00:00+02:00"})
+
+
+def held(value: Any) -> Any:
+    """An attribute as DynamoDB gives it back: numbers without trailing zeros."""
+    if isinstance(value, dict):
+        return {key: f"{Decimal(of).normalize():f}" if key == "N" else held(of) for key, of in value.items()}
+    return [held(each) for each in value] if isinstance(value, list) else value
+
+
+def both(wanted: Order, without: str = "") -> tuple[Any, Any]:
+    """An order as the list shows it, and as its model is shown."""
+    item = {name: held(value) for name, value in attributes_of(wanted).items() if name != without}
+    page = Page([item], None)
+    answers = [api.json_response(HTTPStatus.OK, shown) for shown in (page.shown[0], page.orders[0])]
+    return json.loads(answers[0].body or ""), json.loads(answers[1].body or "")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"campaign": CAMPAIGN},
+        {"status": OrderStatus.PAID, "previous_status": OrderStatus.PENDING_PAYMENT, "date_status_changed": PAID_AT},
+        {"payment_details": PAYMENT, "invoice_key": "tenant-a/orders/order_1.pdf", "version": 10, "active": False},
+    ],
+    ids=["new", "with a campaign", "of another status", "paid and invoiced"],
+)
+def test_whatever_an_order_has_is_shown(changes: dict[str, Any]) -> None:
+    shown, wanted = both(order(**changes))
+    assert shown == wanted
+    assert shown["customerEmail"] == "thandi@example.co.za"
+
+
+@pytest.mark.parametrize("field", ["version", "active", "status"])
+def test_what_an_order_was_written_without_has_its_default(field: str) -> None:
+    shown, wanted = both(order(), without=field)
+    assert shown == wanted
+    assert field in shown
+
+
+@given(
+    lines=st.lists(
+        st.tuples(st.integers(1, 100_000), st.decimals(0, 99_999, places=2), st.text(min_size=1, max_size=50)),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_any_amounts_and_names_are_shown(lines: list[tuple[int, Decimal, str]]) -> None:
+    items = [
+        CartItem.parse_obj({"productId": "p", "name": name, "quantity": quantity, "unitPrice": unit})
+        for quantity, unit, name in lines
+    ]
+    priced = price(items, None)
+    shown, wanted = both(order(items=priced.items, subtotal=priced.subtotal, tax=priced.tax, total=priced.total))
+    assert shown == wanted
+
+
+def test_the_keys_of_the_table_are_not_shown() -> None:
+    shown, _ = both(order())
+    assert not {"PK", "SK", "GSI1_PK", "GSI1_SK", "GSI2_PK", "GSI2_SK"} & set(shown)
