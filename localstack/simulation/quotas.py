@@ -16,15 +16,16 @@ LOADS: Final = {
 }
 # Requests for each order, in the mix of `make load`: of ten three are orders, five read one, two list.
 REQUESTS: Final = {"create_order": 1.0, "get_order": 5 / 3, "list_orders": 2 / 3}
-# Seconds of a call, for one order: median of the REPORT lines of `make load RATES=5` on the local stack, 2 cores.
+# Seconds of a call: medians of the REPORT lines of `make load RATES=5 SECONDS=30` on the local stack, 2 cores that had
+# other work, 2026-11-25.
 SECONDS: Final = {
-    "create_order": 0.010,
-    "get_order": 0.010,
-    "list_orders": 0.010,
-    "order_creator_record": 0.040,
-    "order_pdf_creator": 0.300,
-    "order_internal_notification": 0.040,
-    "customer_order_confirmation": 0.050,
+    "create_order": 0.020,
+    "get_order": 0.056,
+    "list_orders": 0.063,
+    "order_creator_record": 0.025,
+    "order_pdf_creator": 0.180,
+    "order_internal_notification": 0.047,
+    "customer_order_confirmation": 0.040,
 }
 # The maximum concurrency of each mapping (terraform/locals.tf).
 CONCURRENCY: Final = {"order_pdf_creator": 10, "order_internal_notification": 10, "customer_order_confirmation": 10}
