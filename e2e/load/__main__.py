@@ -110,7 +110,7 @@ def platform_of(target: str) -> Platform:
 
 
 @contextmanager
-def _customers(platform: Platform, count: int) -> Iterator[tuple[Customer, ...]]:
+def customers(platform: Platform, count: int) -> Iterator[tuple[Customer, ...]]:
     """Customers, each the one user of a tenant of its own; the users are removed in the end, whatever comes."""
     with ExitStack() as leaving:
         found = []
@@ -160,8 +160,8 @@ def load() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     result = folder / "steps.json"
     result.unlink(missing_ok=True)
-    with _customers(platform, arguments.customers) as customers:
-        plan = Plan(platform.api_url, customers, rates, arguments.seconds, str(result))
+    with customers(platform, arguments.customers) as found:
+        plan = Plan(platform.api_url, found, rates, arguments.seconds, str(result))
         with step(f"load of {', '.join(f'{rate:g}' for rate in rates)} requests a second, {arguments.seconds} s each"):
             steps = _run(plan, seconds, folder / "locust.log")
     title = f"{arguments.target} under load: {machine()}"
@@ -176,6 +176,8 @@ def load() -> int:
     if arguments.gate is not None:
         holds = "[red]does not hold[/]" if missed else "[green]holds[/]"
         console.print(f"The gate of {arguments.gate:g} requests a second {holds}")
+    if missed:
+        console.print(f"next: `make query NAME=slow TARGET={arguments.target}` shows which calls took long")
     return 1 if missed else 0
 
 

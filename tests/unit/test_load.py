@@ -4,7 +4,9 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -127,6 +129,42 @@ class TestRefusals:
         )
         assert done.returncode == 1
         assert done.stderr.startswith("error: prod is not loaded: a load test writes orders")
+
+
+class TestCustomers:
+    @pytest.fixture
+    def there(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+        """The numbers of the tenants that have a user; the fourth cannot sign in."""
+        found: list[int] = []
+
+        class FakeTenant:
+            def __init__(self, platform: object, watch: object) -> None:
+                if len(found) == 3:
+                    raise StackError("no more")
+                self.number, self.id, self.tokens = len(found), "tenant", {"IdToken": "token"}
+                found.append(self.number)
+
+            def body(self) -> dict[str, str]:
+                return {"cartId": "c"}
+
+            def remove(self) -> None:
+                found.remove(self.number)
+
+        monkeypatch.setattr(load, "Tenant", FakeTenant)
+        return found
+
+    def test_they_leave_when_somebody_presses_ctrl_c(self, there: list[int]) -> None:
+        platform: Any = None
+        with suppress(KeyboardInterrupt), load.customers(platform, 3) as customers:
+            assert len(customers) == len(there) == 3
+            raise KeyboardInterrupt
+        assert there == []
+
+    def test_those_who_came_leave_when_one_cannot(self, there: list[int]) -> None:
+        platform: Any = None
+        with pytest.raises(StackError, match="no more"), load.customers(platform, 4):
+            pytest.fail("a customer is missing")
+        assert there == []
 
 
 def test_the_plan_comes_to_locust_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
