@@ -3,12 +3,15 @@
 import argparse
 import json
 import os
+import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
+
+import requests
 
 from e2e import platform as platforms
 from e2e.evidence import Evidence, Watch
@@ -33,6 +36,8 @@ _HIGHEST_RATE = 1000.0
 _ENOUGH_ORDERS = 20
 # An ID token lives an hour, and nobody signs in again.
 _LONGEST_SECONDS = 50 * 60
+_WAYS = 20
+_HTTP_SECONDS = 30
 # For Locust to begin and to end, beside its steps.
 _EXTRA_SECONDS = 60
 
@@ -109,6 +114,18 @@ def platform_of(target: str) -> Platform:
     return platform
 
 
+def way_to(api_url: str) -> float:
+    """Seconds to the API and back, over an open connection: of `GET /health`, which API Gateway answers itself."""
+    times = []
+    with requests.Session() as http:
+        for _ in range(_WAYS + 1):
+            answer = http.get(f"{api_url}/health", timeout=_HTTP_SECONDS)
+            answer.raise_for_status()
+            times.append(answer.elapsed.total_seconds())
+    # The first one opens the connection.
+    return statistics.median(times[1:])
+
+
 @contextmanager
 def customers(platform: Platform, count: int) -> Iterator[tuple[Customer, ...]]:
     """Customers, each the one user of a tenant of its own; the users are removed in the end, whatever comes."""
@@ -161,10 +178,11 @@ def load() -> int:
     result = folder / "steps.json"
     result.unlink(missing_ok=True)
     with customers(platform, arguments.customers) as found:
-        plan = Plan(platform.api_url, found, rates, arguments.seconds, str(result))
+        way = way_to(platform.api_url)
+        plan = Plan(platform.api_url, found, rates, arguments.seconds, way, str(result))
         with step(f"load of {', '.join(f'{rate:g}' for rate in rates)} requests a second, {arguments.seconds} s each"):
             steps = _run(plan, seconds, folder / "locust.log")
-    title = f"{arguments.target} under load: {machine()}"
+    title = f"{arguments.target} under load: {machine()}; the way to the API takes {way * 1000:.0f} ms"
     (folder / "table.md").write_text(table.markdown(steps, title))
     plot.draw(steps, f"{arguments.target}: latency against rate", folder / "latency.svg")
     console.print(table.table(steps, title))

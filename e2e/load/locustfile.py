@@ -128,6 +128,6 @@ class RisingRate(LoadTestShape):  # type: ignore[misc]
         return users, float(users)
 
     def _finish(self, seconds: float) -> None:
-        self._steps.append(measured(self._rate, seconds, _answers))
+        self._steps.append(measured(self._rate, seconds, _answers, PLAN.way))
         self._counted_from = 0.0
         Path(PLAN.result).write_text(json.dumps([to_json(step) for step in self._steps], indent=1) + "\n")

@@ -39,6 +39,7 @@ class Plan:
         customers: who take turns.
         rates: in requests a second, rising; the test ends at the first that breaks.
         seconds: that each rate is measured.
+        way: seconds of a request that no function answers.
         result: file for the steps.
     """
 
@@ -46,6 +47,7 @@ class Plan:
     customers: tuple[Customer, ...]
     rates: tuple[float, ...]
     seconds: float
+    way: float
     result: str
 
     def write(self, path: Path) -> None:

@@ -64,6 +64,7 @@ class Step(NamedTuple):
         looked: how many orders were read when they had to be on record.
         late: how many of those were not.
         times: of the kinds that were answered.
+        way: seconds of a request that no function answers, which R8 does not speak of: a runner may be far away.
     """
 
     rate: float
@@ -72,6 +73,7 @@ class Step(NamedTuple):
     looked: int
     late: int
     times: dict[Kind, Times]
+    way: float = 0.0
 
     @property
     def answers(self) -> int:
@@ -105,8 +107,11 @@ class Step(NamedTuple):
         post = self.times.get("POST order")
         if post is None:
             found.append("no order was answered")
-        elif post.p95 >= POST_SECONDS:
-            found.append(f"p95 of POST is {post.p95 * 1000:.0f} ms, R8 asks for less than {POST_SECONDS * 1000:.0f} ms")
+        elif post.p95 - self.way >= POST_SECONDS:
+            found.append(
+                f"p95 of POST is {post.p95 * 1000:.0f} ms, {self.way * 1000:.0f} ms of them the way, "
+                f"R8 asks for less than {POST_SECONDS * 1000:.0f} ms"
+            )
         if self.error_share >= ERROR_SHARE:
             kinds = ", ".join(f"{count} × {error}" for error, count in sorted(self.errors.items()))
             found.append(f"{self.error_share:.1%} errors ({kinds}), less than {ERROR_SHARE:.1%} are allowed")
@@ -121,13 +126,14 @@ class Step(NamedTuple):
         return found
 
 
-def measured(rate: float, seconds: float, answers: Sequence[Answer]) -> Step:
+def measured(rate: float, seconds: float, answers: Sequence[Answer], way: float = 0.0) -> Step:
     """The step of the answers that came in a time.
 
     Args:
         rate: that was asked for, in requests a second.
         seconds: of the time; above 0.
         answers: in any order.
+        way: seconds of a request that no function answers.
     """
     times: dict[Kind, Times] = {}
     for kind in KINDS:
@@ -136,7 +142,7 @@ def measured(rate: float, seconds: float, answers: Sequence[Answer]) -> Step:
             times[kind] = Times(len(taken), *(percentile(taken, share) for share in (0.5, 0.95, 0.99)))
     looked = [answer.late for answer in answers if answer.late is not None]
     errors = Counter(answer.error for answer in answers if answer.error)
-    return Step(rate, seconds, dict(errors), len(looked), sum(looked), times)
+    return Step(rate, seconds, dict(errors), len(looked), sum(looked), times, way)
 
 
 def to_json(step: Step) -> dict[str, Any]:

@@ -35,7 +35,10 @@ class TestSteps:
         ("found", "why"),
         [
             (answers(190) + answers(10, seconds=0.4), None),
-            (answers(189) + answers(11, seconds=0.3), "p95 of POST is 300 ms, R8 asks for less than 300 ms"),
+            (
+                answers(189) + answers(11, seconds=0.3),
+                "p95 of POST is 300 ms, 0 ms of them the way, R8 asks for less than 300 ms",
+            ),
             (
                 [*answers(199), Answer("GET list", 0.1, "status 503")],
                 r"0\.5% errors \(1 × status 503\), less than 0\.1%",
@@ -58,6 +61,13 @@ class TestSteps:
         found = [*answers(1999), Answer("GET list", 0.1, "no answer")]
         assert measured(100, 20, found).broken == []
         assert measured(50, 20, found[1000:]).broken == ["0.1% errors (1 × no answer), less than 0.1% are allowed"]
+
+    def test_the_way_to_a_far_runner_is_not_the_service(self) -> None:
+        far = answers(200, seconds=0.5)
+        assert measured(10, 20, far, way=0.21).broken == []
+        assert measured(10, 20, far, way=0.2).broken == [
+            "p95 of POST is 500 ms, 200 ms of them the way, R8 asks for less than 300 ms"
+        ]
 
     def test_an_early_read_says_nothing_of_lateness(self) -> None:
         step = measured(10, 20, [*answers(200), Answer("GET order", 0.1, late=None)])
@@ -168,7 +178,9 @@ class TestCustomers:
 
 
 def test_the_plan_comes_to_locust_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = Plan("http://127.0.0.1/local", (Customer("tenant-a", "token", {"cartId": "c"}),), (2, 5), 20, "steps.json")
+    plan = Plan(
+        "http://127.0.0.1/local", (Customer("tenant-a", "token", {"cartId": "c"}),), (2, 5), 20, 0.01, "steps.json"
+    )
     plan.write(tmp_path / "plan.json")
     monkeypatch.setenv(plans.VARIABLE, str(tmp_path / "plan.json"))
     assert plans.read() == plan
@@ -187,7 +199,7 @@ class TestShown:
     def test_the_table_has_a_line_for_each_step_and_says_what_breaks(self) -> None:
         text = table.markdown([good(5), bad(10)], "sit under load")
         assert "| 5 | 5.0 | 5.0 | 50 ms | 50 ms | 50 ms |  |  | 0.0% |  | holds |" in text
-        assert text.endswith("- at 10: p95 of POST is 500 ms, R8 asks for less than 300 ms\n")
+        assert text.endswith("- at 10: p95 of POST is 500 ms, 0 ms of them the way, R8 asks for less than 300 ms\n")
 
     def test_the_plot_is_drawn_also_of_one_step_without_orders(self, tmp_path: Path) -> None:
         plot.draw([good(5), bad(10)], "sit: latency against rate", tmp_path / "two.svg")
