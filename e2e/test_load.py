@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -42,9 +41,11 @@ def test_orders_are_placed_at_the_rates_that_are_asked_for(platform: Platform) -
         timeout=SECONDS,
     )
     folder = ROOT / "build" / "load" / "local"
-    assert done.returncode in (0, 1), done.stdout + done.stderr
+    # make gives 2 for a command that failed: the gate.
+    assert done.returncode in (0, 2), done.stdout + done.stderr
     steps = [from_json(content) for content in json.loads((folder / "steps.json").read_text())]
-    assert _shape(folder), done.stdout + done.stderr
+    assert (folder / "table.md").read_text().count("\n| ") == len(steps) + 1
+    assert "<svg" in (folder / "latency.svg").read_text()
     # How fast this machine answers is its own affair; that nothing is refused is not.
     assert [step.errors for step in steps] == [{}] * len(steps)
     assert steps[0].rate == 5
@@ -52,7 +53,3 @@ def test_orders_are_placed_at_the_rates_that_are_asked_for(platform: Platform) -
     assert ("does not hold" in done.stdout) == bool(done.returncode) == any(step.broken for step in steps)
     assert _users(platform) == users
     poll("queues empty after the load", lambda: _drained(platform), _DRAINED_SECONDS)
-
-
-def _shape(folder: Path) -> bool:
-    return (folder / "table.md").read_text().count("\n| ") >= 2 and "<svg" in (folder / "latency.svg").read_text()
