@@ -30,7 +30,7 @@ E2E_NEXT = $(call next,`make e2e ARGS=--last-failed` runs what failed; `make sta
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help local dev up down status preview console order token watch shell logs tf build release release-verify upload promote deploy record rollback drift history rehearse alarms queues dlq drop pause resume redrive query restore recover discard openapi lint security audit types unit terraform-check e2e e2e-fresh evidence pack summary chaos bench conformance browser test
+.PHONY: help local dev up down status preview console order token watch shell logs tf build release release-verify upload promote deploy record rollback drift history rehearse alarms queues dlq drop pause resume redrive query restore recover discard openapi lint security audit types unit terraform-check e2e e2e-fresh evidence pack summary chaos bench load simulate conformance browser test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -217,6 +217,13 @@ bench: dev ## measure cold starts, the API, the flow, invoices and cost beside t
 	@export STACK_DIR=build/bench/stack; $(PYTHON) -m localstack down && $(PYTHON) -m localstack up --free-ports && \
 	$(PYTHON) -m localstack.bench $(PART:%=--part %) $(ROUNDS:%=--rounds %); \
 	status=$$?; $(PYTHON) -m localstack down; exit $$status
+
+load: dev ## load the API at rising rates until it breaks, draw latency against rate (TARGET=local|dev|sit RATES=2,5,10 SECONDS=20 GATE=rate that must hold)
+	@$(PYTHON3) localstack/machine.py install load
+	@$(PYTHON) -m e2e.load --target $(TARGET) $(RATES:%=--rates %) $(SECONDS:%=--seconds %) $(GATE:%=--gate %)
+
+simulate: dev ## simulate what a load far above today's does to counter, partitions and quotas
+	@$(PYTHON) -m localstack.simulation
 
 conformance: dev ## try the service's use of AWS, call by call (ENGINE=embedded|moto|localstack-host|localstack, TARGET=dev, CHECK=1)
 	@$(if $(TOOL),$(PYTHON3) localstack/machine.py install $(TOOL))

@@ -11,7 +11,6 @@ from e2e.evidence import Evidence, Watch
 from e2e.platform import Platform
 from e2e.tenant import Tenant
 from localstack import stack as stacks
-from release.environments import PLACES
 from release.pack.times import LOADS
 
 
@@ -52,8 +51,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def platform(pytestconfig: pytest.Config) -> Platform:
     """The stack that is tested."""
-    target = pytestconfig.getoption("--target")
-    return platforms.local() if target == "local" else platforms.deployed(target, PLACES[target])
+    return platforms.chosen(pytestconfig.getoption("--target"))
 
 
 @pytest.fixture(scope="session")

@@ -79,3 +79,12 @@ def deployed(name: str, place: Place) -> Platform:
         cart_url=os.environ.get("E2E_CART_URL"),
         mailbox=None,
     )
+
+
+def chosen(target: str) -> Platform:
+    """The stack of a target, one of TARGETS.
+
+    Raises:
+        StackError: the local one has not been made.
+    """
+    return local() if target == "local" else deployed(target, PLACES[target])  # type: ignore[index]  # TARGETS has these only

@@ -25,7 +25,7 @@ PROJECT_VENV = ROOT / ".venv"
 ENGINE_VENV = ROOT / "build" / "engine-venv"
 PYTHON_VERSION = (3, 12)
 # Tools whose libraries are not ours: each has an environment of its own, made when it is asked for.
-TOOL_VENVS = {name: ROOT / "build" / f"{name}-venv" for name in ("moto", "localstack", "checkov")}
+TOOL_VENVS = {name: ROOT / "build" / f"{name}-venv" for name in ("moto", "localstack", "checkov", "load")}
 _TOOL_PYTHON = {"localstack": (3, 13)}
 TERRAFORM_VERSION = (1, 10)
 PANGO = ("pango-1.0", "pangoft2-1.0", "gobject-2.0", "harfbuzz", "harfbuzz-subset")
@@ -191,7 +191,7 @@ def install_tool(name: str) -> None:
     """Make the virtual environment of a tool, if its lock has changed.
 
     Args:
-        name: of the tool and its lock file: moto, localstack or checkov.
+        name: of the tool and its lock file: moto, localstack, checkov or load.
 
     Raises:
         RuntimeError: the Python that it needs is not there, or the install failed or took too long.

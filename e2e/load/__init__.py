@@ -1,0 +1,1 @@
+"""`make load`: the API under a rising rate, up to where it breaks (docs/load.md)."""

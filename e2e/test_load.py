@@ -1,0 +1,55 @@
+"""The load test itself, for some seconds, on the local stack."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from e2e.load.steps import from_json
+from e2e.platform import Platform
+from e2e.queues import counts
+from localstack.stack import ROOT
+from localstack.waiting import poll
+
+# Installing Locust is in it.
+SECONDS = 300
+_DRAINED_SECONDS = 120
+
+pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.embedded]
+
+
+def _users(platform: Platform) -> set[str]:
+    pages = platform.aws.cognito.get_paginator("list_users").paginate(UserPoolId=platform.outputs["user_pool_id"])
+    return {user["Username"] for page in pages for user in page["Users"]}
+
+
+def _drained(platform: Platform) -> bool | None:
+    return not any(counts(platform, list(platform.outputs["queue_names"].values())).values()) or None
+
+
+def test_orders_are_placed_at_the_rates_that_are_asked_for(platform: Platform) -> None:
+    users = _users(platform)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    done = subprocess.run(
+        ["make", "--no-print-directory", "load", "RATES=5,8", "SECONDS=14", "GATE=8"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+    )
+    folder = ROOT / "build" / "load" / "local"
+    # make gives 2 for a command that failed: the gate.
+    assert done.returncode in (0, 2), done.stdout + done.stderr
+    steps = [from_json(content) for content in json.loads((folder / "steps.json").read_text())]
+    assert (folder / "table.md").read_text().count("\n| ") == len(steps) + 1
+    assert "<svg" in (folder / "latency.svg").read_text()
+    # How fast this machine answers is its own affair; that nothing is refused is not.
+    assert [step.errors for step in steps] == [{}] * len(steps)
+    assert steps[0].rate == 5
+    assert steps[0].times["POST order"].n > 0
+    assert ("does not hold" in done.stdout) == bool(done.returncode) == any(step.broken for step in steps)
+    assert _users(platform) == users
+    poll("queues empty after the load", lambda: _drained(platform), _DRAINED_SECONDS)
