@@ -38,7 +38,6 @@ ENVIRONMENT = {
     "RETRY_DELAY_SECONDS": "60",
     "POWERTOOLS_SERVICE_NAME": "isolation",
     "POWERTOOLS_METRICS_NAMESPACE": "isolation",
-    "POWERTOOLS_TRACE_DISABLED": "true",
     "AWS_DEFAULT_REGION": "af-south-1",
 }
 _SCRIPT = """

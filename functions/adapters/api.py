@@ -17,7 +17,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ValidationError
 
 from common.models import Order, iso
-from common.observability import correlation_id, logger, metrics, tracer
+from common.observability import correlation_id, logger, metrics
 from functions.adapters.problems import FieldError, ProblemError, from_validation, invalid
 
 MAX_BODY_BYTES = 256 * 1024
@@ -164,10 +164,9 @@ def _correlation_id_of(event: dict[str, Any]) -> str:
 
 
 def lambda_handler(app: APIGatewayRestResolver) -> Handler:
-    """The Lambda handler of an app: logs, metrics and traces around it, the correlation id from the request."""
+    """The Lambda handler of an app: logs and metrics around it, the correlation id from the request."""
 
     @logger.inject_lambda_context(clear_state=True)
-    @tracer.capture_lambda_handler(capture_response=False)
     @metrics.log_metrics
     def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         logger.set_correlation_id(_correlation_id_of(event))

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from common import clients
 from common.errors import PermanentError, TransientError
 from common.events import Envelope, parse
-from common.observability import logger, metrics, tracer
+from common.observability import logger, metrics
 from common.settings import settings
 from functions.adapters.batch import BatchProcessor, EventType, process_partial_response
 
@@ -67,7 +67,6 @@ def lambda_handler(consume: Consumer) -> Handler:
             raise
 
     @logger.inject_lambda_context(clear_state=True)
-    @tracer.capture_lambda_handler(capture_response=False)
     @metrics.log_metrics
     def handler(event: dict[str, Any], context: LambdaContext) -> Any:
         if not event["Records"]:
