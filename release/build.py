@@ -112,6 +112,15 @@ def _group(modules: set[str]) -> Group:
     return _MAIL if "common.templates" in modules else _API
 
 
+def group_of(function: str) -> Group:
+    """The group of a function.
+
+    Raises:
+        BuildError: a module is not Python; names the file and the line.
+    """
+    return _group(modules_of(function))
+
+
 def _source_files(modules: set[str]) -> Iterator[Path]:
     """The files of modules and of the packages that they are in."""
     packages = {parent for module in modules for parent in _parents(module)}

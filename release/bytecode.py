@@ -1,4 +1,4 @@
-"""Bytecode beside the sources of a package: Lambda can write none, and so would compile every module at each cold start."""
+"""Bytecode beside the sources of a package: Lambda can write none, and would compile all at each cold start."""
 
 import subprocess
 import sys

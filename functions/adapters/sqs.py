@@ -12,6 +12,7 @@ from common.errors import PermanentError, TransientError
 from common.events import Envelope, parse
 from common.observability import logger, metrics
 from common.settings import settings
+from functions import started
 from functions.adapters.batch import BatchProcessor, EventType, process_partial_response
 
 MAX_DELAY_SECONDS = 900
@@ -74,5 +75,6 @@ def lambda_handler(consume: Consumer) -> Handler:
             return {"batchItemFailures": []}
         return process_partial_response(event=event, record_handler=handle, processor=processor, context=context)
 
+    started()
     wrapped: Handler = handler
     return wrapped
