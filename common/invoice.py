@@ -26,6 +26,7 @@ from weasyprint.urls import URLFetcher
 from common.models import Order
 
 ASSETS = PACKAGED / "invoice"
+PDF_VARIANT = "pdf/a-2a"
 # WeasyPrint writes that a PDF is PDF/A or that it is PDF/UA; this says the latter too, and describes the property as
 # PDF/A wants those described that it does not know (ISO 19005-2, 6.6.2.3.3; ISO 14289-1, 5).
 _ALSO_PDF_UA = (
@@ -124,7 +125,7 @@ def draw(html: str, identifier: bytes) -> bytes:
         font_config=fonts,
         color_profiles={"sRGB": _colours()},
         output_intent="sRGB",
-        pdf_variant="pdf/a-2a",
+        pdf_variant=PDF_VARIANT,
         pdf_identifier=identifier,
     )
     return pdf

@@ -46,7 +46,9 @@ from botocore.config import Config
 config = Config(connect_timeout=2, read_timeout=5, retries={{"mode": "standard", "total_max_attempts": 3}})
 clients = [boto3.client(name, config=config) for name in {clients}]
 """
-_SCRIPT = "import sys\nsys.path[:0] = sys.argv[1:]\n{statements}\nimport time\nprint(time.monotonic(), time.process_time())"
+_SCRIPT = (
+    "import sys\nsys.path[:0] = sys.argv[1:]\n{statements}\nimport time\nprint(time.monotonic(), time.process_time())"
+)
 
 
 class Seconds(NamedTuple):
