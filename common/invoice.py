@@ -88,9 +88,11 @@ def _fetcher() -> AssetFetcher:
     return AssetFetcher()
 
 
-@cache
 def _colours() -> ColorProfile:
-    """What red, green and blue are, as PDF/A wants it said: WeasyPrint's own profile, which it would leave open."""
+    """What red, green and blue are, as PDF/A wants it said: WeasyPrint's own profile, which it would leave open.
+
+    Made anew for each invoice: one whose name has been read is written in other bytes than before.
+    """
     profile = files("weasyprint.pdf") / "sRGB2014.icc"
     return ColorProfile(BytesIO(profile.read_bytes()), profile.name, "relative-colorimetric", (["r"], ["g"], ["b"]))
 
