@@ -63,7 +63,7 @@ class Group:
 
 
 _API = Group("functions", pure=True, templates=(), budget=3_000_000)
-_MAIL = Group("mail", pure=True, templates=("customer", "internal"), budget=3_000_000)
+_MAIL = Group("mail", pure=True, templates=("customer", "internal"), budget=3_500_000)
 _INVOICE = Group("invoice", pure=False, templates=("invoice",), budget=50_000_000)
 GROUPS = (_API, _MAIL, _INVOICE)
 
@@ -151,10 +151,9 @@ def _digest(*contents: bytes) -> str:
     return digest.hexdigest()
 
 
-def _recipe() -> bytes:
-    """What packages are made by: this code, and the Python whose compiler writes their bytecode."""
-    code = (Path(module).read_bytes() for module in (__file__, bytecode.__file__))
-    return _digest(sys.version.encode(), *code).encode()
+def _compiler() -> bytes:
+    """What bytecode is made by."""
+    return sys.version.encode() + Path(bytecode.__file__).read_bytes()
 
 
 def _requirements(lock: Path) -> dict[str, str]:
@@ -173,7 +172,7 @@ def runtime_libraries() -> Path:
         for name, block in _requirements(ROOT / "requirements" / "local.txt").items()
         if name in _IN_THE_RUNTIME
     }
-    target = _LIBRARIES / f"runtime-{_digest(_recipe(), *(block.encode() for block in wanted.values()))[:16]}"
+    target = _LIBRARIES / f"runtime-{_digest(_compiler(), *(block.encode() for block in wanted.values()))[:16]}"
     with _alone():
         if not target.exists():
             partial = Path(tempfile.mkdtemp(prefix="runtime-", dir=_LIBRARIES))
@@ -223,7 +222,9 @@ def _native_libraries(architecture: Architecture) -> Path:
 def _libraries(group: Group, architecture: Architecture | None) -> Path:
     """A zip with a group's libraries, made if its lock has changed; every package of the group begins with it."""
     kind = f"{group.name}-{architecture or 'host'}"
-    target = _LIBRARIES / f"{kind}-{_digest(_lock(group).read_bytes(), _recipe())[:16]}.zip"
+    target = (
+        _LIBRARIES / f"{kind}-{_digest(_lock(group).read_bytes(), Path(__file__).read_bytes(), _compiler())[:16]}.zip"
+    )
     if target.exists():
         return target
     for old in _LIBRARIES.glob(f"{kind}-*"):
@@ -322,8 +323,8 @@ def build(function: str, architecture: Architecture | None = None, natives: Nati
     files = [*_source_files(modules), *_template_files(group)]
     contents = [part for path in files for part in (str(path.relative_to(ROOT)).encode(), path.read_bytes())]
     native = architecture if natives == "lambda-image" and not group.pure else None
-    natives_recipe = _natives_digest().encode() if native else b""
-    inputs = _digest(_recipe(), _lock(group).read_bytes(), natives_recipe, *contents)
+    recipe = _natives_digest().encode() if native else b""
+    inputs = _digest(Path(__file__).read_bytes(), _compiler(), _lock(group).read_bytes(), recipe, *contents)
     packages = packages_dir(architecture)
     package, stamp = packages / f"{function}.zip", packages / f"{function}.inputs"
     if package.exists() and stamp.exists() and stamp.read_text() == inputs:

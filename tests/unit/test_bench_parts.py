@@ -3,7 +3,7 @@
 import zipfile
 from pathlib import Path
 
-from localstack.bench import packages
+from localstack.bench import invoice, packages
 from localstack.bench.turns import in_turn
 
 
@@ -33,3 +33,10 @@ def test_one_package_for_all_has_what_any_has_once(tmp_path: Path) -> None:
             "from functions.one.handler import handler",
             "from functions.two.handler import handler",
         ]
+
+
+def test_an_invoice_is_judged_by_the_clock_and_shows_the_processors_time() -> None:
+    round_of_two = ([[4.0, 1.0], [2.0, 1.0]], [[6.0, 2.0], [4.0, 2.0]])
+    row = invoice._row(10, 2, 0.8, [round_of_two])
+    assert (row.ours, row.floor, row.median, row.kept) == ((3.0,), (5.0,), 0.6, True)
+    assert "processor time 0.50 ×" in row.note
