@@ -26,6 +26,7 @@ from weasyprint.urls import URLFetcher
 from common.models import Order
 
 ASSETS = PACKAGED / "invoice"
+PDF_VARIANT = "pdf/a-2a"
 # WeasyPrint writes that a PDF is PDF/A or that it is PDF/UA; this says the latter too, and describes the property as
 # PDF/A wants those described that it does not know (ISO 19005-2, 6.6.2.3.3; ISO 14289-1, 5).
 _ALSO_PDF_UA = (
@@ -82,8 +83,16 @@ def invoice_key(tenant_id: str, order_id: UUID) -> str:
 
 
 @cache
+def _fetcher() -> AssetFetcher:
+    """The one fetcher of a process: each is made with the machine's certificates, which takes a sixth of an invoice."""
+    return AssetFetcher()
+
+
 def _colours() -> ColorProfile:
-    """What red, green and blue are, as PDF/A wants it said: WeasyPrint's own profile, which it would leave open."""
+    """What red, green and blue are, as PDF/A wants it said: WeasyPrint's own profile, which it would leave open.
+
+    Made anew for each invoice: one whose name has been read is written in other bytes than before.
+    """
     profile = files("weasyprint.pdf") / "sRGB2014.icc"
     return ColorProfile(BytesIO(profile.read_bytes()), profile.name, "relative-colorimetric", (["r"], ["g"], ["b"]))
 
@@ -92,7 +101,7 @@ def _colours() -> ColorProfile:
 def _style() -> tuple[CSS, FontConfiguration]:
     """The stylesheet and its fonts, parsed once for all invoices of a process."""
     fonts = FontConfiguration()
-    return CSS(ASSETS / "invoice.css", font_config=fonts, url_fetcher=AssetFetcher()), fonts
+    return CSS(ASSETS / "invoice.css", font_config=fonts, url_fetcher=_fetcher()), fonts
 
 
 def _finish(_document: Any, pdf: Any) -> None:
@@ -117,14 +126,14 @@ def draw(html: str, identifier: bytes) -> bytes:
         identifier: of the PDF.
     """
     css, fonts = _style()
-    document = HTML(string=html, base_url=ASSETS.as_uri() + "/", url_fetcher=AssetFetcher())
+    document = HTML(string=html, base_url=ASSETS.as_uri() + "/", url_fetcher=_fetcher())
     pdf: bytes = document.write_pdf(
         finisher=_finish,
         stylesheets=[css],
         font_config=fonts,
         color_profiles={"sRGB": _colours()},
         output_intent="sRGB",
-        pdf_variant="pdf/a-2a",
+        pdf_variant=PDF_VARIANT,
         pdf_identifier=identifier,
     )
     return pdf

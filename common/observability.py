@@ -1,4 +1,4 @@
-"""Structured logs, metrics and traces, shared by all functions (R8)."""
+"""Structured logs and metrics, shared by all functions (R8)."""
 
 import json
 import re
@@ -6,7 +6,7 @@ import warnings
 from decimal import Decimal
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 # Of a call that counts nothing; the warning would be a line that is not JSON.
@@ -35,7 +35,6 @@ def _line(log: dict[str, Any]) -> str:
 # The trace is in the field exception already.
 logger = Logger(serialize_stacktrace=False, json_serializer=_line)
 metrics = Metrics()
-tracer = Tracer()
 
 
 def correlation_id() -> str:

@@ -1,4 +1,4 @@
-"""Builds one zip per function: its own modules, the libraries of its group, the packaged templates (R9)."""
+"""Builds one zip per function: its own modules, the libraries of its group, bytecode of both, templates (R9)."""
 
 import fcntl
 import hashlib
@@ -18,7 +18,7 @@ from typing import Literal
 import grimp
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
-from release import docker
+from release import bytecode, docker
 from release.ending import ToldError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,7 +63,7 @@ class Group:
 
 
 _API = Group("functions", pure=True, templates=(), budget=3_000_000)
-_MAIL = Group("mail", pure=True, templates=("customer", "internal"), budget=3_000_000)
+_MAIL = Group("mail", pure=True, templates=("customer", "internal"), budget=3_500_000)
 _INVOICE = Group("invoice", pure=False, templates=("invoice",), budget=50_000_000)
 GROUPS = (_API, _MAIL, _INVOICE)
 
@@ -112,6 +112,15 @@ def _group(modules: set[str]) -> Group:
     return _MAIL if "common.templates" in modules else _API
 
 
+def group_of(function: str) -> Group:
+    """The group of a function.
+
+    Raises:
+        BuildError: a module is not Python; names the file and the line.
+    """
+    return _group(modules_of(function))
+
+
 def _source_files(modules: set[str]) -> Iterator[Path]:
     """The files of modules and of the packages that they are in."""
     packages = {parent for module in modules for parent in _parents(module)}
@@ -142,6 +151,11 @@ def _digest(*contents: bytes) -> str:
     return digest.hexdigest()
 
 
+def _compiler() -> bytes:
+    """What bytecode is made by."""
+    return sys.version.encode() + Path(bytecode.__file__).read_bytes()
+
+
 def _requirements(lock: Path) -> dict[str, str]:
     """The requirements in a lock by name."""
     found: dict[str, str] = {}
@@ -158,11 +172,12 @@ def runtime_libraries() -> Path:
         for name, block in _requirements(ROOT / "requirements" / "local.txt").items()
         if name in _IN_THE_RUNTIME
     }
-    target = _LIBRARIES / f"runtime-{_digest(*(block.encode() for block in wanted.values()))[:16]}"
+    target = _LIBRARIES / f"runtime-{_digest(_compiler(), *(block.encode() for block in wanted.values()))[:16]}"
     with _alone():
         if not target.exists():
             partial = Path(tempfile.mkdtemp(prefix="runtime-", dir=_LIBRARIES))
             _pip(partial, wanted)
+            bytecode.add(partial)
             partial.rename(target)
     return target
 
@@ -207,7 +222,9 @@ def _native_libraries(architecture: Architecture) -> Path:
 def _libraries(group: Group, architecture: Architecture | None) -> Path:
     """A zip with a group's libraries, made if its lock has changed; every package of the group begins with it."""
     kind = f"{group.name}-{architecture or 'host'}"
-    target = _LIBRARIES / f"{kind}-{_digest(_lock(group).read_bytes(), Path(__file__).read_bytes())[:16]}.zip"
+    target = (
+        _LIBRARIES / f"{kind}-{_digest(_lock(group).read_bytes(), Path(__file__).read_bytes(), _compiler())[:16]}.zip"
+    )
     if target.exists():
         return target
     for old in _LIBRARIES.glob(f"{kind}-*"):
@@ -215,6 +232,7 @@ def _libraries(group: Group, architecture: Architecture | None) -> Path:
     partial = target.with_suffix(".partial")
     with tempfile.TemporaryDirectory(prefix="install-", dir=_LIBRARIES) as folder:
         _install(group, architecture, Path(folder))
+        bytecode.add(Path(folder))
         partial.unlink(missing_ok=True)
         _zip(partial, _files_in(Path(folder)))
     partial.rename(target)
@@ -297,6 +315,7 @@ def build(function: str, architecture: Architecture | None = None, natives: Nati
 
     Raises:
         BuildError: a module is not Python, a library could not be installed, or the package is over its budget.
+        BytecodeError: a module could not be compiled.
         DockerError: the libraries from the Lambda image could not be built.
     """
     modules = modules_of(function)
@@ -305,7 +324,7 @@ def build(function: str, architecture: Architecture | None = None, natives: Nati
     contents = [part for path in files for part in (str(path.relative_to(ROOT)).encode(), path.read_bytes())]
     native = architecture if natives == "lambda-image" and not group.pure else None
     recipe = _natives_digest().encode() if native else b""
-    inputs = _digest(Path(__file__).read_bytes(), _lock(group).read_bytes(), recipe, *contents)
+    inputs = _digest(Path(__file__).read_bytes(), _compiler(), _lock(group).read_bytes(), recipe, *contents)
     packages = packages_dir(architecture)
     package, stamp = packages / f"{function}.zip", packages / f"{function}.inputs"
     if package.exists() and stamp.exists() and stamp.read_text() == inputs:
@@ -316,7 +335,9 @@ def build(function: str, architecture: Architecture | None = None, natives: Nati
     packages.mkdir(parents=True, exist_ok=True)
     partial = package.with_suffix(".partial")
     shutil.copyfile(_libraries(group, architecture), partial)
-    _zip(partial, {str(path.relative_to(ROOT)): path for path in files})
+    with tempfile.TemporaryDirectory(prefix="own-", dir=_LIBRARIES) as folder:
+        _stage(files, Path(folder))
+        _zip(partial, _files_in(Path(folder)))
     if native:
         _zip(partial, _files_in(_native_libraries(native)))
     with zipfile.ZipFile(partial) as archive:
@@ -334,6 +355,15 @@ def build(function: str, architecture: Architecture | None = None, natives: Nati
     partial.rename(package)
     stamp.write_text(inputs)
     return True
+
+
+def _stage(files: list[Path], folder: Path) -> None:
+    """Copy files of this tree into a folder, and compile what is Python."""
+    for path in files:
+        target = folder / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    bytecode.add(folder)
 
 
 def _files_in(folder: Path) -> dict[str, Path]:
@@ -365,6 +395,7 @@ def build_all(architecture: Architecture | None = None, natives: Natives = "host
     Raises:
         BuildError: a module is not Python, a library could not be installed, or a package is over its budget; or the
             libraries of the invoice are to come from the Lambda image, and no Docker engine answers.
+        BytecodeError: a module could not be compiled.
         DockerError: those libraries could not be built.
     """
     if natives == "lambda-image" and not docker.answers():

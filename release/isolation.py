@@ -24,7 +24,7 @@ _DEADLINE_SECONDS = 60
 # The first run fetches the image, and a foreign architecture is emulated.
 _IMAGE_DEADLINE_SECONDS = 600
 # What Terraform sets for one function or another; at import they are only read.
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "ORDERS_TABLE": "orders",
     "IDEMPOTENCY_TABLE": "idempotency",
     "ORDER_CREATION_QUEUE_URL": "https://sqs.af-south-1.amazonaws.com/000000000000/creation",
@@ -38,7 +38,6 @@ _ENVIRONMENT = {
     "RETRY_DELAY_SECONDS": "60",
     "POWERTOOLS_SERVICE_NAME": "isolation",
     "POWERTOOLS_METRICS_NAMESPACE": "isolation",
-    "POWERTOOLS_TRACE_DISABLED": "true",
     "AWS_DEFAULT_REGION": "af-south-1",
 }
 _SCRIPT = """
@@ -74,7 +73,7 @@ def _loaded(printed: str, folder: str) -> Loaded:
 
 
 @contextmanager
-def _unpacked(package: Path) -> Iterator[Path]:
+def unpacked(package: Path) -> Iterator[Path]:
     """A folder with what is in a package, for as long as it is needed."""
     folder = Path(tempfile.mkdtemp(prefix="isolation-")).resolve()
     try:
@@ -95,14 +94,14 @@ def load(package: Path, runtime: Path) -> Loaded:
     Raises:
         BuildError: it cannot be imported; the text ends with the interpreter's own.
     """
-    with _unpacked(package) as folder:
+    with unpacked(package) as folder:
         # -I and -S: no site-packages, no user's folder, no variable of this shell.
         command = [sys.executable, "-I", "-S", "-B", "-c", _SCRIPT, f"functions.{package.stem}.handler"]
         try:
             done = subprocess.run(
                 [*command, str(folder), str(runtime)],
                 # Where Lambda's loader looks, too.
-                env={**_ENVIRONMENT, "LD_LIBRARY_PATH": str(folder / "lib")},
+                env={**ENVIRONMENT, "LD_LIBRARY_PATH": str(folder / "lib")},
                 cwd=folder,
                 capture_output=True,
                 text=True,
@@ -128,12 +127,12 @@ def load_in_image(package: Path, architecture: Architecture) -> Loaded:
     Raises:
         DockerError: it cannot be imported; the text ends with the interpreter's own.
     """
-    with _unpacked(package) as folder:
+    with unpacked(package) as folder:
         printed = docker.run(
             f"{package.name} cannot be imported in the Lambda image",
             *("run", "--rm", "--network=none", "--read-only", "--tmpfs=/tmp", docker.platform(architecture)),
             *(f"--volume={folder}:/var/task:ro", "--workdir=/var/task"),
-            *(f"--env={name}={value}" for name, value in _ENVIRONMENT.items()),
+            *(f"--env={name}={value}" for name, value in ENVIRONMENT.items()),
             *("--entrypoint=python", docker.IMAGE, "-I", "-B", "-c", _SCRIPT),
             *(f"functions.{package.stem}.handler", "/var/task", "/var/runtime"),
             seconds=_IMAGE_DEADLINE_SECONDS,

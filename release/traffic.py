@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ALIAS = "live"
 _POLL_SECONDS = 5.0
 # To the API a path without a route, to a consumer an empty batch: a call that does nothing.
-_NOTHING = {"httpMethod": "GET", "path": "/", "requestContext": {"requestId": "smoke"}, "Records": []}
+NOTHING = {"httpMethod": "GET", "path": "/", "requestContext": {"requestId": "smoke"}, "Records": []}
 
 
 class TrafficError(ToldError):
@@ -45,7 +45,7 @@ def call(client: LambdaClient, function: str, qualifier: str) -> None:
     Raises:
         TrafficError: the function does not run.
     """
-    answer = client.invoke(FunctionName=function, Qualifier=qualifier, Payload=json.dumps(_NOTHING))
+    answer = client.invoke(FunctionName=function, Qualifier=qualifier, Payload=json.dumps(NOTHING))
     if "FunctionError" in answer:
         raise TrafficError(
             f"{function}:{qualifier} does not run: {answer['Payload'].read().decode()}\n"

@@ -161,14 +161,11 @@ locals {
   }
   function_names = { for folder, function in local.functions : folder => "bbws-order-lambda-${function.name}-${var.environment}" }
 
-  shared_environment = merge(
-    {
-      LOG_LEVEL                    = var.log_level
-      POWERTOOLS_SERVICE_NAME      = "order-lambda"
-      POWERTOOLS_METRICS_NAMESPACE = "OrderService"
-    },
-    var.tracing_enabled ? {} : { POWERTOOLS_TRACE_DISABLED = "true" },
-  )
+  shared_environment = {
+    LOG_LEVEL                    = var.log_level
+    POWERTOOLS_SERVICE_NAME      = "order-lambda"
+    POWERTOOLS_METRICS_NAMESPACE = "OrderService"
+  }
 
   # The routes of R5 that need a token, by function.
   routes = {

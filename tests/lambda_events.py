@@ -1,11 +1,14 @@
 """Events as Lambda gives them to a handler."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, cast
 from uuid import uuid4
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from release.openapi.document import routes
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,15 @@ def context() -> LambdaContext:
     return cast("LambdaContext", _Context())
 
 
+def _resource(method: str, path: str) -> tuple[str, dict[str, str] | None]:
+    """The path as Terraform has it, and its parameters; of a path that Terraform does not have, itself and none."""
+    for routed, template in routes().values():
+        match = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template), path)
+        if match and routed == method:
+            return template, match.groupdict() or None
+    return path, None
+
+
 def api_event(
     method: str,
     path: str,
@@ -35,10 +47,13 @@ def api_event(
     query: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """A request that API Gateway has let through; a body that is text goes as it is."""
+    resource, path_parameters = _resource(method, path)
     claims = {"sub": "user-1", "custom:tenantId": tenant_id, "cognito:groups": groups}
     return {
         "httpMethod": method,
         "path": path,
+        "resource": resource,
+        "pathParameters": path_parameters,
         "headers": headers or {},
         "multiValueHeaders": {},
         "queryStringParameters": query,

@@ -1,8 +1,9 @@
-"""API Gateway to handler and back: caller, body, headers, errors (R5)."""
+"""API Gateway to endpoint and back: caller, body, headers, errors (R5)."""
 
+import base64
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,14 +11,12 @@ from http import HTTPStatus
 from typing import Any, NoReturn
 from uuid import UUID
 
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
-from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ValidationError
 
 from common.models import Order, iso
-from common.observability import correlation_id, logger, metrics, tracer
+from common.observability import correlation_id, logger, metrics
+from functions import started
 from functions.adapters.problems import FieldError, ProblemError, from_validation, invalid
 
 MAX_BODY_BYTES = 256 * 1024
@@ -28,6 +27,76 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TENANT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
+
+
+class Request:
+    """A request that API Gateway has let through.
+
+    Args:
+        event: of a Lambda proxy integration (API Gateway Developer Guide, "Input format of a Lambda function for proxy
+            integration").
+        context: what Lambda tells of the call.
+    """
+
+    def __init__(self, event: dict[str, Any], context: LambdaContext) -> None:
+        self._event = event
+        self.context = context
+
+    @property
+    def route(self) -> tuple[str, str]:
+        """Method and path as API Gateway has them, such as `GET` and `/v1.0/orders/{orderId}`."""
+        return self._event["httpMethod"], self._event.get("resource", "")
+
+    @property
+    def claims(self) -> Mapping[str, str]:
+        """What the verified token says."""
+        return self._event["requestContext"]["authorizer"].get("claims") or {}
+
+    @property
+    def path(self) -> Mapping[str, str]:
+        """The parameters in the path, by name."""
+        return self._event["pathParameters"] or {}
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The query parameters; of one that is there twice, the last."""
+        return self._event["queryStringParameters"] or {}
+
+    def header(self, name: str) -> str | None:
+        """The value of a header, whose name is given in lower case."""
+        return next((value for key, value in (self._event.get("headers") or {}).items() if key.lower() == name), None)
+
+    def text(self) -> str:
+        """The body; empty if there is none.
+
+        Raises:
+            ValueError: it is no text.
+        """
+        body: str = self._event["body"] or ""
+        return base64.b64decode(body).decode() if self._event.get("isBase64Encoded") else body
+
+
+@dataclass(frozen=True)
+class Response:
+    """An answer: its status, its body of a media type, and its headers."""
+
+    status: HTTPStatus
+    content_type: str
+    body: str
+    headers: dict[str, str]
+
+    def encode(self) -> dict[str, Any]:
+        """The answer as API Gateway takes it from a Lambda proxy integration."""
+        headers = {"Content-Type": self.content_type, **self.headers}
+        return {
+            "statusCode": self.status.value,
+            "body": self.body,
+            "isBase64Encoded": False,
+            "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        }
+
+
+Endpoint = Callable[[Request], Response]
 
 
 @dataclass(frozen=True)
@@ -45,36 +114,35 @@ class Caller:
     is_admin: bool
 
 
-def caller(event: APIGatewayProxyEvent) -> Caller:
+def caller(request: Request) -> Caller:
     """The caller of a request.
 
     Raises:
         ProblemError: 403 if the token names no tenant, as an access token does.
     """
-    claims: dict[str, str] = event.request_context.authorizer.claims or {}
-    tenant_id = claims.get("custom:tenantId", "")
+    tenant_id = request.claims.get("custom:tenantId", "")
     if not _TENANT_ID.fullmatch(tenant_id):
         raise ProblemError(HTTPStatus.FORBIDDEN, "The token names no tenant: use the ID token of a user who has one.")
     # API Gateway turns the list into text: comma-separated, and in some cases between brackets.
-    groups = re.split(r"[\s,]+", claims.get("cognito:groups", "").strip("[]"))
-    return Caller(subject=claims.get("sub", ""), tenant_id=tenant_id, is_admin=ADMIN_GROUP in groups)
+    groups = re.split(r"[\s,]+", request.claims.get("cognito:groups", "").strip("[]"))
+    return Caller(subject=request.claims.get("sub", ""), tenant_id=tenant_id, is_admin=ADMIN_GROUP in groups)
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def parse_body[M: BaseModel](event: APIGatewayProxyEvent, model: type[M]) -> M:
+def parse_body[M: BaseModel](request: Request, model: type[M]) -> M:
     """The JSON body of a request as a model.
 
     Raises:
         ProblemError: 415 if it is not declared as JSON, 413 above 256 KB, 400 if it is not JSON or not the model.
     """
-    content_type = (event.headers.get("content-type") or "application/json").split(";")[0].strip().lower()
+    content_type = (request.header("content-type") or "application/json").split(";")[0].strip().lower()
     if content_type != "application/json":
         raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be application/json.")
     try:
-        text = event.decoded_body or ""
+        text = request.text()
         size = len(text.encode())
         if size > MAX_BODY_BYTES:
             raise ProblemError(
@@ -108,10 +176,10 @@ def etag(order: Order) -> str:
     return f'"{order.version}"'
 
 
-def json_response(status: HTTPStatus, content: object, headers: dict[str, str] | None = None) -> Response[str]:
+def json_response(status: HTTPStatus, content: object, headers: dict[str, str] | None = None) -> Response:
     """An answer with a JSON body: a model, or plain values with models in them. Money is text, so it stays exact."""
     body = json.dumps(content, default=_encode)
-    return Response(status.value, content_type="application/json", body=body, headers=_headers(headers))
+    return Response(status, "application/json", body, _headers(headers))
 
 
 def _encode(value: object) -> object:
@@ -124,54 +192,49 @@ def _encode(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def _headers(more: dict[str, str] | None) -> dict[str, str | list[str]]:
+def _headers(more: dict[str, str] | None) -> dict[str, str]:
     return {CORRELATION_HEADER: correlation_id(), "Cache-Control": "no-store", **(more or {})}
 
 
-def _problem_response(problem: ProblemError) -> Response[str]:
-    return Response(
-        problem.status.value,
-        content_type="application/problem+json",
-        body=json.dumps(problem.body()),
-        headers=_headers(problem.headers),
-    )
+def _problem_response(problem: ProblemError) -> Response:
+    return Response(problem.status, "application/problem+json", json.dumps(problem.body()), _headers(problem.headers))
 
 
-def _not_found(_: Exception) -> Response[str]:
-    return _problem_response(ProblemError(HTTPStatus.NOT_FOUND, "There is no such route."))
+def _answer(endpoint: Endpoint, request: Request, route: tuple[str, str]) -> Response:
+    """The answer of an endpoint; every error is answered with problem details."""
+    try:
+        if request.route != route:
+            raise ProblemError(HTTPStatus.NOT_FOUND, "There is no such route.")
+        return endpoint(request)
+    except ProblemError as problem:
+        return _problem_response(problem)
+    except Exception as error:
+        logger.exception("request failed", error_type=type(error).__name__)
+        detail = f"Something went wrong; quote {correlation_id()} to support."
+        return _problem_response(ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, detail))
 
 
-def _unexpected(error: Exception) -> Response[str]:
-    logger.exception("request failed", error_type=type(error).__name__)
-    return _problem_response(
-        ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, f"Something went wrong; quote {correlation_id()} to support.")
-    )
+def _correlation_id_of(request: Request, otherwise: str) -> str:
+    given = request.header(CORRELATION_HEADER.lower()) or ""
+    return given if _CORRELATION_ID.fullmatch(given) else otherwise
 
 
-def create_app() -> APIGatewayRestResolver:
-    """A REST resolver that answers every error with problem details."""
-    app = APIGatewayRestResolver()
-    app.exception_handler(ProblemError)(_problem_response)
-    app.not_found(_not_found)
-    app.exception_handler(NotFoundError)(_not_found)
-    app.exception_handler(Exception)(_unexpected)
-    return app
+def lambda_handler(method: str, path: str, endpoint: Endpoint) -> Handler:
+    """The Lambda handler of an endpoint: logs and metrics around it, the correlation id from the request.
 
-
-def _correlation_id_of(event: dict[str, Any]) -> str:
-    given = next((v for k, v in (event.get("headers") or {}).items() if k.lower() == CORRELATION_HEADER.lower()), "")
-    return given if _CORRELATION_ID.fullmatch(given or "") else str(event["requestContext"]["requestId"])
-
-
-def lambda_handler(app: APIGatewayRestResolver) -> Handler:
-    """The Lambda handler of an app: logs, metrics and traces around it, the correlation id from the request."""
+    Args:
+        method: of the function's one route.
+        path: of it, as API Gateway has it, which chose the function by it; anything else is 404.
+        endpoint: answers a request.
+    """
 
     @logger.inject_lambda_context(clear_state=True)
-    @tracer.capture_lambda_handler(capture_response=False)
     @metrics.log_metrics
     def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-        logger.set_correlation_id(_correlation_id_of(event))
-        return app.resolve(event, context)
+        request = Request(event, context)
+        logger.set_correlation_id(_correlation_id_of(request, otherwise=event["requestContext"]["requestId"]))
+        return _answer(endpoint, request, (method, path)).encode()
 
+    started()
     wrapped: Handler = handler
     return wrapped

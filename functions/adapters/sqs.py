@@ -10,8 +10,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from common import clients
 from common.errors import PermanentError, TransientError
 from common.events import Envelope, parse
-from common.observability import logger, metrics, tracer
+from common.observability import logger, metrics
 from common.settings import settings
+from functions import started
 from functions.adapters.batch import BatchProcessor, EventType, process_partial_response
 
 MAX_DELAY_SECONDS = 900
@@ -67,7 +68,6 @@ def lambda_handler(consume: Consumer) -> Handler:
             raise
 
     @logger.inject_lambda_context(clear_state=True)
-    @tracer.capture_lambda_handler(capture_response=False)
     @metrics.log_metrics
     def handler(event: dict[str, Any], context: LambdaContext) -> Any:
         if not event["Records"]:
@@ -75,5 +75,6 @@ def lambda_handler(consume: Consumer) -> Handler:
             return {"batchItemFailures": []}
         return process_partial_response(event=event, record_handler=handle, processor=processor, context=context)
 
+    started()
     wrapped: Handler = handler
     return wrapped

@@ -2,26 +2,20 @@
 
 from http import HTTPStatus
 
-from aws_lambda_powertools.event_handler import Response
-
 from common.models import OrderRequest
 from functions.adapters import api
 from functions.create_order.service import accept
 
-app = api.create_app()
 
-
-@app.post("/v1.0/orders")
-def create_order() -> Response[str]:
+def create_order(request: api.Request) -> api.Response:
     """Accept an order; with an Idempotency-Key, once for each key."""
-    event = app.current_event
     order_id = accept(
-        caller=api.caller(event),
-        request=api.parse_body(event, OrderRequest),
-        idempotency_key=event.headers.get("idempotency-key"),
-        context=app.lambda_context,
+        caller=api.caller(request),
+        request=api.parse_body(request, OrderRequest),
+        idempotency_key=request.header("idempotency-key"),
+        context=request.context,
     )
     return api.json_response(HTTPStatus.ACCEPTED, {"orderId": order_id}, headers={"Location": f"orders/{order_id}"})
 
 
-handler = api.lambda_handler(app)
+handler = api.lambda_handler("POST", "/v1.0/orders", create_order)

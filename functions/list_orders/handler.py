@@ -2,8 +2,6 @@
 
 from http import HTTPStatus
 
-from aws_lambda_powertools.event_handler import Response
-
 from common import clients, paging
 from common.repository import OrderRepository
 from common.settings import settings
@@ -11,17 +9,15 @@ from functions.adapters import api
 from functions.adapters.problems import ProblemError
 from functions.list_orders.query import parse_query
 
-app = api.create_app()
 repository = OrderRepository(clients.dynamodb(), settings.orders_table)
 
 
-@app.get("/v1.0/tenants/<tenant_id>/orders")
-def list_orders(tenant_id: str) -> Response[str]:
+def list_orders(request: api.Request) -> api.Response:
     """A page of orders; another tenant's list is forbidden, except to an admin."""
-    caller = api.caller(app.current_event)
+    caller, tenant_id = api.caller(request), request.path["tenantId"]
     if tenant_id != caller.tenant_id and not caller.is_admin:
         raise ProblemError(HTTPStatus.FORBIDDEN, "These are another tenant's orders.")
-    query = parse_query(tenant_id, app.current_event.query_string_parameters or {})
+    query = parse_query(tenant_id, request.query)
     page = repository.list_by_date(tenant_id, query.page_size, query.narrowed, query.position)
     answer: dict[str, object] = {"items": page.shown, "moreAvailable": page.position is not None}
     if page.position:
@@ -29,4 +25,4 @@ def list_orders(tenant_id: str) -> Response[str]:
     return api.json_response(HTTPStatus.OK, answer)
 
 
-handler = api.lambda_handler(app)
+handler = api.lambda_handler("GET", "/v1.0/tenants/{tenantId}/orders", list_orders)

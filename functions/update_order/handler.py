@@ -3,25 +3,19 @@
 import re
 from http import HTTPStatus
 
-from aws_lambda_powertools.event_handler import Response
-
 from common.models import OrderUpdate
 from functions.adapters import api
 from functions.adapters.problems import FieldError, ProblemError, invalid
 from functions.update_order.service import update
 
-app = api.create_app()
 
-
-@app.put("/v1.0/orders/<order_id>")
-def update_order(order_id: str) -> Response[str]:
+def update_order(request: api.Request) -> api.Response:
     """Change an order that is still in the version named by If-Match."""
-    event = app.current_event
     order = update(
-        caller=api.caller(event),
-        order_id=api.parse_order_id(order_id),
-        seen_version=_seen_version(event.headers.get("if-match")),
-        change=api.parse_body(event, OrderUpdate),
+        caller=api.caller(request),
+        order_id=api.parse_order_id(request.path["orderId"]),
+        seen_version=_seen_version(request.header("if-match")),
+        change=api.parse_body(request, OrderUpdate),
     )
     return api.json_response(HTTPStatus.OK, order, headers={"ETag": api.etag(order)})
 
@@ -37,4 +31,4 @@ def _seen_version(if_match: str | None) -> int:
     return int(tag[1])
 
 
-handler = api.lambda_handler(app)
+handler = api.lambda_handler("PUT", "/v1.0/orders/{orderId}", update_order)

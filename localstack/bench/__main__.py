@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from localstack.bench import api, listing, numbers, report
+from localstack.bench import api, init, invoice, listing, numbers, packages, report
 from localstack.bench.rows import Part, Row
 from localstack.stack import ADVICE, ROOT
 from localstack.up import console, shown, step
@@ -11,9 +11,12 @@ from release.ending import ended
 
 FOLDER = ROOT / "build" / "bench"
 PARTS: dict[str, Part] = {
+    "init": init.measure,
     "api": api.measure,
     "list": listing.measure,
     "numbers": numbers.measure,
+    "invoice": invoice.measure,
+    "packages": packages.measure,
 }
 
 

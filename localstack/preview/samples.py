@@ -67,13 +67,18 @@ def _order(
     return Order(**values)
 
 
+def long_order(lines: int) -> Order:
+    """An order of so many lines, each of another product."""
+    return _order([(f"Product {number}", number % 7 + 1, "19.90") for number in range(1, lines + 1)])
+
+
 def orders() -> dict[str, Order]:
     """The sample orders by name: what is common first, then what breaks layouts."""
     return {
         "one-line": _order([("Rooibos, 250 g", 2, "100.00")], payment_method=PaymentMethod.CARD),
         "no-campaign": _order(_BASKET),
         "campaign": _order(_BASKET, campaign=_CAMPAIGN),
-        "200-lines": _order([(f"Product {number}", number % 7 + 1, "19.90") for number in range(1, 201)]),
+        "200-lines": long_order(200),
         "long-names": _order(
             [(_LONG, 100_000, "99999.99"), ("Aufbewahrungsbehälter" * 9, 1, "0.01"), ("x" * 500, 12, "1234.50")],
             campaign=_CAMPAIGN.copy(

@@ -1,6 +1,7 @@
 """The packages themselves: what is in them, what importing them loads, and that building again changes nothing."""
 
 import hashlib
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -24,9 +25,47 @@ def test_a_package_imports_alone_and_loads_what_its_function_needs(packages: Pat
     loaded = isolation.load(packages / f"{function}.zip", build.runtime_libraries()).modules
     assert f"functions.{function}.handler" in loaded
     assert ("weasyprint" in loaded) is (function == "order_pdf_creator")
-    if function in ("create_order", "get_order", "list_orders", "update_order"):
-        assert "jinja2" not in loaded
-        assert "email.mime" not in loaded
+
+
+# What the functions of the API load of this project, beside their own folder: all that they use, and no more.
+_ANY = {"clients", "observability", "settings", "models", "cards", "money", "status"}
+_STORED = {*_ANY, "repository", "numbering", "errors"}
+API = {
+    "create_order": {*_ANY, "events", "errors", "idempotency"},
+    "get_order": _STORED,
+    "list_orders": {*_STORED, "paging"},
+    "update_order": {*_STORED, "events"},
+}
+# Large, and for the other functions, or for nobody: email.mime comes with anything that sends mail.
+NOT_FOR_THE_API = {
+    "jinja2",
+    "weasyprint",
+    "email.mime",
+    "aws_xray_sdk",
+    "aws_lambda_powertools.event_handler",
+    "aws_lambda_powertools.utilities.batch",
+    "aws_lambda_powertools.utilities.data_classes",
+}
+
+
+@pytest.mark.parametrize("function", API)
+def test_a_function_of_the_api_loads_no_module_that_it_does_not_use(packages: Path, function: str) -> None:
+    loaded = isolation.load(packages / f"{function}.zip", build.runtime_libraries()).modules
+    assert {name.removeprefix("common.") for name in loaded if name.startswith("common.")} == API[function]
+    assert {name for name in loaded if name.startswith("functions.adapters.")} == {
+        "functions.adapters.api",
+        "functions.adapters.problems",
+    }
+    assert loaded.isdisjoint(NOT_FOR_THE_API)
+    assert ("aws_lambda_powertools.utilities.idempotency" in loaded) is (function == "create_order")
+
+
+@pytest.mark.parametrize("function", build.function_names())
+def test_every_module_has_its_bytecode(packages: Path, function: str) -> None:
+    names = set(zipfile.ZipFile(packages / f"{function}.zip").namelist())
+    sources = {name for name in names if name.endswith(".py")}
+    assert f"functions/{function}/handler.py" in sources
+    assert {importlib.util.cache_from_source(name) for name in sources} == {n for n in names if n.endswith(".pyc")}
 
 
 @pytest.mark.parametrize("function", build.function_names())

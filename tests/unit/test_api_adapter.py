@@ -5,7 +5,6 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
-from aws_lambda_powertools.event_handler import Response
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from e2e.contract import breaches
 from functions.adapters import api
 from functions.adapters.problems import ProblemError
 from functions.create_order.handler import handler as create_order
+from release import traffic
 from tests.lambda_events import api_event, context
 from tests.samples import order_request
 
@@ -23,36 +23,45 @@ _json: st.SearchStrategy[Any] = st.recursive(
     max_leaves=8,
 )
 
-app = api.create_app()
+
+def _echo(request: api.Request) -> api.Response:
+    order = api.parse_body(request, OrderRequest)
+    return api.json_response(HTTPStatus.OK, {"tenant": api.caller(request).tenant_id, "cart": order.cart_id})
 
 
-@app.post("/orders")
-def _echo() -> Response[str]:
-    event = app.current_event
-    request = api.parse_body(event, OrderRequest)
-    return api.json_response(HTTPStatus.OK, {"tenant": api.caller(event).tenant_id, "cart": request.cart_id})
-
-
-@app.get("/broken")
-def _broken() -> Response[str]:
+def _broken(_: api.Request) -> api.Response:
     raise RuntimeError("password=hunter2")
 
 
-@app.get("/odd")
-def _odd() -> Response[str]:
+def _odd(_: api.Request) -> api.Response:
     return api.json_response(HTTPStatus.OK, {"odd": {1, 2}})
 
 
-handler = api.lambda_handler(app)
-
-
-def call(*request: Any, **more: Any) -> tuple[int, Any]:
-    answer = handler(api_event(*request, **more), context())
+def call(method: str, path: str, endpoint: api.Endpoint = _echo, **more: Any) -> tuple[int, Any]:
+    """The answer of a function whose one route is POST /orders."""
+    answer = api.lambda_handler("POST", "/orders", endpoint)(api_event(method, path, **more), context())
     return answer["statusCode"], json.loads(answer["body"])
 
 
 def test_a_good_body_is_a_model() -> None:
     assert call("POST", "/orders", body=order_request()) == (200, {"tenant": "tenant-a", "cart": "cart-1"})
+
+
+@pytest.mark.parametrize("headers", [{"X-Correlation-Id": "c-9"}, {"x-correlation-id": "c-9"}])
+def test_an_answer_is_as_api_gateway_takes_it(headers: dict[str, str]) -> None:
+    answer = api.lambda_handler("POST", "/orders", _echo)(
+        api_event("POST", "/orders", body=order_request(), headers=headers), context()
+    )
+    assert json.loads(answer.pop("body"))
+    assert answer == {
+        "statusCode": 200,
+        "isBase64Encoded": False,
+        "multiValueHeaders": {
+            "Content-Type": ["application/json"],
+            "X-Correlation-Id": ["c-9"],
+            "Cache-Control": ["no-store"],
+        },
+    }
 
 
 @pytest.mark.parametrize(
@@ -90,14 +99,19 @@ def test_a_token_without_a_tenant_is_403(tenant_id: str | None) -> None:
     assert call("POST", "/orders", body=order_request(), tenant_id=tenant_id)[0] == 403
 
 
-def test_an_unknown_route_is_404() -> None:
-    status, problem = call("GET", "/nothing")
-    assert (status, problem["title"]) == (404, "Not Found")
+@pytest.mark.parametrize(("method", "path"), [("GET", "/orders"), ("POST", "/orders/"), ("POST", "/nothing")])
+def test_another_route_is_404(method: str, path: str) -> None:
+    status, problem = call(method, path, body=order_request())
+    assert (status, problem["detail"]) == (404, "There is no such route.")
 
 
-@pytest.mark.parametrize("path", ["/broken", "/odd"])
-def test_an_unexpected_error_tells_nothing(path: str) -> None:
-    status, problem = call("GET", path, headers={"X-Correlation-Id": "c-9"})
+def test_the_call_that_tries_a_new_version_is_answered() -> None:
+    assert api.lambda_handler("POST", "/orders", _broken)(traffic.NOTHING, context())["statusCode"] == 404
+
+
+@pytest.mark.parametrize("endpoint", [_broken, _odd])
+def test_an_unexpected_error_tells_nothing(endpoint: api.Endpoint) -> None:
+    status, problem = call("POST", "/orders", endpoint, headers={"X-Correlation-Id": "c-9"})
     assert status == 500
     assert problem["detail"] == "Something went wrong; quote c-9 to support."
     assert "hunter2" not in json.dumps(problem)
