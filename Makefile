@@ -26,7 +26,8 @@ NOT_OURS := \( -name .git -o -name .venv -o -name build -o -name .terraform -o -
 next = || { echo 'next: $(1)' >&2; exit 1; }
 E2E_NEXT = $(call next,`make e2e ARGS=--last-failed` runs what failed; `make status` and `make logs FUNCTION=…` show why)
 
-export PYTHONDONTWRITEBYTECODE := 1
+# Else each command compiles its libraries anew, which takes longer than most of them do.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help local dev up down status preview console order token watch shell logs tf build release release-verify upload promote deploy record rollback drift history rehearse alarms queues dlq drop pause resume redrive query restore recover discard openapi lint security audit types unit terraform-check e2e e2e-fresh evidence pack summary chaos bench conformance browser test
