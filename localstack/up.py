@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from localstack import applied, engines, processes, redeploy, seed
+from localstack import applied, engines, processes, redeploy, seed, warm
 from localstack.aws import Aws
 from localstack.stack import ROOT, Stack, StackError
 from localstack.terraform import LocalTerraform
@@ -214,7 +214,9 @@ def _apply(stack: Stack, reason: str) -> None:
     # As long as it works nobody knows how the stack is.
     stack.applied = None
     stack.save()
-    with step(f"Terraform apply ({reason})" if again else "Terraform apply"):
+    name = f"Terraform apply ({reason})" if again else "Terraform apply"
+    # Terraform waits most of the time, and a function that it has made can have its imports meanwhile.
+    with step(name), warm.as_they_come(Aws(stack.endpoint).functions):
         stack.outputs = LocalTerraform(stack).apply()
         stack.save()
 
