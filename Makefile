@@ -175,8 +175,9 @@ audit: dev ## ask PyPI for known vulnerabilities of every locked library (AUDIT_
 types: dev ## check types
 	@.venv/bin/mypy $(call next,mend the types; `make types` checks them again)
 
+# By module, so that what its tests share, such as a plan, is made once and not by each worker.
 unit: dev ## run unit and integration tests, with coverage (ARGS="-k paging" to choose)
-	@.venv/bin/pytest tests/unit tests/integration -n auto --cov $(ARGS) \
+	@.venv/bin/pytest tests/unit tests/integration -n auto --dist loadscope --cov $(ARGS) \
 	  $(call next,`make unit ARGS="--last-failed --no-cov"` runs what failed)
 
 terraform-check: dev ## terraform fmt, validate, test, and checkov; asks nothing of AWS
@@ -201,6 +202,7 @@ pack: dev ## draw what a promotion is approved by, with its plan (TO=sit|prod RE
 summary: dev ## write a few lines on the evidence to the workflow's summary (TARGET= of the tests, or TO=sit|prod to approve)
 	@$(PYTHON) -m release.pack summary --stage "$(TARGET)" $(if $(TO),--to "$$TO")
 
+# What `make test` starts early, for e2e-fresh to find (STARTED=1).
 test-up: dev
 	@export STACK_DIR=$(TEST_STACK); rm -rf $(TEST_STACK)/mail; \
 	$(PYTHON) -m localstack down && $(PYTHON) -m localstack up --free-ports $(FAULTS) $(RELEASE_DIR:%=--release-dir %)
