@@ -19,6 +19,7 @@ from localstack.stack import ROOT, Stack, StackError
 from localstack.terraform import LocalTerraform
 from localstack.waiting import poll
 from release import build, manifest, traffic
+from release.traffic import TrafficError
 
 _DEFAULT_PORTS = {
     "engine": ("PORT", 4566),
@@ -196,9 +197,11 @@ def up(
         try:
             with step("Templates, users, traffic to the new versions"):
                 _finish(stack, templates)
-        finally:
-            # A version that does not run is asked for again the next time, and Terraform has no part in it.
+        except TrafficError:
+            # It is asked for again the next time, and Terraform has no part in it.
             applied.note(stack)
+            raise
+        applied.note(stack)
         _wait_for_sidecar(stack, "console", "console")
     console.print(f"\nThe stack is up after {time.monotonic() - started:.0f} s.")
 
