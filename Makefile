@@ -30,7 +30,7 @@ E2E_NEXT = $(call next,`make e2e ARGS=--last-failed` runs what failed; `make sta
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help local dev up down status preview console order token watch shell logs tf build release release-verify upload promote deploy record rollback drift history rehearse alarms queues dlq drop pause resume redrive query restore recover discard openapi lint security audit types unit terraform-check e2e e2e-fresh evidence pack summary chaos bench load simulate conformance browser test
+.PHONY: help local dev up down status preview console order token watch shell logs tf build release release-verify upload promote deploy record rollback drift history rehearse alarms queues dlq drop pause resume redrive query restore recover discard openapi lint security audit types unit terraform-check e2e test-up test-down e2e-fresh evidence pack summary chaos bench load simulate conformance browser test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -175,8 +175,9 @@ audit: dev ## ask PyPI for known vulnerabilities of every locked library (AUDIT_
 types: dev ## check types
 	@.venv/bin/mypy $(call next,mend the types; `make types` checks them again)
 
+# By module, so that what its tests share, such as a plan, is made once and not by each worker.
 unit: dev ## run unit and integration tests, with coverage (ARGS="-k paging" to choose)
-	@.venv/bin/pytest tests/unit tests/integration -n auto --cov $(ARGS) \
+	@.venv/bin/pytest tests/unit tests/integration -n auto --dist loadscope --cov $(ARGS) \
 	  $(call next,`make unit ARGS="--last-failed --no-cov"` runs what failed)
 
 terraform-check: dev ## terraform fmt, validate, test, and checkov; asks nothing of AWS
@@ -201,11 +202,19 @@ pack: dev ## draw what a promotion is approved by, with its plan (TO=sit|prod RE
 summary: dev ## write a few lines on the evidence to the workflow's summary (TARGET= of the tests, or TO=sit|prod to approve)
 	@$(PYTHON) -m release.pack summary --stage "$(TARGET)" $(if $(TO),--to "$$TO")
 
-e2e-fresh: dev ## bring up a stack of its own on free ports, run the end-to-end tests and the short faults, take it down (RELEASE_DIR=build/release)
+# What `make test` starts early, for e2e-fresh to find (STARTED=1).
+test-up: dev
 	@export STACK_DIR=$(TEST_STACK); rm -rf $(TEST_STACK)/mail; \
-	$(PYTHON) -m localstack down && $(PYTHON) -m localstack up --free-ports $(FAULTS) $(RELEASE_DIR:%=--release-dir %) && \
-	$(MAKE) --no-print-directory e2e $(if $(FAULTS),&& $(PYTHON) -m localstack.chaos --short); \
-	status=$$?; $(PYTHON) -m localstack down; exit $$status
+	$(PYTHON) -m localstack down && $(PYTHON) -m localstack up --free-ports $(FAULTS) $(RELEASE_DIR:%=--release-dir %)
+
+test-down: dev
+	@STACK_DIR=$(TEST_STACK) $(PYTHON) -m localstack down
+
+e2e-fresh: dev ## bring up a stack of its own on free ports, run the end-to-end tests and the short faults, take it down (RELEASE_DIR=build/release)
+	@export STACK_DIR=$(TEST_STACK); \
+	$(if $(STARTED),,$(MAKE) --no-print-directory test-up && )$(MAKE) --no-print-directory e2e \
+	$(if $(FAULTS),&& $(PYTHON) -m localstack.chaos --short); \
+	status=$$?; $(MAKE) --no-print-directory test-down; exit $$status
 
 chaos: dev ## try the promises under faults, kills and restarts, on a stack of its own (SEED=11 to replay one, ORDERS=1000, LOAD=1 for a burst and ten steady minutes)
 	@export STACK_DIR=build/chaos; rm -rf build/chaos/mail; \
@@ -232,8 +241,8 @@ conformance: dev ## try the service's use of AWS, call by call (ENGINE=embedded|
 browser:
 	@$(PYTHON3) localstack/machine.py test
 
-# What needs no whole stack shares the cores.
+# What needs no whole stack shares the cores, while the stack waits for Terraform, and Terraform for its provider.
 test: browser dev ## run lint, security, types, terraform-check, unit, conformance and e2e-fresh, as CI does
-	@$(MAKE) --no-print-directory -j 2 -O lint security types terraform-check
-	@$(MAKE) --no-print-directory -j 2 unit conformance CHECK=1
-	@$(MAKE) --no-print-directory e2e-fresh
+	@$(MAKE) --no-print-directory -j 3 -O test-up lint security types terraform-check unit conformance CHECK=1 || \
+	{ $(MAKE) --no-print-directory test-down; exit 1; }
+	@$(MAKE) --no-print-directory e2e-fresh STARTED=1

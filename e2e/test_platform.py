@@ -7,7 +7,7 @@ import pytest
 from e2e import platform as platforms
 from e2e.platform import Platform
 from localstack import stack as stacks
-from localstack.terraform import LocalTerraform
+from localstack.drift import differences
 from release.environments import PLACES
 
 
@@ -27,4 +27,4 @@ def test_a_deployed_stack_is_found_by_its_terraform_state(platform: Platform, mo
 
 @pytest.mark.sidecars
 def test_a_second_plan_is_empty() -> None:
-    assert LocalTerraform(stacks.require()).differences() == []
+    assert differences(stacks.require()) == []

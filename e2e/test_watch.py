@@ -16,9 +16,9 @@ import requests
 from e2e.platform import Platform
 from e2e.tenant import DEADLINE_SECONDS, Tenant
 from localstack import engines
+from localstack.drift import differences
 from localstack.redeploy import redeploy
 from localstack.stack import ROOT
-from localstack.terraform import LocalTerraform
 from localstack.waiting import poll
 
 pytestmark = [pytest.mark.alone, pytest.mark.sidecars]
@@ -159,4 +159,4 @@ def test_several_saves_at_once_a_template_and_no_loop(watched: Watched, platform
 
 
 def test_terraform_sees_nothing_of_it_afterwards() -> None:
-    assert LocalTerraform(engines.require()).differences() == []
+    assert differences(engines.require()) == []

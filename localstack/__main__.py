@@ -10,11 +10,11 @@ from rich.table import Table
 from localstack import engines, processes, seed
 from localstack import stack as stacks
 from localstack.aws import Aws
+from localstack.drift import differences
 from localstack.journey import place_order
 from localstack.logs import checked, show_logs
 from localstack.shell import open_shell
 from localstack.stack import ADVICE, Stack, StackError
-from localstack.terraform import LocalTerraform
 from localstack.up import console, down, explain, open_console, up
 from localstack.watch import watch
 from release import operate, queues
@@ -85,7 +85,7 @@ def main() -> None:
         case "watch":
             watch()
         case "drift":
-            changed = LocalTerraform(engines.require()).differences()
+            changed = differences(engines.require())
             if changed:
                 raise StackError(
                     "the stack differs from its Terraform: " + ", ".join(changed) + "; `make up` mends what it can"

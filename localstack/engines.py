@@ -78,6 +78,7 @@ class Embedded:
             "STATE_DIR": str(stack.engine_dir / "state"),
             "LOST_FILE": str(stack.lost_file),
             "DECISIONS_FILE": str(stack.decisions_file),
+            "CHANGES_FILE": str(stack.changes_file),
         }
         if stack.issuer_url:
             environment["ISSUER_URL"] = stack.issuer_url
@@ -99,6 +100,8 @@ class Embedded:
         stack.engine_dir.mkdir(parents=True, exist_ok=True)
         # -P: the names of our own modules must not stand before those of the engine's libraries.
         command = [str(ENGINE_VENV / "bin" / "python"), "-P", str(ROOT / "localstack" / "embedded" / "__main__.py")]
+        # What it has kept of a life before is not what anybody looked at.
+        stack.applied = None
         stack.running["engine"] = processes.start(command, stack.logs_dir / "engine.log", environment, stack.directory)
         stack.save()
         log = stack.logs_dir / "engine.log"

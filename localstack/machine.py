@@ -15,8 +15,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,7 +38,7 @@ CHROMIUM = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
-_STAMP = "lock.sha256"
+_STAMP = "made-from"
 _PROBE_SECONDS = 20
 _INSTALL_SECONDS = 900
 
@@ -67,20 +68,29 @@ def _output(*command: str) -> str:
     return done.stdout.decode(errors="replace").strip()
 
 
-def find_python(version: tuple[int, int] = PYTHON_VERSION) -> str | None:
-    """The path of a Python of a version, 3.12 unless told, that runs; or None."""
+def _candidates(version: tuple[int, int]) -> Iterator[str]:
+    """Where a Python of a version may be, the likely first: each that is tried takes a moment."""
     major, minor = version
     name = f"python{major}.{minor}"
-    candidates = [sys.executable, shutil.which(name) or "", f"{os.environ.get('HOME', '')}/.local/bin/{name}"]
+    if version == PYTHON_VERSION:
+        yield _made_with(PROJECT_VENV)
+    yield sys.executable
+    yield shutil.which(name) or ""
+    yield f"{os.environ.get('HOME', '')}/.local/bin/{name}"
     pyenv_root = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
-    candidates += sorted(glob.glob(f"{pyenv_root}/versions/{major}.{minor}*/bin/{name}"), reverse=True)
+    yield from sorted(glob.glob(f"{pyenv_root}/versions/{major}.{minor}*/bin/{name}"), reverse=True)
     if shutil.which("uv"):
-        candidates.append(_output("uv", "python", "find", "--no-python-downloads", f"{major}.{minor}"))
+        yield _output("uv", "python", "find", "--no-python-downloads", f"{major}.{minor}")
+
+
+@lru_cache
+def find_python(version: tuple[int, int] = PYTHON_VERSION) -> str | None:
+    """The path of a Python of a version, 3.12 unless told, that runs; or None."""
     script = "import sys, venv, ensurepip; print(sys.executable, *sys.version_info[:2])"
-    for candidate in candidates:
+    for candidate in _candidates(version):
         # A shim of pyenv is there and fails, so only an answer counts.
         answer = _output(candidate, "-c", script).rsplit(" ", 2) if candidate else []
-        if answer[1:] == [str(major), str(minor)]:
+        if answer[1:] == [str(part) for part in version]:
             return answer[0]
     return None
 
@@ -108,10 +118,12 @@ def find_chromium() -> str | None:
 
 def missing(for_tests: bool = False) -> list[Missing]:
     """Everything that the machine lacks for `make up`, or for `make test`."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        python, terraform = pool.submit(find_python), pool.submit(_terraform_problem)
     found = []
     if for_tests and find_chromium() is None:
         found.append(CHROMIUM_MISSING)
-    if find_python() is None:
+    if python.result() is None:
         found.append(
             Missing(
                 "Python 3.12 with venv",
@@ -120,9 +132,9 @@ def missing(for_tests: bool = False) -> list[Missing]:
                 "or brew install python@3.12",
             )
         )
-    terraform = _terraform_problem()
-    if terraform:
-        found.append(terraform)
+    problem = terraform.result()
+    if problem:
+        found.append(problem)
     libraries = [name for name in PANGO if not ctypes.util.find_library(name)]
     if libraries:
         found.append(
@@ -155,7 +167,13 @@ def _make_venv(python: str, venv: Path, lock: Path, stamp: str) -> None:
 
 def _stamp(python: str, lock: Path) -> str:
     """What a virtual environment was made from; equal stamps need no new install."""
-    return hashlib.sha256(lock.read_bytes() + python.encode()).hexdigest()
+    return f"{hashlib.sha256(lock.read_bytes()).hexdigest()} {python}"
+
+
+def _made_with(venv: Path) -> str:
+    """The path of the Python that a virtual environment was made with; empty if it has not been made."""
+    path = venv / _STAMP
+    return path.read_text().partition(" ")[2] if path.exists() else ""
 
 
 def _has(venv: Path, stamp: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from jinja2 import Environment, TemplateSyntaxError
 
+from localstack import applied
 from localstack.aws import Aws
 from localstack.stack import ROOT, Stack, StackError
 from release import build, isolation, templates, traffic
@@ -21,8 +22,8 @@ from release.traffic import TrafficError
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_s3 import S3Client
 
-_TEMPLATES = ROOT / "templates"
 # Versions that are kept: the newest, and the one before it, which may still be at work.
 _KEPT = 2
 _WORKERS = 4
@@ -60,6 +61,22 @@ def _names(stack: Stack) -> dict[str, str]:
     return names
 
 
+def outdated(client: LambdaClient, stack: Stack) -> dict[str, bytes]:
+    """The packages, by their function's folder, that are not what its newest version holds.
+
+    Args:
+        client: of Lambda.
+        stack: whose packages are built.
+    """
+    found = {}
+    for function, name in _names(stack).items():
+        content = _package(stack, function).read_bytes()
+        digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
+        if client.get_function_configuration(FunctionName=name)["CodeSha256"] != digest:
+            found[function] = content
+    return found
+
+
 def publish(client: LambdaClient, stack: Stack) -> list[str]:
     """Publish a version of each function whose newest one is not what its package holds.
 
@@ -70,14 +87,10 @@ def publish(client: LambdaClient, stack: Stack) -> list[str]:
     Returns:
         The folders of those functions; their traffic is where it was.
     """
-    published = []
-    for function, name in _names(stack).items():
-        content = _package(stack, function).read_bytes()
-        digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
-        if client.get_function_configuration(FunctionName=name)["CodeSha256"] != digest:
-            client.update_function_code(FunctionName=name, ZipFile=content, Publish=True)
-            published.append(function)
-    return published
+    packages, names = outdated(client, stack), _names(stack)
+    for function, content in packages.items():
+        client.update_function_code(FunctionName=names[function], ZipFile=content, Publish=True)
+    return list(packages)
 
 
 def redeploy(stack: Stack) -> Redeployed:
@@ -92,14 +105,17 @@ def redeploy(stack: Stack) -> Redeployed:
     """
     if stack.release:
         raise StackError(f"the stack runs the release in {stack.release}: `make up` puts this tree there, then watch")
-    found = _checked_templates()
+    found = checked_templates(stack)
     build.build_all()
     aws = _clients(stack.endpoint)
+    as_applied = applied.reason(stack) is None
     # First: the new versions' processes read them anew.
-    put = [key for key, content in found.items() if templates.put(aws.s3, _bucket(stack), key, content)]
+    put = put_templates(aws.s3, stack, found)
     functions = publish(aws.functions, stack)
     with ThreadPoolExecutor(max_workers=_WORKERS) as pool:
         refusals = list(pool.map(lambda function: _shift(aws.functions, stack, function), functions))
+    if as_applied:
+        applied.note(stack)
     refused = {function: why for function, why in zip(functions, refusals, strict=True) if why}
     return Redeployed([function for function in functions if function not in refused], put, list(refused.values()))
 
@@ -108,27 +124,30 @@ def redeploy(stack: Stack) -> Redeployed:
 _clients = cache(Aws)
 
 
-def _bucket(stack: Stack) -> str:
-    name: str = stack.outputs["templates_bucket"]
-    return name
-
-
-def _checked_templates() -> dict[str, bytes]:
-    """The templates by key.
+def checked_templates(stack: Stack) -> dict[str, bytes]:
+    """The templates that a stack is to have, by key.
 
     Raises:
         StackError: one is not Jinja2; names the file and the line.
     """
+    root = Path(stack.release or ROOT)
+    folder = root / "templates"
     found = {}
     jinja = Environment(autoescape=True)
-    for path in sorted(_TEMPLATES.rglob("*")):
+    for path in sorted(folder.rglob("*")):
         if path.suffix in templates.ENDINGS:
-            found[str(path.relative_to(_TEMPLATES))] = path.read_bytes()
+            found[str(path.relative_to(folder))] = path.read_bytes()
             try:
                 jinja.parse(path.read_text())
             except TemplateSyntaxError as error:
-                raise StackError(f"{path.relative_to(ROOT)}:{error.lineno}: {error.message}") from None
+                raise StackError(f"{path.relative_to(root)}:{error.lineno}: {error.message}") from None
     return found
+
+
+def put_templates(client: S3Client, stack: Stack, contents: Mapping[str, bytes]) -> list[str]:
+    """Put those templates into their bucket that are not there as they are; return their keys."""
+    bucket = stack.outputs["templates_bucket"]
+    return [key for key, content in contents.items() if templates.put(client, bucket, key, content)]
 
 
 def _shift(client: LambdaClient, stack: Stack, function: str) -> str | None:
@@ -138,12 +157,12 @@ def _shift(client: LambdaClient, stack: Stack, function: str) -> str | None:
         traffic.finish(client, [name])
     except TrafficError as error:
         return _why(_package(stack, function)) or str(error)
-    _forget(client, name)
+    forget(client, name)
     return None
 
 
-def _forget(client: LambdaClient, name: str) -> None:
-    """Delete all versions but the newest: each that was called keeps a process of the engine's."""
+def forget(client: LambdaClient, name: str) -> None:
+    """Delete all versions of a function but the newest: each that was called keeps a process of the engine's."""
     pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
     numbers = sorted(int(v["Version"]) for page in pages for v in page["Versions"] if v["Version"] != "$LATEST")
     for number in numbers[:-_KEPT]:

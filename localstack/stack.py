@@ -50,6 +50,18 @@ class Certificates(NamedTuple):
         return dict.fromkeys(("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), self.bundle)
 
 
+class Applied(NamedTuple):
+    """When Terraform last left a stack as it should be.
+
+    Args:
+        inputs: digest of what an apply depends on, but for what packages and templates hold.
+        changes: how many calls may have changed the engine until then.
+    """
+
+    inputs: str
+    changes: int
+
+
 @dataclass
 class Stack:
     """A local stack.
@@ -61,6 +73,7 @@ class Stack:
             call, and issuer where tokens are not those of Cognito.
         running: its processes, by name.
         outputs: of Terraform, once applied.
+        applied: of what; None if Terraform must look.
         release: folder of the release that it runs; None for what is built from this tree.
         certificates: that engine and cart stub serve with; None for plain HTTP.
     """
@@ -70,6 +83,7 @@ class Stack:
     ports: dict[str, int] = field(default_factory=dict)
     running: dict[str, Running] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
+    applied: Applied | None = None
     release: str | None = None
     certificates: Certificates | None = None
 
@@ -134,6 +148,11 @@ class Stack:
         return self.engine_dir / "decisions.jsonl"
 
     @property
+    def changes_file(self) -> Path:
+        """Notes of the embedded engine on the calls that may have changed a resource."""
+        return self.engine_dir / "changes"
+
+    @property
     def logs_dir(self) -> Path:
         """Folder with the logs of engine, cart stub, mail catcher and Terraform."""
         return self.directory / "logs"
@@ -182,10 +201,11 @@ def load(directory: Path | None = None) -> Stack:
     except FileNotFoundError:
         return Stack(directory=directory)
     running = {name: Running(*process) for name, process in content.pop("running").items()}
-    certificates = content.pop("certificates")
+    certificates, applied = content.pop("certificates"), content.pop("applied", None)
     return Stack(
         directory=directory,
         running=running,
+        applied=Applied(*applied) if applied else None,
         certificates=Certificates(*certificates) if certificates else None,
         **content,
     )

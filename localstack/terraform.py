@@ -1,6 +1,7 @@
 """Terraform against the local engine: the environment is all that differs from AWS."""
 
 import glob
+import hashlib
 import json
 import os
 import subprocess
@@ -14,14 +15,17 @@ from botocore.exceptions import ClientError
 from localstack import engines
 from localstack.aws import Aws
 from localstack.stack import ADVICE, REGION, ROOT, Stack, StackError
-from release import build, commands
+from release import build, commands, state
 from release.commands import CommandError
 from release.ending import ended
 
 TERRAFORM_DIR = ROOT / "terraform"
 _STATE_BUCKET = "bbws-terraform-state-local"
+_STATE_KEY = "order-lambda/terraform.tfstate"
 _LOCK_TABLE = "terraform-locks-local"
 _DEADLINE_SECONDS = 600
+# Below TERRAFORM_DIR, and nothing to an apply.
+_NOT_APPLIED = ("bootstrap", "tests", ".terraform")
 # Where Terraform itself looks, and where machines without a registry keep a copy.
 _MIRRORS = ("~/.terraform.d/plugins", "~/.local/share/terraform/plugins", "/usr/*/terraform/plugins", "/opt/*")
 
@@ -133,15 +137,27 @@ class LocalTerraform:
         # One stack has one `make up` at a time by a lock of its own, which is free when an apply was cut off.
         arguments = ("-auto-approve", "-no-color", "-parallelism=40", "-lock=false", *self._variables)
         self.run("apply", *arguments, log="terraform-apply.log")
-        outputs = json.loads(self.run("output", "-json"))
-        return {name: output["value"] for name, output in outputs.items()}
+        # Read, and not asked for with `terraform output`, which takes a second.
+        return state.outputs(Aws(self._stack.endpoint).s3, _STATE_BUCKET, _STATE_KEY)
 
-    def differences(self) -> list[str]:
-        """The addresses of what a plan would change: nothing, after an apply."""
+    def inputs(self) -> str:
+        """Digest of what an apply depends on, but for what packages and templates hold."""
+        templates = self._code.parent / "templates"
+        names = [str(path.relative_to(templates)) for path in sorted(templates.rglob("*")) if path.is_file()]
+        shell = {name: value for name, value in os.environ.items() if name.startswith(("TF_VAR_", "TF_CLI_ARGS"))}
+        digest = hashlib.sha256(json.dumps([self._variables, names, sorted(shell.items())]).encode())
+        for path in sorted(self._code.rglob("*")):
+            inside = path.relative_to(self._code)
+            if path.is_file() and inside.parts[0] not in _NOT_APPLIED:
+                digest.update(f"{inside} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+        return digest.hexdigest()
+
+    def changes(self) -> list[dict[str, Any]]:
+        """What a plan would change, in the form of `terraform show -json`."""
         plan = str(self._stack.directory / "second.tfplan")
         self.run("plan", "-no-color", "-parallelism=40", "-lock=false", f"-out={plan}", *self._variables)
-        changes = json.loads(self.run("show", "-json", plan)).get("resource_changes", [])
-        return [change["address"] for change in changes if change["change"]["actions"] not in (["no-op"], ["read"])]
+        found: list[dict[str, Any]] = json.loads(self.run("show", "-json", plan)).get("resource_changes", [])
+        return [change for change in found if change["change"]["actions"] not in (["no-op"], ["read"])]
 
     def passthrough(self, arguments: list[str]) -> int:
         """Run any Terraform command on this terminal, with the local variables where the command takes them."""

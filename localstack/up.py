@@ -5,7 +5,7 @@ import os
 import sys
 import time
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +13,13 @@ from pathlib import Path
 from rich.console import Console
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from localstack import engines, processes, redeploy, seed
+from localstack import applied, engines, processes, redeploy, seed, warm
 from localstack.aws import Aws
 from localstack.stack import ROOT, Stack, StackError
 from localstack.terraform import LocalTerraform
 from localstack.waiting import poll
 from release import build, manifest, traffic
+from release.traffic import TrafficError
 
 _DEFAULT_PORTS = {
     "engine": ("PORT", 4566),
@@ -182,29 +183,61 @@ def up(
         with step(f"Engine {engine.name} on port {stack.ports['engine']}"):
             _start(stack, engine)
         stack.release = str(release.resolve()) if release else None
-        terraform = LocalTerraform(stack)
-        with step("Packages and providers"), ThreadPoolExecutor(max_workers=2) as pool:
+        templates = redeploy.checked_templates(stack)
+        unlike = applied.reason(stack)
+        with step("Packages and providers" if unlike else "Packages"), ThreadPoolExecutor(max_workers=1) as pool:
             packages = pool.submit(build.build_all if release is None else list[str])
-            terraform.prepare_backend()
-            terraform.init()
+            if unlike:
+                _prepare(stack)
             built = packages.result()
         if built:
             console.print(f"  built {', '.join(built)}", soft_wrap=True)
-        with step("Terraform apply"):
-            stack.outputs = terraform.apply()
-            stack.save()
-        functions, names = Aws(stack.endpoint).functions, stack.outputs["function_names"].values()
-        # Terraform remembers what it put there, not what `make watch` put in its place.
-        redeploy.publish(functions, stack)
-        with step("Users, traffic to the new versions"), ThreadPoolExecutor(max_workers=8) as pool:
-            seeded = pool.submit(seed.seed, stack)
-            traffic.finish(functions, names)
-            # The first call of a process waits for imports; better here than in the first order.
-            list(pool.map(lambda name: traffic.call(functions, name, traffic.ALIAS), names))
-            seeded.result()
-        stack.save()
+        if unlike:
+            _apply(stack, unlike)
+        try:
+            with step("Templates, users, traffic to the new versions"):
+                _finish(stack, templates)
+        except TrafficError:
+            # It is asked for again the next time, and Terraform has no part in it.
+            applied.note(stack)
+            raise
+        applied.note(stack)
         _wait_for_sidecar(stack, "console", "console")
     console.print(f"\nThe stack is up after {time.monotonic() - started:.0f} s.")
+
+
+def _prepare(stack: Stack) -> None:
+    terraform = LocalTerraform(stack)
+    terraform.prepare_backend()
+    terraform.init()
+
+
+def _apply(stack: Stack, reason: str) -> None:
+    again = stack.applied is not None
+    # As long as it works nobody knows how the stack is.
+    stack.applied = None
+    stack.save()
+    name = f"Terraform apply ({reason})" if again else "Terraform apply"
+    # Terraform waits most of the time, and a function that it has made can have its imports meanwhile.
+    with step(name), warm.as_they_come(Aws(stack.endpoint).functions):
+        stack.outputs = LocalTerraform(stack).apply()
+        stack.save()
+
+
+def _finish(stack: Stack, templates: Mapping[str, bytes]) -> None:
+    """Put there what Terraform does not, or was not asked for, and give the traffic to what runs."""
+    aws, names = Aws(stack.endpoint), stack.outputs["function_names"].values()
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        seeded = pool.submit(seed.seed, stack)
+        # First: the new versions' processes read them anew.
+        redeploy.put_templates(aws.s3, stack, templates)
+        # Terraform remembers what it put there, not what `make watch` put in its place.
+        redeploy.publish(aws.functions, stack)
+        for name in traffic.finish(aws.functions, names):
+            redeploy.forget(aws.functions, name)
+        # The first call of a process waits for imports; better here than in the first order.
+        list(pool.map(lambda name: traffic.call(aws.functions, name, traffic.ALIAS), names))
+        seeded.result()
 
 
 def explain(stack: Stack) -> None:

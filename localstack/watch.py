@@ -8,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.markup import escape
 
 from localstack import engines
+from localstack import stack as stacks
 from localstack.redeploy import Redeployed, redeploy
 from localstack.stack import ADVICE, ROOT
 from localstack.up import console, exclusive
@@ -49,10 +50,9 @@ def watch() -> None:
 def _deploy() -> None:
     started = time.monotonic()
     try:
-        # As it is now: `make up` may have made it anew.
-        stack = engines.require()
-        with exclusive(stack, _MAKE_UP_SECONDS):
-            done = redeploy(stack)
+        with exclusive(stacks.load(), _MAKE_UP_SECONDS):
+            # As it is now: `make up` may have made it anew.
+            done = redeploy(engines.require())
     except ToldError as error:
         _refuse(str(error))
     except (BotoCoreError, ClientError) as error:

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from localstack.bench import api, init, invoice, listing, numbers, packages, report
+from localstack.bench import api, harness, init, invoice, listing, numbers, packages, report
 from localstack.bench.rows import Part, Row
 from localstack.stack import ADVICE, ROOT
 from localstack.up import console, shown, step
@@ -17,6 +17,7 @@ PARTS: dict[str, Part] = {
     "numbers": numbers.measure,
     "invoice": invoice.measure,
     "packages": packages.measure,
+    "harness": harness.measure,
 }
 
 

@@ -14,6 +14,7 @@ from localstack.embedded import (
     aliases,
     authorizer,
     backups,
+    changes,
     decisions,
     grants,
     index_order,
@@ -63,6 +64,7 @@ def main() -> None:
     service_rights.log_as_the_role_may()
     loss.lose_what_is_listed(Path(os.environ["LOST_FILE"]))
     decisions.note_decisions(Path(os.environ["DECISIONS_FILE"]))
+    changes.note_changes(Path(os.environ["CHANGES_FILE"]))
     app.main()
 
 

@@ -43,15 +43,14 @@ def test_a_function_that_the_stack_lacks_is_named(tmp_path: Path) -> None:
 
 
 def test_a_template_that_is_none_is_named_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redeploy, "_TEMPLATES", tmp_path / "templates")
     monkeypatch.setattr(redeploy, "ROOT", tmp_path)
     (tmp_path / "templates" / "a").mkdir(parents=True)
     (tmp_path / "templates" / "a" / "style.css").write_text("{% not Jinja %}")
     (tmp_path / "templates" / "a" / "good.html").write_text("{{ order.total | money }}")
-    assert redeploy._checked_templates() == {"a/good.html": b"{{ order.total | money }}"}
+    assert redeploy.checked_templates(Stack(tmp_path)) == {"a/good.html": b"{{ order.total | money }}"}
     (tmp_path / "templates" / "a" / "mail.txt").write_text("Good day\n{% if order %}\n")
     with pytest.raises(StackError, match=r"^templates/a/mail\.txt:2: Unexpected end of template"):
-        redeploy._checked_templates()
+        redeploy.checked_templates(Stack(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -256,7 +256,8 @@ def test_dev_gets_what_has_passed_everything() -> None:
 def test_a_pull_request_is_checked_as_make_test_does() -> None:
     rule = re.search(r"^test: .*\n((?:\t.*\n?)+)", MAKEFILE, re.MULTILINE)
     assert rule
-    made = {word for word in rule[1].split() if word in TARGETS}
+    # A part of e2e-fresh, at another moment.
+    made = {word for word in rule[1].split() if word in TARGETS} - {"test-up", "test-down"}
     assert {"lint", "unit", "e2e-fresh"} < made
     checks = {job["uses"].rsplit("/", 1)[1].removesuffix(".yml") for job in WORKFLOWS["pull-request"]["jobs"].values()}
     called = {word for (workflow, _), step in RUNS if workflow in checks for word in step["run"].split()}

@@ -1,0 +1,34 @@
+"""Functions are called once as they come."""
+
+from pathlib import Path
+from uuid import uuid4
+
+import boto3
+import pytest
+
+from localstack import warm
+from localstack.stack import Stack
+from localstack.waiting import poll
+from tests.lambda_functions import make_function
+
+
+def test_functions_are_called_once_as_they_come(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warm, "_LOOK_SECONDS", 0.05)
+    account = str(uuid4().int)[:12]
+    session = boto3.Session(aws_access_key_id=account, aws_secret_access_key="test", region_name="af-south-1")
+    called = tmp_path / "called"
+    note = f"    open({str(called)!r}, 'a').write(context.function_name + '\\n')\n"
+
+    def calls(names: list[str]) -> list[str] | None:
+        found = called.read_text().split() if called.exists() else []
+        return found if set(found) == set(names) else None
+
+    functions = session.client("lambda", endpoint_url=stack.endpoint)
+    with warm.as_they_come(functions):
+        names = [make_function(f"def handler(event, context):\n{note}", session)]
+        poll("the first is called", lambda: calls(names), 60)
+        names.append(make_function(f"def handler(event, context):\n{note}    raise ValueError\n", session))
+        poll("the second is called", lambda: calls(names), 60)
+        names.append(make_function(f"def handler(event, context):\n{note}", session))
+        poll("the third is called", lambda: calls(names), 60)
+    assert calls(names) == names

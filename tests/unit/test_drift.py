@@ -1,0 +1,57 @@
+"""Which planned changes are drift, and which only say that code went past Terraform."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localstack import drift, redeploy
+from localstack.stack import Stack
+from localstack.terraform import LocalTerraform
+
+BEFORE = {"source_code_hash": "old", "version": "1", "timeout": 30, "environment": [{"variables": {"A": "b"}}]}
+
+
+def planned(after: dict[str, Any], actions: str = "update", of: str = "aws_lambda_function") -> dict[str, Any]:
+    """A change in the form of `terraform show -json`: the version is known once it is applied."""
+    kept = {name: value for name, value in BEFORE.items() if name != "version"}
+    unknown = {"version": True, "environment": [{"variables": {}}]}
+    change = {"actions": [actions], "before": BEFORE, "after": {**kept, **after}, "after_unknown": unknown}
+    return {"address": f"{of}.it", "type": of, "change": change}
+
+
+def differences(stack: Stack, monkeypatch: pytest.MonkeyPatch, *plan: dict[str, Any], outdated: str = "") -> list[str]:
+    """What differs by a plan and by the packages."""
+    monkeypatch.setattr(LocalTerraform, "changes", lambda _: list(plan))
+    monkeypatch.setattr(redeploy, "outdated", lambda *_: {outdated: b""} if outdated else {})
+    return drift.differences(stack)
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Stack:
+    """A stack that nobody asks."""
+    return Stack(tmp_path, ports={"engine": 1, "cart": 2})
+
+
+def test_code_is_judged_by_what_the_functions_run(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = planned({"source_code_hash": "new"})
+    assert differences(stack, monkeypatch, code) == []
+    assert differences(stack, monkeypatch, code, outdated="get_order") == ["the code of get_order"]
+    assert differences(stack, monkeypatch, outdated="get_order") == ["the code of get_order"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        planned({"source_code_hash": "new", "timeout": 3}),
+        planned({"source_code_hash": "new", "environment": [{"variables": {"A": "c"}}]}),
+        planned({"source_code_hash": "new"}, of="aws_lambda_layer_version"),
+        {**planned({}), "change": {"actions": ["delete"], "before": BEFORE, "after": None, "after_unknown": {}}},
+        {**planned({}), "change": {"actions": ["create"], "before": None, "after": BEFORE, "after_unknown": {}}},
+    ],
+    ids=["another attribute", "a nested one", "another resource", "gone", "not there"],
+)
+def test_whatever_else_is_planned_is_drift(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    assert differences(stack, monkeypatch, change) == [change["address"]]
