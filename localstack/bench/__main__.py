@@ -3,14 +3,16 @@
 import argparse
 import sys
 
-from localstack.bench import report
+from localstack.bench import cost, report
 from localstack.bench.rows import Part, Row
 from localstack.stack import ADVICE, ROOT
 from localstack.up import console, shown, step
 from release.ending import ended
 
 FOLDER = ROOT / "build" / "bench"
-PARTS: dict[str, Part] = {}
+PARTS: dict[str, Part] = {
+    "cost": cost.measure,
+}
 
 
 def _arguments() -> argparse.Namespace:
@@ -36,7 +38,9 @@ def bench() -> None:
         if rows:
             report.write(rows, FOLDER)
             console.print(report.table(rows))
-    console.print(f"The table is in {shown(FOLDER / 'table.md')}, each round's figures are in {shown(FOLDER / 'results.json')}")
+    console.print(
+        f"The table is in {shown(FOLDER / 'table.md')}, each round's figures are in {shown(FOLDER / 'results.json')}"
+    )
 
 
 if __name__ == "__main__":
