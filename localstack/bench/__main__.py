@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from localstack.bench import cost, report
+from localstack.bench import cost, memory, report
 from localstack.bench.rows import Part, Row
 from localstack.stack import ADVICE, ROOT
 from localstack.up import console, shown, step
@@ -12,6 +12,7 @@ from release.ending import ended
 FOLDER = ROOT / "build" / "bench"
 PARTS: dict[str, Part] = {
     "cost": cost.measure,
+    "memory": memory.measure,
 }
 
 
