@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from localstack.bench import cost, memory, report
+from localstack.bench import burst, cost, memory, report
 from localstack.bench.rows import Part, Row
 from localstack.stack import ADVICE, ROOT
 from localstack.up import console, shown, step
@@ -11,6 +11,7 @@ from release.ending import ended
 
 FOLDER = ROOT / "build" / "bench"
 PARTS: dict[str, Part] = {
+    "burst": burst.measure,
     "cost": cost.measure,
     "memory": memory.measure,
 }
