@@ -15,12 +15,11 @@ from localstack.aws import Aws
 from localstack.bench import customers, units
 from localstack.bench.customers import Customers
 from localstack.bench.needed import BOTH, COUNTER, NOTES, ORDERS
+from localstack.bench.quiet import settle
 from localstack.bench.trail import Event, recorded
 from localstack.bench.units import Item, Units
 from localstack.bench.workers import cpu_seconds
 from localstack.stack import Stack, StackError
-from localstack.waiting import poll
-from release.queues import held
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -125,13 +124,12 @@ def of_one(calls: Iterable[Call], orders: int) -> Counter[Call]:
 
 def _place(stack: Stack, orders: int) -> list[Path]:
     """Orders one after the other, each until every queue is empty; the paths of their confirmations."""
-    buyers, names = Customers(stack), stack.outputs["queue_names"].values()
-    sqs, confirmations = Aws(stack.endpoint).sqs, []
+    buyers, confirmations = Customers(stack), []
     for _ in range(orders):
         there, correlation = customers.count(stack), f"bench-{uuid.uuid4()}"
         buyers.order(correlation)
         confirmations += [mailed.customer for mailed in buyers.await_mails([correlation], _SECONDS, there)]
-        poll("every message handled", lambda: None if any(held(sqs, name) for name in names) else True, _SECONDS)
+        settle(stack, _SECONDS)
     return confirmations
 
 

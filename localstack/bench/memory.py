@@ -11,11 +11,10 @@ from localstack import engines
 from localstack.aws import Aws
 from localstack.bench import power
 from localstack.bench.probes import Call, Probed, probe
+from localstack.bench.quiet import settle
 from localstack.bench.rows import Row
 from localstack.bench.work import Work
 from localstack.stack import ROOT, Stack, StackError
-from localstack.waiting import poll
-from release.queues import held
 
 DOCUMENT = ROOT / "build" / "bench" / "memory.md"
 # Of usual orders, the first of them cold; one of the longest order that there can be follows.
@@ -124,12 +123,12 @@ def _round(stack: Stack) -> dict[str, Probed]:
     usual, longest = Work(stack, _LINES), Work(stack, MAX_CART_LINES)
     works = [*[usual] * _CALLS, longest]
     found = {"create_order": probe(stack, "create_order", [work.create_order() for work in works])}
-    _settle(stack)
+    settle(stack, _SECONDS)
     orders = [work.order(_id(call)) for work, call in zip(works, found["create_order"].calls, strict=True)]
 
     def run(function: str, event: Callable[[Work, Order], dict[str, Any]]) -> None:
         found[function] = probe(stack, function, [event(*each) for each in zip(works, orders, strict=True)])
-        _settle(stack)
+        settle(stack, _SECONDS)
 
     run("get_order", Work.get_order)
     run("list_orders", lambda work, _: work.list_orders())
@@ -156,9 +155,3 @@ def _check(function: str, probed: Probed) -> None:
     for call in probed.calls:
         if call.answer.get("batchItemFailures") or call.answer.get("statusCode", 200) >= 300:
             raise StackError(f"{function} did not do its work in a process of its own, but answered {call.answer}")
-
-
-def _settle(stack: Stack) -> None:
-    """Wait until the stack's own functions have done what followed."""
-    sqs, names = Aws(stack.endpoint).sqs, stack.outputs["queue_names"].values()
-    poll("every message handled", lambda: None if any(held(sqs, name) for name in names) else True, _SECONDS)
