@@ -110,7 +110,8 @@ locals {
       ]
     }
     order_pdf_creator = {
-      name = "pdf-creator", memory = 512, timeout = 60, concurrency = 10
+      # It computes: with a whole processor a call takes a third of the time for a fiftieth more (docs/cost.md).
+      name = "pdf-creator", memory = 1769, timeout = 60, concurrency = 10
       environment = {
         ORDERS_TABLE           = local.table_name
         ORDER_EVENTS_TOPIC_ARN = local.events_topic_arn

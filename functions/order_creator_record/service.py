@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from common import clients, events
 from common.cart_client import CartClient
-from common.errors import PermanentError
+from common.errors import PermanentError, TransientError
 from common.events import OrderCreationRequested
 from common.models import Campaign, Order, OrderDraft
 from common.observability import add_value, count, logger
@@ -23,22 +23,32 @@ def record(request: OrderCreationRequested, accepted_at: datetime, correlation_i
     """Record an order and publish OrderRecorded.
 
     A message that comes again finds its order on record and only publishes: a crash between the write and the
-    publish is healed even when the cart is gone by then.
+    publish is healed, even when the cart is gone by then or the Cart service is down.
 
     Raises:
         PermanentError: the cart does not exist, is another tenant's, or cannot be ordered.
         TransientError: the Cart service or the table did not take part.
     """
-    order = _repository.get(request.tenant_id, request.order_id)
-    if order is None:
-        recorded = _repository.record(_draft(request, accepted_at))
-        order = recorded.order
-        if recorded.is_new:
-            count("OrdersRecorded")
-            add_value("OrderValue", order.total)
+    order = _on_record(request, accepted_at)
     events.publish(_sns, settings.order_events_topic_arn, events.order_recorded(order, correlation_id))
     logger.info("order recorded", order_id=str(order.id), order_number=order.order_number)
     return order
+
+
+def _on_record(request: OrderCreationRequested, accepted_at: datetime) -> Order:
+    try:
+        draft = _draft(request, accepted_at)
+    except (PermanentError, TransientError):
+        # Asked only now: almost every message is the first of its order, and the write tells of one that is not.
+        order = _repository.get(request.tenant_id, request.order_id)
+        if order is None:
+            raise
+        return order
+    recorded = _repository.record(draft)
+    if recorded.is_new:
+        count("OrdersRecorded")
+        add_value("OrderValue", recorded.order.total)
+    return recorded.order
 
 
 def _draft(request: OrderCreationRequested, accepted_at: datetime) -> OrderDraft:

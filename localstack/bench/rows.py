@@ -66,4 +66,4 @@ def shown(value: float, unit: Unit) -> str:
     for least, name, factor in _SCALES.get(unit, ()):
         if abs(value) >= least:
             return f"{value * factor:.3g} {name}"
-    return f"{value:,.4g} {unit}" if unit != "USD" else f"USD {value:,.4g}"
+    return f"{value:,.4g} {unit}" if unit != "USD" else f"USD {value:,.2f}"

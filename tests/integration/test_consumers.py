@@ -100,8 +100,23 @@ class TestRecord:
         assert (event["eventType"], event["correlationId"]) == ("OrderRecorded", "c-1")
         assert event["payload"] == {"tenantId": cart["tenantId"], "orderId": str(recorded.id)}
 
+    def test_a_new_order_takes_the_fewest_calls(self, cart: dict[str, Any], creation_queue: Queue) -> None:
+        asked: list[str] = []
+
+        def note(model: Any, **_: Any) -> None:
+            asked.append(model.name)
+
+        clients.dynamodb().meta.events.register("before-call.dynamodb", note)
+        try:
+            assert handle(order_creator_record, creation_queue, requested(cart).encode()) == []
+        finally:
+            clients.dynamodb().meta.events.unregister("before-call.dynamodb", note)
+        assert asked == ["GetItem", "TransactWriteItems"]
+
+    @pytest.mark.parametrize("status", [404, 503])
     def test_a_message_that_comes_again_publishes_again_and_keeps_the_number(
         self,
+        status: int,
         repository: OrderRepository,
         carts: CartStub,
         cart: dict[str, Any],
@@ -111,8 +126,8 @@ class TestRecord:
         message = requested(cart)
         handle(order_creator_record, creation_queue, message.encode())
         before = repository.get(cart["tenantId"], message.payload.order_id)
-        # As after a crash between the write and the publish, with the cart gone by then.
-        carts.outages[cart["cartId"]] = {"status": 404, "refused": 0}
+        # As after a crash between the write and the publish, with the cart gone by then, or nobody there to ask.
+        carts.outages[cart["cartId"]] = {"status": status, "refused": 0}
         assert handle(order_creator_record, creation_queue, message.encode()) == []
         assert repository.get(cart["tenantId"], message.payload.order_id) == before
         assert events_seen.take()["messageId"] == events_seen.take()["messageId"]
