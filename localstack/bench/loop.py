@@ -157,11 +157,6 @@ class Loop:
     def _is_empty(self, queue: str) -> bool | None:
         return None if held(self._aws.sqs, queue) else True
 
-    def items(self) -> int:
-        """How many items the first function has put."""
-        pages = self._aws.dynamodb.get_paginator("scan").paginate(TableName=self.name, Select="COUNT")
-        return sum(page["Count"] for page in pages)
-
     def remove(self) -> None:
         """Remove all of it."""
         for mapping in self._mappings:

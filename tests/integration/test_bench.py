@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("aws")
 def test_the_empty_loop_takes_every_message_through(stack: Stack, aws: Aws) -> None:
     with loop(stack, draws=False) as floor:
         floor.run(3, seconds=60)
-        assert floor.items() == 3
+        assert len(aws.dynamodb.scan(TableName=floor.name)["Items"]) == 3
         names = {worker.function for worker in workers(stack) if worker.function.startswith(floor.name)}
         assert names == {f"{floor.name}-{use}" for use in ("first", "pdf", "internal", "customer")}
         assert cpu_seconds(stack)[f"{floor.name}-first"] > 0
