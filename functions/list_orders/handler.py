@@ -3,8 +3,10 @@
 from http import HTTPStatus
 
 from common import clients, paging
+from common.models import Order
 from common.repository import OrderRepository
 from common.settings import settings
+from common.shown import shown
 from functions.adapters import api
 from functions.adapters.problems import ProblemError
 from functions.list_orders.query import parse_query
@@ -19,7 +21,8 @@ def list_orders(request: api.Request) -> api.Response:
         raise ProblemError(HTTPStatus.FORBIDDEN, "These are another tenant's orders.")
     query = parse_query(tenant_id, request.query)
     page = repository.list_by_date(tenant_id, query.page_size, query.narrowed, query.position)
-    answer: dict[str, object] = {"items": page.shown, "moreAvailable": page.position is not None}
+    items = [shown(Order, item) for item in page.items]
+    answer: dict[str, object] = {"items": items, "moreAvailable": page.position is not None}
     if page.position:
         answer["startAt"] = paging.encode(tenant_id, query.filters, page.position)
     return api.json_response(HTTPStatus.OK, answer)

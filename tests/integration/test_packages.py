@@ -33,7 +33,7 @@ _STORED = {*_ANY, "repository", "numbering", "errors"}
 API = {
     "create_order": {*_ANY, "events", "errors", "idempotency"},
     "get_order": _STORED,
-    "list_orders": {*_STORED, "paging"},
+    "list_orders": {*_STORED, "paging", "shown"},
     "update_order": {*_STORED, "events"},
 }
 # Large, and for the other functions, or for nobody: email.mime comes with anything that sends mail.

@@ -36,7 +36,7 @@ def test_a_ratio_to_be_reached_is_kept_at_the_limit_and_above() -> None:
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [(1.5, "s", "1.5 s"), (0.0123, "s", "12.3 ms"), (0.000045, "s", "45 µs"), (1_300_000, "bytes", "1.3 MB"),
-     (2, "calls", "2 calls"), (12.5, "USD", "USD 12.5")],
+     (2, "calls", "2 calls"), (12.5, "USD", "USD 12.50")],
 )  # fmt: skip
 def test_a_figure_is_shown_in_the_unit_that_suits_it(value: float, unit: Unit, text: str) -> None:
     assert shown(value, unit) == text
