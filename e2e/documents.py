@@ -138,6 +138,7 @@ RUN_ELSEWHERE = {
     "make e2e TARGET=": "localstack/rehearsal/__main__.py",
     "E2E_CART_URL=": "localstack/rehearsal/__main__.py",
     "make chaos": "localstack/chaos/__main__.py: it is run by hand, a short run by `make test`",
+    "make bench": "localstack/bench/__main__.py: it is run by hand",
     "make load": "e2e/test_load.py",
     "make simulate": "tests/unit/test_simulation.py",
     "make redrive QUEUE=bbws-order-pdf-prod": "tests/integration/test_redrive.py",
