@@ -38,9 +38,9 @@ def run(*command: str | Path) -> tuple[int, str]:
 def test_a_secret_in_a_file_is_found(tmp_path: Path, what: str) -> None:
     planted = tmp_path / "settings.py"
     planted.write_text("NAME = 'orders'\n")
-    assert run(BIN / "detect-secrets-hook", planted)[0] == 0
+    assert run(BIN / "detect-secrets-hook", "--no-verify", planted)[0] == 0
     planted.write_text(PLANTED[what] + "\n")
-    status, said = run(BIN / "detect-secrets-hook", planted)
+    status, said = run(BIN / "detect-secrets-hook", "--no-verify", planted)
     assert status == 1
     assert f"{planted}:1" in said
 
