@@ -63,7 +63,11 @@ def markdown(rows: Sequence[Row]) -> str:
     """The rows as a table of Markdown, with their notes below it."""
     lines = [f"Measured {machine()}.", "", f"| {' | '.join(_HEADS)} |", "|---" * len(_HEADS) + "|"]
     lines += [f"| {' | '.join(cells(row))} |" for row in rows]
-    notes = [f"- {row.what}: {row.note}" for row in rows if row.note]
+    noted: dict[str, list[str]] = {}
+    for row in rows:
+        if row.note:
+            noted.setdefault(row.note, []).append(row.what)
+    notes = [f"- {'; '.join(whats)}: {note}" for note, whats in noted.items()]
     return "\n".join([*lines, *([""] if notes else []), *notes]) + "\n"
 
 

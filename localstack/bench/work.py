@@ -15,6 +15,7 @@ from common.repository import OrderRepository
 from localstack import demo
 from localstack.aws import Aws
 from localstack.stack import ACCOUNT, REGION, Stack, StackError
+from release.openapi.document import routes
 
 _SECONDS = 10
 _PAID = {
@@ -58,19 +59,19 @@ class Work:
 
     def create_order(self) -> dict[str, Any]:
         """A request that is accepted."""
-        return self._request("POST", "/v1.0/orders", self._body(), {"Idempotency-Key": str(uuid.uuid4())})
+        return self._request("create_order", self._body(), {"Idempotency-Key": str(uuid.uuid4())})
 
     def get_order(self, order: Order) -> dict[str, Any]:
         """A request for an order."""
-        return self._request("GET", f"/v1.0/orders/{order.id}")
+        return self._request("get_order", orderId=str(order.id))
 
     def list_orders(self) -> dict[str, Any]:
         """A request for the tenant's newest orders."""
-        return self._request("GET", f"/v1.0/tenants/{self._tenant}/orders")
+        return self._request("list_orders", tenantId=self._tenant)
 
     def update_order(self, order: Order) -> dict[str, Any]:
         """A request that says that an order is paid."""
-        return self._request("PUT", f"/v1.0/orders/{order.id}", _PAID, {"If-Match": f'"{order.version}"'})
+        return self._request("update_order", _PAID, {"If-Match": f'"{order.version}"'}, orderId=str(order.id))
 
     def order_creator_record(self) -> dict[str, Any]:
         """A message that asks for a new order."""
@@ -102,12 +103,15 @@ class Work:
         return demo.request(demo.order()["customerEmail"], self._cart)
 
     def _request(
-        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+        self, function: str, body: Any = None, headers: dict[str, str] | None = None, **parameters: str
     ) -> dict[str, Any]:
+        method, resource = routes()[function]
         claims = {"sub": "bench", "custom:tenantId": self._tenant}
         return {
             "httpMethod": method,
-            "path": path,
+            "path": resource.format(**parameters),
+            "resource": resource,
+            "pathParameters": parameters or None,
             "headers": headers or {},
             "multiValueHeaders": {},
             "queryStringParameters": None,
