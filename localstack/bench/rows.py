@@ -8,7 +8,7 @@ Unit = Literal["s", "1/s", "bytes", "calls", "reads", "modules", "USD"]
 
 _SCALES: Final[dict[Unit, tuple[tuple[float, str, float], ...]]] = {
     "s": ((1.0, "s", 1), (1e-3, "ms", 1e3), (0.0, "µs", 1e6)),
-    "bytes": ((1e6, "MB", 1e-6), (1e3, "kB", 1e-3), (0.0, "bytes", 1)),
+    "bytes": ((1e9, "GB", 1e-9), (1e6, "MB", 1e-6), (1e3, "kB", 1e-3), (0.0, "bytes", 1)),
 }
 
 
