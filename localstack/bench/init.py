@@ -123,7 +123,7 @@ def _row(function: str, start: Start, rounds: int) -> Row:
             ratios.append(ours.cpu / beside.cpu)
     return Row(
         "init",
-        function,
+        f"start of {function}",
         "s",
         ours=tuple(ours for ours, _ in walls),
         beside=", ".join(filter(None, (start.imports, f"clients of {', '.join(start.clients)}"))),
