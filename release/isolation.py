@@ -20,7 +20,7 @@ from pathlib import Path
 from release import docker
 from release.build import Architecture, BuildError, Natives, machine_of, runtime_libraries
 
-_DEADLINE_SECONDS = 60
+DEADLINE_SECONDS = 60
 # The first run fetches the image, and a foreign architecture is emulated.
 _IMAGE_DEADLINE_SECONDS = 600
 # What Terraform sets for one function or another; at import they are only read.
@@ -84,6 +84,31 @@ def unpacked(package: Path) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
+def alone(script: str, folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in a new process of this Python, with nothing of this machine in its way.
+
+    Args:
+        script: Python.
+        folder: with an unpacked package.
+        arguments: of the script.
+        variables: of the environment, beside those of `ENVIRONMENT`.
+
+    Raises:
+        TimeoutExpired: it was not done in `DEADLINE_SECONDS`.
+    """
+    return subprocess.run(
+        # -I and -S: no site-packages, no user's folder, no variable of this shell.
+        [sys.executable, "-I", "-S", "-B", "-c", script, *arguments],
+        # Where Lambda's loader looks, too.
+        env={**ENVIRONMENT, **variables, "LD_LIBRARY_PATH": str(folder / "lib")},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=DEADLINE_SECONDS,
+    )
+
+
 def load(package: Path, runtime: Path) -> Loaded:
     """Import the handler of a package alone on this machine.
 
@@ -95,21 +120,10 @@ def load(package: Path, runtime: Path) -> Loaded:
         BuildError: it cannot be imported; the text ends with the interpreter's own.
     """
     with unpacked(package) as folder:
-        # -I and -S: no site-packages, no user's folder, no variable of this shell.
-        command = [sys.executable, "-I", "-S", "-B", "-c", _SCRIPT, f"functions.{package.stem}.handler"]
         try:
-            done = subprocess.run(
-                [*command, str(folder), str(runtime)],
-                # Where Lambda's loader looks, too.
-                env={**ENVIRONMENT, "LD_LIBRARY_PATH": str(folder / "lib")},
-                cwd=folder,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=_DEADLINE_SECONDS,
-            )
+            done = alone(_SCRIPT, folder, f"functions.{package.stem}.handler", str(folder), str(runtime))
         except subprocess.TimeoutExpired:
-            raise BuildError(f"{package.name}: not imported in {_DEADLINE_SECONDS} s") from None
+            raise BuildError(f"{package.name}: not imported in {DEADLINE_SECONDS} s") from None
         if done.returncode:
             # As the files are called in this tree, not in the folder that is gone when this is read.
             said = done.stderr[-2_000:].replace(f"{folder}/", "")

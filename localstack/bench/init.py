@@ -2,7 +2,6 @@
 
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,6 @@ from localstack.stack import SIGNATURE, StackError
 from release import build, isolation
 
 PROCESSES = 10
-_DEADLINE_SECONDS = 60
 
 
 class Start(NamedTuple):
@@ -38,14 +36,6 @@ STARTS: Final = {
     "update_order": Start(("dynamodb", "sns")),
     "order_pdf_creator": Start(("dynamodb", "s3", "sns"), "import weasyprint", limit=1.15),
 }
-# As common/clients.py makes them.
-_FLOOR = """
-{imports}
-import boto3
-from botocore.config import Config
-config = Config(connect_timeout=2, read_timeout=5, retries={{"mode": "standard", "total_max_attempts": 3}})
-clients = [boto3.client(name, config=config) for name in {clients}]
-"""
 _SCRIPT = (
     "import sys\nsys.path[:0] = sys.argv[1:]\n{statements}\nimport time\nprint(time.monotonic(), time.process_time())"
 )
@@ -60,11 +50,11 @@ class Seconds(NamedTuple):
 
 def floor_of(start: Start) -> str:
     """The statements of the floor."""
-    return _FLOOR.format(imports=start.imports, clients=start.clients)
+    return "\n".join([start.imports, "from common import clients", *(f"clients.{name}()" for name in start.clients)])
 
 
 def seconds_to_ready(statements: str, folder: Path, runtime: Path) -> Seconds:
-    """Run statements in a new process as Lambda would: what is unpacked and its runtime on the path, tracing on.
+    """Run statements in a new process as Lambda would: what is unpacked and its runtime on the path.
 
     Args:
         statements: to be run.
@@ -74,30 +64,20 @@ def seconds_to_ready(statements: str, folder: Path, runtime: Path) -> Seconds:
     Raises:
         StackError: they failed, or were not done in time; the text ends with the interpreter's own.
     """
-    environment = {
-        **isolation.ENVIRONMENT,
+    variables = {
         "AWS_LAMBDA_FUNCTION_NAME": "bench",
         "LAMBDA_TASK_ROOT": str(folder),
         "AWS_ACCESS_KEY_ID": "000000000000",
         "AWS_SECRET_ACCESS_KEY": SIGNATURE,
         # The invoice sets it for itself; its floor is to find the same fonts.
         "FONTCONFIG_FILE": str(folder / "templates" / "invoice" / "fonts.conf"),
-        "LD_LIBRARY_PATH": str(folder / "lib"),
     }
-    command = [sys.executable, "-I", "-S", "-B", "-c", _SCRIPT.format(statements=statements), str(folder), str(runtime)]
+    script = _SCRIPT.format(statements=statements)
     began = time.monotonic()
     try:
-        done = subprocess.run(
-            command,
-            env=environment,
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_DEADLINE_SECONDS,
-        )
+        done = isolation.alone(script, folder, str(folder), str(runtime), **variables)
     except subprocess.TimeoutExpired:
-        raise StackError(f"not ready in {_DEADLINE_SECONDS} s: {statements.strip().splitlines()[0]}") from None
+        raise StackError(f"not ready in {isolation.DEADLINE_SECONDS} s: {statements.strip().splitlines()[0]}") from None
     if done.returncode:
         raise StackError(f"a start that is to be measured failed; `make build` tries each package:\n{done.stderr}")
     ready, cpu = done.stdout.split()

@@ -4,14 +4,13 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
-import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from localstack.aws import Aws
 from localstack.stack import Stack, StackError
 from release.build import packages_dir, runtime_libraries
+from release.isolation import unpacked
 
 _PROBE = Path(__file__).parent / "floors" / "probe.py"
 _SECONDS = 300
@@ -53,10 +52,8 @@ def probe(stack: Stack, function: str, events: list[dict[str, Any]]) -> Probed:
     about = Aws(stack.endpoint).functions.get_function_configuration(
         FunctionName=stack.outputs["function_names"][function]
     )
-    with tempfile.TemporaryDirectory(prefix="probe-") as folder:
-        package, taken = Path(folder) / "package", Path(folder) / "taken.json"
-        with zipfile.ZipFile(packages_dir() / f"{function}.zip") as archive:
-            archive.extractall(package)
+    with unpacked(packages_dir() / f"{function}.zip") as package:
+        taken = package / "taken.json"
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": os.pathsep.join([str(package), str(runtime_libraries())]),
