@@ -154,6 +154,12 @@ RUN_ELSEWHERE = {
 }
 
 
+def shown_api() -> str:
+    """The address of the API that README's `make up` printed, which a reader replaces by that of their own stack."""
+    (shown,) = re.findall(r"^  API +(\S+)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    return str(shown)
+
+
 def runs_here(block: Block) -> bool:
     """Whether a block is run on the local stack: as a whole, since its commands build on each other."""
     return all(command.startswith(RUN_HERE) for command in block.commands)

@@ -115,6 +115,18 @@ def test_every_command_is_run_somewhere() -> None:
             assert (ROOT / path).exists(), path
 
 
+def test_a_reader_is_asked_for_the_address_that_make_up_printed() -> None:
+    asked = [
+        url
+        for block in documents.command_blocks()
+        if documents.runs_here(block)
+        for command in block.commands
+        for url in re.findall(r"http://[^\s\"]*execute-api[^\s\"]*", command)
+    ]
+    assert asked
+    assert all(url.startswith(f"{documents.shown_api()}/") for url in asked)
+
+
 def test_readme_shows_the_targets_as_they_are() -> None:
     listed = subprocess.run(
         ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=20
