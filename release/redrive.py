@@ -63,7 +63,7 @@ def redrive(sqs: SQSClient, queue: str) -> Redriven:
         ).get("Messages", [])
         fresh = [message for message in messages if message["MessageId"] not in seen]
         # A poison message is back within a second: what was sent after we began is not moved again.
-        old = [message for message in fresh if int(message["Attributes"]["SentTimestamp"]) < began]
+        old = [message for message in fresh if int(message["Attributes"]["SentTimestamp"]) <= began]
         new += [message for message in fresh if message not in old]
         seen |= {message["MessageId"] for message in fresh}
         _move(sqs, url, dlq, old)

@@ -55,6 +55,18 @@ def test_a_full_dlq_is_put_back_once_however_often_it_is_asked_for(queues: Queue
     assert queues.bodies(queues.dlq) == []
 
 
+def test_what_was_sent_in_the_millisecond_that_it_begins_in_is_moved(
+    queues: Queues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sqs = queues.aws.sqs
+    sqs.send_message(QueueUrl=queues.dlq, MessageBody="just now")
+    (sent,) = sqs.receive_message(
+        QueueUrl=queues.dlq, VisibilityTimeout=0, MessageSystemAttributeNames=["SentTimestamp"]
+    )["Messages"]
+    monkeypatch.setattr("time.time", lambda: int(sent["Attributes"]["SentTimestamp"]) / 1_000)
+    assert redrive(sqs, queues.name) == Redriven(moved=1, left=0)
+
+
 def test_what_fails_again_meanwhile_is_moved_once(queues: Queues, monkeypatch: pytest.MonkeyPatch) -> None:
     sqs = queues.aws.sqs
     sqs.send_message(QueueUrl=queues.dlq, MessageBody="poison")
