@@ -17,7 +17,7 @@ ORDERS = 100
 REPEATED = 10
 _DEADLINE_SECONDS = 300
 
-pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.load("a hundred at once")]
+pytestmark = [pytest.mark.alone, pytest.mark.timed, pytest.mark.sidecars, pytest.mark.load("a hundred at once")]
 
 
 def _queues_empty(platform: Platform) -> bool | None:

@@ -8,7 +8,7 @@ from e2e.tenant import Tenant
 
 ORDERS = 10
 
-pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.load("one at a time")]
+pytestmark = [pytest.mark.alone, pytest.mark.timed, pytest.mark.sidecars, pytest.mark.load("one at a time")]
 
 
 def test_each_order_takes_the_next_number_and_reaches_the_customer(tenant: Tenant) -> None:

@@ -47,15 +47,15 @@ def chaos() -> int:
     parser.add_argument("--short", action="store_true", help=f"{_SHORT} orders under random faults, and no more")
     arguments = parser.parse_args()
     broken = 0
-    for run in _all(Runs(engines.require()), arguments):
-        began = time.monotonic()
-        result = run()
-        broken += not result.kept
-        console.print(table(result.title, result.findings))
-        console.print(f"faults: {dict(sorted(result.faults.items()))}, redriven: {result.redriven}")
-        console.print(
-            f"{'every promise kept' if result.kept else '[red]broken[/]'}, {time.monotonic() - began:.0f} s\n"
-        )
+    with Runs(engines.require()) as runs:
+        for run in _all(runs, arguments):
+            began = time.monotonic()
+            result = run()
+            broken += not result.kept
+            console.print(table(result.title, result.findings))
+            console.print(f"faults: {dict(sorted(result.faults.items()))}, redriven: {result.redriven}")
+            verdict = "every promise kept" if result.kept else "[red]broken[/]"
+            console.print(f"{verdict}, {time.monotonic() - began:.0f} s\n")
     return min(broken, 1)
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Self
 
 from localstack.aws import Aws
 from localstack.chaos.auditor import INTERNAL, Auditor, Finding
@@ -77,7 +78,7 @@ class Result:
 
 
 class Runs:
-    """Runs on one stack.
+    """Runs on one stack, whose queues are as they were before once the block ends.
 
     Args:
         stack: with a fault proxy.
@@ -89,14 +90,25 @@ class Runs:
         self._proxy = Control(stack)
         self._queues: dict[str, str] = stack.outputs["queue_names"]
         self._dlqs: dict[str, str] = stack.outputs["dlq_names"]
-        for function, seconds in _VISIBILITY_SECONDS.items():
-            self._aws.sqs.set_queue_attributes(
-                QueueUrl=self._url(self._queues[function]), Attributes={"VisibilityTimeout": str(seconds)}
-            )
+        self._before = {function: self._hide(function, seconds) for function, seconds in _VISIBILITY_SECONDS.items()}
         # What tests before this left in the DLQs, such as an order without a cart, is not for this auditor.
         self._settle()
         for name in self._dlqs.values():
             self._aws.sqs.purge_queue(QueueUrl=self._url(name))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for function, seconds in self._before.items():
+            self._hide(function, seconds)
+
+    def _hide(self, function: str, seconds: int) -> int:
+        """Set how long a message is hidden from others while a function has it; how long it was before."""
+        url = self._url(self._queues[function])
+        before = self._aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
+        self._aws.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(seconds)})
+        return int(before["VisibilityTimeout"])
 
     def _url(self, name: str) -> str:
         return self._aws.sqs.get_queue_url(QueueName=name)["QueueUrl"]

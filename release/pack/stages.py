@@ -30,6 +30,8 @@ from release.store import Store
 # The target of the tests: the local stack, or an environment.
 ORDER = ("local", "dev", "sit", "prod", "failover")
 EXHIBITS = ("order.json", "invoice.pdf", "confirmation.eml", "internal.eml", "status.eml")
+# On the local stack, begin of their marks: what they are.
+_AFTERWARDS = {"alone": "run alone", "timed": "are timed"}
 # Domains that belong to nobody (RFC 2606), SES's simulator, and the service's own.
 _NOBODYS = re.compile(
     r"(?:^|\.)(?:example(?:\.com|\.net|\.org)?|simulator\.amazonses\.com|kimmyai\.io)$", re.IGNORECASE
@@ -137,8 +139,10 @@ class Stage(NamedTuple):
         if broken:
             return f"pytest ended with status {broken[0].exit_status}, so not all tests were run"
         marks = {run.marks for run in self.runs}
-        if self.name == "local" and "not alone" in marks and not any(mark.startswith("alone") for mark in marks):
-            return "the tests that run alone, after the others, were not run"
+        if self.name == "local" and "not alone" in marks:
+            for begin, which in _AFTERWARDS.items():
+                if not any(mark.startswith(begin) for mark in marks):
+                    return f"the tests that {which}, after the others, were not run"
         if not any(test.outcome == "passed" for test in self.tests):
             return "no test was run"
         return ""

@@ -116,11 +116,12 @@ def test_the_verdict_says_what_is_so() -> None:
     assert verdict(drawn(staged(good))) == "✓ Every test passed"
     assert verdict(drawn(staged(bad))) == "✗ Not passed"
     assert verdict(drawn(staged(ran(tried(), selection="paging")))) == "! Passed, but not all tests were run"
-    # The first half alone, a run that was cut off, and one of nothing.
-    assert verdict(drawn(staged(ran(tried(), marks="not alone")))) == "✗ Not passed"
-    for others in ("alone", "alone and not long"):
-        runs = (ran(tried(), marks="not alone"), ran(tried(), marks=others))
-        assert verdict(drawn(staged(*runs))) == "✓ Every test passed"
+    # The first part alone, without the last, a run that was cut off, and one of nothing.
+    parts = [ran(tried(), marks=marks) for marks in ("not alone", "alone and not timed", "timed")]
+    assert verdict(drawn(staged(*parts))) == "✓ Every test passed"
+    assert verdict(drawn(staged(parts[0]))) == verdict(drawn(staged(*parts[:2]))) == "✗ Not passed"
+    assert staged(parts[0], parts[2]).unfinished == "the tests that run alone, after the others, were not run"
+    assert staged(*parts[:2]).unfinished == "the tests that are timed, after the others, were not run"
     assert verdict(drawn(staged(ran(tried(), exit_status=2)))) == "✗ Not passed"
     assert verdict(drawn(staged(ran()))) == "✗ Not passed"
 

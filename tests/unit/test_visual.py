@@ -15,6 +15,9 @@ from localstack.preview.pictures import VIEWS, Camera, Comparison, View, of_pdf,
 from localstack.preview.render import CONFIRMATION, NOTIFICATION, STATUS, Subject, message, part
 from localstack.preview.samples import orders
 
+# WeasyPrint's own lines, which nobody counts, would be watched; ours are counted in other tests.
+pytestmark = pytest.mark.no_cover
+
 
 @pytest.fixture(scope="module")
 def camera() -> Iterator[Camera]:
