@@ -8,9 +8,12 @@ import requests
 
 from localstack import seed
 from localstack.aws import Aws
+from localstack.bench.turns import in_turn
 from localstack.stack import Stack, StackError
 
 _HTTP_SECONDS = 40
+# Of each side in a round, and before it.
+_TIMES, _WARM = 200, 30
 
 
 class Customer:
@@ -73,14 +76,6 @@ class Round(NamedTuple):
     floor: list[float]
 
 
-def side_by_side(ours: Callable[[], float], floor: Callable[[], float], times: int = 200, warm: int = 30) -> Round:
-    """Measure both in turn, so that what else the machine does hits both alike.
-
-    Args:
-        ours: measures ours once.
-        floor: measures the floor once.
-        times: of each that count.
-        warm: of each before, which do not.
-    """
-    both = [(ours(), floor()) for _ in range(warm + times)][warm:]
-    return Round([one for one, _ in both], [one for _, one in both])
+def side_by_side(ours: Callable[[], float], floor: Callable[[], float]) -> Round:
+    """A round of two ways to ask."""
+    return Round(*in_turn(ours, floor, _TIMES, _WARM))

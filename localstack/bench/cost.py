@@ -46,8 +46,8 @@ def measure(rounds: int) -> Iterator[Row]:
     priced = f"{len(unverified)} of {len(prices.prices())} prices are us-east-1's and not verified for af-south-1"
     yield Row("cost", "a million orders", "USD", tuple(one.million() for one in bills), note=priced)
     for rate in bill.RATES:
-        months = tuple(sum(one.month(rate).values()) for one in bills)
-        yield Row("cost", f"a month of {rate:,} orders a minute, those of a year kept", "USD", months, note=priced)
+        what = f"a month of {rate:,} order{'s' * (rate > 1)} a minute, those of a year kept"
+        yield Row("cost", what, "USD", tuple(sum(one.month(rate).values()) for one in bills), note=priced)
     DOCUMENT.parent.mkdir(parents=True, exist_ok=True)
     DOCUMENT.write_text(document(measured[-1], bills[-1]))
 

@@ -3,16 +3,18 @@
 from collections.abc import Callable
 
 
-def in_turn[T](ours: Callable[[], T], floor: Callable[[], T], times: int) -> tuple[list[T], list[T]]:
+def in_turn[T](ours: Callable[[], T], floor: Callable[[], T], times: int, warm: int = 1) -> tuple[list[T], list[T]]:
     """The figures of each side, after a warm-up of each that does not count.
 
     Args:
         ours: takes a figure of ours.
         floor: takes one of the floor.
-        times: how many of each.
+        times: how many of each count.
+        warm: how many of each before do not.
     """
-    ours()
-    floor()
+    for _ in range(warm):
+        ours()
+        floor()
     figures: tuple[list[T], list[T]] = ([], [])
     for turn in range(times):
         # Neither side is always the second, which finds the caches as the first has left them.

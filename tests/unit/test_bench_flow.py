@@ -1,7 +1,6 @@
 """What the bench makes of the API's times, of reads, and of order numbers."""
 
 import io
-import itertools
 import threading
 import zipfile
 from typing import Any
@@ -13,16 +12,10 @@ from botocore.stub import Stubber
 
 from common.repository import attributes_of
 from localstack.bench import api, listing, numbers, orders
-from localstack.bench.answers import Round, side_by_side
+from localstack.bench.answers import Round
 from localstack.bench.calls import Calls
 from localstack.bench.floors import beside
 from localstack.stack import StackError
-
-
-def test_both_are_measured_in_turn_and_what_is_warm_only_does_not_count() -> None:
-    clock = itertools.count()
-    ours, floor = side_by_side(lambda: next(clock), lambda: next(clock), times=2, warm=1)
-    assert (ours, floor) == ([2, 4], [3, 5])
 
 
 def test_a_row_has_the_percentile_of_each_round() -> None:

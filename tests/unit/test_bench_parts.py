@@ -14,10 +14,9 @@ def test_the_sides_take_turns_and_the_warm_up_does_not_count() -> None:
         taken.append(name)
         return f"{name}{len(taken)}"
 
-    ours, floor = in_turn(lambda: side("o"), lambda: side("f"), times=4)
-    assert "".join(taken) == "of" + "foof" * 2
-    assert not {"o1", "f2"}.intersection(ours, floor)
-    assert (ours, floor) == (["o4", "o5", "o8", "o9"], ["f3", "f6", "f7", "f10"])
+    ours, floor = in_turn(lambda: side("o"), lambda: side("f"), times=4, warm=2)
+    assert "".join(taken) == "ofof" + "foof" * 2
+    assert (ours, floor) == (["o6", "o7", "o10", "o11"], ["f5", "f8", "f9", "f12"])
 
 
 def test_one_package_for_all_has_what_any_has_once(tmp_path: Path) -> None:
