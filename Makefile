@@ -37,7 +37,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export GOGC ?= 400
 
 .DEFAULT_GOAL := help
-.PHONY: help local dev up down status preview console order token watch shell logs tf build release release-verify upload promote deploy record rollback drift history rehearse alarms queues dlq drop pause resume redrive query restore recover discard openapi lint security audit types unit terraform-check e2e test-up test-down e2e-fresh test-untimed test-timed evidence pack summary chaos bench load simulate conformance browser test
+.PHONY: help local dev up down status preview console order token watch shell logs tf build release release-verify upload promote deploy record rollback drift history rehearse alarms queues dlq drop pause resume redrive query restore recover discard openapi lint security audit types unit terraform-check e2e test-up test-down e2e-fresh test-untimed test-timed test-checks evidence pack summary chaos bench load simulate conformance browser test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -255,8 +255,12 @@ conformance: dev ## try the service's use of AWS, call by call (ENGINE=embedded|
 browser:
 	@$(PYTHON3) localstack/machine.py test
 
-# The stack's tests mostly wait, for Terraform, queues and faults, and so the others share its processors.
+# What needs no stack takes what those tests leave of the processors.
+test-checks: dev
+	@nice -n 10 $(MAKE) --no-print-directory unit lint security types terraform-check conformance CHECK=1
+
+# The stack's tests take longest, since they wait for Terraform, queues and faults.
 test: browser dev ## run lint, security, types, terraform-check, unit, conformance and e2e-fresh, as CI does
-	@$(MAKE) --no-print-directory -j 3 -O test-untimed unit lint security types terraform-check conformance CHECK=1 && \
+	@$(MAKE) --no-print-directory -j 3 -O test-untimed test-checks && \
 	$(MAKE) --no-print-directory test-timed; \
 	status=$$?; $(MAKE) --no-print-directory test-down; exit $$status
