@@ -81,13 +81,11 @@ def _sums(uses: Iterable[Use]) -> dict[str, float]:
 
 
 def order_table(bill: Bill) -> str:
-    """What a million orders cost, dearest first, as Markdown; what has a price of another region says so."""
+    """What a million orders cost, dearest first, as Markdown."""
     lines = ["| part | used by an order | USD a million orders |", "|---|---|---|"]
     for use in sorted(bill.order, key=lambda use: -use.usd):
-        price = prices()[use.price]
-        mark = "" if price.verified else " \\*"
-        lines.append(f"| {use.part} | {use.quantity:,.4g} {price.unit} | {1e6 * use.usd:,.2f}{mark} |")
-    return "\n".join([*lines, f"| all | | {bill.million():,.2f} \\* |"]) + "\n"
+        lines.append(f"| {use.part} | {use.quantity:,.4g} {prices()[use.price].unit} | {1e6 * use.usd:,.2f} |")
+    return "\n".join([*lines, f"| all | | {bill.million():,.2f} |"]) + "\n"
 
 
 def month_table(bill: Bill) -> str:

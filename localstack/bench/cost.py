@@ -42,8 +42,8 @@ def measure(rounds: int) -> Iterator[Row]:
         note=_more(measured[-1].calls),
     )
     bills = [_bill(stack, one) for one in measured]
-    unverified = [price for price in prices.prices().values() if not price.verified]
-    priced = f"{len(unverified)} of {len(prices.prices())} prices are us-east-1's and not verified for af-south-1"
+    dates = sorted(price.as_of for price in prices.prices().values())
+    priced = f"by list prices of af-south-1, the oldest of {dates[0]}, the latest of {dates[-1]} (docs/cost.md)"
     yield Row("cost", "a million orders", "USD", tuple(one.million() for one in bills), note=priced)
     for rate in bill.RATES:
         what = f"a month of {rate:,} order{'s' * (rate > 1)} a minute, those of a year kept"

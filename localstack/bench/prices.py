@@ -1,4 +1,4 @@
-"""What AWS asks for a unit of each kind of use: prices.toml."""
+"""What AWS asks in af-south-1 for a unit of each kind of use: prices.toml."""
 
 import tomllib
 from functools import cache
@@ -15,17 +15,13 @@ class Price(NamedTuple):
         usd: for `per` units.
         per: units.
         unit: of what.
-        region: that it is of.
-        verified: whether it was given for af-south-1.
-        as_of: the date that its page gives.
+        as_of: the date of the price list.
         page: where it was read.
     """
 
     usd: float
     per: int
     unit: str
-    region: str
-    verified: bool
     as_of: str
     page: str
 
@@ -42,11 +38,10 @@ def prices() -> dict[str, Price]:
 
 
 def table() -> str:
-    """The prices as Markdown; those that are not of af-south-1 say so."""
-    lines = ["| price | USD | for | of | as of | page |", "|---|---|---|---|---|---|"]
+    """The prices as Markdown."""
+    lines = ["| price | USD | for | as of | page |", "|---|---|---|---|---|"]
     for name, price in prices().items():
-        where = price.region if price.verified else f"{price.region}, **not verified for af-south-1**"
         amount = f"{price.usd:.10f}".rstrip("0").rstrip(".")
-        page = f"[{price.page.split('/')[2]}]({price.page})"
-        lines.append(f"| `{name}` | {amount} | {price.per:,} {price.unit} | {where} | {price.as_of} | {page} |")
+        page = f"[{'/'.join(price.page.split('/')[3:5])}]({price.page})"
+        lines.append(f"| `{name}` | {amount} | {price.per:,} {price.unit} | {price.as_of} | {page} |")
     return "\n".join(lines) + "\n"
