@@ -109,10 +109,8 @@ class TestPower:
         assert power.modelled_seconds(0.2, 0, 884) == pytest.approx(0.401)
 
     def test_a_call_is_billed_by_size_and_time_and_itself(self) -> None:
-        each = prices.prices()["lambda_gb_second"].each
-        assert power.usd_per_million(0.5, 512) == pytest.approx(
-            1e6 * each * 0.25 + prices.prices()["lambda_request"].usd
-        )
+        second, call = (prices.prices()[name].each for name in ("lambda_gb_second", "lambda_request"))
+        assert power.usd_per_million(0.5, 512) == pytest.approx(1e6 * (second * 0.25 + call))
 
 
 class TestBill:
@@ -141,8 +139,8 @@ class TestBill:
 
     def test_the_tables_begin_with_the_dearest_and_end_with_all(self) -> None:
         lines = bill.order_table(self.order).splitlines()
-        assert lines[2].startswith("| mails | 2 mails, à la carte | 200.00 \\*")
-        assert lines[-1] == "| all | | 203.50 \\* |"
+        assert lines[2].startswith("| mails | 2 mails, à la carte | 200.00 |")
+        assert lines[-1] == f"| all | | {self.order.million():.2f} |"
         months = bill.month_table(self.order).splitlines()
         assert months[0] == "| part | 1 a minute | 100 a minute | 10,000 a minute |"
         assert months[2].startswith("| mails |")
