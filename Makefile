@@ -218,9 +218,10 @@ test-up: dev
 test-down: dev
 	@STACK_DIR=$(TEST_STACK) $(PYTHON) -m localstack down
 
-# All of e2e-fresh that may be slow, and so may run beside other targets.
-test-untimed: test-up
-	@export STACK_DIR=$(TEST_STACK); $(MAKE) --no-print-directory e2e PARTS="$(filter-out timed,$(PARTS))" \
+# All of e2e-fresh that may be slow, and so may run beside other targets: in one recipe, or they would run between.
+test-untimed: dev
+	@export STACK_DIR=$(TEST_STACK); $(MAKE) --no-print-directory test-up && \
+	$(MAKE) --no-print-directory e2e PARTS="$(filter-out timed,$(PARTS))" \
 	$(if $(FAULTS),&& $(PYTHON) -m localstack.chaos --short)
 
 test-timed: dev

@@ -32,7 +32,7 @@ def test_orders_are_placed_at_the_rates_that_are_asked_for(platform: Platform) -
     users = _users(platform)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     done = subprocess.run(
-        ["make", "--no-print-directory", "load", "RATES=10,12", "SECONDS=7", "GATE=12"],
+        ["make", "--no-print-directory", "load", "RATES=12,15", "SECONDS=6", "GATE=15"],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -48,7 +48,7 @@ def test_orders_are_placed_at_the_rates_that_are_asked_for(platform: Platform) -
     assert "<svg" in (folder / "latency.svg").read_text()
     # How fast this machine answers is its own affair; that nothing is refused is not.
     assert [step.errors for step in steps] == [{}] * len(steps)
-    assert steps[0].rate == 10
+    assert steps[0].rate == 12
     assert steps[0].times["POST order"].n > 0
     assert ("does not hold" in done.stdout) == bool(done.returncode) == any(step.broken for step in steps)
     assert _users(platform) == users

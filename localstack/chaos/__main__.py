@@ -47,7 +47,7 @@ def chaos() -> int:
     parser.add_argument("--short", action="store_true", help=f"{_SHORT} orders under random faults, and no more")
     arguments = parser.parse_args()
     broken = 0
-    with Runs(engines.require()) as runs:
+    with Runs(engines.require(), arguments.short) as runs:
         for run in _all(runs, arguments):
             began = time.monotonic()
             result = run()

@@ -6,7 +6,7 @@ mock_provider "aws" {
   alias = "failover"
 }
 
-run "names_and_accounts" {
+run "the_environment" {
   command = plan
 
   assert {
@@ -62,10 +62,6 @@ run "names_and_accounts" {
     condition     = toset(keys(aws_lambda_event_source_mapping.this)) == toset(keys(output.queue_names))
     error_message = "R2: each queue has one consumer."
   }
-}
-
-run "rules_of_the_environment" {
-  command = plan
 
   assert {
     condition     = var.throttle_rate == { local = 1000, dev = 1000, sit = 5000, prod = 10000 }[var.environment]

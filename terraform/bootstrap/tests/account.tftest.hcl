@@ -24,7 +24,7 @@ variables {
   repository = "kimmyai/orders"
 }
 
-run "the_role" {
+run "the_account" {
   assert {
     condition = jsondecode(aws_iam_role.deployment.assume_role_policy).Statement == [{
       Sid       = "WorkflowOfTheEnvironment"
@@ -57,9 +57,7 @@ run "the_role" {
     ])
     error_message = "IAM takes no policy of more than 6,144 characters."
   }
-}
 
-run "the_role_that_looks_for_drift" {
   assert {
     condition     = aws_iam_role.drift.name == "github-2-bbws-order-lambda-${var.environment}-drift" && aws_iam_role.drift.max_session_duration == 3600
     error_message = "The role is named after its environment of GitHub, and has a session of an hour."
@@ -98,9 +96,7 @@ run "the_role_that_looks_for_drift" {
     condition     = length(aws_iam_policy.drift.policy) <= 6144
     error_message = "IAM takes no policy of more than 6,144 characters."
   }
-}
 
-run "its_rights" {
   assert {
     condition = alltrue(flatten([for policy in aws_iam_policy.deployment : [
       for statement in jsondecode(policy.policy).Statement : [for action in flatten([statement.Action]) : !strcontains(action, ":*")]
@@ -143,9 +139,7 @@ run "its_rights" {
     condition     = contains(keys(aws_iam_policy.deployment), "tests") == (var.environment != "prod")
     error_message = "End-to-end tests write in dev and sit, never in prod."
   }
-}
 
-run "its_buckets" {
   assert {
     condition = [
       for statement in jsondecode(module.releases_bucket.policy).Statement : [statement.Principal.AWS, statement.Condition.ArnEquals["aws:PrincipalArn"]] if statement.Effect == "Allow"
