@@ -108,7 +108,7 @@ def command_blocks() -> list[Block]:
     return [block for block in found if block.commands]
 
 
-# What e2e/test_docs.py runs on the local stack.
+# What e2e/test_reader.py runs on the local stack.
 RUN_HERE = (
     "make up",
     "make order",

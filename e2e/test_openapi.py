@@ -8,9 +8,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-import schemathesis
-from schemathesis.config import SchemathesisConfig
-from schemathesis.engine import events, from_schema
 
 from common import paging
 from common.models import MOMENT, Identifier, parse_moment
@@ -23,24 +20,21 @@ EXAMPLES = 15
 pytestmark = [pytest.mark.alone, pytest.mark.sidecars]
 
 
-def _config(tenant: Tenant) -> SchemathesisConfig:
-    examples = {"max-examples": EXAMPLES, "database": "none"}
-    return SchemathesisConfig.from_dict(
-        {
-            "seed": SEED,
-            "base-url": tenant.platform.api_url,
-            "auth": {"openapi": {"idToken": {"bearer": tenant.tokens["IdToken"]}}},
-            "request-timeout": 30,
-            "continue-on-failure": True,
-            "generation": examples,
-            "checks": {
-                # RFC 6585 asks for 428 where If-Match is missing.
-                "missing_required_header": {"expected-statuses": [428]},
-                # A REST API of API Gateway answers 404, and not 405, for a method that a path does not have.
-                "unsupported_method": {"enabled": False},
-            },
-        }
-    )
+def _settings(tenant: Tenant) -> dict[str, Any]:
+    return {
+        "seed": SEED,
+        "base-url": tenant.platform.api_url,
+        "auth": {"openapi": {"idToken": {"bearer": tenant.tokens["IdToken"]}}},
+        "request-timeout": 30,
+        "continue-on-failure": True,
+        "generation": {"max-examples": EXAMPLES, "database": "none"},
+        "checks": {
+            # RFC 6585 asks for 428 where If-Match is missing.
+            "missing_required_header": {"expected-statuses": [428]},
+            # A REST API of API Gateway answers 404, and not 405, for a method that a path does not have.
+            "unsupported_method": {"enabled": False},
+        },
+    }
 
 
 class Sense:
@@ -103,6 +97,8 @@ def _is_moment(value: object) -> bool:
 
 @contextmanager
 def _hooked(sense: Sense) -> Iterator[None]:
+    import schemathesis
+
     @schemathesis.hook
     def before_call(context: Any, case: Any, kwargs: Any) -> None:
         sense.complete(case)
@@ -119,7 +115,12 @@ def _hooked(sense: Sense) -> Iterator[None]:
 
 
 def test_no_answer_breaks_the_document(tenant: Tenant, record_property: Callable[[str, object], None]) -> None:
-    schema = schemathesis.openapi.from_dict(document(), config=_config(tenant))
+    # Only now: it takes most of a second, and every worker collects this file.
+    import schemathesis
+    from schemathesis.config import SchemathesisConfig
+    from schemathesis.engine import events, from_schema
+
+    schema = schemathesis.openapi.from_dict(document(), config=SchemathesisConfig.from_dict(_settings(tenant)))
     statuses, phases = Counter[int](), Counter[str]()
     operations: set[str] = set()
     checks, wrong = 0, []

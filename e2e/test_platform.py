@@ -7,7 +7,6 @@ import pytest
 from e2e import platform as platforms
 from e2e.platform import Platform
 from localstack import stack as stacks
-from localstack.drift import differences
 from release.environments import PLACES
 
 
@@ -23,8 +22,3 @@ def test_a_deployed_stack_is_found_by_its_terraform_state(platform: Platform, mo
         f"https://{platform.outputs['api_id']}.execute-api.af-south-1.amazonaws.com/"
     )
     assert found.mailbox is None
-
-
-@pytest.mark.sidecars
-def test_a_second_plan_is_empty() -> None:
-    assert differences(stacks.require()) == []

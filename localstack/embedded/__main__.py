@@ -48,6 +48,7 @@ def main() -> None:
     authorizer.tell_nothing_of_a_failed_function()
     if "ISSUER_URL" in os.environ:
         authorizer.trust_the_issuer(os.environ["ISSUER_URL"])
+    users.sign_in_with_short_secrets()
     users.write_what_the_client_may()
     users.sign_up_where_the_pool_lets()
     missing_objects.deny_to_who_may_not_list()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import inspect
 import json
+import secrets
+from types import SimpleNamespace
 from typing import Any
 
 from ministack.core.responses import error_response_json
@@ -22,6 +25,17 @@ def _pool_of(client_id: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
         if client_id in pool["_clients"]:
             return pool, pool["_clients"][client_id]
     return None
+
+
+def sign_in_with_short_secrets() -> None:
+    """Take a secret of 256 bits for the server's side of a sign-in, and not one as long as the group: 0.12 s less.
+
+    Source: RFC 5054, section 3.1: a and b should be at least 256-bit random numbers.
+    """
+    if "secrets.randbelow(_SRP_N" not in inspect.getsource(cognito._srp_challenge):
+        raise RuntimeError("MiniStack takes its secret otherwise than this lesson knows: look at _srp_challenge")
+    cognito.secrets = SimpleNamespace(**vars(secrets))
+    cognito.secrets.randbelow = lambda below: secrets.randbelow(min(below, 1 << 256))
 
 
 def write_what_the_client_may() -> None:

@@ -24,7 +24,8 @@ def make(directory: Path, *arguments: str, **variables: str) -> str:
     """Run a target that fails, with nobody signed in and a stack's folder of its own; returns what it said."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MAKE"))}
     done = subprocess.run(
-        ["make", "--no-print-directory", *arguments],
+        # Virtual environments are not looked at again: the tests run in one.
+        ["make", "--no-print-directory", "--old-file=dev", "--old-file=local", *arguments],
         cwd=ROOT,
         env=clean
         | {
