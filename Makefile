@@ -218,7 +218,7 @@ test-up: dev
 test-down: dev
 	@STACK_DIR=$(TEST_STACK) $(PYTHON) -m localstack down
 
-# All of e2e-fresh that may be slow, and so may run beside other targets: in one recipe, or they would run between.
+# All of e2e-fresh that may be slow, and so may run beside other targets. In one recipe: between two, others would run first.
 test-untimed: dev
 	@export STACK_DIR=$(TEST_STACK); $(MAKE) --no-print-directory test-up && \
 	$(MAKE) --no-print-directory e2e PARTS="$(filter-out timed,$(PARTS))" \
@@ -256,11 +256,11 @@ conformance: dev ## try the service's use of AWS, call by call (ENGINE=embedded|
 browser:
 	@$(PYTHON3) localstack/machine.py test
 
-# What needs no stack takes what those tests leave of the processors.
+# What needs no stack takes what the end-to-end tests leave of the processors.
 test-checks: dev
 	@nice -n 10 $(MAKE) --no-print-directory unit lint security types terraform-check conformance CHECK=1
 
-# The stack's tests take longest, since they wait for Terraform, queues and faults.
+# The end-to-end tests take longest, since they wait for Terraform, queues and faults.
 test: browser dev ## run lint, security, types, terraform-check, unit, conformance and e2e-fresh, as CI does
 	@$(MAKE) --no-print-directory -j 3 -O test-untimed test-checks && \
 	$(MAKE) --no-print-directory test-timed; \
