@@ -183,9 +183,9 @@ audit: dev ## ask PyPI for known vulnerabilities of every locked library (AUDIT_
 types: dev ## check types
 	@.venv/bin/mypy $(call next,mend the types; `make types` checks them again)
 
-# By module, so that what its tests share, such as a plan, is made once and not by each worker. One of them often waits.
+# By module, so that what its tests share, such as a plan, is made once and not by each worker.
 unit: dev ## run unit and integration tests, with coverage (ARGS="-k paging" to choose)
-	@.venv/bin/pytest tests/unit tests/integration -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist loadscope --cov $(ARGS) \
+	@.venv/bin/pytest tests/unit tests/integration -n auto --dist loadscope --cov $(ARGS) \
 	  $(call next,`make unit ARGS="--last-failed --no-cov"` runs what failed)
 
 terraform-check: dev ## terraform fmt, validate, test, and checkov; asks nothing of AWS
