@@ -15,6 +15,11 @@ def counts(platform: Platform, names: list[str]) -> dict[str, int]:
     return {name: held(platform.aws.sqs, name) for name in names}
 
 
+def empty(platform: Platform) -> bool | None:
+    """Whether the functions' queues have no message; None if one has, so that it can be polled."""
+    return not any(counts(platform, list(platform.outputs["queue_names"].values())).values()) or None
+
+
 class DeadLetters:
     """The DLQ of a function, and the queue it belongs to.
 

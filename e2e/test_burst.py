@@ -7,8 +7,7 @@ import pytest
 import requests
 
 from e2e.evidence import Watch
-from e2e.platform import Platform
-from e2e.queues import counts
+from e2e.queues import counts, empty
 from e2e.tenant import Tenant
 from localstack.waiting import poll
 
@@ -20,13 +19,9 @@ _DEADLINE_SECONDS = 300
 pytestmark = [pytest.mark.alone, pytest.mark.timed, pytest.mark.sidecars, pytest.mark.load("a hundred at once")]
 
 
-def _queues_empty(platform: Platform) -> bool | None:
-    return not any(counts(platform, list(platform.outputs["queue_names"].values())).values()) or None
-
-
 def test_a_hundred_orders_from_ten_clients_are_each_handled_once(tenant: Tenant, watch: Watch) -> None:
     platform = tenant.platform
-    poll("queues empty before the burst", lambda: _queues_empty(platform), _DEADLINE_SECONDS)
+    poll("queues empty before the burst", lambda: empty(platform), _DEADLINE_SECONDS)
     dlqs = list(platform.outputs["dlq_names"].values())
     set_aside = counts(platform, dlqs)
     body = tenant.body()
@@ -69,7 +64,7 @@ def test_a_hundred_orders_from_ten_clients_are_each_handled_once(tenant: Tenant,
         one.result()
     assert len(accepted) == ORDERS + REPEATED
     assert len(set(accepted)) == ORDERS, "a repeated request got another order"
-    poll("queues empty after the burst", lambda: _queues_empty(platform), _DEADLINE_SECONDS)
+    poll("queues empty after the burst", lambda: empty(platform), _DEADLINE_SECONDS)
 
     page = tenant.orders(pageSize=100).json()
     assert page["moreAvailable"] is False

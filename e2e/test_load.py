@@ -1,16 +1,16 @@
 """The load test itself, for some seconds, on the local stack."""
 
 import json
-import os
 import subprocess
 
 import pytest
 
 from e2e.load.steps import from_json
 from e2e.platform import Platform
-from e2e.queues import counts
+from e2e.queues import empty
 from localstack.stack import ROOT
 from localstack.waiting import poll
+from release.commands import outside_make
 
 # Installing Locust is in it.
 SECONDS = 300
@@ -24,17 +24,12 @@ def _users(platform: Platform) -> set[str]:
     return {user["Username"] for page in pages for user in page["Users"]}
 
 
-def _drained(platform: Platform) -> bool | None:
-    return not any(counts(platform, list(platform.outputs["queue_names"].values())).values()) or None
-
-
 def test_orders_are_placed_at_the_rate_that_is_asked_for(platform: Platform) -> None:
     users = _users(platform)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     done = subprocess.run(
         ["make", "--no-print-directory", "load", "RATES=12", "SECONDS=6", "GATE=12"],
         cwd=ROOT,
-        env=environment,
+        env=outside_make(),
         capture_output=True,
         text=True,
         check=False,
@@ -52,4 +47,4 @@ def test_orders_are_placed_at_the_rate_that_is_asked_for(platform: Platform) -> 
     assert steps[0].times["POST order"].n > 0
     assert ("does not hold" in done.stdout) == bool(done.returncode) == any(step.broken for step in steps)
     assert _users(platform) == users
-    poll("queues empty after the load", lambda: _drained(platform), _DRAINED_SECONDS)
+    poll("queues empty after the load", lambda: empty(platform), _DRAINED_SECONDS)

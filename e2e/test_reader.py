@@ -1,6 +1,5 @@
 """The commands of the documents, run on the local stack as a reader runs them."""
 
-import os
 import subprocess
 
 import pytest
@@ -9,6 +8,7 @@ from e2e import documents
 from e2e.documents import Block
 from localstack import engines
 from localstack.stack import ROOT
+from release.commands import outside_make
 
 pytestmark = [pytest.mark.alone, pytest.mark.sidecars]
 
@@ -22,9 +22,8 @@ SECONDS = 300
 )
 def test_a_block_runs(block: Block) -> None:
     stack = engines.require()
-    # What `make e2e` hands down is not what a reader has; a stack that runs a release goes on with it.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    environment |= {"STACK_DIR": str(stack.directory), "RELEASE_DIR": stack.release or ""}
+    # A stack that runs a release goes on with it.
+    environment = outside_make() | {"STACK_DIR": str(stack.directory), "RELEASE_DIR": stack.release or ""}
     script = "\n".join(["set -euo pipefail", *block.commands]).replace(documents.shown_api(), stack.api_url)
     done = subprocess.run(
         ["bash", "-c", script],

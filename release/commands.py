@@ -40,6 +40,11 @@ class Ended(NamedTuple):
         return self.output
 
 
+def outside_make() -> dict[str, str]:
+    """This process's environment without what a make hands down, as a developer's shell has it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+
+
 def run(
     what: str,
     command: Sequence[str],

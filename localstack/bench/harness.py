@@ -1,6 +1,5 @@
 """What a developer waits for `make up`: cold, again, with one handler changed; and what the provider waits anyway."""
 
-import os
 import shutil
 import time
 import zipfile
@@ -38,9 +37,8 @@ class _Tree:
 
     def __init__(self) -> None:
         self._folder = _FOLDER / "tree"
-        # What `make bench` hands down to a make is not what a developer has.
         self._environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
+            **commands.outside_make(),
             **{name: str(processes.free_port()) for name in _PORTS},
             "STACK_DIR": str(_FOLDER / "stack"),
         }

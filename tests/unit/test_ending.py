@@ -84,3 +84,12 @@ def test_a_command_that_does_not_end_is_ended() -> None:
 def test_a_program_that_is_missing_is_named() -> None:
     with pytest.raises(CommandError, match="greet: there is no no-such-program on PATH: install it"):
         commands.run("greet", ["no-such-program"], 1)
+
+
+def test_outside_of_a_make_there_is_nothing_that_it_hands_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAKEFLAGS", "-j 3")
+    monkeypatch.setenv("MAKELEVEL", "1")
+    monkeypatch.setenv("STACK_DIR", "build/test")
+    found = commands.outside_make()
+    assert not [name for name in found if name.startswith("MAKE")]
+    assert found["STACK_DIR"] == "build/test"

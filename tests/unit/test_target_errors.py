@@ -12,6 +12,7 @@ import pytest
 
 from localstack.processes import free_port
 from localstack.stack import ROOT, Stack
+from release.commands import outside_make
 
 DIGEST = "a" * 64
 NO_STACK = r"there is no finished stack in .*: run `make up`"
@@ -22,7 +23,7 @@ ENVIRONMENTS = r"invalid choice: '.*' \(choose from 'dev', 'sit', 'prod', 'failo
 
 def make(directory: Path, *arguments: str, **variables: str) -> str:
     """Run a target that fails, with nobody signed in and a stack's folder of its own; returns what it said."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MAKE"))}
+    clean = {name: value for name, value in outside_make().items() if not name.startswith("AWS_")}
     done = subprocess.run(
         # Virtual environments are not looked at again: the tests run in one.
         ["make", "--no-print-directory", "--old-file=dev", "--old-file=local", *arguments],
