@@ -43,10 +43,10 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 local:
-	@$(PYTHON3) localstack/machine.py install local
+	@$(PYTHON3) tooling/machine.py install local
 
 dev:
-	@$(PYTHON3) localstack/machine.py install dev
+	@$(PYTHON3) tooling/machine.py install dev
 
 up: local ## bring the local stack up, or repair it (ENGINE=embedded|localstack PORT= CART_PORT= SMTP_PORT= CONSOLE_PORT= RELEASE_DIR=)
 	@$(PYTHON) -m localstack up $(RELEASE_DIR:%=--release-dir %)
@@ -150,7 +150,7 @@ history: dev ## tell what had the traffic of an environment when (TO=dev|sit|pro
 	@$(PYTHON) -m release history --to "$$TO"
 
 rehearse: dev ## rehearse the life of a release here: three accounts, a bad release, rollbacks, a lost region
-	@$(PYTHON) -m localstack.rehearsal
+	@$(PYTHON) -m labs.rehearsal
 
 openapi: dev ## write docs/openapi.json and docs/api.md, which describe the API, from the code
 	@$(PYTHON) -m release.openapi
@@ -169,7 +169,7 @@ lint: dev ## check style, format, who imports whom, and the workflows
 # The tooling is there to run programs; each is a list of words, which no shell reads.
 security: dev ## look for weaknesses in the code, and for secrets in all files
 	@.venv/bin/bandit --quiet --recursive common functions $(call next,mend it: what runs in AWS has no exception)
-	@.venv/bin/bandit --quiet --recursive release localstack --skip B404,B603,B607 \
+	@.venv/bin/bandit --quiet --recursive tooling release ops evidence localstack labs --skip B404,B603,B607 \
 	  $(call next,mend it or say in its line why it is none)
 	@find . $(NOT_OURS) -prune -o -type f -print0 | xargs -0 .venv/bin/detect-secrets-hook --no-verify \
 	  $(call next,take the secret out or mark what is none with `pragma: allowlist secret` and why)
@@ -190,7 +190,7 @@ unit: dev ## run unit and integration tests, with coverage (ARGS="-k paging" to 
 
 terraform-check: dev ## terraform fmt, validate, test, and checkov; asks nothing of AWS
 	@$(PYTHON) -m localstack.terraform check $(call next,`terraform fmt -recursive terraform` mends the format)
-	@$(PYTHON3) localstack/machine.py install checkov
+	@$(PYTHON3) tooling/machine.py install checkov
 	@cd terraform && ../build/checkov-venv/bin/checkov --directory . --framework terraform --var-file env/prod.tfvars \
 	  --skip-path tests --skip-download --quiet --compact $(call next,mend the resource or explain the exception beside it)
 
@@ -200,16 +200,16 @@ e2e: dev ## drive orders through a stack, draw the evidence (TARGET=local|dev|si
 	@tests=".venv/bin/pytest e2e --target $(TARGET) --evidence $(EVIDENCE)/records -o cache_dir=.pytest_cache/e2e"; \
 	$(foreach part,$(PARTS),$$tests $($(part)) $(if $(filter together,$(part)),$(REPORT:%=--junitxml=%)) $(ARGS) $(if $(ARGS),|| [ $$? = 5 ]) &&) true; \
 	status=$$?; $(if $(filter $(lastword $(PARTS)),together timed),,[ $$status = 0 ] ||) \
-	$(PYTHON) -m release.pack draw --stage $(TARGET) || status=$$(( status ? status : 1 )); (exit $$status) $(E2E_NEXT)
+	$(PYTHON) -m evidence draw --stage $(TARGET) || status=$$(( status ? status : 1 )); (exit $$status) $(E2E_NEXT)
 
 evidence: dev ## draw the evidence of the last run again, in build/evidence/index.html (TARGET=local|dev|sit|prod|failover)
-	@$(PYTHON) -m release.pack draw --stage $(TARGET)
+	@$(PYTHON) -m evidence draw --stage $(TARGET)
 
 pack: dev ## draw what a promotion is approved by, with its plan (TO=sit|prod RELEASE=digest)
-	@$(PYTHON) -m release.pack approve --to "$$TO" --release "$$RELEASE" $(VAR_FILE_OPTION)
+	@$(PYTHON) -m evidence approve --to "$$TO" --release "$$RELEASE" $(VAR_FILE_OPTION)
 
 summary: dev ## write a few lines on the evidence to the workflow's summary (TARGET= of the tests, or TO=sit|prod to approve)
-	@$(PYTHON) -m release.pack summary --stage "$(TARGET)" $(if $(TO),--to "$$TO")
+	@$(PYTHON) -m evidence summary --stage "$(TARGET)" $(if $(TO),--to "$$TO")
 
 test-up: dev
 	@export STACK_DIR=$(TEST_STACK); rm -rf $(TEST_STACK)/mail; \
@@ -222,7 +222,7 @@ test-down: dev
 test-untimed: dev
 	@export STACK_DIR=$(TEST_STACK); $(MAKE) --no-print-directory test-up && \
 	$(MAKE) --no-print-directory e2e PARTS="$(filter-out timed,$(PARTS))" \
-	$(if $(FAULTS),&& $(PYTHON) -m localstack.chaos --short)
+	$(if $(FAULTS),&& $(PYTHON) -m labs.chaos --short)
 
 test-timed: dev
 	@$(if $(filter timed,$(PARTS)),STACK_DIR=$(TEST_STACK) $(MAKE) --no-print-directory e2e PARTS=timed)
@@ -234,27 +234,27 @@ e2e-fresh: dev ## bring up a stack of its own on free ports, run the end-to-end 
 chaos: dev ## try the promises under faults, kills and restarts, on a stack of its own (SEED=11 to replay one, ORDERS=1000, LOAD=1 for a burst and ten steady minutes)
 	@export STACK_DIR=build/chaos; rm -rf build/chaos/mail; \
 	$(PYTHON) -m localstack down && $(PYTHON) -m localstack up --free-ports --faults && \
-	$(PYTHON) -m localstack.chaos $(SEED:%=--seed %) $(ORDERS:%=--orders %) $(if $(LOAD),--load); \
+	$(PYTHON) -m labs.chaos $(SEED:%=--seed %) $(ORDERS:%=--orders %) $(if $(LOAD),--load); \
 	status=$$?; $(PYTHON) -m localstack down; exit $$status
 
 bench: dev ## measure cold starts, the API, the flow, invoices and cost beside their floors, on a stack of its own (PART=init for one, ROUNDS=3)
 	@export STACK_DIR=build/bench/stack; $(PYTHON) -m localstack down && $(PYTHON) -m localstack up --free-ports && \
-	$(PYTHON) -m localstack.bench $(PART:%=--part %) $(ROUNDS:%=--rounds %); \
+	$(PYTHON) -m labs.bench $(PART:%=--part %) $(ROUNDS:%=--rounds %); \
 	status=$$?; $(PYTHON) -m localstack down; exit $$status
 
 load: dev ## load the API at rising rates until it breaks, draw latency against rate (TARGET=local|dev|sit RATES=2,5,10 SECONDS=20 GATE=rate that must hold)
-	@$(PYTHON3) localstack/machine.py install load
-	@$(PYTHON) -m e2e.load --target $(TARGET) $(RATES:%=--rates %) $(SECONDS:%=--seconds %) $(GATE:%=--gate %)
+	@$(PYTHON3) tooling/machine.py install load
+	@$(PYTHON) -m labs.load --target $(TARGET) $(RATES:%=--rates %) $(SECONDS:%=--seconds %) $(GATE:%=--gate %)
 
 simulate: dev ## simulate what a load far above today's does to counter, partitions and quotas
-	@$(PYTHON) -m localstack.simulation
+	@$(PYTHON) -m labs.simulation
 
 conformance: dev ## try the service's use of AWS, call by call (ENGINE=embedded|moto|localstack-host|localstack, TARGET=dev, CHECK=1)
-	@$(if $(TOOL),$(PYTHON3) localstack/machine.py install $(TOOL))
+	@$(if $(TOOL),$(PYTHON3) tooling/machine.py install $(TOOL))
 	@.venv/bin/pytest tests/conformance --engine $(or $(ENGINE),embedded) $(if $(filter dev,$(TARGET)),--target dev) $(CHECK:%=--check) $(ARGS)
 
 browser:
-	@$(PYTHON3) localstack/machine.py test
+	@$(PYTHON3) tooling/machine.py test
 
 # What needs no stack takes what the end-to-end tests leave of the processors.
 test-checks: dev

@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic.error_wrappers import ErrorWrapper
 from pydantic.utils import ROOT_KEY
 
-from common.cards import holds_card_number
+from common.card_numbers import holds_card_number
 from common.money import to_cents
 from common.status import OrderStatus
 

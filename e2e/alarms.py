@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from e2e.platform import Platform
 from e2e.tenant import DEADLINE_SECONDS
-from localstack.waiting import poll
+from localstack.targets import Platform
+from tooling.polling import poll
 
 # The shortest period that an alarm may have.
 _PERIOD_SECONDS = 10

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from e2e import evidence as evidences
-from e2e import platform as platforms
-from e2e.evidence import Evidence, Watch
-from e2e.platform import Platform
 from e2e.tenant import Tenant
+from evidence import collect as evidences
+from evidence.collect import Evidence, Watch
 from localstack import stack as stacks
-from release.pack.times import LOADS
+from localstack import targets as platforms
+from localstack.targets import Platform
+from tooling.agreed_limits import LOADS
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from e2e.platform import Platform
 from e2e.tenant import DEADLINE_SECONDS
-from localstack.waiting import poll
-from release.queues import held
+from localstack.targets import Platform
+from ops.queues import held
+from tooling.polling import poll
 
 
 def counts(platform: Platform, names: list[str]) -> dict[str, int]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from e2e.platform import Platform
 from localstack import stack as stacks
+from localstack.targets import Platform
 
 POLICY = "function"
 

@@ -9,13 +9,13 @@ from uuid import uuid4
 
 import requests
 
-from e2e.contract import breaches
-from e2e.evidence import Watch
-from e2e.platform import Platform
+from evidence.collect import Watch
 from localstack import demo, seed
 from localstack.mailbox import arrived_at
-from localstack.waiting import poll
-from release.pack.times import Step
+from localstack.targets import Platform
+from release.openapi.contract import breaches
+from tooling.agreed_limits import Step
+from tooling.polling import poll
 
 # Far above what R8 promises: a test is about what happens, `make order` about how soon.
 DEADLINE_SECONDS = 90

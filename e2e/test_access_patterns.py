@@ -11,8 +11,8 @@ from common.models import Order
 from common.repository import OrderRepository, attributes_of
 from common.status import OrderStatus
 from e2e.tenant import Tenant
-from localstack.waiting import poll
-from tests import samples
+from tests.support import samples
+from tooling.polling import poll
 
 ORDERS = 120
 # A transaction takes no more.

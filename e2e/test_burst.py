@@ -6,10 +6,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 import requests
 
-from e2e.evidence import Watch
 from e2e.queues import counts, empty
 from e2e.tenant import Tenant
-from localstack.waiting import poll
+from evidence.collect import Watch
+from tooling.polling import poll
 
 CLIENTS = 10
 ORDERS = 100

@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
+from labs.bench import counted
+from labs.bench.counted import Call
+from labs.bench.needed import NEEDED
 from localstack import engines
-from localstack.bench import counted
-from localstack.bench.counted import Call
-from localstack.bench.needed import NEEDED
 
 pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.embedded]
 

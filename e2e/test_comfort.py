@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 
 from e2e.tenant import DEADLINE_SECONDS, Tenant
-from localstack.stack import ROOT
-from localstack.waiting import poll
+from tooling.paths import ROOT
+from tooling.polling import poll
 
 pytestmark = pytest.mark.sidecars
 

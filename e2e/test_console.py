@@ -13,7 +13,7 @@ from e2e.queues import DeadLetters
 from e2e.tenant import DEADLINE_SECONDS, ITEMS, Tenant, paid
 from localstack import browser as chromium
 from localstack import stack as stacks
-from localstack.stack import ROOT
+from tooling.paths import ROOT
 
 pytestmark = [pytest.mark.sidecars, pytest.mark.embedded]
 

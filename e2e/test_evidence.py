@@ -8,11 +8,11 @@ from uuid import uuid4
 
 import pytest
 
-from e2e.evidence import Evidence, Reporter, Watch
-from e2e.platform import Platform
 from e2e.tenant import Tenant
 from e2e.test_order_flow import invoice_of
-from release.pack import stages
+from evidence import stages
+from evidence.collect import Evidence, Reporter, Watch
+from localstack.targets import Platform
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_a_pack_shows_what_became_of_an_order(
     assert {time.step for time in stage.times} >= {"accepted", "internal mail", "customer mail"}
     assert {time.load for time in stage.times} == {"beside other tests"}
     # Only now: Matplotlib and WeasyPrint take more than a second, and every worker collects this file.
-    from release.pack import page
+    from evidence import page
 
     html = page.draw([stage], None, datetime.now(UTC))
     for shown in (order["orderNumber"], f"R {order['total']}", tenant.email, f"{order['orderNumber']}.pdf"):

@@ -9,7 +9,7 @@ import pytest
 
 from e2e.queues import DeadLetters
 from e2e.tenant import DEADLINE_SECONDS, Tenant
-from localstack.waiting import poll
+from tooling.polling import poll
 
 pytestmark = pytest.mark.load("held up")
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 from e2e.tenant import Tenant
-from localstack.waiting import poll
+from tooling.polling import poll
 
 
 def test_the_same_key_and_body_give_the_same_order(tenant: Tenant) -> None:

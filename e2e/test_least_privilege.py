@@ -13,13 +13,14 @@ from uuid import uuid4
 import pytest
 
 from e2e import rights
-from e2e.platform import Platform
 from e2e.queues import counts
 from e2e.tenant import Tenant, paid
 from localstack import stack as stacks
-from localstack.waiting import poll
-from release import build, traffic
-from tests.lambda_events import api_event
+from localstack.lambda_events import api_event
+from localstack.targets import Platform
+from release import traffic
+from release.packaging import build
+from tooling.polling import poll
 
 pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.embedded, pytest.mark.load("held up")]
 

@@ -5,12 +5,12 @@ import subprocess
 
 import pytest
 
-from e2e.load.steps import from_json
-from e2e.platform import Platform
 from e2e.queues import empty
-from localstack.stack import ROOT
-from localstack.waiting import poll
-from release.commands import outside_make
+from labs.load.steps import from_json
+from localstack.targets import Platform
+from tooling.commands import outside_make
+from tooling.paths import ROOT
+from tooling.polling import poll
 
 # Installing Locust is in it.
 SECONDS = 300

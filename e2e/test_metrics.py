@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from e2e import alarms
-from e2e.platform import Platform
 from e2e.tenant import DEADLINE_SECONDS, Tenant
-from localstack.waiting import poll
+from localstack.targets import Platform
+from tooling.polling import poll
 
 pytestmark = pytest.mark.embedded
 

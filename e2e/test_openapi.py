@@ -11,8 +11,8 @@ import pytest
 
 from common import paging
 from common.models import MOMENT, Identifier, parse_moment
-from e2e.contract import document
 from e2e.tenant import Tenant
+from release.openapi.contract import document
 
 SEED = 20_261_124
 EXAMPLES = 15

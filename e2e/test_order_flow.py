@@ -14,9 +14,9 @@ import pytest
 from pypdf import PdfReader
 from pypdf.generic import DecodedStreamObject
 
-from e2e.evidence import Evidence
 from e2e.tenant import DEADLINE_SECONDS, ITEMS, Tenant
-from localstack.waiting import poll
+from evidence.collect import Evidence
+from tooling.polling import poll
 
 CENT = Decimal("0.01")
 

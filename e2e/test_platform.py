@@ -4,17 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from e2e import platform as platforms
-from e2e.platform import Platform
 from localstack import stack as stacks
-from release.environments import PLACES
+from localstack import targets as platforms
+from localstack.targets import Platform
+from release.environments import ENVIRONMENTS
 
 
 @pytest.mark.sidecars
 def test_a_deployed_stack_is_found_by_its_terraform_state(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in stacks.require().aws_environment().items():
         monkeypatch.setenv(name, value)
-    place = replace(PLACES["dev"], state_bucket="bbws-terraform-state-local")
+    place = replace(ENVIRONMENTS["dev"], state_bucket="bbws-terraform-state-local")
     found = platforms.deployed("dev", place)
     assert found.outputs == platform.outputs
     assert found.api_url == platform.api_url

@@ -12,11 +12,11 @@ from uuid import uuid4
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
 
-from e2e.platform import Platform
 from e2e.queues import DeadLetters
 from e2e.tenant import DEADLINE_SECONDS, ITEMS, Tenant, paid
-from localstack.stack import ROOT
-from localstack.waiting import poll
+from localstack.targets import Platform
+from tooling.paths import ROOT
+from tooling.polling import poll
 
 pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.load("held up")]
 

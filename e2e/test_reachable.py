@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from e2e.platform import Platform
+from localstack.targets import Platform
 
 pytestmark = pytest.mark.read_only
 

@@ -4,11 +4,11 @@ import subprocess
 
 import pytest
 
-from e2e import documents
-from e2e.documents import Block
 from localstack import engines
-from localstack.stack import ROOT
-from release.commands import outside_make
+from tooling import documents
+from tooling.commands import outside_make
+from tooling.documents import Block
+from tooling.paths import ROOT
 
 pytestmark = [pytest.mark.alone, pytest.mark.sidecars]
 

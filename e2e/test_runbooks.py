@@ -1,6 +1,6 @@
 """Every command of docs/runbooks/ that needs no account, run in the state that it is for (R11).
 
-Each alarm is rung by its own cause. What needs accounts, `make rehearse` runs (localstack/runbooks.py).
+Each alarm is rung by its own cause. What needs accounts, `make rehearse` runs (tooling/runbooks.py).
 """
 
 import os
@@ -14,14 +14,15 @@ from uuid import uuid4
 import pytest
 
 from e2e import alarms, rights
-from e2e.platform import Platform
 from e2e.queues import counts
 from e2e.tenant import DEADLINE_SECONDS, Tenant
-from localstack import runbooks
-from localstack.runbooks import Block
-from localstack.stack import ROOT
-from localstack.waiting import poll
-from release import operate, traffic
+from localstack.targets import Platform
+from ops import incident
+from release import traffic
+from tooling import runbooks
+from tooling.paths import ROOT
+from tooling.polling import poll
+from tooling.runbooks import Block
 
 pytestmark = [pytest.mark.alone, pytest.mark.long, pytest.mark.sidecars, pytest.mark.embedded]
 
@@ -230,7 +231,7 @@ def test_a_dlq_is_emptied(reader: Reader, platform: Platform, function: str) -> 
         again = re.findall(r"^(\S+) \S+Z is no message of ours$", printed, re.MULTILINE)
         assert again != [sent], "what is sent again has another id"
         reader.follow(_TROUBLE, "Empty the DLQ", 1, ALARM=alarm, MESSAGE=again[0])
-        (kept,) = operate.DROPPED.glob(f"*{again[0]}")
+        (kept,) = incident.DROPPED.glob(f"*{again[0]}")
         assert (kept.read_text(), kept.stat().st_mode & 0o777) == (poison, 0o600)
         kept.unlink()
 

@@ -20,7 +20,7 @@ from e2e.tenant import Tenant
 from e2e.test_bad_input import is_problem, nothing_queued_before
 from localstack import seed
 from localstack.stack import REGION
-from localstack.waiting import poll
+from tooling.polling import poll
 
 
 def encoded(content: bytes | dict[str, Any]) -> str:

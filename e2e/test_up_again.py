@@ -11,11 +11,11 @@ from uuid import uuid4
 
 import pytest
 
-from e2e.platform import Platform
 from e2e.tenant import Tenant
 from localstack import engines
 from localstack.redeploy import redeploy
-from localstack.stack import ROOT
+from localstack.targets import Platform
+from tooling.paths import ROOT
 
 pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.embedded]
 

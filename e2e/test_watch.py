@@ -13,13 +13,13 @@ from uuid import uuid4
 import pytest
 import requests
 
-from e2e.platform import Platform
 from e2e.tenant import DEADLINE_SECONDS, Tenant
 from localstack import engines
 from localstack.drift import differences
 from localstack.redeploy import redeploy
-from localstack.stack import ROOT
-from localstack.waiting import poll
+from localstack.targets import Platform
+from tooling.paths import ROOT
+from tooling.polling import poll
 
 pytestmark = [pytest.mark.alone, pytest.mark.sidecars]
 

@@ -11,14 +11,14 @@ from localstack import engines, processes, seed
 from localstack import stack as stacks
 from localstack.aws import Aws
 from localstack.drift import differences
-from localstack.journey import place_order
 from localstack.logs import checked, show_logs
+from localstack.place_order import place_order
 from localstack.shell import open_shell
 from localstack.stack import ADVICE, Stack, StackError
 from localstack.up import console, down, explain, open_console, up
 from localstack.watch import watch
-from release import operate, queues
-from release.ending import ended
+from ops import incident, queues
+from tooling.cli import run_cli
 
 
 def _status(stack: Stack) -> None:
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("down", "status", "order", "console", "drift", "watch", "shell"):
         commands.add_parser(name)
     commands.add_parser("token").add_argument("email")
-    operate.add_commands(lambda name, text: commands.add_parser(name, help=text))
+    incident.add_commands(lambda name, text: commands.add_parser(name, help=text))
     logs = commands.add_parser("logs")
     logs.add_argument("function", nargs="?", default="")
     logs.add_argument("--follow", action="store_true")
@@ -99,10 +99,10 @@ def main() -> None:
             show_logs(engines.require(), function, arguments.follow, console)
         case "shell":
             open_shell(engines.require())
-        case command if command in operate.COMMANDS:
+        case command if command in incident.COMMANDS:
             stack = engines.require()
-            print(*operate.run(arguments, operate.Account(Aws(stack.endpoint).client, stack.outputs)), sep="\n")
+            print(*incident.run(arguments, incident.Account(Aws(stack.endpoint).client, stack.outputs)), sep="\n")
 
 
 if __name__ == "__main__":
-    sys.exit(ended(main, ADVICE))
+    sys.exit(run_cli(main, ADVICE))

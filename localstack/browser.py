@@ -2,7 +2,7 @@
 
 import os
 
-from localstack.machine import CHROMIUM_MISSING, find_chromium
+from tooling.machine import CHROMIUM_MISSING, find_chromium
 
 
 class BrowserError(Exception):

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from localstack.cart_stub import FIXTURES
+from localstack.sidecars.cart_stub import FIXTURES
 
 
 def order() -> dict[str, Any]:

@@ -10,10 +10,11 @@ import requests
 
 from localstack import processes
 from localstack import stack as stacks
-from localstack.machine import ENGINE_VENV
-from localstack.stack import ACCOUNT, DOCKER_HOST_NAME, REGION, ROOT, Certificates, Stack, StackError
-from localstack.waiting import poll
-from release import docker
+from localstack.stack import ACCOUNT, DOCKER_HOST_NAME, REGION, Certificates, Stack, StackError
+from tooling import docker
+from tooling.machine import ENGINE_VENV
+from tooling.paths import ROOT
+from tooling.polling import poll
 
 _START_SECONDS = 60
 _SAVE_SECONDS = 60
@@ -99,7 +100,11 @@ class Embedded:
             }
         stack.engine_dir.mkdir(parents=True, exist_ok=True)
         # -P: the names of our own modules must not stand before those of the engine's libraries.
-        command = [str(ENGINE_VENV / "bin" / "python"), "-P", str(ROOT / "localstack" / "embedded" / "__main__.py")]
+        command = [
+            str(ENGINE_VENV / "bin" / "python"),
+            "-P",
+            str(ROOT / "localstack" / "ministack_patches" / "__main__.py"),
+        ]
         # What it has kept of a life before is not what anybody looked at.
         stack.applied = None
         stack.running["engine"] = processes.start(command, stack.logs_dir / "engine.log", environment, stack.directory)

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from localstack.aws import Aws
 from localstack.stack import Stack, StackError
-from release.build import function_names
+from release.packaging.build import function_names
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from jinja2 import Environment, TemplateSyntaxError
 
-from localstack import applied
+from localstack import apply_check
 from localstack.aws import Aws
-from localstack.stack import ROOT, Stack, StackError
-from release import build, isolation, templates, traffic
-from release.build import BuildError
+from localstack.stack import Stack, StackError
+from release import templates, traffic
+from release.packaging import build, isolation
+from release.packaging.build import BuildError
 from release.traffic import TrafficError
+from tooling.paths import ROOT
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -108,14 +110,14 @@ def redeploy(stack: Stack) -> Redeployed:
     found = checked_templates(stack)
     build.build_all()
     aws = _clients(stack.endpoint)
-    as_applied = applied.reason(stack) is None
+    as_applied = apply_check.reason(stack) is None
     # First: the new versions' processes read them anew.
     put = put_templates(aws.s3, stack, found)
     functions = publish(aws.functions, stack)
     with ThreadPoolExecutor(max_workers=_WORKERS) as pool:
         refusals = list(pool.map(lambda function: _shift(aws.functions, stack, function), functions))
     if as_applied:
-        applied.note(stack)
+        apply_check.note(stack)
     refused = {function: why for function, why in zip(functions, refusals, strict=True) if why}
     return Redeployed([function for function in functions if function not in refused], put, list(refused.values()))
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from pycognito.aws_srp import AWSSRP
 
 from localstack.aws import Aws
-from localstack.cart_stub import FIXTURES
-from localstack.issuer import Issuer
+from localstack.sidecars.cart_stub import FIXTURES
+from localstack.sidecars.issuer import Issuer
 from localstack.stack import Stack, StackError
 
 if TYPE_CHECKING:

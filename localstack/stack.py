@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from localstack.issuer_pool import REGION as REGION
-from release.ending import ToldError
+from localstack.sidecars.issuer_pool import REGION as REGION
+from tooling.cli import UserError
+from tooling.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 ACCOUNT = "000000000000"
 # What the engine takes for the signature of an account's root: any text.
 SIGNATURE = "test"
@@ -21,7 +21,7 @@ ADVICE: Final = "If the stack is not as it should be, `make up` repairs it; `mak
 DOCKER_HOST_NAME = "host.docker.internal"
 
 
-class StackError(ToldError):
+class StackError(UserError):
     """The local stack cannot do what was asked; the text says why and what to do."""
 
 

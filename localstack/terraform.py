@@ -14,10 +14,13 @@ from botocore.exceptions import ClientError
 
 from localstack import engines
 from localstack.aws import Aws
-from localstack.stack import ADVICE, REGION, ROOT, Stack, StackError
-from release import build, commands, state
-from release.commands import CommandError
-from release.ending import ended
+from localstack.stack import ADVICE, REGION, Stack, StackError
+from release import terraform_state
+from release.packaging import build
+from tooling import commands
+from tooling.cli import run_cli
+from tooling.commands import CommandError
+from tooling.paths import ROOT
 
 TERRAFORM_DIR = ROOT / "terraform"
 _STATE_BUCKET = "bbws-terraform-state-local"
@@ -138,7 +141,7 @@ class LocalTerraform:
         arguments = ("-auto-approve", "-no-color", "-parallelism=40", "-lock=false", *self._variables)
         self.run("apply", *arguments, log="terraform-apply.log")
         # Read, and not asked for with `terraform output`, which takes a second.
-        return state.outputs(Aws(self._stack.endpoint).s3, _STATE_BUCKET, _STATE_KEY)
+        return terraform_state.outputs(Aws(self._stack.endpoint).s3, _STATE_BUCKET, _STATE_KEY)
 
     def inputs(self) -> str:
         """Digest of what an apply depends on, but for what packages and templates hold."""
@@ -218,4 +221,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(ended(main, ADVICE))
+    sys.exit(run_cli(main, ADVICE))

@@ -13,13 +13,15 @@ from pathlib import Path
 from rich.console import Console
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from localstack import applied, engines, processes, redeploy, seed, warm
+from localstack import apply_check, engines, processes, redeploy, seed, warm
 from localstack.aws import Aws
-from localstack.stack import ROOT, Stack, StackError
+from localstack.stack import Stack, StackError
 from localstack.terraform import LocalTerraform
-from localstack.waiting import poll
-from release import build, manifest, traffic
+from release import manifest, traffic
+from release.packaging import build
 from release.traffic import TrafficError
+from tooling.paths import ROOT
+from tooling.polling import poll
 
 _DEFAULT_PORTS = {
     "engine": ("PORT", 4566),
@@ -29,7 +31,13 @@ _DEFAULT_PORTS = {
     "proxy": ("PROXY_PORT", 4575),
     "issuer": ("ISSUER_PORT", 4576),
 }
-_SIDECARS = ("cart_stub", "mail_catcher", "console", "chaos.proxy", "issuer")
+_SIDECARS = {
+    "cart_stub": "localstack.sidecars.cart_stub",
+    "mail_catcher": "localstack.sidecars.mail_catcher",
+    "console": "localstack.console",
+    "fault_proxy": "localstack.faults.proxy",
+    "issuer": "localstack.sidecars.issuer",
+}
 _SIDECAR_SECONDS = 60
 
 # A file, such as CI's log, has no width; 80 columns would break the rows of a table.
@@ -98,7 +106,7 @@ def _start_sidecar(stack: Stack, name: str, use: str, *arguments: str, wait: boo
         return
     processes.stop(stack.running.get(name))
     processes.require_free(stack.ports[use], name.replace("_", " "), _DEFAULT_PORTS[use][0])
-    command = [sys.executable, "-m", f"localstack.{name}", "--port", str(stack.ports[use]), *arguments]
+    command = [sys.executable, "-m", _SIDECARS[name], "--port", str(stack.ports[use]), *arguments]
     log = stack.logs_dir / f"{name}.log"
     stack.running[name] = processes.start(command, log, os.environ, ROOT)
     stack.save()
@@ -131,7 +139,7 @@ def _start(stack: Stack, engine: engines.Engine) -> None:
     # It is not needed before all else is up, so nothing waits for it.
     _start_console(stack)
     if stack.proxy_url:
-        _start_sidecar(stack, "chaos.proxy", "proxy", "--engine", stack.endpoint, "--cart", stack.cart_url)
+        _start_sidecar(stack, "fault_proxy", "proxy", "--engine", stack.endpoint, "--cart", stack.cart_url)
     if stack.issuer_url:
         _start_sidecar(stack, "issuer", "issuer", "--key-file", str(stack.directory / "issuer.pem"))
     if engine.healthy(stack) and stack.outputs:
@@ -184,7 +192,7 @@ def up(
             _start(stack, engine)
         stack.release = str(release.resolve()) if release else None
         templates = redeploy.checked_templates(stack)
-        unlike = applied.reason(stack)
+        unlike = apply_check.reason(stack)
         with step("Packages and providers" if unlike else "Packages"), ThreadPoolExecutor(max_workers=1) as pool:
             packages = pool.submit(build.build_all if release is None else list[str])
             if unlike:
@@ -199,9 +207,9 @@ def up(
                 _finish(stack, templates)
         except TrafficError:
             # It is asked for again the next time, and Terraform has no part in it.
-            applied.note(stack)
+            apply_check.note(stack)
             raise
-        applied.note(stack)
+        apply_check.note(stack)
         _wait_for_sidecar(stack, "console", "console")
     console.print(f"\nThe stack is up after {time.monotonic() - started:.0f} s.")
 

@@ -10,9 +10,10 @@ from rich.markup import escape
 from localstack import engines
 from localstack import stack as stacks
 from localstack.redeploy import Redeployed, redeploy
-from localstack.stack import ADVICE, ROOT
+from localstack.stack import ADVICE
 from localstack.up import console, exclusive
-from release.ending import ToldError
+from tooling.cli import UserError
+from tooling.paths import ROOT
 
 _FOLDERS = ("functions", "common", "templates")
 # Of quiet after a save, in milliseconds: an editor that saves all its files does it within that.
@@ -53,7 +54,7 @@ def _deploy() -> None:
         with exclusive(stacks.load(), _MAKE_UP_SECONDS):
             # As it is now: `make up` may have made it anew.
             done = redeploy(engines.require())
-    except ToldError as error:
+    except UserError as error:
         _refuse(str(error))
     except (BotoCoreError, ClientError) as error:
         _refuse(f"{error}\n{ADVICE}")

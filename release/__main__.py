@@ -8,25 +8,16 @@ from typing import Any
 
 import boto3
 
-from release import (
-    approvals,
-    build,
-    deploy,
-    evidence,
-    history,
-    isolation,
-    manifest,
-    operate,
-    rollback,
-    state,
-    traffic,
-)
-from release.ending import ADVICE, ended
-from release.environments import PLACES, Environment
-from release.pack import stages
+from evidence import stages
+from ops import incident
+from release import approvals, deploy, history, manifest, promotion, rollback, terraform_state, traffic
+from release.environments import ENVIRONMENTS, EnvironmentName
+from release.packaging import build, isolation
 from release.store import Store
+from tooling.cli import ADVICE, run_cli
+from tooling.paths import ROOT
 
-_RELEASE = build.ROOT / "build" / "release"
+_RELEASE = ROOT / "build" / "release"
 _CANARY_PERCENT = 10
 
 
@@ -63,37 +54,37 @@ def _release(text: str) -> str | None:
     return text or None
 
 
-def _client(service: Any, to: Environment) -> Any:
-    return boto3.client(service, region_name=PLACES[to].region)
+def _client(service: Any, to: EnvironmentName) -> Any:
+    return boto3.client(service, region_name=ENVIRONMENTS[to].region)
 
 
-def _store(to: Environment) -> Store:
-    return Store(_client("s3", to), PLACES[to].release_bucket)
+def _store(to: EnvironmentName) -> Store:
+    return Store(_client("s3", to), ENVIRONMENTS[to].release_bucket)
 
 
-def _outputs(to: Environment) -> dict[str, Any]:
-    return state.outputs(_client("s3", to), PLACES[to].state_bucket, PLACES[to].state_key)
+def _outputs(to: EnvironmentName) -> dict[str, Any]:
+    return terraform_state.outputs(_client("s3", to), ENVIRONMENTS[to].state_bucket, ENVIRONMENTS[to].state_key)
 
 
-def _promote(to: Environment, digest: str, given: dict[str, str]) -> manifest.Manifest:
-    before = PLACES[to].before
+def _promote(to: EnvironmentName, digest: str, given: dict[str, str]) -> manifest.Manifest:
+    before = ENVIRONMENTS[to].before
     if before is None or to == "failover":
-        raise evidence.EvidenceError(
+        raise promotion.EvidenceError(
             f"nothing is promoted to {to}: "
             + ("`make upload` puts a release there" if before is None else "what prod passed is replicated there")
         )
     approved = approvals.of_this_run(to) if approvals.in_github() else given
     source, target = _store(before), _store(to)
-    evidence.require(source, digest, to, approved)
+    promotion.require(source, digest, to, approved)
     copied = target.copy_from(source, digest)
-    evidence.promoted(target, digest, to, approved)
+    promotion.promoted(target, digest, to, approved)
     # The next pack begins with what the release has passed before.
     stages.copy(source, target, digest)
     stages.fetch(target, digest, stages.records())
     return copied
 
 
-def _digest(to: Environment, given: str | None) -> str:
+def _digest(to: EnvironmentName, given: str | None) -> str:
     """The release to deploy: the one that is named; else in dev the one of this folder, in the fail-over prod's."""
     if given:
         return given
@@ -105,12 +96,12 @@ def _digest(to: Environment, given: str | None) -> str:
     return live.release
 
 
-def _require_promoted(to: Environment, digest: str) -> None:
+def _require_promoted(to: EnvironmentName, digest: str) -> None:
     # Prod's own approvals hold for its fail-over.
-    evidence.approvals_of(_store(to), digest, "prod" if to == "failover" else to)
+    promotion.approvals_of(_store(to), digest, "prod" if to == "failover" else to)
 
 
-def _plan(to: Environment, folder: Path, remove: list[str], var_files: list[Path]) -> deploy.Prepared:
+def _plan(to: EnvironmentName, folder: Path, remove: list[str], var_files: list[Path]) -> deploy.Prepared:
     prepared = deploy.prepare(to, folder, remove, var_files)
     summary = prepared.summary
     print(f"release  {prepared.release}\nto       {prepared.environment}")
@@ -118,11 +109,11 @@ def _plan(to: Environment, folder: Path, remove: list[str], var_files: list[Path
     return prepared
 
 
-def _shift(to: Environment, release: str, seconds: float) -> None:
+def _shift(to: EnvironmentName, release: str, seconds: float) -> None:
     found, functions = _outputs(to), _client("lambda", to)
     names, alarms = list(found["function_names"].values()), list(found["alarm_names"])
     try:
-        if PLACES[to].canary:
+        if ENVIRONMENTS[to].canary:
             moved = traffic.canary(functions, _client("cloudwatch", to), names, alarms, _CANARY_PERCENT, seconds)
         else:
             moved = traffic.finish(functions, names)
@@ -141,7 +132,7 @@ def _shift(to: Environment, release: str, seconds: float) -> None:
 
 
 def _deploy(arguments: argparse.Namespace) -> None:
-    to: Environment = arguments.to
+    to: EnvironmentName = arguments.to
     digest = _digest(to, arguments.release)
     _require_promoted(to, digest)
     folder = deploy.work_dir(to) / "release"
@@ -152,16 +143,16 @@ def _deploy(arguments: argparse.Namespace) -> None:
     _shift(to, digest, arguments.seconds)
 
 
-def _record(to: Environment, junit: Path) -> evidence.Record:
+def _record(to: EnvironmentName, junit: Path) -> promotion.Record:
     prepared = deploy.read(deploy.work_dir(to), to)
     release = _store(to).manifest(prepared.release)
-    approved = evidence.approvals_of(_store(to), prepared.release, "prod" if to == "failover" else to)
-    record = evidence.write(_store(to), release, to, evidence.tests_passed(junit), prepared.summary, approved)
+    approved = promotion.approvals_of(_store(to), prepared.release, "prod" if to == "failover" else to)
+    record = promotion.write(_store(to), release, to, promotion.tests_passed(junit), prepared.summary, approved)
     stages.put(_store(to), prepared.release, stages.records())
     return record
 
 
-def _roll_back(to: Environment, digest: str | None) -> None:
+def _roll_back(to: EnvironmentName, digest: str | None) -> None:
     store, found = _store(to), _outputs(to)
     back_to = rollback.target(store, to, digest)
     done, templates = rollback.roll_back(_client("lambda", to), _client("s3", to), store, back_to, found)
@@ -169,7 +160,7 @@ def _roll_back(to: Environment, digest: str | None) -> None:
     print(f"templates {', '.join(templates) or 'are the same'}")
 
 
-def _drift(to: Environment, var_files: list[Path]) -> int:
+def _drift(to: EnvironmentName, var_files: list[Path]) -> int:
     live = history.live(_store(to), to)
     if live is None:
         print(f"nothing is deployed in {to}")
@@ -197,7 +188,7 @@ def _parser() -> argparse.ArgumentParser:
         if "folder" in options:
             added.add_argument("--folder", type=Path, default=_RELEASE, help="of the release")
         if "to" in options:
-            added.add_argument("--to", choices=tuple(PLACES), required=True, help="environment")
+            added.add_argument("--to", choices=tuple(ENVIRONMENTS), required=True, help="environment")
         if "release" in options:
             added.add_argument("--release", type=_named_release, required=True, help="digest of its manifest")
         if "release?" in options:
@@ -229,7 +220,7 @@ def _parser() -> argparse.ArgumentParser:
     record.add_argument("--junit", type=Path, required=True, help="report of the end-to-end tests")
     command("rollback", "give traffic and templates back to a release that was live before", "to", "release?")
     command("history", "tell what had the traffic of an environment when", "to")
-    operate.add_commands(lambda name, text: command(name, text, "to"))
+    incident.add_commands(lambda name, text: command(name, text, "to"))
     command("drift", "tell what differs from the release that is live, and raise the alert", "to", "var-file")
     return parser
 
@@ -268,11 +259,11 @@ def main() -> int:
                 print(f"{found.at:%Y-%m-%dT%H:%M:%SZ} {found.kind:<8} {found.release}")
         case "drift":
             return _drift(arguments.to, arguments.var_file)
-        case command if command in operate.COMMANDS:
+        case command if command in incident.COMMANDS:
             to = arguments.to
-            print(*operate.run(arguments, operate.Account(lambda name: _client(name, to), _outputs(to))), sep="\n")
+            print(*incident.run(arguments, incident.Account(lambda name: _client(name, to), _outputs(to))), sep="\n")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(ended(main, ADVICE))
+    sys.exit(run_cli(main, ADVICE))

@@ -6,12 +6,12 @@ from typing import Any
 
 import requests
 
-from release.environments import Environment
-from release.evidence import EvidenceError
+from release.environments import EnvironmentName
+from release.promotion import EvidenceError
 
 _SECONDS = 20
 # The environments that gate a promotion, and whose reviewers each has (docs/release.md).
-_ROLES: dict[Environment, dict[str, str]] = {
+_ROLES: dict[EnvironmentName, dict[str, str]] = {
     "dev": {},
     "sit": {"sit": "tech-lead"},
     "prod": {"prod-business-owner": "business-owner", "prod": "tech-lead"},
@@ -24,7 +24,7 @@ def in_github() -> bool:
     return os.environ.get("GITHUB_ACTIONS") == "true"
 
 
-def by_role(reviews: list[dict[str, Any]], to: Environment) -> dict[str, str]:
+def by_role(reviews: list[dict[str, Any]], to: EnvironmentName) -> dict[str, str]:
     """Who approved, by role.
 
     Args:
@@ -41,7 +41,7 @@ def by_role(reviews: list[dict[str, Any]], to: Environment) -> dict[str, str]:
     }
 
 
-def of_this_run(to: Environment, variables: Mapping[str, str] = os.environ) -> dict[str, str]:
+def of_this_run(to: EnvironmentName, variables: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Who approved the workflow run that this is a part of, by role.
 
     Args:

@@ -12,20 +12,21 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from release import commands, manifest
-from release.build import ROOT
-from release.commands import CommandError
-from release.ending import ToldError
-from release.environments import PLACES, Environment
-from release.evidence import Plan
+from release import manifest
+from release.environments import ENVIRONMENTS, EnvironmentName
 from release.manifest import Sha256, Strict
+from release.promotion import Plan
+from tooling import commands
+from tooling.cli import UserError
+from tooling.commands import CommandError
+from tooling.paths import ROOT
 
 _TERRAFORM_SECONDS = 1_800
 # What holds orders, or the way to them: what is lost with it does not come back.
 _KEPT = {"aws_dynamodb_table", "aws_s3_bucket", "aws_sqs_queue", "aws_cognito_user_pool"}
 
 
-class DeployError(ToldError):
+class DeployError(UserError):
     """A deployment is refused or failed; the text says why and what to do."""
 
 
@@ -40,7 +41,7 @@ class Prepared(Strict):
         summary: what it does.
     """
 
-    environment: Environment
+    environment: EnvironmentName
     release: Sha256
     folder: Path
     sha256: Sha256
@@ -71,23 +72,23 @@ class Planned(Strict):
         changes: what it would do; empty for nothing.
     """
 
-    environment: Environment
+    environment: EnvironmentName
     release: Sha256
     at: datetime
     changes: list[Change]
 
 
-def work_dir(environment: Environment) -> Path:
+def work_dir(environment: EnvironmentName) -> Path:
     """Where an environment's plan and Terraform's own files are."""
     return ROOT / "build" / "deploy" / environment
 
 
-def _terraform(environment: Environment, code: Path, *arguments: str) -> str:
+def _terraform(environment: EnvironmentName, code: Path, *arguments: str) -> str:
     variables = {
         **os.environ,
         "TF_DATA_DIR": str(work_dir(environment) / "terraform"),
         "TF_IN_AUTOMATION": "1",
-        "AWS_REGION": PLACES[environment].region,
+        "AWS_REGION": ENVIRONMENTS[environment].region,
     }
     try:
         return commands.run(
@@ -164,7 +165,7 @@ def require_kept(changes: list[dict[str, Any]], named: Collection[str]) -> None:
 
 
 def prepare(
-    environment: Environment, folder: Path, remove: Collection[str] = (), var_files: Collection[Path] = ()
+    environment: EnvironmentName, folder: Path, remove: Collection[str] = (), var_files: Collection[Path] = ()
 ) -> Prepared:
     """Plan the deployment of a release with its own Terraform code, and keep the plan.
 
@@ -199,7 +200,7 @@ def prepare(
 
 
 def _plan(
-    environment: Environment,
+    environment: EnvironmentName,
     folder: Path,
     release: manifest.Manifest,
     plan: Path,
@@ -207,7 +208,7 @@ def _plan(
     lock: bool = True,
 ) -> list[dict[str, Any]]:
     """Plan a release into a file; return the changes, as `terraform show -json` gives them."""
-    place, code = PLACES[environment], folder.resolve() / "terraform"
+    place, code = ENVIRONMENTS[environment], folder.resolve() / "terraform"
     _terraform(
         environment,
         code,
@@ -250,7 +251,7 @@ def described(changes: list[dict[str, Any]]) -> list[Change]:
     return found
 
 
-def look(environment: Environment, folder: Path, var_files: Collection[Path] = ()) -> Planned:
+def look(environment: EnvironmentName, folder: Path, var_files: Collection[Path] = ()) -> Planned:
     """What the deployment of a release would do, for who is to approve it; keeps no plan and takes no lock.
 
     Raises:
@@ -264,7 +265,7 @@ def look(environment: Environment, folder: Path, var_files: Collection[Path] = (
 
 
 def _plan_to_read(
-    environment: Environment, folder: Path, name: str, var_files: Collection[Path]
+    environment: EnvironmentName, folder: Path, name: str, var_files: Collection[Path]
 ) -> tuple[manifest.Manifest, list[dict[str, Any]]]:
     found = manifest.verify(folder)
     target = work_dir(environment)
@@ -273,7 +274,7 @@ def _plan_to_read(
     return found, _plan(environment, folder, found, target / f"{name}.tfplan", var_files, lock=False)
 
 
-def drift(environment: Environment, folder: Path, var_files: Collection[Path] = ()) -> list[str]:
+def drift(environment: EnvironmentName, folder: Path, var_files: Collection[Path] = ()) -> list[str]:
     """What a plan of the release that is live would change: nothing, if nobody changed the environment by hand.
 
     Args:
@@ -296,7 +297,7 @@ def drift(environment: Environment, folder: Path, var_files: Collection[Path] = 
     ]
 
 
-def read(folder: Path, environment: Environment) -> Prepared:
+def read(folder: Path, environment: EnvironmentName) -> Prepared:
     """The plan in a folder.
 
     Raises:
@@ -317,7 +318,7 @@ def read(folder: Path, environment: Environment) -> Prepared:
     return prepared
 
 
-def apply(environment: Environment) -> Prepared:
+def apply(environment: EnvironmentName) -> Prepared:
     """Apply the plan that was kept, and no other.
 
     Raises:

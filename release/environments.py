@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Environment = Literal["dev", "sit", "prod", "failover"]
+EnvironmentName = Literal["dev", "sit", "prod", "failover"]
 
 
 @dataclass(frozen=True)
-class Place:
+class Environment:
     """What there is to know of an environment.
 
     Args:
@@ -22,7 +22,7 @@ class Place:
         canary: whether new versions get a part of the traffic first.
     """
 
-    before: Environment | None
+    before: EnvironmentName | None
     approvals: tuple[str, ...]
     var_files: tuple[str, ...]
     backend: str
@@ -33,8 +33,10 @@ class Place:
     canary: bool = False
 
 
-def _account(name: Environment, before: Environment | None, approvals: tuple[str, ...], canary: bool = False) -> Place:
-    return Place(
+def _account(
+    name: EnvironmentName, before: EnvironmentName | None, approvals: tuple[str, ...], canary: bool = False
+) -> Environment:
+    return Environment(
         before=before,
         approvals=approvals,
         var_files=(f"{name}.tfvars",),
@@ -46,12 +48,12 @@ def _account(name: Environment, before: Environment | None, approvals: tuple[str
     )
 
 
-PLACES: dict[Environment, Place] = {
+ENVIRONMENTS: dict[EnvironmentName, Environment] = {
     "dev": _account("dev", None, ()),
     "sit": _account("sit", "dev", ("tech-lead",)),
     "prod": _account("prod", "sit", ("business-owner", "tech-lead"), canary=True),
     # Prod's account in the other region. What prod passed is replicated there; nothing is promoted.
-    "failover": Place(
+    "failover": Environment(
         before="prod",
         approvals=("business-owner", "tech-lead"),
         var_files=("prod.tfvars", "failover.tfvars"),

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from release.environments import Environment
+from release.environments import EnvironmentName
 from release.manifest import ManifestError, Sha256, Strict
 from release.store import Store
 
@@ -23,20 +23,20 @@ class Deployment(Strict):
     """
 
     release: Sha256
-    environment: Environment
+    environment: EnvironmentName
     kind: Literal["deploy", "rollback"]
     versions: dict[str, str]
     at: datetime
 
 
-def _prefix(environment: Environment) -> str:
+def _prefix(environment: EnvironmentName) -> str:
     # The fail-over's bucket holds a copy of prod's records too.
     return f"deployments/{environment}/"
 
 
 def note(
     store: Store,
-    environment: Environment,
+    environment: EnvironmentName,
     release: str,
     kind: Literal["deploy", "rollback"],
     versions: dict[str, str],
@@ -51,7 +51,7 @@ def note(
     return deployment
 
 
-def newest_first(store: Store, environment: Environment) -> Iterator[Deployment]:
+def newest_first(store: Store, environment: EnvironmentName) -> Iterator[Deployment]:
     """The deployments of an environment.
 
     Raises:
@@ -64,12 +64,12 @@ def newest_first(store: Store, environment: Environment) -> Iterator[Deployment]
             raise ManifestError(f"{key} in {store.bucket} is not the record of a deployment") from None
 
 
-def live(store: Store, environment: Environment) -> Deployment | None:
+def live(store: Store, environment: EnvironmentName) -> Deployment | None:
     """What has the traffic now; None before the first deployment."""
     return next(newest_first(store, environment), None)
 
 
-def former(store: Store, environment: Environment) -> Deployment | None:
+def former(store: Store, environment: EnvironmentName) -> Deployment | None:
     """What a rollback goes to: the release that was deployed before the one that is live; None if there is none."""
     records = list(newest_first(store, environment))
     if not records:

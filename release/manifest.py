@@ -12,16 +12,17 @@ from typing import Literal
 
 from pydantic import BaseModel, ConstrainedStr, Field, ValidationError
 
-from release import build, isolation, sbom
-from release.build import ROOT, Architecture, Natives
-from release.ending import ToldError
+from release.packaging import build, isolation, sbom
+from release.packaging.build import Architecture, Natives
+from tooling.cli import UserError
+from tooling.paths import ROOT
 
 NAME = "release.json"
 _NOT_RELEASED = ("terraform/bootstrap/", "terraform/tests/")
 _TOOL_SECONDS = 30
 
 
-class ManifestError(ToldError):
+class ManifestError(UserError):
     """A release cannot be made or trusted; the text says what is wrong and what to do."""
 
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from release import history, templates, traffic
-from release.ending import ToldError
-from release.environments import Environment
+from release.environments import EnvironmentName
 from release.history import Deployment
 from release.manifest import Manifest
 from release.store import Store
+from tooling.cli import UserError
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
 
 
-class RollbackError(ToldError):
+class RollbackError(UserError):
     """There is no way back; the text says why."""
 
 
@@ -45,7 +45,7 @@ def put_templates(client: S3Client, bucket: str, store: Store, release: Manifest
     return changed
 
 
-def target(store: Store, environment: Environment, release: str | None) -> Deployment:
+def target(store: Store, environment: EnvironmentName, release: str | None) -> Deployment:
     """The deployment to go back to.
 
     Args:

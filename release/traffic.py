@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tenacity import RetryError as _GaveUpError
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from release.ending import ToldError
+from tooling.cli import UserError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -22,7 +22,7 @@ _POLL_SECONDS = 5.0
 NOTHING = {"httpMethod": "GET", "path": "/", "requestContext": {"requestId": "smoke"}, "Records": []}
 
 
-class TrafficError(ToldError):
+class TrafficError(UserError):
     """Traffic stays where it was; the text says why."""
 
 

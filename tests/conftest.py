@@ -2,7 +2,7 @@
 
 from hypothesis import settings
 
-import tests.environment  # noqa: F401
+import tests.support.environment  # noqa: F401
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("patient", deadline=None)

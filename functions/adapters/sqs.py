@@ -13,7 +13,7 @@ from common.events import Envelope, parse
 from common.observability import logger, metrics
 from common.settings import settings
 from functions import started
-from functions.adapters.batch import BatchProcessor, EventType, process_partial_response
+from functions.adapters.powertools_batch import BatchProcessor, EventType, process_partial_response
 
 MAX_DELAY_SECONDS = 900
 

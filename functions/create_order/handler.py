@@ -3,19 +3,19 @@
 from http import HTTPStatus
 
 from common.models import OrderRequest
-from functions.adapters import api
+from functions.adapters import rest
 from functions.create_order.service import accept
 
 
-def create_order(request: api.Request) -> api.Response:
+def create_order(request: rest.Request) -> rest.Response:
     """Accept an order; with an Idempotency-Key, once for each key."""
     order_id = accept(
-        caller=api.caller(request),
-        request=api.parse_body(request, OrderRequest),
+        caller=rest.caller(request),
+        request=rest.parse_body(request, OrderRequest),
         idempotency_key=request.header("idempotency-key"),
         context=request.context,
     )
-    return api.json_response(HTTPStatus.ACCEPTED, {"orderId": order_id}, headers={"Location": f"orders/{order_id}"})
+    return rest.json_response(HTTPStatus.ACCEPTED, {"orderId": order_id}, headers={"Location": f"orders/{order_id}"})
 
 
-handler = api.lambda_handler("POST", "/v1.0/orders", create_order)
+handler = rest.lambda_handler("POST", "/v1.0/orders", create_order)

@@ -16,8 +16,8 @@ from common import clients, events, idempotency
 from common.models import Identifier, OrderRequest
 from common.observability import correlation_id, count, logger
 from common.settings import settings
-from functions.adapters.api import Caller
-from functions.adapters.problems import FieldError, ProblemError, invalid
+from functions.adapters.problem_details import FieldError, ProblemError, invalid
+from functions.adapters.rest import Caller
 
 _NAMESPACE = UUID("0b1f8d9e-5b0e-5c43-8f5e-5d1c7c1b7a52")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")

@@ -2,12 +2,12 @@
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from common import clients
+from common import clients, notifications
 from common.errors import PermanentError
 from common.events import Envelope, InvoiceCreated, OrderStatusChanged
 from common.mail import order_confirmation, status_update
 from common.settings import settings
-from functions.adapters import mailing, sqs
+from functions.adapters import sqs
 
 _s3 = clients.s3()
 
@@ -17,15 +17,15 @@ def consume(envelope: Envelope, context: LambdaContext) -> None:
     event, correlation_id = envelope.payload, envelope.correlation_id
     if not isinstance(event, InvoiceCreated | OrderStatusChanged):
         raise PermanentError(f"{envelope.event_type} is not for this function")
-    order = mailing.find_order(event.tenant_id, event.order_id)
+    order = notifications.find_order(event.tenant_id, event.order_id)
     if isinstance(event, InvoiceCreated):
         key = event.invoice_key
-        mailing.send_once(
+        notifications.send_once(
             envelope.message_id, lambda: order_confirmation(order, _invoice(key), correlation_id), context
         )
     else:
         new = event.to_status
-        mailing.send_once(envelope.message_id, lambda: status_update(order, new, correlation_id), context)
+        notifications.send_once(envelope.message_id, lambda: status_update(order, new, correlation_id), context)
 
 
 def _invoice(key: str) -> bytes:

@@ -3,20 +3,20 @@
 from http import HTTPStatus
 
 from common import clients, paging
+from common.item_json import shown
 from common.models import Order
 from common.repository import OrderRepository
 from common.settings import settings
-from common.shown import shown
-from functions.adapters import api
-from functions.adapters.problems import ProblemError
+from functions.adapters import rest
+from functions.adapters.problem_details import ProblemError
 from functions.list_orders.query import parse_query
 
 repository = OrderRepository(clients.dynamodb(), settings.orders_table)
 
 
-def list_orders(request: api.Request) -> api.Response:
+def list_orders(request: rest.Request) -> rest.Response:
     """A page of orders; another tenant's list is forbidden, except to an admin."""
-    caller, tenant_id = api.caller(request), request.path["tenantId"]
+    caller, tenant_id = rest.caller(request), request.path["tenantId"]
     if tenant_id != caller.tenant_id and not caller.is_admin:
         raise ProblemError(HTTPStatus.FORBIDDEN, "These are another tenant's orders.")
     query = parse_query(tenant_id, request.query)
@@ -25,7 +25,7 @@ def list_orders(request: api.Request) -> api.Response:
     answer: dict[str, object] = {"items": items, "moreAvailable": page.position is not None}
     if page.position:
         answer["startAt"] = paging.encode(tenant_id, query.filters, page.position)
-    return api.json_response(HTTPStatus.OK, answer)
+    return rest.json_response(HTTPStatus.OK, answer)
 
 
-handler = api.lambda_handler("GET", "/v1.0/tenants/{tenantId}/orders", list_orders)
+handler = rest.lambda_handler("GET", "/v1.0/tenants/{tenantId}/orders", list_orders)

@@ -8,7 +8,7 @@ from common import paging
 from common.models import parse_moment
 from common.repository import MAX_PAGE_SIZE, OrderFilter
 from common.status import OrderStatus
-from functions.adapters.problems import FieldError, invalid
+from functions.adapters.problem_details import FieldError, invalid
 
 DEFAULT_PAGE_SIZE = 50
 _PARAMETERS = ("pageSize", "startAt", "status", "dateFrom", "dateTo")

@@ -2,18 +2,19 @@
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from common import notifications
 from common.errors import PermanentError
 from common.events import Envelope, EventType
 from common.mail import order_notification
-from functions.adapters import mailing, sqs
+from functions.adapters import sqs
 
 
 def consume(envelope: Envelope, context: LambdaContext) -> None:
     """Send the mail of one message."""
     if envelope.event_type is not EventType.ORDER_RECORDED:
         raise PermanentError(f"{envelope.event_type} is not for this function")
-    order = mailing.find_order(envelope.payload.tenant_id, envelope.payload.order_id)
-    mailing.send_once(envelope.message_id, lambda: order_notification(order, envelope.correlation_id), context)
+    order = notifications.find_order(envelope.payload.tenant_id, envelope.payload.order_id)
+    notifications.send_once(envelope.message_id, lambda: order_notification(order, envelope.correlation_id), context)
 
 
 handler = sqs.lambda_handler(consume)

@@ -4,20 +4,20 @@ import re
 from http import HTTPStatus
 
 from common.models import OrderUpdate
-from functions.adapters import api
-from functions.adapters.problems import FieldError, ProblemError, invalid
+from functions.adapters import rest
+from functions.adapters.problem_details import FieldError, ProblemError, invalid
 from functions.update_order.service import update
 
 
-def update_order(request: api.Request) -> api.Response:
+def update_order(request: rest.Request) -> rest.Response:
     """Change an order that is still in the version named by If-Match."""
     order = update(
-        caller=api.caller(request),
-        order_id=api.parse_order_id(request.path["orderId"]),
+        caller=rest.caller(request),
+        order_id=rest.parse_order_id(request.path["orderId"]),
         seen_version=_seen_version(request.header("if-match")),
-        change=api.parse_body(request, OrderUpdate),
+        change=rest.parse_body(request, OrderUpdate),
     )
-    return api.json_response(HTTPStatus.OK, order, headers={"ETag": api.etag(order)})
+    return rest.json_response(HTTPStatus.OK, order, headers={"ETag": rest.etag(order)})
 
 
 def _seen_version(if_match: str | None) -> int:
@@ -31,4 +31,4 @@ def _seen_version(if_match: str | None) -> int:
     return int(tag[1])
 
 
-handler = api.lambda_handler("PUT", "/v1.0/orders/{orderId}", update_order)
+handler = rest.lambda_handler("PUT", "/v1.0/orders/{orderId}", update_order)

@@ -10,8 +10,8 @@ from common.observability import correlation_id, count, logger
 from common.repository import OrderRepository, StaleVersionError
 from common.settings import settings
 from common.status import TRANSITIONS, OrderStatus, may_change
-from functions.adapters.api import Caller
-from functions.adapters.problems import NOT_FOUND_ORDER, ProblemError
+from functions.adapters.problem_details import NOT_FOUND_ORDER, ProblemError
+from functions.adapters.rest import Caller
 
 _PAYABLE = frozenset({OrderStatus.PENDING_PAYMENT, OrderStatus.PAID})
 

@@ -24,14 +24,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.models import Order
-from localstack.console import journey
+from localstack.console import trace
 from localstack.console.live import Finder, LiveStack, asked
 from localstack.console.mails import Content, Mail
 from localstack.console.orders import NEWEST, Tracked
 from localstack.console.picture import first_page
 from localstack.console.queues import SHOWN
 from localstack.stack import StackError
-from release.queues import QueueError
+from ops.queues import QueueError
 
 HOSTS = ["127.0.0.1", "localhost"]
 _HERE = Path(__file__).resolve().parent
@@ -168,7 +168,7 @@ class Console:
     def _rows(self, orders: list[Tracked]) -> list[dict[str, str]]:
         row, now = self._templates.get_template("row.html"), datetime.now(UTC)
         return [
-            {"id": order.order_id, "html": row.render(order=order, late=order.overdue(now), promised=journey.PROMISED)}
+            {"id": order.order_id, "html": row.render(order=order, late=order.overdue(now), promised=trace.PROMISED)}
             for order in orders
         ]
 

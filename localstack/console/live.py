@@ -19,15 +19,16 @@ from common.repository import OrderRepository
 from localstack import engines
 from localstack import stack as stacks
 from localstack.aws import Aws
-from localstack.console import journey
+from localstack.console import trace
 from localstack.console.alarms import Alarm, alarms
-from localstack.console.journey import Axis, Milestone, Span
 from localstack.console.logs import FunctionLogs, Line
 from localstack.console.mails import STATUS, Mail, MailFolder
 from localstack.console.orders import OrderReader, Tracked
 from localstack.console.queues import Pair, QueueViewer
+from localstack.console.trace import Axis, Milestone, Span
 from localstack.stack import Stack, StackError
-from release.redrive import Redriven, redrive
+from ops.redrive import Redriven, redrive
+from tooling.paths import ROOT
 
 _REFRESH_SECONDS = 1.0
 # Of a stack that is slow to answer, no more than a fifth of its time.
@@ -131,11 +132,11 @@ class LiveStack:
             title = f"Change to {line.fields.get('status', 'another status')}"
             ways.append(self._way(title, line.correlation_id, since, of_change, None))
         began = ways[0].axis.start if ways[0].axis else tracked.began
-        moments = {**tracked.moments, **journey.names_of(mails)}
+        moments = {**tracked.moments, **trace.names_of(mails)}
         for span in ways[0].spans:
             if span.name == "create_order":
                 moments["accepted"] = span.end
-        return Story(tracked, journey.milestones(began, moments), ways, mails)
+        return Story(tracked, trace.milestones(began, moments), ways, mails)
 
     def _way(self, title: str, correlation_id: str, since: datetime, mails: list[Mail], order: Order | None) -> Way:
         lines: list[Line] = []
@@ -144,8 +145,8 @@ class LiveStack:
                 found = self._logs.lines(function, correlation_id, since)
                 lines += [line for line in found if line.correlation_id == correlation_id]
         lines.sort(key=lambda line: line.moment)
-        spans = journey.spans(lines, self._logs.calls(lines), mails, order.date_created if order else None)
-        return Way(title, correlation_id, spans, journey.axis(spans), lines)
+        spans = trace.spans(lines, self._logs.calls(lines), mails, order.date_created if order else None)
+        return Way(title, correlation_id, spans, trace.axis(spans), lines)
 
     def invoice(self, order: Order) -> bytes:
         """The PDF of an order that has one."""
@@ -173,7 +174,7 @@ class LiveStack:
 
 
 def _fixture(name: str) -> Any:
-    return json.loads((stacks.ROOT / "fixtures" / name).read_text())
+    return json.loads((ROOT / "fixtures" / name).read_text())
 
 
 class Finder:

@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from localstack.preview.pictures import VIEWS, Camera, of_pdf, png
 from localstack.preview.render import INVOICE, Rendered, Subject, render, subjects
-from localstack.stack import ROOT
+from tooling.paths import ROOT
 
 BOOK = ROOT / "build" / "preview"
 VERSION = "version"

@@ -7,7 +7,7 @@ from PIL import Image
 
 from localstack.preview.pictures import VIEWS, Camera, Comparison, View, of_pdf, png
 from localstack.preview.render import CONFIRMATION, INVOICE, NOTIFICATION, STATUS, Rendered, Subject, render
-from localstack.stack import ROOT
+from tooling.paths import ROOT
 
 REVIEWED = ROOT / "tests" / "visual"
 DIFFERENCES = ROOT / "build" / "visual"

@@ -17,7 +17,7 @@ from watchfiles import PythonFilter, awatch
 
 from common.templates import PACKAGED
 from localstack.preview.book import BOOK, VERSION
-from localstack.stack import ROOT
+from tooling.paths import ROOT
 
 HOST = "127.0.0.1"
 _STEP_MILLISECONDS = 50

@@ -2,9 +2,9 @@
 
 import json
 
-from release.build import ROOT
 from release.openapi import reference
 from release.openapi.document import document
+from tooling.paths import ROOT
 
 PATH = ROOT / "docs" / "openapi.json"
 REFERENCE = ROOT / "docs" / "api.md"

@@ -13,11 +13,11 @@ from typing import Any
 from common.models import MOMENT, Identifier
 from common.repository import MAX_PAGE_SIZE
 from common.status import OrderStatus
-from functions.adapters.api import CORRELATION_HEADER, MAX_BODY_BYTES
+from functions.adapters.rest import CORRELATION_HEADER, MAX_BODY_BYTES
 from functions.list_orders.query import DEFAULT_PAGE_SIZE
-from release.build import ROOT
 from release.openapi import examples
 from release.openapi.schemas import PAGE_TOKEN, ref, schemas
+from tooling.paths import ROOT
 
 _PROBLEM = "application/problem+json"
 _JSON = "application/json"

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from common.models import Campaign, Cart, Identifier, Order, OrderRequest
 from common.pricing import price
-from functions.adapters.api import json_response
-from functions.adapters.problems import from_validation
-from release.build import ROOT
+from functions.adapters.problem_details import from_validation
+from functions.adapters.rest import json_response
+from tooling.paths import ROOT
 
 _ID = UUID("5103948b-360d-5b4a-9dd9-7db45bafb3e4")
 _TENANT = Identifier("tenant-acme")

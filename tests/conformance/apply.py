@@ -18,7 +18,7 @@ from typing import Any
 
 from localstack import terraform
 from localstack.stack import ACCOUNT, REGION, SIGNATURE, StackError
-from release import build
+from release.packaging import build
 from tests.conformance import engines, parity
 from tests.conformance.differences import DRIFT
 from tests.conformance.engines import Engine

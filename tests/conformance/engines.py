@@ -17,11 +17,11 @@ from aiosmtpd.controller import Controller
 from botocore.config import Config
 
 from localstack import engines, processes
-from localstack.issuer import Issuer, TokenIssuer
-from localstack.machine import ROOT, TOOL_VENVS
-from localstack.mail_catcher import MailCatcher
+from localstack.sidecars.issuer import Issuer, TokenIssuer
+from localstack.sidecars.mail_catcher import MailCatcher
 from localstack.stack import ACCOUNT, REGION, SIGNATURE, Stack, StackError
-from localstack.waiting import poll
+from tooling.machine import ROOT, TOOL_VENVS
+from tooling.polling import poll
 
 _START_SECONDS = 240
 _CONFIG = Config(retries={"total_max_attempts": 1}, read_timeout=30, s3={"addressing_style": "path"})

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from localstack.stack import ROOT
 from tests.conformance.differences import DIFFERENCES, DRIFT
 from tests.conformance.engines import Engine
+from tooling.paths import ROOT
 
 FOLDER = ROOT / "tests" / "conformance"
 MEASURED = FOLDER / "measured.json"

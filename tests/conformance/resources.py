@@ -13,8 +13,8 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from localstack.waiting import poll
 from tests.conformance.engines import Clients, Engine
+from tooling.polling import poll
 
 # AWS needs some seconds to know of a new role or user everywhere.
 KNOWN_SECONDS = 60

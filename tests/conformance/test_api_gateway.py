@@ -9,9 +9,9 @@ import pytest
 import requests
 
 from localstack import seed
-from localstack.waiting import poll
 from tests.conformance.engines import Clients, Engine
 from tests.conformance.resources import ALIAS, Resources, unique
+from tooling.polling import poll
 
 pytestmark = pytest.mark.needs("API calls")
 

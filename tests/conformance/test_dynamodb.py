@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from localstack.waiting import poll
 from tests.conformance.engines import Clients
 from tests.conformance.resources import code_of
+from tooling.polling import poll
 
 pytestmark = pytest.mark.needs("DynamoDB")
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pytest
 from botocore.exceptions import ClientError
 
-from localstack.waiting import poll
 from tests.conformance.engines import Clients, Engine
 from tests.conformance.resources import KNOWN_SECONDS, Resources, code_of
 from tests.conformance.test_ses import DOMAIN, SENDER, mail
+from tooling.polling import poll
 
 
 def allowed(call: Callable[[], object]) -> None:

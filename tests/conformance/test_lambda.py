@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from localstack.waiting import poll
 from tests.conformance.engines import Clients
 from tests.conformance.resources import ALIAS, Queue, Resources, code_of, package, unique
+from tooling.polling import poll
 
 pytestmark = pytest.mark.needs("Lambda")
 

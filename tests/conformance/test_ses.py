@@ -8,9 +8,9 @@ from email.policy import SMTP, default
 
 import pytest
 
-from localstack.waiting import poll
 from tests.conformance.engines import Clients, Engine
 from tests.conformance.resources import code_of, unique
+from tooling.polling import poll
 
 DOMAIN = "kimmyai.io"
 SENDER = f"noreply@{DOMAIN}"

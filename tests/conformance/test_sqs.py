@@ -6,9 +6,9 @@ import json
 from typing import Any
 from uuid import uuid4
 
-from localstack.waiting import poll
 from tests.conformance.engines import Clients
 from tests.conformance.resources import ARRIVAL_SECONDS, Queue, Resources, code_of, unique
+from tooling.polling import poll
 
 
 def send(aws: Clients, queue: Queue, body: str = "order", **options: Any) -> str:

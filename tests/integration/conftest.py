@@ -12,14 +12,14 @@ from aiosmtpd.controller import Controller
 
 from common.settings import settings
 from localstack.aws import Aws
-from localstack.cart_stub import CartStub
 from localstack.engines import Embedded
-from localstack.machine import ENGINE_VENV
-from localstack.mail_catcher import MailCatcher
 from localstack.mailbox import Mailbox
+from localstack.sidecars.cart_stub import CartStub
+from localstack.sidecars.mail_catcher import MailCatcher
 from localstack.stack import Stack
-from localstack.waiting import poll
-from tests.environment import CART_PORT, ENGINE_PORT, SMTP_PORT
+from tests.support.environment import CART_PORT, ENGINE_PORT, SMTP_PORT
+from tooling.machine import ENGINE_VENV
+from tooling.polling import poll
 
 
 def _make_tables(aws: Aws) -> None:

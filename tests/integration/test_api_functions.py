@@ -12,14 +12,14 @@ from common.models import Order
 from common.repository import OrderRepository
 from common.settings import settings
 from common.status import OrderStatus
-from e2e.contract import breaches
 from functions.create_order.handler import handler as create_order
 from functions.get_order.handler import handler as get_order
 from functions.list_orders.handler import handler as list_orders
 from functions.update_order.handler import handler as update_order
+from localstack.lambda_events import api_event, context
+from release.openapi.contract import breaches
 from tests.integration.conftest import Queue
-from tests.lambda_events import api_event, context
-from tests.samples import draft, order_request
+from tests.support.samples import draft, order_request
 
 pytestmark = pytest.mark.usefixtures("aws")
 

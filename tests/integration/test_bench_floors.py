@@ -10,14 +10,14 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
+from labs.bench.api import creation_held
+from labs.bench.floors import beside
 from localstack.aws import Aws
-from localstack.bench.api import creation_held
-from localstack.bench.floors import beside
 from localstack.stack import Stack
-from release import queues
+from ops import queues
 from tests.integration.conftest import Queue
-from tests.lambda_functions import make_function
-from tests.user_pools import sign_in_somebody
+from tests.support.lambda_functions import make_function
+from tests.support.user_pools import sign_in_somebody
 
 
 @pytest.fixture

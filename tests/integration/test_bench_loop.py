@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
+from labs.bench.loop import loop
+from labs.bench.trail import recorded
+from labs.bench.workers import cpu_seconds, workers
 from localstack.aws import Aws
-from localstack.bench.loop import loop
-from localstack.bench.trail import recorded
-from localstack.bench.workers import cpu_seconds, workers
 from localstack.stack import Stack
 
 pytestmark = pytest.mark.usefixtures("aws")

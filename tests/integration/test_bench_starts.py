@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from localstack.bench import init
-from release import build
+from labs.bench import init
+from release.packaging import build
+from tooling.paths import ROOT
 
 # Before anything else, so that every module has this one.
 _NOTE = """
@@ -21,8 +22,8 @@ atexit.register(lambda: print(json.dumps(names)))
 
 def _clients(statements: str) -> list[str]:
     done = subprocess.run(
-        [sys.executable, "-c", f"import tests.environment\n{_NOTE}\n{statements}"],
-        cwd=build.ROOT,
+        [sys.executable, "-c", f"import tests.support.environment\n{_NOTE}\n{statements}"],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
@@ -39,5 +40,5 @@ def test_the_floor_makes_the_clients_of_its_function(function: str) -> None:
 
 
 def test_every_function_of_the_api_has_a_floor() -> None:
-    api = {name for name in build.function_names() if "functions.adapters.api" in build.modules_of(name)}
+    api = {name for name in build.function_names() if "functions.adapters.rest" in build.modules_of(name)}
     assert set(init.STARTS) == api | {"order_pdf_creator"}

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from localstack.rehearsal.accounts import ACCOUNTS, REPOSITORY, Accounts
+from labs.rehearsal.accounts import ACCOUNTS, REPOSITORY, Accounts
 from localstack.stack import StackError
-from tests.secure_engine import secure_engine
+from tests.support.secure_engine import secure_engine
 
 ROLE = "github-2-bbws-order-lambda-dev"
 BOUNDARY = f"arn:aws:iam::{ACCOUNTS['dev']}:policy/bbws-order-lambda-function-boundary-dev"

@@ -9,8 +9,8 @@ from common.settings import settings
 from localstack import seed
 from localstack.aws import Aws
 from localstack.stack import Stack
-from tests.lambda_functions import make_function
-from tests.user_pools import sign_in_somebody
+from tests.support.lambda_functions import make_function
+from tests.support.user_pools import sign_in_somebody
 
 
 @pytest.fixture

@@ -13,25 +13,25 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 from pypdf import PdfReader
 
-from common import clients, events
+from common import clients, events, notifications
 from common.errors import PermanentError
 from common.events import Envelope, OrderCreationRequested
 from common.models import Order, OrderRequest
 from common.repository import OrderRepository
 from common.settings import settings
 from common.status import OrderStatus
-from functions.adapters import mailing, sqs
+from functions.adapters import sqs
 from functions.customer_order_confirmation.handler import handler as customer_order_confirmation
 from functions.order_creator_record import service as record_service
 from functions.order_creator_record.handler import handler as order_creator_record
 from functions.order_internal_notification.handler import handler as order_internal_notification
 from functions.order_pdf_creator.handler import handler as order_pdf_creator
-from localstack.cart_stub import CartStub
+from localstack.lambda_events import context, sqs_event
 from localstack.mailbox import Mailbox
-from localstack.waiting import poll
+from localstack.sidecars.cart_stub import CartStub
 from tests.integration.conftest import Queue
-from tests.lambda_events import context, sqs_event
-from tests.samples import draft, order_request
+from tests.support.samples import draft, order_request
+from tooling.polling import poll
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -355,7 +355,7 @@ class TestMails:
 
         body = events.order_recorded(order, "c-4").encode()
         delays: list[int] = []
-        monkeypatch.setattr(mailing, "send", die)
+        monkeypatch.setattr(notifications, "send", die)
         with pytest.raises(Killed):
             handle(order_internal_notification, creation_queue, body)
         monkeypatch.setattr(sqs, "_come_again", lambda _, seconds: delays.append(seconds))

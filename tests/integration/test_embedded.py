@@ -1,4 +1,4 @@
-"""What localstack/embedded/ teaches the engine."""
+"""What localstack/ministack_patches/ teaches the engine."""
 
 import json
 import statistics
@@ -15,10 +15,10 @@ from botocore.exceptions import ClientError
 
 from localstack.aws import Aws
 from localstack.stack import ACCOUNT, REGION, Stack
-from localstack.waiting import poll
 from release import traffic
-from tests.lambda_functions import make_function, publish
-from tests.user_pools import sign_in_somebody
+from tests.support.lambda_functions import make_function, publish
+from tests.support.user_pools import sign_in_somebody
+from tooling.polling import poll
 
 SENDER = "noreply@kimmyai.io"
 

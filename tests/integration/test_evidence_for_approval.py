@@ -9,16 +9,17 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from localstack.rehearsal.accounts import Accounts
-from localstack.stack import ROOT
-from release import build, manifest
+from evidence import stages
+from labs.rehearsal.accounts import Accounts
+from release import manifest
 from release.deploy import Planned
 from release.manifest import Manifest
-from release.pack import stages
+from release.packaging import build
 from release.store import Store
-from tests.releases import make_release
-from tests.secure_engine import secure_engine
+from tests.support.releases import make_release
+from tests.support.secure_engine import secure_engine
 from tests.unit.test_evidence_pack import tried, write
+from tooling.paths import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def test_who_approves_sees_the_plan_before_and_nothing_is_changed(
     arguments = ("approve", "--to", "sit", "--release", digest, "--var-file", str(accounts.var_file()))
 
     def approve() -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "release.pack", *arguments]
+        command = [sys.executable, "-m", "evidence", *arguments]
         return subprocess.run(
             command, cwd=ROOT, env=credentials, capture_output=True, text=True, check=False, timeout=300
         )

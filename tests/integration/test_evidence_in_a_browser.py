@@ -15,16 +15,16 @@ from pypdf import PdfReader
 from common import mail
 from common.invoice import render_invoice
 from common.status import OrderStatus
-from localstack.stack import ROOT
+from evidence import page
+from evidence.stages import Stage, Time, Tried
 from release.deploy import Change, Planned
 from release.manifest import Sha256
-from release.pack import page
-from release.pack.stages import Stage, Time, Tried
-from release.pack.times import LIMITS, LOADS, STEPS, Load
-from tests.releases import make_release
-from tests.samples import order
+from tests.support.releases import make_release
+from tests.support.samples import order
 from tests.unit.test_evidence_pack import order as order_json
 from tests.unit.test_evidence_pack import ran, staged, tried
+from tooling.agreed_limits import LIMITS, LOADS, STEPS, Load
+from tooling.paths import ROOT
 
 SCREENSHOTS = ROOT / "build" / "evidence" / "screenshots"
 FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]

@@ -12,10 +12,11 @@ import pytest
 
 from localstack import processes
 from localstack.aws import Aws
-from localstack.chaos.control import Control
-from localstack.chaos.faults import Fault, KillPoint, Outage, Plan
-from localstack.stack import ROOT, Stack
-from localstack.waiting import poll
+from localstack.faults.control import Control
+from localstack.faults.plan import Fault, KillPoint, Outage, Plan
+from localstack.stack import Stack
+from tooling.paths import ROOT
+from tooling.polling import poll
 
 # A function that sends a mail, and is gone before it notes that.
 _NOTIFIER = """
@@ -42,7 +43,7 @@ def control(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     folder: Path = tmp_path_factory.mktemp("proxy")
     port = processes.free_port()
     upstreams = ("--engine", stack.endpoint, "--cart", stack.endpoint)
-    command = [sys.executable, "-m", "localstack.chaos.proxy", "--port", str(port), *upstreams]
+    command = [sys.executable, "-m", "localstack.faults.proxy", "--port", str(port), *upstreams]
     running = processes.start(command, folder / "log", os.environ, ROOT)
     poll("the proxy listens", lambda: processes.listens(port) or None, 20)
     yield Control(Stack(folder, ports={"proxy": port}))

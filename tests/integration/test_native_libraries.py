@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from release import build, isolation, natives
+from release.packaging import build, isolation, natives
+from tooling.paths import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the libraries of a Lambda package")
 ARCHITECTURE: build.Architecture = "arm64" if platform.machine() == "aarch64" else "x86_64"
@@ -18,7 +19,7 @@ ARCHITECTURE: build.Architecture = "arm64" if platform.machine() == "aarch64" el
 @pytest.fixture
 def collected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with this machine's libraries in `lib/`, in the place of those that the Docker build gives."""
-    collector = build.ROOT / "release" / "natives.py"
+    collector = ROOT / "release" / "packaging" / "natives.py"
     target = tmp_path / "natives"
     # As in the image: by its path, with nothing of the project on sys.path.
     subprocess.run([sys.executable, "-I", "-S", collector, target / "lib"], cwd=tmp_path, check=True, timeout=60)

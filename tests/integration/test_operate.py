@@ -11,14 +11,14 @@ from uuid import uuid4
 import pytest
 
 from localstack.aws import Aws
-from localstack.waiting import poll
-from release import alarms, operate, queries, queues, restore
-from release.alarms import AlarmError
-from release.operate import Account
-from release.queries import QueryError
-from release.queues import QueueError
-from release.restore import RestoreError
-from tests.lambda_functions import make_function
+from ops import alarms, incident, log_queries, queues, restore
+from ops.alarms import AlarmError
+from ops.incident import Account
+from ops.log_queries import QueryError
+from ops.queues import QueueError
+from ops.restore import RestoreError
+from tests.support.lambda_functions import make_function
+from tooling.polling import poll
 
 SECONDS = 20
 
@@ -27,8 +27,8 @@ def run(aws: Aws, outputs: dict[str, Any], *words: str) -> list[str]:
     """What a command prints."""
     parser = argparse.ArgumentParser()
     commands = parser.add_subparsers(dest="command")
-    operate.add_commands(lambda name, text: commands.add_parser(name, help=text))
-    return operate.run(parser.parse_args(words), Account(aws.client, outputs))
+    incident.add_commands(lambda name, text: commands.add_parser(name, help=text))
+    return incident.run(parser.parse_args(words), Account(aws.client, outputs))
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ class TestQueues:
         poison, other = send(aws, f"{queue}-dlq", "poison"), send(aws, f"{queue}-dlq", "other")
         file = queues.drop(aws.sqs, queue, poison, tmp_path / "dropped")
         assert (file.read_text(), file.stat().st_mode & 0o777) == ("poison", 0o600)
-        assert [letter.id for letter in queues.letters(aws.sqs, queue)] == [other]
+        assert [message.id for message in queues.dlq_messages(aws.sqs, queue)] == [other]
         with pytest.raises(QueueError, match=f"there is no message '{poison}'"):
             queues.drop(aws.sqs, queue, poison, tmp_path)
 
@@ -164,9 +164,9 @@ class TestQueues:
 
     def test_what_is_no_queue_is_named(self, aws: Aws, queue: str) -> None:
         with pytest.raises(QueueError, match="there is no queue 'nothing'"):
-            queues.letters(aws.sqs, "nothing")
+            queues.dlq_messages(aws.sqs, "nothing")
         with pytest.raises(QueueError, match="has no DLQ"):
-            queues.letters(aws.sqs, f"{queue}-dlq")
+            queues.dlq_messages(aws.sqs, f"{queue}-dlq")
         with pytest.raises(QueueError, match="nothing consumes"):
             queues.consume(aws.sqs, aws.functions, queue, enabled=False)
 
@@ -194,7 +194,7 @@ class TestQueries:
     def test_a_saved_query_finds_the_fields_of_json(self, aws: Aws, saved: tuple[str, str]) -> None:
         prefix, function = saved
         newest = {"level": "INFO", "message": "two", "order_id": "o-1x2"}
-        assert queries.run(aws.logs, prefix, "all", "", 5)[0] == newest
+        assert log_queries.run(aws.logs, prefix, "all", "", 5)[0] == newest
         outputs = {"saved_queries": {f"{prefix}/all": ""}, "function_names": {"f": function}}
         words = ("query", "--name", "trace", "--text", "o-1.2", "--function", "f")
         assert run(aws, outputs, *words) == ["ERROR  one  o-1.2", "1 lines"]
@@ -202,10 +202,10 @@ class TestQueries:
     def test_a_query_says_what_it_needs(self, aws: Aws, saved: tuple[str, str]) -> None:
         prefix, function = saved
         with pytest.raises(QueryError, match="NAME is one of all, trace"):
-            queries.run(aws.logs, prefix, "nothing", "", 5)
+            log_queries.run(aws.logs, prefix, "nothing", "", 5)
         for text in ("", "a/b", "a b", "x" * 65, "(a+)+"):
             with pytest.raises(QueryError, match="looks for an id"):
-                queries.run(aws.logs, prefix, "trace", text, 5)
+                log_queries.run(aws.logs, prefix, "trace", text, 5)
         outputs = {"saved_queries": {f"{prefix}/all": ""}, "function_names": {"f": function}}
         with pytest.raises(QueryError, match="FUNCTION is one of f"):
             run(aws, outputs, "query", "--name", "all", "--function", "g")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from release import build, isolation
+from release.packaging import build, isolation
+from tooling.paths import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +29,12 @@ def test_a_package_imports_alone_and_loads_what_its_function_needs(packages: Pat
 
 
 # What the functions of the API load of this project, beside their own folder: all that they use, and no more.
-_ANY = {"clients", "observability", "settings", "models", "cards", "money", "status"}
+_ANY = {"clients", "observability", "settings", "models", "card_numbers", "money", "status"}
 _STORED = {*_ANY, "repository", "numbering", "errors"}
 API = {
     "create_order": {*_ANY, "events", "errors", "idempotency"},
     "get_order": _STORED,
-    "list_orders": {*_STORED, "paging", "shown"},
+    "list_orders": {*_STORED, "paging", "item_json"},
     "update_order": {*_STORED, "events"},
 }
 # Large, and for the other functions, or for nobody: email.mime comes with anything that sends mail.
@@ -53,8 +54,8 @@ def test_a_function_of_the_api_loads_no_module_that_it_does_not_use(packages: Pa
     loaded = isolation.load(packages / f"{function}.zip", build.runtime_libraries()).modules
     assert {name.removeprefix("common.") for name in loaded if name.startswith("common.")} == API[function]
     assert {name for name in loaded if name.startswith("functions.adapters.")} == {
-        "functions.adapters.api",
-        "functions.adapters.problems",
+        "functions.adapters.rest",
+        "functions.adapters.problem_details",
     }
     assert loaded.isdisjoint(NOT_FOR_THE_API)
     assert ("aws_lambda_powertools.utilities.idempotency" in loaded) is (function == "create_order")
@@ -71,7 +72,9 @@ def test_every_module_has_its_bytecode(packages: Path, function: str) -> None:
 @pytest.mark.parametrize("function", build.function_names())
 def test_what_the_runtime_brings_is_left_out(packages: Path, function: str) -> None:
     names = {name.partition("/")[0] for name in zipfile.ZipFile(packages / f"{function}.zip").namelist()}
-    assert names.isdisjoint({"boto3", "botocore", "urllib3", "tests", "e2e", "localstack", "release"})
+    assert names.isdisjoint(
+        {"boto3", "botocore", "urllib3", "tests", "e2e", "labs", "localstack", "evidence", "ops", "release", "tooling"}
+    )
     assert {"common", "functions", "pydantic", "aws_lambda_powertools"} <= names
 
 
@@ -112,9 +115,9 @@ def test_what_is_compiled_for_another_machine_is_not_imported_here(
 
 
 def test_another_folder_builds_the_same_bytes(packages: Path, tmp_path: Path) -> None:
-    for folder in ("common", "functions", "release", "requirements", "templates"):
-        shutil.copytree(build.ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    command = "from release import build; build.build_all()"
+    for folder in ("common", "functions", "release", "requirements", "templates", "tooling"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    command = "from release.packaging import build; build.build_all()"
     subprocess.run([sys.executable, "-c", command], cwd=tmp_path, check=True, timeout=300)
 
     def digests(folder: Path) -> dict[str, str]:

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from localstack import terraform
-from localstack.stack import ROOT, Stack
-from release.build import function_names
-from release.environments import PLACES, Environment
+from localstack.stack import Stack
+from release.environments import ENVIRONMENTS, EnvironmentName
+from release.packaging.build import function_names
+from tooling.paths import ROOT
 
 ACCOUNTS = {"dev": "536580886816", "sit": "815856636111", "prod": "093646564004", "failover": "093646564004"}
 _PLAN_SECONDS = 600
@@ -48,13 +49,13 @@ class Plans:
             timeout=_PLAN_SECONDS,
         )
 
-    def plan(self, name: Environment, account: str) -> subprocess.CompletedProcess[str]:
+    def plan(self, name: EnvironmentName, account: str) -> subprocess.CompletedProcess[str]:
         """Plan an environment with the credentials of an account."""
-        files = [f"-var-file=env/{file}" for file in PLACES[name].var_files]
+        files = [f"-var-file=env/{file}" for file in ENVIRONMENTS[name].var_files]
         packages = (f"-var=packages_dir={self._folder}", f"-var=templates_dir={ROOT / 'templates'}")
         return self.run(account, "plan", "-no-color", f"-out={self._folder / name}", *files, *packages)
 
-    def planned(self, name: Environment) -> str:
+    def planned(self, name: EnvironmentName) -> str:
         """What the plan of an environment would make, as JSON."""
         assert (done := self.plan(name, ACCOUNTS[name])).returncode == 0, done.stdout + done.stderr
         content = json.loads(self.run(ACCOUNTS[name], "show", "-json", str(self._folder / name)).stdout)
@@ -73,8 +74,8 @@ def resources(module: dict[str, Any]) -> list[dict[str, Any]]:
     return [*module.get("resources", []), *inner]
 
 
-@pytest.mark.parametrize("name", PLACES)
-def test_an_environment_is_planned_whole_in_its_own_account(plans: Plans, name: Environment) -> None:
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_an_environment_is_planned_whole_in_its_own_account(plans: Plans, name: EnvironmentName) -> None:
     text = plans.planned(name)
     found = resources(json.loads(text))
     assert set(re.findall(r"arn:aws:[a-z0-9-]+:[a-z0-9-]*:(\d{12}):", text)) == {ACCOUNTS[name]}

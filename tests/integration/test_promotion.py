@@ -8,11 +8,11 @@ from uuid import uuid4
 import pytest
 
 from localstack.aws import Aws
-from release import evidence
-from release.evidence import EvidenceError, Plan
+from release import promotion
 from release.manifest import Manifest, ManifestError
+from release.promotion import EvidenceError, Plan
 from release.store import Store
-from tests.releases import make_release
+from tests.support.releases import make_release
 
 PLAN = Plan(add=1, change=2, destroy=0)
 TECH_LEAD = {"tech-lead": "Thandi"}
@@ -85,20 +85,20 @@ def test_a_file_that_is_gone_is_named(aws: Aws, stores: dict[str, Store], releas
 
 
 def test_dev_asks_for_nothing(release: Manifest) -> None:
-    evidence.require(None, release.digest(), "dev", {})
+    promotion.require(None, release.digest(), "dev", {})
 
 
 def test_a_stage_is_not_skipped(stores: dict[str, Store], release: Manifest) -> None:
     digest = release.digest()
     with pytest.raises(EvidenceError, match=r"cannot go to sit: dev has not passed it"):
-        evidence.require(stores["dev"], digest, "sit", TECH_LEAD)
-    evidence.write(stores["dev"], release, "dev", 130, PLAN, {})
-    evidence.require(stores["dev"], digest, "sit", TECH_LEAD)
+        promotion.require(stores["dev"], digest, "sit", TECH_LEAD)
+    promotion.write(stores["dev"], release, "dev", 130, PLAN, {})
+    promotion.require(stores["dev"], digest, "sit", TECH_LEAD)
     # What dev passed is no proof for prod: SIT's bucket has none.
     with pytest.raises(EvidenceError, match="sit has not passed it"):
-        evidence.require(stores["sit"], digest, "prod", BOTH)
-    evidence.write(stores["sit"], release, "sit", 130, PLAN, TECH_LEAD)
-    evidence.require(stores["sit"], digest, "prod", BOTH)
+        promotion.require(stores["sit"], digest, "prod", BOTH)
+    promotion.write(stores["sit"], release, "sit", 130, PLAN, TECH_LEAD)
+    promotion.require(stores["sit"], digest, "prod", BOTH)
 
 
 @pytest.mark.parametrize(
@@ -114,43 +114,43 @@ def test_a_stage_is_not_skipped(stores: dict[str, Store], release: Manifest) -> 
 def test_prod_takes_two_people(
     stores: dict[str, Store], release: Manifest, approvals: dict[str, str], message: str
 ) -> None:
-    evidence.write(stores["sit"], release, "sit", 130, PLAN, TECH_LEAD)
+    promotion.write(stores["sit"], release, "sit", 130, PLAN, TECH_LEAD)
     with pytest.raises(EvidenceError, match=message):
-        evidence.require(stores["sit"], release.digest(), "prod", approvals)
+        promotion.require(stores["sit"], release.digest(), "prod", approvals)
 
 
 def test_evidence_of_another_release_is_none(
     aws: Aws, stores: dict[str, Store], release: Manifest, tmp_path: Path
 ) -> None:
     other = make_release(tmp_path / "other", package=b"other")
-    evidence.write(stores["dev"], other, "dev", 130, PLAN, {})
+    promotion.write(stores["dev"], other, "dev", 130, PLAN, {})
     content = stores["dev"].read(f"evidence/{other.digest()}/dev.json")
     assert content
     key = f"evidence/{release.digest()}/dev.json"
     aws.s3.put_object(Bucket=stores["dev"].bucket, Key=key, Body=content)
     with pytest.raises(EvidenceError, match="of another release"):
-        evidence.require(stores["dev"], release.digest(), "sit", TECH_LEAD)
+        promotion.require(stores["dev"], release.digest(), "sit", TECH_LEAD)
     aws.s3.put_object(Bucket=stores["dev"].bucket, Key=key, Body=b"{}")
     with pytest.raises(EvidenceError, match="cannot be read"):
-        evidence.require(stores["dev"], release.digest(), "sit", TECH_LEAD)
+        promotion.require(stores["dev"], release.digest(), "sit", TECH_LEAD)
 
 
 def test_evidence_once_written_stays(stores: dict[str, Store], release: Manifest) -> None:
-    evidence.write(stores["dev"], release, "dev", 130, PLAN, {})
+    promotion.write(stores["dev"], release, "dev", 130, PLAN, {})
     before = stores["dev"].read(f"evidence/{release.digest()}/dev.json")
-    evidence.write(stores["dev"], release, "dev", 1, PLAN, {})
+    promotion.write(stores["dev"], release, "dev", 1, PLAN, {})
     assert stores["dev"].read(f"evidence/{release.digest()}/dev.json") == before
 
 
 def test_what_was_not_promoted_is_not_deployed(stores: dict[str, Store], release: Manifest) -> None:
     digest = release.digest()
-    assert evidence.approvals_of(stores["dev"], digest, "dev") == {}
+    assert promotion.approvals_of(stores["dev"], digest, "dev") == {}
     stores["prod"].copy_from(stores["dev"], digest)
     with pytest.raises(EvidenceError, match=rf"was not promoted to prod: run .* --to prod --release {digest}"):
-        evidence.approvals_of(stores["prod"], digest, "prod")
-    evidence.promoted(stores["prod"], digest, "prod", BOTH)
-    evidence.promoted(stores["prod"], digest, "prod", {"tech-lead": "Somebody else"})
-    assert evidence.approvals_of(stores["prod"], digest, "prod") == BOTH
+        promotion.approvals_of(stores["prod"], digest, "prod")
+    promotion.promoted(stores["prod"], digest, "prod", BOTH)
+    promotion.promoted(stores["prod"], digest, "prod", {"tech-lead": "Somebody else"})
+    assert promotion.approvals_of(stores["prod"], digest, "prod") == BOTH
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -174,10 +174,10 @@ def test_the_commands_upload_refuse_and_promote(aws: Aws, tmp_path: Path) -> Non
         f"error: {digest[:12]} cannot go to sit: dev has not passed it (there is no evidence in bbws-releases-dev); "
         "the approval of tech-lead is missing (--approvals tech-lead=NAME)\n"
     )
-    evidence.write(Store(aws.s3, "bbws-releases-dev"), made, "dev", 130, PLAN, {})
+    promotion.write(Store(aws.s3, "bbws-releases-dev"), made, "dev", 130, PLAN, {})
     promoted = command("promote", "--to", "sit", "--release", digest, "--approvals", "tech-lead=Thandi")
     assert digest in promoted.stdout
-    assert evidence.approvals_of(Store(aws.s3, "bbws-releases-sit"), digest, "sit") == TECH_LEAD
+    assert promotion.approvals_of(Store(aws.s3, "bbws-releases-sit"), digest, "sit") == TECH_LEAD
     assert Store(aws.s3, "bbws-releases-sit").download(digest, tmp_path / "sit") == made
     assert "nothing is promoted to dev" in command("promote", "--to", "dev", "--release", digest).stderr
     assert "nothing is promoted to failover" in command("promote", "--to", "failover", "--release", digest).stderr

@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 
 from localstack.aws import Aws
-from release.queues import QueueError
-from release.redrive import Redriven, redrive
+from ops.queues import QueueError
+from ops.redrive import Redriven, redrive
 
 
 @dataclass

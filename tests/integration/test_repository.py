@@ -16,7 +16,7 @@ from common.repository import OrderFilter, OrderRepository, Page, StaleVersionEr
 from common.settings import settings
 from common.status import OrderStatus
 from localstack.aws import Aws
-from tests.samples import draft
+from tests.support.samples import draft
 
 
 @pytest.fixture

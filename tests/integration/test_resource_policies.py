@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from localstack import processes, terraform, tls
 from localstack.engines import Embedded
 from localstack.stack import SIGNATURE, Stack
-from localstack.waiting import poll
+from tooling.polling import poll
 
 ACCOUNT, REGION = "536580886816", "af-south-1"
 PREFIX = f"arn:aws:sqs:{REGION}:{ACCOUNT}:"

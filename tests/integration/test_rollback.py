@@ -12,8 +12,8 @@ from release.manifest import Manifest
 from release.rollback import RollbackError
 from release.store import Store
 from release.traffic import TrafficError
-from tests.lambda_functions import make_function, publish
-from tests.releases import make_release
+from tests.support.lambda_functions import make_function, publish
+from tests.support.releases import make_release
 
 GOOD = "def handler(event, context):\n    return {'statusCode': 404}\n"
 TEMPLATE = "customer/order_confirmation.html"

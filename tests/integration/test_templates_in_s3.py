@@ -8,7 +8,7 @@ from common import clients, templates
 from common.observability import metrics
 from common.settings import settings
 from localstack.aws import Aws
-from tests.samples import order
+from tests.support.samples import order
 
 NAME = "customer/order_confirmation"
 

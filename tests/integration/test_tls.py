@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import requests
 
+from labs.rehearsal.accounts import Accounts
 from localstack import processes
-from localstack.rehearsal.accounts import Accounts
 from localstack.stack import Stack, StackError
 from localstack.up import start_cart_stub
-from tests.secure_engine import secure_engine
-from tests.user_pools import sign_in_somebody
+from tests.support.secure_engine import secure_engine
+from tests.support.user_pools import sign_in_somebody
 
 
 @pytest.fixture(scope="module")

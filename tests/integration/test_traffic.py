@@ -6,10 +6,10 @@ from uuid import uuid4
 import pytest
 
 from localstack.aws import Aws
-from localstack.waiting import poll
 from release import traffic
 from release.traffic import Move, TrafficError
-from tests.lambda_functions import make_function, publish
+from tests.support.lambda_functions import make_function, publish
+from tooling.polling import poll
 
 GOOD = "def handler(event, context):\n    return {'statusCode': 404}\n"
 BROKEN = "import no_such_module\n"

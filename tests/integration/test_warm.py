@@ -8,8 +8,8 @@ import pytest
 
 from localstack import warm
 from localstack.stack import Stack
-from localstack.waiting import poll
-from tests.lambda_functions import make_function
+from tests.support.lambda_functions import make_function
+from tooling.polling import poll
 
 
 def test_functions_are_called_once_as_they_come(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

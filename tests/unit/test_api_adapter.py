@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.models import OrderRequest
-from e2e.contract import breaches
-from functions.adapters import api
-from functions.adapters.problems import ProblemError
+from functions.adapters import rest
+from functions.adapters.problem_details import ProblemError
 from functions.create_order.handler import handler as create_order
+from localstack.lambda_events import api_event, context
 from release import traffic
-from tests.lambda_events import api_event, context
-from tests.samples import order_request
+from release.openapi.contract import breaches
+from tests.support.samples import order_request
 
 _json: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.floats() | st.text(),
@@ -24,22 +24,22 @@ _json: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-def _echo(request: api.Request) -> api.Response:
-    order = api.parse_body(request, OrderRequest)
-    return api.json_response(HTTPStatus.OK, {"tenant": api.caller(request).tenant_id, "cart": order.cart_id})
+def _echo(request: rest.Request) -> rest.Response:
+    order = rest.parse_body(request, OrderRequest)
+    return rest.json_response(HTTPStatus.OK, {"tenant": rest.caller(request).tenant_id, "cart": order.cart_id})
 
 
-def _broken(_: api.Request) -> api.Response:
+def _broken(_: rest.Request) -> rest.Response:
     raise RuntimeError("password=hunter2")
 
 
-def _odd(_: api.Request) -> api.Response:
-    return api.json_response(HTTPStatus.OK, {"odd": {1, 2}})
+def _odd(_: rest.Request) -> rest.Response:
+    return rest.json_response(HTTPStatus.OK, {"odd": {1, 2}})
 
 
-def call(method: str, path: str, endpoint: api.Endpoint = _echo, **more: Any) -> tuple[int, Any]:
+def call(method: str, path: str, endpoint: rest.Endpoint = _echo, **more: Any) -> tuple[int, Any]:
     """The answer of a function whose one route is POST /orders."""
-    answer = api.lambda_handler("POST", "/orders", endpoint)(api_event(method, path, **more), context())
+    answer = rest.lambda_handler("POST", "/orders", endpoint)(api_event(method, path, **more), context())
     return answer["statusCode"], json.loads(answer["body"])
 
 
@@ -49,7 +49,7 @@ def test_a_good_body_is_a_model() -> None:
 
 @pytest.mark.parametrize("headers", [{"X-Correlation-Id": "c-9"}, {"x-correlation-id": "c-9"}])
 def test_an_answer_is_as_api_gateway_takes_it(headers: dict[str, str]) -> None:
-    answer = api.lambda_handler("POST", "/orders", _echo)(
+    answer = rest.lambda_handler("POST", "/orders", _echo)(
         api_event("POST", "/orders", body=order_request(), headers=headers), context()
     )
     assert json.loads(answer.pop("body"))
@@ -106,11 +106,11 @@ def test_another_route_is_404(method: str, path: str) -> None:
 
 
 def test_the_call_that_tries_a_new_version_is_answered() -> None:
-    assert api.lambda_handler("POST", "/orders", _broken)(traffic.NOTHING, context())["statusCode"] == 404
+    assert rest.lambda_handler("POST", "/orders", _broken)(traffic.NOTHING, context())["statusCode"] == 404
 
 
 @pytest.mark.parametrize("endpoint", [_broken, _odd])
-def test_an_unexpected_error_tells_nothing(endpoint: api.Endpoint) -> None:
+def test_an_unexpected_error_tells_nothing(endpoint: rest.Endpoint) -> None:
     status, problem = call("POST", "/orders", endpoint, headers={"X-Correlation-Id": "c-9"})
     assert status == 500
     assert problem["detail"] == "Something went wrong; quote c-9 to support."
@@ -122,7 +122,7 @@ def test_an_unexpected_error_tells_nothing(endpoint: api.Endpoint) -> None:
 )
 def test_a_deadly_number_is_refused(number: str) -> None:
     status, _ = call("POST", "/orders", body=f'{{"cartId": {number}}}')
-    assert status == (413 if len(number) > api.MAX_BODY_BYTES else 400)
+    assert status == (413 if len(number) > rest.MAX_BODY_BYTES else 400)
 
 
 @given(
@@ -141,13 +141,13 @@ def test_whatever_is_sent_is_answered_with_what_is_documented(body: str, encoded
 @given(st.text(max_size=60) | st.uuids().map(str) | st.uuids().map(lambda uuid: uuid.urn))
 def test_an_order_id_is_a_uuid_in_its_one_form(text: str) -> None:
     if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text.lower()):
-        assert str(api.parse_order_id(text)) == text.lower()
+        assert str(rest.parse_order_id(text)) == text.lower()
     else:
         with pytest.raises(ProblemError):
-            api.parse_order_id(text)
+            rest.parse_order_id(text)
 
 
 @pytest.mark.parametrize("text", ["{%s}", "urn:uuid:%s", " %s", "%s\n"])
 def test_other_forms_of_a_uuid_are_refused(text: str) -> None:
     with pytest.raises(ProblemError):
-        api.parse_order_id(text % "6f1c1e4e-0b0c-4b8e-9c57-3f5f3f1f0a11")
+        rest.parse_order_id(text % "6f1c1e4e-0b0c-4b8e-9c57-3f5f3f1f0a11")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from localstack import applied
+from localstack import apply_check
 from localstack.stack import Stack, load
 
 
@@ -18,7 +18,7 @@ def stack(tmp_path: Path) -> Stack:
     stack = Stack(tmp_path, ports={"engine": 1, "cart": 2}, release=str(tmp_path / "release"))
     stack.engine_dir.mkdir()
     stack.changes_file.write_text("iam:CreateRole\nsqs:CreateQueue\n")
-    applied.note(stack)
+    apply_check.note(stack)
     return stack
 
 
@@ -28,14 +28,14 @@ def change(stack: Stack, name: str) -> None:
 
 
 def test_nothing_is_asked_of_terraform_twice(stack: Stack) -> None:
-    assert applied.reason(stack) is None
-    assert applied.reason(load(stack.directory)) is None
+    assert apply_check.reason(stack) is None
+    assert apply_check.reason(load(stack.directory)) is None
 
 
 def test_what_a_template_or_a_test_says_is_not_for_terraform(stack: Stack) -> None:
     change(stack, "templates/a.txt")
     change(stack, "terraform/tests/a.tftest.hcl")
-    assert applied.reason(stack) is None
+    assert apply_check.reason(stack) is None
 
 
 @pytest.mark.parametrize(
@@ -43,33 +43,33 @@ def test_what_a_template_or_a_test_says_is_not_for_terraform(stack: Stack) -> No
 )
 def test_another_configuration_is_for_terraform(stack: Stack, name: str) -> None:
     change(stack, name)
-    assert applied.reason(stack) == "configuration, variables or names of templates have changed"
+    assert apply_check.reason(stack) == "configuration, variables or names of templates have changed"
 
 
 def test_a_template_that_is_gone_is_for_terraform(stack: Stack) -> None:
     Path(str(stack.release), "templates/a.txt").unlink()
-    assert applied.reason(stack) is not None
+    assert apply_check.reason(stack) is not None
 
 
 def test_another_variable_is_for_terraform(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TF_VAR_log_level", "DEBUG")
-    assert applied.reason(stack) is not None
+    assert apply_check.reason(stack) is not None
     monkeypatch.undo()
-    assert applied.reason(stack) is None
+    assert apply_check.reason(stack) is None
     stack.ports["cart"] = 3
-    assert applied.reason(stack) is not None
+    assert apply_check.reason(stack) is not None
 
 
 def test_calls_that_may_have_changed_the_stack_are_named(stack: Stack) -> None:
     with stack.changes_file.open("a") as notes:
         notes.write("sqs:SetQueueAttributes\niam:PutRolePolicy\nsqs:SetQueueAttributes\n")
-    assert applied.reason(stack) == "called since: iam:PutRolePolicy, sqs:SetQueueAttributes"
-    applied.note(stack)
-    assert applied.reason(stack) is None
+    assert apply_check.reason(stack) == "called since: iam:PutRolePolicy, sqs:SetQueueAttributes"
+    apply_check.note(stack)
+    assert apply_check.reason(stack) is None
 
 
 def test_of_an_engine_that_notes_nothing_nothing_is_known(stack: Stack) -> None:
     stack.changes_file.unlink()
-    assert applied.reason(stack) == "nothing is known of the stack"
-    applied.note(stack)
+    assert apply_check.reason(stack) == "nothing is known of the stack"
+    apply_check.note(stack)
     assert load(stack.directory).applied is None

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from release import approvals
-from release.evidence import EvidenceError
+from release.promotion import EvidenceError
 
 
 def review(state: str, login: str, *environments: str) -> dict[str, Any]:

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from localstack.bench import plots, report
-from localstack.bench.rows import Row, Unit, shown
+from labs.bench import plots, report
+from labs.bench.rows import Row, Unit, shown
 
 FAST = Row("init", "init of get_order", "s", (0.11, 0.12, 0.10), "the same clients", (0.10, 0.10, 0.10), 1.25)
 SLOW = Row(

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from localstack.bench import bill, cost, power, prices, units
-from localstack.bench.bill import Bill, Use
-from localstack.bench.counted import Call, of_one
-from localstack.bench.needed import NEEDED
-from localstack.bench.units import Units
-from localstack.stack import ROOT, StackError
+from labs.bench import bill, cost, power, prices, units
+from labs.bench.bill import Bill, Use
+from labs.bench.counted import Call, of_one
+from labs.bench.needed import NEEDED
+from labs.bench.units import Units
+from localstack.stack import StackError
+from tooling.paths import ROOT
 
 ORDER = {"PK": {"S": "TENANT#a"}, "SK": {"S": "ORDER#1"}, "GSI1_PK": {"S": "TENANT#a"}, "text": {"S": "x" * 1_500}}
 COUNTER = {"PK": {"S": "COUNTER#ORDER"}, "lastNumber": {"N": "7"}}

@@ -11,10 +11,10 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from common.repository import attributes_of
-from localstack.bench import api, listing, numbers, orders
-from localstack.bench.answers import Round
-from localstack.bench.calls import Calls
-from localstack.bench.floors import beside
+from labs.bench import api, listing, numbers, orders
+from labs.bench.answers import Round
+from labs.bench.calls import Calls
+from labs.bench.floors import beside
 from localstack.stack import StackError
 
 

@@ -1,7 +1,7 @@
 """The size of a function: what was measured of it, and what the model says of each size."""
 
-from localstack.bench import memory
-from localstack.bench.memory import Sized
+from labs.bench import memory
+from labs.bench.memory import Sized
 
 SIZED = Sized(memory_mb=512, peaks=(200 * 2**20, 210 * 2**20), init=1.0, cpu=0.2, waiting=0.05, longest=3.0)
 

@@ -3,8 +3,8 @@
 import zipfile
 from pathlib import Path
 
-from localstack.bench import invoice, packages
-from localstack.bench.turns import in_turn
+from labs.bench import invoice, packages
+from labs.bench.turns import in_turn
 
 
 def test_the_sides_take_turns_and_the_warm_up_does_not_count() -> None:

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from release import build
+from release.packaging import build
+from tooling.paths import ROOT
 
 API = ("create_order", "get_order", "list_orders", "update_order")
 
@@ -30,7 +31,7 @@ def test_a_package_has_the_modules_of_its_function_only(function: str) -> None:
 
 
 def test_nothing_that_runs_in_aws_knows_the_local_stack() -> None:
-    sources = [*Path(build.ROOT, "functions").rglob("*.py"), *Path(build.ROOT, "common").rglob("*.py")]
+    sources = [*Path(ROOT, "functions").rglob("*.py"), *Path(ROOT, "common").rglob("*.py")]
     assert len(sources) > 30
     for source in sources:
         text = source.read_text().lower()

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from release import bytecode
+from release.packaging import bytecode
 
 # PEP 552: the second four bytes of a hash-based pyc whose source is not looked at.
 UNCHECKED_HASH = (1).to_bytes(4, "little")

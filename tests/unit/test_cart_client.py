@@ -9,8 +9,8 @@ import pytest
 
 from common.cart_client import CartClient
 from common.errors import PermanentError, TransientError
-from localstack.cart_stub import CartStub
 from localstack.processes import free_port
+from localstack.sidecars.cart_stub import CartStub
 
 CART = {
     "cartId": "cart-1",

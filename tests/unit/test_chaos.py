@@ -8,12 +8,12 @@ from urllib.parse import urlencode
 
 import pytest
 
-from localstack.chaos import auditor
-from localstack.chaos.auditor import INTERNAL, Mail
-from localstack.chaos.calls import Call, Worker, identify
-from localstack.chaos.control import Journal
-from localstack.chaos.faults import RATES, Decider, Fault, KillPoint, Outage, Plan
-from localstack.chaos.load import Placed
+from labs.chaos import auditor
+from labs.chaos.auditor import INTERNAL, Mail
+from labs.chaos.load import Placed
+from localstack.faults.calls import Call, Worker, identify
+from localstack.faults.control import Journal
+from localstack.faults.plan import RATES, Decider, Fault, KillPoint, Outage, Plan
 
 ORDER = "0b1f8d9e-5b0e-5c43-8f5e-5d1c7c1b7a52"
 

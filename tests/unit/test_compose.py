@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from localstack import engines
-from localstack.stack import ROOT
 from tests.conformance.engines import locked
+from tooling.paths import ROOT
 
 FILE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = FILE["services"]

@@ -15,7 +15,7 @@ import uvicorn
 from botocore.exceptions import EndpointConnectionError
 
 from common.models import Order
-from localstack.console import journey
+from localstack.console import trace
 from localstack.console.alarms import Alarm
 from localstack.console.app import Console
 from localstack.console.live import Finder, LiveStack, Story, Way, asked
@@ -25,10 +25,10 @@ from localstack.console.orders import OrderBook, Tracked
 from localstack.console.queues import Pair, Queue, message_of
 from localstack.processes import free_port
 from localstack.stack import Running, Stack, StackError
-from localstack.waiting import poll
-from release.queues import QueueError
-from release.redrive import Redriven
-from tests.samples import order
+from ops.queues import QueueError
+from ops.redrive import Redriven
+from tests.support.samples import order
+from tooling.polling import poll
 
 ID = "11111111-1111-4111-8111-111111111111"
 HOSTILE = "<script>alert(1)</script>"
@@ -64,10 +64,10 @@ class FakeStack(LiveStack):
             return None
         now = tracked.began
         line = Line("create_order", "s", "r", now, "ERROR", HOSTILE, "c", {HOSTILE: HOSTILE})
-        spans = journey.spans([line], [Call("create_order", "r", now, now + timedelta(seconds=1))], [], None)
-        ways = [Way("Order", "c", spans, journey.axis(spans), [line]), Way(HOSTILE, "", [], None, [])]
+        spans = trace.spans([line], [Call("create_order", "r", now, now + timedelta(seconds=1))], [], None)
+        ways = [Way("Order", "c", spans, trace.axis(spans), [line]), Way(HOSTILE, "", [], None, [])]
         self.refresh()
-        return Story(tracked, journey.milestones(now, tracked.moments), ways, self.mails.newest(5))
+        return Story(tracked, trace.milestones(now, tracked.moments), ways, self.mails.newest(5))
 
     def invoice(self, order: Order) -> bytes:
         return b"%PDF-1.7"

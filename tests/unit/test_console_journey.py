@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from localstack.console import journey
-from localstack.console.journey import CALL, MAIL, WAIT, Axis
+from localstack.console import trace
 from localstack.console.logs import Call, Line, parse_line, parse_report
 from localstack.console.mails import CONFIRMATION, INTERNAL, STATUS, Mail
+from localstack.console.trace import CALL, MAIL, WAIT, Axis
 
 BEGAN = datetime(2026, 11, 24, 8, 30, tzinfo=UTC)
 
@@ -48,7 +48,7 @@ WAY_CALLS = [
 WAY_MAILS = [mail(INTERNAL, 0.6), mail(CONFIRMATION, 1.8)]
 
 
-def told(found: list[journey.Span]) -> list[tuple[str, str, float, float]]:
+def told(found: list[trace.Span]) -> list[tuple[str, str, float, float]]:
     """Kind, name, start and end of spans, in seconds."""
     return [
         (s.kind, s.name, round((s.start - BEGAN).total_seconds(), 3), round((s.end - BEGAN).total_seconds(), 3))
@@ -57,7 +57,7 @@ def told(found: list[journey.Span]) -> list[tuple[str, str, float, float]]:
 
 
 def test_a_whole_way_is_calls_waits_and_mails() -> None:
-    found = journey.spans(WAY_LINES, WAY_CALLS, WAY_MAILS, at(0.1))
+    found = trace.spans(WAY_LINES, WAY_CALLS, WAY_MAILS, at(0.1))
     assert told(found) == [
         (CALL, "create_order", 0.0, 0.15),
         (WAIT, "to order_creator_record", 0.1, 0.25),
@@ -86,7 +86,7 @@ def test_a_try_that_fails_is_marked_and_the_next_one_rests_from_its_end() -> Non
         call("order_creator_record", 2.5, 2.7, "second"),
         call("order_creator_record", 0.2, 0.4, "first"),
     ]
-    found = journey.spans(lines, calls, [], at(0.1))
+    found = trace.spans(lines, calls, [], at(0.1))
     assert told(found)[1:] == [
         (WAIT, "to order_creator_record", 0.1, 0.2),
         (CALL, "order_creator_record", 0.2, 0.4),
@@ -99,18 +99,18 @@ def test_a_try_that_fails_is_marked_and_the_next_one_rests_from_its_end() -> Non
 def test_after_three_tries_a_message_waits_in_the_dlq() -> None:
     calls = [call("order_creator_record", second, second + 0.5, f"r-{second}") for second in range(1, 5)]
     lines = [line("order_creator_record", "message refused", 1, f"r-{n}", "ERROR") for n in range(1, 4)]
-    names = [s.name for s in journey.spans(lines, calls, [], at(0)) if s.kind == WAIT]
+    names = [s.name for s in trace.spans(lines, calls, [], at(0)) if s.kind == WAIT]
     assert names == ["to order_creator_record", "resting", "resting", "in the DLQ"]
 
 
 def test_a_call_seen_to_begin_before_its_message_waited_for_nothing() -> None:
     lines = [line("create_order", "order accepted", 0.1)]
-    found = journey.spans(lines, [call("order_creator_record", 0.05, 0.3)], [], at(0.1))
+    found = trace.spans(lines, [call("order_creator_record", 0.05, 0.3)], [], at(0.1))
     assert told(found)[0] == (WAIT, "to order_creator_record", 0.1, 0.1)
 
 
 def test_without_a_line_of_the_mailing_function_its_queue_and_work_are_one_derived_span() -> None:
-    found = journey.spans(WAY_LINES[:2], WAY_CALLS[:2], [mail(INTERNAL, 0.9)], at(0.1))
+    found = trace.spans(WAY_LINES[:2], WAY_CALLS[:2], [mail(INTERNAL, 0.9)], at(0.1))
     assert told(found)[-2:] == [
         (WAIT, "to and in order_internal_notification", 0.4, 0.9),
         (MAIL, "internal mail caught", 0.9, 0.9),
@@ -121,7 +121,7 @@ def test_without_a_line_of_the_mailing_function_its_queue_and_work_are_one_deriv
 def test_a_change_of_status_goes_from_the_update_to_the_customers_mail() -> None:
     lines = [line("update_order", "order updated", 0.05), line("customer_order_confirmation", "mail sent", 0.3)]
     calls = [call("update_order", 0.0, 0.1), call("customer_order_confirmation", 0.2, 0.35)]
-    assert told(journey.spans(lines, calls, [mail(STATUS, 0.3)], None)) == [
+    assert told(trace.spans(lines, calls, [mail(STATUS, 0.3)], None)) == [
         (CALL, "update_order", 0.0, 0.1),
         (WAIT, "to customer_order_confirmation", 0.05, 0.2),
         (CALL, "customer_order_confirmation", 0.2, 0.35),
@@ -130,13 +130,13 @@ def test_a_change_of_status_goes_from_the_update_to_the_customers_mail() -> None
 
 
 def test_nothing_known_is_no_way_and_no_axis() -> None:
-    assert journey.spans([], [], [], None) == []
-    assert journey.axis([]) is None
+    assert trace.spans([], [], [], None) == []
+    assert trace.axis([]) is None
 
 
 def test_spans_are_placed_on_the_axis_in_hundredths() -> None:
-    found = journey.spans(WAY_LINES, WAY_CALLS, WAY_MAILS, at(0.1))
-    axis = journey.axis(found)
+    found = trace.spans(WAY_LINES, WAY_CALLS, WAY_MAILS, at(0.1))
+    axis = trace.axis(found)
     assert axis is not None
     assert axis.start == BEGAN
     assert axis.seconds == pytest.approx(1.9 * 1.02)
@@ -171,7 +171,7 @@ def test_limits_of_r8_are_marked_where_the_axis_reaches_them() -> None:
 
 
 def test_promises_are_kept_late_or_open() -> None:
-    stones = {s.name: s for s in journey.milestones(BEGAN, {"accepted": at(0.15), "recorded": at(2.5)})}
+    stones = {s.name: s for s in trace.milestones(BEGAN, {"accepted": at(0.15), "recorded": at(2.5)})}
     assert (stones["accepted"].kept, stones["accepted"].share) == (True, 0.5)
     assert (stones["recorded"].kept, stones["recorded"].share) == (False, 1.0)
     assert (stones["invoiced"].kept, stones["invoiced"].seconds) == (False, None)
@@ -179,7 +179,7 @@ def test_promises_are_kept_late_or_open() -> None:
 
 def test_of_each_kind_of_mail_the_first_counts_and_status_mails_do_not() -> None:
     mails = [mail(INTERNAL, 3), mail(INTERNAL, 1), mail(STATUS, 0.5)]
-    assert journey.names_of(mails) == {INTERNAL: at(1)}
+    assert trace.names_of(mails) == {INTERNAL: at(1)}
 
 
 LOGGED = {

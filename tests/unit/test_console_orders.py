@@ -15,7 +15,7 @@ from localstack.console.logs import FunctionLogs, Line
 from localstack.console.mails import CONFIRMATION, INTERNAL, STATUS, Mail, MailFolder
 from localstack.console.orders import NEWEST, OrderBook, OrderReader
 from localstack.console.queues import message_of
-from tests.samples import CREATED, order
+from tests.support.samples import CREATED, order
 
 ID = "11111111-1111-4111-8111-111111111111"
 

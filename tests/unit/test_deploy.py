@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from release import deploy, evidence, manifest
+from release import deploy, manifest, promotion
 from release.deploy import DeployError, Prepared
-from release.environments import Environment
-from release.evidence import EvidenceError, Plan
+from release.environments import EnvironmentName
 from release.manifest import ManifestError, Sha256
-from tests.releases import make_release
+from release.promotion import EvidenceError, Plan
+from tests.support.releases import make_release
 
 TABLE = "module.orders_table.aws_dynamodb_table.this"
 
@@ -60,7 +60,7 @@ def test_a_release_without_pango_is_for_the_local_stack(
     deploy.require_drawing(make_release(tmp_path).copy(update={"natives": "host"}))
 
 
-def plan_in(folder: Path, environment: Environment) -> Prepared:
+def plan_in(folder: Path, environment: EnvironmentName) -> Prepared:
     """A plan that was kept."""
     (folder / "plan.tfplan").write_bytes(b"plan")
     prepared = Prepared(
@@ -136,7 +136,7 @@ def report(folder: Path, **counts: int) -> Path:
 
 
 def test_a_report_without_a_failure_is_evidence(tmp_path: Path) -> None:
-    assert evidence.tests_passed(report(tmp_path, tests=130, failures=0, errors=0, skipped=2)) == 128
+    assert promotion.tests_passed(report(tmp_path, tests=130, failures=0, errors=0, skipped=2)) == 128
 
 
 @pytest.mark.parametrize(
@@ -145,9 +145,9 @@ def test_a_report_without_a_failure_is_evidence(tmp_path: Path) -> None:
 )
 def test_any_other_is_none(tmp_path: Path, counts: dict[str, int]) -> None:
     with pytest.raises(EvidenceError, match="no evidence"):
-        evidence.tests_passed(report(tmp_path, **counts))
+        promotion.tests_passed(report(tmp_path, **counts))
 
 
 def test_no_report_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(EvidenceError, match="run the tests with --junitxml"):
-        evidence.tests_passed(tmp_path / "e2e.xml")
+        promotion.tests_passed(tmp_path / "e2e.xml")

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from release import build, docker, isolation
+from release.packaging import build, isolation
+from tooling import docker
+from tooling.paths import ROOT
 
 _FAKE = """#!/bin/sh
 printf '%s\\n' "$@" > {folder}/arguments
@@ -72,7 +74,7 @@ def test_libraries_are_built_for_the_architecture_and_kept(fake: FakeDocker, tmp
     fake.does(f'mkdir -p {tmp_path}/libraries/natives-arm64-{build._natives_digest()}.partial/lib; echo "$@" >&2')
     folder = build._native_libraries("arm64")
     assert (folder / "lib").is_dir()
-    context = build.ROOT / "release"
+    context = ROOT / "release" / "packaging"
     assert fake.arguments() == [
         "build",
         "--platform=linux/arm64",

@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from e2e import documents
-from e2e.documents import RUN_ELSEWHERE, RUN_HERE, Block
-from localstack.machine import PANGO, PYTHON_VERSION, TERRAFORM_VERSION
-from localstack.stack import ROOT
 from localstack.up import _DEFAULT_PORTS
+from tooling import documents
+from tooling.documents import RUN_ELSEWHERE, RUN_HERE, Block
+from tooling.machine import PANGO, PYTHON_VERSION, TERRAFORM_VERSION
+from tooling.paths import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text()
 # Pages of GitHub's own, relative to the repository's.
@@ -107,7 +107,7 @@ def test_every_command_is_run_somewhere() -> None:
     for document, command in commands:
         known = [*(start for start in RUN_HERE if command.startswith(start))]
         known += [start for start in RUN_ELSEWHERE if command.startswith(start)]
-        assert known, f"{document}: nothing runs `{command}`: see RUN_HERE and RUN_ELSEWHERE in e2e/documents.py"
+        assert known, f"{document}: nothing runs `{command}`: see RUN_HERE and RUN_ELSEWHERE in tooling/documents.py"
     for start in (*RUN_HERE, *RUN_ELSEWHERE):
         assert any(command.startswith(start) for _, command in commands), f"no document has `{start}` any more"
     for where in RUN_ELSEWHERE.values():

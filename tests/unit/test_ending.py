@@ -7,11 +7,11 @@ import pytest
 import requests
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from release import commands
-from release.build import BuildError
-from release.commands import CommandError, Ended
 from release.deploy import DeployError
-from release.ending import ended
+from release.packaging.build import BuildError
+from tooling import commands
+from tooling.cli import run_cli
+from tooling.commands import CommandError, Ended
 
 DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no s3:PutObject on releases"}}, "PutObject")
 
@@ -35,7 +35,7 @@ def raising(error: BaseException) -> int:
 def test_what_people_can_mend_is_told_on_standard_error(
     capsys: pytest.CaptureFixture[str], error: Exception, told: list[str]
 ) -> None:
-    assert ended(lambda: raising(error), "sign in") == 1
+    assert run_cli(lambda: raising(error), "sign in") == 1
     output = capsys.readouterr()
     assert output.out == ""
     assert all(text in output.err for text in told)
@@ -44,12 +44,12 @@ def test_what_people_can_mend_is_told_on_standard_error(
 
 def test_what_is_our_own_mistake_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
-        ended(lambda: raising(ZeroDivisionError()), "sign in")
+        run_cli(lambda: raising(ZeroDivisionError()), "sign in")
 
 
 def test_other_ends(capsys: pytest.CaptureFixture[str]) -> None:
-    assert [ended(lambda: None, ""), ended(lambda: 3, "")] == [0, 3]
-    assert ended(lambda: raising(KeyboardInterrupt()), "") == 130
+    assert [run_cli(lambda: None, ""), run_cli(lambda: 3, "")] == [0, 3]
+    assert run_cli(lambda: raising(KeyboardInterrupt()), "") == 130
     assert capsys.readouterr() == ("", "")
 
 

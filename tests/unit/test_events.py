@@ -9,7 +9,7 @@ from common import events
 from common.errors import PermanentError
 from common.models import Identifier, OrderRequest
 from common.status import OrderStatus
-from tests.samples import order, order_request
+from tests.support.samples import order, order_request
 
 
 def _body(**changes: Any) -> str:

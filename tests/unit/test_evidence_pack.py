@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from evidence import page, pictures, stages
+from evidence.__main__ import summary
+from evidence.stages import PackError, Run, Stage, Time, Tried
 from release import deploy, manifest
 from release.deploy import Change, Planned
 from release.manifest import Manifest, Sha256
-from release.pack import page, pictures, stages
-from release.pack.__main__ import summary
-from release.pack.stages import PackError, Run, Stage, Time, Tried
-from release.pack.times import LIMITS, percentile, summarise
-from tests.releases import make_release
+from tests.support.releases import make_release
+from tooling.agreed_limits import LIMITS, percentile, summarise
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 HOSTILE = '</pre><script>alert("x")</script>{{ 7 * 7 }}<img src=x onerror=alert(1)>'

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from e2e.evidence import Evidence, Watch, described
-from localstack.stack import ROOT
-from release.pack import stages
+from evidence import stages
+from evidence.collect import Evidence, Watch, described
+from tooling.paths import ROOT
 
 
 @pytest.mark.parametrize(

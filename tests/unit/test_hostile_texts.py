@@ -14,7 +14,7 @@ import pytest
 from common import invoice, mail, templates
 from common.models import Address, Amount, Campaign, CartItem, Order, OrderItem
 from common.status import OrderStatus
-from tests.samples import CREATED, address, draft, order
+from tests.support.samples import CREATED, address, draft, order
 
 # WeasyPrint's own lines, which nobody counts, would be watched; ours are counted in other tests.
 pytestmark = pytest.mark.no_cover

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-from release.build import ROOT
+from tooling.paths import ROOT
 
 SCRIPT = """
 import hashlib, json, sys
@@ -19,7 +19,7 @@ print(json.dumps(digests))
 
 def _digests(*samples: str) -> list[str]:
     """Of invoices drawn one after the other in a process of their own."""
-    command = [sys.executable, "-c", f"import tests.environment\n{SCRIPT}", *samples]
+    command = [sys.executable, "-c", f"import tests.support.environment\n{SCRIPT}", *samples]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
     digests: list[str] = json.loads(done.stdout)
     return digests

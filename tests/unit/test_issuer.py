@@ -10,11 +10,12 @@ import pytest
 import requests
 
 from localstack import engines, up
-from localstack.issuer import CLIENT_ID, Issuer, TokenIssuer
-from localstack.issuer_pool import ISSUER_POOL
-from localstack.stack import ROOT, Running, Stack, StackError
+from localstack.sidecars.issuer import CLIENT_ID, Issuer, TokenIssuer
+from localstack.sidecars.issuer_pool import ISSUER_POOL
+from localstack.stack import Running, Stack, StackError
 from localstack.terraform import LocalTerraform
-from release.environments import PLACES
+from release.environments import ENVIRONMENTS
+from tooling.paths import ROOT
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_terraform_is_told_only_where_the_issuer_is(tmp_path: Path) -> None:
     assert set(with_issuer) - set(with_cognito) == {"-var=authorizer=issuer"}
 
 
-@pytest.mark.parametrize("name", [file for place in PLACES.values() for file in place.var_files])
+@pytest.mark.parametrize("name", [file for place in ENVIRONMENTS.values() for file in place.var_files])
 def test_no_environment_of_aws_names_an_authorizer(name: str) -> None:
     assert "authorizer" not in (ROOT / "terraform" / "env" / name).read_text()
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from common import paging
 from common.status import OrderStatus
-from functions.adapters.problems import ProblemError
+from functions.adapters.problem_details import ProblemError
 from functions.list_orders.query import parse_query
 
 POSITION = "2026-11-24T08:30:00.000000Z#6f1c1e4e-0b0c-4b8e-9c57-3f5f3f1f0a11"

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from e2e.load import __main__ as load
-from e2e.load import plan as plans
-from e2e.load import plot, table
-from e2e.load.plan import Customer, Plan
-from e2e.load.steps import Answer, Step, failures, from_json, measured, to_json
-from localstack.stack import ROOT, StackError
+from labs.load import __main__ as load
+from labs.load import plan as plans
+from labs.load import plot, table
+from labs.load.plan import Customer, Plan
+from labs.load.steps import Answer, Step, failures, from_json, measured, to_json
+from localstack.stack import StackError
+from tooling.paths import ROOT
 
 
 def answers(posts: int, reads: int = 0, seconds: float = 0.05) -> list[Answer]:
@@ -132,7 +133,7 @@ class TestRefusals:
             load.platform_of("local")
 
     def test_make_says_it_and_fails(self, tmp_path: Path) -> None:
-        command = [sys.executable, "-m", "e2e.load", "--target", "prod"]
+        command = [sys.executable, "-m", "labs.load", "--target", "prod"]
         environment = {**os.environ, "STACK_DIR": str(tmp_path)}
         done = subprocess.run(
             command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60
@@ -187,7 +188,7 @@ def test_the_plan_comes_to_locust_as_it_was(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_what_locust_imports_of_ours_needs_no_library() -> None:
-    script = "import sys; sys.path.insert(0, '.'); import e2e.load.plan, e2e.load.steps"
+    script = "import sys; sys.path.insert(0, '.'); import labs.load.plan, labs.load.steps"
     # -I: without this environment's libraries.
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60

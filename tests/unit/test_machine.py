@@ -5,9 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from localstack.stack import ROOT
+from tooling.paths import ROOT
 
-MACHINE = ROOT / "localstack" / "machine.py"
+MACHINE = ROOT / "tooling" / "machine.py"
 
 
 def run(path: str, home: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ import pytest
 
 from release import manifest
 from release.manifest import ManifestError
-from tests.releases import make_release
+from tests.support.releases import make_release
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from common.cards import holds_card_number
+from common.card_numbers import holds_card_number
 from common.models import (
     Address,
     Campaign,
@@ -20,7 +20,7 @@ from common.models import (
     iso,
     parse_moment,
 )
-from tests.samples import address, order_request
+from tests.support.samples import address, order_request
 
 
 def _wrong_fields(model: Any, body: dict[str, Any]) -> set[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import weasyprint.text.ffi
 
-from release import natives
+from release.packaging import natives
 
 
 def test_what_weasyprint_opens_is_what_is_collected() -> None:

@@ -11,12 +11,12 @@ import jsonschema_rs
 import pytest
 import schemathesis
 
-from e2e.contract import breaches
-from release.build import ROOT
+from localstack.lambda_events import api_event, context
 from release.openapi import __main__ as openapi
+from release.openapi.contract import breaches
 from release.openapi.document import document, gateway_statuses, routes
-from tests.lambda_events import api_event, context
-from tests.samples import order
+from tests.support.samples import order
+from tooling.paths import ROOT
 
 ORDER_ID = "6f1c1e4e-0b0c-4b8e-9c57-3f5f3f1f0a11"
 FUNCTIONS = ("create_order", "get_order", "list_orders", "update_order")
@@ -133,7 +133,7 @@ GOOD_HEADERS = {
 
 def order_body(**changes: Any) -> str:
     """An order as get_order answers it, with changes."""
-    api = importlib.import_module("functions.adapters.api")
+    api = importlib.import_module("functions.adapters.rest")
     return json.dumps({**json.loads(api.json_response(HTTPStatus.OK, order()).body), **changes})
 
 

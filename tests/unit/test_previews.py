@@ -23,8 +23,8 @@ from localstack.preview import book, render, server
 from localstack.preview.render import CONFIRMATION, INVOICE, NOTIFICATION, STATUS, Subject, subjects
 from localstack.preview.samples import orders
 from localstack.processes import free_port
-from localstack.stack import ROOT
-from localstack.waiting import poll
+from tooling.paths import ROOT
+from tooling.polling import poll
 
 # WeasyPrint's own lines, which nobody counts, would be watched; ours are counted in other tests.
 pytestmark = pytest.mark.no_cover

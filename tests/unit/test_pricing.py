@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from common.models import Campaign, CartItem
 from common.money import to_cents, vat
 from common.pricing import price
-from tests.samples import CREATED, draft
+from tests.support.samples import CREATED, draft
 
 
 def _item(quantity: int, unit_price: str) -> CartItem:

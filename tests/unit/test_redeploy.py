@@ -7,8 +7,8 @@ import pytest
 
 from localstack import redeploy, up
 from localstack.stack import Stack, StackError
-from release import build
-from release.build import BuildError
+from release.packaging import build
+from release.packaging.build import BuildError
 
 IMPORT = """get_order.zip cannot be imported alone:
 Traceback (most recent call last):

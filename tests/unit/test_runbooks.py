@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from localstack import runbooks
-from localstack.rehearsal import __main__ as rehearsal
-from release.build import ROOT
+from labs.rehearsal import __main__ as rehearsal
+from tooling import runbooks
+from tooling.paths import ROOT
 
 PAGES = sorted(runbooks.FOLDER.glob("*.md"))
 MAKEFILE = (ROOT / "Makefile").read_text()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from release.build import ROOT
+from tooling.paths import ROOT
 
 BIN = Path(sys.executable).parent
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.item_json import shown
 from common.models import Campaign, CartItem, Order, PaymentDetails
 from common.pricing import price
 from common.repository import Page, attributes_of
-from common.shown import shown
 from common.status import OrderStatus
-from functions.adapters import api
-from tests.samples import order
+from functions.adapters import rest
+from tests.support.samples import order
 
 PAID_AT = datetime(2026, 11, 24, 10, 0, 0, 5, tzinfo=UTC)
 CAMPAIGN = Campaign.parse_obj(
@@ -42,7 +42,7 @@ def both(wanted: Order, without: str = "") -> tuple[Any, Any]:
     """An order as the list shows it, and as its model is shown."""
     item = {name: held(value) for name, value in attributes_of(wanted).items() if name != without}
     answers = [
-        api.json_response(HTTPStatus.OK, content) for content in (shown(Order, item), Page([item], None).orders[0])
+        rest.json_response(HTTPStatus.OK, content) for content in (shown(Order, item), Page([item], None).orders[0])
     ]
     return json.loads(answers[0].body), json.loads(answers[1].body)
 

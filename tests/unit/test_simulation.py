@@ -9,12 +9,12 @@ import pytest
 from common import repository
 from common.errors import TransientError
 from common.repository import OrderRepository
-from localstack.simulation import __main__ as simulation
-from localstack.simulation import counter, heat, quotas
-from localstack.simulation.clock import Clock, Process
-from localstack.simulation.counter import Numbering
-from localstack.stack import ROOT
-from tests.samples import draft
+from labs.simulation import __main__ as simulation
+from labs.simulation import counter, heat, quotas
+from labs.simulation.clock import Clock, Process
+from labs.simulation.counter import Numbering
+from tests.support.samples import draft
+from tooling.paths import ROOT
 
 
 class Conflicting:

@@ -14,12 +14,12 @@ import requests
 from aiosmtpd.controller import Controller
 
 from localstack import engines, processes, up
-from localstack.cart_stub import CartStub
-from localstack.mail_catcher import MailCatcher
 from localstack.mailbox import Mailbox
+from localstack.sidecars.cart_stub import CartStub
+from localstack.sidecars.mail_catcher import MailCatcher
 from localstack.stack import Running, Stack, StackError, load, require
 from localstack.terraform import cli_config
-from localstack.waiting import poll
+from tooling.polling import DeadlineError, poll
 
 
 def test_a_stack_is_found_again(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_a_process_is_started_seen_and_stopped(tmp_path: Path) -> None:
 
 
 def test_a_wait_ends_and_says_what_it_waited_for() -> None:
-    with pytest.raises(StackError, match=r"the moon: not after 0.2 s"):
+    with pytest.raises(DeadlineError, match=r"the moon: not after 0.2 s"):
         poll("the moon", lambda: None, 0.2)
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from localstack.processes import free_port
-from localstack.stack import ROOT, Stack
-from release.commands import outside_make
+from localstack.stack import Stack
+from tooling.commands import outside_make
+from tooling.paths import ROOT
 
 DIGEST = "a" * 64
 NO_STACK = r"there is no finished stack in .*: run `make up`"

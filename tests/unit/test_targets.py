@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from localstack.stack import ROOT
+from tooling.paths import ROOT
 
 
 def collected(target: str) -> set[str]:

@@ -7,7 +7,7 @@ from jinja2 import UndefinedError
 from jinja2.exceptions import SecurityError
 
 from common import templates
-from tests.samples import draft, order
+from tests.support.samples import draft, order
 
 MAILS = ("customer/order_confirmation", "customer/order_status_update", "internal/order_notification")
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from localstack import applied, redeploy, up
+from localstack import apply_check, redeploy, up
 from localstack.stack import Stack, StackError
-from release import build
+from release.packaging import build
 from release.traffic import TrafficError
 
 
@@ -27,8 +27,8 @@ def test_terraform_looks_again_after_all_but_a_version_that_does_not_run(
     monkeypatch.setattr(up, "_finish", fail)
     monkeypatch.setattr(redeploy, "checked_templates", lambda _: {})
     monkeypatch.setattr(build, "build_all", list)
-    monkeypatch.setattr(applied, "reason", lambda _: None)
-    monkeypatch.setattr(applied, "note", notes.append)
+    monkeypatch.setattr(apply_check, "reason", lambda _: None)
+    monkeypatch.setattr(apply_check, "note", notes.append)
     with pytest.raises(type(error)):
         up.up(stack, "embedded", free_ports=True)
     assert notes == ([stack] if noted else [])

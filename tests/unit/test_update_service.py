@@ -14,10 +14,10 @@ from common.models import Order, OrderUpdate, PaymentDetails
 from common.observability import logger
 from common.repository import StaleVersionError
 from common.status import TRANSITIONS, OrderStatus
-from functions.adapters.api import Caller
-from functions.adapters.problems import ProblemError
+from functions.adapters.problem_details import ProblemError
+from functions.adapters.rest import Caller
 from functions.update_order import service
-from tests.samples import order
+from tests.support.samples import order
 
 CALLERS = [Caller("user-1", "tenant-a", False), Caller("user-2", "tenant-a", False), Caller("boss", "tenant-b", True)]
 STRANGER = Caller("user-3", "tenant-b", False)

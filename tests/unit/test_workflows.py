@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from release.build import ROOT
-from release.environments import PLACES, Environment
+from release.environments import ENVIRONMENTS, EnvironmentName
+from tooling.paths import ROOT
 
 FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 ACTION = ROOT / ".github" / "actions" / "machine" / "action.yml"
@@ -22,7 +22,7 @@ TARGETS = set(re.findall(r"^([a-z0-9-]+):", MAKEFILE, re.MULTILINE))
 ACCOUNTS = dict(
     re.findall(r'^ +(dev|sit|prod) += "(\d{12})"$', (ROOT / "terraform" / "variables.tf").read_text(), re.MULTILINE)
 )
-PROMOTIONS: dict[str, Environment] = {"promote-sit": "sit", "promote-prod": "prod"}
+PROMOTIONS: dict[str, EnvironmentName] = {"promote-sit": "sit", "promote-prod": "prod"}
 
 READ = {"contents": "read"}
 SIGN_IN = {"contents": "read", "id-token": "write"}
@@ -338,7 +338,7 @@ def test_each_approval_of_a_promotion_is_an_environment(workflow: str, environme
     # One reviewer is enough for an environment, so two approvals are two environments, one after the other.
     jobs = WORKFLOWS[workflow]["jobs"]
     assert [job["environment"] for job in jobs.values()][1:] == environments
-    assert len(environments) == len(PLACES[PROMOTIONS[workflow]].approvals)
+    assert len(environments) == len(ENVIRONMENTS[PROMOTIONS[workflow]].approvals)
     for before, name in pairwise(jobs):
         assert jobs[name]["needs"] == before
 

@@ -1,0 +1,155 @@
+"""The accounts of R1 on one engine: made ready as a person does it, signed in to as GitHub does it."""
+
+import json
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+import jwt
+from botocore.exceptions import ClientError
+
+from localstack import terraform
+from localstack.stack import SIGNATURE, Stack, StackError
+from release.environments import ENVIRONMENTS, EnvironmentName
+from tooling import commands
+from tooling.paths import ROOT
+
+ACCOUNTS: Final[dict[EnvironmentName, str]] = {
+    "dev": "536580886816",
+    "sit": "815856636111",
+    "prod": "093646564004",
+    "failover": "093646564004",
+}
+REPOSITORY: Final = "kimmyai/bbws-order-lambda"
+_BOOTSTRAP = ROOT / "terraform" / "bootstrap"
+_BOOTSTRAP_SECONDS = 300
+
+
+class Accounts:
+    """The accounts of an engine.
+
+    Args:
+        stack: the engine, which must speak TLS: the real configuration refuses plain HTTP.
+    """
+
+    def __init__(self, stack: Stack) -> None:
+        if stack.certificates is None:
+            raise StackError("the accounts refuse plain HTTP: give the stack certificates")
+        self._stack = stack
+        self._trusted = stack.certificates.trusted()
+        self.endpoint = stack.endpoint
+        self.bundle = stack.certificates.bundle
+
+    def session(self, credentials: Mapping[str, str]) -> boto3.Session:
+        """A session of somebody."""
+        return boto3.Session(
+            aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
+            aws_session_token=credentials.get("AWS_SESSION_TOKEN"),
+            region_name=credentials["AWS_REGION"],
+        )
+
+    def client(self, service: Any, credentials: Mapping[str, str]) -> Any:
+        """A client of somebody's, at the engine."""
+        return self.session(credentials).client(service, endpoint_url=self.endpoint, verify=self.bundle)
+
+    def root(self, environment: EnvironmentName) -> dict[str, str]:
+        """The variables of an account's root user, as which a person makes it ready."""
+        return self._variables(environment) | {
+            "AWS_ACCESS_KEY_ID": ACCOUNTS[environment],
+            "AWS_SECRET_ACCESS_KEY": SIGNATURE,
+        }
+
+    def _variables(self, environment: EnvironmentName) -> dict[str, str]:
+        region = ENVIRONMENTS[environment].region
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_", "GITHUB_"))}
+        # Providers come over the network where there is no mirror, so Terraform itself goes on trusting what it trusts.
+        trusted = {name: value for name, value in self._trusted.items() if name != "SSL_CERT_FILE"}
+        return {
+            **own,
+            **trusted,
+            **terraform.cli_environment(self._stack.directory),
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def sign_in(self, environment: EnvironmentName, job: str | None = None, **claims: str) -> dict[str, str]:
+        """The variables of a job that GitHub has let into an environment: a session of its role.
+
+        Args:
+            environment: whose account.
+            job: environment of GitHub that the job is in, when it is another, such as `dev-drift`.
+            claims: of GitHub's token that are to be others than those of the job, such as `sub`.
+
+        Raises:
+            StackError: the role does not let this token in.
+        """
+        name = job or ("prod" if environment == "failover" else environment)
+        token = {
+            "iss": "https://token.actions.githubusercontent.com",
+            "aud": "sts.amazonaws.com",
+            "sub": f"repo:{REPOSITORY}:environment:{name}",
+            **claims,
+        }
+        # The engine reads the claims; only AWS can check GitHub's signature.
+        signed = jwt.encode(token, "not GitHub's key, which nobody but GitHub has", algorithm="HS256")
+        role = f"arn:aws:iam::{ACCOUNTS[environment]}:role/github-2-bbws-order-lambda-{name}"
+        try:
+            answer = self.client("sts", self.root(environment)).assume_role_with_web_identity(
+                RoleArn=role, RoleSessionName="rehearsal", WebIdentityToken=signed, DurationSeconds=3600
+            )
+        except ClientError as error:
+            raise StackError(f"{role} does not let {token['sub']} in: {error}") from error
+        credentials = answer["Credentials"]
+        return self._variables(environment) | {
+            "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": credentials["SessionToken"],
+        }
+
+    def bootstrap(self, environment: EnvironmentName) -> None:
+        """Apply terraform/bootstrap to an account.
+
+        Raises:
+            CommandError: Terraform failed; the text ends with what it said last.
+        """
+        folder = self._stack.directory / "bootstrap" / environment
+        folder.mkdir(parents=True, exist_ok=True)
+        variables = self.root(environment) | {"TF_DATA_DIR": str(folder / "terraform")}
+        apply = (
+            *("apply", "-input=false", "-auto-approve", "-no-color", "-parallelism=40"),
+            f"-var-file=env/{environment}.tfvars",
+            f"-var=repository={REPOSITORY}",
+        )
+        init = ("init", "-input=false", "-lockfile=readonly", f"-backend-config=path={folder / 'terraform.tfstate'}")
+        for arguments in (init, apply):
+            commands.run(
+                f"bootstrap of {environment}: terraform {arguments[0]}",
+                ["terraform", f"-chdir={_BOOTSTRAP}", *arguments],
+                _BOOTSTRAP_SECONDS,
+                variables,
+                log=folder / f"{arguments[0]}.log",
+            ).checked()
+
+    def bootstrap_all(self) -> None:
+        """Make every account ready."""
+        with ThreadPoolExecutor(max_workers=3) as pool:
+            list(pool.map(self.bootstrap, ("dev", "sit", "prod")))
+
+    def outputs(self, environment: EnvironmentName) -> dict[str, Any]:
+        """Terraform's outputs of an environment, from its state."""
+        place = ENVIRONMENTS[environment]
+        s3 = self.client("s3", self.root(environment))
+        state = json.loads(s3.get_object(Bucket=place.state_bucket, Key=place.state_key)["Body"].read())
+        return {name: output["value"] for name, output in state["outputs"].items()}
+
+    def var_file(self) -> Path:
+        """What a deployment to the engine must have otherwise than in AWS: where the Cart service is."""
+        path = self._stack.directory / "rehearsal.tfvars"
+        path.write_text(f'cart_api_url = "{self._stack.cart_url}"\n')
+        return path

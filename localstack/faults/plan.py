@@ -1,0 +1,166 @@
+"""Which call gets which fault: a pure function of a plan and the call, so that a run can be replayed."""
+
+import random
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+
+from localstack.faults.calls import Call
+
+
+class Fault(StrEnum):
+    """What happens to a call; "after" is after it took effect, and its answer is lost."""
+
+    THROTTLE = "throttle"
+    ERROR = "error"
+    REFUSE = "refuse"
+    STALL_BEFORE = "stall before"
+    STALL_AFTER = "stall after"
+    CUT_BEFORE = "cut before"
+    CUT_AFTER = "cut after"
+    KILL_BEFORE = "kill before"
+    KILL_AFTER = "kill after"
+    SLOW = "slow"
+    REPEAT = "repeat"
+    FROZEN = "frozen"
+
+
+KILLS = (Fault.KILL_BEFORE, Fault.KILL_AFTER)
+LOST_ANSWERS = (Fault.STALL_AFTER, Fault.CUT_AFTER, Fault.KILL_AFTER)
+
+# Of a thousand calls; an order takes about 25.
+RATES = {
+    Fault.THROTTLE: 8,
+    Fault.ERROR: 8,
+    Fault.CUT_BEFORE: 8,
+    Fault.CUT_AFTER: 8,
+    Fault.STALL_BEFORE: 1,
+    Fault.STALL_AFTER: 1,
+    Fault.KILL_BEFORE: 1,
+    Fault.KILL_AFTER: 1,
+    Fault.SLOW: 4,
+    Fault.REPEAT: 30,
+}
+
+
+@dataclass(frozen=True)
+class KillPoint:
+    """A step of a function at which its process is killed.
+
+    Args:
+        function: short name.
+        step: of the call.
+        fault: before or after the call takes effect.
+    """
+
+    function: str
+    step: str
+    fault: Fault
+
+
+@dataclass(frozen=True)
+class Outage:
+    """The first calls about each subject fail, the later ones do not.
+
+    Args:
+        service: that fails.
+        fault: what its callers see.
+        times: how many calls about one subject fail.
+        function: only for this one.
+    """
+
+    service: str
+    fault: Fault
+    times: int
+    function: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The faults of a run.
+
+    Args:
+        seed: of the random ones.
+        rates: by fault, of a thousand calls; none for a run without random faults.
+        kills: each happens once.
+        outages: each to every order.
+    """
+
+    seed: int = 0
+    rates: Mapping[Fault, int] = field(default_factory=dict)
+    kills: tuple[KillPoint, ...] = ()
+    outages: tuple[Outage, ...] = ()
+
+    def encode(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+    @classmethod
+    def decode(cls, content: Mapping[str, Any]) -> Self:
+        """From JSON."""
+        return cls(
+            content["seed"],
+            {Fault(name): rate for name, rate in content["rates"].items()},
+            tuple(KillPoint(**{**point, "fault": Fault(point["fault"])}) for point in content["kills"]),
+            tuple(Outage(**{**outage, "fault": Fault(outage["fault"])}) for outage in content["outages"]),
+        )
+
+
+class Decider:
+    """Decides by a plan, and counts what has been.
+
+    Args:
+        plan: of the run.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self.kills_left = set(plan.kills)
+        self._killed: set[str] = set()
+        self._seen: Counter[tuple[str, ...]] = Counter()
+
+    def decide(self, call: Call) -> Fault | None:
+        """The fault of a call, or None."""
+        key = (call.function, call.service, call.step, call.subject)
+        self._seen[key] += 1
+        return self._outage(call) or self._kill(call) or self._random("/".join(key), self._seen[key], call)
+
+    def _outage(self, call: Call) -> Fault | None:
+        for outage in self._plan.outages:
+            if (outage.service, outage.function) == (call.service, call.function):
+                key = ("outage", call.service, call.function, call.order or call.subject)
+                self._seen[key] += 1
+                return outage.fault if self._seen[key] <= outage.times else None
+        return None
+
+    def _kill(self, call: Call) -> Fault | None:
+        # One for each order: three would send its message to the DLQ, and nobody could say which kill broke what.
+        if call.order in self._killed:
+            return None
+        for fault in KILLS:
+            point = KillPoint(call.function, call.step, fault)
+            if point in self.kills_left:
+                self.kills_left.remove(point)
+                if call.order:
+                    self._killed.add(call.order)
+                return fault
+        return None
+
+    def _random(self, key: str, occurrence: int, call: Call) -> Fault | None:
+        # By the call and not by the order in which calls come, which no two runs share.
+        draw = random.Random(f"{self._plan.seed}/{key}/{occurrence}").uniform(0, 1_000)  # noqa: S311  # nosec B311
+        for fault, rate in self._plan.rates.items():
+            draw -= rate
+            if draw < 0:
+                return fault if _possible(fault, call) else None
+        return None
+
+
+def _possible(fault: Fault, call: Call) -> bool:
+    if fault is Fault.REPEAT:
+        return call.step.startswith(("Publish", "SendMessage"))
+    if call.service == "api":
+        return fault in (Fault.CUT_BEFORE, Fault.CUT_AFTER, Fault.SLOW)
+    return True

@@ -1,0 +1,259 @@
+"""The proxy that functions and customers go through; `python -m localstack.faults.proxy`.
+
+It serves, beside what it passes on: `PUT /_chaos/plan` begins a run, `GET /_chaos/journal` tells what happened in it,
+`PUT /_chaos/frozen` with true cuts every new call and waits for those under way.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import weakref
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+import psutil
+from aiohttp import ClientError, ClientSession, ClientTimeout, web
+from microburst.protocols import render_error
+from yarl import URL
+
+from localstack.faults.calls import Call, Worker, identify
+from localstack.faults.plan import Decider, Fault, Plan
+
+# Longer than a function waits for any answer (common/clients.py, common/cart_client.py).
+_STALL_SECONDS = 6.0
+_SLOW_SECONDS = 2.0
+_REPEAT_SECONDS = 3.0
+_FREEZE_SECONDS = 20.0
+_MAX_BYTES = 64 * 1024 * 1024
+_HOP_BY_HOP = {"connection", "content-length", "expect", "keep-alive", "transfer-encoding"}
+_THROTTLED = {"dynamodb": "ThrottlingException", "s3": "SlowDown", "sqs": "RequestThrottled"}
+_FAILED = {"dynamodb": "InternalServerError", "s3": "InternalError", "sqs": "InternalError"}
+
+
+class Proxy:
+    """Passes requests on, or what its plan makes of them.
+
+    Args:
+        engine: URL of the engine.
+        cart: URL of the Cart service.
+    """
+
+    def __init__(self, engine: str, cart: str) -> None:
+        self._upstreams = {"cart": cart}
+        self._engine = engine
+        self._decider = Decider(Plan())
+        self._journal: list[dict[str, Any]] = []
+        self._steps: set[tuple[str, str, str]] = set()
+        self._workers: dict[tuple[int, float], Worker | None] = {}
+        self._asking: weakref.WeakKeyDictionary[asyncio.BaseTransport, Worker | None] = weakref.WeakKeyDictionary()
+        self._copies: set[asyncio.Task[Any]] = set()
+        self._under_way = 0
+        self._frozen = False
+        # Mails that SES took and whose note has not come, each with the call that sent it.
+        self._unnoted: dict[tuple[str, str | None], Call] = {}
+        self._session: ClientSession | None = None
+
+    def app(self) -> web.Application:
+        """The application."""
+        app = web.Application(client_max_size=_MAX_BYTES)
+        app.cleanup_ctx.append(self._sessions)
+        app.router.add_put("/_chaos/plan", self._put_plan)
+        app.router.add_put("/_chaos/frozen", self._put_frozen)
+        app.router.add_get("/_chaos/journal", self._get_journal)
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        return app
+
+    async def _sessions(self, _: web.Application) -> Any:
+        timeout = ClientTimeout(total=90)
+        async with ClientSession(auto_decompress=False, timeout=timeout) as self._session:
+            yield
+
+    async def _put_plan(self, request: web.Request) -> web.Response:
+        self._decider = Decider(Plan.decode(await request.json()))
+        self._journal, self._steps = [], set()
+        self._unnoted.clear()
+        return web.json_response({})
+
+    async def _put_frozen(self, request: web.Request) -> web.Response:
+        self._frozen = await request.json()
+        async with asyncio.timeout(_FREEZE_SECONDS):
+            while self._frozen and self._under_way:
+                await asyncio.sleep(0.02)
+        if not self._frozen:
+            # Frozen is for a restart: who was between SES's answer and the note is gone, and asked no more.
+            for call in self._unnoted.values():
+                self._note(call, Fault.KILL_AFTER)
+            self._unnoted.clear()
+        return web.json_response({})
+
+    async def _get_journal(self, _: web.Request) -> web.Response:
+        return web.json_response(
+            {
+                "faults": self._journal,
+                "steps": sorted(self._steps),
+                "kills_left": [asdict(point) for point in self._decider.kills_left],
+                "copies": len(self._copies),
+            }
+        )
+
+    async def _worker(self, request: web.Request) -> Worker | None:
+        transport = request.transport
+        if transport is None:
+            return None
+        if transport not in self._asking:
+            ends = (transport.get_extra_info("peername")[1], transport.get_extra_info("sockname")[1])
+            self._asking[transport] = await asyncio.to_thread(self._find_worker, *ends)
+        return self._asking[transport]
+
+    def _find_worker(self, port: int, ours: int) -> Worker | None:
+        """The worker at the other end of a connection, by the ports of both ends."""
+        for connection in psutil.net_connections("tcp"):
+            ends = [address.port for address in (connection.laddr, connection.raddr) if address]
+            if ends == [port, ours] and connection.pid:
+                return self._worker_of(connection.pid)
+        return None
+
+    def _worker_of(self, pid: int) -> Worker | None:
+        try:
+            process = psutil.Process(pid)
+            # Ids are used again, and soon where many processes are killed.
+            key = (pid, process.create_time())
+            if key not in self._workers:
+                name = process.environ().get("AWS_LAMBDA_FUNCTION_NAME", "")
+                function = name.removeprefix("bbws-order-lambda-").removesuffix("-local")
+                self._workers[key] = Worker(pid, function) if function else None
+        except psutil.Error:
+            return None
+        return self._workers[key]
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        worker = await self._worker(request)
+        call = identify(request.method, request.raw_path, request.headers, body, worker)
+        self._steps.add((call.function, call.service, call.step))
+        fault = Fault.FROZEN if self._frozen else self._decider.decide(call)
+        if fault:
+            self._note(call, fault)
+        self._under_way += 1
+        try:
+            return await self._pass(request, body, call, worker, fault)
+        except (ClientError, TimeoutError):
+            return _cut(request)
+        finally:
+            self._under_way -= 1
+
+    def _note(self, call: Call, fault: Fault) -> None:
+        self._journal.append({**asdict(call), "fault": fault, "notes_mail": call.notes_mail})
+
+    async def _pass(
+        self, request: web.Request, body: bytes, call: Call, worker: Worker | None, fault: Fault | None
+    ) -> web.StreamResponse:
+        match fault:
+            case Fault.THROTTLE | Fault.ERROR | Fault.REFUSE:
+                return _error(call, fault)
+            case Fault.STALL_BEFORE:
+                await asyncio.sleep(_STALL_SECONDS)
+                return _cut(request)
+            case Fault.KILL_BEFORE:
+                _kill(worker)
+                return _cut(request)
+            case Fault.CUT_BEFORE | Fault.FROZEN:
+                return _cut(request)
+        answer = await self._forward(request, body, call)
+        if call.sends_mail and answer.status < 300:
+            self._unnoted[call.function, call.mail] = call
+        elif call.notes_mail and answer.status < 300:
+            self._unnoted.pop((call.function, call.mail), None)
+        if fault is None and (request.transport is None or request.transport.is_closing()):
+            # Who asked has given up waiting, as on a machine with too much to do: an answer lost like any other.
+            self._note(call, Fault.STALL_AFTER)
+        match fault:
+            case Fault.KILL_AFTER:
+                _kill(worker)
+                return _cut(request)
+            case Fault.CUT_AFTER:
+                return _cut(request)
+            case Fault.STALL_AFTER:
+                await asyncio.sleep(_STALL_SECONDS)
+                return _cut(request)
+            case Fault.SLOW:
+                await asyncio.sleep(_SLOW_SECONDS)
+            case Fault.REPEAT:
+                copy = asyncio.create_task(self._repeat(request, body, call))
+                self._copies.add(copy)
+                copy.add_done_callback(self._copies.discard)
+        return answer
+
+    async def _repeat(self, request: web.Request, body: bytes, call: Call) -> None:
+        """The same message once more, when others have overtaken it."""
+        await asyncio.sleep(_REPEAT_SECONDS)
+        try:
+            await self._forward(request, body, call)
+        except (ClientError, TimeoutError):
+            return
+
+    async def _forward(self, request: web.Request, body: bytes, call: Call) -> web.Response:
+        if self._session is None:
+            raise RuntimeError("the proxy has not been started")
+        # Host stays as it was: it is signed.
+        headers = [(name, value) for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP]
+        url = URL(self._upstreams.get(call.service, self._engine) + request.raw_path, encoded=True)
+        async with self._session.request(
+            request.method,
+            url,
+            headers=headers,
+            data=body,
+            allow_redirects=False,
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+        ) as answer:
+            kept = [(name, value) for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP]
+            response = web.Response(status=answer.status, body=await answer.read())
+            for name, value in kept:
+                if name.lower() == "content-type":
+                    response.headers[name] = value
+                else:
+                    response.headers.add(name, value)
+            return response
+
+
+def _cut(request: web.Request) -> web.Response:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+def _kill(worker: Worker | None) -> None:
+    if worker:
+        with suppress(ProcessLookupError):
+            os.kill(worker.pid, signal.SIGKILL)
+
+
+def _error(call: Call, fault: Fault) -> web.Response:
+    """The error as AWS words it, so that the SDK takes it for one."""
+    if call.service == "cart":
+        return web.json_response({"title": fault}, status=429 if fault is Fault.THROTTLE else 503)
+    code = {
+        Fault.THROTTLE: _THROTTLED.get(call.service, "Throttling"),
+        Fault.ERROR: _FAILED.get(call.service, "InternalFailure"),
+        Fault.REFUSE: "MessageRejected",
+    }[fault]
+    status = 500 if fault is Fault.ERROR else 503 if code == "SlowDown" else 400
+    status, headers, body = render_error(call.service, code, "injected", status)
+    return web.Response(status=status, headers=headers, body=body)
+
+
+def main() -> None:
+    """Serve until stopped."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--engine", required=True)
+    parser.add_argument("--cart", required=True)
+    arguments = parser.parse_args()
+    proxy = Proxy(arguments.engine, arguments.cart)
+    web.run_app(proxy.app(), host="127.0.0.1", port=arguments.port, print=None, access_log=None)
+
+
+if __name__ == "__main__":
+    main()

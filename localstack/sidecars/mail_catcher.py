@@ -1,0 +1,53 @@
+"""The mailbox of the local stack: SMTP in, a file for each mail; `python -m localstack.sidecars.mail_catcher`."""
+
+import argparse
+import asyncio
+import time
+import uuid
+from pathlib import Path
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+
+class MailCatcher:
+    """Keeps what SES relays.
+
+    Args:
+        directory: gets one .eml for each mail, named by time so that names sort as mails came.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._directory = directory
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        """Write a mail, whole or not at all, before it is acknowledged."""
+        content = envelope.content or b""
+        name = f"{time.time_ns()}-{uuid.uuid4().hex[:8]}"
+        partial = self._directory / f"{name}.partial"
+        partial.write_bytes(content if isinstance(content, bytes) else content.encode())
+        partial.replace(self._directory / f"{name}.eml")
+        return "250 kept"
+
+
+async def serve(port: int, directory: Path) -> None:
+    """Serve until cancelled."""
+    catcher = MailCatcher(directory)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: SMTP(catcher, hostname="localhost", data_size_limit=40 * 1024 * 1024), "127.0.0.1", port
+    )
+    async with server:
+        await server.serve_forever()
+
+
+def main() -> None:
+    """Serve until stopped."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--directory", type=Path, required=True)
+    arguments = parser.parse_args()
+    asyncio.run(serve(arguments.port, arguments.directory))
+
+
+if __name__ == "__main__":
+    main()

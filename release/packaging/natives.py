@@ -1,0 +1,96 @@
+"""Copies the shared libraries that WeasyPrint opens, and all that they need, into a folder.
+
+`python natives.py FOLDER` runs where they are installed, which is the Lambda image (natives.Dockerfile), with the
+standard library and glibc's own ldconfig and ldd.
+"""
+
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+# What weasyprint/text/ffi.py cannot do without, or warns without.
+OPENED = (
+    "libgobject-2.0.so.0",
+    "libpango-1.0.so.0",
+    "libharfbuzz.so.0",
+    "libharfbuzz-subset.so.0",
+    "libfontconfig.so.1",
+    "libpangoft2-1.0.so.0",
+)
+# Lambda has them, and Python itself runs on them: a second glibc in one process would break it.
+_OF_THE_SYSTEM = re.compile(
+    r"(ld-linux.*|linux-vdso|libc|libm|libdl|libpthread|librt|libresolv|libutil|libgcc_s|libstdc\+\+)\.so\.\d+"
+)
+_IN_CACHE = re.compile(r"^\s+(\S+) \(([^)]*)\) => (\S+)$", re.MULTILINE)
+_NEEDED = re.compile(r"^\s+(\S+) => (.*?)(?: \(0x[0-9a-f]+\))?$", re.MULTILINE)
+_KINDS = {"x86_64": "x86-64", "aarch64": "AArch64"}
+_DEADLINE_SECONDS = 60
+
+
+class NativesError(Exception):
+    """A library is not there; the text names it."""
+
+
+def _output(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_DEADLINE_SECONDS)
+    return done.stdout
+
+
+def installed() -> dict[str, Path]:
+    """The shared libraries of this machine's architecture by soname, as the loader's cache has them."""
+    kind = _KINDS[platform.machine()]
+    found: dict[str, Path] = {}
+    for soname, kinds, path in _IN_CACHE.findall(_output("/sbin/ldconfig", "-p")):
+        if kind in kinds:
+            found.setdefault(soname, Path(path))
+    return found
+
+
+def closure(paths: Iterable[Path]) -> dict[str, Path]:
+    """What shared libraries need, directly or not, by soname, without what the system has.
+
+    Raises:
+        NativesError: something is needed and not installed.
+    """
+    needed = dict(_NEEDED.findall(_output("ldd", *map(str, paths))))
+    missing = sorted(soname for soname, path in needed.items() if path == "not found")
+    if missing:
+        raise NativesError(f"needed and not installed: {', '.join(missing)}")
+    return {soname: Path(path) for soname, path in needed.items() if not _OF_THE_SYSTEM.fullmatch(soname)}
+
+
+def collect(target: Path) -> list[str]:
+    """Copy what WeasyPrint opens and what that needs into a folder, each under its soname; return the sonames.
+
+    Raises:
+        NativesError: a library is not installed.
+    """
+    there = installed()
+    missing = [soname for soname in OPENED if soname not in there]
+    if missing:
+        raise NativesError(f"WeasyPrint opens what is not installed: {', '.join(missing)}")
+    opened = {soname: there[soname] for soname in OPENED}
+    libraries = closure(opened.values()) | opened
+    target.mkdir(parents=True, exist_ok=True)
+    for soname, path in libraries.items():
+        # The content alone: a link's name or a package's mode says nothing in a zip.
+        shutil.copyfile(path, target / soname)
+    return sorted(libraries)
+
+
+def main() -> int:
+    """Collect into the folder that is named; errors are sentences and exit status 1."""
+    try:
+        print("\n".join(collect(Path(sys.argv[1]))))
+    except (NativesError, subprocess.SubprocessError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

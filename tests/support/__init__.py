@@ -1,0 +1,5 @@
+"""What several tests share: the functions' environment, sample orders, small functions and releases.
+
+Only tests/ imports it.
+Start with samples.py.
+"""
