@@ -87,7 +87,7 @@ class _Run:
     def __init__(self, numbering: Numbering, rate: float, backlog: int, seed: int) -> None:
         self._numbering, self._rate = numbering, rate
         # Chance, and no secret.
-        self._random = random.Random(seed)  # noqa: S311  # nosec B311
+        self._random = random.Random(seed)  # nosec B311
         self._clock = Clock()
         self._queue = deque([_Message(0.0)] * backlog)
         self._resting = self._in_work = 0
