@@ -239,7 +239,7 @@ class Rehearsal:
         credentials = self._accounts.sign_in("prod")
         # What was asked before the canary would count as well, and hide for minutes that a tenth fails.
         functions = self._accounts.client("lambda", self._accounts.root("prod"))
-        with customer.asking(order, lambda: _shares_traffic(functions)) as statuses:
+        with customer.polling(order, lambda: _shares_traffic(functions)) as statuses:
             self._commands.refused(
                 "the canary of a sabotaged release",
                 # A server error of the API is an alarm at once; its function's, with more than 5 % of the calls.
@@ -364,7 +364,7 @@ class Rehearsal:
 
 
 def _shares_traffic(functions: Any) -> bool:
-    """Whether the function that prod's customers ask has a canary."""
+    """Whether the function that prod's customers call has a canary."""
     alias = functions.get_alias(FunctionName="bbws-order-lambda-get-order-prod", Name=traffic.ALIAS)
     return bool(alias.get("RoutingConfig", {}).get("AdditionalVersionWeights"))
 
