@@ -35,7 +35,7 @@ class _Journey:
     def done(self, step: Step, note: str) -> None:
         """Print a step that is done."""
         elapsed = time.monotonic() - self._started
-        good = elapsed < LIMITS[step]
+        good = elapsed <= LIMITS[step]
         mark = "[green]✓[/]" if good else "[yellow]![/]"
         limit = f"{LIMITS[step]:g} s"
         console.print(f"{mark} {step:<14}{elapsed:6.2f} s [dim]of {limit:<6}[/] {note}", soft_wrap=True)
@@ -90,8 +90,8 @@ def place_order(stack: Stack) -> None:
 
         return find
 
-    mails: dict[Step, str] = {"internal mail": "^New order", "customer mail": "^Your order"}
-    for step, pattern in mails.items():
+    subjects: dict[Step, str] = {"internal mail": "^New order", "customer mail": "^Your order"}
+    for step, pattern in subjects.items():
         journey.done(step, shown(journey.wait(step, mail_to(pattern))))
 
 
