@@ -248,7 +248,7 @@ class Rehearsal:
                 environment=credentials,
             )
             failed, answered = sum(status >= 500 for status in statuses), len(statuses)
-        after = {customer.get(order).status_code for _ in range(40)}
+        after = {customer.api.get(order).status_code for _ in range(40)}
         if after != {200}:
             raise StackError(f"after the canary was turned back, prod answered {after}")
         self._same_templates("prod", good)
