@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def watch(folder: Path) -> Watch:
     """Times the orders of this test for its own pack."""
-    return Watch(Evidence(folder, "main"), "beside other tests")
+    return Watch(Evidence(folder, "main"), "alongside other tests")
 
 
 @pytest.mark.sidecars
@@ -47,7 +47,7 @@ def test_a_pack_shows_what_became_of_an_order(
     stage = stages.read(folder)
     # The rest counts only if the test looked for it at once, which a busy machine may not.
     assert {time.step for time in stage.times} >= {"accepted", "internal mail", "customer mail"}
-    assert {time.load for time in stage.times} == {"beside other tests"}
+    assert {time.load for time in stage.times} == {"alongside other tests"}
     # Only now: Matplotlib and WeasyPrint take more than a second, and every worker collects this file.
     from evidence import page
 

@@ -13,12 +13,11 @@ from localstack.aws import Aws
 from localstack.mailbox import Mailbox
 from localstack.stack import Stack, StackError
 from localstack.up import console, shown
+from tooling.agreed_limits import LIMITS, Step
 from tooling.polling import poll
 
-# What R8 allows, in seconds, and how long a step is waited for.
-_PROMISED = {"accepted": 0.3, "recorded": 2.0, "invoice": 5.0, "internal mail": 10.0, "customer mail": 10.0}
 _DEADLINE_SECONDS = 60
-_LOOK_AT = {
+_LOOK_AT: dict[Step, str] = {
     "recorded": "order_creator_record",
     "invoice": "order_pdf_creator",
     "internal mail": "order_internal_notification",
@@ -32,15 +31,15 @@ class _Journey:
     def __init__(self) -> None:
         self._started = time.monotonic()
 
-    def done(self, step: str, note: str) -> None:
+    def done(self, step: Step, note: str) -> None:
         """Print a step that is done."""
         elapsed = time.monotonic() - self._started
-        good = elapsed <= _PROMISED[step]
+        good = elapsed <= LIMITS[step]
         mark = "[green]✓[/]" if good else "[yellow]![/]"
-        limit = f"{_PROMISED[step]:g} s"
+        limit = f"{LIMITS[step]:g} s"
         console.print(f"{mark} {step:<14}{elapsed:6.2f} s [dim]of {limit:<6}[/] {note}", soft_wrap=True)
 
-    def wait[T](self, step: str, ask: Callable[[], T | None]) -> T:
+    def wait[T](self, step: Step, ask: Callable[[], T | None]) -> T:
         """Ask until there is an answer.
 
         Raises:
@@ -103,5 +102,6 @@ def place_order(stack: Stack) -> None:
 
         return ask
 
-    for step, pattern in (("internal mail", "^New order"), ("customer mail", "^Your order")):
+    subjects: dict[Step, str] = {"internal mail": "^New order", "customer mail": "^Your order"}
+    for step, pattern in subjects.items():
         journey.done(step, shown(journey.wait(step, mail_to(pattern))))

@@ -134,7 +134,7 @@ def customers(platform: Platform, count: int) -> Iterator[tuple[Customer, ...]]:
         found = []
         for _ in range(count):
             # The tests' evidence is of their own orders.
-            tenant = Tenant(platform, Watch(Evidence(None, ""), "beside other tests"))
+            tenant = Tenant(platform, Watch(Evidence(None, ""), "alongside other tests"))
             leaving.callback(tenant.remove)
             found.append(Customer(tenant.id, tenant.tokens["IdToken"], tenant.body()))
         yield tuple(found)

@@ -32,12 +32,12 @@ FLAGS += ["--disable-component-update", "--disable-sync"]
 
 
 def times(loads: Collection[Load]) -> list[Time]:
-    """Orders under some loads; a hundred at once are over the limit."""
+    """Orders under some loads; 100 concurrent orders are over the limit."""
     random = Random(8)
     spans: dict[Load, tuple[int, float]] = {
         "one at a time": (10, 0.2),
-        "beside other tests": (60, 0.5),
-        "a hundred at once": (100, 2.5),
+        "alongside other tests": (60, 0.5),
+        "100 concurrent orders": (100, 2.5),
     }
     return [
         Time(load=load, step=step, seconds=LIMITS[step] * spans[load][1] * random.uniform(0.2, 1.6))

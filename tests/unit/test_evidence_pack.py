@@ -216,11 +216,11 @@ def test_a_mail_loads_nothing_from_where_it_is_drawn(tmp_path: Path) -> None:
 
 def test_times_are_told_with_their_number_and_against_r8() -> None:
     times = [Time(load="one at a time", step="invoice", seconds=1.25)] * 10
-    times += [Time(load="a hundred at once", step="invoice", seconds=7.5)] * 40
+    times += [Time(load="100 concurrent orders", step="invoice", seconds=7.5)] * 40
     html = drawn(staged(times=times))
     head = html[: html.index('id="customer"')]
     assert '<span class="good">within R8</span> one at a time (n = 10)' in head
-    assert '<span class="warn">over R8</span> in invoice a hundred at once (n = 40)' in head
+    assert '<span class="warn">over R8</span> in invoice 100 concurrent orders (n = 40)' in head
     assert "one at a time (n = 10)" in html[html.index("<svg") : html.index("</svg>")]
     assert '<td class="number">7.50</td>' in html
 
