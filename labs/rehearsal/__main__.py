@@ -302,14 +302,14 @@ class Rehearsal:
         prod = self._accounts.outputs("prod")
         lost, started = datetime.now(UTC), time.monotonic()
         self._stack.lost_file.write_text(f"{ENVIRONMENTS['prod'].region}\n{prod['api_id']}\n")
-        if home.get(orders[0]["id"]).status_code != 503:
+        if home.api.get(orders[0]["id"]).status_code != 503:
             raise StackError("the home region was lost and still answers")
         console.print(f"[yellow]![/] {ENVIRONMENTS['prod'].region} is lost")
         credentials = self._accounts.sign_in("failover") | self._evidence(digest)
         page = "disaster-recovery"
         self._follow("deploy to the fail-over", page, "Deploy the fail-over", credentials, **self._options())
         there = Customer(self._accounts, "failover")
-        answers = [there.get(order["id"]) for order in orders]
+        answers = [there.api.get(order["id"]) for order in orders]
         recovered = time.monotonic() - started
         readable = [answer for answer in answers if answer.status_code == 200]
         if len(readable) != len(orders):
