@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from e2e.tenant import Tenant
-from evidence import collect as evidences
-from evidence.collect import Evidence, Watch
+from evidence import collect
+from evidence.collect import OrderTimer, Recorder
 from localstack import stack as stacks
 from localstack import targets as platforms
 from localstack.targets import Platform
@@ -17,12 +17,14 @@ from tooling.agreed_limits import LOADS
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds --target and --evidence."""
     parser.addoption("--target", choices=platforms.TARGETS, default="local", help="environment of the stack to test")
-    parser.addoption("--evidence", type=Path, help="folder for what the evidence pack is drawn from")
+    parser.addoption("--evidence", type=Path, help="folder for the records that the evidence pack shows")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Lets the evidence be collected."""
-    evidences.register(config)
+    """Records results, times and exhibits for the evidence pack."""
+    stack = stacks.load() if config.getoption("--target") == "local" else None
+    release_dir = Path(stack.release) if stack and stack.release else None
+    collect.register(config, stack.engine if stack else None, release_dir)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -55,26 +57,26 @@ def platform(pytestconfig: pytest.Config) -> Platform:
 
 
 @pytest.fixture(scope="session")
-def evidence(pytestconfig: pytest.Config) -> Evidence:
-    """What tests give to the evidence pack."""
-    return evidences.collector(pytestconfig)
+def evidence(pytestconfig: pytest.Config) -> Recorder:
+    """Saves exhibits and times for the evidence pack."""
+    return collect.recorder(pytestconfig)
 
 
 @pytest.fixture
-def watch(request: pytest.FixtureRequest, evidence: Evidence) -> Watch:
-    """Times the orders of a test, but of one that holds them up on purpose."""
+def timer(request: pytest.FixtureRequest, evidence: Recorder) -> OrderTimer:
+    """Times the orders of a test, unless the test delays them on purpose."""
     mark = request.node.get_closest_marker("load")
     load = mark.args[0] if mark else "alongside other tests"
-    return Watch(evidence, load) if load in LOADS else Watch(Evidence(None, ""), "alongside other tests")
+    return OrderTimer(evidence, load) if load in LOADS else OrderTimer(Recorder(None, ""), "alongside other tests")
 
 
 @pytest.fixture
-def make_tenant(platform: Platform, watch: Watch) -> Iterator[Callable[..., Tenant]]:
+def make_tenant(platform: Platform, timer: OrderTimer) -> Iterator[Callable[..., Tenant]]:
     """Makes tenants, each with one user; the users are removed after the test."""
     made: list[Tenant] = []
 
     def make(group: str | None = None) -> Tenant:
-        made.append(Tenant(platform, watch, group))
+        made.append(Tenant(platform, timer, group))
         return made[-1]
 
     yield make
