@@ -8,6 +8,7 @@ import os
 import platform as machines
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -18,16 +19,34 @@ import pytest
 
 from evidence import stages
 from evidence.stages import Run, Time, Tried
-from localstack import stack as stacks
 from release import history, manifest
 from release.environments import ENVIRONMENTS
 from release.manifest import Sha256
 from release.store import Store
-from tooling.agreed_limits import Load, Step
+from tooling.agreed_limits import LOADS, Load, Step
 
+# Where a stack can be tested: on this machine, or in the account of an environment.
+TARGETS = ("local", *ENVIRONMENTS)
 _MESSAGE_CHARACTERS = 2_000
 # Who looks for an order so soon after the answer does not find it later than it came.
 _AT_ONCE_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    """The local stack that a run tests.
+
+    Args:
+        engine: name of the engine that emulates AWS
+        release: folder of the release that it runs; None if it runs the working tree
+    """
+
+    engine: str
+    release: str | None
+
+
+# A conftest that tests a local stack sets this; without it the records name no engine and no release.
+LOCAL_STACK = pytest.StashKey[LocalStack]()
 
 
 class Evidence:
@@ -141,13 +160,14 @@ class Reporter:
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """Writes the run, and the manifest of the release that was tested."""
         target = self._config.getoption("--target")
-        release = released(target)
+        local = self._config.stash.get(LOCAL_STACK, None) if target == "local" else None
+        release = _released(target, local)
         commit, changed = manifest.head()
         if release:
             (self._folder / manifest.NAME).write_bytes(release.encode())
         run = Run(
             target=target,
-            engine=stacks.load().engine if target == "local" else None,
+            engine=local.engine if local else None,
             marks=self._config.getoption("markexpr"),
             selection=self._config.getoption("keyword"),
             commit=commit,
@@ -169,11 +189,10 @@ def _message(report: pytest.TestReport | pytest.CollectReport) -> str:
     return stages.without_private(crash.message if crash else report.longreprtext)[:_MESSAGE_CHARACTERS]
 
 
-def released(target: str) -> manifest.Manifest | None:
-    """The release that runs in a target; None if it runs what was built from a tree."""
+def _released(target: str, local: LocalStack | None) -> manifest.Manifest | None:
+    """The release that a target runs; None if it runs packages built from a working tree."""
     if target == "local":
-        folder = stacks.load().release
-        return manifest.read(Path(folder) / manifest.NAME) if folder else None
+        return manifest.read(Path(local.release) / manifest.NAME) if local and local.release else None
     place = ENVIRONMENTS[target]  # type: ignore[index]  # the option takes these only
     store = Store(boto3.client("s3", region_name=place.region), place.release_bucket)
     if not store.exists():
@@ -205,8 +224,14 @@ def described(root: Path, node: str) -> dict[str, str]:
     return {"file": file, "sentence": sentence, "case": case.removesuffix("]")}
 
 
-def register(config: pytest.Config) -> None:
-    """Take part in a run of pytest that was given a folder with --evidence."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --target and --evidence."""
+    parser.addoption("--target", choices=TARGETS, default="local", help="environment of the stack to test")
+    parser.addoption("--evidence", type=Path, help="folder for the records that the evidence pack is rendered from")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Record the run if --evidence gives a folder; with xdist only the controller does."""
     folder = stage_folder(config)
     if folder and not hasattr(config, "workerinput"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -214,11 +239,20 @@ def register(config: pytest.Config) -> None:
 
 
 def stage_folder(config: pytest.Config) -> Path | None:
-    """The folder for the records of a run, or None if none are wanted."""
+    """The folder for the records of a run; None without --evidence."""
     base: Path | None = config.getoption("--evidence")
     return base / config.getoption("--target") if base else None
 
 
-def collector(config: pytest.Config) -> Evidence:
-    """What the tests of this process give their evidence to."""
-    return Evidence(stage_folder(config), os.environ.get("PYTEST_XDIST_WORKER", "main"))
+@pytest.fixture(scope="session")
+def evidence(pytestconfig: pytest.Config) -> Evidence:
+    """Takes what the tests of this process measure and keep."""
+    return Evidence(stage_folder(pytestconfig), os.environ.get("PYTEST_XDIST_WORKER", "main"))
+
+
+@pytest.fixture
+def watch(request: pytest.FixtureRequest, evidence: Evidence) -> Watch:
+    """Times the orders of a test, unless the test delays them on purpose."""
+    mark = request.node.get_closest_marker("load")
+    load = mark.args[0] if mark else "beside other tests"
+    return Watch(evidence, load) if load in LOADS else Watch(Evidence(None, ""), "beside other tests")

@@ -20,7 +20,11 @@ from tooling.paths import ROOT
             "Refused transitions change nothing",
             "PAID",
         ),
-        ("e2e/test_access_patterns.py::test_ap5_by_status", "AP5: orders by status", ""),
+        (
+            "e2e/test_access_patterns.py::test_list_by_status",
+            "A list of one status has every order in that status and no other",
+            "",
+        ),
         ("e2e/test_status.py", "The file could not be read", ""),
     ],
 )
@@ -88,7 +92,7 @@ def test_left_out():
 def test_a_run_is_recorded_with_and_without_workers(tmp_path: Path, workers: list[str]) -> None:
     test = tmp_path / "test_some.py"
     test.write_text(TESTS)
-    command = [sys.executable, "-m", "pytest", "-p", "e2e.conftest", str(test), "-c", str(ROOT / "pyproject.toml")]
+    command = [sys.executable, "-m", "pytest", "-p", "evidence.collect", str(test), "-c", str(ROOT / "pyproject.toml")]
     options = ["--rootdir", str(tmp_path), "--evidence", str(tmp_path / "records"), "-m", "not alone", *workers]
     environment = {"STACK_DIR": str(tmp_path / "stack"), "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
