@@ -254,5 +254,5 @@ def evidence(pytestconfig: pytest.Config) -> Evidence:
 def watch(request: pytest.FixtureRequest, evidence: Evidence) -> Watch:
     """Times the orders of a test, unless the test delays them on purpose."""
     mark = request.node.get_closest_marker("load")
-    load = mark.args[0] if mark else "beside other tests"
-    return Watch(evidence, load) if load in LOADS else Watch(Evidence(None, ""), "beside other tests")
+    load = mark.args[0] if mark else "alongside other tests"
+    return Watch(evidence, load) if load in LOADS else Watch(Evidence(None, ""), "alongside other tests")
