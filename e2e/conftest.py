@@ -1,30 +1,26 @@
 """Options, markers and fixtures of the end-to-end tests."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from e2e.tenant import Tenant
 from evidence import collect
-from evidence.collect import OrderTimer, Recorder
+from evidence.collect import LOCAL_STACK, LocalStack, OrderTimer
 from localstack import stack as stacks
 from localstack import targets as platforms
 from localstack.targets import Platform
-from tooling.agreed_limits import LOADS
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds --target and --evidence."""
-    parser.addoption("--target", choices=platforms.TARGETS, default="local", help="environment of the stack to test")
-    parser.addoption("--evidence", type=Path, help="folder for the records that the evidence pack shows")
+def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Load the plugin that records runs; it adds --target and --evidence."""
+    pluginmanager.register(collect)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Records results, times and exhibits for the evidence pack."""
-    stack = stacks.load() if config.getoption("--target") == "local" else None
-    release_dir = Path(stack.release) if stack and stack.release else None
-    collect.register(config, stack.engine if stack else None, release_dir)
+    """Tell the records which engine and release the local stack runs."""
+    stack = stacks.load()
+    config.stash[LOCAL_STACK] = LocalStack(stack.engine, stack.release)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -54,20 +50,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def platform(pytestconfig: pytest.Config) -> Platform:
     """The stack that is tested."""
     return platforms.chosen(pytestconfig.getoption("--target"))
-
-
-@pytest.fixture(scope="session")
-def evidence(pytestconfig: pytest.Config) -> Recorder:
-    """Saves exhibits and times for the evidence pack."""
-    return collect.recorder(pytestconfig)
-
-
-@pytest.fixture
-def timer(request: pytest.FixtureRequest, evidence: Recorder) -> OrderTimer:
-    """Times the orders of a test, unless the test delays them on purpose."""
-    mark = request.node.get_closest_marker("load")
-    load = mark.args[0] if mark else "alongside other tests"
-    return OrderTimer(evidence, load) if load in LOADS else OrderTimer(Recorder(None, ""), "alongside other tests")
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def test_a_pack_shows_what_became_of_an_order(
     evidence.save_exhibit("order.json", json.dumps(order).encode())
     evidence.save_exhibit("invoice.pdf", invoice_of(tenant, order))
     evidence.save_exhibit("confirmation.eml", to_customer.as_bytes())
-    reporter = RunReporter(folder, pytestconfig, "embedded", None)
+    reporter = RunReporter(folder, pytestconfig)
     node = "e2e/test_campaign.py::test_a_price_in_the_request_is_refused"
     reporter.pytest_runtest_logreport(pytest.TestReport(node, ("", 0, ""), {}, "passed", None, "call"))
     reporter.pytest_sessionfinish(0)

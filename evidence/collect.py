@@ -8,6 +8,7 @@ import os
 import platform
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -21,11 +22,30 @@ from release import history, manifest
 from release.environments import ENVIRONMENTS
 from release.manifest import Manifest, Sha256
 from release.store import Store
-from tooling.agreed_limits import Load, Step
+from tooling.agreed_limits import LOADS, Load, Step
 
+# Where a stack can be tested: on this machine, or in the account of an environment.
+TARGETS = ("local", *ENVIRONMENTS)
 _MAX_MESSAGE = 2_000
 # A first check this soon after the response counts: the order cannot have reached the step much earlier.
 _PROMPT_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    """The local stack that a run tests.
+
+    Args:
+        engine: Name of the engine that emulates AWS.
+        release: Folder of the release that it runs; None if it runs the working tree.
+    """
+
+    engine: str
+    release: str | None
+
+
+# A conftest that tests a local stack sets this; without it the records name no engine and no release.
+LOCAL_STACK = pytest.StashKey[LocalStack]()
 
 
 class Recorder:
@@ -115,15 +135,11 @@ class RunReporter:
     Args:
         folder: Records folder of the stage.
         config: Pytest's configuration.
-        engine: Engine of the local stack; None in AWS.
-        release_dir: Folder of the release that the local stack runs; None if it runs a working tree.
     """
 
-    def __init__(self, folder: Path, config: pytest.Config, engine: str | None, release_dir: Path | None) -> None:
+    def __init__(self, folder: Path, config: pytest.Config) -> None:
         self._folder = folder
         self._config = config
-        self._engine = engine
-        self._release_dir = release_dir
         self._started = datetime.now(UTC)
         self._tests: dict[str, dict[str, Any]] = {}
 
@@ -144,13 +160,14 @@ class RunReporter:
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """Write the run and the manifest of the tested release."""
         target = self._config.getoption("--target")
-        release = _tested_release(target, self._release_dir)
+        local = self._config.stash.get(LOCAL_STACK, None) if target == "local" else None
+        release = _tested_release(target, local)
         commit, changed = manifest.head()
         if release:
             (self._folder / manifest.NAME).write_bytes(release.encode())
         run = PytestRun(
             target=target,
-            engine=self._engine,
+            engine=local.engine if local else None,
             marks=self._config.getoption("markexpr"),
             selection=self._config.getoption("keyword"),
             commit=commit,
@@ -173,10 +190,10 @@ def _message(report: pytest.TestReport | pytest.CollectReport) -> str:
     return redact(crash.message if crash else report.longreprtext)[:_MAX_MESSAGE]
 
 
-def _tested_release(target: str, release_dir: Path | None) -> Manifest | None:
+def _tested_release(target: str, local: LocalStack | None) -> Manifest | None:
     """Manifest of the release that runs in a target; None if it runs a working tree."""
     if target == "local":
-        return manifest.read(release_dir / manifest.NAME) if release_dir else None
+        return manifest.read(Path(local.release) / manifest.NAME) if local and local.release else None
     environment = ENVIRONMENTS[target]  # type: ignore[index]  # choices of the option
     store = Store(boto3.client("s3", region_name=environment.region), environment.release_bucket)
     live = history.live(store, target) if store.exists() else None  # type: ignore[arg-type]
@@ -206,12 +223,18 @@ def describe_test(root: Path, node: str) -> dict[str, str]:
     return {"file": file, "sentence": sentence, "case": case.removesuffix("]")}
 
 
-def register(config: pytest.Config, engine: str | None, release_dir: Path | None) -> None:
-    """Record this run if pytest was given --evidence; the arguments are those of RunReporter."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --target and --evidence."""
+    parser.addoption("--target", choices=TARGETS, default="local", help="environment of the stack to test")
+    parser.addoption("--evidence", type=Path, help="folder for the records that the evidence pack is rendered from")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Record the run if --evidence gives a folder; with xdist only the controller does."""
     folder = _stage_folder(config)
     if folder and not hasattr(config, "workerinput"):
         folder.mkdir(parents=True, exist_ok=True)
-        config.pluginmanager.register(RunReporter(folder, config, engine, release_dir), "evidence")
+        config.pluginmanager.register(RunReporter(folder, config), "evidence")
 
 
 def _stage_folder(config: pytest.Config) -> Path | None:
@@ -219,6 +242,15 @@ def _stage_folder(config: pytest.Config) -> Path | None:
     return base / config.getoption("--target") if base else None
 
 
-def recorder(config: pytest.Config) -> Recorder:
-    """Recorder of this test process."""
-    return Recorder(_stage_folder(config), os.environ.get("PYTEST_XDIST_WORKER", "main"))
+@pytest.fixture(scope="session")
+def evidence(pytestconfig: pytest.Config) -> Recorder:
+    """Saves exhibits and times for the evidence pack."""
+    return Recorder(_stage_folder(pytestconfig), os.environ.get("PYTEST_XDIST_WORKER", "main"))
+
+
+@pytest.fixture
+def timer(request: pytest.FixtureRequest, evidence: Recorder) -> OrderTimer:
+    """Times the orders of a test, unless the test delays them on purpose."""
+    mark = request.node.get_closest_marker("load")
+    load = mark.args[0] if mark else "alongside other tests"
+    return OrderTimer(evidence, load) if load in LOADS else OrderTimer(Recorder(None, ""), "alongside other tests")
