@@ -14,16 +14,16 @@ from tooling.agreed_limits import LIMITS, LOADS, STEPS, Load, Step, summarise
 _INK, _FAINT, _LIMIT = "#010203", "#040506", "#070809"
 _DOTS: Mapping[Load, str] = {
     "one at a time": "#0a0b0c",
-    "beside other tests": "#0d0e0f",
-    "a hundred at once": "#101112",
+    "alongside other tests": "#0d0e0f",
+    "100 concurrent orders": "#101112",
 }
 _COLOURS = {
     _INK: "currentColor",
     _FAINT: "var(--faint)",
     _LIMIT: "var(--limit)",
     _DOTS["one at a time"]: "var(--load-1)",
-    _DOTS["beside other tests"]: "var(--load-2)",
-    _DOTS["a hundred at once"]: "var(--load-3)",
+    _DOTS["alongside other tests"]: "var(--load-2)",
+    _DOTS["100 concurrent orders"]: "var(--load-3)",
 }
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",

@@ -102,7 +102,7 @@ module "function" {
   name         = local.function_names[each.key]
   role_name    = "${local.function_names[each.key]}${local.global_suffix}"
   package      = "${var.packages_dir}/${each.key}.zip"
-  handler      = "functions.${each.key}.handler.handler"
+  handler      = "functions.${each.key}.handler.lambda_handler"
   architecture = var.architecture
   memory_mb    = each.value.memory
   timeout      = each.value.timeout

@@ -27,7 +27,7 @@ def everything(packages: list[Path], folder: Path) -> Path:
             with zipfile.ZipFile(package) as archive:
                 for name in sorted(set(archive.namelist()).difference(union.namelist())):
                     union.writestr(name, archive.read(name))
-        imports = "".join(f"from functions.{package.stem}.handler import handler\n" for package in packages)
+        imports = "".join(f"from functions.{package.stem}.handler import lambda_handler\n" for package in packages)
         union.writestr(f"functions/{_EVERYTHING}/handler.py", imports)
     return target
 

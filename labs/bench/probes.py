@@ -61,7 +61,7 @@ def probe(stack: Stack, function: str, events: list[dict[str, Any]]) -> Probed:
             **stack.aws_environment(),
         }
         # -S: what is installed on this machine is not there in AWS.
-        command = [sys.executable, "-S", str(_PROBE), f"functions.{function}.handler.handler", str(taken)]
+        command = [sys.executable, "-S", str(_PROBE), f"functions.{function}.handler.lambda_handler", str(taken)]
         try:
             ended = subprocess.run(
                 command,

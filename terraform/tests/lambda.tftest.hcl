@@ -12,7 +12,7 @@ variables {
   name         = "bbws-order-lambda-get-order-dev"
   role_name    = "bbws-order-lambda-get-order-dev"
   package      = "../build/packages/get_order.zip"
-  handler      = "functions.get_order.handler.handler"
+  handler      = "functions.get_order.handler.lambda_handler"
   architecture = "arm64"
   memory_mb    = 512
   timeout      = 30
