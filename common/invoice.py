@@ -118,7 +118,7 @@ def _finish(_document: Any, pdf: Any) -> None:
             header["A"]["Scope"] = "/Column" if above["S"] == "/THead" else "/Row"
 
 
-def draw(html: str, identifier: bytes) -> bytes:
+def render_pdf(html: str, identifier: bytes) -> bytes:
     """An invoice's HTML as PDF/A-2a and PDF/UA-1: the same bytes for the same text and identifier.
 
     Args:
@@ -148,4 +148,4 @@ def invoice_html(order: Order) -> str:
 
 def render_invoice(order: Order) -> bytes:
     """The tax invoice of an order: the same bytes for the same order."""
-    return draw(invoice_html(order), order.id.bytes)
+    return render_pdf(invoice_html(order), order.id.bytes)

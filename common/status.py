@@ -26,6 +26,6 @@ TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
 }
 
 
-def may_change(current: OrderStatus, new: OrderStatus) -> bool:
+def can_transition(current: OrderStatus, new: OrderStatus) -> bool:
     """Whether an order in status `current` may go to status `new`."""
     return new in TRANSITIONS[current]

@@ -6,7 +6,7 @@ from typing import Any
 
 from e2e.tenant import DEADLINE_SECONDS
 from localstack.targets import Platform
-from ops.queues import held
+from ops.queues import held, wait_idle
 from tooling.polling import poll
 
 
@@ -15,9 +15,9 @@ def counts(platform: Platform, names: list[str]) -> dict[str, int]:
     return {name: held(platform.aws.sqs, name) for name in names}
 
 
-def empty(platform: Platform) -> bool | None:
-    """Whether the functions' queues have no message; None if one has, so that it can be polled."""
-    return not any(counts(platform, list(platform.outputs["queue_names"].values())).values()) or None
+def drain(platform: Platform, seconds: float) -> None:
+    """Wait until the functions have handled every message."""
+    wait_idle(platform.aws.sqs, platform.outputs["queue_names"].values(), seconds)
 
 
 class DeadLetters:

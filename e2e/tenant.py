@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import requests
 
-from evidence.collect import Watch
+from evidence.collect import OrderTimer
 from localstack import demo, seed
 from localstack.mailbox import arrived_at
 from localstack.targets import Platform
@@ -32,14 +32,14 @@ class Tenant:
 
     Args:
         platform: the stack.
-        watch: times its orders.
+        timer: Times its orders.
         group: of its user in Cognito, such as admin.
     """
 
-    def __init__(self, platform: Platform, watch: Watch, group: str | None = None) -> None:
+    def __init__(self, platform: Platform, timer: OrderTimer, group: str | None = None) -> None:
         self.id = f"e2e-{uuid4().hex[:12]}"
         self.platform = platform
-        self._watch = watch
+        self._timer = timer
         # In AWS mail goes to the simulator of SES, which takes any label.
         domain = "example.com" if platform.mailbox else "simulator.amazonses.com"
         self.email = f"success+{self.id}@{domain}"
@@ -97,8 +97,8 @@ class Tenant:
         answer = self.call("POST", "/v1.0/orders", json=body, headers=headers)
         assert answer.status_code == 202, answer.text
         order_id: str = answer.json()["orderId"]
-        self._watch.accepted(order_id, asked, answer.elapsed.total_seconds())
-        self._watch.same(order_id, correlation_id or order_id)
+        self._timer.accepted(order_id, asked, answer.elapsed.total_seconds())
+        self._timer.add_key(order_id, correlation_id or order_id)
         return order_id
 
     def get(self, order_id: str) -> requests.Response:
@@ -111,7 +111,7 @@ class Tenant:
         def ask() -> dict[str, Any] | None:
             began, answer = time.time(), self.get(order_id)
             assert answer.status_code in (200, 404), answer.text
-            self._watch.looked(order_id, "recorded", answer.status_code == 200, began)
+            self._timer.checked(order_id, "recorded", answer.status_code == 200, began)
             return answer.json() if answer.status_code == 200 else None
 
         return poll(f"order {order_id} on record", ask, DEADLINE_SECONDS)
@@ -121,7 +121,7 @@ class Tenant:
 
         def ask() -> dict[str, Any] | None:
             began, order = time.time(), self.recorded(order_id)
-            self._watch.looked(order_id, "invoice", "invoiceKey" in order, began)
+            self._timer.checked(order_id, "invoice", "invoiceKey" in order, began)
             return order if "invoiceKey" in order else None
 
         return poll(f"invoice of order {order_id}", ask, DEADLINE_SECONDS)
@@ -154,7 +154,7 @@ class Tenant:
         found = poll(f"{count} mails with correlation id {correlation_id}", ask, DEADLINE_SECONDS)
         for path, mail in found:
             step: Step = "customer mail" if mail["To"] == self.email else "internal mail"
-            self._watch.came(correlation_id, step, arrived_at(path))
+            self._timer.reached(correlation_id, step, arrived_at(path))
         return [mail for _, mail in found]
 
 

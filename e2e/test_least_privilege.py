@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 
 from e2e import rights
-from e2e.queues import counts
+from e2e.queues import counts, drain
 from e2e.tenant import Tenant, paid
 from localstack import stack as stacks
 from localstack.lambda_events import api_event
@@ -200,16 +200,11 @@ class Promises:
         return poll(f"the message in {queue} taken or refused", taken, _DEADLINE_SECONDS)
 
 
-def queues_empty(platform: Platform) -> bool | None:
-    """Whether all that was sent has been handled."""
-    return not any(counts(platform, list(platform.outputs["queue_names"].values())).values()) or None
-
-
 @pytest.fixture
 def promises(make_tenant: Callable[..., Tenant], platform: Platform) -> Iterator[Promises]:
     """The promises, of a tenant of the test's own; what is denied meanwhile is the test's doing."""
     yield Promises(make_tenant(), make_tenant(group="admin"))
-    poll("queues empty", lambda: queues_empty(platform), _DEADLINE_SECONDS)
+    drain(platform, _DEADLINE_SECONDS)
     rights.forget_denials()
 
 
@@ -234,7 +229,7 @@ def test_each_statement_is_missed_when_it_is_away(platform: Platform, promises: 
         missed[f"{statement['Action']} on {statement['Resource']}"] = broken
     assert len(missed) == len(whole["Statement"]) > 0
     assert [statement for statement, broken in missed.items() if not broken] == []
-    poll("queues empty", lambda: queues_empty(platform), _DEADLINE_SECONDS)
+    drain(platform, _DEADLINE_SECONDS)
     assert promises.broken(function) == []
 
 

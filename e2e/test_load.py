@@ -5,12 +5,11 @@ import subprocess
 
 import pytest
 
-from e2e.queues import empty
+from e2e.queues import drain
 from labs.load.steps import from_json
 from localstack.targets import Platform
 from tooling.commands import outside_make
 from tooling.paths import ROOT
-from tooling.polling import poll
 
 # Installing Locust is in it.
 SECONDS = 300
@@ -47,4 +46,4 @@ def test_orders_are_placed_at_the_rate_that_is_asked_for(platform: Platform) -> 
     assert steps[0].times["POST order"].n > 0
     assert ("does not hold" in done.stdout) == bool(done.returncode) == any(step.broken for step in steps)
     assert _users(platform) == users
-    poll("queues empty after the load", lambda: empty(platform), _DRAINED_SECONDS)
+    drain(platform, _DRAINED_SECONDS)

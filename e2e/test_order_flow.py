@@ -15,7 +15,7 @@ from pypdf import PdfReader
 from pypdf.generic import DecodedStreamObject
 
 from e2e.tenant import DEADLINE_SECONDS, ITEMS, Tenant
-from evidence.collect import Evidence
+from evidence.collect import Recorder
 from tooling.polling import poll
 
 CENT = Decimal("0.01")
@@ -108,17 +108,17 @@ def test_a_long_invoice_repeats_its_header_and_numbers_its_pages(tenant: Tenant)
 
 
 @pytest.mark.sidecars
-def test_customer_and_team_get_one_mail_each(tenant: Tenant, evidence: Evidence) -> None:
+def test_customer_and_team_get_one_mail_each(tenant: Tenant, evidence: Recorder) -> None:
     correlation_id = f"e2e-{uuid4()}"
     order = tenant.invoiced(tenant.place(correlation_id))
     mails = tenant.mails(correlation_id, 2)
     assert len(mails) == 2
     to_customer = next(mail for mail in mails if mail["To"] == tenant.email)
     to_team = next(mail for mail in mails if mail["To"] != tenant.email)
-    evidence.keep("order.json", json.dumps(order).encode())
-    evidence.keep("invoice.pdf", invoice_of(tenant, order))
-    evidence.keep("confirmation.eml", to_customer.as_bytes())
-    evidence.keep("internal.eml", to_team.as_bytes())
+    evidence.save_exhibit("order.json", json.dumps(order).encode())
+    evidence.save_exhibit("invoice.pdf", invoice_of(tenant, order))
+    evidence.save_exhibit("confirmation.eml", to_customer.as_bytes())
+    evidence.save_exhibit("internal.eml", to_team.as_bytes())
 
     for mail in mails:
         assert mail["From"] == "noreply@kimmyai.io"
@@ -145,7 +145,7 @@ def _body(mail: EmailMessage, kind: str) -> str:
 
 
 @pytest.mark.sidecars
-def test_each_new_status_is_mailed_to_the_customer(tenant: Tenant, evidence: Evidence) -> None:
+def test_each_new_status_is_mailed_to_the_customer(tenant: Tenant, evidence: Recorder) -> None:
     order = tenant.ordered()
     details = {"method": "EFT", "transactionId": "tx-1", "paidAt": "2026-11-24T10:00:00Z"}
     headlines = {
@@ -163,7 +163,7 @@ def test_each_new_status_is_mailed_to_the_customer(tenant: Tenant, evidence: Evi
         assert mail["To"] == tenant.email
         assert mail["Subject"] == f"Order {order['orderNumber']}: {headline}"
         if status == "PAID":
-            evidence.keep("status.eml", mail.as_bytes())
+            evidence.save_exhibit("status.eml", mail.as_bytes())
 
 
 def test_a_correlation_id_runs_through_the_logs_of_every_function(tenant: Tenant) -> None:

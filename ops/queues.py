@@ -6,6 +6,7 @@ Bodies may hold personal data: they are never printed, only what names a message
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tooling.cli import UserError
+from tooling.polling import poll
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -90,6 +92,36 @@ def held(sqs: SQSClient, queue: str) -> int:
     """
     attributes = _attributes(sqs, queue)
     return sum(int(attributes[f"ApproximateNumberOfMessages{which}"]) for which in ("", "NotVisible", "Delayed"))
+
+
+def wait_idle(
+    sqs: SQSClient,
+    names: Iterable[str],
+    seconds: float,
+    *,
+    interval: float = 0.05,
+    pending: Callable[[], bool] = lambda: False,
+) -> None:
+    """Wait until every message has been handled or moved to a DLQ.
+
+    Args:
+        sqs: Client of the account that has the queues.
+        names: Names of the queues.
+        seconds: Longest time to wait.
+        interval: Seconds between two looks.
+        pending: Whether something else may still send a message.
+
+    Raises:
+        DeadlineError: A queue still has messages.
+        QueueError: A queue does not exist.
+    """
+    # Twice, since a message can move from a queue not checked yet to one already checked.
+    checked = 2 * list(names)
+
+    def idle() -> bool | None:
+        return None if pending() or any(held(sqs, name) for name in checked) or pending() else True
+
+    poll("every message handled", idle, seconds, interval)
 
 
 def dlq_of(sqs: SQSClient, queue: str) -> str:

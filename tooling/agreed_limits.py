@@ -1,15 +1,15 @@
-"""How soon orders came through, beside what R8 promises."""
+"""The agreed limits of an order's steps, and measured times compared with them."""
 
 import math
 from collections.abc import Collection
 from typing import Final, Literal, NamedTuple, get_args
 
 Step = Literal["accepted", "recorded", "invoice", "internal mail", "customer mail"]
-Load = Literal["one at a time", "beside other tests", "a hundred at once"]
+Load = Literal["one at a time", "alongside other tests", "100 concurrent orders"]
 
 STEPS: Final[tuple[Step, ...]] = get_args(Step)
 LOADS: Final[tuple[Load, ...]] = get_args(Load)
-# R8: p95 in seconds, from the moment that the customer asks.
+# Limits of p95 in seconds, from the customer's request to the end of the step.
 LIMITS: Final[dict[Step, float]] = {
     "accepted": 0.3,
     "recorded": 2.0,
@@ -17,20 +17,20 @@ LIMITS: Final[dict[Step, float]] = {
     "internal mail": 10.0,
     "customer mail": 10.0,
 }
-_JUDGED = 0.95
-# Below this the largest of n is the nearest there is to p95.
-_ENOUGH = 20
+LIMITED_SHARE: Final = 0.95
+# With fewer times than this, p95 by nearest rank is the longest.
+_P95_SAMPLES = 20
 
 
 class Summary(NamedTuple):
-    """What a number of times say; all in seconds.
+    """Percentiles of measured times, in seconds.
 
     Args:
-        n: how many there are.
-        p50: half of them are no longer.
-        p95: 95 % of them are no longer.
-        longest: of all.
-        limit: of p95.
+        n: Number of times.
+        p50: Median.
+        p95: 95th percentile.
+        longest: Longest time.
+        limit: Agreed limit of p95.
     """
 
     n: int
@@ -41,20 +41,24 @@ class Summary(NamedTuple):
 
     @property
     def within(self) -> bool:
-        """Whether p95 is below the limit, as R8 has it."""
+        """Whether p95 is below the agreed limit."""
         return self.p95 < self.limit
 
     @property
     def few(self) -> bool:
-        """Whether there are so few that p95 is just the longest."""
-        return self.n < _ENOUGH
+        """Whether there are so few times that p95 is simply the longest."""
+        return self.n < _P95_SAMPLES
 
 
 def percentile(seconds: Collection[float], share: float) -> float:
-    """The smallest of the times that a share of them does not exceed: nearest rank, so always one that was measured.
+    """Percentile by nearest rank, so always a measured time.
+
+    Args:
+        seconds: Measured times.
+        share: Above 0 and at most 1, such as 0.95.
 
     Raises:
-        ValueError: there are no times, or the share is not above 0 and at most 1.
+        ValueError: There are no times, or the share is out of range.
     """
     if not seconds or not 0 < share <= 1:
         raise ValueError(f"no percentile {share} of {len(seconds)} times")
@@ -63,11 +67,11 @@ def percentile(seconds: Collection[float], share: float) -> float:
 
 
 def summarise(step: Step, seconds: Collection[float]) -> Summary:
-    """What the times of a step say; there is at least one."""
+    """Summarise at least one measured time of a step."""
     return Summary(
         n=len(seconds),
         p50=percentile(seconds, 0.5),
-        p95=percentile(seconds, _JUDGED),
+        p95=percentile(seconds, LIMITED_SHARE),
         longest=max(seconds),
         limit=LIMITS[step],
     )

@@ -16,7 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -130,7 +130,7 @@ def find_uv() -> str:
     return candidates[-1]
 
 
-@lru_cache(maxsize=None)
+@cache
 def uv_environment() -> dict[str, str]:
     """The environment for uv: pip's index and certificates where uv has none of its own, and pyenv's Pythons."""
     found = dict(os.environ)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from common.models import Order, iso
 from common.observability import correlation_id, logger, metrics
-from functions import started
+from functions import freeze_startup_objects
 from functions.adapters.problem_details import FieldError, ProblemError, from_validation, invalid
 
 MAX_BODY_BYTES = 256 * 1024
@@ -219,7 +219,7 @@ def _correlation_id_of(request: Request, otherwise: str) -> str:
     return given if _CORRELATION_ID.fullmatch(given) else otherwise
 
 
-def lambda_handler(method: str, path: str, endpoint: Endpoint) -> Handler:
+def rest_handler(method: str, path: str, endpoint: Endpoint) -> Handler:
     """The Lambda handler of an endpoint: logs and metrics around it, the correlation id from the request.
 
     Args:
@@ -235,6 +235,6 @@ def lambda_handler(method: str, path: str, endpoint: Endpoint) -> Handler:
         logger.set_correlation_id(_correlation_id_of(request, otherwise=event["requestContext"]["requestId"]))
         return _answer(endpoint, request, (method, path)).encode()
 
-    started()
+    freeze_startup_objects()
     wrapped: Handler = handler
     return wrapped

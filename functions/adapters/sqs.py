@@ -12,7 +12,7 @@ from common.errors import PermanentError, TransientError
 from common.events import Envelope, parse
 from common.observability import logger, metrics
 from common.settings import settings
-from functions import started
+from functions import freeze_startup_objects
 from functions.adapters.powertools_batch import BatchProcessor, EventType, process_partial_response
 
 MAX_DELAY_SECONDS = 900
@@ -45,7 +45,7 @@ def _delay_seconds(record: SQSRecord, error: Exception) -> int:
     return min(MAX_DELAY_SECONDS, max(doubled, wanted))
 
 
-def lambda_handler(consume: Consumer) -> Handler:
+def sqs_handler(consume: Consumer) -> Handler:
     """The Lambda handler that gives each message of a batch to a consumer.
 
     A message whose consumer raises is reported as failed and comes again: at once after a PermanentError, so that it
@@ -75,6 +75,6 @@ def lambda_handler(consume: Consumer) -> Handler:
             return {"batchItemFailures": []}
         return process_partial_response(event=event, record_handler=handle, processor=processor, context=context)
 
-    started()
+    freeze_startup_objects()
     wrapped: Handler = handler
     return wrapped

@@ -32,4 +32,4 @@ def _invoice(key: str) -> bytes:
     return _s3.get_object(Bucket=settings.orders_bucket, Key=key)["Body"].read()
 
 
-handler = sqs.lambda_handler(consume)
+lambda_handler = sqs.sqs_handler(consume)

@@ -21,4 +21,4 @@ def get_order(request: rest.Request) -> rest.Response:
     return rest.json_response(HTTPStatus.OK, order, headers={"ETag": rest.etag(order)})
 
 
-handler = rest.lambda_handler("GET", "/v1.0/orders/{orderId}", get_order)
+lambda_handler = rest.rest_handler("GET", "/v1.0/orders/{orderId}", get_order)

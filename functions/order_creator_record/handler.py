@@ -15,4 +15,4 @@ def consume(envelope: Envelope, context: LambdaContext) -> None:
     record(envelope.payload, accepted_at=envelope.timestamp, correlation_id=envelope.correlation_id)
 
 
-handler = sqs.lambda_handler(consume)
+lambda_handler = sqs.sqs_handler(consume)

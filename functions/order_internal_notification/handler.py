@@ -17,4 +17,4 @@ def consume(envelope: Envelope, context: LambdaContext) -> None:
     notifications.send_once(envelope.message_id, lambda: order_notification(order, envelope.correlation_id), context)
 
 
-handler = sqs.lambda_handler(consume)
+lambda_handler = sqs.sqs_handler(consume)

@@ -15,4 +15,4 @@ def consume(envelope: Envelope, context: LambdaContext) -> None:
     create_invoice(envelope.payload.tenant_id, envelope.payload.order_id, envelope.correlation_id)
 
 
-handler = sqs.lambda_handler(consume)
+lambda_handler = sqs.sqs_handler(consume)

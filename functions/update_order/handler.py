@@ -31,4 +31,4 @@ def _seen_version(if_match: str | None) -> int:
     return int(tag[1])
 
 
-handler = rest.lambda_handler("PUT", "/v1.0/orders/{orderId}", update_order)
+lambda_handler = rest.rest_handler("PUT", "/v1.0/orders/{orderId}", update_order)

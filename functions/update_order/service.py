@@ -9,7 +9,7 @@ from common.models import Order, OrderUpdate
 from common.observability import correlation_id, count, logger
 from common.repository import OrderRepository, StaleVersionError
 from common.settings import settings
-from common.status import TRANSITIONS, OrderStatus, may_change
+from common.status import TRANSITIONS, OrderStatus, can_transition
 from functions.adapters.problem_details import NOT_FOUND_ORDER, ProblemError
 from functions.adapters.rest import Caller
 
@@ -77,7 +77,7 @@ def _is_result_of(order: Order, change: OrderUpdate, caller: Caller) -> bool:
 
 def _check_allowed(order: Order, change: OrderUpdate) -> None:
     new = change.status or order.status
-    if new is not order.status and not may_change(order.status, new):
+    if new is not order.status and not can_transition(order.status, new):
         allowed = ", ".join(sorted(TRANSITIONS[order.status])) or "none"
         raise _conflict(f"An order that is {order.status} cannot become {new}; allowed: {allowed}.")
     if change.status is order.status:

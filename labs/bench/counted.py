@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from labs.bench import customers, units
 from labs.bench.customers import Customers
 from labs.bench.needed import BOTH, COUNTER, NOTES, ORDERS
-from labs.bench.quiet import settle
 from labs.bench.trail import Event, recorded
 from labs.bench.units import Item, Units
 from labs.bench.workers import cpu_seconds
 from localstack.aws import Aws
 from localstack.stack import Stack, StackError
+from ops.queues import wait_idle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -129,7 +129,7 @@ def _place(stack: Stack, orders: int) -> list[Path]:
         there, correlation = customers.count(stack), f"bench-{uuid.uuid4()}"
         buyers.order(correlation)
         confirmations += [mailed.customer for mailed in buyers.await_mails([correlation], _SECONDS, there)]
-        settle(stack, _SECONDS)
+        wait_idle(Aws(stack.endpoint).sqs, stack.outputs["queue_names"].values(), _SECONDS)
     return confirmations
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import psutil
 from weasyprint import HTML
 
-from common.invoice import ASSETS, PDF_VARIANT, draw, invoice_html
+from common.invoice import ASSETS, PDF_VARIANT, invoice_html, render_pdf
 from common.templates import only_packaged
 from labs.bench.turns import in_turn
 from localstack.preview.samples import long_order
@@ -40,7 +40,7 @@ def _times(lines: int, times: int) -> tuple[list[tuple[float, float]], list[tupl
     order = long_order(lines)
     html, identifier = invoice_html(order), order.id.bytes
     return in_turn(
-        lambda: _seconds(lambda: draw(html, identifier)), lambda: _seconds(lambda: naive(html, identifier)), times
+        lambda: _seconds(lambda: render_pdf(html, identifier)), lambda: _seconds(lambda: naive(html, identifier)), times
     )
 
 
@@ -51,7 +51,7 @@ def _memory(more: int) -> tuple[int, int]:
     sizes = []
     for count in (_WARM, more):
         for _ in range(count):
-            draw(html, order.id.bytes)
+            render_pdf(html, order.id.bytes)
         sizes.append(process.memory_info().rss)
     return sizes[0], sizes[1]
 

@@ -16,9 +16,8 @@ from common.templates import only_packaged
 from localstack.aws import Aws
 from localstack.preview.samples import orders
 from localstack.stack import ACCOUNT, REGION, Stack
-from ops.queues import held
+from ops.queues import wait_idle
 from release.packaging.build import packages_dir
-from tooling.polling import poll
 
 _FLOORS = Path(__file__).parent / "floors"
 # As in terraform/main.tf and terraform/locals.tf: of the record function, and of the three that its event goes to.
@@ -150,12 +149,7 @@ class Loop:
         send = partial(self._aws.sqs.send_message, QueueUrl=url)
         with ThreadPoolExecutor(max_workers=_SENDERS) as pool:
             list(pool.map(lambda body: send(MessageBody=body), map(str, range(number))))
-        # In this order: the engine delivers an event before its publisher has its answer.
-        for queue in self._queues.values():
-            poll(f"{queue} empty", partial(self._is_empty, queue), seconds, _POLL_SECONDS)
-
-    def _is_empty(self, queue: str) -> bool | None:
-        return None if held(self._aws.sqs, queue) else True
+        wait_idle(self._aws.sqs, self._queues.values(), seconds, interval=_POLL_SECONDS)
 
     def remove(self) -> None:
         """Remove all of it."""

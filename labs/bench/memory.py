@@ -9,12 +9,12 @@ from uuid import UUID
 from common.models import MAX_CART_LINES, Order
 from labs.bench import power
 from labs.bench.probes import Call, Probed, probe
-from labs.bench.quiet import settle
 from labs.bench.rows import Row
 from labs.bench.work import Work
 from localstack import engines
 from localstack.aws import Aws
 from localstack.stack import Stack, StackError
+from ops.queues import wait_idle
 from tooling.paths import ROOT
 
 DOCUMENT = ROOT / "build" / "bench" / "memory.md"
@@ -124,12 +124,12 @@ def _round(stack: Stack) -> dict[str, Probed]:
     usual, longest = Work(stack, _LINES), Work(stack, MAX_CART_LINES)
     works = [*[usual] * _CALLS, longest]
     found = {"create_order": probe(stack, "create_order", [work.create_order() for work in works])}
-    settle(stack, _SECONDS)
+    wait_idle(Aws(stack.endpoint).sqs, stack.outputs["queue_names"].values(), _SECONDS)
     orders = [work.order(_id(call)) for work, call in zip(works, found["create_order"].calls, strict=True)]
 
     def run(function: str, event: Callable[[Work, Order], dict[str, Any]]) -> None:
         found[function] = probe(stack, function, [event(*each) for each in zip(works, orders, strict=True)])
-        settle(stack, _SECONDS)
+        wait_idle(Aws(stack.endpoint).sqs, stack.outputs["queue_names"].values(), _SECONDS)
 
     run("get_order", Work.get_order)
     run("list_orders", lambda work, _: work.list_orders())

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from labs.bench.rows import Row
-from release.packaging import build, isolation
+from release.packaging import build, isolation, libraries
 
 _EVERYTHING = "everything"
 
@@ -27,7 +27,7 @@ def everything(packages: list[Path], folder: Path) -> Path:
             with zipfile.ZipFile(package) as archive:
                 for name in sorted(set(archive.namelist()).difference(union.namelist())):
                     union.writestr(name, archive.read(name))
-        imports = "".join(f"from functions.{package.stem}.handler import handler\n" for package in packages)
+        imports = "".join(f"from functions.{package.stem}.handler import lambda_handler\n" for package in packages)
         union.writestr(f"functions/{_EVERYTHING}/handler.py", imports)
     return target
 
@@ -40,7 +40,7 @@ def measure(rounds: int) -> Iterator[Row]:
     """
     build.build_all()
     packages = [build.PACKAGES / f"{function}.zip" for function in build.function_names()]
-    runtime = build.runtime_libraries()
+    runtime = libraries.runtime_libraries()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         union = everything(packages, Path(folder))
         size, modules = union.stat().st_size, len(isolation.load(union, runtime).modules)

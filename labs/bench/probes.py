@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from localstack.aws import Aws
 from localstack.stack import Stack, StackError
-from release.packaging.build import packages_dir, runtime_libraries
+from release.packaging.build import packages_dir
 from release.packaging.isolation import unpacked
+from release.packaging.libraries import runtime_libraries
 
 _PROBE = Path(__file__).parent / "floors" / "probe.py"
 _SECONDS = 300
@@ -61,7 +62,7 @@ def probe(stack: Stack, function: str, events: list[dict[str, Any]]) -> Probed:
             **stack.aws_environment(),
         }
         # -S: what is installed on this machine is not there in AWS.
-        command = [sys.executable, "-S", str(_PROBE), f"functions.{function}.handler.handler", str(taken)]
+        command = [sys.executable, "-S", str(_PROBE), f"functions.{function}.handler.lambda_handler", str(taken)]
         try:
             ended = subprocess.run(
                 command,

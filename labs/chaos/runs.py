@@ -16,9 +16,8 @@ from localstack.engines import Embedded
 from localstack.faults.control import Control, Journal
 from localstack.faults.plan import KILLS, RATES, Fault, KillPoint, Outage, Plan
 from localstack.stack import Stack, StackError
-from ops.queues import held
+from ops.queues import wait_idle
 from ops.redrive import redrive
-from tooling.polling import poll
 
 # In AWS six times the time-out of the function (R4); here just above what a notifier holds a mail for, so that a killed
 # function is not waited for three minutes.
@@ -213,16 +212,14 @@ class Runs:
         return Result(result.title, [*result.findings, finding], result.faults, result.redriven)
 
     def _settle(self) -> None:
-        """Wait until every message has been handled or set aside."""
-
-        def quiet() -> bool | None:
-            # Twice, since a message can move from a queue not yet asked to one asked already.
-            for _ in range(2):
-                if self._proxy.journal().copies or any(held(self._aws.sqs, name) for name in self._queues.values()):
-                    return None
-            return True
-
-        poll("every message handled or set aside", quiet, _SETTLE_SECONDS, interval=1)
+        """Wait until every message has been handled or moved to the DLQ."""
+        wait_idle(
+            self._aws.sqs,
+            self._queues.values(),
+            _SETTLE_SECONDS,
+            interval=1,
+            pending=lambda: self._proxy.journal().copies > 0,
+        )
 
     def _finish(self, title: str, auditor: Auditor, placed: Sequence[Placed]) -> Result:
         self._settle()

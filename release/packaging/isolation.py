@@ -43,9 +43,9 @@ ENVIRONMENT = {
 _SCRIPT = """
 import importlib, json, pathlib, sys
 sys.path[:0] = sys.argv[2:]
-assert callable(importlib.import_module(sys.argv[1]).handler)
+assert callable(importlib.import_module(sys.argv[1]).lambda_handler)
 if "common.invoice" in sys.modules:
-    assert sys.modules["common.invoice"].draw("<title>Test</title><p>R 1.00</p>", b"test").startswith(b"%PDF-")
+    assert sys.modules["common.invoice"].render_pdf("<title>Test</title><p>R 1.00</p>", b"test").startswith(b"%PDF-")
 maps = pathlib.Path("/proc/self/maps")
 mapped = {line.split()[-1] for line in maps.read_text().splitlines()} if maps.exists() else set()
 print(json.dumps({"modules": sorted(sys.modules), "files": sorted(mapped)}))

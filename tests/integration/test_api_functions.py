@@ -12,10 +12,10 @@ from common.models import Order
 from common.repository import OrderRepository
 from common.settings import settings
 from common.status import OrderStatus
-from functions.create_order.handler import handler as create_order
-from functions.get_order.handler import handler as get_order
-from functions.list_orders.handler import handler as list_orders
-from functions.update_order.handler import handler as update_order
+from functions.create_order.handler import lambda_handler as create_order
+from functions.get_order.handler import lambda_handler as get_order
+from functions.list_orders.handler import lambda_handler as list_orders
+from functions.update_order.handler import lambda_handler as update_order
 from localstack.lambda_events import api_event, context
 from release.openapi.contract import breaches
 from tests.integration.conftest import Queue

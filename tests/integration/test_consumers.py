@@ -21,11 +21,11 @@ from common.repository import OrderRepository
 from common.settings import settings
 from common.status import OrderStatus
 from functions.adapters import sqs
-from functions.customer_order_confirmation.handler import handler as customer_order_confirmation
+from functions.customer_order_confirmation.handler import lambda_handler as customer_order_confirmation
 from functions.order_creator_record import service as record_service
-from functions.order_creator_record.handler import handler as order_creator_record
-from functions.order_internal_notification.handler import handler as order_internal_notification
-from functions.order_pdf_creator.handler import handler as order_pdf_creator
+from functions.order_creator_record.handler import lambda_handler as order_creator_record
+from functions.order_internal_notification.handler import lambda_handler as order_internal_notification
+from functions.order_pdf_creator.handler import lambda_handler as order_pdf_creator
 from localstack.lambda_events import context, sqs_event
 from localstack.mailbox import Mailbox
 from localstack.sidecars.cart_stub import CartStub

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from common.models import OrderRequest
 from functions.adapters import rest
 from functions.adapters.problem_details import ProblemError
-from functions.create_order.handler import handler as create_order
+from functions.create_order.handler import lambda_handler as create_order
 from localstack.lambda_events import api_event, context
 from release import traffic
 from release.openapi.contract import breaches
@@ -39,7 +39,7 @@ def _odd(_: rest.Request) -> rest.Response:
 
 def call(method: str, path: str, endpoint: rest.Endpoint = _echo, **more: Any) -> tuple[int, Any]:
     """The answer of a function whose one route is POST /orders."""
-    answer = rest.lambda_handler("POST", "/orders", endpoint)(api_event(method, path, **more), context())
+    answer = rest.rest_handler("POST", "/orders", endpoint)(api_event(method, path, **more), context())
     return answer["statusCode"], json.loads(answer["body"])
 
 
@@ -49,7 +49,7 @@ def test_a_good_body_is_a_model() -> None:
 
 @pytest.mark.parametrize("headers", [{"X-Correlation-Id": "c-9"}, {"x-correlation-id": "c-9"}])
 def test_an_answer_is_as_api_gateway_takes_it(headers: dict[str, str]) -> None:
-    answer = rest.lambda_handler("POST", "/orders", _echo)(
+    answer = rest.rest_handler("POST", "/orders", _echo)(
         api_event("POST", "/orders", body=order_request(), headers=headers), context()
     )
     assert json.loads(answer.pop("body"))
@@ -106,7 +106,7 @@ def test_another_route_is_404(method: str, path: str) -> None:
 
 
 def test_the_call_that_tries_a_new_version_is_answered() -> None:
-    assert rest.lambda_handler("POST", "/orders", _broken)(traffic.NOTHING, context())["statusCode"] == 404
+    assert rest.rest_handler("POST", "/orders", _broken)(traffic.NOTHING, context())["statusCode"] == 404
 
 
 @pytest.mark.parametrize("endpoint", [_broken, _odd])

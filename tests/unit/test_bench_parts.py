@@ -29,8 +29,8 @@ def test_one_package_for_all_has_what_any_has_once(tmp_path: Path) -> None:
     with zipfile.ZipFile(union) as archive:
         assert sorted(archive.namelist()) == ["a.py", "b.py", "functions/everything/handler.py", "shared.py"]
         assert archive.read("functions/everything/handler.py").decode().splitlines() == [
-            "from functions.one.handler import handler",
-            "from functions.two.handler import handler",
+            "from functions.one.handler import lambda_handler",
+            "from functions.two.handler import lambda_handler",
         ]
 
 

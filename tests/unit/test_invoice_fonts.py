@@ -17,7 +17,10 @@ def test_fontconfig_finds_the_invoices_fonts_and_no_others() -> None:
 
 def test_drawing_without_a_home_says_nothing() -> None:
     # Fontconfig and Pango write their complaints to the error output themselves.
-    script = "from common.invoice import draw; assert draw('<title>T</title><p>R 1.00</p>', b'x').startswith(b'%PDF-')"
+    script = (
+        "from common.invoice import render_pdf;"
+        " assert render_pdf('<title>T</title><p>R 1.00</p>', b'x').startswith(b'%PDF-')"
+    )
     environment = {**os.environ, "HOME": "/dev/null", "XDG_CACHE_HOME": "/dev/null", "PYTHONPATH": "."}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script],

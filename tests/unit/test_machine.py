@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,10 @@ GROUPS = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups
 
 
 def run(
-    path: str, home: Path, *arguments: str, root: Path = ROOT, **variables: str
+    path: str, home: Path, *arguments: str, machine: Path = MACHINE, variables: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": path, "HOME": str(home), "PYENV_ROOT": str(home), **variables}
-    command = [sys.executable, str(root / "tooling" / "machine.py"), *arguments]
+    environment = {"PATH": path, "HOME": str(home), "PYENV_ROOT": str(home), **(variables or {})}
+    command = [sys.executable, str(machine), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
 
@@ -63,12 +64,12 @@ def test_check_requires_chromium_only_for_tests(tmp_path: Path) -> None:
     """Only the tests need Chromium, and the variable CHROMIUM can name one."""
     path, none = fake_terraform(tmp_path, "1.10.0"), {"CHROMIUM": str(tmp_path / "none")}
     fake(tmp_path, "browser", "")
-    lacking = run(path, tmp_path, "test", **none)
+    lacking = run(path, tmp_path, "test", variables=none)
     assert lacking.returncode == 1
     assert "missing: Chromium or Chrome" in lacking.stderr
     assert "apt-get install chromium" in lacking.stderr
-    assert run(path, tmp_path, **none).returncode == 0
-    assert run(path, tmp_path, "test", CHROMIUM=str(tmp_path / "browser")).returncode == 0
+    assert run(path, tmp_path, variables=none).returncode == 0
+    assert run(path, tmp_path, "test", variables={"CHROMIUM": str(tmp_path / "browser")}).returncode == 0
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ def install(checkout: Path, name: str, **variables: str) -> list[str]:
     """Install an environment; returns uv's new calls."""
     path = fake_terraform(checkout.parent / "bin", "1.10.0")
     (checkout / "calls").write_text("")
-    done = run(path, checkout.parent, "install", name, root=checkout, **variables)
+    done = run(path, checkout.parent, "install", name, machine=checkout / "tooling" / "machine.py", variables=variables)
     assert done.returncode == 0, done.stderr
     return (checkout / "calls").read_text().splitlines()
 
@@ -139,7 +140,7 @@ def test_install_without_network_says_what_to_check(checkout: Path) -> None:
     """When uv fails, the message holds what it printed and what to do."""
     fake(checkout.parent / "bin", "uv", '[ "$1" = --version ] && exec echo uv; echo "no route to host"; exit 2')
     path = fake_terraform(checkout.parent / "bin", "1.10.0")
-    done = run(path, checkout.parent, "install", "local", root=checkout)
+    done = run(path, checkout.parent, "install", "local", machine=checkout / "tooling" / "machine.py")
     assert done.returncode == 1
     assert "no route to host" in done.stderr
     assert "pyenv install 3.12" in done.stderr

@@ -101,7 +101,7 @@ def test_a_document_that_is_none_is_found_invalid() -> None:
 def test_the_routes_are_terraforms_and_each_is_its_functions() -> None:
     assert set(routes()) == set(FUNCTIONS)
     for function, (method, path) in routes().items():
-        handler = importlib.import_module(f"functions.{function}.handler").handler
+        handler = importlib.import_module(f"functions.{function}.handler").lambda_handler
         filled = path.format(orderId=ORDER_ID, tenantId="tenant-a")
         # Without a tenant the function is reached and refuses; no such route would be 404.
         assert handler(api_event(method, filled, tenant_id=None), context())["statusCode"] == 403

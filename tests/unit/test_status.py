@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from common.status import OrderStatus, may_change
+from common.status import OrderStatus, can_transition
 
 # R3, written out a second time by hand.
 ALLOWED = {
@@ -21,4 +21,4 @@ ALLOWED = {
 
 @pytest.mark.parametrize(("current", "new"), list(itertools.product(OrderStatus, OrderStatus)))
 def test_a_transition_is_allowed_exactly_when_r3_lists_it(current: OrderStatus, new: OrderStatus) -> None:
-    assert may_change(current, new) is ((current, new) in ALLOWED)
+    assert can_transition(current, new) is ((current, new) in ALLOWED)

@@ -84,7 +84,7 @@ def test_a_changed_invoice_is_noticed(old: str, new: str, tmp_path: Path) -> Non
     with only_packaged():
         changed = invoice.invoice_html(order).replace(old, new)
     assert new in changed
-    (page,) = of_pdf(invoice.draw(changed, order.id.bytes))
+    (page,) = of_pdf(invoice.render_pdf(changed, order.id.bytes))
     problem = reviewed.difference("invoice.campaign.page-1", page, tmp_path)
     assert problem is not None
     assert all(str(path) in problem for path in tmp_path.iterdir())
