@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
-from e2e.queues import DeadLetters
+from e2e.queues import FunctionQueue
 from e2e.tenant import DEADLINE_SECONDS, ITEMS, Tenant, paid
 from localstack import browser as chromium
 from localstack import stack as stacks
@@ -189,9 +189,9 @@ def test_every_page_is_accessible_in_both_schemes_and_fits_a_phone(
         "alarms": "/alarms",
         "missing": "/nothing",
     }
-    dead_letters = DeadLetters(tenant.platform, "order_internal_notification")
-    dead_letters.send([poison])
-    with dead_letters.holding(poison):
+    queue = FunctionQueue(tenant.platform, "order_internal_notification")
+    queue.send([poison])
+    with queue.dlq_message(poison):
         for scheme, viewport in (("light", WIDE), ("dark", PHONE)):
             page = open_page(scheme=scheme, viewport=viewport)
             row_of(page, order["id"])
