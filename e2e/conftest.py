@@ -6,7 +6,7 @@ import pytest
 
 from e2e.tenant import Tenant
 from evidence import collect
-from evidence.collect import LOCAL_STACK, LocalStack, Watch
+from evidence.collect import LOCAL_STACK, LocalStack, OrderTimer
 from localstack import stack as stacks
 from localstack import targets as platforms
 from localstack.targets import Platform
@@ -53,12 +53,12 @@ def platform(pytestconfig: pytest.Config) -> Platform:
 
 
 @pytest.fixture
-def make_tenant(platform: Platform, watch: Watch) -> Iterator[Callable[..., Tenant]]:
+def make_tenant(platform: Platform, timer: OrderTimer) -> Iterator[Callable[..., Tenant]]:
     """Makes tenants, each with one user; the users are removed after the test."""
     made: list[Tenant] = []
 
     def make(group: str | None = None) -> Tenant:
-        made.append(Tenant(platform, watch, group))
+        made.append(Tenant(platform, timer, group))
         return made[-1]
 
     yield make

@@ -1,4 +1,4 @@
-"""What tests expect of the service: totals and amounts calculated independently from its rules, and problem responses."""
+"""What tests expect of the service: totals, calculated independently of its code, and problem responses."""
 
 import re
 from decimal import ROUND_HALF_UP, Decimal

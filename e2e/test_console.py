@@ -154,11 +154,7 @@ def test_a_message_set_aside_is_shown_and_put_back(tenant: Tenant, open_page: Op
         pass
     expect(message.locator("pre")).to_be_visible()
 
-    tenant.http.put(
-        f"{tenant.platform.cart_url}/v1.0/carts/{cart_id}",
-        json={"cartId": cart_id, "tenantId": tenant.id, "currency": "ZAR", "items": ITEMS},
-        timeout=10,
-    ).raise_for_status()
+    tenant.put_cart(cartId=cart_id)
     section.get_by_role("button", name="Redrive").press("Enter")
     expect(page.get_by_role("status")).to_have_text(
         re.compile(r"[0-9]+ messages? put back on bbws-order-creation-local")

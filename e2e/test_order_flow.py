@@ -16,7 +16,7 @@ from pypdf.generic import DecodedStreamObject
 
 from e2e.expected import rand, single_spaced, totals
 from e2e.tenant import DEADLINE_SECONDS, ITEMS, Tenant
-from evidence.collect import Evidence
+from evidence.collect import Recorder
 from tooling.polling import poll
 
 
@@ -90,7 +90,7 @@ def test_long_invoice_has_a_header_on_each_page(tenant: Tenant) -> None:
 
 
 @pytest.mark.sidecars
-def test_order_is_mailed_to_customer_and_team(tenant: Tenant, evidence: Evidence) -> None:
+def test_order_is_mailed_to_customer_and_team(tenant: Tenant, evidence: Recorder) -> None:
     """The customer gets one mail with the invoice attached, and the internal team gets one mail."""
     correlation_id = f"e2e-{uuid4()}"
     order = tenant.invoiced(tenant.place(correlation_id))
@@ -98,10 +98,10 @@ def test_order_is_mailed_to_customer_and_team(tenant: Tenant, evidence: Evidence
     assert len(mails) == 2
     to_customer = next(mail for mail in mails if mail["To"] == tenant.email)
     to_team = next(mail for mail in mails if mail["To"] != tenant.email)
-    evidence.keep("order.json", json.dumps(order).encode())
-    evidence.keep("invoice.pdf", tenant.invoice(order))
-    evidence.keep("confirmation.eml", to_customer.as_bytes())
-    evidence.keep("internal.eml", to_team.as_bytes())
+    evidence.save_exhibit("order.json", json.dumps(order).encode())
+    evidence.save_exhibit("invoice.pdf", tenant.invoice(order))
+    evidence.save_exhibit("confirmation.eml", to_customer.as_bytes())
+    evidence.save_exhibit("internal.eml", to_team.as_bytes())
 
     for mail in mails:
         assert mail["From"] == "noreply@kimmyai.io"
@@ -122,7 +122,7 @@ def test_order_is_mailed_to_customer_and_team(tenant: Tenant, evidence: Evidence
 
 
 @pytest.mark.sidecars
-def test_status_change_is_mailed_to_customer(tenant: Tenant, evidence: Evidence) -> None:
+def test_status_change_is_mailed_to_customer(tenant: Tenant, evidence: Recorder) -> None:
     """The customer gets one mail about each new status of the order."""
     order = tenant.ordered()
     details = {"method": "EFT", "transactionId": "tx-1", "paidAt": "2026-11-24T10:00:00Z"}
@@ -141,7 +141,7 @@ def test_status_change_is_mailed_to_customer(tenant: Tenant, evidence: Evidence)
         assert mail["To"] == tenant.email
         assert mail["Subject"] == f"Order {order['orderNumber']}: {headline}"
         if status == "PAID":
-            evidence.keep("status.eml", mail.as_bytes())
+            evidence.save_exhibit("status.eml", mail.as_bytes())
 
 
 def test_correlation_id_is_in_every_log(tenant: Tenant) -> None:

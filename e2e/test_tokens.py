@@ -16,12 +16,11 @@ import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from e2e.tenant import Tenant
 from e2e.expected import assert_no_order_yet, is_problem
+from e2e.tenant import Tenant
 from localstack import seed
 from localstack.stack import REGION
 from tooling.polling import poll
-
 
 Record = Callable[[str, object], None]
 
@@ -48,7 +47,7 @@ def public_key(tenant: Tenant, key_id: str) -> dict[str, Any]:
 
 
 def forgeries(tenant: Tenant, victim: Tenant) -> dict[str, str]:
-    """Tokens that claim to be the victim's or an administrator's, forged by a user who has a token of another tenant."""
+    """Tokens that claim to be the victim's or an administrator's, forged from a token of another tenant."""
     token = tenant.tokens["IdToken"]
     header, payload, signature = token.split(".")
     claims = jwt.decode(token, options={"verify_signature": False})

@@ -36,7 +36,7 @@ def draw(stage: str, output: Path, planned: deploy.Planned | None = None) -> Non
     Raises:
         PackError: there are no records, or the pack must not be drawn from them.
     """
-    shown = stages.of_one_release(stages.records(), stage)
+    shown = stages.of_release(stages.records_folder(), stage)
     html = page.draw(shown, planned, datetime.now(UTC))
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_suffix(".partial")
@@ -59,7 +59,7 @@ def approve(to: EnvironmentName, release: str, var_files: list[Path]) -> None:
     before = ENVIRONMENTS[to].before
     if before is None or to == "failover":
         raise PackError(f"nothing is promoted to {to}: TO is sit or prod")
-    source, base = _store(before), stages.records()
+    source, base = _store(before), stages.records_folder()
     if before not in stages.fetch(source, release, base):
         raise PackError(
             f"there are no records of {release[:12]} in {source.bucket}: "
@@ -79,7 +79,7 @@ def _store(environment: EnvironmentName) -> Store:
 
 def _approval(to: EnvironmentName) -> Path:
     # Of a name of its own, which is its name on the run's page too.
-    return stages.folder() / f"to-{to}.html"
+    return stages.evidence_folder() / f"to-{to}.html"
 
 
 def summary(stage: str, to: EnvironmentName | None, url: str) -> str:
@@ -93,16 +93,16 @@ def summary(stage: str, to: EnvironmentName | None, url: str) -> str:
     Raises:
         PackError: there are no records.
     """
-    shown = stages.of_one_release(stages.records(), stage)
+    shown = stages.of_release(stages.records_folder(), stage)
     last = shown[-1]
     digest = last.release.digest() if last.release else ""
     subject = f"release `{digest[:12]}`" if digest else "a checkout"
-    lines = [f"## Evidence: {subject}{f' to {to}' if to else ''}", ""]
+    lines = [f"## Recorder: {subject}{f' to {to}' if to else ''}", ""]
     for one in shown:
         passed = sum(test.outcome == "passed" for test in one.tests)
         why = f": {one.unfinished}" if one.unfinished else ""
         lines.append(f"- {'✅' if one.passed else '❌'} {one.name}: {passed} of {len(one.tests)} tests passed{why}")
-    planned = _planned(stages.records(), digest) if to else None
+    planned = _planned(stages.records_folder(), digest) if to else None
     if planned:
         counts = {kind: sum(change.action == kind for change in planned.changes) for kind in page.ACTIONS}
         lines.append(f"- In {to}: " + ", ".join(f"{count} to {kind}" for kind, count in counts.items()))
@@ -114,13 +114,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m evidence", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     drawing = commands.add_parser("draw", help="draw the pack of a stage from its records")
-    drawing.add_argument("--stage", choices=stages.ORDER, default="local")
+    drawing.add_argument("--stage", choices=stages.STAGES, default="local")
     approving = commands.add_parser("approve", help="draw the pack that a promotion is approved by")
     approving.add_argument("--to", choices=tuple(ENVIRONMENTS), required=True)
     approving.add_argument("--release", required=True, help="digest of its manifest")
     approving.add_argument("--var-file", type=Path, action="append", default=[], help="of Terraform, for a rehearsal")
     summing = commands.add_parser("summary", help="write a few lines on a pack to the summary of the workflow")
-    summing.add_argument("--stage", choices=stages.ORDER, help="that was tested; or --to")
+    summing.add_argument("--stage", choices=stages.STAGES, help="that was tested; or --to")
     summing.add_argument("--to", choices=tuple(ENVIRONMENTS), help="environment that is to be approved")
     return parser
 
@@ -130,7 +130,7 @@ def main() -> None:
     arguments = _parser().parse_args()
     match arguments.command:
         case "draw":
-            draw(arguments.stage, stages.folder() / "index.html")
+            draw(arguments.stage, stages.evidence_folder() / "index.html")
         case "approve":
             approve(arguments.to, arguments.release, arguments.var_file)
         case "summary":

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from evidence import pictures, plots, stages
 from evidence.pictures import Mail, Picture
-from evidence.stages import PackError, Stage, Tried
+from evidence.stages import PackError, RecordedTest, Stage
 from release.deploy import Planned
 from release.environments import ENVIRONMENTS, EnvironmentName
 from tooling.agreed_limits import LOADS, STEPS, Load, Step, Summary, summarise
@@ -94,7 +94,7 @@ def _about(file: str) -> str:
     return text.splitlines()[0].removesuffix(".") if text else file
 
 
-def _outcome(tests: Sequence[Tried]) -> tuple[str, float] | None:
+def _outcome(tests: Sequence[RecordedTest]) -> tuple[str, float] | None:
     if not tests:
         return None
     outcomes = {test.outcome for test in tests}
@@ -136,7 +136,7 @@ def _exhibits(shown: Sequence[Stage]) -> Exhibits | None:
         return None
     # The invoice's address is the order's, and there whole: a PDF breaks it over two lines.
     order = stage.exhibits.get("order.json")
-    stages.require_nobodys("order.json", (order or b"").decode())
+    stages.require_test_addresses("order.json", (order or b"").decode())
     invoice = stage.exhibits.get("invoice.pdf") if order else None
     pages = pictures.of_pdf(invoice) if invoice else []
     text = pictures.text_of_pdf(invoice) if invoice else ""
@@ -145,7 +145,7 @@ def _exhibits(shown: Sequence[Stage]) -> Exhibits | None:
         content = stage.exhibits.get(name)
         if content:
             mail = pictures.of_mail(content)
-            stages.require_nobodys(name, " ".join([*mail.headers.values(), mail.text]))
+            stages.require_test_addresses(name, " ".join([*mail.headers.values(), mail.text]))
             mails.append((about, mail))
     return Exhibits(stage.name, stages.order_of(stage), pages[:_INVOICE_PAGES], len(pages), text, mails)
 

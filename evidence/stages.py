@@ -28,7 +28,7 @@ from tooling.cli import UserError
 from tooling.paths import ROOT
 
 # The target of the tests: the local stack, or an environment.
-ORDER = ("local", "dev", "sit", "prod", "failover")
+STAGES = ("local", "dev", "sit", "prod", "failover")
 EXHIBITS = ("order.json", "invoice.pdf", "confirmation.eml", "internal.eml", "status.eml")
 # On the local stack, begin of their marks: what they are.
 _AFTERWARDS = {"alone": "run alone", "timed": "are timed"}
@@ -44,7 +44,7 @@ class PackError(UserError):
     """The pack cannot be drawn; the text says why and what to do."""
 
 
-class Tried(Strict):
+class RecordedTest(Strict):
     """A test that was run.
 
     Args:
@@ -64,7 +64,7 @@ class Tried(Strict):
     message: str = ""
 
 
-class Run(Strict):
+class PytestRun(Strict):
     """A run of pytest.
 
     Args:
@@ -93,10 +93,10 @@ class Run(Strict):
     started_at: datetime
     seconds: float
     exit_status: int
-    tests: list[Tried]
+    tests: list[RecordedTest]
 
 
-class Time(Strict):
+class StepTime(Strict):
     """How long an order took to a step, in seconds."""
 
     load: Load
@@ -116,18 +116,18 @@ class Stage(NamedTuple):
     """
 
     name: str
-    runs: list[Run]
-    times: list[Time]
+    runs: list[PytestRun]
+    times: list[StepTime]
     release: Manifest | None
     exhibits: dict[str, bytes]
 
     @property
-    def tests(self) -> list[Tried]:
+    def tests(self) -> list[RecordedTest]:
         """The tests of all runs."""
         return [test for run in self.runs for test in run.tests]
 
     @property
-    def failed(self) -> list[Tried]:
+    def failed(self) -> list[RecordedTest]:
         """The tests that failed."""
         return [test for test in self.tests if test.outcome == "failed"]
 
@@ -168,23 +168,23 @@ class Stage(NamedTuple):
         return sum(run.seconds for run in self.runs)
 
 
-def folder() -> Path:
+def evidence_folder() -> Path:
     """The folder named by EVIDENCE, or build/evidence."""
     return Path(os.environ.get("EVIDENCE") or ROOT / "build" / "evidence").resolve()
 
 
-def records() -> Path:
+def records_folder() -> Path:
     """Where the stages' folders are."""
-    return folder() / "records"
+    return evidence_folder() / "records"
 
 
-def without_private(text: str) -> str:
+def redact(text: str) -> str:
     """A text without tokens, and without addresses that might be somebody's."""
     hidden = _TOKEN.sub("(token)", text)
     return _ADDRESS.sub(lambda found: found[0] if _NOBODYS.search(found[1]) else "(mail address)", hidden)
 
 
-def require_nobodys(name: str, text: str) -> None:
+def require_test_addresses(name: str, text: str) -> None:
     """Check that a text names nobody.
 
     Raises:
@@ -205,9 +205,9 @@ def read(path: Path) -> Stage:
         PackError: there is none, or a record is not of the form.
     """
     try:
-        runs = [Run.parse_raw(file.read_bytes()) for file in sorted(path.glob("run-*.json"))]
+        runs = [PytestRun.parse_raw(file.read_bytes()) for file in sorted(path.glob("run-*.json"))]
         times = [
-            Time.parse_raw(line)
+            StepTime.parse_raw(line)
             for file in sorted(path.glob("times-*.jsonl"))
             for line in file.read_text().splitlines()
         ]
@@ -225,14 +225,14 @@ def read(path: Path) -> Stage:
     )
 
 
-def of_one_release(base: Path, name: str) -> list[Stage]:
-    """A stage, and the stages before it that tested the very same release, in the order of ORDER.
+def of_release(base: Path, name: str) -> list[Stage]:
+    """A stage, and the stages before it that tested the very same release, in the order of STAGES.
 
     Raises:
         PackError: the stage was not tested, or a record is not of the form.
     """
     last = read(base / name)
-    earlier = [base / stage for stage in ORDER[: ORDER.index(name)] if last.release and (base / stage).is_dir()]
+    earlier = [base / stage for stage in STAGES[: STAGES.index(name)] if last.release and (base / stage).is_dir()]
     return [*(stage for stage in map(read, earlier) if stage.release == last.release), last]
 
 
@@ -240,7 +240,7 @@ def _key(digest: str, name: str) -> str:
     return f"records/{digest}/{name}.zip"
 
 
-def put(store: Store, digest: str, base: Path) -> list[str]:
+def upload(store: Store, digest: str, base: Path) -> list[str]:
     """Put the records of a release into a bucket, a file for each stage; the first of each stays.
 
     Returns:
@@ -257,7 +257,7 @@ def put(store: Store, digest: str, base: Path) -> list[str]:
 
 
 def _folders(base: Path) -> Iterable[Path]:
-    return (base / name for name in ORDER if (base / name).is_dir())
+    return (base / name for name in STAGES if (base / name).is_dir())
 
 
 def copy(source: Store, target: Store, digest: str) -> None:
@@ -277,7 +277,7 @@ def fetch(store: Store, digest: str, base: Path) -> list[str]:
     names = []
     for key in store.keys(_key(digest, "").removesuffix(".zip")):
         content, name = store.read(key), Path(key).stem
-        if content is None or name not in ORDER:
+        if content is None or name not in STAGES:
             continue
         shutil.rmtree(base / name, ignore_errors=True)
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

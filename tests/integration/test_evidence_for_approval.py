@@ -66,7 +66,7 @@ def test_who_approves_sees_the_plan_before_and_nothing_is_changed(
 
     for stage in ("local", "dev"):
         write(tmp_path / "tested", stage, release, tried())
-    assert stages.put(dev, digest, tmp_path / "tested") == ["local", "dev"]
+    assert stages.upload(dev, digest, tmp_path / "tested") == ["local", "dev"]
     root = accounts.client("s3", accounts.root("sit"))
     before = {name: Store(root, name).keys("") for name in ("bbws-releases-sit", "bbws-terraform-state-sit")}
     done = approve()
@@ -99,13 +99,13 @@ def test_records_go_with_the_release_and_the_first_stay(accounts: Accounts, tmp_
     sit = Store(accounts.client("s3", accounts.root("sit")), "bbws-releases-sit")
     write(tmp_path / "first", "dev", release, tried(sentence="The first"))
     write(tmp_path / "second", "dev", release, tried(sentence="The second"))
-    stages.put(dev, digest, tmp_path / "first")
-    stages.put(dev, digest, tmp_path / "second")
+    stages.upload(dev, digest, tmp_path / "first")
+    stages.upload(dev, digest, tmp_path / "second")
     stages.copy(dev, sit, digest)
     (tmp_path / "fetched" / "dev").mkdir(parents=True)
     (tmp_path / "fetched" / "dev" / "run-0.json").write_text("of another release")
     assert stages.fetch(sit, digest, tmp_path / "fetched") == ["dev"]
     assert [test.sentence for test in stages.read(tmp_path / "fetched" / "dev").tests] == ["The first"]
     other = make_release(tmp_path / "other", package=b"other").digest()
-    assert stages.put(dev, other, tmp_path / "first") == []
+    assert stages.upload(dev, other, tmp_path / "first") == []
     assert stages.fetch(dev, other, tmp_path / "fetched") == []

@@ -16,7 +16,7 @@ from common import mail
 from common.invoice import render_invoice
 from common.status import OrderStatus
 from evidence import page
-from evidence.stages import Stage, Time, Tried
+from evidence.stages import RecordedTest, Stage, StepTime
 from release.deploy import Change, Planned
 from release.manifest import Sha256
 from tests.support.releases import make_release
@@ -31,7 +31,7 @@ FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-backgro
 FLAGS += ["--disable-component-update", "--disable-sync"]
 
 
-def times(loads: Collection[Load]) -> list[Time]:
+def times(loads: Collection[Load]) -> list[StepTime]:
     """Orders under some loads; 100 concurrent orders are over the limit."""
     random = Random(8)
     spans: dict[Load, tuple[int, float]] = {
@@ -40,14 +40,14 @@ def times(loads: Collection[Load]) -> list[Time]:
         "100 concurrent orders": (100, 2.5),
     }
     return [
-        Time(load=load, step=step, seconds=LIMITS[step] * spans[load][1] * random.uniform(0.2, 1.6))
+        StepTime(load=load, step=step, seconds=LIMITS[step] * spans[load][1] * random.uniform(0.2, 1.6))
         for load in loads
         for step in STEPS
         for _ in range(spans[load][0])
     ]
 
 
-def stage(name: str, release_folder: Path, *more: Tried) -> Stage:
+def stage(name: str, release_folder: Path, *more: RecordedTest) -> Stage:
     """A stage with all there is to show: mails and other loads on the local stack only."""
     release = make_release(release_folder)
     tests = [tried(file=f"e2e/test_{file}.py") for file in ("burst", "isolation", "order_flow", "status") for _ in "ab"]

@@ -15,7 +15,7 @@ from PIL import Image
 
 from evidence import page, pictures, stages
 from evidence.__main__ import summary
-from evidence.stages import PackError, Run, Stage, Time, Tried
+from evidence.stages import PackError, PytestRun, RecordedTest, Stage, StepTime
 from release import deploy, manifest
 from release.deploy import Change, Planned
 from release.manifest import Manifest, Sha256
@@ -56,14 +56,14 @@ def test_r8_is_met_by_less_than_its_limit_only() -> None:
     assert summarise("accepted", [0.1]).few
 
 
-def tried(outcome: str = "passed", sentence: str = "A sentence", **changes: Any) -> Tried:
+def tried(outcome: str = "passed", sentence: str = "A sentence", **changes: Any) -> RecordedTest:
     """A test that was run."""
-    return Tried.parse_obj(
+    return RecordedTest.parse_obj(
         {"file": "e2e/test_status.py", "sentence": sentence, "outcome": outcome, "seconds": 1} | changes
     )
 
 
-def ran(*tests: Tried, **changes: Any) -> Run:
+def ran(*tests: RecordedTest, **changes: Any) -> PytestRun:
     """A run of pytest."""
     found = {
         "target": "local",
@@ -79,7 +79,7 @@ def ran(*tests: Tried, **changes: Any) -> Run:
         "exit_status": int(any(test.outcome == "failed" for test in tests)),
         "tests": list(tests),
     }
-    return Run.parse_obj(found | changes)
+    return PytestRun.parse_obj(found | changes)
 
 
 def mail(
@@ -95,7 +95,7 @@ def mail(
     return message.as_bytes()
 
 
-def staged(*runs: Run, name: str = "local", release: Manifest | None = None, **changes: Any) -> Stage:
+def staged(*runs: PytestRun, name: str = "local", release: Manifest | None = None, **changes: Any) -> Stage:
     """A stage, with one run in which a test passed if none is given."""
     return Stage(name, list(runs) or [ran(tried())], changes.get("times", []), release, changes.get("exhibits", {}))
 
@@ -157,7 +157,7 @@ def order(number: str = "ORD-2026-00001") -> bytes:
 
 
 def test_it_is_one_file_that_loads_nothing() -> None:
-    times = [Time(load="one at a time", step="accepted", seconds=n / 100) for n in range(10)]
+    times = [StepTime(load="one at a time", step="accepted", seconds=n / 100) for n in range(10)]
     html = drawn(staged(times=times, exhibits={"confirmation.eml": mail(), "order.json": order()}))
     assert "default-src 'none'" in html
     assert re.findall(r'(?:src|href|xlink:href)="(?!#|data:image/png;base64,)[^"]*"', html) == []
@@ -175,7 +175,7 @@ def test_a_pack_that_no_mail_takes_is_refused(monkeypatch: pytest.MonkeyPatch) -
 def test_nobodys_address_is_shown_but_a_tests(address: str) -> None:
     with pytest.raises(PackError, match="which may be somebody's"):
         drawn(staged(exhibits={"confirmation.eml": mail(to=address)}))
-    assert address not in stages.without_private(f"assert '{address}' == 1")
+    assert address not in stages.redact(f"assert '{address}' == 1")
 
 
 def test_an_invoice_is_shown_with_the_order_that_names_its_customer_only() -> None:
@@ -187,11 +187,11 @@ def test_an_invoice_is_shown_with_the_order_that_names_its_customer_only() -> No
 def test_the_tests_own_addresses_are() -> None:
     for address in ("success+e2e-1@example.com", "success+e2e-1@simulator.amazonses.com", "orders@kimmyai.io"):
         assert address in drawn(staged(exhibits={"confirmation.eml": mail(to=address)}))
-        assert stages.without_private(address) == address
+        assert stages.redact(address) == address
 
 
 def test_a_message_of_a_failure_holds_no_token() -> None:
-    assert stages.without_private("Bearer eyJhbGciOi.eyJzdWIi.abc-def!") == "Bearer (token)!"
+    assert stages.redact("Bearer eyJhbGciOi.eyJzdWIi.abc-def!") == "Bearer (token)!"
 
 
 def test_a_mail_is_shown_as_it_came() -> None:
@@ -215,8 +215,8 @@ def test_a_mail_loads_nothing_from_where_it_is_drawn(tmp_path: Path) -> None:
 
 
 def test_times_are_told_with_their_number_and_against_r8() -> None:
-    times = [Time(load="one at a time", step="invoice", seconds=1.25)] * 10
-    times += [Time(load="100 concurrent orders", step="invoice", seconds=7.5)] * 40
+    times = [StepTime(load="one at a time", step="invoice", seconds=1.25)] * 10
+    times += [StepTime(load="100 concurrent orders", step="invoice", seconds=7.5)] * 40
     html = drawn(staged(times=times))
     head = html[: html.index('id="customer"')]
     assert '<span class="good">within R8</span> one at a time (n = 10)' in head
@@ -289,12 +289,14 @@ def test_a_plan_names_what_changes_and_no_value() -> None:
     ]
 
 
-def write(base: Path, name: str, release: Manifest | None, *tests: Tried) -> None:
+def write(base: Path, name: str, release: Manifest | None, *tests: RecordedTest) -> None:
     """Write a stage's records, as the tests do."""
     (base / name).mkdir(parents=True)
     digest = release.digest() if release else None
     (base / name / "run-1.json").write_text(ran(*tests, target=name, release=digest).json())
-    (base / name / "times-gw0.jsonl").write_text(Time(load="one at a time", step="invoice", seconds=1).json() + "\n")
+    (base / name / "times-gw0.jsonl").write_text(
+        StepTime(load="one at a time", step="invoice", seconds=1).json() + "\n"
+    )
     if release:
         (base / name / manifest.NAME).write_bytes(release.encode())
 
@@ -305,10 +307,10 @@ def test_only_stages_of_the_very_same_release_are_shown_together(tmp_path: Path)
     write(base, "local", release, tried())
     write(base, "dev", other, tried())
     write(base, "sit", release, tried())
-    assert [stage.name for stage in stages.of_one_release(base, "sit")] == ["local", "sit"]
-    assert [stage.name for stage in stages.of_one_release(base, "dev")] == ["dev"]
+    assert [stage.name for stage in stages.of_release(base, "sit")] == ["local", "sit"]
+    assert [stage.name for stage in stages.of_release(base, "dev")] == ["dev"]
     write(base, "prod", None, tried())
-    assert [stage.name for stage in stages.of_one_release(base, "prod")] == ["prod"]
+    assert [stage.name for stage in stages.of_release(base, "prod")] == ["prod"]
 
 
 def test_records_that_are_missing_or_broken_say_what_to_do(tmp_path: Path) -> None:
