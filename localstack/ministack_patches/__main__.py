@@ -27,6 +27,7 @@ from localstack.ministack_patches import (
     missing_objects,
     queries,
     service_rights,
+    sts,
     unsigned,
     users,
 )
@@ -35,6 +36,7 @@ from localstack.ministack_patches import (
 def main() -> None:
     """Teach the engine, and serve."""
     grants.check_as_aws_does()
+    sts.give_github_claims()
     mail.check_mail_grants()
     aliases.route_by_weight()
     aliases.need_their_version()
