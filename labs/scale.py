@@ -30,7 +30,7 @@ _CARTS_AT_ONCE, _PUBLISHED_AT_ONCE = 20, 10
 
 
 class Numbering(NamedTuple):
-    """How orders get numbers: concurrent batches, orders in one transaction, and whether the batches do nothing else."""
+    """How orders get numbers: concurrent batches, orders in one transaction, and whether the batches only number."""
 
     writers: int
     together: int = 1
@@ -147,7 +147,13 @@ def _table(*lines: tuple[str, ...]) -> str:
 def tables() -> Iterator[tuple[str, str]]:
     """The tables of docs/scale.md with their headings, the same in every run."""
     rows = [
-        (each.name, f"{each.value:,g} {each.unit}", f"{each.used:.3g}", f"{each.breaks:,.3g}", each.set_by)
+        (
+            each.name,
+            f"{each.value:,g} {each.unit}",
+            f"{each.used:.3g}",
+            f"{each.breaks:,.0f}" if each.breaks >= 1 else f"{each.breaks:g}",
+            each.set_by,
+        )
         for each in limits()
     ]
     yield "What breaks first", _table(("limit", "value", "an order uses", "breaks at orders a second", "set by"), *rows)

@@ -20,7 +20,7 @@ DOCUMENT = ROOT / "build" / "bench" / "cost.md"
 PRICES: Final[dict[str, dict[str, Any]]] = tomllib.loads(Path(__file__).with_name("prices.toml").read_text())
 _GB = 1e9
 # Size of the demo order's item in the table.
-ORDER_KB: Final = 1.4
+ORDER_KB: Final = 1.13
 # Logs are kept 90 days.
 _LOG_MONTHS = 3
 # The table and its two indexes, which hold whole orders.

@@ -8,7 +8,7 @@ from typing import Final
 from weasyprint import HTML
 
 from common.invoice import ASSETS, PDF_VARIANT, invoice_html, render_pdf
-from common.models import Order
+from common.order import Order
 from common.templates import only_packaged
 from labs.bench.rows import Row, interleave
 from localstack.preview.samples import long_order

@@ -125,7 +125,7 @@ def call(function: str, event: dict[str, Any]) -> Call:
     elif service == "dynamodb" and "idempotency" in request["TableName"]:
         target = RECORD
     elif service == "dynamodb":
-        target = COUNTER if request["Key"]["PK"]["S"].startswith("COUNTER#") else ORDER
+        target = COUNTER if "COUNTER#" in str(request.get("Key")) else ORDER
     return Call(function, f"{service}:{action}", target)
 
 

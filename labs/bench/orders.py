@@ -1,19 +1,19 @@
 """Orders of the bench's tenants, written straight into the table as the service would have written them."""
 
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from common.models import Cart, Identifier, Order, OrderDraft, OrderRequest
+from common.models import Cart, OrderRequest
 from common.numbering import format_number
-from common.pricing import price
+from common.order import Order, OrderDraft
+from common.pricing import draft_order
 from common.repository import attributes_of
 from common.status import OrderStatus
+from labs.customers import ITEMS
 from localstack import demo
-from localstack.sidecars.cart_stub import FIXTURES
 
 _NAMESPACE = UUID("7d0c1f52-95f5-5c0a-8a3b-2f6e4a1c9b3d")
 _BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -24,26 +24,11 @@ RARE_EVERY, RARE = 1_000, OrderStatus.REFUNDED
 
 
 def draft(tenant: str, number: int, created: datetime) -> OrderDraft:
-    """An order of the first fixture's cart without an order number; the same number gives the same order."""
+    """A priced order without an order number; the same number gives the same order."""
     request = OrderRequest.parse_obj(demo.request(f"buyer@{tenant}.example", f"cart-{number}"))
-    priced = price(Cart.parse_obj(json.loads((FIXTURES / "carts.json").read_text())[0]).items, campaign=None)
-    return OrderDraft(
-        id=uuid5(_NAMESPACE, f"{tenant}/{number}"),
-        tenant_id=Identifier(tenant),
-        customer_email=request.customer_email,
-        items=priced.items,
-        subtotal=priced.subtotal,
-        discount=priced.discount,
-        tax=priced.tax,
-        total=priced.total,
-        currency=request.currency,
-        status=OrderStatus.PENDING_PAYMENT,
-        billing_address=request.billing_address,
-        payment_method=request.payment_method,
-        date_created=created,
-        date_last_updated=created,
-        last_updated_by="bench",
-    )
+    cart = Cart.parse_obj({"cartId": request.cart_id, "tenantId": tenant, "currency": "ZAR", "items": ITEMS})
+    order_id = uuid5(_NAMESPACE, f"{tenant}/{number}")
+    return draft_order(request, cart, None, order_id=order_id, tenant_id=tenant, placed_at=created, placed_by="bench")
 
 
 def orders(tenant: str, numbers: range) -> Iterator[Order]:
@@ -64,14 +49,7 @@ def orders(tenant: str, numbers: range) -> Iterator[Order]:
 
 
 def write(client: Any, table: str, tenant: str, count: int) -> None:
-    """Put orders into the table.
-
-    Args:
-        client: client of DynamoDB
-        table: name of the orders table
-        tenant: tenant of the orders
-        count: number of orders
-    """
+    """Put a tenant's orders into the orders table with a client of DynamoDB."""
 
     def batch(first: int) -> None:
         numbers = range(first, min(first + _BATCH, count))

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from labs.bench.rows import Row, interleave
 from localstack.stack import SIGNATURE, StackError
-from release.packaging import build, isolation
+from release.packaging import build, isolation, libraries
 
 _PROCESSES = 10
 
@@ -75,7 +75,7 @@ def measure(rounds: int) -> Iterator[Row]:
         StackError: a start failed.
     """
     build.build_all()
-    runtime = build.runtime_libraries()
+    runtime = libraries.runtime_libraries()
     for function, baseline in BASELINES.items():
         with isolation.unpacked(build.PACKAGES / f"{function}.zip") as folder:
             sides = [
