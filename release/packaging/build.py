@@ -64,7 +64,7 @@ class Group:
 
 
 _API = Group("functions", pure=True, templates=(), budget=3_000_000)
-_MAIL = Group("mail", pure=True, templates=("customer", "internal"), budget=3_500_000)
+_MAIL = Group("mail", pure=True, templates=("customer", "internal", "mail"), budget=3_500_000)
 _INVOICE = Group("invoice", pure=False, templates=("invoice",), budget=50_000_000)
 GROUPS = (_API, _MAIL, _INVOICE)
 
