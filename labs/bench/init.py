@@ -75,7 +75,7 @@ def seconds_to_ready(statements: str, folder: Path, runtime: Path) -> Seconds:
     script = _SCRIPT.format(statements=statements)
     began = time.monotonic()
     try:
-        done = isolation.alone(script, folder, str(folder), str(runtime), **variables)
+        done = isolation.run_isolated(script, folder, str(folder), str(runtime), **variables)
     except subprocess.TimeoutExpired:
         raise StackError(f"not ready in {isolation.DEADLINE_SECONDS} s: {statements.strip().splitlines()[0]}") from None
     if done.returncode:
