@@ -150,7 +150,7 @@ def load_in_image(package: Path, architecture: Architecture) -> Loaded:
 
 
 def _loads_here(package: Path, architecture: Architecture | None) -> bool:
-    """Whether this machine can load the compiled modules of a package; None means that it was built for this machine."""
+    """Whether this machine can load the compiled modules of a package; None means built for this machine."""
     if architecture is None or (sys.platform == "linux" and platform.machine() == machine_of(architecture)):
         return True
     with zipfile.ZipFile(package) as archive:
