@@ -1,28 +1,26 @@
 """Options, markers and fixtures of the end-to-end tests."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from e2e.tenant import Tenant
-from evidence import collect as evidences
-from evidence.collect import Evidence, Watch
+from evidence import collect
+from evidence.collect import LOCAL_STACK, LocalStack, OrderTimer
 from localstack import stack as stacks
 from localstack import targets as platforms
 from localstack.targets import Platform
-from tooling.agreed_limits import LOADS
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds --target and --evidence."""
-    parser.addoption("--target", choices=platforms.TARGETS, default="local", help="environment of the stack to test")
-    parser.addoption("--evidence", type=Path, help="folder for what the evidence pack is drawn from")
+def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Load the plugin that records runs; it adds --target and --evidence."""
+    pluginmanager.register(collect)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Lets the evidence be collected."""
-    evidences.register(config)
+    """Tell the records which engine and release the local stack runs."""
+    stack = stacks.load()
+    config.stash[LOCAL_STACK] = LocalStack(stack.engine, stack.release)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -54,27 +52,13 @@ def platform(pytestconfig: pytest.Config) -> Platform:
     return platforms.chosen(pytestconfig.getoption("--target"))
 
 
-@pytest.fixture(scope="session")
-def evidence(pytestconfig: pytest.Config) -> Evidence:
-    """What tests give to the evidence pack."""
-    return evidences.collector(pytestconfig)
-
-
 @pytest.fixture
-def watch(request: pytest.FixtureRequest, evidence: Evidence) -> Watch:
-    """Times the orders of a test, but of one that holds them up on purpose."""
-    mark = request.node.get_closest_marker("load")
-    load = mark.args[0] if mark else "alongside other tests"
-    return Watch(evidence, load) if load in LOADS else Watch(Evidence(None, ""), "alongside other tests")
-
-
-@pytest.fixture
-def make_tenant(platform: Platform, watch: Watch) -> Iterator[Callable[..., Tenant]]:
+def make_tenant(platform: Platform, timer: OrderTimer) -> Iterator[Callable[..., Tenant]]:
     """Makes tenants, each with one user; the users are removed after the test."""
     made: list[Tenant] = []
 
     def make(group: str | None = None) -> Tenant:
-        made.append(Tenant(platform, watch, group))
+        made.append(Tenant(platform, timer, group))
         return made[-1]
 
     yield make

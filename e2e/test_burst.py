@@ -8,7 +8,7 @@ import requests
 
 from e2e.queues import counts, drain
 from e2e.tenant import Tenant
-from evidence.collect import Watch
+from evidence.collect import OrderTimer
 from tooling.polling import poll
 
 CLIENTS = 10
@@ -19,7 +19,7 @@ _DEADLINE_SECONDS = 300
 pytestmark = [pytest.mark.alone, pytest.mark.timed, pytest.mark.sidecars, pytest.mark.load("100 concurrent orders")]
 
 
-def test_a_hundred_orders_from_ten_clients_are_each_handled_once(tenant: Tenant, watch: Watch) -> None:
+def test_a_hundred_orders_from_ten_clients_are_each_handled_once(tenant: Tenant, timer: OrderTimer) -> None:
     platform = tenant.platform
     drain(platform, _DEADLINE_SECONDS)
     dlqs = list(platform.outputs["dlq_names"].values())
@@ -37,11 +37,11 @@ def test_a_hundred_orders_from_ten_clients_are_each_handled_once(tenant: Tenant,
                 answer = http.post(f"{platform.api_url}/v1.0/orders", json=body, headers=headers, timeout=60)
                 assert answer.status_code == 202, answer.text
                 order_id = answer.json()["orderId"]
-                watch.accepted(key, asked, answer.elapsed.total_seconds())
-                watch.same(key, order_id)
+                timer.accepted(key, asked, answer.elapsed.total_seconds())
+                timer.add_key(key, order_id)
                 # Found by the list once a second: a time is up to that much too long.
-                watch.looked(order_id, "recorded", False, asked)
-                watch.looked(order_id, "invoice", False, asked)
+                timer.checked(order_id, "recorded", False, asked)
+                timer.checked(order_id, "invoice", False, asked)
                 accepted.append((number, order_id))
 
     def all_invoiced(clients: list[Future[None]]) -> bool | None:
@@ -51,9 +51,9 @@ def test_a_hundred_orders_from_ten_clients_are_each_handled_once(tenant: Tenant,
         began, items = time.time(), tenant.orders(pageSize=100).json()["items"]
         invoiced = [item for item in items if "invoiceKey" in item]
         for item in items:
-            watch.looked(item["id"], "recorded", True, began)
+            timer.checked(item["id"], "recorded", True, began)
         for item in invoiced:
-            watch.looked(item["id"], "invoice", True, began)
+            timer.checked(item["id"], "invoice", True, began)
         return len(invoiced) >= ORDERS or None
 
     with ThreadPoolExecutor(max_workers=CLIENTS) as pool:

@@ -9,9 +9,8 @@ from uuid import uuid4
 import pytest
 
 from e2e.tenant import Tenant
-from e2e.test_order_flow import invoice_of
 from evidence import stages
-from evidence.collect import Evidence, Reporter, Watch
+from evidence.collect import OrderTimer, Recorder, RunReporter
 from localstack.targets import Platform
 
 
@@ -24,23 +23,23 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def watch(folder: Path) -> Watch:
+def timer(folder: Path) -> OrderTimer:
     """Times the orders of this test for its own pack."""
-    return Watch(Evidence(folder, "main"), "alongside other tests")
+    return OrderTimer(Recorder(folder, "main"), "alongside other tests")
 
 
 @pytest.mark.sidecars
 def test_a_pack_shows_what_became_of_an_order(
     make_tenant: Callable[..., Tenant], platform: Platform, folder: Path, pytestconfig: pytest.Config
 ) -> None:
-    tenant, correlation_id, evidence = make_tenant(), f"e2e-{uuid4()}", Evidence(folder, "main")
+    tenant, correlation_id, evidence = make_tenant(), f"e2e-{uuid4()}", Recorder(folder, "main")
     order = tenant.invoiced(tenant.place(correlation_id))
     to_customer = next(mail for mail in tenant.mails(correlation_id, 2) if mail["To"] == tenant.email)
-    evidence.keep("order.json", json.dumps(order).encode())
-    evidence.keep("invoice.pdf", invoice_of(tenant, order))
-    evidence.keep("confirmation.eml", to_customer.as_bytes())
-    reporter = Reporter(folder, pytestconfig)
-    node = "e2e/test_campaign.py::test_a_price_in_the_request_is_refused"
+    evidence.save_exhibit("order.json", json.dumps(order).encode())
+    evidence.save_exhibit("invoice.pdf", tenant.invoice(order))
+    evidence.save_exhibit("confirmation.eml", to_customer.as_bytes())
+    reporter = RunReporter(folder, pytestconfig)
+    node = "e2e/test_campaign.py::test_price_in_the_request_is_refused"
     reporter.pytest_runtest_logreport(pytest.TestReport(node, ("", 0, ""), {}, "passed", None, "call"))
     reporter.pytest_sessionfinish(0)
 
@@ -51,9 +50,9 @@ def test_a_pack_shows_what_became_of_an_order(
     # Only now: Matplotlib and WeasyPrint take more than a second, and every worker collects this file.
     from evidence import page
 
-    html = page.draw([stage], None, datetime.now(UTC))
+    html = page.render([stage], None, datetime.now(UTC))
     for shown in (order["orderNumber"], f"R {order['total']}", tenant.email, f"{order['orderNumber']}.pdf"):
         assert shown in html
     # The mail and the invoice.
     assert html.count('src="data:image/png;base64,') == 2
-    assert "A price in the request is refused" in html
+    assert "A request that gives a price is refused: prices come from the Cart service only" in html

@@ -12,8 +12,6 @@ from localstack.stack import api_url
 from release import terraform_state
 from release.environments import ENVIRONMENTS, Environment
 
-TARGETS = ("local", *ENVIRONMENTS)
-
 
 @dataclass(frozen=True)
 class Platform:
@@ -82,9 +80,9 @@ def deployed(name: str, place: Environment) -> Platform:
 
 
 def chosen(target: str) -> Platform:
-    """The stack of a target, one of TARGETS.
+    """The stack of a target: local, or the name of an environment.
 
     Raises:
         StackError: the local one has not been made.
     """
-    return local() if target == "local" else deployed(target, ENVIRONMENTS[target])  # type: ignore[index]  # TARGETS has these only
+    return local() if target == "local" else deployed(target, ENVIRONMENTS[target])  # type: ignore[index]  # these are the only others

@@ -12,7 +12,7 @@ from evidence import stages
 from ops import incident
 from release import approvals, deploy, history, manifest, promotion, rollback, terraform_state, traffic
 from release.environments import ENVIRONMENTS, EnvironmentName
-from release.packaging import build, isolation
+from release.packaging import build, isolation, libraries
 from release.store import Store
 from tooling.cli import ADVICE, run_cli
 from tooling.paths import ROOT
@@ -80,7 +80,7 @@ def _promote(to: EnvironmentName, digest: str, given: dict[str, str]) -> manifes
     promotion.promoted(target, digest, to, approved)
     # The next pack begins with what the release has passed before.
     stages.copy(source, target, digest)
-    stages.fetch(target, digest, stages.records())
+    stages.fetch(target, digest, stages.records_folder())
     return copied
 
 
@@ -148,7 +148,7 @@ def _record(to: EnvironmentName, junit: Path) -> promotion.Record:
     release = _store(to).manifest(prepared.release)
     approved = promotion.approvals_of(_store(to), prepared.release, "prod" if to == "failover" else to)
     record = promotion.write(_store(to), release, to, promotion.tests_passed(junit), prepared.summary, approved)
-    stages.put(_store(to), prepared.release, stages.records())
+    stages.upload(_store(to), prepared.release, stages.records_folder())
     return record
 
 
@@ -232,7 +232,7 @@ def main() -> int:
         case "build":
             _build()
         case "make":
-            natives: build.Natives = "host" if arguments.host_pango else "lambda-image"
+            natives: libraries.Natives = "host" if arguments.host_pango else "lambda-image"
             _show(manifest.make(arguments.folder, arguments.architecture, natives))
         case "verify":
             _show(manifest.verify(arguments.folder))

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from labs.bench.rows import Row
 from labs.bench.turns import in_turn
 from localstack.stack import SIGNATURE, StackError
-from release.packaging import build, isolation
+from release.packaging import build, isolation, libraries
 
 PROCESSES = 10
 
@@ -85,7 +85,7 @@ def seconds_to_ready(statements: str, folder: Path, runtime: Path) -> Seconds:
 
 
 def _row(function: str, start: Start, rounds: int) -> Row:
-    runtime = build.runtime_libraries()
+    runtime = libraries.runtime_libraries()
     handler, floor = f"import functions.{function}.handler", floor_of(start)
     walls: list[tuple[float, float]] = []
     ratios: list[float] = []

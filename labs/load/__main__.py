@@ -14,7 +14,7 @@ from pathlib import Path
 import requests
 
 from e2e.tenant import Tenant
-from evidence.collect import Evidence, Watch
+from evidence.collect import OrderTimer, Recorder
 from labs.bench.report import machine
 from labs.load import plan as plans
 from labs.load import plot, table
@@ -134,7 +134,7 @@ def customers(platform: Platform, count: int) -> Iterator[tuple[Customer, ...]]:
         found = []
         for _ in range(count):
             # The tests' evidence is of their own orders.
-            tenant = Tenant(platform, Watch(Evidence(None, ""), "alongside other tests"))
+            tenant = Tenant(platform, OrderTimer(Recorder(None, ""), "alongside other tests"))
             leaving.callback(tenant.remove)
             found.append(Customer(tenant.id, tenant.tokens["IdToken"], tenant.body()))
         yield tuple(found)

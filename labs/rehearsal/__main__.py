@@ -240,7 +240,7 @@ class Rehearsal:
         credentials = self._accounts.sign_in("prod")
         # What was asked before the canary would count as well, and hide for minutes that a tenth fails.
         functions = self._accounts.client("lambda", self._accounts.root("prod"))
-        with customer.asking(order, lambda: _shares_traffic(functions)) as statuses:
+        with customer.polling(order, lambda: _shares_traffic(functions)) as statuses:
             self._commands.refused(
                 "the canary of a sabotaged release",
                 # A server error of the API is an alarm at once; its function's, with more than 5 % of the calls.
@@ -249,7 +249,7 @@ class Rehearsal:
                 environment=credentials,
             )
             failed, answered = sum(status >= 500 for status in statuses), len(statuses)
-        after = {customer.get(order).status_code for _ in range(40)}
+        after = {customer.api.get(order).status_code for _ in range(40)}
         if after != {200}:
             raise StackError(f"after the canary was turned back, prod answered {after}")
         self._same_templates("prod", good)
@@ -303,14 +303,14 @@ class Rehearsal:
         prod = self._accounts.outputs("prod")
         lost, started = datetime.now(UTC), time.monotonic()
         self._stack.lost_file.write_text(f"{ENVIRONMENTS['prod'].region}\n{prod['api_id']}\n")
-        if home.get(orders[0]["id"]).status_code != 503:
+        if home.api.get(orders[0]["id"]).status_code != 503:
             raise StackError("the home region was lost and still answers")
         console.print(f"[yellow]![/] {ENVIRONMENTS['prod'].region} is lost")
         credentials = self._accounts.sign_in("failover") | self._evidence(digest)
         page = "disaster-recovery"
         self._follow("deploy to the fail-over", page, "Deploy the fail-over", credentials, **self._options())
         there = Customer(self._accounts, "failover")
-        answers = [there.get(order["id"]) for order in orders]
+        answers = [there.api.get(order["id"]) for order in orders]
         recovered = time.monotonic() - started
         readable = [answer for answer in answers if answer.status_code == 200]
         if len(readable) != len(orders):
@@ -365,7 +365,7 @@ class Rehearsal:
 
 
 def _shares_traffic(functions: Any) -> bool:
-    """Whether the function that prod's customers ask has a canary."""
+    """Whether the function that prod's customers call has a canary."""
     alias = functions.get_alias(FunctionName="bbws-order-lambda-get-order-prod", Name=traffic.ALIAS)
     return bool(alias.get("RoutingConfig", {}).get("AdditionalVersionWeights"))
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from release.packaging.build import Architecture, BuildError, Natives, machine_of, runtime_libraries
+from release.packaging.libraries import Architecture, BuildError, Natives, machine_of, runtime_libraries
 from tooling import docker
 
 DEADLINE_SECONDS = 60

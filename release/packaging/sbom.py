@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from release.packaging.build import BuildError
+from release.packaging.libraries import BuildError
 from tooling.paths import ROOT
 
 _DEADLINE_SECONDS = 120

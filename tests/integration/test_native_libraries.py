@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from release.packaging import build, isolation, natives
+from release.packaging import build, isolation, libraries, natives
 from tooling.paths import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the libraries of a Lambda package")
-ARCHITECTURE: build.Architecture = "arm64" if platform.machine() == "aarch64" else "x86_64"
+ARCHITECTURE: libraries.Architecture = "arm64" if platform.machine() == "aarch64" else "x86_64"
 
 
 @pytest.fixture
@@ -23,21 +23,21 @@ def collected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     target = tmp_path / "natives"
     # As in the image: by its path, with nothing of the project on sys.path.
     subprocess.run([sys.executable, "-I", "-S", collector, target / "lib"], cwd=tmp_path, check=True, timeout=60)
-    monkeypatch.setattr(build, "_native_libraries", lambda architecture: target)
+    monkeypatch.setattr(libraries, "native_libraries", lambda architecture: target)
     monkeypatch.setattr(build, "PACKAGES", tmp_path / "packages")
     return target
 
 
 def test_the_invoice_is_drawn_with_the_libraries_of_its_package(collected: Path) -> None:
-    with build._alone():
+    with libraries.exclusive():
         build.build("order_pdf_creator", ARCHITECTURE, "lambda-image")
     package = build.packages_dir(ARCHITECTURE) / "order_pdf_creator.zip"
-    loaded = isolation.load(package, build.runtime_libraries())
+    loaded = isolation.load(package, libraries.runtime_libraries())
     carried = {f"lib/{path.name}" for path in (collected / "lib").iterdir()}
     assert carried >= {f"lib/{soname}" for soname in natives.OPENED}
     assert {name for name in loaded.files if name.startswith("lib/")} == carried
 
-    with build._alone():
+    with libraries.exclusive():
         assert not build.build("order_pdf_creator", ARCHITECTURE, "lambda-image")
         assert build.build("order_pdf_creator", ARCHITECTURE, "host")
     assert not any(name.startswith("lib/") for name in zipfile.ZipFile(package).namelist())
@@ -45,16 +45,16 @@ def test_the_invoice_is_drawn_with_the_libraries_of_its_package(collected: Path)
 
 def test_a_library_left_out_is_noticed(collected: Path) -> None:
     (collected / "lib" / "libpango-1.0.so.0").write_bytes(b"not a library")
-    with build._alone():
+    with libraries.exclusive():
         build.build("order_pdf_creator", ARCHITECTURE, "lambda-image")
     package = build.packages_dir(ARCHITECTURE) / "order_pdf_creator.zip"
-    with pytest.raises(build.BuildError, match=r"(?s)order_pdf_creator\.zip cannot be imported alone.*libpango"):
-        isolation.load(package, build.runtime_libraries())
+    with pytest.raises(libraries.BuildError, match=r"(?s)order_pdf_creator\.zip cannot be imported alone.*libpango"):
+        isolation.load(package, libraries.runtime_libraries())
 
 
 def test_the_pure_packages_are_the_same_with_and_without(collected: Path) -> None:
     package = build.packages_dir(ARCHITECTURE) / "get_order.zip"
-    with build._alone():
+    with libraries.exclusive():
         assert build.build("get_order", ARCHITECTURE, "lambda-image")
         digest = hashlib.sha256(package.read_bytes()).hexdigest()
         package.unlink()

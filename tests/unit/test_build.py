@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from release.packaging import build
+from release.packaging import build, libraries
 from tooling.paths import ROOT
 
 API = ("create_order", "get_order", "list_orders", "update_order")
@@ -44,8 +44,8 @@ def test_the_same_files_are_the_same_bytes(tmp_path: Path) -> None:
     (tmp_path / "b.py").write_text("b")
     (tmp_path / "a.py").write_text("a")
     first, second = tmp_path / "1.zip", tmp_path / "2.zip"
-    build._zip(first, {"b.py": tmp_path / "b.py", "a.py": tmp_path / "a.py"})
+    libraries.add_to_zip(first, {"b.py": tmp_path / "b.py", "a.py": tmp_path / "a.py"})
     (tmp_path / "a.py").touch()
-    build._zip(second, {"a.py": tmp_path / "a.py", "b.py": tmp_path / "b.py"})
+    libraries.add_to_zip(second, {"a.py": tmp_path / "a.py", "b.py": tmp_path / "b.py"})
     assert first.read_bytes() == second.read_bytes()
     assert zipfile.ZipFile(first).namelist() == ["a.py", "b.py"]

@@ -14,7 +14,7 @@ import requests
 import uvicorn
 from botocore.exceptions import EndpointConnectionError
 
-from common.models import Order
+from common.order import Order
 from localstack.console import trace
 from localstack.console.alarms import Alarm
 from localstack.console.app import Console

@@ -149,7 +149,7 @@ class TestCustomers:
         found: list[int] = []
 
         class FakeTenant:
-            def __init__(self, platform: object, watch: object) -> None:
+            def __init__(self, platform: object, timer: object) -> None:
                 if len(found) == 3:
                     raise StackError("no more")
                 self.number, self.id, self.tokens = len(found), "tenant", {"IdToken": "token"}

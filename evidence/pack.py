@@ -1,0 +1,101 @@
+"""Writes the evidence pack of a stage or of an approval to a file, and summarises it in a few lines of Markdown."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import boto3
+from pydantic import ValidationError
+
+from evidence import page, stages
+from evidence.stages import PackError
+from release import deploy
+from release.deploy import Planned
+from release.environments import ENVIRONMENTS, EnvironmentName
+from release.store import Store
+
+
+def write(stage: str, output: Path, planned: Planned | None = None) -> None:
+    """Write the pack of a stage, and of the stages before it that tested the same release.
+
+    Raises:
+        PackError: There are no records, or the pack may not show them.
+    """
+    shown = stages.of_release(stages.records_folder(), stage)
+    html = page.render(shown, planned, datetime.now(UTC))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    partial = output.with_suffix(".partial")
+    partial.write_text(html)
+    partial.replace(output)
+    verdict = "passed" if all(each.passed for each in shown) else "NOT PASSED"
+    print(f"evidence {os.path.relpath(output)} ({verdict}, {len(html.encode()) / 1e6:.1f} MB)")
+
+
+def write_for_approval(to: EnvironmentName, release: str, var_files: list[Path]) -> None:
+    """Write the pack that a promotion is approved by: what the release passed, and what it would change.
+
+    Reads the release and its records from the environment before, and plans without a lock. Changes nothing.
+
+    Raises:
+        ManifestError: The release is incomplete.
+        DeployError: Terraform failed.
+        PackError: Nothing is promoted to the environment, or the release has no records.
+    """
+    before = ENVIRONMENTS[to].before
+    if before is None or to == "failover":
+        raise PackError(f"nothing is promoted to {to}: TO is sit or prod")
+    environment, records = ENVIRONMENTS[before], stages.records_folder()
+    store = Store(boto3.client("s3", region_name=environment.region), environment.release_bucket)
+    if before not in stages.fetch(store, release, records):
+        raise PackError(
+            f"there are no records of {release[:12]} in {store.bucket}: "
+            f"`make record TO={before}` puts them there after the release has passed in {before}"
+        )
+    folder = deploy.work_dir(to) / "look"
+    store.download(release, folder)
+    planned = deploy.look(to, folder, var_files)
+    _plan_file().write_text(planned.json(indent=1))
+    # The file's name is also its name on the page of the workflow run.
+    write(before, stages.evidence_folder() / f"to-{to}.html", planned)
+
+
+def summary(stage: str, to: EnvironmentName | None, url: str) -> str:
+    """Summarise a pack in a few lines of Markdown with a link to it.
+
+    Args:
+        stage: Stage that was tested last.
+        to: Environment that the release is to be approved for; None for no approval.
+        url: URL of the pack; may be empty.
+
+    Raises:
+        PackError: There are no records.
+    """
+    shown = stages.of_release(stages.records_folder(), stage)
+    digest = shown[-1].digest
+    subject = f"release `{digest[:12]}`" if digest else "a working tree"
+    lines = [f"## Evidence: {subject}{f' to {to}' if to else ''}", ""]
+    for each in shown:
+        why = f": {each.unfinished}" if each.unfinished else ""
+        mark = "✅" if each.passed else "❌"
+        lines.append(f"- {mark} {each.name}: {each.passed_count} of {len(each.tests)} tests passed{why}")
+    planned = _saved_plan(digest) if to else None
+    if planned:
+        counts = {action: sum(change.action == action for change in planned.changes) for action in page.ACTIONS}
+        lines.append(f"- In {to}: " + ", ".join(f"{count} to {action}" for action, count in counts.items()))
+    lines += ["", f"**[What the customer will get, times, tests, promises, release and plan]({url})**" if url else ""]
+    return "\n".join(lines) + "\n"
+
+
+def _plan_file() -> Path:
+    return stages.records_folder() / "plan.json"
+
+
+def _saved_plan(digest: str) -> Planned | None:
+    """The saved plan, if it is of this release."""
+    try:
+        found = Planned.parse_raw(_plan_file().read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        raise PackError(f"{_plan_file()} cannot be read: {error}; remove it") from None
+    return found if found.release == digest else None
