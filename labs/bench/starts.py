@@ -59,7 +59,7 @@ def _start(statements: str, folder: Path, runtime: Path) -> float:
     script = f"import sys\nsys.path[:0] = sys.argv[1:]\n{statements}\nimport time\nprint(time.monotonic())"
     began = time.monotonic()
     try:
-        ended = isolation.alone(script, folder, str(folder), str(runtime), **variables)
+        ended = isolation.run_isolated(script, folder, str(folder), str(runtime), **variables)
     except subprocess.TimeoutExpired:
         raise StackError(f"not ready after {isolation.DEADLINE_SECONDS} s: {statements}") from None
     if ended.returncode:

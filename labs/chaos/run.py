@@ -14,6 +14,7 @@ from labs.chaos.auditor import INTERNAL, Auditor, Finding, table
 from labs.chaos.load import Load, Placed
 from localstack import engines
 from localstack.aws import Aws
+from localstack.engines.ministack import MiniStack
 from localstack.faults.control import Control, Journal
 from localstack.faults.plan import KILLS, RATES, Fault, KillPoint, Outage, Plan
 from localstack.stack import Stack, StackError
@@ -183,7 +184,7 @@ class Runs:
             if not accepted.wait(_IDLE_SECONDS):
                 raise StackError(f"half of {orders} orders were not accepted in {_IDLE_SECONDS} s")
             self._proxy.freeze(True)
-            engines.Embedded().restart(self._stack)
+            MiniStack().restart(self._stack)
             self._proxy.freeze(False)
             placed = future.result()
         return self._finish(f"{orders} orders, the engine restarted after {orders // 2}", auditor, placed)
