@@ -13,8 +13,8 @@ from tooling.agreed_limits import STEPS, Load, Step, summarise
 
 # The fewest orders whose p95 is not simply the longest time: nearest rank 19 of 20.
 ORDERS = 20
-# The local stack shares its cores with the tests and whatever else the machine does. On two busy cores p95 was at most a
-# tenth of each limit, so twice the limit leaves a slow CI runner room and still fails what AWS could not make up for.
+# The local stack shares its cores with the tests and whatever else the machine does. On two busy cores p95 was a tenth
+# of each limit, so twice the limit leaves a slow CI runner room, and what exceeds it would be too slow in AWS as well.
 MARGIN = 2
 
 pytestmark = [pytest.mark.alone, pytest.mark.timed, pytest.mark.sidecars, pytest.mark.load("one at a time")]
