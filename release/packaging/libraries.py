@@ -60,7 +60,7 @@ class Group:
 
 
 API = Group("functions", pure=True, templates=(), budget=3_000_000)
-MAIL = Group("mail", pure=True, templates=("customer", "internal"), budget=3_500_000)
+MAIL = Group("mail", pure=True, templates=("customer", "internal", "mail"), budget=3_500_000)
 INVOICE = Group("invoice", pure=False, templates=("invoice",), budget=50_000_000)
 GROUPS = (API, MAIL, INVOICE)
 
