@@ -307,14 +307,14 @@ def read(folder: Path, environment: EnvironmentName) -> Prepared:
         prepared = Prepared.parse_raw((folder / "plan.json").read_bytes())
         digest = hashlib.sha256((folder / "plan.tfplan").read_bytes()).hexdigest()
     except (FileNotFoundError, ValidationError):
-        raise DeployError(f"there is no plan in {folder}: run `python -m release plan --to {environment}`") from None
+        raise DeployError(f"there is no plan in {folder}: run `bin/release plan --to {environment}`") from None
     if prepared.environment != environment:
         raise DeployError(
             f"the plan in {folder} was made for {prepared.environment}, not for {environment}: "
-            f"run `python -m release plan --to {environment}`"
+            f"run `bin/release plan --to {environment}`"
         )
     if digest != prepared.sha256:
-        raise DeployError(f"the plan in {folder} has changed since it was made: run `python -m release plan` again")
+        raise DeployError(f"the plan in {folder} has changed since it was made: run `bin/release plan` again")
     return prepared
 
 

@@ -117,7 +117,7 @@ def approvals_of(store: Store, release: str, environment: EnvironmentName) -> di
             return {}
         raise EvidenceError(
             f"{release[:12]} was not promoted to {environment}: "
-            f"run `python -m release promote --to {environment} --release {release}`"
+            f"run `bin/release promote {release} --to {environment}`"
         )
     return Promotion.parse_raw(content).approvals
 

@@ -93,7 +93,7 @@ def creation_held(aws: Aws, stack: Stack) -> Iterator[None]:
     queue = stack.outputs["queue_names"]["order_creator_record"]
 
     def switch(enabled: bool) -> None:
-        queues.consume(aws.sqs, aws.functions, queue, enabled)
+        queues.enable_consumer(aws.sqs, aws.functions, queue, enabled)
         wanted = "Enabled" if enabled else "Disabled"
         poll(
             f"the consumer of {queue} {wanted.lower()}",

@@ -16,8 +16,7 @@ from localstack.engines import Embedded
 from localstack.faults.control import Control, Journal
 from localstack.faults.plan import KILLS, RATES, Fault, KillPoint, Outage, Plan
 from localstack.stack import Stack, StackError
-from ops.queues import wait_idle
-from ops.redrive import redrive
+from ops.queues import redrive, wait_idle
 
 # In AWS six times the time-out of the function (R4); here just above what a notifier holds a mail for, so that a killed
 # function is not waited for three minutes.

@@ -95,7 +95,7 @@ class Rehearsal:
 
     def _evidence(self, digest: str) -> dict[str, str]:
         """Where the evidence of a release is, apart from that of another which is tested at the same time."""
-        return {"EVIDENCE": str(FOLDER / "evidence" / digest[:12])}
+        return {"EVIDENCE_DIR": str(FOLDER / "evidence" / digest[:12])}
 
     def test_locally(self, digest: str) -> None:
         """Run the end-to-end tests on the release's own bytes, on a local stack."""
@@ -146,7 +146,7 @@ class Rehearsal:
 
     def _deployment(self, to: EnvironmentName, digest: str) -> tuple[str, ...]:
         options = ("--var-file", str(self._accounts.var_file()), "--seconds", str(CANARY_SECONDS))
-        return ("deploy", "--to", to, "--release", digest, *options)
+        return ("deploy", digest, "--to", to, *options)
 
     def deploy(self, to: EnvironmentName, digest: str, approvals: str = "", tests: str = "") -> None:
         """Deploy a release, test it there, and write the evidence.
@@ -189,18 +189,18 @@ class Rehearsal:
         sit, prod = self._accounts.sign_in("sit"), self._accounts.sign_in("prod")
 
         def refused(name: str, text: str, to: str, approvals: str) -> None:
-            arguments = ("promote", "--to", to, "--release", digest, "--approvals", approvals)
+            arguments = ("promote", digest, "--to", to, "--approvals", approvals)
             self._commands.refused(name, text, *arguments, environment=sit if to == "sit" else prod)
 
         refused("to sit before dev has passed it", "dev has not passed it", "sit", TECH_LEAD)
         refused("to prod past sit", "sit has not passed it", "prod", BOTH)
         refused("to prod with one person for both", "must be two people", "prod", f"{TECH_LEAD} business-owner=Thandi")
-        arguments = ("deploy", "--to", "prod", "--release", digest)
+        arguments = ("deploy", digest, "--to", "prod")
         self._commands.refused("a deployment without promotion", "was not promoted", *arguments, environment=prod)
 
     def refuse_without_approval(self, digest: str) -> None:
         """See that evidence alone is not enough."""
-        arguments = ("promote", "--to", "sit", "--release", digest)
+        arguments = ("promote", digest, "--to", "sit")
         self._commands.refused(
             "to sit without approval",
             "the approval of tech-lead is missing",

@@ -75,11 +75,11 @@ class Commands:
         return done
 
     def release(self, name: str, *arguments: str, environment: Mapping[str, str], cwd: Path = ROOT) -> Done:
-        """Run a command of `python -m release`."""
-        return self.run(name, sys.executable, "-m", "release", *arguments, environment=environment, cwd=cwd)
+        """Run a command of `bin/release`."""
+        return self.run(name, sys.executable, "-m", "cli.release", *arguments, environment=environment, cwd=cwd)
 
     def refused(self, name: str, text: str, *arguments: str, environment: Mapping[str, str]) -> Done:
-        """Run a command of `python -m release` that must be refused.
+        """Run a command of `bin/release` that must be refused.
 
         Args:
             name: of the step.
@@ -90,7 +90,7 @@ class Commands:
         Raises:
             StackError: it was not refused, or for another reason.
         """
-        status, done = self._run(name, [sys.executable, "-m", "release", *arguments], environment, ROOT)
+        status, done = self._run(name, [sys.executable, "-m", "cli.release", *arguments], environment, ROOT)
         if status == 0 or text not in done.output:
             raise StackError(f"{name}: not refused with {text!r}, but ended with {status}:\n{done.output[-4_000:]}")
         said = next(line for line in done.output.splitlines() if text in line)

@@ -1,4 +1,4 @@
-"""`python -m release.openapi` writes docs/openapi.json, and docs/api.md from it."""
+"""`bin/release openapi` writes docs/openapi.json, and docs/api.md from it."""
 
 import json
 
@@ -20,7 +20,8 @@ def page() -> str:
     return reference.text(json.loads(text()))
 
 
-if __name__ == "__main__":
+def write() -> None:
+    """Write both."""
     PATH.write_text(text())
     REFERENCE.write_text(page())
     print(f"wrote {PATH.relative_to(ROOT)} and {REFERENCE.relative_to(ROOT)}")

@@ -111,7 +111,7 @@ def test_messages_stay_in_the_creation_queue_while_it_is_held_and_are_then_throw
     aws.functions.create_event_source_mapping(FunctionName=f"{ours}:live", EventSourceArn=creation_queue.arn)
     known = replace(stack, outputs={"queue_names": {"order_creator_record": creation_queue.name}})
 
-    def state() -> queues.State:
+    def state() -> queues.QueueState:
         return queues.states(aws.sqs, aws.functions, [creation_queue.name])[0]
 
     with creation_held(aws, known):

@@ -13,6 +13,7 @@ import pytest
 import requests
 import uvicorn
 from botocore.exceptions import EndpointConnectionError
+from ops.queues import Redriven
 
 from common.models import Order
 from localstack.console import trace
@@ -26,7 +27,6 @@ from localstack.console.queues import Pair, Queue, message_of
 from localstack.processes import free_port
 from localstack.stack import Running, Stack, StackError
 from ops.queues import QueueError
-from ops.redrive import Redriven
 from tests.support.samples import order
 from tooling.polling import poll
 

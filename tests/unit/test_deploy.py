@@ -77,7 +77,7 @@ def plan_in(folder: Path, environment: EnvironmentName) -> Prepared:
 def test_a_plan_is_for_one_environment(tmp_path: Path) -> None:
     prepared = plan_in(tmp_path, "dev")
     assert deploy.read(tmp_path, "dev") == prepared
-    with pytest.raises(DeployError, match="was made for dev, not for prod: run `python -m release plan --to prod`"):
+    with pytest.raises(DeployError, match="was made for dev, not for prod: run `bin/release plan --to prod`"):
         deploy.read(tmp_path, "prod")
 
 

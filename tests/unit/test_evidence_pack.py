@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from evidence import page, pictures, stages
-from evidence.__main__ import summary
+from evidence.pack import summary
 from evidence.stages import PackError, PytestRun, RecordedTest, Stage, StepTime
 from release import deploy, manifest
 from release.deploy import Change, Planned
@@ -323,7 +323,7 @@ def test_records_that_are_missing_or_broken_say_what_to_do(tmp_path: Path) -> No
 
 
 def test_the_summary_of_a_workflow_links_to_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EVIDENCE", str(tmp_path))
+    monkeypatch.setenv("EVIDENCE_DIR", str(tmp_path))
     release = make_release(tmp_path / "release")
     write(tmp_path / "records", "dev", release, tried(), tried("failed", message="no"))
     planned = Planned(environment="sit", release=Sha256(release.digest()), at=NOW, changes=[])
