@@ -208,7 +208,7 @@ def history(to: To) -> None:
 @app.command()
 def pack(digest: Digest, to: To, var_file: VarFiles = None) -> None:
     """Render the evidence that a promotion is approved by, with its plan."""
-    print(packs.render_for_approval(to, digest, var_file or []))
+    packs.write_for_approval(to, digest, var_file or [])
 
 
 @app.command()
@@ -216,7 +216,7 @@ def evidence(
     target: Annotated[Stage, typer.Option(help="Environment of the tests.")] = "local",
 ) -> None:
     """Render the evidence of the last end-to-end tests again, in build/evidence/index.html."""
-    print(packs.render(target, stages.evidence_folder() / "index.html"))
+    packs.write(target, stages.evidence_folder() / "index.html")
 
 
 @app.command()

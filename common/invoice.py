@@ -23,7 +23,7 @@ from weasyprint.css import ColorProfile
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher
 
-from common.models import Order
+from common.order import Order
 
 ASSETS = PACKAGED / "invoice"
 PDF_VARIANT = "pdf/a-2a"

@@ -9,7 +9,7 @@ from email.utils import formatdate, make_msgid
 
 from common import clients
 from common.errors import PermanentError
-from common.models import Order
+from common.order import Order
 from common.settings import settings
 from common.status import OrderStatus
 from common.templates import render

@@ -51,7 +51,7 @@ def test_a_pack_shows_what_became_of_an_order(
     # Only now: Matplotlib and WeasyPrint take more than a second, and every worker collects this file.
     from evidence import page
 
-    html = page.draw([stage], None, datetime.now(UTC))
+    html = page.render([stage], None, datetime.now(UTC))
     for shown in (order["orderNumber"], f"R {order['total']}", tenant.email, f"{order['orderNumber']}.pdf"):
         assert shown in html
     # The mail and the invoice.

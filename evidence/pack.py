@@ -1,4 +1,4 @@
-"""The evidence pack: an HTML file for the approvers of a release, and its summary for the page of a workflow run."""
+"""Writes the evidence pack of a stage or of an approval to a file, and summarises it in a few lines of Markdown."""
 
 import os
 from datetime import UTC, datetime
@@ -9,116 +9,90 @@ from pydantic import ValidationError
 from evidence import page, stages
 from evidence.stages import PackError
 from release import deploy, pipeline
+from release.deploy import Planned
 from release.environments import ENVIRONMENTS, EnvironmentName
 
-_PLAN = "plan.json"
 
-
-def render(stage: str, output: Path, planned: deploy.Planned | None = None) -> str:
-    """Render the pack of a stage from its records, and from those of earlier stages that tested the same release.
-
-    Args:
-        stage: Stage that was tested last.
-        output: File to write.
-        planned: What the deployment that is to be approved would do.
-
-    Returns:
-        The file, whether all tests passed, and its size: a line to print.
+def write(stage: str, output: Path, planned: Planned | None = None) -> None:
+    """Write the pack of a stage, and of the stages before it that tested the same release.
 
     Raises:
-        PackError: there are no records, or they hold personal data.
+        PackError: There are no records, or the pack may not show them.
     """
-    found = stages.of_release(stages.records_folder(), stage)
-    html = page.draw(found, planned, datetime.now(UTC))
+    shown = stages.of_release(stages.records_folder(), stage)
+    html = page.render(shown, planned, datetime.now(UTC))
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_suffix(".partial")
     partial.write_text(html)
     partial.replace(output)
-    result = "passed" if all(one.passed for one in found) else "NOT PASSED"
-    return f"evidence {os.path.relpath(output)} ({result}, {len(html.encode()) / 1e6:.1f} MB)"
+    verdict = "passed" if all(each.passed for each in shown) else "NOT PASSED"
+    print(f"evidence {os.path.relpath(output)} ({verdict}, {len(html.encode()) / 1e6:.1f} MB)")
 
 
-def render_for_approval(to: EnvironmentName, digest: str, var_files: list[Path]) -> str:
-    """Render the pack that a promotion is approved by: what the release passed, and what deploying it would change.
+def write_for_approval(to: EnvironmentName, release: str, var_files: list[Path]) -> None:
+    """Write the pack that a promotion is approved by: what the release passed, and what it would change.
 
-    Changes nothing: it reads the release and its records where it passed, and plans without a lock.
-
-    Args:
-        to: Environment that the release is to be promoted to.
-        digest: Digest of the release's manifest.
-        var_files: Further variable files of Terraform, for a rehearsal.
+    Reads the release and its records from the environment before, and plans without a lock. Changes nothing.
 
     Raises:
-        ManifestError: the release is not there whole.
+        ManifestError: The release is incomplete.
         DeployError: Terraform failed.
-        EvidenceError: nothing is promoted to this environment.
-        PackError: the environment before has no records of this release.
+        EvidenceError: Nothing is promoted to the environment.
+        PackError: The release has no records.
     """
     before = pipeline.environment_before(to)
-    source, base = pipeline.store(before), stages.records_folder()
-    if before not in stages.fetch(source, digest, base):
+    store, records = pipeline.store(before), stages.records_folder()
+    if before not in stages.fetch(store, release, records):
         raise PackError(
-            f"there are no records of {digest[:12]} in {source.bucket}: "
-            f"`bin/release record --to {before}` writes them once it has passed in {before}"
+            f"there are no records of {release[:12]} in {store.bucket}: "
+            f"`bin/release record --to {before}` puts them there after the release has passed in {before}"
         )
     folder = deploy.work_dir(to) / "look"
-    source.download(digest, folder)
+    store.download(release, folder)
     planned = deploy.look(to, folder, var_files)
-    (base / _PLAN).write_text(planned.json(indent=1))
-    # The name of the file is also its name on the run's page.
-    return render(before, stages.evidence_folder() / f"to-{to}.html", planned)
-
-
-def _planned(base: Path, digest: str) -> deploy.Planned | None:
-    """The plan that was kept with the records, if it is a plan of this release."""
-    try:
-        found = deploy.Planned.parse_raw((base / _PLAN).read_bytes())
-    except FileNotFoundError:
-        return None
-    except ValidationError as error:
-        raise PackError(f"{base / _PLAN} cannot be read: {error}; remove it") from None
-    return found if found.release == digest else None
+    _plan_file().write_text(planned.json(indent=1))
+    # The file's name is also its name on the page of the workflow run.
+    write(before, stages.evidence_folder() / f"to-{to}.html", planned)
 
 
 def summary(stage: str, to: EnvironmentName | None, url: str) -> str:
-    """A pack in a few lines of Markdown, with a link to the whole.
+    """Summarise a pack in a few lines of Markdown with a link to it.
 
     Args:
         stage: Stage that was tested last.
-        to: Environment that the release is to be approved for, if any.
-        url: URL of the pack; empty if it was not uploaded.
+        to: Environment that the release is to be approved for; None for no approval.
+        url: URL of the pack; may be empty.
 
     Raises:
-        PackError: there are no records.
+        PackError: There are no records.
     """
-    found = stages.of_release(stages.records_folder(), stage)
-    last = found[-1]
-    digest = last.release.digest() if last.release else ""
-    subject = f"release `{digest[:12]}`" if digest else "a checkout"
+    shown = stages.of_release(stages.records_folder(), stage)
+    digest = shown[-1].digest
+    subject = f"release `{digest[:12]}`" if digest else "a working tree"
     lines = [f"## Evidence: {subject}{f' to {to}' if to else ''}", ""]
-    for one in found:
-        passed = sum(test.outcome == "passed" for test in one.tests)
-        why = f": {one.unfinished}" if one.unfinished else ""
-        lines.append(f"- {'✅' if one.passed else '❌'} {one.name}: {passed} of {len(one.tests)} tests passed{why}")
-    planned = _planned(stages.records_folder(), digest) if to else None
+    for each in shown:
+        why = f": {each.unfinished}" if each.unfinished else ""
+        mark = "✅" if each.passed else "❌"
+        lines.append(f"- {mark} {each.name}: {each.passed_count} of {len(each.tests)} tests passed{why}")
+    planned = _saved_plan(digest) if to else None
     if planned:
-        counts = {kind: sum(change.action == kind for change in planned.changes) for kind in page.ACTIONS}
-        lines.append(f"- In {to}: " + ", ".join(f"{count} to {kind}" for kind, count in counts.items()))
+        counts = {action: sum(change.action == action for change in planned.changes) for action in page.ACTIONS}
+        lines.append(f"- In {to}: " + ", ".join(f"{count} to {action}" for action, count in counts.items()))
     lines += ["", f"**[What the customer will get, times, tests, promises, release and plan]({url})**" if url else ""]
     return "\n".join(lines) + "\n"
 
 
 def write_summary(stage: str, to: EnvironmentName | None) -> str:
-    """Append the summary to the page of the workflow run, if this is one; return it.
+    """Append the summary to the page of the workflow run, if there is one; return it.
 
-    GitHub Actions sets GITHUB_STEP_SUMMARY, and the workflow sets EVIDENCE_URL to the address of the uploaded pack.
+    GitHub Actions sets GITHUB_STEP_SUMMARY; the workflow sets EVIDENCE_URL to the address of the uploaded pack.
 
     Args:
-        stage: Stage that was tested last; with `to`, the environment before that counts instead.
-        to: Environment that the release is to be approved for, if any.
+        stage: Stage that was tested last; with `to`, the environment before that counts.
+        to: Environment that the release is to be approved for; None for no approval.
 
     Raises:
-        PackError: there are no records.
+        PackError: There are no records.
     """
     before = ENVIRONMENTS[to].before if to else None
     text = summary(before or stage, to, os.environ.get("EVIDENCE_URL", ""))
@@ -127,3 +101,18 @@ def write_summary(stage: str, to: EnvironmentName | None) -> str:
         with Path(target).open("a") as run_page:
             run_page.write(text)
     return text
+
+
+def _plan_file() -> Path:
+    return stages.records_folder() / "plan.json"
+
+
+def _saved_plan(digest: str) -> Planned | None:
+    """The saved plan, if it is of this release."""
+    try:
+        found = Planned.parse_raw(_plan_file().read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        raise PackError(f"{_plan_file()} cannot be read: {error}; remove it") from None
+    return found if found.release == digest else None

@@ -1,9 +1,9 @@
-"""What the tests of one stage left for the evidence pack: a folder `records/<stage>`, which a release takes along.
+"""Records of what the tests of each stage saw: a folder `records/STAGE`, which travels with the release.
 
-run-<time>.json       a run of pytest: the tests, and what they were run on
-times-<worker>.jsonl  how soon orders came through, a line for each time
-release.json          the manifest of the release that was tested, if it was one
-order.json            the order that the customer's pictures are of
+run-TIME.json         one run of pytest: its tests and what they ran on
+times-WORKER.jsonl    how long orders took, one line per time
+release.json          manifest of the tested release, if it was a release
+order.json            the order that the pictures show
 invoice.pdf, confirmation.eml, internal.eml, status.eml
 """
 
@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import zipfile
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -27,33 +26,33 @@ from tooling.agreed_limits import Load, Step
 from tooling.cli import UserError
 from tooling.paths import ROOT
 
-# The target of the tests: the local stack, or an environment.
 STAGES = ("local", "dev", "sit", "prod", "failover")
 EXHIBITS = ("order.json", "invoice.pdf", "confirmation.eml", "internal.eml", "status.eml")
-# On the local stack, begin of their marks: what they are.
-_AFTERWARDS = {"alone": "run alone", "timed": "are timed"}
-# Domains that belong to nobody (RFC 2606), SES's simulator, and the service's own.
-_NOBODYS = re.compile(
+# Runs that follow the main run on the local stack: how their mark expression begins, and what they are.
+_LATER_RUNS = {"alone": "run alone", "timed": "are timed"}
+# Reserved domains (RFC 2606), SES's simulator, and the service's own domain.
+_TEST_DOMAINS = re.compile(
     r"(?:^|\.)(?:example(?:\.com|\.net|\.org)?|simulator\.amazonses\.com|kimmyai\.io)$", re.IGNORECASE
 )
 _ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@((?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,})")
 _TOKEN = re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*")
+_NO_TESTS_COLLECTED = 5
 
 
 class PackError(UserError):
-    """The pack cannot be drawn; the text says why and what to do."""
+    """The pack cannot be rendered; the text says why and what to do."""
 
 
 class RecordedTest(Strict):
-    """A test that was run.
+    """Result of a test.
 
     Args:
-        file: its module, such as e2e/test_status.py.
-        sentence: what it tries, in plain words.
-        case: which case of it, if it has several.
-        outcome: of it.
-        seconds: how long it took.
-        message: why it failed; no token, and no address but those of tests.
+        file: Path of the test module, such as e2e/test_status.py.
+        sentence: What is tested, in plain words.
+        case: Name of the case, if the test has several.
+        outcome: Result.
+        seconds: Duration.
+        message: Why it failed, without tokens and private mail addresses.
     """
 
     file: str
@@ -68,18 +67,18 @@ class PytestRun(Strict):
     """A run of pytest.
 
     Args:
-        target: what was tested.
-        engine: of the local stack; None in AWS.
-        marks: which tests were chosen by mark, such as `not alone`.
-        selection: which were chosen besides; empty for all.
-        commit: of the tests.
-        changed: whether the tree had changes that are not committed.
-        release: digest of the release that was tested; None for what was built from the tree.
-        machine: that the tests ran on.
-        started_at: when, in UTC.
-        seconds: how long it took.
-        exit_status: of pytest; 0 if all passed.
-        tests: that were run.
+        target: The local stack or the environment that was tested.
+        engine: Engine of the local stack; None in AWS.
+        marks: Mark expression, such as `not alone`.
+        selection: Keyword expression; empty if all tests were selected.
+        commit: Commit of the tests.
+        changed: Whether the tree had uncommitted changes.
+        release: Digest of the tested release; None for packages built from the tree.
+        machine: Machine that ran the tests.
+        started_at: Start, in UTC.
+        seconds: Duration.
+        exit_status: Exit status of pytest; 0 if every test passed.
+        tests: Results.
     """
 
     target: str
@@ -97,7 +96,7 @@ class PytestRun(Strict):
 
 
 class StepTime(Strict):
-    """How long an order took to a step, in seconds."""
+    """How many seconds an order took to reach a step."""
 
     load: Load
     step: Step
@@ -105,14 +104,14 @@ class StepTime(Strict):
 
 
 class Stage(NamedTuple):
-    """What was tested where.
+    """Records of one stage.
 
     Args:
-        name: of the target.
-        runs: of pytest, oldest first.
-        times: of all orders that were followed.
-        release: that was tested; None for what was built from the tree.
-        exhibits: what the customer got, by name of file.
+        name: One of STAGES.
+        runs: Runs of pytest, oldest first.
+        times: Times of all measured orders.
+        release: Manifest of the tested release; None for packages built from the tree.
+        exhibits: What the customer got, by file name.
     """
 
     name: str
@@ -123,49 +122,56 @@ class Stage(NamedTuple):
 
     @property
     def tests(self) -> list[RecordedTest]:
-        """The tests of all runs."""
+        """Tests of all runs."""
         return [test for run in self.runs for test in run.tests]
 
     @property
     def failed(self) -> list[RecordedTest]:
-        """The tests that failed."""
+        """Tests that failed."""
         return [test for test in self.tests if test.outcome == "failed"]
 
     @property
+    def passed_count(self) -> int:
+        """Number of tests that passed."""
+        return sum(test.outcome == "passed" for test in self.tests)
+
+    @property
     def unfinished(self) -> str:
-        """Why the runs do not say that all is well though no test failed; empty if they do."""
-        # 5 is of a run in which a selection left nothing to do.
-        broken = [run for run in self.runs if run.exit_status not in (0, 1, 5)]
-        if broken:
-            return f"pytest ended with status {broken[0].exit_status}, so not all tests were run"
+        """Why the runs are incomplete although no test need have failed; empty if they are complete."""
+        for run in self.runs:
+            if run.exit_status not in (0, 1, _NO_TESTS_COLLECTED):
+                return f"pytest ended with status {run.exit_status}, so not all tests were run"
         marks = {run.marks for run in self.runs}
         if self.name == "local" and "not alone" in marks:
-            for begin, which in _AFTERWARDS.items():
-                if not any(mark.startswith(begin) for mark in marks):
+            for beginning, which in _LATER_RUNS.items():
+                if not any(mark.startswith(beginning) for mark in marks):
                     return f"the tests that {which}, after the others, were not run"
-        if not any(test.outcome == "passed" for test in self.tests):
-            return "no test was run"
-        return ""
+        return "" if self.passed_count or self.failed else "no test was run"
 
     @property
     def selection(self) -> str:
-        """Which tests were chosen; empty if all were run."""
+        """Keyword expression that selected some of the tests; empty if all were run."""
         return next((run.selection for run in self.runs if run.selection), "")
 
     @property
     def passed(self) -> bool:
-        """Whether all tests were run and passed."""
+        """Whether the runs are complete and no test failed."""
         return not self.failed and not self.unfinished
 
     @property
     def ended_at(self) -> datetime:
-        """When the last run ended, in UTC."""
+        """End of the last run, in UTC."""
         return max(run.started_at + timedelta(seconds=run.seconds) for run in self.runs)
 
     @property
     def seconds(self) -> float:
-        """How long all runs took together."""
+        """Duration of all runs together."""
         return sum(run.seconds for run in self.runs)
+
+    @property
+    def digest(self) -> str:
+        """Digest of the tested release; empty for packages built from the tree."""
+        return self.release.digest() if self.release else ""
 
 
 def evidence_folder() -> Path:
@@ -174,43 +180,40 @@ def evidence_folder() -> Path:
 
 
 def records_folder() -> Path:
-    """Where the stages' folders are."""
+    """The folder that holds the stages' folders."""
     return evidence_folder() / "records"
 
 
 def redact(text: str) -> str:
-    """A text without tokens, and without addresses that might be somebody's."""
+    """Replace tokens, and mail addresses that might belong to somebody."""
     hidden = _TOKEN.sub("(token)", text)
-    return _ADDRESS.sub(lambda found: found[0] if _NOBODYS.search(found[1]) else "(mail address)", hidden)
+    return _ADDRESS.sub(lambda found: found[0] if _TEST_DOMAINS.search(found[1]) else "(mail address)", hidden)
 
 
 def require_test_addresses(name: str, text: str) -> None:
-    """Check that a text names nobody.
+    """Check that a text has no mail address that might belong to somebody.
 
     Raises:
-        PackError: it has a mail address that might be somebody's.
+        PackError: It has one.
     """
     for found in _ADDRESS.finditer(text):
-        if not _NOBODYS.search(found[1]):
+        if not _TEST_DOMAINS.search(found[1]):
             raise PackError(
-                f"{name} has a mail address at {found[1]}, which may be somebody's: "
-                "the pack holds test tenants' data only, so place the tests' orders with addresses at example.com"
+                f"{name} has a mail address at {found[1]}, which may belong to a person: "
+                "the pack may show data of test tenants only, so let the tests order with addresses at example.com"
             )
 
 
 def read(path: Path) -> Stage:
-    """The stage in a folder.
+    """Read the records in a stage's folder.
 
     Raises:
-        PackError: there is none, or a record is not of the form.
+        PackError: There are none, or a record is invalid.
     """
     try:
         runs = [PytestRun.parse_raw(file.read_bytes()) for file in sorted(path.glob("run-*.json"))]
-        times = [
-            StepTime.parse_raw(line)
-            for file in sorted(path.glob("times-*.jsonl"))
-            for line in file.read_text().splitlines()
-        ]
+        lines = [line for file in sorted(path.glob("times-*.jsonl")) for line in file.read_text().splitlines()]
+        times = [StepTime.parse_raw(line) for line in lines]
     except ValidationError as error:
         raise PackError(f"a record in {path} cannot be read: {error}; run `make e2e` again") from None
     if not runs:
@@ -226,56 +229,52 @@ def read(path: Path) -> Stage:
 
 
 def of_release(base: Path, name: str) -> list[Stage]:
-    """A stage, and the stages before it that tested the very same release, in the order of STAGES.
+    """Read a stage, preceded by the earlier stages that tested the very same release.
 
     Raises:
-        PackError: the stage was not tested, or a record is not of the form.
+        PackError: The stage has no records, or a record is invalid.
     """
     last = read(base / name)
     earlier = [base / stage for stage in STAGES[: STAGES.index(name)] if last.release and (base / stage).is_dir()]
     return [*(stage for stage in map(read, earlier) if stage.release == last.release), last]
 
 
-def _key(digest: str, name: str) -> str:
-    return f"records/{digest}/{name}.zip"
+def _prefix(digest: str) -> str:
+    return f"records/{digest}/"
 
 
 def upload(store: Store, digest: str, base: Path) -> list[str]:
-    """Put the records of a release into a bucket, a file for each stage; the first of each stays.
+    """Put the records of a release into its bucket, one archive per stage; the first archive of each stage stays.
 
     Returns:
-        The names of the stages.
+        Names of the stages.
     """
-    found = [path for path in _folders(base) if (stage := read(path)).release and stage.release.digest() == digest]
-    for path in found:
+    folders = [base / name for name in STAGES if (base / name).is_dir() and read(base / name).digest == digest]
+    for path in folders:
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
             for file in sorted(path.iterdir()):
                 archive.write(file, file.name)
-        store.write_once(_key(digest, path.name), packed.getvalue())
-    return [path.name for path in found]
-
-
-def _folders(base: Path) -> Iterable[Path]:
-    return (base / name for name in STAGES if (base / name).is_dir())
+        store.write_once(f"{_prefix(digest)}{path.name}.zip", packed.getvalue())
+    return [path.name for path in folders]
 
 
 def copy(source: Store, target: Store, digest: str) -> None:
-    """Copy the records of a release from the bucket of the account before."""
-    for key in source.keys(_key(digest, "").removesuffix(".zip")):
+    """Copy the records of a release to the bucket of the next account."""
+    for key in source.keys(_prefix(digest)):
         content = source.read(key)
         if content is not None:
             target.write_once(key, content)
 
 
 def fetch(store: Store, digest: str, base: Path) -> list[str]:
-    """Make the folders of a release's stages from a bucket; what was in them is replaced.
+    """Replace the stages' folders by the records of a release from its bucket.
 
     Returns:
-        The names of the stages.
+        Names of the stages.
     """
     names = []
-    for key in store.keys(_key(digest, "").removesuffix(".zip")):
+    for key in store.keys(_prefix(digest)):
         content, name = store.read(key), Path(key).stem
         if content is None or name not in STAGES:
             continue
@@ -286,18 +285,17 @@ def fetch(store: Store, digest: str, base: Path) -> list[str]:
     return names
 
 
-class Order(NamedTuple):
-    """The order that the pictures are of: number, total in rand, and how many lines it has."""
+class ShownOrder(NamedTuple):
+    """The order that the pictures show: number, total in rand, and number of lines."""
 
     number: str
     total: str
     lines: int
 
 
-def order_of(stage: Stage) -> Order | None:
-    """The order that a stage's pictures are of, if it kept one."""
-    content = stage.exhibits.get("order.json")
-    if content is None:
+def shown_order(stage: Stage) -> ShownOrder | None:
+    """The order that a stage's pictures show; None if the stage kept none."""
+    if "order.json" not in stage.exhibits:
         return None
-    found = json.loads(content)
-    return Order(found["orderNumber"], found["total"], len(found["items"]))
+    found = json.loads(stage.exhibits["order.json"])
+    return ShownOrder(found["orderNumber"], found["total"], len(found["items"]))

@@ -5,16 +5,16 @@ locals {
     ManagedBy   = "terraform"
   }
 
-  # In the fail-over region the replica and the copies of the buckets are there already: the home region's Terraform made them.
+  # The home region's Terraform already made the table's replica and the bucket copies in the fail-over region.
   in_failover = var.region == var.failover_region
-  # Roles and dashboards are global to an account: those of the fail-over must have names of their own.
+  # Roles and dashboards are global to an account, so the fail-over's need different names.
   global_suffix = local.in_failover ? "-${var.region}" : ""
   bucket_suffix = "${var.bucket_suffix}${local.in_failover ? "-failover" : ""}"
 
-  # Made by terraform/bootstrap; the deployment role makes no role without it.
+  # Created by terraform/bootstrap. The deployment role may not create a role without it.
   permissions_boundary = var.environment == "local" ? null : "arn:aws:iam::${var.account_id}:policy/bbws-order-lambda-function-boundary-${var.environment}"
 
-  # Names and ARNs are computed, not read back from the resources: the resources are then made side by side.
+  # Names and ARNs are computed, not read from the resources, so that Terraform creates the resources in parallel.
   table_name             = "bbws-customer-portal-orders-${var.environment}"
   idempotency_table_name = "bbws-order-idempotency-${var.environment}"
   orders_bucket          = "bbws-orders-${var.environment}${local.bucket_suffix}"
@@ -36,7 +36,7 @@ locals {
     OrderByIdIndex    = { hash_key = "GSI2_PK", range_key = "GSI2_SK" }
   }
 
-  # The four queues of R2, by the function that consumes them.
+  # The four queues, keyed by the function that consumes them.
   queues = {
     order_creator_record        = { name = "bbws-order-creation", events = [] }
     order_pdf_creator           = { name = "bbws-order-pdf", events = ["OrderRecorded"] }
@@ -46,12 +46,12 @@ locals {
   queue_arns = { for function, queue in local.queues : function => "arn:aws:sqs:${var.region}:${var.account_id}:${queue.name}-${var.environment}" }
   queue_urls = { for function, queue in local.queues : function => "https://sqs.${var.region}.amazonaws.com/${var.account_id}/${queue.name}-${var.environment}" }
 
-  # The issuer stands for a pool that nobody made, so that in AWS its tokens would let nobody in.
+  # A pool id that does not exist in AWS: tokens of the local issuer are worthless there.
   issuer_pool   = "${var.region}_issuer"
   user_pool_arn = var.authorizer == "cognito" ? module.users[0].pool_arn : "arn:aws:cognito-idp:${var.region}:${var.account_id}:userpool/${local.issuer_pool}"
 
   idempotency_statement = {
-    # No GetItem: the answer to a PutItem that comes second holds the item that is there.
+    # No GetItem: a PutItem that fails its condition returns the existing item.
     actions   = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
     resources = [local.idempotency_table_arn]
   }
@@ -62,7 +62,7 @@ locals {
     conditions = [{ test = "StringEquals", variable = "ses:FromAddress", values = [var.mail_from] }]
   }
 
-  # Name, size and rights of the eight functions (R2, docs/architecture.md).
+  # Name, size and permissions of the eight functions (docs/architecture.md).
   functions = {
     create_order = {
       name        = "create-order", memory = 512, timeout = 30, concurrency = null
@@ -97,7 +97,7 @@ locals {
       ]
     }
     order_creator_record = {
-      # Few writers at a time: they all take their number from one counter.
+      # Few concurrent writers: they all take order numbers from one counter.
       name = "creator-record", memory = 512, timeout = 30, concurrency = 5
       environment = {
         ORDERS_TABLE           = local.table_name
@@ -110,7 +110,7 @@ locals {
       ]
     }
     order_pdf_creator = {
-      # It computes: with a whole processor a call takes a third of the time for a fiftieth more (docs/cost.md).
+      # CPU-bound: 1,769 MB is one full vCPU, which cuts the duration to a third for 2 % more cost (docs/cost.md).
       name = "pdf-creator", memory = 1769, timeout = 60, concurrency = 10
       environment = {
         ORDERS_TABLE           = local.table_name
@@ -168,7 +168,7 @@ locals {
     POWERTOOLS_METRICS_NAMESPACE = "OrderService"
   }
 
-  # The routes of R5 that need a token, by function.
+  # The routes that need a token, keyed by function.
   routes = {
     create_order = { method = "POST", path = "/v1.0/orders" }
     get_order    = { method = "GET", path = "/v1.0/orders/{orderId}" }

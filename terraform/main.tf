@@ -12,7 +12,7 @@ module "orders_table" {
   replica_regions             = var.failover_region == null ? [] : [var.failover_region]
 }
 
-# Answers and mails of the last day, so that neither is repeated; nothing in it is worth restoring.
+# Idempotency records of the last 24 hours (responses and mails). Not worth restoring, so no recovery.
 module "idempotency_table" {
   source = "./modules/dynamodb"
 
@@ -48,7 +48,7 @@ module "events" {
     } if length(queue.events) > 0
   }
 
-  # SNS refuses to subscribe a queue that is not there.
+  # SNS rejects a subscription of a queue that does not exist yet.
   depends_on = [module.queue]
 }
 
@@ -89,7 +89,7 @@ module "templates_bucket" {
   replicate   = var.failover_region != null
   require_tls = var.require_tls
   objects_dir = var.templates_dir
-  # Stylesheets and fonts are read from the package; S3 holds what may change without a release.
+  # Only what may change without a release is in S3; stylesheets and fonts are read from the package.
   objects_pattern = "**/*.{html,txt}"
 
   permissions_boundary = local.permissions_boundary
@@ -120,7 +120,7 @@ module "function" {
   permissions_boundary = local.permissions_boundary
 }
 
-# A mapping needs its queue, which takes longest of all to make; functions need not wait for it.
+# Here, not in module lambda: queues are the slowest to create, and functions need not wait for them.
 resource "aws_lambda_event_source_mapping" "this" {
   for_each = local.queues
 

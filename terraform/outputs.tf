@@ -54,32 +54,32 @@ output "alerts_topic_arn" {
 }
 
 output "queue_names" {
-  description = "Name of each queue, by the function that consumes it."
+  description = "Name of each queue, keyed by the function that consumes it."
   value       = { for function, queue in local.queues : function => "${queue.name}-${var.environment}" }
 }
 
 output "dlq_names" {
-  description = "Name of each DLQ, by the function that consumes its queue."
+  description = "Name of each DLQ, keyed by the function that consumes its queue."
   value       = { for function, queue in local.queues : function => "${queue.name}-dlq-${var.environment}" }
 }
 
 output "function_names" {
-  description = "Name of each function in AWS, by its folder."
+  description = "Name of each function in AWS, keyed by its folder."
   value       = local.function_names
 }
 
 output "role_names" {
-  description = "Name of each function's role, by its folder."
+  description = "Name of each function's role, keyed by its folder."
   value       = { for folder, function in module.function : folder => function.role_name }
 }
 
 output "alarm_names" {
-  description = "Names of all alarms: what turns a canary back."
+  description = "Names of all alarms. A canary is rolled back when one of them goes into ALARM."
   value       = concat(module.monitoring.alarm_names, flatten([for queue in module.queue : queue.alarm_names]))
 }
 
 output "saved_queries" {
-  description = "The saved queries of Logs Insights, by name."
+  description = "Saved Logs Insights queries, keyed by name."
   value       = module.monitoring.queries
 }
 

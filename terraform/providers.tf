@@ -7,7 +7,7 @@ provider "aws" {
   }
 }
 
-# Where prod's replicas live; unused in the other environments.
+# Region of prod's replicas; unused in the other environments.
 provider "aws" {
   alias               = "failover"
   region              = "eu-west-1"

@@ -9,7 +9,7 @@ variable "environment" {
 }
 
 variable "account_id" {
-  description = "AWS account that the environment lives in."
+  description = "AWS account id of the environment."
   type        = string
 
   validation {
@@ -19,7 +19,7 @@ variable "account_id" {
       sit   = "815856636111"
       prod  = "093646564004"
     }, var.environment, "")
-    error_message = "account_id is not the account of this environment: local 000000000000, dev 536580886816, sit 815856636111, prod 093646564004."
+    error_message = "account_id is not this environment's account: local 000000000000, dev 536580886816, sit 815856636111, prod 093646564004."
   }
 }
 
@@ -35,12 +35,12 @@ variable "region" {
 
   validation {
     condition     = var.region == "af-south-1" || var.environment == "prod"
-    error_message = "region may be eu-west-1 only in prod, which alone has a fail-over (R1)."
+    error_message = "region may be eu-west-1 only in prod: no other environment has a fail-over."
   }
 }
 
 variable "failover_region" {
-  description = "Region of the table's replica and of the buckets' copies; null for none."
+  description = "Region of the table's replica and the bucket copies; null for none."
   type        = string
   default     = null
 
@@ -51,12 +51,12 @@ variable "failover_region" {
 
   validation {
     condition     = var.environment != "prod" || var.failover_region != null
-    error_message = "prod must have failover_region = \"eu-west-1\" (R1)."
+    error_message = "prod needs failover_region = \"eu-west-1\"."
   }
 }
 
 variable "packages_dir" {
-  description = "Folder with one zip per function, as `make build` writes it."
+  description = "Folder with one zip file per function."
   type        = string
   default     = "../build/packages"
 }
@@ -68,13 +68,13 @@ variable "templates_dir" {
 }
 
 variable "bucket_suffix" {
-  description = "Added to bucket names, which are global, when the plain name is taken; starts with a hyphen."
+  description = "Suffix for bucket names, which are global: set it when a plain name is taken. Starts with a hyphen."
   type        = string
   default     = ""
 
   validation {
     condition     = var.bucket_suffix == "" || can(regex("^-[a-z0-9-]{1,20}$", var.bucket_suffix))
-    error_message = "bucket_suffix must be empty, or a hyphen and 1 to 20 of a-z, 0-9 and -."
+    error_message = "bucket_suffix must be empty, or a hyphen followed by 1 to 20 characters of a-z, 0-9 and -."
   }
 }
 
@@ -90,7 +90,7 @@ variable "architecture" {
 }
 
 variable "authorizer" {
-  description = "Whose tokens the API takes: cognito, or issuer for an emulator without Cognito."
+  description = "Token issuer that the API accepts: cognito, or issuer for an emulator without Cognito."
   type        = string
   default     = "cognito"
 
@@ -101,12 +101,12 @@ variable "authorizer" {
 
   validation {
     condition     = var.authorizer == "cognito" || var.environment == "local"
-    error_message = "authorizer must be cognito outside environment local: the issuer gives a token to whoever asks."
+    error_message = "authorizer must be cognito outside environment local: the local issuer gives a token to anyone."
   }
 }
 
 variable "cart_api_url" {
-  description = "Base URL of the Cart service, which owns prices."
+  description = "Base URL of the Cart service, which owns the prices."
   type        = string
 
   validation {
@@ -116,7 +116,7 @@ variable "cart_api_url" {
 }
 
 variable "internal_notification_email" {
-  description = "Address of the internal team, told of each order."
+  description = "Mail address of the internal team, which is notified of each order."
   type        = string
 
   validation {
@@ -126,25 +126,25 @@ variable "internal_notification_email" {
 }
 
 variable "mail_from" {
-  description = "Sender of every mail; its domain is verified with SES."
+  description = "Sender of every mail. Its domain must be verified with SES."
   type        = string
   default     = "noreply@kimmyai.io"
 }
 
 variable "mail_reply_to" {
-  description = "Reply-To of every mail."
+  description = "Reply-To address of every mail."
   type        = string
   default     = "support@kimmyai.io"
 }
 
 variable "alarm_emails" {
-  description = "Addresses that get the alarms."
+  description = "Mail addresses that receive the alarms. Each must confirm its subscription."
   type        = list(string)
   default     = []
 }
 
 variable "retry_delay_seconds" {
-  description = "Seconds before the first retry of a failed message; doubles with each try."
+  description = "Delay before the first retry of a failed message, in seconds. It doubles with each attempt."
   type        = number
   default     = 60
 
@@ -155,23 +155,23 @@ variable "retry_delay_seconds" {
 
   validation {
     condition     = var.environment == "local" || var.retry_delay_seconds >= 30
-    error_message = "retry_delay_seconds must be at least 30 outside environment local, or a short outage of the Cart service fills the DLQ."
+    error_message = "retry_delay_seconds must be at least 30 outside environment local, or a short Cart service outage fills the DLQ."
   }
 }
 
 variable "message_retention_days" {
-  description = "Days that a main queue keeps a message."
+  description = "Retention of messages in the main queues, in days."
   type        = number
   default     = 4
 
   validation {
     condition     = var.message_retention_days == (var.environment == "prod" ? 14 : 4)
-    error_message = "message_retention_days must be 14 in prod and 4 elsewhere (R4)."
+    error_message = "message_retention_days must be 14 in prod and 4 elsewhere."
   }
 }
 
 variable "point_in_time_recovery_days" {
-  description = "Days back that the orders table can be restored to; 0 turns recovery off."
+  description = "Point-in-time recovery window of the orders table, in days; 0 turns it off."
   type        = number
   default     = 35
 
@@ -182,28 +182,28 @@ variable "point_in_time_recovery_days" {
 
   validation {
     condition     = var.environment == "local" || var.point_in_time_recovery_days > 0
-    error_message = "point_in_time_recovery_days may be 0 only in environment local (R1)."
+    error_message = "point_in_time_recovery_days may be 0 only in environment local."
   }
 
   validation {
     condition     = var.environment != "prod" || var.point_in_time_recovery_days == 35
-    error_message = "point_in_time_recovery_days must be 35 in prod (R1)."
+    error_message = "point_in_time_recovery_days must be 35 in prod."
   }
 }
 
 variable "deletion_protection" {
-  description = "Whether the orders table and the user pool refuse to be deleted."
+  description = "Whether the orders table and the user pool have deletion protection."
   type        = bool
   default     = false
 
   validation {
     condition     = var.environment != "prod" || var.deletion_protection
-    error_message = "deletion_protection must be true in prod (R1)."
+    error_message = "deletion_protection must be true in prod."
   }
 }
 
 variable "throttle_rate" {
-  description = "Requests a second that the API takes; the burst is twice that."
+  description = "API throttling: steady requests per second. The burst limit is twice that."
   type        = number
 
   validation {
@@ -213,7 +213,7 @@ variable "throttle_rate" {
 }
 
 variable "require_tls" {
-  description = "Whether buckets and queues refuse plain HTTP; the local engine speaks nothing else."
+  description = "Whether buckets and queues deny plain HTTP. The local engine speaks only HTTP."
   type        = bool
   default     = true
 
@@ -230,7 +230,7 @@ variable "tracing_enabled" {
 }
 
 variable "log_level" {
-  description = "Level of the functions' logs."
+  description = "Log level of the functions."
   type        = string
   default     = "INFO"
 
@@ -241,7 +241,7 @@ variable "log_level" {
 }
 
 variable "runbook_url" {
-  description = "URL of docs/runbooks/troubleshooting.md; each alarm's description ends with it and the alarm's heading."
+  description = "URL of docs/runbooks/troubleshooting.md. Each alarm's description ends with it and the alarm's heading."
   type        = string
   default     = "https://github.com/kimmyai/bbws-order-lambda/blob/main/docs/runbooks/troubleshooting.md"
 

@@ -8,6 +8,6 @@ terraform {
     }
   }
 
-  # Bucket, key and lock table come from env/{environment}.backend.hcl (R1).
+  # Bucket, key and locking come from env/{environment}.backend.hcl.
   backend "s3" {}
 }

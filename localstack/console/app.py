@@ -23,7 +23,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from common.models import Order
+from common.order import Order
 from localstack.console import trace
 from localstack.console.live import Finder, LiveStack, asked
 from localstack.console.mails import Content, Mail

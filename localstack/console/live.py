@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from common.models import Order
+from common.order import Order
 from common.repository import OrderRepository
 from localstack import engines
 from localstack import stack as stacks

@@ -1,9 +1,9 @@
-# The most that a role can do, whatever its policies say.
+# Permissions boundaries: the most that a role can do, whatever its policies allow.
 
 locals {
-  # Tables are encrypted with DynamoDB's own key, whose policy lets in whoever DynamoDB lets in.
+  # The tables' AWS-managed key, whose policy allows every caller that DynamoDB has authorized.
   key_statement = {
-    Sid       = "KeyOfTables"
+    Sid       = "TableKey"
     Effect    = "Allow"
     Action    = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:CreateGrant", "kms:DescribeKey"]
     Resource  = "arn:aws:kms:*:${var.account_id}:key/*"
@@ -13,7 +13,7 @@ locals {
 
 resource "aws_iam_policy" "deployment_boundary" {
   name        = local.deployment_boundary
-  description = "Caps ${local.role_name}."
+  description = "Permissions boundary of ${local.role_name}."
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = concat(
@@ -31,7 +31,7 @@ resource "aws_iam_policy" "deployment_boundary" {
           Effect = "Allow"
           Action = "s3:*"
           Resource = flatten([
-            for arn in concat(local.application_bucket_arns, local.state_bucket_arns, local.releases_bucket_arns, local.before_bucket_arns) : [arn, "${arn}/*"]
+            for arn in concat(local.application_bucket_arns, local.state_bucket_arns, local.releases_bucket_arns, local.previous_bucket_arns) : [arn, "${arn}/*"]
           ])
         },
       ],
@@ -39,7 +39,7 @@ resource "aws_iam_policy" "deployment_boundary" {
       [
         local.key_statement,
         {
-          Sid    = "NothingOfBootstrap"
+          Sid    = "DenyBootstrap"
           Effect = "Deny"
           Action = "iam:*"
           Resource = [
@@ -50,16 +50,16 @@ resource "aws_iam_policy" "deployment_boundary" {
           ]
         },
         {
-          # Releases and states are added to; only a person removes them or changes their buckets.
-          Sid       = "NothingIsRemoved"
+          # Releases and states are only added. Removing them, or changing their buckets, takes an administrator.
+          Sid       = "DenyRemoval"
           Effect    = "Deny"
           NotAction = ["s3:Get*", "s3:List*", "s3:PutObject"]
           Resource = flatten([
-            for arn in concat(local.state_bucket_arns, local.releases_bucket_arns, local.before_bucket_arns) : [arn, "${arn}/*"]
+            for arn in concat(local.state_bucket_arns, local.releases_bucket_arns, local.previous_bucket_arns) : [arn, "${arn}/*"]
           ])
         },
         {
-          Sid       = "NoOtherRegion"
+          Sid       = "DenyOtherRegions"
           Effect    = "Deny"
           NotAction = "iam:*"
           Resource  = "*"
@@ -70,18 +70,18 @@ resource "aws_iam_policy" "deployment_boundary" {
   })
 }
 
-# For the roles of terraform/: functions, API Gateway's logs, replication.
+# For the roles that terraform/ creates: functions, API Gateway's logs, replication.
 resource "aws_iam_policy" "function_boundary" {
-  #checkov:skip=CKV_AWS_290:a boundary grants nothing: it caps what roles are granted
-  #checkov:skip=CKV_AWS_355:a boundary grants nothing: it caps what roles are granted
+  #checkov:skip=CKV_AWS_290:a permissions boundary grants nothing
+  #checkov:skip=CKV_AWS_355:a permissions boundary grants nothing
 
   name        = local.function_boundary
-  description = "Caps every role that ${local.role_name} makes."
+  description = "Permissions boundary of every role that ${local.role_name} creates."
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
       {
-        # As wide as AmazonAPIGatewayPushToCloudWatchLogs, which API Gateway asks of its role; X-Ray has no resources.
+        # As wide as AmazonAPIGatewayPushToCloudWatchLogs, which API Gateway's role needs. X-Ray has no resource-level permissions.
         Sid    = "LogsAndTraces"
         Effect = "Allow"
         Action = [

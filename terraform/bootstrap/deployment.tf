@@ -1,12 +1,12 @@
-# What the deployment role may do, by subject; each is a policy of its own, since one holds 6,144 characters.
+# Permissions of the deployment role. One policy per subject, because IAM limits a policy to 6,144 characters.
 
 locals {
-  # Shared with the boundary, which allows no more of IAM than this.
+  # Shared with the boundary, which allows no other IAM actions.
   role_statements = concat(
     [
       {
-        # Without the condition the role could make one with more rights than its own.
-        Sid    = "RolesWithTheBoundary"
+        # Without the condition the role could create a role with more rights than its own.
+        Sid    = "BoundedRoles"
         Effect = "Allow"
         Action = [
           "iam:CreateRole", "iam:DeleteRole", "iam:PutRolePermissionsBoundary",
@@ -26,16 +26,16 @@ locals {
         Resource = local.role_arns
       },
       {
-        Sid       = "RolesToServices"
+        Sid       = "PassRoles"
         Effect    = "Allow"
         Action    = "iam:PassRole"
         Resource  = local.role_arns
         Condition = { StringEquals = { "iam:PassedToService" = ["lambda.amazonaws.com", "apigateway.amazonaws.com", "s3.amazonaws.com"] } }
       },
     ],
-    # DynamoDB replicates tables with a role of its own, made with the first replica of an account.
+    # DynamoDB's service-linked role for replication, which the first replica of an account creates.
     [for _ in local.failover ? [1] : [] : {
-      Sid       = "ReplicationOfTables"
+      Sid       = "TableReplicationRole"
       Effect    = "Allow"
       Action    = "iam:CreateServiceLinkedRole"
       Resource  = "${local.iam}:role/aws-service-role/replication.dynamodb.amazonaws.com/*"
@@ -63,17 +63,17 @@ locals {
       Resource = [for arn in local.releases_bucket_arns : "${arn}/*"]
     },
     {
-      Sid      = "ReleasesOfTheEnvironmentBefore"
+      Sid      = "PreviousReleases"
       Effect   = "Allow"
       Action   = "s3:GetObject"
-      Resource = [for arn in local.before_bucket_arns : "${arn}/*"]
+      Resource = [for arn in local.previous_bucket_arns : "${arn}/*"]
     },
     {
-      # Without it a key that is missing would be 403 and not 404.
-      Sid      = "KeysThatAreMissing"
+      # Without ListBucket a missing key gives 403 instead of 404.
+      Sid      = "ListBuckets"
       Effect   = "Allow"
       Action   = "s3:ListBucket"
-      Resource = concat(local.state_bucket_arns, local.releases_bucket_arns, local.before_bucket_arns)
+      Resource = concat(local.state_bucket_arns, local.releases_bucket_arns, local.previous_bucket_arns)
     },
   ]
 
@@ -110,7 +110,7 @@ locals {
         Resource = [for arn in local.templates_bucket_arns : "${arn}/*"]
       },
     ],
-    # A replica is filled in the name of who asks for it.
+    # DynamoDB fills a new replica with the caller's rights.
     [for _ in local.failover ? [1] : [] : {
       Sid    = "Replicas"
       Effect = "Allow"
@@ -142,8 +142,8 @@ locals {
       Resource = "arn:aws:sns:*:${var.account_id}:bbws-*"
     },
     {
-      # AWS scopes none of these to a resource.
-      Sid    = "SubscriptionsMailNewPoolsAndQueries"
+      # These actions have no resource-level permissions.
+      Sid    = "WithoutResources"
       Effect = "Allow"
       Action = [
         "sns:GetSubscriptionAttributes", "sns:SetSubscriptionAttributes", "sns:Unsubscribe",
@@ -155,7 +155,7 @@ locals {
       Resource = "*"
     },
     {
-      # A pool has an id and no name that could be known before.
+      # A pool's ARN contains a generated id, so it cannot be named in advance.
       Sid    = "Pools"
       Effect = "Allow"
       Action = [
@@ -168,7 +168,7 @@ locals {
       Resource = "arn:aws:cognito-idp:*:${var.account_id}:userpool/*"
     },
     {
-      # The same of an API; its ARNs have no account either.
+      # The same for an API; its ARNs do not contain the account either.
       Sid    = "Apis"
       Effect = "Allow"
       Action = ["apigateway:GET", "apigateway:POST", "apigateway:PUT", "apigateway:PATCH", "apigateway:DELETE"]
@@ -177,7 +177,7 @@ locals {
       ]
     },
     {
-      Sid      = "RoleForLogsOfApis"
+      Sid      = "ApiLogRole"
       Effect   = "Allow"
       Action   = ["apigateway:GET", "apigateway:PATCH"]
       Resource = "arn:aws:apigateway:*::/account"
@@ -192,8 +192,8 @@ locals {
       Resource = "arn:aws:cloudwatch:*:${var.account_id}:alarm:bbws-*"
     },
     {
-      # A canary asks for all that ring.
-      Sid      = "AlarmsThatRing"
+      # A canary lists all alarms in state ALARM.
+      Sid      = "AlarmStates"
       Effect   = "Allow"
       Action   = "cloudwatch:DescribeAlarms"
       Resource = "arn:aws:cloudwatch:*:${var.account_id}:alarm:*"
@@ -228,21 +228,21 @@ locals {
         "lambda:CreateAlias", "lambda:GetAlias", "lambda:UpdateAlias", "lambda:DeleteAlias",
         "lambda:AddPermission", "lambda:RemovePermission", "lambda:GetPolicy",
         "lambda:ListTags", "lambda:TagResource", "lambda:UntagResource",
-        # Each new version is called once before it gets any traffic.
+        # Each new version is invoked once before it gets traffic.
         "lambda:InvokeFunction",
       ]
       Resource = "arn:aws:lambda:*:${var.account_id}:function:bbws-*"
     },
     {
-      Sid       = "NewConsumers"
+      Sid       = "CreateMappings"
       Effect    = "Allow"
       Action    = "lambda:CreateEventSourceMapping"
       Resource  = "*"
       Condition = { ArnLike = { "lambda:FunctionArn" = "arn:aws:lambda:*:${var.account_id}:function:bbws-*" } }
     },
     {
-      # A mapping has an id and no name that could be known before.
-      Sid    = "Consumers"
+      # A mapping's ARN contains a generated id, so it cannot be named in advance.
+      Sid    = "Mappings"
       Effect = "Allow"
       Action = [
         "lambda:GetEventSourceMapping", "lambda:UpdateEventSourceMapping", "lambda:DeleteEventSourceMapping",
@@ -252,10 +252,10 @@ locals {
     },
   ]
 
-  # What the end-to-end tests do beside calling the API; prod is only read, from outside.
+  # What the end-to-end tests need besides the API. In prod the tests only read, through the API.
   test_statements = [
     {
-      Sid    = "UsersOfTests"
+      Sid    = "TestUsers"
       Effect = "Allow"
       Action = [
         "cognito-idp:AdminCreateUser", "cognito-idp:AdminSetUserPassword", "cognito-idp:AdminAddUserToGroup", "cognito-idp:AdminDeleteUser",
@@ -263,32 +263,32 @@ locals {
       Resource = "arn:aws:cognito-idp:*:${var.account_id}:userpool/*"
     },
     {
-      Sid      = "MessagesOfTests"
+      Sid      = "TestMessages"
       Effect   = "Allow"
       Action   = ["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"]
       Resource = "arn:aws:sqs:*:${var.account_id}:bbws-order-*"
     },
     {
-      Sid      = "OrdersOfTests"
+      Sid      = "TestOrders"
       Effect   = "Allow"
       Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"]
       Resource = [for part in ["", "/index/*"] : "arn:aws:dynamodb:*:${var.account_id}:table/bbws-customer-portal-orders-${var.environment}${part}"]
     },
     {
-      Sid      = "InvoicesOfTests"
+      Sid      = "TestInvoices"
       Effect   = "Allow"
       Action   = "s3:GetObject"
       Resource = [for arn in local.orders_bucket_arns : "${arn}/*"]
     },
     {
-      Sid      = "LogsOfTests"
+      Sid      = "TestLogs"
       Effect   = "Allow"
       Action   = "logs:FilterLogEvents"
       Resource = "arn:aws:logs:*:${var.account_id}:log-group:/aws/lambda/bbws-*"
     },
   ]
 
-  # A statement without resources, as of the environment before dev, is no statement.
+  # Statements without resources, such as dev's previous environment, are dropped.
   deployment_statements = { for subject, statements in merge(
     {
       states-and-releases = local.state_and_release_statements

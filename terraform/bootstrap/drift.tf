@@ -1,10 +1,10 @@
-# A role that plans and asks nobody, every night and for who is to approve a promotion: it reads what the deployment
-# role reads, and changes nothing.
+# A read-only role for plans: the nightly drift check, and the evidence pack that an approver reads before a promotion.
+# It reads what the deployment role reads.
 
 locals {
   drift_role_name = "${local.role_name}-drift"
 
-  # Orders and locks are no part of a plan; the releases of the environment before are, while one waits for approval.
+  # A plan needs neither orders nor locks. It does need the previous environment's releases, while one waits for approval.
   not_for_drift = ["Replicas", "Locks"]
   drift_reads = [
     for statement in flatten([for subject, statements in local.deployment_statements : statements if subject != "tests"]) : merge(statement, {
@@ -24,7 +24,7 @@ locals {
 
 resource "aws_iam_role" "drift" {
   name                 = local.drift_role_name
-  description          = "GitHub Actions of ${var.repository}, in environment ${var.environment}-drift, plans for the Order service and changes nothing."
+  description          = "GitHub Actions of ${var.repository}, environment ${var.environment}-drift: plans for the Order service, read-only."
   max_session_duration = 3600
   permissions_boundary = aws_iam_policy.deployment_boundary.arn
   assume_role_policy   = local.trust["${var.environment}-drift"]
@@ -32,7 +32,7 @@ resource "aws_iam_role" "drift" {
 
 resource "aws_iam_policy" "drift" {
   name        = "bbws-order-lambda-drift-${var.environment}"
-  description = "What ${local.drift_role_name} may do."
+  description = "Permissions of ${local.drift_role_name}."
   policy      = jsonencode({ Version = "2012-10-17", Statement = local.drift_statements })
 }
 

@@ -1,13 +1,13 @@
 locals {
-  # R1. Validation and the next environment's right to read releases are all that name an account.
+  # Used by the validation of account_id, and by the next environment's right to read releases.
   accounts = {
     dev  = "536580886816"
     sit  = "815856636111"
     prod = "093646564004"
   }
   # A release goes from dev to sit to prod (docs/release.md).
-  before = lookup({ sit = "dev", prod = "sit" }, var.environment, null)
-  next   = lookup({ dev = "sit", sit = "prod" }, var.environment, null)
+  previous = lookup({ sit = "dev", prod = "sit" }, var.environment, null)
+  next     = lookup({ dev = "sit", sit = "prod" }, var.environment, null)
 
   home_region     = "af-south-1"
   failover_region = "eu-west-1"
@@ -29,15 +29,15 @@ locals {
   deployment_boundary = "bbws-order-lambda-deployment-boundary-${var.environment}"
   function_boundary   = "bbws-order-lambda-function-boundary-${var.environment}"
 
-  # Computed, so that a policy can name what is made beside it.
+  # Computed, so that policies can name resources of the same apply.
   iam      = "arn:aws:iam::${var.account_id}"
   role_arn = "${local.iam}:role/${local.role_name}"
-  # Of functions, API, and replication; a wider name would reach roles of other projects, which have no boundary.
+  # Roles of functions, API Gateway and replication. A wider pattern would match other projects' roles.
   role_arns               = ["${local.iam}:role/bbws-order*", "${local.iam}:role/bbws-email-templates-*"]
   function_boundary_arn   = "${local.iam}:policy/${local.function_boundary}"
   state_bucket_arns       = [for suffix in local.failover ? ["", "-failover"] : [""] : "arn:aws:s3:::${local.state_bucket}${suffix}"]
   releases_bucket_arns    = [for suffix in local.failover ? ["", "-failover"] : [""] : "arn:aws:s3:::${local.releases_bucket}${suffix}"]
-  before_bucket_arns      = local.before == null ? [] : ["arn:aws:s3:::bbws-releases-${local.before}"]
+  previous_bucket_arns    = local.previous == null ? [] : ["arn:aws:s3:::bbws-releases-${local.previous}"]
   orders_bucket_arns      = ["arn:aws:s3:::bbws-orders-${var.environment}*"]
   templates_bucket_arns   = ["arn:aws:s3:::bbws-email-templates-${var.environment}*"]
   application_bucket_arns = concat(local.orders_bucket_arns, local.templates_bucket_arns)

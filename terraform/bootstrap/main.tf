@@ -1,4 +1,4 @@
-# What one account needs before anything is deployed to it: places for states and releases, and GitHub's way in.
+# What an account needs before the first deployment: buckets for states and releases, and roles for GitHub.
 
 module "state_bucket" {
   source = "../modules/s3"
@@ -18,7 +18,7 @@ module "lock_table" {
   hash_key = "LockID"
 }
 
-# The state of a deployment to the fail-over region is its own: it must be there when the home region is not.
+# The fail-over deployment has its own state: it must be readable when the home region is lost.
 module "failover_state_bucket" {
   source = "../modules/s3"
   count  = local.failover ? 1 : 0
@@ -49,18 +49,18 @@ module "releases_bucket" {
 
   name      = local.releases_bucket
   replicate = local.failover
-  # Without the functions' boundary, the deployment role cannot touch the role that replicates.
+  # Without the functions' boundary, the deployment role cannot change the replication role.
   permissions_boundary = null
-  policy_statements    = local.next == null ? [] : [local.next_reads]
+  policy_statements    = local.next == null ? [] : [local.next_environment_statement]
 }
 
 locals {
-  # The account is the principal and the role a condition, since a policy cannot name a role that does not exist yet.
-  next_reads = {
-    Sid       = "NextEnvironmentReads"
+  # The principal is the account and the role a condition, because a policy cannot name a role that does not exist yet.
+  next_environment_statement = {
+    Sid       = "NextEnvironment"
     Effect    = "Allow"
     Principal = { AWS = "arn:aws:iam::${lookup(local.accounts, coalesce(local.next, "none"), "")}:root" }
-    # Without ListBucket a key that is missing would be 403 and not 404.
+    # Without ListBucket a missing key gives 403 instead of 404.
     Action    = ["s3:GetObject", "s3:ListBucket"]
     Resource  = ["arn:aws:s3:::${local.releases_bucket}", "arn:aws:s3:::${local.releases_bucket}/*"]
     Condition = { ArnEquals = { "aws:PrincipalArn" = [for suffix in ["", "-drift"] : "arn:aws:iam::${lookup(local.accounts, coalesce(local.next, "none"), "")}:role/github-2-bbws-order-lambda-${coalesce(local.next, "none")}${suffix}"] } }
@@ -73,11 +73,11 @@ resource "aws_iam_openid_connect_provider" "github" {
 }
 
 locals {
-  # Who gets a role: a job in one environment of GitHub, which lets it in only after the environment's approvals.
+  # Trust one GitHub environment. GitHub starts the job there only after the environment's approvals.
   trust = { for job in [var.environment, "${var.environment}-drift"] : job => jsonencode({
     Version = "2012-10-17"
     Statement = [{
-      Sid       = "WorkflowOfTheEnvironment"
+      Sid       = "GitHubEnvironment"
       Effect    = "Allow"
       Principal = { Federated = aws_iam_openid_connect_provider.github.arn }
       Action    = "sts:AssumeRoleWithWebIdentity"
@@ -93,7 +93,7 @@ locals {
 
 resource "aws_iam_role" "deployment" {
   name                 = local.role_name
-  description          = "GitHub Actions of ${var.repository}, in environment ${var.environment}, deploys the Order service."
+  description          = "GitHub Actions of ${var.repository}, environment ${var.environment}: deploys the Order service."
   max_session_duration = 3600
   permissions_boundary = aws_iam_policy.deployment_boundary.arn
   assume_role_policy   = local.trust[var.environment]
@@ -103,7 +103,7 @@ resource "aws_iam_policy" "deployment" {
   for_each = local.deployment_statements
 
   name        = "bbws-order-lambda-deployment-${each.key}-${var.environment}"
-  description = "What ${local.role_name} may do: ${replace(each.key, "-", " ")}."
+  description = "Permissions of ${local.role_name}: ${replace(each.key, "-", " ")}."
   policy      = jsonencode({ Version = "2012-10-17", Statement = each.value })
 }
 

@@ -1,10 +1,10 @@
 output "role_arn" {
-  description = "ARN of the role that GitHub's workflows take on."
+  description = "ARN of the deployment role."
   value       = aws_iam_role.deployment.arn
 }
 
 output "state_bucket" {
-  description = "Name of the bucket that holds Terraform's states."
+  description = "Name of the bucket for Terraform state."
   value       = local.state_bucket
 }
 

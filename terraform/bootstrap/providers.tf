@@ -7,7 +7,7 @@ provider "aws" {
   }
 }
 
-# Where prod's states and releases outlive the home region; unused in the other environments.
+# Region of prod's fail-over state and release copies; unused in the other environments.
 provider "aws" {
   alias               = "failover"
   region              = local.failover_region

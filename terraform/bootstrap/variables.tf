@@ -9,12 +9,12 @@ variable "environment" {
 }
 
 variable "account_id" {
-  description = "AWS account that the environment lives in."
+  description = "AWS account id of the environment."
   type        = string
 
   validation {
     condition     = var.account_id == lookup(local.accounts, var.environment, "")
-    error_message = "account_id is not the account of this environment: ${join(", ", [for environment, account in local.accounts : "${environment} ${account}"])}."
+    error_message = "account_id is not this environment's account: ${join(", ", [for environment, account in local.accounts : "${environment} ${account}"])}."
   }
 }
 
@@ -23,7 +23,7 @@ variable "repository" {
   type        = string
 
   validation {
-    # A wildcard here would let other repositories in.
+    # A wildcard would trust other repositories.
     condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$", var.repository))
     error_message = "repository must be owner/name, such as kimmyai/orders."
   }

@@ -8,6 +8,6 @@ terraform {
     }
   }
 
-  # A local file: the bucket for states is made here (README.md says what to do with it).
+  # A local file, because this configuration creates the state bucket (README.md says where to keep it).
   backend "local" {}
 }

@@ -1,2 +1,2 @@
-# Prod in the other region: given after prod.tfvars.
+# Prod in the fail-over region: pass this file after prod.tfvars.
 region = "eu-west-1"

@@ -1,4 +1,4 @@
-# R5 on module api_gateway.
+# Module api_gateway: tokens, routes, throttling, problem details, access log.
 
 mock_provider "aws" {
   mock_resource "aws_iam_role" {
@@ -43,41 +43,41 @@ run "the_api" {
 
   assert {
     condition     = alltrue([for method in aws_api_gateway_method.route : method.authorization == "COGNITO_USER_POOLS"])
-    error_message = "Every route needs a token."
+    error_message = "Every route must need a token."
   }
 
   assert {
     condition     = aws_api_gateway_method.health.authorization == "NONE" && aws_api_gateway_integration.health.type == "MOCK"
-    error_message = "/health needs none, and reaches no function."
+    error_message = "/health must need no token and call no function."
   }
 
   assert {
     condition     = alltrue([for integration in aws_api_gateway_integration.route : endswith(integration.uri, ":live/invocations")])
-    error_message = "Routes call the alias live."
+    error_message = "Routes must call the alias `live`."
   }
 
   assert {
     condition     = aws_api_gateway_method_settings.all.settings[0].throttling_rate_limit == 1000 && aws_api_gateway_method_settings.all.settings[0].throttling_burst_limit == 2000
-    error_message = "The burst is twice the rate."
+    error_message = "The burst limit must be twice the rate."
   }
 
   assert {
-    condition     = alltrue([for answer in aws_api_gateway_gateway_response.problem : answer.response_parameters["gatewayresponse.header.Content-Type"] == "'application/problem+json'"])
-    error_message = "What the gateway refuses is a problem, too."
+    condition     = alltrue([for response in aws_api_gateway_gateway_response.problem : response.response_parameters["gatewayresponse.header.Content-Type"] == "'application/problem+json'"])
+    error_message = "The gateway's own responses must be problem details."
   }
 
   assert {
     condition     = aws_cloudwatch_log_group.access.retention_in_days == 90
-    error_message = "R8: logs are kept 90 days."
+    error_message = "Logs must be kept 90 days."
   }
 
   assert {
     condition     = values(jsondecode(aws_api_gateway_stage.this.access_log_settings[0].format)) == ["$context.error.responseType", "$context.responseLatency", "$context.httpMethod", "$context.requestId", "$context.resourcePath", "$context.status", "$context.requestTime"]
-    error_message = "A line of the access log holds nothing of the caller: no address, no user, no path with its ids, no body."
+    error_message = "The access log must contain no personal data: no address, user, path with ids, or body."
   }
 }
 
-run "a_path_too_deep" {
+run "path_too_deep_is_rejected" {
   command = plan
   module {
     source = "./modules/api_gateway"

@@ -1,4 +1,4 @@
-# R3, and R1's removal protection, on module dynamodb.
+# Module dynamodb: keys, indexes, stream, encryption, recovery, deletion protection, replica.
 
 mock_provider "aws" {}
 
@@ -24,42 +24,42 @@ run "the_orders_table" {
 
   assert {
     condition     = aws_dynamodb_table.this.billing_mode == "PAY_PER_REQUEST"
-    error_message = "The table is on demand."
+    error_message = "The table must be on demand."
   }
 
   assert {
     condition     = aws_dynamodb_table.this.stream_view_type == "NEW_AND_OLD_IMAGES"
-    error_message = "The stream has new and old images."
+    error_message = "The stream must have new and old images."
   }
 
   assert {
     condition     = { for index in aws_dynamodb_table.this.global_secondary_index : index.name => [index.hash_key, index.range_key, index.projection_type] } == { OrdersByDateIndex = ["GSI1_PK", "GSI1_SK", "ALL"], OrderByIdIndex = ["GSI2_PK", "GSI2_SK", "ALL"] }
-    error_message = "The indexes are those of R3."
+    error_message = "The indexes must have the agreed keys and all attributes."
   }
 
   assert {
     condition     = toset([for attribute in aws_dynamodb_table.this.attribute : attribute.name]) == toset(["PK", "SK", "GSI1_PK", "GSI1_SK", "GSI2_PK", "GSI2_SK"])
-    error_message = "Every key is an attribute, and nothing else is."
+    error_message = "Exactly the keys must be declared as attributes."
   }
 
   assert {
     condition     = aws_dynamodb_table.this.server_side_encryption[0].enabled
-    error_message = "The table is encrypted."
+    error_message = "The table must be encrypted."
   }
 
   assert {
     condition     = aws_dynamodb_table.this.point_in_time_recovery[0].enabled && aws_dynamodb_table.this.point_in_time_recovery[0].recovery_period_in_days == 35
-    error_message = "The table can be restored to any moment of 35 days."
+    error_message = "The table must be restorable to any time in the last 35 days."
   }
 
   assert {
     condition     = aws_dynamodb_table.this.deletion_protection_enabled
-    error_message = "The table refuses to be deleted."
+    error_message = "The table must have deletion protection."
   }
 
   assert {
     condition     = [for replica in aws_dynamodb_table.this.replica : [replica.region_name, replica.point_in_time_recovery]] == [["eu-west-1", true]]
-    error_message = "The replica is in eu-west-1 and can be restored too."
+    error_message = "The replica must be in eu-west-1 and have point-in-time recovery."
   }
 }
 
@@ -76,6 +76,6 @@ run "protection_off" {
 
   assert {
     condition     = !aws_dynamodb_table.this.point_in_time_recovery[0].enabled && !aws_dynamodb_table.this.deletion_protection_enabled && length(aws_dynamodb_table.this.replica) == 0
-    error_message = "local has no protection, so that it can be thrown away."
+    error_message = "Environment local must have no protection, so that it can be destroyed."
   }
 }

@@ -1,4 +1,4 @@
-# The whole configuration of one environment: run with -var-file=env/{environment}.tfvars, once for each.
+# The whole configuration of one environment. Run once per environment, with -var-file=env/{environment}.tfvars.
 
 mock_provider "aws" {}
 
@@ -11,7 +11,7 @@ run "the_environment" {
 
   assert {
     condition     = output.orders_table == "bbws-customer-portal-orders-${var.environment}"
-    error_message = "R3: the table is bbws-customer-portal-orders-{env}."
+    error_message = "The table must be named bbws-customer-portal-orders-{env}."
   }
 
   assert {
@@ -25,7 +25,7 @@ run "the_environment" {
       order_internal_notification = "bbws-order-lambda-internal-notifier-${var.environment}"
       customer_order_confirmation = "bbws-order-lambda-customer-notifier-${var.environment}"
     }
-    error_message = "R2: there are eight functions, with these names."
+    error_message = "There must be eight functions with these names."
   }
 
   assert {
@@ -35,52 +35,52 @@ run "the_environment" {
       order_internal_notification = "bbws-order-internal-notification-${var.environment}"
       customer_order_confirmation = "bbws-order-customer-notification-${var.environment}"
     }
-    error_message = "R2: there are four queues, one for each consumer."
+    error_message = "There must be four queues, one per consumer."
   }
 
   assert {
     condition     = length(distinct(concat(values(output.queue_names), values(output.dlq_names)))) == 8
-    error_message = "R2: each queue has a DLQ of its own."
+    error_message = "Each queue must have its own DLQ."
   }
 
   assert {
     condition     = output.orders_bucket == "bbws-orders-${var.environment}${var.bucket_suffix}" && output.templates_bucket == "bbws-email-templates-${var.environment}${var.bucket_suffix}"
-    error_message = "R6: the buckets are bbws-orders-{env} and bbws-email-templates-{env}, and take a suffix."
+    error_message = "The buckets must be named bbws-orders-{env} and bbws-email-templates-{env}, plus the suffix."
   }
 
   assert {
     condition     = output.stage == var.environment
-    error_message = "R5: the stage is named after the environment."
+    error_message = "The stage must be named after the environment."
   }
 
   assert {
     condition     = alltrue([for mapping in aws_lambda_event_source_mapping.this : contains(mapping.function_response_types, "ReportBatchItemFailures")])
-    error_message = "R4: one bad message must not fail its batch."
+    error_message = "One bad message must not fail its batch."
   }
 
   assert {
     condition     = toset(keys(aws_lambda_event_source_mapping.this)) == toset(keys(output.queue_names))
-    error_message = "R2: each queue has one consumer."
+    error_message = "Each queue must have exactly one consumer."
   }
 
   assert {
     condition     = var.throttle_rate == { local = 1000, dev = 1000, sit = 5000, prod = 10000 }[var.environment]
-    error_message = "R5: 1,000 requests a second in dev, 5,000 in sit, 10,000 in prod."
+    error_message = "The API must accept 1,000 requests per second in dev, 5,000 in sit and 10,000 in prod."
   }
 
   assert {
     condition     = var.message_retention_days == (var.environment == "prod" ? 14 : 4)
-    error_message = "R4: messages are kept 4 days, 14 in prod."
+    error_message = "Messages must be kept 4 days, and 14 in prod."
   }
 
   assert {
     condition     = var.environment == "local" || var.point_in_time_recovery_days > 0
-    error_message = "R1: every account has PITR."
+    error_message = "Every account must have point-in-time recovery."
   }
 
   assert {
     condition     = (var.environment == "prod") == (var.deletion_protection && var.failover_region == "eu-west-1" && var.point_in_time_recovery_days == 35)
-    error_message = "R1: prod alone has deletion protection, PITR of 35 days, and copies in eu-west-1."
+    error_message = "Only prod must have deletion protection, 35 days of recovery, and replicas in eu-west-1."
   }
 
   assert {
@@ -91,11 +91,11 @@ run "the_environment" {
         var.failover_region == null ? [] : [module.orders_bucket[0].role_boundary, module.templates_bucket[0].role_boundary],
       ) : var.environment == "local" ? boundary == null : boundary == "arn:aws:iam::${var.account_id}:policy/bbws-order-lambda-function-boundary-${var.environment}"
     ])
-    error_message = "Every role has the functions' boundary; local alone has none."
+    error_message = "Every role must have the functions' boundary, except in environment local."
   }
 
   assert {
     condition     = var.environment == "local" || (var.require_tls && var.tracing_enabled)
-    error_message = "What is loosened for the local engine is loosened nowhere else."
+    error_message = "TLS and tracing may be off only in environment local."
   }
 }

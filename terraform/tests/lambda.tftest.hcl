@@ -1,4 +1,4 @@
-# R2 and R8 on module lambda.
+# Module lambda: runtime, versions, alias, logs, permissions.
 
 mock_provider "aws" {
   mock_resource "aws_iam_role" {
@@ -35,32 +35,32 @@ run "a_function" {
 
   assert {
     condition     = aws_lambda_function.this.runtime == "python3.12" && aws_lambda_function.this.publish
-    error_message = "The function runs on Python 3.12, and each change is a version."
+    error_message = "The function must run on Python 3.12 and publish a version for each change."
   }
 
   assert {
     condition     = aws_lambda_alias.live.name == "live"
-    error_message = "The alias is live."
+    error_message = "The alias must be `live`."
   }
 
   assert {
     condition     = aws_cloudwatch_log_group.this.name == "/aws/lambda/bbws-order-lambda-get-order-dev" && aws_cloudwatch_log_group.this.retention_in_days == 90
-    error_message = "Logs are kept 90 days."
+    error_message = "Logs must be kept 90 days."
   }
 
   assert {
     condition     = alltrue([for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : !contains(statement.Resource, "*") && alltrue([for action in statement.Action : !strcontains(action, "*")])])
-    error_message = "No grant is of every resource or every action."
+    error_message = "No statement may allow all resources or all actions."
   }
 
   assert {
     condition     = [for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Condition.StringEquals["ses:FromAddress"] if contains(statement.Action, "ses:SendRawEmail")] == [["noreply@kimmyai.io"]]
-    error_message = "A statement keeps its condition."
+    error_message = "A statement must keep its condition."
   }
 
   assert {
     condition     = length([for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement if statement.Resource == ["arn:aws:sqs:af-south-1:536580886816:queue"] && contains(statement.Action, "sqs:DeleteMessage")]) == 1
-    error_message = "A consumer may read its own queue."
+    error_message = "A consumer must be allowed to read its own queue."
   }
 }
 
@@ -75,6 +75,6 @@ run "a_traced_function" {
 
   assert {
     condition     = [for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Action if contains(statement.Resource, "*")] == [["xray:PutTraceSegments", "xray:PutTelemetryRecords"]]
-    error_message = "Only traces are granted on every resource: X-Ray has none to name."
+    error_message = "Only traces may be allowed on all resources: X-Ray has no resource-level permissions."
   }
 }

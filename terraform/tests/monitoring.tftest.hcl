@@ -1,4 +1,4 @@
-# R8 on module monitoring: alarms and where they lead, the dashboard, the saved queries.
+# Module monitoring: alarms and their runbook links, the dashboard, the saved queries.
 
 mock_provider "aws" {}
 
@@ -25,24 +25,24 @@ run "alarms" {
 
   assert {
     condition = output.alarm_descriptions == { for name, text in {
-      "bbws-order-lambda-create-order-dev-slow"   = "bbws-order-lambda-create-order-dev comes near its time-out of 30 s."
-      "bbws-order-lambda-pdf-creator-dev-slow"    = "bbws-order-lambda-pdf-creator-dev comes near its time-out of 60 s."
-      "bbws-order-lambda-create-order-dev-errors" = "More than 5 % of the calls of bbws-order-lambda-create-order-dev fail."
-      "bbws-order-lambda-pdf-creator-dev-errors"  = "More than 5 % of the calls of bbws-order-lambda-pdf-creator-dev fail."
-      "bbws-order-api-5xx-dev"                    = "The API answered with server errors."
-      "bbws-order-table-throttles-dev"            = "Requests to the orders table were throttled."
+      "bbws-order-lambda-create-order-dev-slow"   = "A call of bbws-order-lambda-create-order-dev took more than 80 % of its 30 s timeout."
+      "bbws-order-lambda-pdf-creator-dev-slow"    = "A call of bbws-order-lambda-pdf-creator-dev took more than 80 % of its 60 s timeout."
+      "bbws-order-lambda-create-order-dev-errors" = "More than 5 % of the calls of bbws-order-lambda-create-order-dev failed in 5 minutes."
+      "bbws-order-lambda-pdf-creator-dev-errors"  = "More than 5 % of the calls of bbws-order-lambda-pdf-creator-dev failed in 5 minutes."
+      "bbws-order-api-5xx-dev"                    = "The API returned 5xx responses."
+      "bbws-order-table-throttles-dev"            = "DynamoDB throttled requests to the orders table."
     } : name => "${text} Runbook: https://example.com/docs/runbooks/troubleshooting.md#${replace(name, "-dev", "-env")}" }
-    error_message = "Each alarm says what it means, and ends with the URL of its heading in the runbook."
+    error_message = "Each alarm's description must say what happened and end with the URL of its runbook heading."
   }
 
   assert {
     condition     = toset(output.alarm_names) == toset(keys(output.alarm_descriptions))
-    error_message = "A canary is watched by every alarm."
+    error_message = "alarm_names must contain every alarm, because a canary watches them."
   }
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["bbws-order-lambda-pdf-creator-dev-slow"].threshold == 48000
-    error_message = "A function is slow at 80 % of its time-out."
+    error_message = "The threshold must be 80 % of the function's timeout."
   }
 
   assert {
@@ -52,7 +52,7 @@ run "alarms" {
       "ReadThrottleEvents bbws-customer-portal-orders-dev", "WriteThrottleEvents bbws-customer-portal-orders-dev",
       "ReadThrottleEvents OrderByIdIndex bbws-customer-portal-orders-dev", "WriteThrottleEvents OrderByIdIndex bbws-customer-portal-orders-dev",
     ])
-    error_message = "DynamoDB counts what it throttles on the table and on each index."
+    error_message = "The alarm must add up the throttled requests of the table and each index."
   }
 }
 
@@ -64,47 +64,47 @@ run "dashboard" {
 
   assert {
     condition     = [for widget in jsondecode(output.dashboard_body).widgets : widget.type][0] == "alarm"
-    error_message = "What rings stands first."
+    error_message = "The list of alarms must come first."
   }
 
   assert {
     condition = toset(jsondecode(output.dashboard_body).widgets[0].properties.alarms) == toset([
       for name in concat(output.alarm_names, ["bbws-order-pdf-dlq-dev-not-empty"]) : "arn:aws:cloudwatch:af-south-1:536580886816:alarm:${name}"
     ])
-    error_message = "The dashboard shows every alarm, those of the queues too."
+    error_message = "The dashboard must show every alarm, including the queue alarms."
   }
 
   assert {
-    condition     = [for widget in jsondecode(output.dashboard_body).widgets : widget.properties.title if widget.type == "metric"][0] == "Orders on their way: accepted, recorded, invoiced; mails"
-    error_message = "The customer comes before the machine."
+    condition     = [for widget in jsondecode(output.dashboard_body).widgets : widget.properties.title if widget.type == "metric"][0] == "Orders accepted, recorded, invoiced; mails sent"
+    error_message = "Customer impact must come before system metrics."
   }
 
   assert {
     condition = { for widget in jsondecode(output.dashboard_body).widgets : widget.properties.title => [for limit in widget.properties.annotations.horizontal : limit.value] if widget.type == "metric" } == {
-      "Orders on their way: accepted, recorded, invoiced; mails" = []
-      "API errors"                                               = [0]
-      "API latency (ms)"                                         = [300]
-      "Age of the oldest message (s)"                            = [10, 600]
-      "Messages waiting"                                         = [1000]
-      "Messages in DLQs"                                         = [0]
-      "Functions: errors and throttles"                          = []
-      "Functions: longest call (ms)"                             = [24000]
-      "Throttled by the orders table"                            = [0]
-      "Value of recorded orders (rand)"                          = []
+      "Orders accepted, recorded, invoiced; mails sent" = []
+      "API errors"                                      = [0]
+      "API latency (ms)"                                = [300]
+      "Age of the oldest message (s)"                   = [10, 600]
+      "Messages waiting"                                = [1000]
+      "Messages in DLQs"                                = [0]
+      "Functions: errors and throttles"                 = []
+      "Functions: maximum duration (ms)"                = [24000]
+      "Orders table: throttled requests"                = [0]
+      "Value of recorded orders (ZAR)"                  = []
     }
-    error_message = "R8: the promises, and where an alarm rings, are lines across the plots."
+    error_message = "Plots must show the agreed limits and the alarm thresholds."
   }
 
   assert {
     condition = length(distinct([for widget in jsondecode(output.dashboard_body).widgets : "${widget.x} ${widget.y}"])) == length(jsondecode(output.dashboard_body).widgets) && alltrue([
       for widget in jsondecode(output.dashboard_body).widgets : widget.x + widget.width <= 24
     ])
-    error_message = "No widget lies on another, or out of the grid."
+    error_message = "Widgets must not overlap or leave the grid."
   }
 
   assert {
     condition     = alltrue([for page in ["troubleshooting", "rollback", "disaster-recovery", "operations"] : strcontains(output.dashboard_body, "(https://example.com/docs/runbooks/${page}.md)")])
-    error_message = "The dashboard leads to the runbooks."
+    error_message = "The dashboard must link to the runbooks."
   }
 }
 
@@ -115,16 +115,16 @@ run "queries" {
 
   assert {
     condition     = toset(keys(output.queries)) == toset([for name in ["errors", "refused", "trace", "crashes", "slow"] : "bbws-order-dev/${name}"])
-    error_message = "The queries that the runbooks name are saved, in the environment's folder."
+    error_message = "The queries that the runbooks name must be saved in the environment's folder."
   }
 
   assert {
     condition     = alltrue([for query in aws_cloudwatch_query_definition.this : toset(query.log_group_names) == toset(["/aws/lambda/bbws-order-lambda-create-order-dev", "/aws/lambda/bbws-order-lambda-pdf-creator-dev"])])
-    error_message = "A query reads the logs of all functions."
+    error_message = "Each query must read the logs of all functions."
   }
 
   assert {
     condition     = strcontains(output.queries["bbws-order-dev/trace"], "like /ID/")
-    error_message = "The query trace has a blank for the id."
+    error_message = "The query `trace` must contain the placeholder ID."
   }
 }

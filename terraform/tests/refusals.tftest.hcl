@@ -1,4 +1,4 @@
-# What the variables refuse; run with -var-file=env/prod.tfvars.
+# Values that the variables reject. Run with -var-file=env/prod.tfvars.
 
 mock_provider "aws" {}
 
@@ -6,7 +6,7 @@ mock_provider "aws" {
   alias = "failover"
 }
 
-run "an_environment_that_is_none" {
+run "unknown_environment_is_rejected" {
   command         = plan
   expect_failures = [var.environment]
   variables {
@@ -14,7 +14,7 @@ run "an_environment_that_is_none" {
   }
 }
 
-run "the_account_of_another_environment" {
+run "account_of_another_environment_is_rejected" {
   command         = plan
   expect_failures = [var.account_id]
   variables {
@@ -22,7 +22,7 @@ run "the_account_of_another_environment" {
   }
 }
 
-run "tokens_of_nobody" {
+run "unknown_authorizer_is_rejected" {
   command         = plan
   expect_failures = [var.authorizer]
   variables {
@@ -30,7 +30,7 @@ run "tokens_of_nobody" {
   }
 }
 
-run "a_fail_over_of_another_environment" {
+run "failover_outside_prod_is_rejected" {
   command         = plan
   expect_failures = [var.region]
   variables {
@@ -41,8 +41,8 @@ run "a_fail_over_of_another_environment" {
   }
 }
 
-# Of several bad values each must be refused, or the run fails: a plan for each would take a second more.
-run "what_only_local_may_lack" {
+# Several invalid values in one plan: the run fails unless every one is rejected.
+run "local_exceptions_in_prod_are_rejected" {
   command = plan
   expect_failures = [
     var.require_tls, var.authorizer, var.deletion_protection, var.point_in_time_recovery_days, var.failover_region, var.message_retention_days,
@@ -57,7 +57,7 @@ run "what_only_local_may_lack" {
   }
 }
 
-run "values_out_of_range" {
+run "values_out_of_range_are_rejected" {
   command = plan
   expect_failures = [
     var.throttle_rate, var.architecture, var.region, var.log_level, var.internal_notification_email, var.cart_api_url, var.retry_delay_seconds,

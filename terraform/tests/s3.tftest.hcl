@@ -1,4 +1,4 @@
-# R6 on module s3.
+# Module s3: versions, encryption, public access, TLS, lifecycle, replica.
 
 mock_provider "aws" {
   mock_resource "aws_iam_role" {
@@ -37,22 +37,22 @@ run "the_orders_bucket" {
 
   assert {
     condition     = aws_s3_bucket_versioning.this.versioning_configuration[0].status == "Enabled"
-    error_message = "The bucket keeps versions."
+    error_message = "The bucket must keep versions."
   }
 
   assert {
     condition     = aws_s3_bucket_public_access_block.this.block_public_acls && aws_s3_bucket_public_access_block.this.block_public_policy && aws_s3_bucket_public_access_block.this.ignore_public_acls && aws_s3_bucket_public_access_block.this.restrict_public_buckets
-    error_message = "All public access is blocked."
+    error_message = "All public access must be blocked."
   }
 
   assert {
     condition     = length(aws_s3_bucket_server_side_encryption_configuration.this.rule) == 1
-    error_message = "The bucket is encrypted."
+    error_message = "The bucket must be encrypted."
   }
 
   assert {
     condition     = jsondecode(aws_s3_bucket_policy.this[0].policy).Statement[0].Effect == "Deny" && jsondecode(aws_s3_bucket_policy.this[0].policy).Statement[0].Condition.Bool["aws:SecureTransport"] == "false"
-    error_message = "The bucket refuses plain HTTP."
+    error_message = "The bucket must deny plain HTTP."
   }
 
   assert {

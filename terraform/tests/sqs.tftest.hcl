@@ -1,4 +1,4 @@
-# R4 on module sqs: queue, DLQ, alarms.
+# Module sqs: queue, DLQ, alarms.
 
 mock_provider "aws" {}
 
@@ -21,42 +21,42 @@ run "a_queue_behind_a_topic" {
 
   assert {
     condition     = aws_sqs_queue.this.visibility_timeout_seconds == 360
-    error_message = "A message is hidden six times as long as its function may take."
+    error_message = "The visibility timeout must be six times the consumer's timeout."
   }
 
   assert {
     condition     = aws_sqs_queue.this.message_retention_seconds == 4 * 86400 && aws_sqs_queue.dlq.message_retention_seconds == 14 * 86400
-    error_message = "Messages are kept 4 days, in the DLQ 14."
+    error_message = "Messages must be kept 4 days, and 14 in the DLQ."
   }
 
   assert {
     condition     = jsondecode(aws_sqs_queue.this.redrive_policy).maxReceiveCount == 3
-    error_message = "A message is tried three times."
+    error_message = "A message must go to the DLQ after three attempts."
   }
 
   assert {
     condition     = jsondecode(aws_sqs_queue.dlq.redrive_allow_policy).sourceQueueArns == ["arn:aws:sqs:af-south-1:536580886816:bbws-order-pdf-dev"]
-    error_message = "The DLQ takes from its own queue only."
+    error_message = "The DLQ must accept messages only from its own queue."
   }
 
   assert {
     condition     = aws_sqs_queue.this.sqs_managed_sse_enabled && aws_sqs_queue.dlq.sqs_managed_sse_enabled
-    error_message = "Both are encrypted."
+    error_message = "Queue and DLQ must be encrypted."
   }
 
   assert {
     condition     = anytrue([for statement in jsondecode(aws_sqs_queue.this.policy).Statement : statement.Effect == "Deny" && try(statement.Condition.Bool["aws:SecureTransport"], "") == "false"])
-    error_message = "The queue refuses plain HTTP."
+    error_message = "The queue must deny plain HTTP."
   }
 
   assert {
     condition     = [for statement in jsondecode(aws_sqs_queue.this.policy).Statement : statement.Condition.ArnEquals["aws:SourceArn"] if statement.Effect == "Allow"] == ["arn:aws:sns:af-south-1:536580886816:bbws-order-events-dev"]
-    error_message = "Its topic alone may send to it."
+    error_message = "Only the topic may send to the queue."
   }
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["bbws-order-pdf-dlq-dev-not-empty"].threshold == 0 && aws_cloudwatch_metric_alarm.this["bbws-order-pdf-dlq-dev-not-empty"].comparison_operator == "GreaterThanThreshold"
-    error_message = "One message in the DLQ is an alarm."
+    error_message = "The alarm must fire at one message in the DLQ."
   }
 
   assert {
@@ -65,16 +65,16 @@ run "a_queue_behind_a_topic" {
       "bbws-order-pdf-dev-deep"          = "https://example.com/troubleshooting.md#bbws-order-pdf-env-deep"
       "bbws-order-pdf-dev-old"           = "https://example.com/troubleshooting.md#bbws-order-pdf-env-old"
     }
-    error_message = "Each alarm leads to its heading in the runbook."
+    error_message = "Each alarm must link to its heading in the runbook."
   }
 
   assert {
     condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions == toset(["arn:aws:sns:af-south-1:536580886816:bbws-alerts-dev"])])
-    error_message = "Alarms go to bbws-alerts-{env}."
+    error_message = "Alarms must go to bbws-alerts-{env}."
   }
 }
 
-run "a_queue_that_functions_send_to" {
+run "a_queue_without_a_topic" {
   module {
     source = "./modules/sqs"
   }
@@ -84,6 +84,6 @@ run "a_queue_that_functions_send_to" {
 
   assert {
     condition     = alltrue([for statement in jsondecode(aws_sqs_queue.this.policy).Statement : statement.Effect == "Deny"])
-    error_message = "Nobody but a role of the account may send to it."
+    error_message = "Without a topic, the policy must allow nobody: functions send with their own roles."
   }
 }

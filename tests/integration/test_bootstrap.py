@@ -1,4 +1,4 @@
-"""What bootstrap makes of an account: who gets the deployment role, and what it may not do; TLS and IAM enforced."""
+"""Bootstrap applied to an account, with TLS and IAM enforced: who may assume the deployment role, and for what."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ EVERYTHING = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allo
 
 @pytest.fixture(scope="module")
 def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
-    """The accounts of an engine, dev's made ready."""
+    """The accounts of an engine, with dev bootstrapped."""
     with secure_engine(tmp_path_factory.mktemp("accounts")) as stack:
         accounts = Accounts(stack)
         accounts.bootstrap("dev")
@@ -35,7 +35,7 @@ def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
 
 @pytest.fixture
 def client(accounts: Accounts) -> Callable[..., Any]:
-    """Makes clients with the rights of the deployment role."""
+    """Create clients with the permissions of the deployment role."""
     credentials = accounts.sign_in("dev")
 
     def make(service: str, region: str = "af-south-1") -> Any:
@@ -44,8 +44,8 @@ def client(accounts: Accounts) -> Callable[..., Any]:
     return make
 
 
-def refusal(call: Callable[[], object]) -> str:
-    """The code of the error that a call ends with."""
+def error_code(call: Callable[[], object]) -> str:
+    """Return the error code that a call fails with."""
     with pytest.raises(ClientError) as refused:
         call()
     code: str = refused.value.response["Error"]["Code"]
@@ -64,12 +64,14 @@ def refusal(call: Callable[[], object]) -> str:
     ],
     ids=["branch", "environment", "longer environment", "repository", "audience", "issuer"],
 )
-def test_a_token_of_anything_else_gets_no_role(accounts: Accounts, claims: dict[str, str]) -> None:
+def test_role_with_another_token_is_denied(accounts: Accounts, claims: dict[str, str]) -> None:
+    """Only a job in this environment of this repository may assume the deployment role."""
     with pytest.raises(StackError, match=f"{ROLE} does not let .* in: .*AccessDenied"):
         accounts.sign_in("dev", **claims)
 
 
-def test_the_role_makes_bounded_roles_of_the_service_and_no_others(client: Callable[..., Any]) -> None:
+def test_new_role_without_boundary_is_denied(client: Callable[..., Any]) -> None:
+    """The deployment role creates this service's roles, and only with the functions' boundary."""
     iam = client("iam")
 
     def make(name: str, **options: str) -> None:
@@ -77,13 +79,14 @@ def test_the_role_makes_bounded_roles_of_the_service_and_no_others(client: Calla
 
     make("bbws-order-lambda-new-dev", PermissionsBoundary=BOUNDARY)
     iam.put_role_policy(RoleName="bbws-order-lambda-new-dev", PolicyName="all", PolicyDocument=EVERYTHING)
-    assert refusal(lambda: make("bbws-order-lambda-free-dev")) == "AccessDenied"
-    assert refusal(lambda: make("somebody-else", PermissionsBoundary=BOUNDARY)) == "AccessDenied"
+    assert error_code(lambda: make("bbws-order-lambda-free-dev")) == "AccessDenied"
+    assert error_code(lambda: make("somebody-else", PermissionsBoundary=BOUNDARY)) == "AccessDenied"
     administrator = "arn:aws:iam::aws:policy/AdministratorAccess"
-    assert refusal(lambda: make("bbws-order-lambda-free-dev", PermissionsBoundary=administrator)) == "AccessDenied"
+    assert error_code(lambda: make("bbws-order-lambda-free-dev", PermissionsBoundary=administrator)) == "AccessDenied"
 
 
-def test_a_role_without_the_boundary_is_given_no_rights(accounts: Accounts, client: Callable[..., Any]) -> None:
+def test_policy_for_unbounded_role_is_denied(accounts: Accounts, client: Callable[..., Any]) -> None:
+    """The deployment role gives no permissions to a role without the functions' boundary."""
     administrator = accounts.client("iam", accounts.root("dev"))
     administrator.create_role(RoleName="bbws-order-unbound", AssumeRolePolicyDocument=FUNCTIONS_TRUST)
     iam = client("iam")
@@ -91,10 +94,11 @@ def test_a_role_without_the_boundary_is_given_no_rights(accounts: Accounts, clie
     def extend() -> None:
         iam.put_role_policy(RoleName="bbws-order-unbound", PolicyName="all", PolicyDocument=EVERYTHING)
 
-    assert refusal(extend) == "AccessDenied"
+    assert error_code(extend) == "AccessDenied"
 
 
-def test_the_role_does_not_change_itself_or_a_boundary(client: Callable[..., Any]) -> None:
+def test_change_of_own_role_is_denied(client: Callable[..., Any]) -> None:
+    """The deployment role changes neither itself nor a boundary."""
     iam = client("iam")
     calls: list[Callable[[], object]] = [
         lambda: iam.delete_role_permissions_boundary(RoleName=ROLE),
@@ -102,29 +106,32 @@ def test_the_role_does_not_change_itself_or_a_boundary(client: Callable[..., Any
         lambda: iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=FUNCTIONS_TRUST),
         lambda: iam.create_policy_version(PolicyArn=BOUNDARY, PolicyDocument=EVERYTHING, SetAsDefault=True),
     ]
-    assert [refusal(call) for call in calls] == ["AccessDenied"] * len(calls)
+    assert [error_code(call) for call in calls] == ["AccessDenied"] * len(calls)
 
 
-def test_a_release_is_put_and_read_but_not_removed(client: Callable[..., Any]) -> None:
+def test_deletion_of_release_is_denied(client: Callable[..., Any]) -> None:
+    """The deployment role writes and reads releases, and deletes none."""
     s3 = client("s3")
     s3.put_object(Bucket="bbws-releases-dev", Key="content/a", Body=b"a", IfNoneMatch="*")
     assert s3.get_object(Bucket="bbws-releases-dev", Key="content/a")["Body"].read() == b"a"
-    assert refusal(lambda: s3.get_object(Bucket="bbws-releases-dev", Key="content/b")) == "NoSuchKey"
-    assert refusal(lambda: s3.delete_object(Bucket="bbws-releases-dev", Key="content/a")) == "AccessDenied"
-    assert refusal(lambda: s3.delete_bucket_policy(Bucket="bbws-releases-dev")) == "AccessDenied"
+    assert error_code(lambda: s3.get_object(Bucket="bbws-releases-dev", Key="content/b")) == "NoSuchKey"
+    assert error_code(lambda: s3.delete_object(Bucket="bbws-releases-dev", Key="content/a")) == "AccessDenied"
+    assert error_code(lambda: s3.delete_bucket_policy(Bucket="bbws-releases-dev")) == "AccessDenied"
 
 
-def test_another_region_is_refused(client: Callable[..., Any]) -> None:
+def test_other_region_is_denied(client: Callable[..., Any]) -> None:
+    """The deployment role works in the account's own regions only."""
     sqs = client("sqs", "eu-west-1")
-    assert refusal(lambda: sqs.create_queue(QueueName="bbws-order-elsewhere")).startswith("AccessDenied")
+    assert error_code(lambda: sqs.create_queue(QueueName="bbws-order-elsewhere")).startswith("AccessDenied")
 
 
-def test_the_role_that_looks_for_drift_changes_nothing(accounts: Accounts) -> None:
+def test_change_by_drift_role_is_denied(accounts: Accounts) -> None:
+    """The drift role reads and changes nothing."""
     credentials = accounts.sign_in("dev", "dev-drift")
     s3, functions = (accounts.client(service, credentials) for service in ("s3", "lambda"))
     assert s3.list_objects_v2(Bucket="bbws-releases-dev")["KeyCount"] >= 0
-    assert refusal(lambda: s3.put_object(Bucket="bbws-releases-dev", Key="content/c", Body=b"c")) == "AccessDenied"
+    assert error_code(lambda: s3.put_object(Bucket="bbws-releases-dev", Key="content/c", Body=b"c")) == "AccessDenied"
     update = {"FunctionName": "bbws-order-lambda-get-order-dev", "Name": "live", "FunctionVersion": "1"}
-    assert refusal(lambda: functions.update_alias(**update)).startswith("AccessDenied")
+    assert error_code(lambda: functions.update_alias(**update)).startswith("AccessDenied")
     with pytest.raises(StackError, match="does not let"):
         accounts.sign_in("dev", "dev-drift", sub=f"repo:{REPOSITORY}:environment:dev")

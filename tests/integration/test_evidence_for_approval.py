@@ -18,7 +18,7 @@ from release.packaging import build
 from release.store import Store
 from tests.support.releases import make_release
 from tests.support.secure_engine import secure_engine
-from tests.unit.test_evidence_pack import tried, write
+from tests.unit.test_evidence_pack import recorded_test, write_records
 from tooling.paths import ROOT
 
 
@@ -65,7 +65,7 @@ def test_who_approves_sees_the_plan_before_and_nothing_is_changed(
     assert f"there are no records of {digest[:12]} in bbws-releases-dev: `bin/release record --to dev`" in early.stderr
 
     for stage in ("local", "dev"):
-        write(tmp_path / "tested", stage, release, tried())
+        write_records(tmp_path / "tested", stage, release, recorded_test())
     assert stages.upload(dev, digest, tmp_path / "tested") == ["local", "dev"]
     root = accounts.client("s3", accounts.root("sit"))
     before = {name: Store(root, name).keys("") for name in ("bbws-releases-sit", "bbws-terraform-state-sit")}
@@ -97,8 +97,8 @@ def test_records_go_with_the_release_and_the_first_stay(accounts: Accounts, tmp_
     digest = release.digest()
     dev = Store(accounts.client("s3", accounts.root("dev")), "bbws-releases-dev")
     sit = Store(accounts.client("s3", accounts.root("sit")), "bbws-releases-sit")
-    write(tmp_path / "first", "dev", release, tried(sentence="The first"))
-    write(tmp_path / "second", "dev", release, tried(sentence="The second"))
+    write_records(tmp_path / "first", "dev", release, recorded_test(sentence="The first"))
+    write_records(tmp_path / "second", "dev", release, recorded_test(sentence="The second"))
     stages.upload(dev, digest, tmp_path / "first")
     stages.upload(dev, digest, tmp_path / "second")
     stages.copy(dev, sit, digest)

@@ -21,8 +21,8 @@ from release.deploy import Change, Planned
 from release.manifest import Sha256
 from tests.support.releases import make_release
 from tests.support.samples import order
+from tests.unit.test_evidence_pack import make_stage, pytest_run, recorded_test
 from tests.unit.test_evidence_pack import order as order_json
-from tests.unit.test_evidence_pack import ran, staged, tried
 from tooling.agreed_limits import LIMITS, LOADS, STEPS, Load
 from tooling.paths import ROOT
 
@@ -50,10 +50,14 @@ def times(loads: Collection[Load]) -> list[StepTime]:
 def stage(name: str, release_folder: Path, *more: RecordedTest) -> Stage:
     """A stage with all there is to show: mails and other loads on the local stack only."""
     release = make_release(release_folder)
-    tests = [tried(file=f"e2e/test_{file}.py") for file in ("burst", "isolation", "order_flow", "status") for _ in "ab"]
-    run = ran(*tests, *more, target=name, engine="embedded" if name == "local" else None)
+    tests = [
+        recorded_test(file=f"e2e/test_{file}.py")
+        for file in ("burst", "isolation", "order_flow", "status")
+        for _ in "ab"
+    ]
+    run = pytest_run(*tests, *more, target=name, engine="embedded" if name == "local" else None)
     if name != "local":
-        return staged(run, name=name, release=release, times=times(LOADS[1:2]))
+        return make_stage(run, name=name, release=release, times=times(LOADS[1:2]))
     placed = order(customer_email="success+e2e-1@example.com", tenant_id="e2e-1")
     pdf = render_invoice(placed)
     mails = {
@@ -63,7 +67,7 @@ def stage(name: str, release_folder: Path, *more: RecordedTest) -> Stage:
     }
     exhibits = {file: content.as_bytes() for file, content in mails.items()}
     exhibits |= {"invoice.pdf": pdf, "order.json": order_json().replace(b"464.57", str(placed.total).encode())}
-    return staged(run, name=name, release=release, times=times(LOADS), exhibits=exhibits)
+    return make_stage(run, name=name, release=release, times=times(LOADS), exhibits=exhibits)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +98,7 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
         environment="prod", release=Sha256(shown[0].release.digest()), at=datetime.now(UTC), changes=changes
     )
     path = folder / "to-prod.html"
-    path.write_text(page.draw(shown, planned, datetime.now(UTC)))
+    path.write_text(page.render(shown, planned, datetime.now(UTC)))
     return path
 
 
@@ -103,8 +107,8 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pack of a run in which a test failed."""
     folder = tmp_path_factory.mktemp("failed")
     path = folder / "index.html"
-    bad = tried("failed", "Money is counted to the cent", message="assert '1.00' == '1.01'\n" + "x" * 400)
-    path.write_text(page.draw([stage("local", folder / "release", bad)], None, datetime.now(UTC)))
+    bad = recorded_test("failed", "Money is counted to the cent", message="assert '1.00' == '1.01'\n" + "x" * 400)
+    path.write_text(page.render([stage("local", folder / "release", bad)], None, datetime.now(UTC)))
     return path
 
 
@@ -143,6 +147,6 @@ def test_it_prints_on_a4_with_what_is_folded_on_screen(browser: Browser, pack: P
     reader = PdfReader(tmp_path / "pack.pdf")
     assert {(round(page.mediabox.width), round(page.mediabox.height)) for page in reader.pages} == {(595, 842)}
     text = " ".join(" ".join(page.extract_text().split()) for page in reader.pages)
-    assert "What the customer will get" in text
+    assert "What the customer gets" in text
     # Of the mail's plain text, which is behind a click on screen.
     assert "Pay R 402.50 with the reference" in text.replace("\u00a0", " ")

@@ -15,7 +15,7 @@ import uvicorn
 from botocore.exceptions import EndpointConnectionError
 from ops.queues import Redriven
 
-from common.models import Order
+from common.order import Order
 from localstack.console import trace
 from localstack.console.alarms import Alarm
 from localstack.console.app import Console

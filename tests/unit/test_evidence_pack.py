@@ -1,4 +1,4 @@
-"""The evidence pack: what it says of times and tests, what it refuses to show, and that it is one file."""
+"""The evidence pack: what it says about tests and times, what it refuses to show, and that it is one file."""
 
 import io
 import json
@@ -26,16 +26,17 @@ NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 HOSTILE = '</pre><script>alert("x")</script>{{ 7 * 7 }}<img src=x onerror=alert(1)>'
 
 
-def test_a_percentile_is_the_nearest_rank() -> None:
+def test_percentile_is_nearest_rank() -> None:
+    """Percentiles are by nearest rank, so with fewer than 20 times p95 is the longest."""
     twenty = [n / 10 for n in range(20, 0, -1)]
     assert (percentile(twenty, 0.5), percentile(twenty, 0.95), percentile(twenty, 1)) == (1.0, 1.9, 2.0)
     assert percentile([3.0], 0.5) == percentile([3.0], 0.95) == 3.0
-    # With fewer than twenty, p95 is the longest.
     assert percentile(twenty[:19], 0.95) == max(twenty[:19])
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1), st.floats(0.01, 1))
-def test_a_percentile_was_measured_and_is_not_exceeded_by_its_share(seconds: list[float], share: float) -> None:
+def test_percentile_is_a_measured_time(seconds: list[float], share: float) -> None:
+    """A percentile is one of the times, and its share of the times is not longer."""
     found = percentile(seconds, share)
     assert found in seconds
     assert sum(each <= found for each in seconds) >= share * len(seconds) - 1e-6
@@ -43,12 +44,14 @@ def test_a_percentile_was_measured_and_is_not_exceeded_by_its_share(seconds: lis
 
 
 @pytest.mark.parametrize(("seconds", "share"), [([], 0.5), ([1.0], 0), ([1.0], 1.1)])
-def test_there_is_no_percentile_of_nothing(seconds: list[float], share: float) -> None:
+def test_percentile_of_nothing_is_refused(seconds: list[float], share: float) -> None:
+    """No times, or a share out of range, is an error."""
     with pytest.raises(ValueError, match="no percentile"):
         percentile(seconds, share)
 
 
-def test_r8_is_met_by_less_than_its_limit_only() -> None:
+def test_limit_is_met_below_it_only() -> None:
+    """A p95 equal to the agreed limit is not within it."""
     limit = LIMITS["accepted"]
     assert not summarise("accepted", [limit] * 20).within
     good = summarise("accepted", [0.1] * 19 + [9.0])
@@ -56,14 +59,14 @@ def test_r8_is_met_by_less_than_its_limit_only() -> None:
     assert summarise("accepted", [0.1]).few
 
 
-def tried(outcome: str = "passed", sentence: str = "A sentence", **changes: Any) -> RecordedTest:
-    """A test that was run."""
+def recorded_test(outcome: str = "passed", sentence: str = "A sentence", **changes: Any) -> RecordedTest:
+    """The result of a test."""
     return RecordedTest.parse_obj(
         {"file": "e2e/test_status.py", "sentence": sentence, "outcome": outcome, "seconds": 1} | changes
     )
 
 
-def ran(*tests: RecordedTest, **changes: Any) -> PytestRun:
+def pytest_run(*tests: RecordedTest, **changes: Any) -> PytestRun:
     """A run of pytest."""
     found = {
         "target": "local",
@@ -85,7 +88,7 @@ def ran(*tests: RecordedTest, **changes: Any) -> PytestRun:
 def mail(
     subject: str = "Your order ORD-2026-00001", body: str = "<p>Thank you</p>", to: str = "a@example.com"
 ) -> bytes:
-    """A mail as the mail catcher keeps it."""
+    """Source of a mail with an attachment."""
     message = EmailMessage()
     message["From"], message["To"], message["Reply-To"] = "noreply@kimmyai.io", to, "support@kimmyai.io"
     message["Subject"] = subject
@@ -95,53 +98,70 @@ def mail(
     return message.as_bytes()
 
 
-def staged(*runs: PytestRun, name: str = "local", release: Manifest | None = None, **changes: Any) -> Stage:
-    """A stage, with one run in which a test passed if none is given."""
-    return Stage(name, list(runs) or [ran(tried())], changes.get("times", []), release, changes.get("exhibits", {}))
+def make_stage(*runs: PytestRun, name: str = "local", release: Manifest | None = None, **changes: Any) -> Stage:
+    """A stage; its default run has one test, which passed."""
+    return Stage(
+        name,
+        list(runs) or [pytest_run(recorded_test())],
+        changes.get("times", []),
+        release,
+        changes.get("exhibits", {}),
+    )
 
 
-def drawn(*shown: Stage, planned: Planned | None = None) -> str:
-    return page.draw(shown or [staged()], planned, NOW)
+def rendered(*shown: Stage, planned: Planned | None = None) -> str:
+    return page.render(shown or [make_stage()], planned, NOW)
 
 
 def verdict(html: str) -> str:
-    """The heading of the verdict."""
+    """Heading of the verdict."""
     found = re.search(r'<div class="verdict[^>]*>\s*<h2>(.*?)</h2>', html)
     assert found
     return found[1]
 
 
-def test_the_verdict_says_what_is_so() -> None:
-    good, bad = ran(tried()), ran(tried(), tried("failed", message="assert 1 == 2"))
-    assert verdict(drawn(staged(good))) == "✓ Every test passed"
-    assert verdict(drawn(staged(bad))) == "✗ Not passed"
-    assert verdict(drawn(staged(ran(tried(), selection="paging")))) == "! Passed, but not all tests were run"
-    # The first part alone, without the last, a run that was cut off, and one of nothing.
-    parts = [ran(tried(), marks=marks) for marks in ("not alone", "alone and not timed", "timed")]
-    assert verdict(drawn(staged(*parts))) == "✓ Every test passed"
-    assert verdict(drawn(staged(parts[0]))) == verdict(drawn(staged(*parts[:2]))) == "✗ Not passed"
-    assert staged(parts[0], parts[2]).unfinished == "the tests that run alone, after the others, were not run"
-    assert staged(*parts[:2]).unfinished == "the tests that are timed, after the others, were not run"
-    assert verdict(drawn(staged(ran(tried(), exit_status=2)))) == "✗ Not passed"
-    assert verdict(drawn(staged(ran()))) == "✗ Not passed"
+def test_verdict_matches_results() -> None:
+    """The verdict is passed only if every test was run and passed."""
+    good, bad = (
+        pytest_run(recorded_test()),
+        pytest_run(recorded_test(), recorded_test("failed", message="assert 1 == 2")),
+    )
+    assert verdict(rendered(make_stage(good))) == "✓ Every test passed"
+    assert verdict(rendered(make_stage(bad))) == "✗ Not passed"
+    assert (
+        verdict(rendered(make_stage(pytest_run(recorded_test(), selection="paging"))))
+        == "! Passed, but not all tests were run"
+    )
+    # Complete; only the first run; without the last; aborted; without tests.
+    parts = [pytest_run(recorded_test(), marks=marks) for marks in ("not alone", "alone and not timed", "timed")]
+    assert verdict(rendered(make_stage(*parts))) == "✓ Every test passed"
+    assert verdict(rendered(make_stage(parts[0]))) == verdict(rendered(make_stage(*parts[:2]))) == "✗ Not passed"
+    assert make_stage(parts[0], parts[2]).unfinished == "the tests that run alone, after the others, were not run"
+    assert make_stage(*parts[:2]).unfinished == "the tests that are timed, after the others, were not run"
+    assert verdict(rendered(make_stage(pytest_run(recorded_test(), exit_status=2)))) == "✗ Not passed"
+    assert verdict(rendered(make_stage(pytest_run()))) == "✗ Not passed"
 
 
-def test_a_failure_is_told_before_all_else() -> None:
-    failed = tried("failed", "Money is counted", message="assert '1.00' == '1.01'", case="ZAR")
-    html = drawn(staged(ran(tried(), failed)))
+def test_failures_come_first() -> None:
+    """A failed test and its message stand above everything else."""
+    failed = recorded_test("failed", "Money is counted", message="assert '1.00' == '1.01'", case="ZAR")
+    html = rendered(make_stage(pytest_run(recorded_test(), failed)))
     text = html[: html.index('id="customer"')]
     assert "Money is counted (ZAR)" in text
     assert "assert &#39;1.00&#39; == &#39;1.01&#39;" in text
     assert "1 of 2 tests passed" in text
-    assert "What failed" not in drawn()
+    assert "What failed" not in rendered()
 
 
-def test_what_comes_from_outside_is_text_and_nothing_else() -> None:
+def test_hostile_texts_are_escaped() -> None:
+    """Texts of tests, mails and orders are shown as text."""
     exhibits = {"confirmation.eml": mail(HOSTILE), "order.json": order(number=HOSTILE)}
     release = None
-    html = drawn(
-        staged(
-            ran(tried("failed", HOSTILE, message=HOSTILE, case=HOSTILE), selection=HOSTILE, machine=HOSTILE),
+    html = rendered(
+        make_stage(
+            pytest_run(
+                recorded_test("failed", HOSTILE, message=HOSTILE, case=HOSTILE), selection=HOSTILE, machine=HOSTILE
+            ),
             exhibits=exhibits,
             release=release,
         )
@@ -156,101 +176,116 @@ def order(number: str = "ORD-2026-00001") -> bytes:
     return json.dumps({"orderNumber": number, "total": "464.57", "items": [{}, {}]}).encode()
 
 
-def test_it_is_one_file_that_loads_nothing() -> None:
+def test_pack_loads_nothing() -> None:
+    """The pack is one small file without links to anything outside."""
     times = [StepTime(load="one at a time", step="accepted", seconds=n / 100) for n in range(10)]
-    html = drawn(staged(times=times, exhibits={"confirmation.eml": mail(), "order.json": order()}))
+    html = rendered(make_stage(times=times, exhibits={"confirmation.eml": mail(), "order.json": order()}))
     assert "default-src 'none'" in html
     assert re.findall(r'(?:src|href|xlink:href)="(?!#|data:image/png;base64,)[^"]*"', html) == []
     assert "url(http" not in html
     assert len(html.encode()) < 500_000
 
 
-def test_a_pack_that_no_mail_takes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page, "MOST_BYTES", 1_000)
+def test_pack_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pack that is too large for a mail is an error."""
+    monkeypatch.setattr(page, "MAX_BYTES", 1_000)
     with pytest.raises(PackError, match="1,000 are allowed"):
-        drawn()
+        rendered()
 
 
 @pytest.mark.parametrize("address", ["thandi@gmail.com", "a@example.com.evil.co", "someone@notexample.com"])
-def test_nobodys_address_is_shown_but_a_tests(address: str) -> None:
-    with pytest.raises(PackError, match="which may be somebody's"):
-        drawn(staged(exhibits={"confirmation.eml": mail(to=address)}))
+def test_private_address_is_refused(address: str) -> None:
+    """A mail address that may belong to a person is neither shown nor recorded."""
+    with pytest.raises(PackError, match="which may belong to a person"):
+        rendered(make_stage(exhibits={"confirmation.eml": mail(to=address)}))
     assert address not in stages.redact(f"assert '{address}' == 1")
 
 
-def test_an_invoice_is_shown_with_the_order_that_names_its_customer_only() -> None:
+def test_invoice_needs_checked_order() -> None:
+    """An invoice is shown only with its order, whose addresses are checked."""
     with pytest.raises(PackError, match=r"order\.json has a mail address at gmail\.com"):
-        drawn(staged(exhibits={"invoice.pdf": b"", "order.json": order().replace(b"464.57", b"a@gmail.com")}))
-    assert "the tests placed an order" in drawn(staged(exhibits={"invoice.pdf": b"no PDF, and so not read"}))
+        rendered(make_stage(exhibits={"invoice.pdf": b"", "order.json": order().replace(b"464.57", b"a@gmail.com")}))
+    assert "the tests placed an order" in rendered(make_stage(exhibits={"invoice.pdf": b"no PDF, and so not read"}))
 
 
-def test_the_tests_own_addresses_are() -> None:
+def test_test_addresses_are_shown() -> None:
+    """The addresses of tests and of the service are shown as they are."""
     for address in ("success+e2e-1@example.com", "success+e2e-1@simulator.amazonses.com", "orders@kimmyai.io"):
-        assert address in drawn(staged(exhibits={"confirmation.eml": mail(to=address)}))
+        assert address in rendered(make_stage(exhibits={"confirmation.eml": mail(to=address)}))
         assert stages.redact(address) == address
 
 
-def test_a_message_of_a_failure_holds_no_token() -> None:
+def test_tokens_are_redacted() -> None:
+    """The message of a failed test has no token in it."""
     assert stages.redact("Bearer eyJhbGciOi.eyJzdWIi.abc-def!") == "Bearer (token)!"
 
 
-def test_a_mail_is_shown_as_it_came() -> None:
-    found = pictures.of_mail(mail())
+def test_mail_is_shown_as_sent() -> None:
+    """A mail is shown with its headers, attachments, text and a trimmed picture."""
+    found = pictures.parse_mail(mail())
     assert found.headers["Subject"] == "Your order ORD-2026-00001"
     assert found.attachments == [("ORD-2026-00001.pdf", 4)]
     assert found.text == "Thank you in plain text\n"
     (picture,) = found.pages
     image = Image.open(io.BytesIO(picture.png)).convert("L")
-    # Something is written on it, and the empty end of the page is cut off.
+    # It has text, and the empty end of the page is cut off.
     assert image.getextrema() == (0, 255)
     assert picture.height < 200 < picture.width
 
 
-def test_a_mail_loads_nothing_from_where_it_is_drawn(tmp_path: Path) -> None:
+def test_mail_picture_loads_nothing(tmp_path: Path) -> None:
+    """Rendering a mail loads neither files nor URLs that it names."""
     secret = tmp_path / "secret.png"
     Image.new("RGB", (600, 600), "black").save(secret)
-    (picture,) = pictures.of_html(f'<img src="{secret.as_uri()}"><img src="http://127.0.0.1:9/x.png">')
+    (picture,) = pictures.html_pages(f'<img src="{secret.as_uri()}"><img src="http://127.0.0.1:9/x.png">')
     colours = Image.open(io.BytesIO(picture.png)).convert("L").histogram()
     assert sum(colours[:64]) < 0.2 * sum(colours)
 
 
-def test_times_are_told_with_their_number_and_against_r8() -> None:
+def test_times_are_compared_with_limits() -> None:
+    """The verdict says under which load which steps were slower than agreed, with the number of orders."""
     times = [StepTime(load="one at a time", step="invoice", seconds=1.25)] * 10
     times += [StepTime(load="100 concurrent orders", step="invoice", seconds=7.5)] * 40
-    html = drawn(staged(times=times))
+    html = rendered(make_stage(times=times))
     head = html[: html.index('id="customer"')]
-    assert '<span class="good">within R8</span> one at a time (n = 10)' in head
-    assert '<span class="warn">over R8</span> in invoice 100 concurrent orders (n = 40)' in head
-    assert "one at a time (n = 10)" in html[html.index("<svg") : html.index("</svg>")]
+    assert 'one at a time (n = 10): <span class="good">within the agreed limits</span>' in head
+    assert '100 concurrent orders (n = 40): <span class="warn">slower than agreed</span> for invoice' in head
+    plot = html[html.index('<figure class="plot"') : html.index("</figure>", html.index('<figure class="plot"'))]
+    assert "one at a time (n = 10)" in plot
+    assert plot.count("<circle") == 50
     assert '<td class="number">7.50</td>' in html
 
 
-def test_tests_are_told_in_plain_words_by_file() -> None:
-    cases = [tried(sentence="Refused transitions change nothing", case=name) for name in ("PAID", "EXPIRED")]
-    html = drawn(staged(ran(*cases)))
+def test_tests_are_listed_by_file() -> None:
+    """Tests are listed in plain words by file, cases of one test in one line."""
+    cases = [recorded_test(sentence="Refused transitions change nothing", case=name) for name in ("PAID", "EXPIRED")]
+    html = rendered(make_stage(pytest_run(*cases)))
     assert "Every status transition, allowed and refused (R3)" in html
     assert re.search(r'Refused transitions change nothing</th><td class="number">2</td>', html)
 
 
-def test_a_promise_has_the_outcome_of_its_tests() -> None:
-    failed = tried("failed", file="e2e/test_isolation.py", message="no")
-    html = drawn(staged(ran(failed, tried(file="e2e/test_burst.py"))))
+def test_promises_show_test_results() -> None:
+    """Each promise shows the results of the tests that check it."""
+    failed = recorded_test("failed", file="e2e/test_isolation.py", message="no")
+    html = rendered(make_stage(pytest_run(failed, recorded_test(file="e2e/test_burst.py"))))
     promises = html[html.index('id="promises"') : html.index('id="release"')]
     assert '<code>e2e/test_burst.py</code></a> <span class="good">✓ 1 passed</span>' in promises
     assert '<code>e2e/test_isolation.py</code></a> <span class="bad">1 failed</span>' in promises
     assert "An accepted order is never lost." in promises
 
 
-def test_a_checkout_is_no_release(tmp_path: Path) -> None:
-    assert "a checkout, not a release" in drawn()
+def test_working_tree_is_no_release(tmp_path: Path) -> None:
+    """Packages from a working tree are not called a release."""
+    assert "a working tree, not a release" in rendered()
     release = make_release(tmp_path)
-    html = drawn(staged(release=release))
-    assert "a checkout, not a release" not in html
+    html = rendered(make_stage(release=release))
+    assert "a working tree, not a release" not in html
     assert release.digest() in html
     assert release.files["packages/get_order.zip"].sha256 in html
 
 
-def test_what_a_plan_destroys_comes_first(tmp_path: Path) -> None:
+def test_destroyed_resources_come_first(tmp_path: Path) -> None:
+    """The plan lists destroyed resources first, and names who must approve."""
     release = make_release(tmp_path)
     changes = [
         Change(address="aws_lambda_function.new", action="add", fields=[]),
@@ -258,16 +293,17 @@ def test_what_a_plan_destroys_comes_first(tmp_path: Path) -> None:
         Change(address="aws_lambda_function.changed", action="change", fields=["memory_size"]),
     ]
     planned = Planned(environment="prod", release=Sha256(release.digest()), at=NOW, changes=changes)
-    html = drawn(staged(name="sit", release=release), planned=planned)
-    table = html[html.index("Resources, by what is done to them") :]
+    html = rendered(make_stage(name="sit", release=release), planned=planned)
+    table = html[html.index("Resources by action") :]
     assert table.index("aws_iam_role.old") < table.index("aws_lambda_function.changed") < table.index("function.new")
     assert "memory_size" in table
     assert "1 to destroy" in html
-    assert "business owner and tech lead, who are two people" in html
-    assert f"To approve: release {release.digest()[:12]} to prod" in html
+    assert "business owner and tech lead, two different people" in html
+    assert f"For approval: release {release.digest()[:12]} to prod" in html
 
 
-def test_a_plan_names_what_changes_and_no_value() -> None:
+def test_plan_has_attributes_but_no_values() -> None:
+    """A plan names changed attributes and none of their values."""
     change = {
         "actions": ["update"],
         "before": {"memory_size": 256, "name": "x", "runtime": "old"},
@@ -289,11 +325,11 @@ def test_a_plan_names_what_changes_and_no_value() -> None:
     ]
 
 
-def write(base: Path, name: str, release: Manifest | None, *tests: RecordedTest) -> None:
-    """Write a stage's records, as the tests do."""
+def write_records(base: Path, name: str, release: Manifest | None, *tests: RecordedTest) -> None:
+    """Write the records of a stage, as the tests do."""
     (base / name).mkdir(parents=True)
     digest = release.digest() if release else None
-    (base / name / "run-1.json").write_text(ran(*tests, target=name, release=digest).json())
+    (base / name / "run-1.json").write_text(pytest_run(*tests, target=name, release=digest).json())
     (base / name / "times-gw0.jsonl").write_text(
         StepTime(load="one at a time", step="invoice", seconds=1).json() + "\n"
     )
@@ -301,31 +337,34 @@ def write(base: Path, name: str, release: Manifest | None, *tests: RecordedTest)
         (base / name / manifest.NAME).write_bytes(release.encode())
 
 
-def test_only_stages_of_the_very_same_release_are_shown_together(tmp_path: Path) -> None:
+def test_stages_share_one_release(tmp_path: Path) -> None:
+    """Only stages that tested the very same release are shown together."""
     release, other = make_release(tmp_path / "a"), make_release(tmp_path / "b", package=b"other")
     base = tmp_path / "records"
-    write(base, "local", release, tried())
-    write(base, "dev", other, tried())
-    write(base, "sit", release, tried())
+    write_records(base, "local", release, recorded_test())
+    write_records(base, "dev", other, recorded_test())
+    write_records(base, "sit", release, recorded_test())
     assert [stage.name for stage in stages.of_release(base, "sit")] == ["local", "sit"]
     assert [stage.name for stage in stages.of_release(base, "dev")] == ["dev"]
-    write(base, "prod", None, tried())
+    write_records(base, "prod", None, recorded_test())
     assert [stage.name for stage in stages.of_release(base, "prod")] == ["prod"]
 
 
-def test_records_that_are_missing_or_broken_say_what_to_do(tmp_path: Path) -> None:
+def test_bad_records_say_what_to_do(tmp_path: Path) -> None:
+    """Missing or invalid records are an error that names the command to run."""
     with pytest.raises(PackError, match="run `make e2e TARGET=local`"):
         stages.read(tmp_path / "local")
-    write(tmp_path, "local", None, tried())
+    write_records(tmp_path, "local", None, recorded_test())
     (tmp_path / "local" / "run-2.json").write_text("{}")
     with pytest.raises(PackError, match=r"(?s)cannot be read: .*run `make e2e` again"):
         stages.read(tmp_path / "local")
 
 
-def test_the_summary_of_a_workflow_links_to_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_summary_links_to_pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The summary of a workflow run has results, plan and a link to the pack."""
     monkeypatch.setenv("EVIDENCE_DIR", str(tmp_path))
     release = make_release(tmp_path / "release")
-    write(tmp_path / "records", "dev", release, tried(), tried("failed", message="no"))
+    write_records(tmp_path / "records", "dev", release, recorded_test(), recorded_test("failed", message="no"))
     planned = Planned(environment="sit", release=Sha256(release.digest()), at=NOW, changes=[])
     (tmp_path / "records" / "plan.json").write_text(planned.json())
     text = summary("dev", "sit", "https://github.example/artifact")

@@ -1,4 +1,4 @@
-"""What the end-to-end tests record: each test in plain words, and the times of the orders that were followed."""
+"""The pytest plugin that records tests in plain words, and how long orders took."""
 
 import json
 import subprocess
@@ -28,7 +28,8 @@ from tooling.paths import ROOT
         ("e2e/test_status.py", "The file could not be imported", ""),
     ],
 )
-def test_a_test_is_told_by_its_docstring_or_its_name(node: str, sentence: str, case: str) -> None:
+def test_test_is_described_in_words(node: str, sentence: str, case: str) -> None:
+    """A test is described by its docstring, else by its name."""
     assert describe_test(ROOT, node) == {"file": node.partition("::")[0], "sentence": sentence, "case": case}
 
 
@@ -37,9 +38,8 @@ def times(folder: Path) -> list[tuple[str, float]]:
     return [(each["step"], each["seconds"]) for each in found]
 
 
-def test_an_order_is_timed_once_for_each_step_from_the_request_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_step_is_timed_once_from_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An order is timed once per step, from the first request on."""
     timer = OrderTimer(Recorder(tmp_path, "gw0"), "one at a time")
     timer.accepted("order", sent_at=100.0, seconds=0.25)
     timer.accepted("order", sent_at=105.0, seconds=9.0)
@@ -53,7 +53,8 @@ def test_an_order_is_timed_once_for_each_step_from_the_request_on(
     assert times(tmp_path) == [("accepted", 0.25), ("recorded", 1.5), ("customer mail", 3.5)]
 
 
-def test_an_order_that_nobody_looked_for_at_once_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_late_check_is_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An order that was not checked promptly gives no time."""
     timer = OrderTimer(Recorder(tmp_path, "gw0"), "one at a time")
     for key in ("late", "soon"):
         timer.accepted(key, sent_at=100.0, seconds=0.25)
@@ -89,7 +90,8 @@ def test_left_out():
 
 
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "xdist"])
-def test_a_run_is_recorded_with_and_without_workers(tmp_path: Path, workers: list[str]) -> None:
+def test_run_is_recorded(tmp_path: Path, workers: list[str]) -> None:
+    """A run of pytest is recorded with and without xdist."""
     test = tmp_path / "test_some.py"
     test.write_text(TESTS)
     command = [sys.executable, "-m", "pytest", "-p", "e2e.conftest", str(test), "-c", str(ROOT / "pyproject.toml")]

@@ -65,7 +65,7 @@ def test_nothing_is_asked_of_aws(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> None:
         raise AssertionError("an AWS client was built or called")
 
-    for name in ("s3", "ses", "sqs", "sns", "dynamodb", "dynamodb_for_notes"):
+    for name in ("s3", "ses", "sqs", "sns", "dynamodb", "dynamodb_for_mail_records"):
         monkeypatch.setattr(clients, name, refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
     assert [render.render(subject).error for subject in subjects()] == [""] * len(subjects())

@@ -1,4 +1,4 @@
-# What the variables refuse; run with -var-file=env/dev.tfvars.
+# Values that the variables reject. Run with -var-file=env/dev.tfvars.
 
 mock_provider "aws" {}
 
@@ -10,7 +10,7 @@ variables {
   repository = "kimmyai/orders"
 }
 
-run "the_account_of_another_environment" {
+run "account_of_another_environment_is_rejected" {
   command         = plan
   expect_failures = [var.account_id]
   variables {
@@ -18,7 +18,7 @@ run "the_account_of_another_environment" {
   }
 }
 
-run "an_environment_without_an_account" {
+run "environment_without_an_account_is_rejected" {
   command         = plan
   expect_failures = [var.environment]
   variables {
@@ -27,7 +27,7 @@ run "an_environment_without_an_account" {
   }
 }
 
-run "every_repository_of_an_owner" {
+run "repository_wildcard_is_rejected" {
   command         = plan
   expect_failures = [var.repository]
   variables {
@@ -35,7 +35,7 @@ run "every_repository_of_an_owner" {
   }
 }
 
-run "a_repository_without_its_owner" {
+run "repository_without_owner_is_rejected" {
   command         = plan
   expect_failures = [var.repository]
   variables {

@@ -1,5 +1,5 @@
 locals {
-  # Every prefix of every path, by depth: "/v1.0", "/v1.0/orders", …
+  # All prefixes of all paths, by depth: "/v1.0", "/v1.0/orders", …
   paths = concat([for route in var.routes : trimprefix(route.path, "/")], ["health"])
   prefixes = [for depth in range(1, 5) : toset([
     for path in local.paths : join("/", slice(split("/", path), 0, depth)) if length(split("/", path)) >= depth
@@ -12,9 +12,9 @@ locals {
     { for path, resource in aws_api_gateway_resource.level4 : path => resource.id },
   )
 
-  # What the gateway itself refuses, as problem details (RFC 9457) without internals.
+  # Responses of the gateway itself, as problem details (RFC 9457) without internals.
   gateway_responses = {
-    UNAUTHORIZED                   = { status = 401, title = "Unauthorized", detail = "A valid ID token is needed in the Authorization header." }
+    UNAUTHORIZED                   = { status = 401, title = "Unauthorized", detail = "A valid ID token is required in the Authorization header." }
     EXPIRED_TOKEN                  = { status = 401, title = "Unauthorized", detail = "The token has expired." }
     ACCESS_DENIED                  = { status = 403, title = "Forbidden", detail = "The token does not allow this." }
     MISSING_AUTHENTICATION_TOKEN   = { status = 404, title = "Not Found", detail = "There is no such route." }
@@ -22,11 +22,11 @@ locals {
     REQUEST_TOO_LARGE              = { status = 413, title = "Request Entity Too Large", detail = "The body is too large; the limit is 262144 bytes." }
     UNSUPPORTED_MEDIA_TYPE         = { status = 415, title = "Unsupported Media Type", detail = "The body must be application/json." }
     THROTTLED                      = { status = 429, title = "Too Many Requests", detail = "Too many requests; try again in a moment." }
-    INTEGRATION_FAILURE            = { status = 502, title = "Bad Gateway", detail = "The service did not answer; try again." }
-    INTEGRATION_TIMEOUT            = { status = 504, title = "Gateway Timeout", detail = "The service did not answer in time; try again." }
+    INTEGRATION_FAILURE            = { status = 502, title = "Bad Gateway", detail = "The service did not respond; try again." }
+    INTEGRATION_TIMEOUT            = { status = 504, title = "Gateway Timeout", detail = "The service did not respond in time; try again." }
     DEFAULT_4XX                    = { status = null, title = "Bad Request", detail = "The request was refused." }
-    DEFAULT_5XX                    = { status = null, title = "Internal Server Error", detail = "Something went wrong; try again." }
-    AUTHORIZER_CONFIGURATION_ERROR = { status = 500, title = "Internal Server Error", detail = "Something went wrong; try again." }
+    DEFAULT_5XX                    = { status = null, title = "Internal Server Error", detail = "Unexpected error; try again." }
+    AUTHORIZER_CONFIGURATION_ERROR = { status = 500, title = "Internal Server Error", detail = "Unexpected error; try again." }
   }
 }
 
@@ -83,7 +83,7 @@ resource "aws_api_gateway_resource" "level4" {
 }
 
 resource "aws_api_gateway_method" "route" {
-  #checkov:skip=CKV2_AWS_53:the functions validate: they name every wrong field, which a model of the API does not
+  #checkov:skip=CKV2_AWS_53:the functions validate and name every invalid field, which an API Gateway model does not
 
   for_each = var.routes
 
@@ -113,14 +113,14 @@ resource "aws_lambda_permission" "route" {
   function_name = each.value.function_name
   qualifier     = each.value.function_alias
   principal     = "apigateway.amazonaws.com"
-  # A path parameter stands as * in the ARN of a call.
+  # In the execution ARN, * stands for a path parameter.
   source_arn = "${aws_api_gateway_rest_api.this.execution_arn}/${var.stage}/${each.value.method}${replace(each.value.path, "/{[^}]+}/", "*")}"
 }
 
-# /health says that the API is up; it needs no function and tells nothing that a token should guard.
+# /health reports that the API is up. It needs no function and reveals nothing that needs a token.
 resource "aws_api_gateway_method" "health" {
-  #checkov:skip=CKV_AWS_59:it says that the API is up, which anybody may know
-  #checkov:skip=CKV2_AWS_53:it takes nothing
+  #checkov:skip=CKV_AWS_59:public on purpose: it reports only that the API is up
+  #checkov:skip=CKV2_AWS_53:it has no input to validate
 
   rest_api_id   = aws_api_gateway_rest_api.this.id
   resource_id   = local.resource_ids["health"]
@@ -133,7 +133,7 @@ resource "aws_api_gateway_integration" "health" {
   resource_id = aws_api_gateway_method.health.resource_id
   http_method = aws_api_gateway_method.health.http_method
   type        = "MOCK"
-  # A mock that gets what its template does not match, such as another Content-Type, fails with 500; so it is refused with 415.
+  # Without NEVER, a request that no template matches, such as another Content-Type, fails with 500 instead of 415.
   passthrough_behavior = "NEVER"
 
   request_templates = {
@@ -141,7 +141,7 @@ resource "aws_api_gateway_integration" "health" {
   }
 
   lifecycle {
-    # A mock calls nothing, yet some implementations report a method for the call, which would replace it each time.
+    # A mock has no integration method, but some engines report one, which would replace the integration on every apply.
     ignore_changes = [integration_http_method]
   }
 }
@@ -178,7 +178,7 @@ resource "aws_api_gateway_gateway_response" "problem" {
     each.key == "THROTTLED" ? { "gatewayresponse.header.Retry-After" = "'1'" } : {},
   )
 
-  # The template is keyed by what the client sent; the header above says what it gets.
+  # The key is the request's content type; the header above sets the response's.
   response_templates = {
     "application/json" = jsonencode(merge(
       { type = "about:blank", title = each.value.title, detail = each.value.detail },
@@ -205,7 +205,7 @@ resource "aws_api_gateway_deployment" "this" {
   ]
 }
 
-# API Gateway writes access logs with one role of the account and region, whatever the API.
+# API Gateway writes the access logs of all APIs in an account and region with one role.
 resource "aws_iam_role" "logs" {
   name                 = var.role_name
   permissions_boundary = var.permissions_boundary
@@ -231,18 +231,18 @@ resource "aws_api_gateway_account" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "access" {
-  #checkov:skip=CKV_AWS_338:R8: logs are kept for 90 days
-  #checkov:skip=CKV_AWS_158:encrypted with the service's own key; it holds no personal data
+  #checkov:skip=CKV_AWS_338:the agreed retention of logs is 90 days
+  #checkov:skip=CKV_AWS_158:encrypted with the AWS-owned key; it holds no personal data
 
   name              = "/aws/apigateway/${var.name}"
   retention_in_days = 90
 }
 
 resource "aws_api_gateway_stage" "this" {
-  #checkov:skip=CKV_AWS_120:no answer may be cached: each is of one tenant, at one moment
-  #checkov:skip=CKV2_AWS_51:functions are called by right of IAM, not by TLS, so no back end would check a certificate
-  #checkov:skip=CKV2_AWS_4:execution logs would hold bodies, and so personal data; the access log holds neither
-  #checkov:skip=CKV2_AWS_29:requests are throttled and need a token; a WAF is bought for the account, not for one API
+  #checkov:skip=CKV_AWS_120:responses belong to one tenant and change, so nothing may be cached
+  #checkov:skip=CKV2_AWS_51:Lambda authorizes the calls by IAM; no back end would check a client certificate
+  #checkov:skip=CKV2_AWS_4:execution logs contain bodies, which are personal data; the access log does not
+  #checkov:skip=CKV2_AWS_29:requests are throttled and need a token; a WAF is the account owner's decision
 
   rest_api_id          = aws_api_gateway_rest_api.this.id
   deployment_id        = aws_api_gateway_deployment.this.id
@@ -266,7 +266,7 @@ resource "aws_api_gateway_stage" "this" {
 }
 
 resource "aws_api_gateway_method_settings" "all" {
-  #checkov:skip=CKV_AWS_225:no answer may be cached: each is of one tenant, at one moment
+  #checkov:skip=CKV_AWS_225:responses belong to one tenant and change, so nothing may be cached
 
   rest_api_id = aws_api_gateway_rest_api.this.id
   stage_name  = aws_api_gateway_stage.this.stage_name

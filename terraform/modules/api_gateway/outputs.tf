@@ -9,6 +9,6 @@ output "url" {
 }
 
 output "role_boundary" {
-  description = "ARN of the policy that caps the role that API Gateway writes logs with; null for none."
+  description = "Permissions boundary of the access-log role; null for none."
   value       = aws_iam_role.logs.permissions_boundary
 }

@@ -4,7 +4,7 @@ variable "name" {
 }
 
 variable "role_name" {
-  description = "Name of the role that writes access logs, which no other region of the account may have."
+  description = "Name of the role that writes access logs. Role names are global: it must differ between regions."
   type        = string
 }
 
@@ -14,12 +14,12 @@ variable "stage" {
 }
 
 variable "user_pool_arn" {
-  description = "User pool whose tokens the routes take."
+  description = "ARN of the user pool whose tokens the routes accept."
   type        = string
 }
 
 variable "routes" {
-  description = "Routes, at most four parts deep, each with the function and alias that answer it. All need a token."
+  description = "Routes, keyed by function folder: method, path of at most four segments, function and alias. All need a token."
   type = map(object({
     method         = string
     path           = string
@@ -29,17 +29,17 @@ variable "routes" {
 
   validation {
     condition     = alltrue([for route in var.routes : length(split("/", trimprefix(route.path, "/"))) <= 4])
-    error_message = "A route's path may have at most four parts."
+    error_message = "A route's path may have at most four segments."
   }
 }
 
 variable "throttle_rate" {
-  description = "Requests a second; the burst is twice that."
+  description = "Throttling: steady requests per second. The burst limit is twice that."
   type        = number
 }
 
 variable "tracing" {
-  description = "Whether traces go to X-Ray."
+  description = "Whether to send traces to X-Ray."
   type        = bool
 }
 
@@ -49,11 +49,11 @@ variable "region" {
 }
 
 variable "account_id" {
-  description = "AWS account of the API."
+  description = "AWS account id of the API."
   type        = string
 }
 
 variable "permissions_boundary" {
-  description = "ARN of the policy that caps the role that API Gateway writes logs with; null for none."
+  description = "ARN of the permissions boundary of the access-log role; null for none."
   type        = string
 }

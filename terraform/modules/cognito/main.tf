@@ -43,7 +43,7 @@ resource "aws_cognito_user_pool_client" "portal" {
   prevent_user_existence_errors = "ENABLED"
   enable_token_revocation       = true
 
-  # A user must not write custom:tenantId: it decides whose orders are seen.
+  # Users must not write custom:tenantId: it decides which tenant's orders they can read.
   read_attributes  = ["email", "custom:tenantId"]
   write_attributes = ["email"]
 

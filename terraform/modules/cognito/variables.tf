@@ -4,6 +4,6 @@ variable "name" {
 }
 
 variable "deletion_protection" {
-  description = "Whether the pool refuses to be deleted."
+  description = "Whether the pool has deletion protection."
   type        = bool
 }

@@ -6,8 +6,8 @@ locals {
 }
 
 resource "aws_dynamodb_table" "this" {
-  #checkov:skip=CKV_AWS_119:encrypted with DynamoDB's own key: a replicated table would need a key of ours in each region
-  #checkov:skip=CKV_AWS_28:recovery is switched on where a table holds what cannot be made again
+  #checkov:skip=CKV_AWS_119:encrypted with the AWS-managed key: a customer-managed key would be needed in each replica's region
+  #checkov:skip=CKV_AWS_28:recovery is enabled for tables whose data cannot be recreated
 
   name                        = var.name
   billing_mode                = "PAY_PER_REQUEST"

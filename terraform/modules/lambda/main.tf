@@ -19,7 +19,7 @@ locals {
       Resource  = [var.queue_arn]
       Condition = {}
     }],
-    # X-Ray has no resources to name.
+    # X-Ray has no resource-level permissions.
     var.tracing ? [{
       Effect    = "Allow"
       Action    = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
@@ -30,8 +30,8 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_338:R8: logs are kept for 90 days
-  #checkov:skip=CKV_AWS_158:encrypted with the service's own key; it holds no personal data
+  #checkov:skip=CKV_AWS_338:the agreed retention of logs is 90 days
+  #checkov:skip=CKV_AWS_158:encrypted with the AWS-owned key; it holds no personal data
 
   name              = local.log_group
   retention_in_days = 90
@@ -60,11 +60,11 @@ resource "aws_iam_role_policy" "this" {
 }
 
 resource "aws_lambda_function" "this" {
-  #checkov:skip=CKV_AWS_115:consumers are limited by their mapping; a reserve of the account is not one function's to take
-  #checkov:skip=CKV_AWS_116:messages that fail go to the DLQ of their queue; the other functions are called and answer
-  #checkov:skip=CKV_AWS_117:it reaches AWS and the Cart service by TLS, and nothing that is only in a VPC
-  #checkov:skip=CKV_AWS_173:its environment holds names and addresses, and no secret
-  #checkov:skip=CKV_AWS_272:what is deployed is known by the digest of its release (docs/release.md)
+  #checkov:skip=CKV_AWS_115:consumers are limited by their mapping; reserved concurrency would take from the account's other functions
+  #checkov:skip=CKV_AWS_116:failed messages go to their queue's DLQ; the other functions are called synchronously
+  #checkov:skip=CKV_AWS_117:it needs nothing in a VPC: AWS and the Cart service are reached by TLS
+  #checkov:skip=CKV_AWS_173:environment variables hold names and addresses, no secrets
+  #checkov:skip=CKV_AWS_272:packages are verified against the release's digests (docs/release.md) instead of signed
 
   function_name    = var.name
   role             = aws_iam_role.this.arn
@@ -88,11 +88,11 @@ resource "aws_lambda_function" "this" {
   lifecycle {
     precondition {
       condition     = fileexists(var.package)
-      error_message = "There is no package ${var.package}: run `make build`."
+      error_message = "Package ${var.package} does not exist: run `make build`."
     }
   }
 
-  # Without the group Lambda makes one itself, without a retention; without the policy the first call is denied.
+  # Otherwise Lambda creates the log group itself, without retention, and the first call lacks its permissions.
   depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy.this]
 }
 
@@ -102,7 +102,7 @@ resource "aws_lambda_alias" "live" {
   function_version = aws_lambda_function.this.version
 
   lifecycle {
-    # The first version is Terraform's; from then on release/traffic.py moves the traffic, at once or in parts.
+    # Terraform sets the first version only. After that release/traffic.py shifts the traffic.
     ignore_changes = [function_version, routing_config]
   }
 }

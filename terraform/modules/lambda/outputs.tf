@@ -14,6 +14,6 @@ output "alias_name" {
 }
 
 output "role_boundary" {
-  description = "ARN of the policy that caps the function's role; null for none."
+  description = "Permissions boundary of the function's role; null for none."
   value       = aws_iam_role.this.permissions_boundary
 }

@@ -4,17 +4,17 @@ variable "name" {
 }
 
 variable "role_name" {
-  description = "Name of the function's role, which no other region of the account may have."
+  description = "Name of the function's role. Role names are global: it must differ between regions."
   type        = string
 }
 
 variable "package" {
-  description = "Path of the function's zip."
+  description = "Path of the function's zip file."
   type        = string
 }
 
 variable "handler" {
-  description = "Module and function that Lambda calls."
+  description = "Python entry point, as module.function."
   type        = string
 }
 
@@ -24,12 +24,12 @@ variable "architecture" {
 }
 
 variable "memory_mb" {
-  description = "Memory in MB."
+  description = "Memory in MB; 1,769 MB is one vCPU."
   type        = number
 }
 
 variable "timeout" {
-  description = "Time-out in seconds."
+  description = "Timeout in seconds."
   type        = number
 }
 
@@ -39,7 +39,7 @@ variable "environment" {
 }
 
 variable "statements" {
-  description = "What the function may do, beside logs, traces and its queue."
+  description = "IAM statements of the function, in addition to logs, traces and its queue."
   type = list(object({
     actions    = list(string)
     resources  = list(string)
@@ -48,18 +48,18 @@ variable "statements" {
 }
 
 variable "queue_arn" {
-  description = "Queue that the function consumes; null for none."
+  description = "ARN of the queue that the function consumes; null for none."
   type        = string
   default     = null
 }
 
 variable "tracing" {
-  description = "Whether traces go to X-Ray."
+  description = "Whether to send traces to X-Ray."
   type        = bool
 }
 
 variable "account_id" {
-  description = "AWS account of the function."
+  description = "AWS account id of the function."
   type        = string
 }
 
@@ -69,6 +69,6 @@ variable "region" {
 }
 
 variable "permissions_boundary" {
-  description = "ARN of the policy that caps the function's role; null for none."
+  description = "ARN of the permissions boundary of the function's role; null for none."
   type        = string
 }

@@ -1,4 +1,4 @@
-# What one looks at in an incident: is it the customer, where does it wait, what fails.
+# For incidents, in this order: are customers affected, where do messages wait, what fails.
 
 locals {
   orders = [for name in ["OrdersAccepted", "OrdersRecorded", "InvoicesCreated", "MailsSent"] :
@@ -6,19 +6,19 @@ locals {
   ]
   api = ["ApiName", var.api_name, "Stage", var.environment]
 
-  # `limits` are the promises of R8, and where an alarm rings.
+  # `limits` are the agreed limits and the alarm thresholds.
   plots = [
-    { title = "Orders on their way: accepted, recorded, invoiced; mails", metrics = local.orders, limits = [] },
+    { title = "Orders accepted, recorded, invoiced; mails sent", metrics = local.orders, limits = [] },
     { title = "API errors", limits = [{ label = "alarm: any 5xx", value = 0 }], metrics = [
       concat(["AWS/ApiGateway", "5XXError"], local.api, [{ stat = "Sum", color = "#d62728" }]),
       concat(["AWS/ApiGateway", "4XXError"], local.api, [{ stat = "Sum" }]),
       concat(["AWS/ApiGateway", "Count"], local.api, [{ stat = "Sum", yAxis = "right" }]),
     ] },
-    { title = "API latency (ms)", limits = [{ label = "R8: create p95", value = 300 }], metrics = [
+    { title = "API latency (ms)", limits = [{ label = "agreed limit: create p95", value = 300 }], metrics = [
       concat(["AWS/ApiGateway", "Latency"], local.api, [{ stat = "p95" }]),
       ["AWS/Lambda", "Duration", "FunctionName", var.functions["create_order"].name, { stat = "p95" }],
     ] },
-    { title = "Age of the oldest message (s)", limits = [{ label = "R8: mail p95", value = 10 }, { label = "alarm", value = 600 }], metrics = [
+    { title = "Age of the oldest message (s)", limits = [{ label = "agreed limit: mail p95", value = 10 }, { label = "alarm", value = 600 }], metrics = [
       for name in var.queues : ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", name, { stat = "Maximum" }]
     ] },
     { title = "Messages waiting", limits = [{ label = "alarm", value = 1000 }], metrics = [
@@ -31,13 +31,13 @@ locals {
       [for function in var.functions : ["AWS/Lambda", "Errors", "FunctionName", function.name, { stat = "Sum" }]],
       [for function in var.functions : ["AWS/Lambda", "Throttles", "FunctionName", function.name, { stat = "Sum" }]],
     ) },
-    { title = "Functions: longest call (ms)", limits = [{ label = "alarm: 80 % of 30 s", value = 24000 }], metrics = [
+    { title = "Functions: maximum duration (ms)", limits = [{ label = "alarm: 80 % of 30 s", value = 24000 }], metrics = [
       for function in var.functions : ["AWS/Lambda", "Duration", "FunctionName", function.name, { stat = "Maximum" }]
     ] },
-    { title = "Throttled by the orders table", limits = [{ label = "alarm: any", value = 0 }], metrics = [
+    { title = "Orders table: throttled requests", limits = [{ label = "alarm: any", value = 0 }], metrics = [
       for throttle in local.throttles : concat(["AWS/DynamoDB", throttle.metric], flatten([for name, value in throttle.dimensions : [name, value]]), [{ stat = "Sum" }])
     ] },
-    { title = "Value of recorded orders (rand)", limits = [], metrics = [["OrderService", "OrderValue", "service", "order-lambda", { stat = "Sum" }]] },
+    { title = "Value of recorded orders (ZAR)", limits = [], metrics = [["OrderService", "OrderValue", "service", "order-lambda", { stat = "Sum" }]] },
   ]
 
   alarm_arns = [for name in concat(var.queue_alarm_names, local.alarm_names) : "arn:aws:cloudwatch:${var.region}:${var.account_id}:alarm:${name}"]
@@ -46,7 +46,7 @@ locals {
     [
       { type = "alarm", x = 0, y = 0, width = 18, height = 5, properties = { title = "Alarms", alarms = local.alarm_arns, sortBy = "stateUpdatedTimestamp" } },
       { type = "text", x = 18, y = 0, width = 6, height = 5, properties = { markdown = join("\n", [
-        "**An alarm rings?** Its description links to what to do.",
+        "**Alarm?** Its description links to the runbook.",
         "",
         "[Troubleshooting](${var.runbook_url})",
         "[Rollback](${replace(var.runbook_url, "troubleshooting.md", "rollback.md")})",

@@ -1,22 +1,22 @@
 locals {
-  # An alarm's heading in the runbook has {env} for the environment, of which an anchor keeps the letters.
+  # Runbook headings contain {env}; GitHub's anchors drop the braces.
   runbook = { for name in local.alarm_names : name => "${var.runbook_url}#${replace(name, "-${var.environment}", "-env")}" }
 
-  # One row per alarm of R8 on a function or the API; module sqs has those on the queues.
+  # Alarms on functions and the API. The alarms on queues are in module sqs.
   alarms = merge(
     { for function in var.functions : "${function.name}-slow" => {
-      description = "${function.name} comes near its time-out of ${function.timeout} s.", namespace = "AWS/Lambda", metric = "Duration"
+      description = "A call of ${function.name} took more than 80 % of its ${function.timeout} s timeout.", namespace = "AWS/Lambda", metric = "Duration"
       dimensions  = { FunctionName = function.name }, statistic = "Maximum", threshold = function.timeout * 1000 * 0.8
     } },
     { "bbws-order-api-5xx-${var.environment}" = {
-      description = "The API answered with server errors.", namespace = "AWS/ApiGateway", metric = "5XXError"
+      description = "The API returned 5xx responses.", namespace = "AWS/ApiGateway", metric = "5XXError"
       dimensions  = { ApiName = var.api_name, Stage = var.environment }, statistic = "Sum", threshold = 0
     } },
   )
   throttles_alarm = "bbws-order-table-throttles-${var.environment}"
   alarm_names     = concat(keys(local.alarms), [for function in var.functions : "${function.name}-errors"], [local.throttles_alarm])
 
-  # DynamoDB counts what it throttles on the table and on each index apart; ThrottledRequests is by operation only.
+  # DynamoDB counts throttled requests separately for the table and each index; ThrottledRequests has only the operation.
   throttles = merge([for event in ["ReadThrottleEvents", "WriteThrottleEvents"] : merge(
     { lower(event) = { metric = event, dimensions = { TableName = var.table_name } } },
     { for index in var.table_indexes : "${lower(event)}_${lower(index)}" => {
@@ -47,7 +47,7 @@ resource "aws_cloudwatch_metric_alarm" "error_rate" {
   for_each = var.functions
 
   alarm_name          = "${each.value.name}-errors"
-  alarm_description   = "More than 5 % of the calls of ${each.value.name} fail. Runbook: ${local.runbook["${each.value.name}-errors"]}"
+  alarm_description   = "More than 5 % of the calls of ${each.value.name} failed in 5 minutes. Runbook: ${local.runbook["${each.value.name}-errors"]}"
   threshold           = 5
   evaluation_periods  = 1
   comparison_operator = "GreaterThanThreshold"
@@ -87,7 +87,7 @@ resource "aws_cloudwatch_metric_alarm" "error_rate" {
 
 resource "aws_cloudwatch_metric_alarm" "throttles" {
   alarm_name          = local.throttles_alarm
-  alarm_description   = "Requests to the orders table were throttled. Runbook: ${local.runbook[local.throttles_alarm]}"
+  alarm_description   = "DynamoDB throttled requests to the orders table. Runbook: ${local.runbook[local.throttles_alarm]}"
   threshold           = 0
   evaluation_periods  = 1
   comparison_operator = "GreaterThanThreshold"

@@ -4,7 +4,7 @@ output "dashboard_name" {
 }
 
 output "dashboard_body" {
-  description = "The dashboard, as JSON."
+  description = "Definition of the dashboard, as JSON."
   value       = aws_cloudwatch_dashboard.this.dashboard_body
 }
 
@@ -14,13 +14,13 @@ output "alarm_names" {
 }
 
 output "alarm_descriptions" {
-  description = "Description of each alarm, by its name."
+  description = "Alarm descriptions, keyed by alarm name."
   value = { for alarm in concat(
     values(aws_cloudwatch_metric_alarm.this), values(aws_cloudwatch_metric_alarm.error_rate), [aws_cloudwatch_metric_alarm.throttles]
   ) : alarm.alarm_name => alarm.alarm_description }
 }
 
 output "queries" {
-  description = "The saved queries, by name."
+  description = "Saved queries, keyed by name."
   value       = { for query in aws_cloudwatch_query_definition.this : query.name => query.query_string }
 }

@@ -1,5 +1,5 @@
-# Saved queries of CloudWatch Logs Insights. They use of its language what the local engine knows too: `filter … like`,
-# `sort`, `limit`, and the fields of our JSON lines.
+# Saved CloudWatch Logs Insights queries. They use only what the local engine also supports: `filter … like`, `sort`,
+# `limit`, and the fields of our JSON log lines.
 
 locals {
   log_groups = [for function in var.functions : "/aws/lambda/${function.name}"]
@@ -7,11 +7,11 @@ locals {
   queries = {
     errors  = "${local.log_fields} | filter @message like /\"level\":\"(ERROR|CRITICAL)\"/ | sort @timestamp desc | limit 50"
     refused = "${local.log_fields} | filter @message like /\"message\":\"message (refused|failed)\"/ | sort @timestamp desc | limit 50"
-    # Put an order's id or a correlation id in the place of ID.
+    # Replace ID by an order id or a correlation id.
     trace = "${local.log_fields} | filter @message like /ID/ | sort @timestamp asc | limit 200"
-    # What Lambda writes of a call that ended without an answer; our own lines are JSON, and begin otherwise.
+    # Lambda's own lines for calls without a response. Our lines are JSON and do not match.
     crashes = "fields @timestamp, @log, @message | filter @message like /^(\\[ERROR\\]|[A-Za-z_.]+(Error|Exception): )|Task timed out|Runtime\\.(ExitError|ImportModuleError)/ | sort @timestamp desc | limit 50"
-    # Calls of a second and more.
+    # Calls of one second or more.
     slow = "fields @timestamp, @log, @message | filter @message like /REPORT RequestId.+\\tDuration: [0-9]{4,}/ | sort @timestamp desc | limit 50"
   }
 }

@@ -1,10 +1,10 @@
 variable "environment" {
-  description = "Environment, in every name."
+  description = "Name of the environment, part of every name."
   type        = string
 }
 
 variable "dashboard_name" {
-  description = "Name of the dashboard, which no other region of the account may have."
+  description = "Name of the dashboard. Dashboard names are global: it must differ between regions."
   type        = string
 }
 
@@ -14,12 +14,12 @@ variable "region" {
 }
 
 variable "alerts_topic_arn" {
-  description = "Topic that alarms go to."
+  description = "ARN of the topic that receives the alarms."
   type        = string
 }
 
 variable "functions" {
-  description = "Functions by folder, with their name in AWS and time-out in seconds."
+  description = "Functions, keyed by folder: name in AWS and timeout in seconds."
   type        = map(object({ name = string, timeout = number }))
 }
 
@@ -44,7 +44,7 @@ variable "api_name" {
 }
 
 variable "account_id" {
-  description = "AWS account of the alarms."
+  description = "AWS account id of the alarms."
   type        = string
 }
 
@@ -54,11 +54,11 @@ variable "table_indexes" {
 }
 
 variable "queue_alarm_names" {
-  description = "Names of the alarms on the queues, which the dashboard shows beside its own."
+  description = "Names of the queue alarms, for the dashboard's list of alarms."
   type        = list(string)
 }
 
 variable "runbook_url" {
-  description = "URL of the runbook that the alarms lead to."
+  description = "URL of the runbook that the alarms link to."
   type        = string
 }

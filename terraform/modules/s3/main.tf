@@ -3,7 +3,7 @@ locals {
   failover_name = "${var.name}-failover"
 
   tls_statement = {
-    Sid       = "RefusePlainHttp"
+    Sid       = "DenyPlainHttp"
     Effect    = "Deny"
     Principal = { AWS = "*" }
     Action    = "s3:*"
@@ -14,10 +14,10 @@ locals {
 }
 
 resource "aws_s3_bucket" "this" {
-  #checkov:skip=CKV_AWS_18:who reads an object is in CloudTrail, where the account switches data events on; a log bucket would need one too
-  #checkov:skip=CKV_AWS_145:encrypted with S3's own keys: a key of ours would be one more thing to grant in two regions, and to lose
-  #checkov:skip=CKV2_AWS_62:nothing reacts to an object: the function that writes it publishes the event
-  #checkov:skip=CKV2_AWS_61:what has no expiry is few objects, and older versions are what a rollback goes back to
+  #checkov:skip=CKV_AWS_18:object access is recorded by CloudTrail data events, if the account owner enables them
+  #checkov:skip=CKV_AWS_145:encrypted with S3-managed keys: a customer-managed key would need grants in two regions and can be lost
+  #checkov:skip=CKV2_AWS_62:nothing consumes bucket events: the function that writes an object publishes the event
+  #checkov:skip=CKV2_AWS_61:buckets without expiry hold few objects, and a rollback needs their old versions
 
   bucket = var.name
 }
@@ -69,7 +69,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
 
     filter {}
 
-    # The parts of an upload that broke off cost, and nobody sees them.
+    # The parts of an interrupted upload cost money and are not listed.
     abort_incomplete_multipart_upload {
       days_after_initiation = 7
     }
@@ -100,6 +100,6 @@ resource "aws_s3_object" "this" {
   etag         = filemd5("${var.objects_dir}/${each.value}")
   content_type = lookup(local.content_types, reverse(split(".", each.value))[0], "application/octet-stream")
 
-  # An object put before versioning is on has no version to go back to.
+  # An object that is written before versioning is enabled has no version to roll back to.
   depends_on = [aws_s3_bucket_versioning.this]
 }

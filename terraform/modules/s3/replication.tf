@@ -1,9 +1,9 @@
 resource "aws_s3_bucket" "failover" {
-  #checkov:skip=CKV_AWS_18:as the bucket that it is the copy of
-  #checkov:skip=CKV_AWS_145:as the bucket that it is the copy of
-  #checkov:skip=CKV_AWS_144:it is the copy in the other region
-  #checkov:skip=CKV2_AWS_62:as the bucket that it is the copy of
-  #checkov:skip=CKV2_AWS_61:as the bucket that it is the copy of; a copy of what expires does expire
+  #checkov:skip=CKV_AWS_18:same reason as for the source bucket
+  #checkov:skip=CKV_AWS_145:same reason as for the source bucket
+  #checkov:skip=CKV_AWS_144:this is the replica
+  #checkov:skip=CKV2_AWS_62:same reason as for the source bucket
+  #checkov:skip=CKV2_AWS_61:same reason as for the source bucket; where the source expires, so does the replica
 
   count    = var.replicate ? 1 : 0
   provider = aws.failover
@@ -54,7 +54,7 @@ resource "aws_s3_bucket_policy" "failover" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
-      Sid       = "RefusePlainHttp"
+      Sid       = "DenyPlainHttp"
       Effect    = "Deny"
       Principal = { AWS = "*" }
       Action    = "s3:*"
@@ -64,7 +64,7 @@ resource "aws_s3_bucket_policy" "failover" {
   })
 }
 
-# Replication copies objects, not the rules of their bucket: without its own, a copy would outlive what it is a copy of.
+# Replication does not copy lifecycle rules: without this one, replicas would never expire.
 resource "aws_s3_bucket_lifecycle_configuration" "failover" {
   count    = var.replicate && var.expire_after_days != null ? 1 : 0
   provider = aws.failover
@@ -151,6 +151,6 @@ resource "aws_s3_bucket_replication_configuration" "this" {
     }
   }
 
-  # Both sides must have versioning before replication is accepted.
+  # S3 accepts the configuration only when both buckets have versioning.
   depends_on = [aws_s3_bucket_versioning.this, aws_s3_bucket_versioning.failover]
 }

@@ -1,4 +1,4 @@
 output "arn" {
-  description = "ARN of the domain's identity."
+  description = "ARN of the domain identity."
   value       = aws_ses_domain_identity.this.arn
 }

@@ -1,4 +1,4 @@
 variable "domain" {
-  description = "Domain that mails are sent from."
+  description = "Domain that sends the mails."
   type        = string
 }

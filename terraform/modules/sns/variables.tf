@@ -4,19 +4,19 @@ variable "name" {
 }
 
 variable "subscriptions" {
-  description = "Queues that get the topic's messages, each with the event types it wants."
+  description = "Queues to subscribe: ARN of the queue and the event types that it receives."
   type        = map(object({ queue_arn = string, event_types = list(string) }))
   default     = {}
 }
 
 variable "emails" {
-  description = "Addresses that get the topic's messages, once each has confirmed."
+  description = "Mail addresses to subscribe. Each must confirm its subscription."
   type        = list(string)
   default     = []
 }
 
 variable "publishing_services" {
-  description = "AWS services that may publish to the topic."
+  description = "AWS services that may publish to the topic, such as cloudwatch.amazonaws.com."
   type        = list(string)
   default     = []
 }

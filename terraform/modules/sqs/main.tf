@@ -4,14 +4,14 @@ locals {
   arn_prefix = "arn:aws:sqs:${var.region}:${var.account_id}"
 
   tls_statement = {
-    Sid       = "RefusePlainHttp"
+    Sid       = "DenyPlainHttp"
     Effect    = "Deny"
     Principal = { AWS = "*" }
     Action    = "sqs:*"
     Condition = { Bool = { "aws:SecureTransport" = "false" } }
   }
   topic_statement = {
-    Sid       = "TopicSends"
+    Sid       = "AllowTopic"
     Effect    = "Allow"
     Principal = { Service = "sns.amazonaws.com" }
     Action    = "sqs:SendMessage"
@@ -22,18 +22,18 @@ locals {
     var.source_topic_arn == null ? [] : [local.topic_statement],
   )
 
-  # The alarms of R8 on a queue; each is a metric over a threshold. `heading` is the alarm's in the runbook.
+  # Each alarm is a metric above a threshold. `heading` is the anchor of the alarm's heading in the runbook.
   alarms = {
     "${local.dlq_name}-not-empty" = {
-      description = "Messages that failed three times wait in ${local.dlq_name}.", heading = "${var.name}-dlq-env-not-empty"
+      description = "${local.dlq_name} holds messages that failed three times.", heading = "${var.name}-dlq-env-not-empty"
       queue       = local.dlq_name, metric = "ApproximateNumberOfMessagesVisible", period = 60, threshold = 0
     }
     "${local.queue_name}-deep" = {
-      description = "More than 1,000 messages wait in ${local.queue_name}.", heading = "${var.name}-env-deep"
+      description = "More than 1,000 messages are waiting in ${local.queue_name}.", heading = "${var.name}-env-deep"
       queue       = local.queue_name, metric = "ApproximateNumberOfMessagesVisible", period = 300, threshold = 1000
     }
     "${local.queue_name}-old" = {
-      description = "A message has waited more than 10 minutes in ${local.queue_name}.", heading = "${var.name}-env-old"
+      description = "The oldest message in ${local.queue_name} has waited more than 10 minutes.", heading = "${var.name}-env-old"
       queue       = local.queue_name, metric = "ApproximateAgeOfOldestMessage", period = 300, threshold = 600
     }
   }
@@ -47,7 +47,7 @@ resource "aws_sqs_queue" "dlq" {
     Version   = "2012-10-17"
     Statement = [merge(local.tls_statement, { Resource = "${local.arn_prefix}:${local.dlq_name}" })]
   }) : null
-  # Inline: a separate resource would cost the provider's own wait of 25 s once more.
+  # Inline: as a separate resource it would wait another 25 s in the provider.
   redrive_allow_policy = jsonencode({
     redrivePermission = "byQueue"
     sourceQueueArns   = ["${local.arn_prefix}:${local.queue_name}"]

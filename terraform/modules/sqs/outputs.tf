@@ -9,6 +9,6 @@ output "dlq_arn" {
 }
 
 output "alarm_names" {
-  description = "Names of the alarms on the queue and its DLQ."
+  description = "Names of the alarms of the queue and its DLQ."
   value       = keys(local.alarms)
 }

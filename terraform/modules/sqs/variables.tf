@@ -1,15 +1,15 @@
 variable "name" {
-  description = "Name of the queue, without the environment."
+  description = "Name of the queue, without the environment suffix."
   type        = string
 }
 
 variable "environment" {
-  description = "Environment, last in every name."
+  description = "Name of the environment, the suffix of every name."
   type        = string
 }
 
 variable "account_id" {
-  description = "AWS account of the queue."
+  description = "AWS account id of the queue."
   type        = string
 }
 
@@ -19,33 +19,33 @@ variable "region" {
 }
 
 variable "consumer_timeout_seconds" {
-  description = "Time-out of the function that consumes the queue; a message being handled is hidden six times as long (R4)."
+  description = "Timeout of the consuming function in seconds. The visibility timeout is six times that, as AWS recommends."
   type        = number
 }
 
 variable "message_retention_days" {
-  description = "Days that the queue keeps a message."
+  description = "Retention of messages, in days."
   type        = number
 }
 
 variable "source_topic_arn" {
-  description = "The only topic that may send to the queue; null when a function sends by its own role."
+  description = "ARN of the only topic that may send to the queue; null when a function sends with its own role."
   type        = string
   default     = null
 }
 
 variable "alerts_topic_arn" {
-  description = "Topic that the alarms on the queue and its DLQ go to."
+  description = "ARN of the topic that receives the alarms of the queue and its DLQ."
   type        = string
 }
 
 variable "require_tls" {
-  description = "Whether plain HTTP is refused."
+  description = "Whether to deny plain HTTP."
   type        = bool
   default     = true
 }
 
 variable "runbook_url" {
-  description = "URL of the runbook that the alarms lead to."
+  description = "URL of the runbook that the alarms link to."
   type        = string
 }
