@@ -116,8 +116,7 @@ def approvals_of(store: Store, release: str, environment: EnvironmentName) -> di
         if not ENVIRONMENTS[environment].approvals:
             return {}
         raise EvidenceError(
-            f"{release[:12]} was not promoted to {environment}: "
-            f"run `bin/release promote {release} --to {environment}`"
+            f"{release[:12]} was not promoted to {environment}: run `bin/release promote {release} --to {environment}`"
         )
     return Promotion.parse_raw(content).approvals
 

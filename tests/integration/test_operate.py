@@ -8,7 +8,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from ops.restores import RestoreError
 
 from localstack.aws import Aws
 from ops import alarms, incident, log_queries, queues, restores
@@ -16,6 +15,7 @@ from ops.alarms import AlarmError
 from ops.incident import Account
 from ops.log_queries import QueryError
 from ops.queues import QueueError
+from ops.restores import RestoreError
 from tests.support.lambda_functions import make_function
 from tooling.polling import poll
 

@@ -54,9 +54,7 @@ def test_redrive_repeated_moves_each_message_once(queues: Queues) -> None:
     assert queues.bodies(queues.dlq) == []
 
 
-def test_redrive_message_sent_in_same_millisecond_is_moved(
-    queues: Queues, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_redrive_message_sent_in_same_millisecond_is_moved(queues: Queues, monkeypatch: pytest.MonkeyPatch) -> None:
     sqs = queues.aws.sqs
     sqs.send_message(QueueUrl=queues.dlq, MessageBody="just now")
     (sent,) = sqs.receive_message(

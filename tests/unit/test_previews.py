@@ -2,7 +2,6 @@
 
 import shutil
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -23,7 +22,6 @@ from localstack.preview import book, render, server
 from localstack.preview.render import CONFIRMATION, INVOICE, NOTIFICATION, STATUS, Subject, subjects
 from localstack.preview.samples import orders
 from localstack.processes import free_port
-from tooling.paths import ROOT
 from tooling.polling import poll
 
 # WeasyPrint's own lines, which nobody counts, would be watched; ours are counted in other tests.
