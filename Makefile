@@ -151,7 +151,7 @@ history: dev ## tell what had the traffic of an environment when (TO=dev|sit|pro
 	@$(PYTHON) -m cli.release history --to "$$TO"
 
 rehearse: dev ## rehearse the life of a release here: three accounts, a bad release, rollbacks, a lost region
-	@$(PYTHON) -m labs.rehearsal
+	@$(PYTHON) -m cli.ops lab rehearse
 
 openapi: dev ## write docs/openapi.json and docs/api.md, which describe the API, from the code
 	@$(PYTHON) -m cli.release openapi
@@ -223,7 +223,7 @@ test-down: dev
 test-untimed: dev
 	@export STACK_DIR=$(TEST_STACK); $(MAKE) --no-print-directory test-up && \
 	$(MAKE) --no-print-directory e2e PARTS="$(filter-out timed,$(PARTS))" \
-	$(if $(FAULTS),&& $(PYTHON) -m labs.chaos --short)
+	$(if $(FAULTS),&& $(PYTHON) -m cli.ops lab chaos --short)
 
 test-timed: dev
 	@$(if $(filter timed,$(PARTS)),STACK_DIR=$(TEST_STACK) $(MAKE) --no-print-directory e2e PARTS=timed)
@@ -233,22 +233,17 @@ e2e-fresh: dev ## bring up a stack of its own on free ports, run the end-to-end 
 	status=$$?; $(MAKE) --no-print-directory test-down; exit $$status
 
 chaos: dev ## try the promises under faults, kills and restarts, on a stack of its own (SEED=11 to replay one, ORDERS=1000, LOAD=1 for a burst and ten steady minutes)
-	@export STACK_DIR=build/chaos; rm -rf build/chaos/mail; \
-	$(PYTHON) -m cli.ops stack down && $(PYTHON) -m cli.ops stack up --free-ports $(ENGINE:%=--engine %) --faults && \
-	$(PYTHON) -m labs.chaos $(SEED:%=--seed %) $(ORDERS:%=--orders %) $(if $(LOAD),--load); \
-	status=$$?; $(PYTHON) -m cli.ops stack down; exit $$status
+	@$(PYTHON) -m cli.ops lab chaos $(SEED:%=--seed %) $(ORDERS:%=--orders %) $(if $(LOAD),--load)
 
 bench: dev ## measure cold starts, the API, the flow, invoices and cost beside their floors, on a stack of its own (PART=init for one, ROUNDS=3)
-	@export STACK_DIR=build/bench/stack; $(PYTHON) -m cli.ops stack down && $(PYTHON) -m cli.ops stack up --free-ports $(ENGINE:%=--engine %) && \
-	$(PYTHON) -m labs.bench $(PART:%=--part %) $(ROUNDS:%=--rounds %); \
-	status=$$?; $(PYTHON) -m cli.ops stack down; exit $$status
+	@$(PYTHON) -m cli.ops lab bench $(PART:%=--part %) $(ROUNDS:%=--rounds %)
 
 load: dev ## load the API at rising rates until it breaks, draw latency against rate (TARGET=local|dev|sit RATES=2,5,10 SECONDS=20 GATE=rate that must hold)
 	@$(PYTHON3) tooling/machine.py install load
-	@$(PYTHON) -m labs.load --target $(TARGET) $(RATES:%=--rates %) $(SECONDS:%=--seconds %) $(GATE:%=--gate %)
+	@$(PYTHON) -m cli.ops lab load --target $(TARGET) $(RATES:%=--rates %) $(SECONDS:%=--seconds %) $(GATE:%=--gate %)
 
 simulate: dev ## simulate what a load far above today's does to counter, partitions and quotas
-	@$(PYTHON) -m labs.simulation
+	@$(PYTHON) -m cli.ops lab scale
 
 conformance: dev ## try the service's use of AWS, call by call (ENGINE=embedded|moto|localstack-host|localstack, TARGET=dev, CHECK=1)
 	@$(if $(TOOL),$(PYTHON3) tooling/machine.py install $(TOOL))

@@ -297,7 +297,7 @@ def test_a_stack_is_found_when_it_is_up_and_found_anew_when_its_engine_is(
     stack.save()
     with pytest.raises(StackError, match=r"does not answer.*make up"):
         finder.now()
-    monkeypatch.setattr("localstack.engines.Embedded.healthy", lambda engine, stack: True)
+    monkeypatch.setattr("localstack.engines.ministack.MiniStack.healthy", lambda engine, stack: True)
     live = finder.now()
     assert finder.now() is live
     stack.running["engine"] = Running(1, 1.0)
