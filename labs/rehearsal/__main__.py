@@ -244,7 +244,7 @@ class Rehearsal:
             self._commands.refused(
                 "the canary of a sabotaged release",
                 # A server error of the API is an alarm at once; its function's, with more than 5 % of the calls.
-                "turned back after 10 % of the traffic: bbws-order-api-5xx-prod",
+                "rolled back after 10 % of the traffic; in ALARM: bbws-order-api-5xx-prod",
                 *self._deployment("prod", bad),
                 environment=credentials,
             )
