@@ -75,9 +75,9 @@ def _promote(to: EnvironmentName, digest: str, given: dict[str, str]) -> manifes
         )
     approved = approvals.of_this_run(to) if approvals.in_github() else given
     source, target = _store(before), _store(to)
-    promotion.require(source, digest, to, approved)
+    promotion.require_evidence(source, digest, to, approved)
     copied = target.copy_from(source, digest)
-    promotion.promoted(target, digest, to, approved)
+    promotion.record_promotion(target, digest, to, approved)
     # The next pack begins with what the release has passed before.
     stages.copy(source, target, digest)
     stages.fetch(target, digest, stages.records_folder())
@@ -116,7 +116,7 @@ def _shift(to: EnvironmentName, release: str, seconds: float) -> None:
         if ENVIRONMENTS[to].canary:
             moved = traffic.canary(functions, _client("cloudwatch", to), names, alarms, _CANARY_PERCENT, seconds)
         else:
-            moved = traffic.finish(functions, names)
+            moved = traffic.move_to_newest(functions, names)
     except traffic.TrafficError:
         live = history.live(_store(to), to)
         if live:
@@ -125,7 +125,7 @@ def _shift(to: EnvironmentName, release: str, seconds: float) -> None:
                 _client("s3", to), found["templates_bucket"], _store(to), _store(to).manifest(live.release)
             )
         raise
-    history.note(_store(to), to, release, "deploy", traffic.live_versions(functions, names))
+    history.record(_store(to), to, release, "deploy", traffic.live_versions(functions, names))
     for name, move in moved.items():
         print(f"{name}: version {move.current} to {move.newest}")
     print(f"live     {len(moved)} of {len(names)} functions moved in {to}")
@@ -144,10 +144,10 @@ def _deploy(arguments: argparse.Namespace) -> None:
 
 
 def _record(to: EnvironmentName, junit: Path) -> promotion.Record:
-    prepared = deploy.read(deploy.work_dir(to), to)
+    prepared = deploy.read_plan(to)
     release = _store(to).manifest(prepared.release)
     approved = promotion.approvals_of(_store(to), prepared.release, "prod" if to == "failover" else to)
-    record = promotion.write(_store(to), release, to, promotion.tests_passed(junit), prepared.summary, approved)
+    record = promotion.record_passed(_store(to), release, to, promotion.tests_passed(junit), prepared.summary, approved)
     stages.upload(_store(to), prepared.release, stages.records_folder())
     return record
 
@@ -249,7 +249,7 @@ def main() -> int:
         case "apply":
             deploy.apply(arguments.to)
         case "shift":
-            _shift(arguments.to, deploy.read(deploy.work_dir(arguments.to), arguments.to).release, arguments.seconds)
+            _shift(arguments.to, deploy.read_plan(arguments.to).release, arguments.seconds)
         case "record":
             print(_record(arguments.to, arguments.junit).json(indent=2))
         case "rollback":

@@ -233,7 +233,7 @@ class Rehearsal:
             self._refused(
                 "the canary of a sabotaged release",
                 # One server error of the API is enough for this alarm; the function's needs more than 5 %.
-                "turned back after 10 % of the traffic: bbws-order-api-5xx-prod",
+                "rolled back after 10 % of the traffic; in ALARM: bbws-order-api-5xx-prod",
                 "prod",
                 *("deploy", "--to", "prod", "--release", bad, *options),
             )
