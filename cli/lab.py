@@ -10,7 +10,7 @@ from labs import scale as scales
 from labs.bench import run as benches
 from labs.chaos import run as chaoses
 from labs.load import run as loads
-from labs.rehearsal import __main__ as rehearsals
+from labs.rehearsal import run as rehearsals
 from tooling.paths import ROOT
 
 app = typer.Typer(help="Experiments: measurements, load, faults, a rehearsal of releases.", no_args_is_help=True)

@@ -166,7 +166,7 @@ def apply_plan(to: To) -> None:
 @app.command()
 def shift(to: To, seconds: Seconds = pipeline.CANARY_SECONDS) -> None:
     """Shift the traffic to the new versions: in prod 10 % first, watched by the alarms."""
-    _shift(to, deployments.read(deployments.work_dir(to), to).release, seconds)
+    _shift(to, deployments.read_plan(to).release, seconds)
 
 
 @app.command()

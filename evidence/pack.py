@@ -47,9 +47,9 @@ def write_for_approval(to: EnvironmentName, release: str, var_files: list[Path])
             f"there are no records of {release[:12]} in {store.bucket}: "
             f"`bin/release record --to {before}` puts them there after the release has passed in {before}"
         )
-    folder = deploy.work_dir(to) / "look"
+    folder = deploy.work_dir(to) / "preview"
     store.download(release, folder)
-    planned = deploy.look(to, folder, var_files)
+    planned = deploy.preview(to, folder, var_files)
     _plan_file().write_text(planned.json(indent=1))
     # The file's name is also its name on the page of the workflow run.
     write(before, stages.evidence_folder() / f"to-{to}.html", planned)

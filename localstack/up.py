@@ -238,10 +238,10 @@ def _finish(stack: Stack, templates: Mapping[str, bytes]) -> None:
         redeploy.put_templates(aws.s3, stack, templates)
         # Terraform remembers what it put there, not what `make watch` put in its place.
         redeploy.publish(aws.functions, stack)
-        for name in traffic.finish(aws.functions, names):
+        for name in traffic.move_to_newest(aws.functions, names):
             redeploy.forget(aws.functions, name)
         # The first call of a process waits for imports; better here than in the first order.
-        list(pool.map(lambda name: traffic.call(aws.functions, name, traffic.ALIAS), names))
+        list(pool.map(lambda name: traffic.invoke_empty(aws.functions, name, traffic.ALIAS), names))
         seeded.result()
 
 

@@ -71,9 +71,9 @@ def promote(to: EnvironmentName, digest: str, given: Mapping[str, str]) -> Manif
     """
     source, target = store(environment_before(to)), store(to)
     approved = approvals.of_this_run(to) if approvals.in_github() else given
-    promotion.require(source, digest, to, approved)
+    promotion.require_evidence(source, digest, to, approved)
     copied = target.copy_from(source, digest)
-    promotion.promoted(target, digest, to, approved)
+    promotion.record_promotion(target, digest, to, approved)
     return copied
 
 
@@ -133,7 +133,7 @@ def shift(to: EnvironmentName, digest: str, seconds: float) -> dict[str, Move]:
         if ENVIRONMENTS[to].canary:
             moved = traffic.canary(functions, client("cloudwatch", to), names, alarms, _CANARY_PERCENT, seconds)
         else:
-            moved = traffic.finish(functions, names)
+            moved = traffic.move_to_newest(functions, names)
     except traffic.TrafficError:
         live = history.live(store(to), to)
         if live:
@@ -142,7 +142,7 @@ def shift(to: EnvironmentName, digest: str, seconds: float) -> dict[str, Move]:
                 client("s3", to), found["templates_bucket"], store(to), store(to).manifest(live.release)
             )
         raise
-    history.note(store(to), to, digest, "deploy", traffic.live_versions(functions, names))
+    history.record(store(to), to, digest, "deploy", traffic.live_versions(functions, names))
     return moved
 
 
@@ -157,10 +157,10 @@ def record(to: EnvironmentName, report: Path) -> Record:
         EvidenceError: the report is missing, a test failed, or the release was not promoted.
         DeployError: there is no plan for this environment.
     """
-    prepared = deploy.read(deploy.work_dir(to), to)
+    prepared = deploy.read_plan(to)
     approved = _approvals_of(to, prepared.release)
     release = store(to).manifest(prepared.release)
-    return promotion.write(store(to), release, to, promotion.tests_passed(report), prepared.summary, approved)
+    return promotion.record_passed(store(to), release, to, promotion.tests_passed(report), prepared.summary, approved)
 
 
 def roll_back(to: EnvironmentName, digest: str | None) -> tuple[Deployment, list[str]]:

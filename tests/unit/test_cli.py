@@ -62,7 +62,7 @@ def test_restore_time_without_offset_is_refused(at: str) -> None:
 
 def test_options_are_not_read_from_the_shell() -> None:
     """No option comes from the environment of the shell, but the two that a rehearsal sets."""
-    found = set()
+    found: set[str] = set()
 
     def collect(command: typer.core.TyperCommand | typer.core.TyperGroup) -> None:
         for parameter in command.params:

@@ -317,7 +317,7 @@ def test_plan_has_attributes_but_no_values() -> None:
         {"address": "d", "change": {"actions": ["delete"], "before": {"k": 1}, "after": None}},
         {"address": "e", "change": {"actions": ["no-op"], "before": {}, "after": {}}},
     ]
-    assert [change.dict() for change in deploy.described(raw)] == [
+    assert [change.dict() for change in deploy.describe(raw)] == [
         {"address": "a", "action": "change", "fields": ["memory_size", "runtime", "version"]},
         {"address": "b", "action": "replace", "fields": ["k"]},
         {"address": "c", "action": "add", "fields": []},
