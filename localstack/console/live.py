@@ -27,7 +27,7 @@ from localstack.console.orders import OrderReader, Tracked
 from localstack.console.queues import Pair, QueueViewer
 from localstack.console.trace import Axis, Milestone, Span
 from localstack.stack import Stack, StackError
-from ops.redrive import Redriven, redrive
+from ops.queues import Redriven, redrive
 from tooling.paths import ROOT
 
 _REFRESH_SECONDS = 1.0

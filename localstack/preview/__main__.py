@@ -1,7 +1,5 @@
-"""`python -m localstack.preview`: what `make preview` calls."""
+"""`bin/ops stack preview`: writes the previews, serves them, or accepts their pictures."""
 
-import argparse
-import os
 import sys
 import time
 import traceback
@@ -13,8 +11,6 @@ from localstack.preview.book import BOOK, Book
 from localstack.preview.server import HOST, serve
 from localstack.stack import StackError
 from localstack.up import shown
-
-_DEFAULT_PORT = 4574
 
 
 def _once() -> int:
@@ -44,33 +40,31 @@ def _accept() -> int:
     return 0
 
 
-def _serve() -> int:
-    given = os.environ.get("PREVIEW_PORT") or str(_DEFAULT_PORT)
-    if not (given.isascii() and given.isdigit() and 1 <= int(given) <= 65_535):
-        raise StackError(f"PREVIEW_PORT is {given!r}; it must be a port, 1 to 65535")
-    if processes.listens(int(given)):
+def _serve(port: int) -> int:
+    if processes.listens(port):
         raise StackError(
-            f"port {given} is taken by {processes.owner(int(given))}: stop it, or choose another port with "
-            "`make preview PREVIEW_PORT=…`"
+            f"port {port} is taken by {processes.owner(port)}: stop it, or choose another port with "
+            "`make preview PORT=…`"
         )
     Book().begin()
     print(
-        f"\nhttp://{HOST}:{given}/ shows the previews and follows templates/ and localstack/preview/; Ctrl-C ends it.",
+        f"\nhttp://{HOST}:{port}/ shows the previews and follows templates/ and localstack/preview/; Ctrl-C ends it.",
         flush=True,
     )
-    serve(int(given))
+    serve(port)
     return 0
 
 
-def main() -> int:
-    """Write the book, and serve it if not told otherwise."""
-    parser = argparse.ArgumentParser(prog="python -m localstack.preview")
-    choice = parser.add_mutually_exclusive_group()
-    choice.add_argument("--once", action="store_true", help="only write build/preview")
-    choice.add_argument("--accept", action="store_true", help="take what is drawn now as the reviewed pictures")
-    options = parser.parse_args()
+def run(port: int, once: bool = False, accept: bool = False) -> int:
+    """Write the previews and serve them; return the exit status.
+
+    Args:
+        port: Port of the page.
+        once: Only write build/preview.
+        accept: Only accept the pictures as they are now.
+    """
     try:
-        return _once() if options.once else _accept() if options.accept else _serve()
+        return _once() if once else _accept() if accept else _serve(port)
     except (BrowserError, StackError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -79,4 +73,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # The server writes the previews in a process of its own, which reads the changed code.
+    sys.exit(run(0, once=True))

@@ -54,7 +54,7 @@ async def _remake(sources: list[Path]) -> None:
 
 def command() -> list[str]:
     """The command that makes the book once."""
-    return [sys.executable, "-m", "localstack.preview", "--once"]
+    return [sys.executable, "-m", "localstack.preview"]
 
 
 async def _versions(folder: Path) -> AsyncIterator[str]:

@@ -25,8 +25,7 @@ from localstack.console.orders import OrderBook, Tracked
 from localstack.console.queues import Pair, Queue, message_of
 from localstack.processes import free_port
 from localstack.stack import Running, Stack, StackError
-from ops.queues import QueueError
-from ops.redrive import Redriven
+from ops.queues import QueueError, Redriven
 from tests.support.samples import order
 from tooling.polling import poll
 

@@ -2,7 +2,6 @@
 
 import shutil
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -23,7 +22,6 @@ from localstack.preview import book, render, server
 from localstack.preview.render import CONFIRMATION, INVOICE, NOTIFICATION, STATUS, Subject, subjects
 from localstack.preview.samples import orders
 from localstack.processes import free_port
-from tooling.paths import ROOT
 from tooling.polling import poll
 
 # WeasyPrint's own lines, which nobody counts, would be watched; ours are counted in other tests.
@@ -159,8 +157,7 @@ def test_samples_that_do_not_run_are_told(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(book, "subjects", broken)
     monkeypatch.setattr(command_line, "Book", lambda: book.Book(tmp_path))
-    monkeypatch.setattr(sys, "argv", ["preview", "--once"])
-    assert command_line.main() == 1
+    assert command_line.run(0, once=True) == 1
     assert "quantity must be at least 1" in capsys.readouterr().err
     assert "quantity must be at least 1" in (tmp_path / "index.html").read_text()
 
@@ -171,19 +168,9 @@ def test_a_machine_without_chromium_is_told_how_to_get_it(monkeypatch: pytest.Mo
         browser.find()
 
 
-@pytest.mark.parametrize("port", ["0", "x", "99999"])
-def test_a_port_that_is_none_is_told(port: str, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    monkeypatch.setenv("PREVIEW_PORT", port)
-    monkeypatch.setattr(sys, "argv", ["preview"])
-    assert command_line.main() == 1
-    assert "PREVIEW_PORT" in capsys.readouterr().err
-
-
-def test_a_port_that_is_taken_is_told(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+def test_a_port_that_is_taken_is_told(capsys: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        monkeypatch.setenv("PREVIEW_PORT", str(taken.getsockname()[1]))
-        monkeypatch.setattr(sys, "argv", ["preview"])
-        assert command_line.main() == 1
+        assert command_line.run(taken.getsockname()[1]) == 1
     assert "is taken by" in capsys.readouterr().err
 
 
@@ -241,11 +228,3 @@ def test_a_change_is_made_and_the_browser_told(served: tuple[str, Path]) -> None
             finally:
                 stop.set()
                 saving.join(SECONDS)
-
-
-def test_make_knows_the_command() -> None:
-    for given, option in (("ONCE=1", "--once"), ("ACCEPT=1", "--accept")):
-        done = subprocess.run(
-            ["make", "-n", "preview", given], capture_output=True, text=True, timeout=SECONDS, check=True, cwd=ROOT
-        )
-        assert f"-m localstack.preview {option}" in done.stdout
