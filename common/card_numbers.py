@@ -1,19 +1,19 @@
-"""Numbers of payment cards, which the service must never hold."""
+"""Finds payment card numbers, which the service must never store."""
 
 import re
 
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _HASH = r"(?=[0-9]*[a-f])[0-9a-f]{20,}"
-# A part of one may read like a number, and is none.
+# Parts of UUIDs and hashes can look like card numbers.
 _HEXADECIMAL = re.compile(rf"(?<![0-9a-z])(?:{_UUID}|{_HASH})(?![0-9a-z])", re.IGNORECASE)
 
 
 def holds_card_number(text: str) -> bool:
-    """Whether a text holds what may be the number of a payment card.
+    """Whether a text contains what may be the number of a payment card.
 
-    That is 13 to 19 digits, with or without spaces, hyphens or underscores between them, that begin as an issuer's do
-    and pass the Luhn check (ISO/IEC 7812-1, annex B). Of other numbers as long as that, one in twenty does. UUIDs and
-    hashes never do, nor do the 12 digits of a retrieval reference number (ISO 8583, field 37).
+    That is 13 to 19 digits, with or without spaces, hyphens or underscores between them, that begin like an issuer's
+    and pass the Luhn check (ISO/IEC 7812-1, annex B). One in twenty other numbers of this length matches by chance.
+    UUIDs, hashes and the 12 digits of a retrieval reference number (ISO 8583, field 37) never match.
     """
     groups = re.split(r"[ _-]", re.sub(r"[^0-9 _-]+", "-x-", _HEXADECIMAL.sub("x", text)))
     return any(

@@ -1,4 +1,4 @@
-"""HTTP client of the Cart service, which owns prices and campaigns (R5)."""
+"""HTTP client of the Cart service, which owns prices and campaigns."""
 
 import json
 
@@ -6,7 +6,7 @@ import urllib3
 from pydantic import ValidationError
 
 from common.errors import PermanentError, TransientError
-from common.models import Campaign, Cart, Model
+from common.models import Campaign, Cart, Model, invalid_fields
 
 _MAX_BYTES = 2 * 1024 * 1024
 
@@ -14,26 +14,26 @@ _MAX_BYTES = 2 * 1024 * 1024
 class CartClient:
     """Reads carts and campaigns.
 
-    urllib3 comes with the SDK of the Lambda runtime, so the package carries no second HTTP library.
+    Uses urllib3, which is part of the Lambda runtime, so the package needs no HTTP library of its own.
 
     Args:
-        base_url: of the Cart service, without a trailing slash.
+        base_url: URL of the Cart service, without a trailing slash.
         connect_timeout: seconds for the connection.
-        read_timeout: seconds for the answer.
+        read_timeout: seconds for the response.
     """
 
     def __init__(self, base_url: str, connect_timeout: float = 2, read_timeout: float = 5) -> None:
         self._base_url = base_url
         timeout = urllib3.Timeout(connect=connect_timeout, read=read_timeout)
-        # The queue retries, so a second retry here would only multiply the load on a service in trouble.
+        # The queue retries already; retries here would multiply the load on a service in trouble.
         self._http = urllib3.PoolManager(timeout=timeout, retries=False)
 
     def cart(self, cart_id: str) -> Cart:
-        """The cart of this id.
+        """Read a cart.
 
         Raises:
-            PermanentError: there is no such cart, or the answer is not a cart.
-            TransientError: the service did not answer, or answered with a server error.
+            PermanentError: the cart does not exist, or the response is not a cart.
+            TransientError: the service did not respond, or responded with a server error.
         """
         cart = self._get(f"/v1.0/carts/{cart_id}", Cart)
         if cart is None:
@@ -41,17 +41,17 @@ class CartClient:
         return cart
 
     def campaign(self, code: str) -> Campaign | None:
-        """The campaign of this code, or None if there is none.
+        """Read a campaign; None if it does not exist.
 
         Raises:
-            PermanentError: the answer is not a campaign.
-            TransientError: the service did not answer, or answered with a server error.
+            PermanentError: the response is not a campaign.
+            TransientError: the service did not respond, or responded with a server error.
         """
         return self._get(f"/v1.0/campaigns/{code}", Campaign)
 
     def _get[M: Model](self, path: str, model: type[M]) -> M | None:
         try:
-            # Not unpacked: the limit is on what travels, and a small zip can hold more than the memory.
+            # Not decompressed: the limit is on the bytes received, and a few of them can expand beyond the memory.
             response = self._http.request(
                 "GET", self._base_url + path, preload_content=False, decode_content=False, redirect=False
             )
@@ -70,7 +70,6 @@ class CartClient:
         try:
             return model.parse_obj(json.loads(body))
         except ValidationError as error:
-            fields = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise PermanentError(f"Cart service: GET {path}: {fields}") from error
+            raise PermanentError(f"Cart service: GET {path}: {invalid_fields(error)}") from error
         except (ValueError, RecursionError) as error:
             raise PermanentError(f"Cart service: GET {path}: not JSON") from error

@@ -1,4 +1,4 @@
-"""boto3 clients, one per service and process; handlers ask for theirs at import, so a warm call builds none."""
+"""boto3 clients, one per service and process; handlers create theirs at import, so that a warm call creates none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
-# Three tries of at most 2 + 5 seconds each stay inside the 30 s time-out of a function (R2).
+# Three attempts of at most 2 + 5 seconds each fit into a function's timeout of 30 s.
 _CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
 
 
@@ -26,9 +26,9 @@ def dynamodb() -> DynamoDBClient:
 
 
 @cache
-def dynamodb_for_notes() -> DynamoDBClient:
-    """The DynamoDB client for the note that a mail was sent; tried on until the function's time is up, since a mail
-    without its note is sent again."""
+def dynamodb_for_mail_records() -> DynamoDBClient:
+    """The DynamoDB client for the idempotency records of mails; it retries until the function's time is up, since a
+    mail without its record is sent again."""
     return boto3.client("dynamodb", config=_CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 8})))
 
 
@@ -40,7 +40,7 @@ def s3() -> S3Client:
 
 @cache
 def ses() -> SESClient:
-    """The SES client; not retried, since a lost answer retried is a mail sent twice."""
+    """The SES client; it does not retry, since a retry after a lost response would send the mail twice."""
     return boto3.client("ses", config=_CONFIG.merge(Config(retries={"total_max_attempts": 1})))
 
 

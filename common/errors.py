@@ -1,4 +1,7 @@
-"""The two kinds of failure that a message consumer tells apart."""
+"""Errors of the domain: what a message consumer retries or not, and what the API refuses and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 
 class PermanentError(Exception):
@@ -6,7 +9,7 @@ class PermanentError(Exception):
 
 
 class TransientError(Exception):
-    """A retry can help: a service did not answer, or another writer was faster.
+    """A retry can help: a service did not respond, or another writer was faster.
 
     Args:
         text: what happened.
@@ -16,3 +19,84 @@ class TransientError(Exception):
     def __init__(self, text: str, wait_seconds: int = 0) -> None:
         super().__init__(text)
         self.wait_seconds = wait_seconds
+
+
+class RefusedError(Exception):
+    """The service refuses a request; the text is for the caller and contains no internals.
+
+    Args:
+        detail: why; the error's own text if left out.
+    """
+
+    detail = ""
+    retry_after_seconds: int | None = None
+
+    def __init__(self, detail: str = "") -> None:
+        self.detail = detail or self.detail
+        super().__init__(self.detail)
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """What is wrong with one field of a request.
+
+    Args:
+        field: its path, such as `billingAddress.city`, or the name of a header or query parameter.
+        detail: the rule that the value breaks.
+    """
+
+    field: str
+    detail: str
+
+
+class InvalidFieldsError(RefusedError):
+    """Fields of the request are invalid.
+
+    Args:
+        errors: every invalid field.
+    """
+
+    detail = "The request has invalid fields."
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__()
+        self.errors = list(errors)
+
+
+class OrderNotFoundError(RefusedError):
+    """The order does not exist, or belongs to a tenant that the caller may not access."""
+
+    detail = "There is no such order."
+
+
+class ForbiddenTenantError(RefusedError):
+    """The caller may not list the orders of this tenant."""
+
+    detail = "These are another tenant's orders."
+
+
+class StaleVersionError(RefusedError):
+    """The order is no longer in the version that the caller has read."""
+
+    detail = "The order has changed since you read it. Read it again and repeat the change."
+
+
+class InvalidTransitionError(RefusedError):
+    """The order cannot go from its status to the new one."""
+
+
+class PaymentNotAcceptedError(RefusedError):
+    """The order does not accept payment details in its status."""
+
+
+class KeyReusedError(RefusedError):
+    """The idempotency key was used with another request."""
+
+    detail = "This Idempotency-Key was used with another body. Use a new key."
+
+
+class KeyInUseError(RefusedError):
+    """A request with the same idempotency key is still being handled."""
+
+    detail = "A request with this Idempotency-Key is still being handled. Try again."
+    retry_after_seconds = 1

@@ -1,4 +1,4 @@
-"""The message envelope of R4: made, parsed, published."""
+"""The message envelope and its events: how they are built, parsed, sent and published."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from uuid import UUID, uuid5
 from pydantic import ConstrainedStr, Field, ValidationError
 
 from common.errors import PermanentError
-from common.models import Identifier, Model, Moment, Order, OrderRequest
+from common.field_types import Identifier, Timestamp
+from common.models import Model, OrderRequest, invalid_fields
+from common.order import Order
 from common.status import OrderStatus
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ _NAMESPACE = UUID("6c1f7a0e-2f0b-5b57-9d8a-0d0f5f3f4a11")
 
 
 class EventType(StrEnum):
-    """What happened."""
+    """The types of messages."""
 
     ORDER_CREATION_REQUESTED = "OrderCreationRequested"
     ORDER_RECORDED = "OrderRecorded"
@@ -32,7 +34,7 @@ class EventType(StrEnum):
 
 
 class OrderCreationRequested(Model):
-    """A customer's order was accepted and is to be recorded."""
+    """An order was accepted and is to be recorded."""
 
     order_id: UUID
     tenant_id: Identifier
@@ -41,20 +43,20 @@ class OrderCreationRequested(Model):
 
 
 class OrderRecorded(Model):
-    """An order has its number and is in the table."""
+    """An order was numbered and written to the table."""
 
     tenant_id: Identifier
     order_id: UUID
 
 
 class InvoiceCreated(OrderRecorded):
-    """An order's invoice is in the bucket."""
+    """An invoice was stored in the bucket."""
 
     invoice_key: str
 
 
 class OrderStatusChanged(OrderRecorded):
-    """An order went from one status to another."""
+    """The status of an order changed."""
 
     from_status: OrderStatus
     to_status: OrderStatus
@@ -72,25 +74,25 @@ _PAYLOADS: dict[EventType, type[Payload]] = {
 
 
 class Envelope(Model):
-    """A message between two functions (R4)."""
+    """A message between two functions."""
 
     message_id: UUID
-    timestamp: Moment
+    timestamp: Timestamp
     event_type: EventType
     version: str = Field(default=VERSION, const=True)
     correlation_id: ConstrainedStr = Field(..., min_length=1, max_length=128)
     payload: Any = Field(...)
 
     def encode(self) -> str:
-        """The envelope as the JSON text of a message."""
+        """The envelope as JSON, the body of a message."""
         return self.json(by_alias=True, exclude_none=True)
 
 
 def _envelope(event_type: EventType, subject: str, correlation_id: str, payload: Payload) -> Envelope:
     return Envelope(
-        # The same happening always has the same id, so a repeated publish is recognised downstream.
+        # The same event always gets the same id, so consumers recognise a repeated publish.
         message_id=uuid5(_NAMESPACE, f"{event_type}/{subject}"),
-        timestamp=Moment.now(UTC),
+        timestamp=Timestamp.now(UTC),
         event_type=event_type,
         correlation_id=ConstrainedStr(correlation_id),
         payload=payload,
@@ -98,24 +100,24 @@ def _envelope(event_type: EventType, subject: str, correlation_id: str, payload:
 
 
 def order_creation_requested(payload: OrderCreationRequested, correlation_id: str) -> Envelope:
-    """The message that asks for an order to be recorded."""
+    """Build the message that an order is to be recorded."""
     return _envelope(EventType.ORDER_CREATION_REQUESTED, str(payload.order_id), correlation_id, payload)
 
 
 def order_recorded(order: Order, correlation_id: str) -> Envelope:
-    """The event that an order is on record."""
+    """Build the event that an order was recorded."""
     payload = OrderRecorded(tenant_id=order.tenant_id, order_id=order.id)
     return _envelope(EventType.ORDER_RECORDED, str(order.id), correlation_id, payload)
 
 
 def invoice_created(order: Order, invoice_key: str, correlation_id: str) -> Envelope:
-    """The event that an order's invoice is in the bucket."""
+    """Build the event that an invoice was stored."""
     payload = InvoiceCreated(tenant_id=order.tenant_id, order_id=order.id, invoice_key=invoice_key)
     return _envelope(EventType.INVOICE_CREATED, str(order.id), correlation_id, payload)
 
 
 def order_status_changed(order: Order, from_status: OrderStatus, correlation_id: str) -> Envelope:
-    """The event that an order has a new status."""
+    """Build the event that an order has a new status."""
     payload = OrderStatusChanged(
         tenant_id=order.tenant_id,
         order_id=order.id,
@@ -127,11 +129,11 @@ def order_status_changed(order: Order, from_status: OrderStatus, correlation_id:
 
 
 def parse(body: str) -> Envelope:
-    """The envelope in the body of a message, its payload as the model of its event type.
+    """Parse the body of a message: the envelope, its payload as the model of its event type.
 
     Raises:
-        PermanentError: the body is no JSON, not an envelope of this version, or its payload is not its type's;
-            the text names the fields and never their values, since it is logged.
+        PermanentError: the body is not JSON, not an envelope of this version, or its payload does not fit its type.
+            The text names fields and never values, since it is logged.
     """
     try:
         content = json.loads(body)
@@ -140,8 +142,7 @@ def parse(body: str) -> Envelope:
         envelope = Envelope.parse_obj(content)
         payload = _PAYLOADS[envelope.event_type].parse_obj(envelope.payload)
     except ValidationError as error:
-        fields = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise PermanentError(f"message refused: {fields}") from None
+        raise PermanentError(f"message refused: {invalid_fields(error)}") from None
     except (ValueError, RecursionError):
         raise PermanentError("message refused: not JSON") from None
     return envelope.copy(update={"payload": payload})
@@ -153,7 +154,7 @@ def send(client: SQSClient, queue_url: str, envelope: Envelope) -> None:
 
 
 def publish(client: SNSClient, topic_arn: str, envelope: Envelope) -> None:
-    """Publish an event; the subscriptions filter on the attribute eventType (R2)."""
+    """Publish an event; the subscriptions filter on its attribute eventType."""
     client.publish(
         TopicArn=topic_arn,
         Message=envelope.encode(),

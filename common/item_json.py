@@ -1,6 +1,7 @@
-"""What the table holds as the API shows it, without a model between: it was validated when it was written.
+"""Turns an item of the table into the JSON of the API without building its models.
 
-Building the models of a page of fifty orders takes three times as long as reading them.
+The item was validated when it was written. Building the models of a page of fifty orders takes longer than reading
+them from the table (docs/decisions/0005-libraries-refused.md).
 """
 
 from collections.abc import Callable, Mapping
@@ -11,20 +12,20 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import SHAPE_LIST, ModelField
 
-from common.models import Amount
+from common.field_types import Amount
 
 _Reader = Callable[[Mapping[str, Any]], object]
 
 
-def shown(model: type[BaseModel], item: Mapping[str, Any]) -> dict[str, object]:
-    """The JSON object of a model, from an item that a model of this type was written as.
+def item_json(model: type[BaseModel], item: Mapping[str, Any]) -> dict[str, object]:
+    """The JSON object of a model, from the item that the model was written as.
 
     Args:
-        model: of which only the fields are shown.
-        item: as DynamoDB gives it, such as `{"version": {"N": "1"}}`.
+        model: whose fields the object gets.
+        item: in DynamoDB's format, such as `{"version": {"N": "1"}}`.
 
     Returns:
-        What `api.json_response` makes of the model: amounts as text with their cents, no field that is None.
+        The same as `rest.json_response` makes of the model: amounts as text with their cents, no field that is None.
     """
     return {**_defaults(model), **{name: read(item[name]) for name, read in _readers(model).items() if name in item}}
 
@@ -40,15 +41,15 @@ def _readers(model: type[BaseModel]) -> dict[str, _Reader]:
 
 
 def _reader(field: ModelField) -> _Reader:
-    one = _one(field.type_)
+    one = _value_reader(field.type_)
     return (lambda value: [one(each) for each in value["L"]]) if field.shape == SHAPE_LIST else one
 
 
-def _one(kind: type[Any]) -> _Reader:
+def _value_reader(kind: type[Any]) -> _Reader:
     if issubclass(kind, BaseModel):
-        return lambda value: shown(kind, value["M"])
+        return lambda value: item_json(kind, value["M"])
     if issubclass(kind, Amount):
-        # DynamoDB drops trailing zeros; an amount always shows its cents.
+        # DynamoDB drops trailing zeros; an amount always has its cents.
         return lambda value: f"{Decimal(value['N']):.2f}"
     if issubclass(kind, Decimal):
         return lambda value: value["N"]

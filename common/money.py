@@ -1,4 +1,4 @@
-"""Money: Decimal rand with two places, never float (R3)."""
+"""Money: Decimal rand with two decimal places, never float."""
 
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -16,5 +16,5 @@ def to_cents(amount: Decimal) -> Decimal:
 
 
 def vat(net: Decimal) -> Decimal:
-    """South African VAT of a net amount in rand, rounded half up to the cent (R3)."""
+    """South African VAT of a net amount in rand, rounded half up to the cent."""
     return to_cents(net * VAT_RATE)

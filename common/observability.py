@@ -1,4 +1,4 @@
-"""Structured logs and metrics, shared by all functions (R8)."""
+"""Structured logs and metrics of all functions."""
 
 import json
 import re
@@ -9,10 +9,10 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-# Of a call that counts nothing; the warning would be a line that is not JSON.
+# An invocation that counts nothing is normal, and the warning would be a log line that is not JSON.
 warnings.filterwarnings("ignore", "No application metrics to publish")
 
-# What an error of AWS may quote: SES names the recipient that it refuses.
+# AWS errors may quote these: SES names the recipient that it rejects.
 _PRIVATE = {
     re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}"): "(mail address)",
     re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"): "(token)",
@@ -32,7 +32,7 @@ def _line(log: dict[str, Any]) -> str:
     return json.dumps(_without_private(log), default=str, ensure_ascii=False, separators=(",", ":"))
 
 
-# The trace is in the field exception already.
+# The field `exception` contains the stack trace already.
 logger = Logger(serialize_stacktrace=False, json_serializer=_line)
 metrics = Metrics()
 
@@ -48,5 +48,5 @@ def count(metric: str) -> None:
 
 
 def add_value(metric: str, amount: Decimal) -> None:
-    """Add an amount of money to a metric, in rand: for a plot, not for the books, since a metric is a float."""
+    """Add an amount in rand to a metric: for plots, not for accounting, since metrics are floats."""
     metrics.add_metric(name=metric, unit=MetricUnit.NoUnit, value=float(amount))

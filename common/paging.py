@@ -1,4 +1,4 @@
-"""The opaque token `startAt` of the order list (R5)."""
+"""The opaque token `startAt` of the order list."""
 
 import base64
 import binascii
@@ -10,29 +10,29 @@ _MAX_TOKEN_LENGTH = 1_024
 
 
 class InvalidTokenError(ValueError):
-    """The token was not made by this service, or not for this tenant and filter."""
+    """The token was not made by this service, or is one of another tenant or filter."""
 
 
 def _binding(tenant_id: str, filters: Mapping[str, str | None]) -> str:
-    """A digest of what the token is good for, so that a page of one list never continues another."""
+    """A digest of tenant and filters, so that a token of one list is rejected for another."""
     scope = json.dumps([tenant_id, sorted((key, value) for key, value in filters.items() if value)])
     return hashlib.sha256(scope.encode()).hexdigest()[:16]
 
 
 def encode(tenant_id: str, filters: Mapping[str, str | None], position: str) -> str:
-    """A token for the page after `position`, bound to the tenant and the filter.
+    """Make the token of the page after `position`, bound to tenant and filters.
 
-    It needs no signature: the position is only ever read inside the partition of the tenant in the path.
+    It needs no signature: a position is only used inside the partition of the tenant in the path.
     """
     content = json.dumps({"b": _binding(tenant_id, filters), "p": position}, separators=(",", ":"))
     return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
 
 
 def decode(tenant_id: str, filters: Mapping[str, str | None], token: str) -> str:
-    """The position in a token.
+    """Read the position from a token.
 
     Raises:
-        InvalidTokenError: for any other text, and for a token of another tenant or filter.
+        InvalidTokenError: the text is not a token, or is one of another tenant or filter.
     """
     if len(token) > _MAX_TOKEN_LENGTH:
         raise InvalidTokenError(f"must be at most {_MAX_TOKEN_LENGTH} characters")

@@ -1,10 +1,17 @@
-"""Cart and campaign to lines and totals (R3); prices are exclusive of VAT."""
+"""Prices a cart: lines, discount, VAT and total of the order. Prices exclude VAT."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
-from common.models import Amount, Campaign, CartItem, OrderItem
+from pydantic import ValidationError
+
+from common.errors import PermanentError
+from common.field_types import Amount, Identifier
+from common.models import Campaign, Cart, CartItem, OrderRequest
 from common.money import to_cents, vat
+from common.order import OrderDraft, OrderItem
 
 
 @dataclass(frozen=True)
@@ -19,10 +26,10 @@ class Price:
 
 
 def price(cart_items: list[CartItem], campaign: Campaign | None) -> Price:
-    """Price a cart.
+    """Price the lines of a cart.
 
-    The campaign takes its percentage off the subtotal; VAT is charged on what remains. Discount and VAT are each
-    rounded half up to the cent once, on the order and never on a line (R3).
+    The campaign takes its percentage off the subtotal; VAT is charged on the rest. Discount and VAT are each rounded
+    half up to the cent once, on the order and not on its lines.
 
     Raises:
         ValidationError: a line costs more than an amount can hold.
@@ -34,3 +41,44 @@ def price(cart_items: list[CartItem], campaign: Campaign | None) -> Price:
     tax = vat(subtotal - discount)
     total = subtotal - discount + tax
     return Price(items, Amount(to_cents(subtotal)), Amount(discount), Amount(tax), Amount(to_cents(total)))
+
+
+def draft_order(
+    request: OrderRequest,
+    cart: Cart,
+    campaign: Campaign | None,
+    *,
+    order_id: UUID,
+    tenant_id: str,
+    placed_at: datetime,
+    placed_by: str,
+) -> OrderDraft:
+    """Make a priced order without a number from a request and its cart.
+
+    A campaign that is not valid when the order is placed is left out: an accepted order is not lost for a lapsed code.
+
+    Raises:
+        PermanentError: the cart is another tenant's or in another currency, or costs more than an order can hold.
+    """
+    if cart.tenant_id != tenant_id:
+        raise PermanentError(f"cart {request.cart_id} is another tenant's")
+    if cart.currency is not request.currency:
+        raise PermanentError(f"cart {request.cart_id} is in {cart.currency}, the order in {request.currency}")
+    valid = campaign if campaign and campaign.covers(placed_at) else None
+    try:
+        return OrderDraft(
+            **vars(price(cart.items, valid)),
+            id=order_id,
+            tenant_id=Identifier(tenant_id),
+            customer_email=request.customer_email,
+            currency=request.currency,
+            campaign=valid,
+            billing_address=request.billing_address,
+            payment_method=request.payment_method,
+            date_created=placed_at,
+            date_last_updated=placed_at,
+            last_updated_by=placed_by,
+        )
+    except ValidationError:
+        # All else was validated before: only an amount can be too large.
+        raise PermanentError(f"cart {request.cart_id} costs more than an order can hold") from None

@@ -1,4 +1,4 @@
-"""The orders table (R3): access patterns AP1 to AP5, and the only writers of an order."""
+"""Stores orders in the orders table and queries them: the only module that writes an order."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from uuid import UUID
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from common.errors import TransientError
-from common.models import Order, OrderDraft, PaymentDetails, iso
+from common.errors import StaleVersionError, TransientError
+from common.field_types import format_timestamp
 from common.numbering import format_number, number_year
+from common.order import Order, OrderDraft
 from common.status import OrderStatus
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 MAX_PAGE_SIZE = 100
-# A filter that matches nothing must not read a tenant's whole history in one request: a page reads at most
-# this many queries of MAX_PAGE_SIZE orders, and then answers with what it found and where to go on.
+# A filter that matches nothing must not read a tenant's whole history in one request: after this many queries of
+# MAX_PAGE_SIZE orders, the page has what was found and the position to continue from.
 _MAX_QUERIES_PER_PAGE = 10
 _MAX_NUMBER_ATTEMPTS = 30
 _MAX_BACKOFF_SECONDS = 0.25
 _DATE_INDEX = "OrdersByDateIndex"
 _ID_INDEX = "OrderByIdIndex"
-# A sort key of the date index (R3).
+# A sort key of the date index.
 _POSITION = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z#[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 )
@@ -37,10 +38,6 @@ _POSITION = re.compile(
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
 _jitter = random.SystemRandom()
-
-
-class StaleVersionError(Exception):
-    """The order is no longer in the version that the caller saw."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +50,11 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Page:
-    """Some orders, and the position to go on from when there may be more.
+    """A page of orders.
 
     Args:
-        items: the orders, as the table holds them.
-        position: of the last one; None if it is the last of all.
+        items: the orders, as DynamoDB returns them.
+        position: where the next page begins; None if there is none.
     """
 
     items: list[Mapping[str, Any]]
@@ -65,25 +62,32 @@ class Page:
 
     @property
     def orders(self) -> list[Order]:
-        """The orders."""
+        """The orders as models."""
         return [_order(item) for item in self.items]
 
 
 @dataclass(frozen=True)
 class OrderFilter:
-    """What a list is narrowed to: a status (AP5), and moments between which the order was created, both included."""
+    """Filters of a list.
+
+    Args:
+        status: of the orders; None for any.
+        date_from: earliest time of creation, included.
+        date_to: latest time of creation, included.
+    """
 
     status: OrderStatus | None = None
     date_from: datetime | None = None
     date_to: datetime | None = None
 
     def bounds(self) -> tuple[str, str]:
-        """The sort keys between which the index has the orders of these dates."""
-        # "$" sorts after the "#" that follows the date, so orders of the last moment are included; ":" after any year.
-        return iso(self.date_from) if self.date_from else "0", f"{iso(self.date_to)}$" if self.date_to else ":"
+        """The first and last sort key of the date index for these dates."""
+        # "$" sorts after the "#" that follows the date, so orders created at date_to are included; ":" after any year.
+        first = format_timestamp(self.date_from) if self.date_from else "0"
+        return first, f"{format_timestamp(self.date_to)}$" if self.date_to else ":"
 
-    def has(self, position: str) -> bool:
-        """Whether a text is a position in a list of these dates; DynamoDB refuses to begin anywhere else."""
+    def contains(self, position: str) -> bool:
+        """Whether a page of these dates can begin at a position; DynamoDB rejects any other start key."""
         first, last = self.bounds()
         return _POSITION.fullmatch(position) is not None and first <= position <= last
 
@@ -97,9 +101,9 @@ def _order_key(tenant_id: str, order_id: UUID) -> dict[str, Any]:
 
 
 def _plain(value: object) -> object:
-    """A value of a model as DynamoDB's serializer takes it."""
+    """A value of a model as DynamoDB's serializer accepts it."""
     if isinstance(value, datetime):
-        return iso(value)
+        return format_timestamp(value)
     if isinstance(value, UUID):
         return str(value)
     if isinstance(value, Mapping):
@@ -114,13 +118,13 @@ def _attributes(values: Mapping[str, object]) -> dict[str, Any]:
 
 
 def attributes_of(order: Order) -> dict[str, Any]:
-    """The item of an order, keys of the indexes included, as DynamoDB takes it."""
+    """The item of an order in DynamoDB's format, with the keys of table and indexes."""
     partition = _partition(order.tenant_id)
     keys = {
         "PK": partition,
         "SK": f"ORDER#{order.id}",
         "GSI1_PK": partition,
-        "GSI1_SK": f"{iso(order.date_created)}#{order.id}",
+        "GSI1_SK": f"{format_timestamp(order.date_created)}#{order.id}",
         "GSI2_PK": f"ORDER#{order.id}",
         "GSI2_SK": "METADATA",
     }
@@ -144,25 +148,38 @@ class OrderRepository:
         self._table = table
 
     def get(self, tenant_id: str, order_id: UUID) -> Order | None:
-        """AP1: the order of a tenant, as last written, or None."""
-        answer = self._client.get_item(TableName=self._table, Key=_order_key(tenant_id, order_id), ConsistentRead=True)
-        return _order(answer["Item"]) if "Item" in answer else None
+        """Read one order of a tenant, strongly consistent; None if it does not exist."""
+        response = self._client.get_item(
+            TableName=self._table, Key=_order_key(tenant_id, order_id), ConsistentRead=True
+        )
+        return _order(response["Item"]) if "Item" in response else None
+
+    def get_recorded(self, tenant_id: str, order_id: UUID) -> Order:
+        """Read the order that an event is about.
+
+        Raises:
+            TransientError: it is not in the table.
+        """
+        order = self.get(tenant_id, order_id)
+        if order is None:
+            raise TransientError(f"order {order_id} is not in the table")
+        return order
 
     def get_by_id(self, order_id: UUID) -> Order | None:
-        """AP4: the order of this id whosoever's it is, or None; for admins. The index lags by well under a second."""
-        answer = self._client.query(
+        """Read an order of any tenant, for admins; None if it does not exist. The index lags by less than a second."""
+        response = self._client.query(
             TableName=self._table,
             IndexName=_ID_INDEX,
             KeyConditionExpression="GSI2_PK = :id AND GSI2_SK = :sk",
             ExpressionAttributeValues=_attributes({":id": f"ORDER#{order_id}", ":sk": "METADATA"}),
             Limit=1,
         )
-        return _order(answer["Items"][0]) if answer["Items"] else None
+        return _order(response["Items"][0]) if response["Items"] else None
 
     def list_all(self, tenant_id: str, page_size: int, position: str | None = None) -> Page:
-        """AP2: a tenant's orders by id, as last written; for a complete and consistent walk, such as an export."""
+        """A page of a tenant's orders by id, strongly consistent: for complete reads, such as an export."""
         start = {"PK": _partition(tenant_id), "SK": f"ORDER#{position}"} if position else None
-        answer = self._client.query(
+        response = self._client.query(
             TableName=self._table,
             ConsistentRead=True,
             KeyConditionExpression="PK = :pk AND begins_with(SK, :prefix)",
@@ -170,22 +187,22 @@ class OrderRepository:
             Limit=page_size,
             **({"ExclusiveStartKey": _attributes(start)} if start else {}),  # type: ignore[arg-type]
         )
-        items = answer["Items"]
-        return Page(list(items), items[-1]["id"]["S"] if "LastEvaluatedKey" in answer else None)
+        items = response["Items"]
+        return Page(list(items), items[-1]["id"]["S"] if "LastEvaluatedKey" in response else None)
 
-    def list_by_date(self, tenant_id: str, page_size: int, narrowed: OrderFilter, position: str | None = None) -> Page:
-        """AP3 and AP5: a tenant's orders, newest first, narrowed by status and date.
+    def list_by_date(self, tenant_id: str, page_size: int, filters: OrderFilter, position: str | None = None) -> Page:
+        """A page of a tenant's orders, newest first, filtered by status and date.
 
-        Reads at most 1,000 orders a page: with a status that few orders have, a page can be short, even empty, and
-        still have a position to go on from.
+        Reads at most 1,000 orders a page: with a status that few orders have, a page can be short or even empty, and
+        still have a position to continue from.
 
         Args:
-            tenant_id: whose orders.
-            page_size: orders in the page, 1 to 100.
-            narrowed: status and dates.
-            position: of an earlier page; where this one begins.
+            tenant_id: id of the tenant.
+            page_size: maximum number of orders in the page, 1 to 100.
+            filters: status and dates.
+            position: where the page begins, from the page before it; None for the first page.
         """
-        first, last = narrowed.bounds()
+        first, last = filters.bounds()
         values: dict[str, object] = {":pk": _partition(tenant_id), ":from": first, ":to": last}
         request: dict[str, Any] = {
             "TableName": self._table,
@@ -193,8 +210,8 @@ class OrderRepository:
             "KeyConditionExpression": "GSI1_PK = :pk AND GSI1_SK BETWEEN :from AND :to",
             "ScanIndexForward": False,
         }
-        if narrowed.status:
-            values[":status"] = narrowed.status
+        if filters.status:
+            values[":status"] = filters.status
             request["FilterExpression"] = "#status = :status"
             request["ExpressionAttributeNames"] = {"#status": "status"}
         request["ExpressionAttributeValues"] = _attributes(values)
@@ -203,15 +220,16 @@ class OrderRepository:
         for _ in range(_MAX_QUERIES_PER_PAGE):
             if position:
                 request["ExclusiveStartKey"] = self._date_key(tenant_id, position)
-            # One more than the page tells whether another follows. With a filter a full-size read finds the few sooner.
-            limit = MAX_PAGE_SIZE if narrowed.status else page_size + 1 - len(items)
-            answer = self._client.query(**request, Limit=limit)
-            items += answer["Items"]
+            # One order more than the page shows whether another page follows. With a status filter most orders are
+            # dropped after the read, so read as many as possible.
+            limit = MAX_PAGE_SIZE if filters.status else page_size + 1 - len(items)
+            response = self._client.query(**request, Limit=limit)
+            items += response["Items"]
             if len(items) > page_size:
                 return Page(items[:page_size], items[page_size - 1]["GSI1_SK"]["S"])
-            if "LastEvaluatedKey" not in answer:
+            if "LastEvaluatedKey" not in response:
                 return Page(items, None)
-            position = _deserializer.deserialize(answer["LastEvaluatedKey"]["GSI1_SK"])
+            position = _deserializer.deserialize(response["LastEvaluatedKey"]["GSI1_SK"])
         return Page(items, position)
 
     @staticmethod
@@ -223,8 +241,8 @@ class OrderRepository:
     def record(self, draft: OrderDraft) -> Recorded:
         """Number an order and write it, in one transaction with the counter of its year.
 
-        The counter moves exactly when an order is written, so numbers have neither gap nor duplicate (R3), and an
-        order that is on record already keeps its number.
+        The counter moves only when an order is written, so numbers have no gap and no duplicate. An order that is
+        already on record keeps its number.
 
         Returns:
             The order on record: this one, or the one that another delivery of its message wrote first.
@@ -236,32 +254,21 @@ class OrderRepository:
         counter = _attributes({"PK": "COUNTER#ORDER", "SK": f"YEAR#{year}"})
         for attempt in range(_MAX_NUMBER_ATTEMPTS):
             last = self._last_number(counter)
-            order = Order(**draft.dict(), order_number=format_number(year, last + 1))
+            order = Order.of(draft, format_number(year, last + 1))
+            increment: Any = {
+                "TableName": self._table,
+                "Key": counter,
+                "UpdateExpression": "SET lastNumber = :next",
+                "ConditionExpression": "lastNumber = :last" if last else "attribute_not_exists(lastNumber)",
+                "ExpressionAttributeValues": _attributes({":next": last + 1, ":last": last or None}),
+            }
+            put: Any = {
+                "TableName": self._table,
+                "Item": attributes_of(order),
+                "ConditionExpression": "attribute_not_exists(PK)",
+            }
             try:
-                self._client.transact_write_items(
-                    TransactItems=[
-                        {
-                            "Update": {
-                                "TableName": self._table,
-                                "Key": counter,
-                                "UpdateExpression": "SET lastNumber = :next",
-                                "ConditionExpression": "lastNumber = :last"
-                                if last
-                                else "attribute_not_exists(lastNumber)",
-                                "ExpressionAttributeValues": _attributes(
-                                    {":next": last + 1, **({":last": last} if last else {})}
-                                ),
-                            }
-                        },
-                        {
-                            "Put": {
-                                "TableName": self._table,
-                                "Item": attributes_of(order),
-                                "ConditionExpression": "attribute_not_exists(PK)",
-                            }
-                        },
-                    ]
-                )
+                self._client.transact_write_items(TransactItems=[{"Update": increment}, {"Put": put}])
                 return Recorded(order, is_new=True)
             except self._client.exceptions.TransactionCanceledException as error:
                 reasons = [reason.get("Code") for reason in error.response["CancellationReasons"]]
@@ -274,51 +281,36 @@ class OrderRepository:
         raise TransientError(f"no order number of {year} after {_MAX_NUMBER_ATTEMPTS} attempts")
 
     def _last_number(self, counter: dict[str, Any]) -> int:
-        answer = self._client.get_item(TableName=self._table, Key=counter, ConsistentRead=True)
-        return int(answer["Item"]["lastNumber"]["N"]) if "Item" in answer else 0
+        response = self._client.get_item(TableName=self._table, Key=counter, ConsistentRead=True)
+        return int(response["Item"]["lastNumber"]["N"]) if "Item" in response else 0
 
-    def update(
-        self,
-        order: Order,
-        *,
-        status: OrderStatus,
-        payment_details: PaymentDetails | None,
-        updated_by: str,
-        now: datetime,
-    ) -> Order:
-        """Write a new status and payment details, if the order is still in the version given.
+    def update(self, changed: Order) -> Order:
+        """Store the next version of an order, made by `Order.change`, and return the order as stored.
+
+        Writes only what a change sets, since the invoice's key may have been stored meanwhile.
 
         Raises:
-            StaleVersionError: it is not.
+            StaleVersionError: the order on record is not in the version before it.
         """
-        values = {
-            "status": status,
-            "previousStatus": order.status if status is not order.status else order.previous_status,
-            "paymentDetails": payment_details.dict(by_alias=True) if payment_details else None,
-            "dateStatusChanged": now if status is not order.status else order.date_status_changed,
-            "dateLastUpdated": now,
-            "lastUpdatedBy": updated_by,
-            "version": order.version + 1,
-        }
-        changes = {name: value for name, value in values.items() if value is not None}
+        values = {k: v for k, v in changed.dict(by_alias=True, include=Order.CHANGEABLE).items() if v is not None}
         try:
-            answer = self._client.update_item(
+            response = self._client.update_item(
                 TableName=self._table,
-                Key=_order_key(order.tenant_id, order.id),
-                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in changes),
-                ConditionExpression="#version = :seen",
-                ExpressionAttributeNames={f"#{name}": name for name in changes},
+                Key=_order_key(changed.tenant_id, changed.id),
+                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+                ConditionExpression="#version = :expected",
+                ExpressionAttributeNames={f"#{name}": name for name in values},
                 ExpressionAttributeValues=_attributes(
-                    {":seen": order.version, **{f":{name}": value for name, value in changes.items()}}
+                    {":expected": changed.version - 1, **{f":{name}": value for name, value in values.items()}}
                 ),
                 ReturnValues="ALL_NEW",
             )
         except self._client.exceptions.ConditionalCheckFailedException as error:
-            raise StaleVersionError(f"order {order.id} is no longer in version {order.version}") from error
-        return _order(answer["Attributes"])
+            raise StaleVersionError from error
+        return _order(response["Attributes"])
 
     def set_invoice_key(self, tenant_id: str, order_id: UUID, invoice_key: str) -> None:
-        """Note where an order's invoice is. Leaves the version alone, which guards what a PUT may change."""
+        """Store where an order's invoice is. This makes no new version: the version guards what a PUT changes."""
         self._client.update_item(
             TableName=self._table,
             Key=_order_key(tenant_id, order_id),

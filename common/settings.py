@@ -1,4 +1,4 @@
-"""The environment variables of the functions (docs/architecture.md), each read when first needed."""
+"""The functions' settings from environment variables (docs/architecture.md), each read when it is used."""
 
 import os
 
@@ -18,7 +18,7 @@ class Settings:
     """Typed view of the environment.
 
     Raises:
-        MissingSettingError: on access, naming the variable that is not set.
+        MissingSettingError: on access, if the variable is not set.
     """
 
     @property
@@ -28,7 +28,7 @@ class Settings:
 
     @property
     def idempotency_table(self) -> str:
-        """Name of the table that remembers answered requests and sent mails."""
+        """Name of the table with the idempotency records."""
         return _required("IDEMPOTENCY_TABLE")
 
     @property
@@ -73,7 +73,7 @@ class Settings:
 
     @property
     def retry_delay_seconds(self) -> int:
-        """Seconds before the first retry of a message that failed; doubles with each try."""
+        """Seconds before the first retry of a message that failed; doubles with each attempt."""
         return int(_required("RETRY_DELAY_SECONDS"))
 
 

@@ -1,4 +1,4 @@
-"""The status machine of an order (R3)."""
+"""The status machine of an order."""
 
 from enum import StrEnum
 
@@ -25,7 +25,10 @@ TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
     OrderStatus.REFUNDED: frozenset(),
 }
 
+# An order accepts payment details only in these, and only if it stays in them.
+PAYMENT_STATUSES = frozenset({OrderStatus.PENDING_PAYMENT, OrderStatus.PAID})
+
 
 def can_transition(current: OrderStatus, new: OrderStatus) -> bool:
-    """Whether an order in status `current` may go to status `new`."""
+    """Whether an order in status `current` can go to status `new`."""
     return new in TRANSITIONS[current]

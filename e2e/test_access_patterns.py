@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from common.models import Order
+from common.order import Order
 from common.repository import OrderRepository, attributes_of
 from common.status import OrderStatus
 from e2e.tenant import Tenant

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
-from e2e.queues import DeadLetters
+from e2e.queues import FunctionQueue
 from e2e.tenant import DEADLINE_SECONDS, ITEMS, Tenant, paid
 from localstack import browser as chromium
 from localstack import stack as stacks
@@ -154,11 +154,7 @@ def test_a_message_set_aside_is_shown_and_put_back(tenant: Tenant, open_page: Op
         pass
     expect(message.locator("pre")).to_be_visible()
 
-    tenant.http.put(
-        f"{tenant.platform.cart_url}/v1.0/carts/{cart_id}",
-        json={"cartId": cart_id, "tenantId": tenant.id, "currency": "ZAR", "items": ITEMS},
-        timeout=10,
-    ).raise_for_status()
+    tenant.put_cart(cartId=cart_id)
     section.get_by_role("button", name="Redrive").press("Enter")
     expect(page.get_by_role("status")).to_have_text(
         re.compile(r"[0-9]+ messages? put back on bbws-order-creation-local")
@@ -189,9 +185,9 @@ def test_every_page_is_accessible_in_both_schemes_and_fits_a_phone(
         "alarms": "/alarms",
         "missing": "/nothing",
     }
-    dead_letters = DeadLetters(tenant.platform, "order_internal_notification")
-    dead_letters.send([poison])
-    with dead_letters.holding(poison):
+    queue = FunctionQueue(tenant.platform, "order_internal_notification")
+    queue.send([poison])
+    with queue.dlq_message(poison):
         for scheme, viewport in (("light", WIDE), ("dark", PHONE)):
             page = open_page(scheme=scheme, viewport=viewport)
             row_of(page, order["id"])

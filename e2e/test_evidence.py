@@ -9,7 +9,6 @@ from uuid import uuid4
 import pytest
 
 from e2e.tenant import Tenant
-from e2e.test_order_flow import invoice_of
 from evidence import stages
 from evidence.collect import OrderTimer, Recorder, RunReporter
 from localstack.targets import Platform
@@ -37,10 +36,10 @@ def test_a_pack_shows_what_became_of_an_order(
     order = tenant.invoiced(tenant.place(correlation_id))
     to_customer = next(mail for mail in tenant.mails(correlation_id, 2) if mail["To"] == tenant.email)
     evidence.save_exhibit("order.json", json.dumps(order).encode())
-    evidence.save_exhibit("invoice.pdf", invoice_of(tenant, order))
+    evidence.save_exhibit("invoice.pdf", tenant.invoice(order))
     evidence.save_exhibit("confirmation.eml", to_customer.as_bytes())
     reporter = RunReporter(folder, pytestconfig)
-    node = "e2e/test_campaign.py::test_a_price_in_the_request_is_refused"
+    node = "e2e/test_campaign.py::test_price_in_the_request_is_refused"
     reporter.pytest_runtest_logreport(pytest.TestReport(node, ("", 0, ""), {}, "passed", None, "call"))
     reporter.pytest_sessionfinish(0)
 
@@ -56,4 +55,4 @@ def test_a_pack_shows_what_became_of_an_order(
         assert shown in html
     # The mail and the invoice.
     assert html.count('src="data:image/png;base64,') == 2
-    assert "A price in the request is refused" in html
+    assert "A request that gives a price is refused: prices come from the Cart service only" in html

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from common import paging
-from common.models import MOMENT, Identifier, parse_moment
+from common.field_types import TIMESTAMP, Identifier, parse_timestamp
 from e2e.tenant import Tenant
 from release.openapi.contract import document
 
@@ -76,7 +76,7 @@ class Sense:
         query = case.query or {}
         dates = [query[name] for name in ("dateFrom", "dateTo") if _is_moment(query.get(name))]
         if len(dates) == 2:
-            query["dateFrom"], query["dateTo"] = sorted(dates, key=parse_moment)
+            query["dateFrom"], query["dateTo"] = sorted(dates, key=parse_timestamp)
         if isinstance(query.get("startAt"), str) and re.fullmatch("[A-Za-z0-9_-]{1,1024}", query["startAt"]):
             if dates:
                 del query["startAt"]
@@ -90,7 +90,7 @@ def _is_identifier(value: object) -> bool:
 
 def _is_moment(value: object) -> bool:
     try:
-        return isinstance(value, str) and MOMENT.fullmatch(value) is not None and parse_moment(value) is not None
+        return isinstance(value, str) and TIMESTAMP.fullmatch(value) is not None and parse_timestamp(value) is not None
     except ValueError:
         return False
 

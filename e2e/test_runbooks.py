@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from e2e import alarms, rights
+from e2e import alarms, permissions
 from e2e.queues import counts
 from e2e.tenant import DEADLINE_SECONDS, Tenant
 from localstack.targets import Platform
@@ -116,7 +116,7 @@ CONSUMERS = ["order_creator_record", "order_pdf_creator", "order_internal_notifi
 
 
 def test_each_alarm_has_its_heading_and_leads_to_it(platform: Platform) -> None:
-    found = {alarm["AlarmName"]: alarm["AlarmDescription"] for alarm in alarms.described(platform)}
+    found = {alarm["AlarmName"]: alarm["AlarmDescription"] for alarm in alarms.describe(platform)}
     assert sorted(found) == sorted(runbooks.alarms(platform.target)) == sorted(platform.outputs["alarm_names"])
     for name, description in found.items():
         heading = name.replace(f"-{platform.target}", "-{env}")
@@ -213,9 +213,9 @@ def test_a_dlq_is_emptied(reader: Reader, platform: Platform, function: str) -> 
     alarm = f"{dlq}-not-empty"
     poison = f"poison {uuid4()}"
     assert reader.variable(alarm, "QUEUE") == queue
-    with alarms.sharpened(platform, [alarm]):
+    with alarms.short_periods(platform, [alarm]):
         sent = platform.aws.sqs.send_message(QueueUrl=platform.queue_url(queue), MessageBody=poison)["MessageId"]
-        alarms.wait_until_ringing(platform, [alarm])
+        alarms.wait_for_alarm(platform, [alarm])
 
         printed = reader.follow(_TROUBLE, "Look into the DLQ", ALARM=alarm)
         assert re.search(
@@ -249,10 +249,10 @@ def test_a_queue_moves_again(
     for alarm in (old, deep):
         assert reader.variable(alarm, "QUEUE") == queue
     # A message is deep and old enough here; what is measured and compared is the same.
-    with alarms.sharpened(platform, [old, deep], Threshold=0.5):
+    with alarms.short_periods(platform, [old, deep], Threshold=0.5):
         platform.aws.functions.update_event_source_mapping(UUID=consumers[function], Enabled=False)
         order = tenant.place()
-        alarms.wait_until_ringing(platform, [old, deep])
+        alarms.wait_for_alarm(platform, [old, deep])
 
         printed = reader.follow(_TROUBLE, "Look at the queue", ALARM=old)
         assert re.search(rf"^{queue} +1 waiting, .*consumer Disabl", printed, re.MULTILINE)
@@ -272,21 +272,21 @@ def test_a_queue_moves_again(
 def test_a_function_that_fails(reader: Reader, platform: Platform) -> None:
     names: dict[str, str] = platform.outputs["function_names"]
     failing = {f"{name}-errors": (folder, name) for folder, name in names.items()}
-    with alarms.sharpened(platform, list(failing)):
+    with alarms.short_periods(platform, list(failing)):
         for alarm, (folder, name) in failing.items():
             assert reader.variable(alarm, "FUNCTION") == folder
             # An event that is none of its trigger's.
             assert "FunctionError" in platform.aws.functions.invoke(
                 FunctionName=name, Qualifier=traffic.ALIAS, Payload="{}"
             )
-        alarms.wait_until_ringing(platform, list(failing))
+        alarms.wait_for_alarm(platform, list(failing))
         alarm = f"{names['order_pdf_creator']}-errors"
         printed = reader.follow(_TROUBLE, "Look at the function", ALARM=alarm)
         assert re.search(rf"/aws/lambda/{names['order_pdf_creator']} .*KeyError", printed)
         assert "create-order" not in printed
         assert "the stack is as its Terraform made it" not in reader.follow(
             _TROUBLE, "Mend the function", fails=True, TO=platform.target
-        ), "the sharpened alarms are a change by hand"
+        ), "the changed alarms are a change by hand"
         assert reader.follow(_TROUBLE, "Prove that the function runs", ALARM=alarm).endswith("1 alarms, 0 ring\n")
 
 
@@ -296,11 +296,11 @@ def test_a_function_that_is_slow(reader: Reader, platform: Platform, tenant: Ten
     correlation_id = f"e2e-{uuid4()}"
     tenant.invoiced(tenant.place(correlation_id))
     # A millisecond is slow here; what is measured and compared is the same.
-    with alarms.sharpened(platform, list(slow), Threshold=0.5):
+    with alarms.short_periods(platform, list(slow), Threshold=0.5):
         for alarm, (folder, name) in slow.items():
             assert reader.variable(alarm, "FUNCTION") == folder
             traffic.call(platform.aws.functions, name, traffic.ALIAS)
-        alarms.wait_until_ringing(platform, list(slow))
+        alarms.wait_for_alarm(platform, list(slow))
         alarm = f"{names['order_creator_record']}-slow"
         printed = reader.follow(_TROUBLE, "Look at the slow calls", ALARM=alarm, TEXT=correlation_id)
         assert "order recorded" in printed
@@ -310,23 +310,23 @@ def test_a_function_that_is_slow(reader: Reader, platform: Platform, tenant: Ten
 def test_server_errors_of_the_api(reader: Reader, platform: Platform, tenant: Tenant) -> None:
     alarm = f"bbws-order-api-5xx-{platform.target}"
     order = tenant.ordered()
-    before = rights.policy(platform, "get_order")
+    before = permissions.role_policy(platform, "get_order")
     without = [one for one in before["Statement"] if "dynamodb:GetItem" not in one["Action"]]
-    with alarms.sharpened(platform, [alarm]):
+    with alarms.short_periods(platform, [alarm]):
         # Somebody changes a right by hand.
-        rights.put_policy(platform, "get_order", {**before, "Statement": without})
+        permissions.put_role_policy(platform, "get_order", {**before, "Statement": without})
         try:
             answer = tenant.get(order["id"])
             assert answer.status_code == 500
-            alarms.wait_until_ringing(platform, [alarm])
+            alarms.wait_for_alarm(platform, [alarm])
             correlation_id = answer.headers["X-Correlation-Id"]
             printed = reader.follow(_TROUBLE, "Look at the API", ALARM=alarm, TEXT=correlation_id)
             assert printed.count(f"request failed  ClientError  {correlation_id}") == 2
             printed = reader.follow(_TROUBLE, "Look at the API", 1, fails=True)
             assert 'module.function["get_order"].aws_iam_role_policy.this' in printed
         finally:
-            rights.put_policy(platform, "get_order", before)
-            rights.forget_denials()
+            permissions.put_role_policy(platform, "get_order", before)
+            permissions.forget_denials()
         assert tenant.get(order["id"]).status_code == 200
         assert reader.follow(_TROUBLE, "Prove that the API answers", ALARM=alarm).endswith("1 alarms, 0 ring\n")
 
@@ -337,13 +337,13 @@ def test_a_table_that_throttles(reader: Reader, consumers: Any, platform: Platfo
         {"Name": "TableName", "Value": platform.outputs["orders_table"]},
         {"Name": "GlobalSecondaryIndexName", "Value": "OrderByIdIndex"},
     ]
-    with alarms.sharpened(platform, [alarm]):
+    with alarms.short_periods(platform, [alarm]):
         # The engine throttles nothing, so its count is put.
         platform.aws.cloudwatch.put_metric_data(
             Namespace="AWS/DynamoDB",
             MetricData=[{"MetricName": "WriteThrottleEvents", "Dimensions": dimensions, "Value": 3}],
         )
-        alarms.wait_until_ringing(platform, [alarm])
+        alarms.wait_for_alarm(platform, [alarm])
         reader.follow(_TROUBLE, "Look at the table", ALARM=alarm)
         assert "left to fill" in reader.follow(_TROUBLE, "Mend the throttling")
         assert reader.follow(_TROUBLE, "Prove that the table keeps up", ALARM=alarm).endswith("1 alarms, 0 ring\n")

@@ -102,7 +102,7 @@ def wait_for(tenant: Tenant, text: str) -> None:
 
 def saying(text: str) -> Callable[[str], str]:
     """A change of the handler: it says something else of an order that is not there."""
-    return lambda source: source.replace("NOT_FOUND, NOT_FOUND_ORDER", f"NOT_FOUND, {text!r}")
+    return lambda source: source.replace("raise OrderNotFoundError\n", f"raise OrderNotFoundError({text!r})\n")
 
 
 def test_what_is_saved_is_live_and_what_is_broken_is_not(

@@ -12,7 +12,7 @@ from evidence import stages
 from ops import incident
 from release import approvals, deploy, history, manifest, promotion, rollback, terraform_state, traffic
 from release.environments import ENVIRONMENTS, EnvironmentName
-from release.packaging import build, isolation
+from release.packaging import build, isolation, libraries
 from release.store import Store
 from tooling.cli import ADVICE, run_cli
 from tooling.paths import ROOT
@@ -232,7 +232,7 @@ def main() -> int:
         case "build":
             _build()
         case "make":
-            natives: build.Natives = "host" if arguments.host_pango else "lambda-image"
+            natives: libraries.Natives = "host" if arguments.host_pango else "lambda-image"
             _show(manifest.make(arguments.folder, arguments.architecture, natives))
         case "verify":
             _show(manifest.verify(arguments.folder))

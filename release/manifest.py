@@ -1,6 +1,7 @@
 """`release.json`: what a release is made of, by digest (docs/release.md)."""
 
 import hashlib
+import importlib.metadata
 import json
 import platform
 import re
@@ -12,8 +13,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConstrainedStr, Field, ValidationError
 
-from release.packaging import build, isolation, sbom
-from release.packaging.build import Architecture, Natives
+from release.packaging import build, isolation, libraries, sbom
+from release.packaging.libraries import Architecture, Natives
 from tooling.cli import UserError
 from tooling.paths import ROOT
 
@@ -158,14 +159,18 @@ def make(folder: Path, architecture: Architecture, natives: Natives) -> Manifest
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, folder / name)
     sbom.write(folder / "sbom.json")
-    locks = [*(f"requirements/{group.name}.txt" for group in build.GROUPS), "terraform/.terraform.lock.hcl"]
+    locks = [*(f"requirements/{group.name}.txt" for group in libraries.GROUPS), "terraform/.terraform.lock.hcl"]
     manifest = Manifest(
         commit=source,
         architecture=architecture,
         natives=natives,
         files={name: _file(folder / name) for name in _files(folder)},
         locks={name: Sha256(_sha256((ROOT / name).read_bytes())) for name in locks},
-        tools={"python": platform.python_version(), "pip": build.pip_version(), "terraform": _terraform_version()},
+        tools={
+            "python": platform.python_version(),
+            "uv": importlib.metadata.version("uv"),
+            "terraform": _terraform_version(),
+        },
     )
     (folder / NAME).write_bytes(manifest.encode())
     return manifest

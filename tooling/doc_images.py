@@ -1,6 +1,6 @@
 """The pictures in docs/images, which tests make and which are outdated once what they show has changed.
 
-`pytest --accept-pictures` lets the tests write them; docs/images/sources.json has a digest of the files that each shows.
+`pytest --accept-pictures` lets the tests write them; sources.json has a digest of the files that each shows.
 """
 
 import hashlib

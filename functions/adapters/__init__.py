@@ -1,1 +1,1 @@
-"""What the handlers share: the only code that knows the events of API Gateway and SQS."""
+"""Between AWS events and the functions: the only code that knows the events of API Gateway and SQS."""

@@ -1,7 +1,7 @@
-"""Powertools' batch processor beside pydantic 1.
+"""Powertools' batch processor alongside pydantic 1.
 
-Powertools 3 takes a pydantic that is already imported for pydantic 2 and fails to import its own models with it
-(aws_lambda_powertools/utilities/batch/types.py); so it is imported while pydantic is out of sight.
+If pydantic is already imported, Powertools 3 takes it for pydantic 2 and fails to import its own models
+(aws_lambda_powertools/utilities/batch/types.py). So pydantic is hidden while Powertools is imported.
 """
 
 import sys

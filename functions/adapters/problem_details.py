@@ -1,46 +1,55 @@
-"""Errors of the API as problem details (RFC 9457)."""
+"""Errors of the API as problem details (RFC 9457), and the one table of what an error of the domain is in HTTP."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 
 from pydantic import ValidationError
 
+from common.errors import (
+    FieldError,
+    ForbiddenTenantError,
+    InvalidFieldsError,
+    InvalidTransitionError,
+    KeyInUseError,
+    KeyReusedError,
+    OrderNotFoundError,
+    PaymentNotAcceptedError,
+    RefusedError,
+    StaleVersionError,
+)
 
-@dataclass(frozen=True)
-class FieldError:
-    """What is wrong with one field of the request.
-
-    Args:
-        field: its path, such as `billingAddress.city`, or the name of a header or query parameter.
-        detail: what is wrong, and the limit that it breaks.
-    """
-
-    field: str
-    detail: str
+_STATUSES: dict[type[RefusedError], HTTPStatus] = {
+    InvalidFieldsError: HTTPStatus.BAD_REQUEST,
+    ForbiddenTenantError: HTTPStatus.FORBIDDEN,
+    OrderNotFoundError: HTTPStatus.NOT_FOUND,
+    InvalidTransitionError: HTTPStatus.CONFLICT,
+    PaymentNotAcceptedError: HTTPStatus.CONFLICT,
+    StaleVersionError: HTTPStatus.CONFLICT,
+    KeyInUseError: HTTPStatus.CONFLICT,
+    KeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
+}
 
 
 class ProblemError(Exception):
-    """An answer other than success.
+    """A response that reports a problem.
 
     Args:
-        status: of the answer.
-        detail: a sentence for the caller; no internals.
-        errors: every wrong field.
-        headers: further headers of the answer.
+        status: HTTP status of the response.
+        detail: a sentence for the caller, without internals.
+        errors: every invalid field.
+        headers: additional headers of the response.
     """
 
     def __init__(
         self,
         status: HTTPStatus,
         detail: str,
-        errors: Sequence[FieldError] = (),
+        errors: tuple[FieldError, ...] = (),
         headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
-        self.errors = list(errors)
+        self.errors = errors
         self.headers = headers or {}
 
     def body(self) -> dict[str, object]:
@@ -56,19 +65,20 @@ class ProblemError(Exception):
         return members
 
 
-def invalid(errors: Sequence[FieldError]) -> ProblemError:
-    """400: fields of the request are wrong."""
-    return ProblemError(HTTPStatus.BAD_REQUEST, "The request has invalid fields.", errors)
+def from_refusal(error: RefusedError) -> ProblemError:
+    """The problem that an error of the domain is in HTTP."""
+    errors = tuple(error.errors) if isinstance(error, InvalidFieldsError) else ()
+    headers = {"Retry-After": str(error.retry_after_seconds)} if error.retry_after_seconds else {}
+    return ProblemError(_STATUSES[type(error)], error.detail, errors, headers)
 
 
 def from_validation(error: ValidationError) -> ProblemError:
-    """400 with every field that a model refused."""
-    return invalid(
-        [
-            FieldError(".".join(str(part) for part in e["loc"] if part != "__root__") or "body", e["msg"])
-            for e in error.errors()
-        ]
+    """400 with every field that a model rejected."""
+    return from_refusal(
+        InvalidFieldsError(
+            [
+                FieldError(".".join(str(part) for part in e["loc"] if part != "__root__") or "body", e["msg"])
+                for e in error.errors()
+            ]
+        )
     )
-
-
-NOT_FOUND_ORDER = "There is no such order."

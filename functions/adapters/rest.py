@@ -1,4 +1,4 @@
-"""API Gateway to endpoint and back: caller, body, headers, errors (R5)."""
+"""Between API Gateway and an endpoint: caller, parameters, body, response, and errors as problem details."""
 
 import base64
 import json
@@ -14,10 +14,12 @@ from uuid import UUID
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ValidationError
 
-from common.models import Order, iso
+from common.errors import FieldError, InvalidFieldsError, RefusedError
+from common.field_types import format_timestamp
 from common.observability import correlation_id, logger, metrics
+from common.order import Caller, Order
 from functions import freeze_startup_objects
-from functions.adapters.problem_details import FieldError, ProblemError, from_validation, invalid
+from functions.adapters.problem_details import ProblemError, from_refusal, from_validation
 
 MAX_BODY_BYTES = 256 * 1024
 ADMIN_GROUP = "admin"
@@ -25,17 +27,18 @@ CORRELATION_HEADER = "X-Correlation-Id"
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TENANT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
 
 class Request:
-    """A request that API Gateway has let through.
+    """A request that API Gateway has accepted.
 
     Args:
-        event: of a Lambda proxy integration (API Gateway Developer Guide, "Input format of a Lambda function for proxy
-            integration").
-        context: what Lambda tells of the call.
+        event: the event of a Lambda proxy integration (API Gateway Developer Guide, "Input format of a Lambda function
+            for proxy integration").
+        context: Lambda's context of the invocation.
     """
 
     def __init__(self, event: dict[str, Any], context: LambdaContext) -> None:
@@ -49,28 +52,28 @@ class Request:
 
     @property
     def claims(self) -> Mapping[str, str]:
-        """What the verified token says."""
+        """The claims of the verified token."""
         return self._event["requestContext"]["authorizer"].get("claims") or {}
 
     @property
     def path(self) -> Mapping[str, str]:
-        """The parameters in the path, by name."""
+        """The path parameters by name."""
         return self._event["pathParameters"] or {}
 
     @property
     def query(self) -> Mapping[str, str]:
-        """The query parameters; of one that is there twice, the last."""
+        """The query parameters by name; the last value of one that is repeated."""
         return self._event["queryStringParameters"] or {}
 
     def header(self, name: str) -> str | None:
-        """The value of a header, whose name is given in lower case."""
+        """The value of a header, by its name in lower case."""
         return next((value for key, value in (self._event.get("headers") or {}).items() if key.lower() == name), None)
 
     def text(self) -> str:
         """The body; empty if there is none.
 
         Raises:
-            ValueError: it is no text.
+            ValueError: the body is not text.
         """
         body: str = self._event["body"] or ""
         return base64.b64decode(body).decode() if self._event.get("isBase64Encoded") else body
@@ -78,7 +81,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """An answer: its status, its body of a media type, and its headers."""
+    """A response: status, media type, body and headers."""
 
     status: HTTPStatus
     content_type: str
@@ -86,7 +89,7 @@ class Response:
     headers: dict[str, str]
 
     def encode(self) -> dict[str, Any]:
-        """The answer as API Gateway takes it from a Lambda proxy integration."""
+        """The response as API Gateway expects it from a Lambda proxy integration."""
         headers = {"Content-Type": self.content_type, **self.headers}
         return {
             "statusCode": self.status.value,
@@ -99,41 +102,26 @@ class Response:
 Endpoint = Callable[[Request], Response]
 
 
-@dataclass(frozen=True)
-class Caller:
-    """Who calls, from the verified token.
-
-    Args:
-        subject: the user's id in Cognito.
-        tenant_id: the user's tenant.
-        is_admin: whether the user may cross tenants.
-    """
-
-    subject: str
-    tenant_id: str
-    is_admin: bool
-
-
 def caller(request: Request) -> Caller:
     """The caller of a request.
 
     Raises:
-        ProblemError: 403 if the token names no tenant, as an access token does.
+        ProblemError: 403 if the token has no tenant, as an access token.
     """
     tenant_id = request.claims.get("custom:tenantId", "")
     if not _TENANT_ID.fullmatch(tenant_id):
-        raise ProblemError(HTTPStatus.FORBIDDEN, "The token names no tenant: use the ID token of a user who has one.")
+        raise ProblemError(HTTPStatus.FORBIDDEN, "The token has no tenant. Use the ID token of a user who has one.")
     # API Gateway turns the list into text: comma-separated, and in some cases between brackets.
     groups = re.split(r"[\s,]+", request.claims.get("cognito:groups", "").strip("[]"))
     return Caller(subject=request.claims.get("sub", ""), tenant_id=tenant_id, is_admin=ADMIN_GROUP in groups)
 
 
-def _refuse_constant(name: str) -> NoReturn:
+def _reject_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
 def parse_body[M: BaseModel](request: Request, model: type[M]) -> M:
-    """The JSON body of a request as a model.
+    """Parse the JSON body of a request as a model.
 
     Raises:
         ProblemError: 415 if it is not declared as JSON, 413 above 256 KB, 400 if it is not JSON or not the model.
@@ -148,7 +136,7 @@ def parse_body[M: BaseModel](request: Request, model: type[M]) -> M:
             raise ProblemError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body has {size} bytes; the limit is {MAX_BODY_BYTES}."
             )
-        content = json.loads(text, parse_constant=_refuse_constant)
+        content = json.loads(text, parse_constant=_reject_constant)
     except (ValueError, RecursionError):
         raise ProblemError(HTTPStatus.BAD_REQUEST, "The body is not JSON.") from None
     if not isinstance(content, dict):
@@ -159,16 +147,49 @@ def parse_body[M: BaseModel](request: Request, model: type[M]) -> M:
         raise from_validation(error) from None
 
 
-def parse_order_id(text: str) -> UUID:
-    """The order id in a path.
+def _invalid(field: str, detail: str) -> InvalidFieldsError:
+    return InvalidFieldsError([FieldError(field, detail)])
+
+
+def parse_order_id(request: Request) -> UUID:
+    """Parse the order id in the path.
 
     Raises:
-        ProblemError: 400 if it is not a UUID.
+        InvalidFieldsError: it is not a UUID.
     """
-    # UUID() would also take braces, a urn: before it, and the digits of other scripts.
+    text = request.path["orderId"]
+    # UUID() would also accept braces, a "urn:" prefix, and digits of other scripts.
     if not _UUID.fullmatch(text):
-        raise invalid([FieldError("orderId", "must be a UUID")])
+        raise _invalid("orderId", "must be a UUID")
     return UUID(text)
+
+
+def parse_idempotency_key(request: Request) -> str | None:
+    """Read the header Idempotency-Key; None if there is none.
+
+    Raises:
+        InvalidFieldsError: it is malformed.
+    """
+    key = request.header("idempotency-key")
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise _invalid("Idempotency-Key", "must be 1 to 255 visible ASCII characters")
+    return key
+
+
+def parse_if_match(request: Request) -> int:
+    """Parse the header If-Match: the version of the order that the caller has read.
+
+    Raises:
+        ProblemError: 428 if the header is missing.
+        InvalidFieldsError: it is not a single ETag of an order.
+    """
+    if_match = request.header("if-match")
+    if if_match is None:
+        raise ProblemError(HTTPStatus.PRECONDITION_REQUIRED, "If-Match is required. Send the ETag from GET.")
+    tag = re.fullmatch(r'\s*"([0-9]{1,9})"\s*', if_match)
+    if not tag:
+        raise _invalid("If-Match", 'must be a single ETag from GET of this order, such as "1"')
+    return int(tag[1])
 
 
 def etag(order: Order) -> str:
@@ -177,16 +198,15 @@ def etag(order: Order) -> str:
 
 
 def json_response(status: HTTPStatus, content: object, headers: dict[str, str] | None = None) -> Response:
-    """An answer with a JSON body: a model, or plain values with models in them. Money is text, so it stays exact."""
-    body = json.dumps(content, default=_encode)
-    return Response(status, "application/json", body, _headers(headers))
+    """A response with a JSON body: a model, or plain values with models in them. Amounts are text: they stay exact."""
+    return Response(status, "application/json", json.dumps(content, default=_encode), _headers(headers))
 
 
 def _encode(value: object) -> object:
     if isinstance(value, BaseModel):
         return value.dict(by_alias=True, exclude_none=True)
     if isinstance(value, datetime):
-        return iso(value)
+        return format_timestamp(value)
     if isinstance(value, Decimal | UUID):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
@@ -200,40 +220,42 @@ def _problem_response(problem: ProblemError) -> Response:
     return Response(problem.status, "application/problem+json", json.dumps(problem.body()), _headers(problem.headers))
 
 
-def _answer(endpoint: Endpoint, request: Request, route: tuple[str, str]) -> Response:
-    """The answer of an endpoint; every error is answered with problem details."""
+def _respond(endpoint: Endpoint, request: Request, route: tuple[str, str]) -> Response:
+    """Call an endpoint; every error becomes a response with problem details."""
     try:
         if request.route != route:
             raise ProblemError(HTTPStatus.NOT_FOUND, "There is no such route.")
         return endpoint(request)
     except ProblemError as problem:
         return _problem_response(problem)
+    except RefusedError as error:
+        return _problem_response(from_refusal(error))
     except Exception as error:
         logger.exception("request failed", error_type=type(error).__name__)
-        detail = f"Something went wrong; quote {correlation_id()} to support."
+        detail = f"Unexpected error. Quote the correlation id {correlation_id()} to support."
         return _problem_response(ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, detail))
 
 
-def _correlation_id_of(request: Request, otherwise: str) -> str:
+def _correlation_id_of(request: Request, default: str) -> str:
     given = request.header(CORRELATION_HEADER.lower()) or ""
-    return given if _CORRELATION_ID.fullmatch(given) else otherwise
+    return given if _CORRELATION_ID.fullmatch(given) else default
 
 
 def rest_handler(method: str, path: str, endpoint: Endpoint) -> Handler:
-    """The Lambda handler of an endpoint: logs and metrics around it, the correlation id from the request.
+    """Make the Lambda handler of an endpoint, with logs, metrics and the correlation id of the request.
 
     Args:
-        method: of the function's one route.
-        path: of it, as API Gateway has it, which chose the function by it; anything else is 404.
-        endpoint: answers a request.
+        method: HTTP method of the function's route.
+        path: path of the route as API Gateway has it; a request of another route gets 404.
+        endpoint: handles a request.
     """
 
     @logger.inject_lambda_context(clear_state=True)
     @metrics.log_metrics
     def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         request = Request(event, context)
-        logger.set_correlation_id(_correlation_id_of(request, otherwise=event["requestContext"]["requestId"]))
-        return _answer(endpoint, request, (method, path)).encode()
+        logger.set_correlation_id(_correlation_id_of(request, default=event["requestContext"]["requestId"]))
+        return _respond(endpoint, request, (method, path)).encode()
 
     freeze_startup_objects()
     wrapped: Handler = handler

@@ -1,4 +1,4 @@
-"""SQS to consumer and back: partial batch failures, and how soon a failed message comes again (R4)."""
+"""Between SQS and a consumer: partial batch failures, and when a failed message is delivered again."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,8 +26,8 @@ def _queue_url(arn: str) -> str:
     return f"https://sqs.{region}.amazonaws.com/{account}/{name}"
 
 
-def _come_again(record: SQSRecord, seconds: int) -> None:
-    """Set when a failed message is delivered next; if that fails too, the queue's own time-out stands."""
+def _delay_retry(record: SQSRecord, seconds: int) -> None:
+    """Set when a failed message is delivered again; if that fails too, the queue's visibility timeout applies."""
     try:
         clients.sqs().change_message_visibility(
             QueueUrl=_queue_url(record.event_source_arn),
@@ -39,17 +39,17 @@ def _come_again(record: SQSRecord, seconds: int) -> None:
 
 
 def _delay_seconds(record: SQSRecord, error: Exception) -> int:
-    tries = int(record.attributes.approximate_receive_count)
-    doubled: int = settings.retry_delay_seconds * 2 ** (tries - 1)
-    wanted = error.wait_seconds if isinstance(error, TransientError) else 0
-    return min(MAX_DELAY_SECONDS, max(doubled, wanted))
+    attempts = int(record.attributes.approximate_receive_count)
+    backoff: int = settings.retry_delay_seconds * 2 ** (attempts - 1)
+    required = error.wait_seconds if isinstance(error, TransientError) else 0
+    return min(MAX_DELAY_SECONDS, max(backoff, required))
 
 
 def sqs_handler(consume: Consumer) -> Handler:
-    """The Lambda handler that gives each message of a batch to a consumer.
+    """Make the Lambda handler that passes each message of a batch to a consumer.
 
-    A message whose consumer raises is reported as failed and comes again: at once after a PermanentError, so that it
-    reaches the DLQ without waiting; later with each try after any other error. The rest of the batch is not held up.
+    A message whose consumer raises is reported as failed and redelivered: at once after a PermanentError, so that it
+    reaches the DLQ without waiting; after any other error later with each attempt. The rest of the batch goes on.
     """
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
@@ -60,18 +60,18 @@ def sqs_handler(consume: Consumer) -> Handler:
             consume(envelope, lambda_context)
         except PermanentError as error:
             logger.error("message refused", reason=str(error), sqs_message_id=record.message_id)
-            _come_again(record, 0)
+            _delay_retry(record, 0)
             raise
         except Exception as error:
             logger.exception("message failed", error_type=type(error).__name__, sqs_message_id=record.message_id)
-            _come_again(record, _delay_seconds(record, error))
+            _delay_retry(record, _delay_seconds(record, error))
             raise
 
     @logger.inject_lambda_context(clear_state=True)
     @metrics.log_metrics
     def handler(event: dict[str, Any], context: LambdaContext) -> Any:
         if not event["Records"]:
-            # Powertools refuses an empty batch; to us it is a call that only warms the function.
+            # An empty batch only warms the function; Powertools would reject it.
             return {"batchItemFailures": []}
         return process_partial_response(event=event, record_handler=handle, processor=processor, context=context)
 

@@ -1,4 +1,4 @@
-"""POST /v1.0/orders: validates an order, queues it, answers 202 (R2)."""
+"""POST /v1.0/orders: validates an order, queues it, responds 202."""
 
 from http import HTTPStatus
 
@@ -12,7 +12,7 @@ def create_order(request: rest.Request) -> rest.Response:
     order_id = accept(
         caller=rest.caller(request),
         request=rest.parse_body(request, OrderRequest),
-        idempotency_key=request.header("idempotency-key"),
+        idempotency_key=rest.parse_idempotency_key(request),
         context=request.context,
     )
     return rest.json_response(HTTPStatus.ACCEPTED, {"orderId": order_id}, headers={"Location": f"orders/{order_id}"})

@@ -1,4 +1,4 @@
-"""Customer notification queue: the confirmation with the invoice, and the mails on a new status (R2)."""
+"""Customer notification queue: the confirmation with the invoice, and a mail for each new status."""
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -17,15 +17,15 @@ def consume(envelope: Envelope, context: LambdaContext) -> None:
     event, correlation_id = envelope.payload, envelope.correlation_id
     if not isinstance(event, InvoiceCreated | OrderStatusChanged):
         raise PermanentError(f"{envelope.event_type} is not for this function")
-    order = notifications.find_order(event.tenant_id, event.order_id)
+    order = notifications.orders.get_recorded(event.tenant_id, event.order_id)
     if isinstance(event, InvoiceCreated):
         key = event.invoice_key
         notifications.send_once(
             envelope.message_id, lambda: order_confirmation(order, _invoice(key), correlation_id), context
         )
     else:
-        new = event.to_status
-        notifications.send_once(envelope.message_id, lambda: status_update(order, new, correlation_id), context)
+        status = event.to_status
+        notifications.send_once(envelope.message_id, lambda: status_update(order, status, correlation_id), context)
 
 
 def _invoice(key: str) -> bytes:

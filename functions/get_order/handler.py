@@ -1,12 +1,12 @@
-"""GET /v1.0/orders/{orderId}: one order, 200 or 404 (R2)."""
+"""GET /v1.0/orders/{orderId}: one order, 200 or 404."""
 
 from http import HTTPStatus
 
 from common import clients
+from common.errors import OrderNotFoundError
 from common.repository import OrderRepository
 from common.settings import settings
 from functions.adapters import rest
-from functions.adapters.problem_details import NOT_FOUND_ORDER, ProblemError
 
 repository = OrderRepository(clients.dynamodb(), settings.orders_table)
 
@@ -14,10 +14,10 @@ repository = OrderRepository(clients.dynamodb(), settings.orders_table)
 def get_order(request: rest.Request) -> rest.Response:
     """The order with its ETag; another tenant's order is not found, except by an admin."""
     caller = rest.caller(request)
-    wanted = rest.parse_order_id(request.path["orderId"])
-    order = repository.get_by_id(wanted) if caller.is_admin else repository.get(caller.tenant_id, wanted)
+    order_id = rest.parse_order_id(request)
+    order = repository.get_by_id(order_id) if caller.is_admin else repository.get(caller.tenant_id, order_id)
     if order is None:
-        raise ProblemError(HTTPStatus.NOT_FOUND, NOT_FOUND_ORDER)
+        raise OrderNotFoundError
     return rest.json_response(HTTPStatus.OK, order, headers={"ETag": rest.etag(order)})
 
 

@@ -1,4 +1,4 @@
-"""Order creation queue: prices, numbers and records an order, then says so (R2)."""
+"""Order creation queue: prices, numbers and records an order, and publishes that."""
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 

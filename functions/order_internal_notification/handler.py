@@ -1,4 +1,4 @@
-"""Internal notification queue: a mail to the internal team for each recorded order (R2)."""
+"""Internal notification queue: a mail to the internal team for each recorded order."""
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -13,7 +13,7 @@ def consume(envelope: Envelope, context: LambdaContext) -> None:
     """Send the mail of one message."""
     if envelope.event_type is not EventType.ORDER_RECORDED:
         raise PermanentError(f"{envelope.event_type} is not for this function")
-    order = notifications.find_order(envelope.payload.tenant_id, envelope.payload.order_id)
+    order = notifications.orders.get_recorded(envelope.payload.tenant_id, envelope.payload.order_id)
     notifications.send_once(envelope.message_id, lambda: order_notification(order, envelope.correlation_id), context)
 
 

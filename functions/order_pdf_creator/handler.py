@@ -1,4 +1,4 @@
-"""PDF queue: the invoice of a recorded order (R2)."""
+"""PDF queue: the invoice of a recorded order."""
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 

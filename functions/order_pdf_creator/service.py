@@ -1,14 +1,13 @@
-"""Invoicing an order: the PDF rendered, stored once, and announced."""
+"""Invoicing an order: renders the PDF, stores it once, publishes the event."""
 
 from uuid import UUID
 
 from botocore.exceptions import ClientError
 
 from common import clients, events
-from common.errors import TransientError
 from common.invoice import invoice_key, render_invoice
-from common.models import Order
 from common.observability import count, logger
+from common.order import Order
 from common.repository import OrderRepository
 from common.settings import settings
 
@@ -18,14 +17,12 @@ _sns = clients.sns()
 
 
 def create_invoice(tenant_id: str, order_id: UUID, correlation_id: str) -> None:
-    """Store an order's invoice and publish InvoiceCreated; a message that comes again only publishes.
+    """Store an order's invoice and publish InvoiceCreated; a redelivered message only publishes.
 
     Raises:
         TransientError: the order is not in the table.
     """
-    order = _repository.get(tenant_id, order_id)
-    if order is None:
-        raise TransientError(f"order {order_id} is not in the table")
+    order = _repository.get_recorded(tenant_id, order_id)
     key = order.invoice_key or _store(order)
     events.publish(_sns, settings.order_events_topic_arn, events.invoice_created(order, key, correlation_id))
 
@@ -38,7 +35,7 @@ def _store(order: Order) -> str:
             Key=key,
             Body=render_invoice(order),
             ContentType="application/pdf",
-            # An invoice is issued once: whoever comes second, or comes again, keeps the first (R6, versioned bucket).
+            # An invoice is issued once: a concurrent or redelivered message keeps the one that is stored.
             IfNoneMatch="*",
         )
         count("InvoicesCreated")

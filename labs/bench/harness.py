@@ -8,7 +8,7 @@ from pathlib import Path
 
 from labs.bench.rows import Row
 from localstack import processes, terraform
-from localstack.engines import Embedded
+from localstack.engines.ministack import MiniStack
 from localstack.stack import Stack
 from release.packaging import build
 from tooling import commands
@@ -73,7 +73,7 @@ def _floor() -> float:
         archive.writestr("floor.py", "")
     stack = Stack(folder, ports={use: processes.free_port() for use in ("engine", "smtp")})
     environment = terraform.environment(folder) | stack.aws_environment()
-    engine = Embedded()
+    engine = MiniStack()
     engine.start(stack)
     try:
         timed("terraform init", ["terraform", "init", "-lockfile=readonly"], environment, folder / "code")

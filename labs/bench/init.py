@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from labs.bench.rows import Row
 from labs.bench.turns import in_turn
 from localstack.stack import SIGNATURE, StackError
-from release.packaging import build, isolation
+from release.packaging import build, isolation, libraries
 
 PROCESSES = 10
 
@@ -75,7 +75,7 @@ def seconds_to_ready(statements: str, folder: Path, runtime: Path) -> Seconds:
     script = _SCRIPT.format(statements=statements)
     began = time.monotonic()
     try:
-        done = isolation.alone(script, folder, str(folder), str(runtime), **variables)
+        done = isolation.run_isolated(script, folder, str(folder), str(runtime), **variables)
     except subprocess.TimeoutExpired:
         raise StackError(f"not ready in {isolation.DEADLINE_SECONDS} s: {statements.strip().splitlines()[0]}") from None
     if done.returncode:
@@ -85,7 +85,7 @@ def seconds_to_ready(statements: str, folder: Path, runtime: Path) -> Seconds:
 
 
 def _row(function: str, start: Start, rounds: int) -> Row:
-    runtime = build.runtime_libraries()
+    runtime = libraries.runtime_libraries()
     handler, floor = f"import functions.{function}.handler", floor_of(start)
     walls: list[tuple[float, float]] = []
     ratios: list[float] = []

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from common.models import MAX_CART_LINES, Order
+from common.models import MAX_CART_LINES
+from common.order import Order
 from labs.bench import power
 from labs.bench.probes import Call, Probed, probe
 from labs.bench.rows import Row

@@ -9,8 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
-from common.models import Cart, Identifier, Order, OrderDraft, OrderRequest
+from common.field_types import Identifier
+from common.models import Cart, OrderRequest
 from common.numbering import format_number
+from common.order import Order, OrderDraft
 from common.pricing import price
 from common.repository import attributes_of
 from common.status import OrderStatus

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from labs.bench.rows import Row
-from release.packaging import build, isolation
+from release.packaging import build, isolation, libraries
 
 _EVERYTHING = "everything"
 
@@ -40,7 +40,7 @@ def measure(rounds: int) -> Iterator[Row]:
     """
     build.build_all()
     packages = [build.PACKAGES / f"{function}.zip" for function in build.function_names()]
-    runtime = build.runtime_libraries()
+    runtime = libraries.runtime_libraries()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         union = everything(packages, Path(folder))
         size, modules = union.stat().st_size, len(isolation.load(union, runtime).modules)

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from localstack.aws import Aws
 from localstack.stack import Stack, StackError
-from release.packaging.build import packages_dir, runtime_libraries
+from release.packaging.build import packages_dir
 from release.packaging.isolation import unpacked
+from release.packaging.libraries import runtime_libraries
 
 _PROBE = Path(__file__).parent / "floors" / "probe.py"
 _SECONDS = 300

@@ -9,8 +9,10 @@ from uuid import UUID
 import requests
 
 from common.events import Envelope, OrderCreationRequested, invoice_created, order_creation_requested, order_recorded
+from common.field_types import Identifier
 from common.invoice import invoice_key
-from common.models import Identifier, Order, OrderRequest
+from common.models import OrderRequest
+from common.order import Order
 from common.repository import OrderRepository
 from localstack import demo
 from localstack.aws import Aws

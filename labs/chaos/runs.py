@@ -12,7 +12,7 @@ from typing import Self
 from labs.chaos.auditor import INTERNAL, Auditor, Finding
 from labs.chaos.load import Load, Placed
 from localstack.aws import Aws
-from localstack.engines import Embedded
+from localstack.engines.ministack import MiniStack
 from localstack.faults.control import Control, Journal
 from localstack.faults.plan import KILLS, RATES, Fault, KillPoint, Outage, Plan
 from localstack.stack import Stack, StackError
@@ -187,7 +187,7 @@ class Runs:
             if not accepted.wait(_SETTLE_SECONDS):
                 raise StackError(f"half of {orders} orders not accepted after {_SETTLE_SECONDS} s")
             self._proxy.freeze(True)
-            Embedded().restart(self._stack)
+            MiniStack().restart(self._stack)
             self._proxy.freeze(False)
             placed = future.result()
         return self._finish(f"{orders} orders, the engine restarted after {orders // 2}", auditor, placed)

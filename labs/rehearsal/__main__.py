@@ -16,8 +16,9 @@ from rich.table import Table
 from labs.rehearsal.accounts import REPOSITORY, Accounts
 from labs.rehearsal.commands import Commands, Done
 from labs.rehearsal.customer import Customer
-from localstack import engines, processes, tls
+from localstack import processes, tls
 from localstack import stack as stacks
+from localstack.engines.ministack import MiniStack
 from localstack.stack import ADVICE, Stack, StackError
 from localstack.up import console, down, shown, start_cart_stub
 from release import history, manifest, traffic
@@ -37,10 +38,10 @@ SOME_TESTS = "order_flow or reachable or locking"
 # Fails only where real orders are, so that nothing but a canary finds it; and comes with a template of its own.
 SABOTAGE = """
 
-_sound = handler
+_sound = lambda_handler
 
 
-def handler(event: dict[str, Any], context: Any) -> Any:
+def lambda_handler(event: dict[str, Any], context: Any) -> Any:
     if os.environ["ORDERS_TABLE"].endswith("-prod") and event["path"] != "/":
         raise RuntimeError("sabotaged")
     return _sound(event, context)
@@ -383,7 +384,7 @@ def _counts(line: str) -> list[str]:
 def _start(folder: Path) -> Stack:
     ports = {use: processes.free_port() for use in ("engine", "cart", "smtp")}
     stack = Stack(folder, ports=ports, certificates=tls.make(folder / "tls"))
-    engines.Embedded().start(stack)
+    MiniStack().start(stack)
     start_cart_stub(stack)
     return stack
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pypdfium2
 
-from common.models import Order
+from common.order import Order
 from common.repository import OrderRepository
 from localstack import engines
 from localstack import stack as stacks

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from common.models import Order
+from common.order import Order
 from common.repository import OrderFilter, OrderRepository
 from localstack.console.logs import FunctionLogs, Line
 from localstack.console.mails import CUSTOMER, INTERNAL, Mail

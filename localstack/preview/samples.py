@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from common.models import Address, Campaign, CartItem, Order, PaymentMethod
+from common.models import Address, Campaign, CartItem, PaymentMethod
+from common.order import Order
 from common.pricing import price
 
 _CREATED = datetime(2026, 11, 24, 8, 30, tzinfo=UTC)

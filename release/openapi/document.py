@@ -10,7 +10,7 @@ import re
 from http import HTTPStatus
 from typing import Any
 
-from common.models import MOMENT, Identifier
+from common.field_types import TIMESTAMP, Identifier
 from common.repository import MAX_PAGE_SIZE
 from common.status import OrderStatus
 from functions.adapters.rest import CORRELATION_HEADER, MAX_BODY_BYTES
@@ -49,7 +49,7 @@ def _parameter(
 
 
 def _parameters() -> dict[str, Any]:
-    moment = {"type": "string", "format": "date-time", "pattern": f"^{MOMENT.pattern}$"}
+    moment = {"type": "string", "format": "date-time", "pattern": f"^{TIMESTAMP.pattern}$"}
     identifier = {"type": "string", "pattern": Identifier.regex.pattern.replace(r"\Z", "$")}
     statuses = {"type": "string", "enum": [status.value for status in OrderStatus]}
     size = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": DEFAULT_PAGE_SIZE}

@@ -8,7 +8,9 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from common.models import Campaign, Cart, Identifier, Order, OrderRequest
+from common.field_types import Identifier
+from common.models import Campaign, Cart, OrderRequest
+from common.order import Order
 from common.pricing import price
 from functions.adapters.problem_details import from_validation
 from functions.adapters.rest import json_response

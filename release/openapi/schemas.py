@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic.schema import schema as models_schema
 
-from common.models import Model, Order, OrderRequest, OrderUpdate
+from common.models import Model, OrderRequest
+from common.order import Order, OrderUpdate
 from common.repository import MAX_PAGE_SIZE
 
 _PREFIX = "#/components/schemas/"

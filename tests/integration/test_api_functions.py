@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from common import clients
-from common.models import Order
+from common.order import Order
 from common.repository import OrderRepository
 from common.settings import settings
 from common.status import OrderStatus

@@ -16,7 +16,8 @@ from pypdf import PdfReader
 from common import clients, events, notifications
 from common.errors import PermanentError
 from common.events import Envelope, OrderCreationRequested
-from common.models import Order, OrderRequest
+from common.models import OrderRequest
+from common.order import Order
 from common.repository import OrderRepository
 from common.settings import settings
 from common.status import OrderStatus
@@ -332,7 +333,7 @@ class TestMails:
                 raise ConnectionClosedError(endpoint_url="dynamodb")
 
         monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
-        notes = clients.dynamodb_for_notes().meta.events
+        notes = clients.dynamodb_for_mail_records().meta.events
         notes.register("before-send.dynamodb.UpdateItem", fail, unique_id="fail")
         correlation_id = str(uuid4())
         body = events.order_recorded(order, correlation_id).encode()
@@ -358,7 +359,7 @@ class TestMails:
         monkeypatch.setattr(notifications, "send", die)
         with pytest.raises(Killed):
             handle(order_internal_notification, creation_queue, body)
-        monkeypatch.setattr(sqs, "_come_again", lambda _, seconds: delays.append(seconds))
+        monkeypatch.setattr(sqs, "_delay_retry", lambda _, seconds: delays.append(seconds))
         assert handle(order_internal_notification, creation_queue, body) == [body]
         # The time-out of the function, and not the two seconds of other failures.
         assert delays == [31]

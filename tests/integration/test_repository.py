@@ -10,9 +10,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from common import clients
-from common.errors import TransientError
-from common.models import Order, OrderDraft
-from common.repository import OrderFilter, OrderRepository, Page, StaleVersionError
+from common.errors import StaleVersionError, TransientError
+from common.order import Order, OrderDraft, OrderUpdate
+from common.repository import OrderFilter, OrderRepository, Page
 from common.settings import settings
 from common.status import OrderStatus
 from localstack.aws import Aws
@@ -124,9 +124,13 @@ def test_a_status_that_few_have_bounds_what_a_page_reads(
 
 def test_a_change_is_of_the_version_that_was_seen(repository: OrderRepository, tenant_id: str) -> None:
     order = repository.record(draft(tenant_id)).order
-    now = datetime.now(UTC)
-    changed = repository.update(order, status=OrderStatus.CANCELLED, payment_details=None, updated_by="user-2", now=now)
+    cancelled, expired = (
+        order.change(OrderUpdate(status=status), expected_version=1, by="user-2", at=datetime.now(UTC))
+        for status in (OrderStatus.CANCELLED, OrderStatus.EXPIRED)
+    )
+    changed = repository.update(cancelled)
+    assert changed == cancelled
     assert (changed.version, changed.status, changed.previous_status) == (2, "CANCELLED", "PENDING_PAYMENT")
     assert repository.get(tenant_id, order.id) == changed
     with pytest.raises(StaleVersionError):
-        repository.update(order, status=OrderStatus.EXPIRED, payment_details=None, updated_by="user-2", now=now)
+        repository.update(expired)

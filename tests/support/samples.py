@@ -5,7 +5,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from common.models import Address, CartItem, Order, OrderDraft, OrderRequest
+from common.models import Address, CartItem, OrderRequest
+from common.order import Order, OrderDraft
 from common.pricing import price
 
 CREATED = datetime(2026, 11, 24, 8, 30, tzinfo=UTC)

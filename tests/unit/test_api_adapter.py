@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.errors import InvalidFieldsError
 from common.models import OrderRequest
 from functions.adapters import rest
-from functions.adapters.problem_details import ProblemError
 from functions.create_order.handler import lambda_handler as create_order
 from localstack.lambda_events import api_event, context
 from release import traffic
@@ -35,6 +35,10 @@ def _broken(_: rest.Request) -> rest.Response:
 
 def _odd(_: rest.Request) -> rest.Response:
     return rest.json_response(HTTPStatus.OK, {"odd": {1, 2}})
+
+
+def _with_order_id(text: str) -> rest.Request:
+    return rest.Request({"pathParameters": {"orderId": text}}, context())
 
 
 def call(method: str, path: str, endpoint: rest.Endpoint = _echo, **more: Any) -> tuple[int, Any]:
@@ -113,7 +117,7 @@ def test_the_call_that_tries_a_new_version_is_answered() -> None:
 def test_an_unexpected_error_tells_nothing(endpoint: rest.Endpoint) -> None:
     status, problem = call("POST", "/orders", endpoint, headers={"X-Correlation-Id": "c-9"})
     assert status == 500
-    assert problem["detail"] == "Something went wrong; quote c-9 to support."
+    assert problem["detail"] == "Unexpected error. Quote the correlation id c-9 to support."
     assert "hunter2" not in json.dumps(problem)
 
 
@@ -141,13 +145,13 @@ def test_whatever_is_sent_is_answered_with_what_is_documented(body: str, encoded
 @given(st.text(max_size=60) | st.uuids().map(str) | st.uuids().map(lambda uuid: uuid.urn))
 def test_an_order_id_is_a_uuid_in_its_one_form(text: str) -> None:
     if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text.lower()):
-        assert str(rest.parse_order_id(text)) == text.lower()
+        assert str(rest.parse_order_id(_with_order_id(text))) == text.lower()
     else:
-        with pytest.raises(ProblemError):
-            rest.parse_order_id(text)
+        with pytest.raises(InvalidFieldsError):
+            rest.parse_order_id(_with_order_id(text))
 
 
 @pytest.mark.parametrize("text", ["{%s}", "urn:uuid:%s", " %s", "%s\n"])
 def test_other_forms_of_a_uuid_are_refused(text: str) -> None:
-    with pytest.raises(ProblemError):
-        rest.parse_order_id(text % "6f1c1e4e-0b0c-4b8e-9c57-3f5f3f1f0a11")
+    with pytest.raises(InvalidFieldsError):
+        rest.parse_order_id(_with_order_id(text % "6f1c1e4e-0b0c-4b8e-9c57-3f5f3f1f0a11"))

@@ -14,7 +14,7 @@ import requests
 import uvicorn
 from botocore.exceptions import EndpointConnectionError
 
-from common.models import Order
+from common.order import Order
 from localstack.console import trace
 from localstack.console.app import Console
 from localstack.console.live import LiveStack, OrderTrace, RequestTrace, StackFinder
@@ -297,7 +297,7 @@ def test_finder_follows_restarts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     stack.save()
     with pytest.raises(StackError, match=r"does not respond.*make up"):
         finder.current()
-    monkeypatch.setattr("localstack.engines.Embedded.healthy", lambda engine, stack: True)
+    monkeypatch.setattr("localstack.engines.ministack.MiniStack.healthy", lambda engine, stack: True)
     live = finder.current()
     assert finder.current() is live
     stack.running["engine"] = Running(1, 1.0)

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from common.models import Order
+from common.order import Order
 from common.repository import OrderFilter, OrderRepository, Page, attributes_of
 from localstack.console.logs import FunctionLogs, Line
 from localstack.console.mails import CUSTOMER, INTERNAL, STATUS, Mail, MailFolder

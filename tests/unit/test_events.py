@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from common import events
 from common.errors import PermanentError
-from common.models import Identifier, OrderRequest
+from common.field_types import Identifier
+from common.models import OrderRequest
 from common.status import OrderStatus
 from tests.support.samples import order, order_request
 

@@ -12,7 +12,9 @@ import pypdfium2
 import pytest
 
 from common import invoice, mail, templates
-from common.models import Address, Amount, Campaign, CartItem, Order, OrderItem
+from common.field_types import Amount
+from common.models import Address, Campaign, CartItem
+from common.order import Order, OrderItem
 from common.status import OrderStatus
 from tests.support.samples import CREATED, address, draft, order
 

@@ -4,7 +4,7 @@ from functools import cache
 
 import pytest
 
-from common.models import Order
+from common.order import Order
 from localstack.preview import mail_rules
 from localstack.preview.render import CONFIRMATION, INVOICE, Subject, message, part, render, subjects
 from localstack.preview.samples import orders

@@ -9,17 +9,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from common.card_numbers import holds_card_number
-from common.models import (
-    Address,
-    Campaign,
-    Cart,
-    CartItem,
-    OrderRequest,
-    OrderUpdate,
-    PaymentDetails,
-    iso,
-    parse_moment,
-)
+from common.field_types import format_timestamp, parse_timestamp
+from common.models import Address, Campaign, Cart, CartItem, OrderRequest
+from common.order import OrderUpdate, PaymentDetails
 from tests.support.samples import address, order_request
 
 
@@ -240,13 +232,13 @@ def test_a_payment_is_at_a_moment_written_out(moment: object) -> None:
 def test_the_same_moment_is_the_same_however_it_is_written(moment: str) -> None:
     details = OrderUpdate.parse_obj({"paymentDetails": {**PAYMENT, "paidAt": moment}}).payment_details
     assert details
-    assert iso(details.paid_at) == "2026-11-24T10:00:00.000000Z"
+    assert format_timestamp(details.paid_at) == "2026-11-24T10:00:00.000000Z"
 
 
 @given(st.datetimes(timezones=st.just(UTC)), st.datetimes(timezones=st.just(UTC)))
 def test_moments_sort_as_their_texts_do(one: datetime, other: datetime) -> None:
-    assert (iso(one) < iso(other)) is (one < other)
-    assert parse_moment(iso(one)) == one
+    assert (format_timestamp(one) < format_timestamp(other)) is (one < other)
+    assert parse_timestamp(format_timestamp(one)) == one
 
 
 @pytest.mark.parametrize(

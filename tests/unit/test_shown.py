@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.item_json import shown
-from common.models import Campaign, CartItem, Order, PaymentDetails
+from common.item_json import item_json
+from common.models import Campaign, CartItem
+from common.order import Order, PaymentDetails
 from common.pricing import price
 from common.repository import Page, attributes_of
 from common.status import OrderStatus
@@ -42,7 +43,7 @@ def both(wanted: Order, without: str = "") -> tuple[Any, Any]:
     """An order as the list shows it, and as its model is shown."""
     item = {name: held(value) for name, value in attributes_of(wanted).items() if name != without}
     answers = [
-        rest.json_response(HTTPStatus.OK, content) for content in (shown(Order, item), Page([item], None).orders[0])
+        rest.json_response(HTTPStatus.OK, content) for content in (item_json(Order, item), Page([item], None).orders[0])
     ]
     return json.loads(answers[0].body), json.loads(answers[1].body)
 

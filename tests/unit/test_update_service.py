@@ -1,8 +1,6 @@
 """Whatever changes are asked for, in whatever order, an order's life is one that R3 allows."""
 
-from datetime import datetime
 from itertools import pairwise
-from typing import Any
 from unittest import mock
 from uuid import UUID
 
@@ -10,12 +8,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from common.models import Order, OrderUpdate, PaymentDetails
+from common.errors import OrderNotFoundError, RefusedError, StaleVersionError
 from common.observability import logger
-from common.repository import StaleVersionError
+from common.order import Caller, Order, OrderUpdate, PaymentDetails
 from common.status import TRANSITIONS, OrderStatus
-from functions.adapters.problem_details import ProblemError
-from functions.adapters.rest import Caller
 from functions.update_order import service
 from tests.support.samples import order
 
@@ -37,15 +33,11 @@ class OneOrder:
         """AP4."""
         return self.order if order_id == self.order.id else None
 
-    def update(self, seen: Order, *, now: datetime, **changes: Any) -> Order:
-        """Writes a change, if the order is as it was seen."""
-        if seen.version != self.order.version:
+    def update(self, changed: Order) -> Order:
+        """Store the next version, if the order is in the version before it."""
+        if changed.version != self.order.version + 1:
             raise StaleVersionError
-        changed = changes["status"] is not self.order.status
-        dates = {"date_last_updated": now, **({"date_status_changed": now} if changed else {})}
-        before = {"previous_status": self.order.status} if changed else {}
-        by = {"last_updated_by": changes.pop("updated_by"), "version": seen.version + 1}
-        self.order = self.order.copy(update={**changes, **dates, **before, **by})
+        self.order = changed
         return self.order
 
 
@@ -78,14 +70,14 @@ class Life(RuleBasedStateMachine):
         """Ask for a change, having seen this version, an earlier or one that is none."""
         before, published = self.repository.order, self.topic.publish.call_count
         change = OrderUpdate.construct(status=status, payment_details=details)
-        refused = None
+        refused: type[RefusedError] | None = None
         with mock.patch.multiple(service, _repository=self.repository, _sns=self.topic):
             try:
                 answered = service.update(caller, before.id, before.version + seen, change)
-            except ProblemError as error:
-                refused = error.status
+            except RefusedError as error:
+                refused = type(error)
         after, new_events = self.repository.order, self.topic.publish.call_count - published
-        assert (refused == 404) is (caller == STRANGER)
+        assert (refused is OrderNotFoundError) is (caller == STRANGER)
         if refused:
             assert (after, new_events) == (before, 0)
         elif seen == -1:

@@ -1,4 +1,4 @@
-"""Alarms on one resource's metric, and on metric math."""
+"""CloudWatch: alarms on the metric of one resource and on metric math, and metrics in log lines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ministack.services import cloudwatch
+from ministack.services import cloudwatch, lambda_svc
+
+from localstack.ministack_patches.patching import Function, Patches
+
+patches = Patches()
 
 _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
@@ -27,12 +31,12 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 
 
 def _value(metrics: Mapping[str, float], expression: str) -> float:
-    """A metric math expression of numbers, ids, + - * / and FILL(id, number).
+    """Value of a metric math expression of numbers, ids, + - * / and FILL(id, number).
 
     Raises:
-        KeyError: a metric has no data, and is not filled.
-        ValueError: it holds anything else.
-        ZeroDivisionError: it divides by zero.
+        KeyError: A metric has no data and no FILL.
+        ValueError: The expression contains anything else.
+        ZeroDivisionError: The expression divides by zero.
     """
 
     def of(node: ast.expr) -> float:
@@ -45,7 +49,7 @@ def _value(metrics: Mapping[str, float], expression: str) -> float:
                 return metrics[name]
             case ast.Constant(int() | float() as number):
                 return number
-        raise ValueError(f"no such metric math: {expression}")
+        raise ValueError(f"unsupported metric math: {expression}")
 
     return of(ast.parse(expression, mode="eval").body)
 
@@ -80,30 +84,32 @@ def _evaluate(alarm: dict[str, Any]) -> None:
     value = _alarm_value(alarm)
     if value is None and alarm["TreatMissingData"] != "notBreaching":
         return
-    rings = value is not None and _COMPARISONS[alarm["ComparisonOperator"]](value, alarm["Threshold"])
-    state = "ALARM" if rings else "OK"
+    breaching = value is not None and _COMPARISONS[alarm["ComparisonOperator"]](value, alarm["Threshold"])
+    state = "ALARM" if breaching else "OK"
     if state != alarm["StateValue"]:
         reason = "no data" if value is None else f"{value:g} against {alarm['Threshold']:g}"
         alarm |= {"StateValue": state, "StateReason": reason}
         alarm["StateUpdatedTimestamp"] = int(time.time())
 
 
+@patches.changes
 def evaluate_alarms() -> None:
-    """Evaluate an alarm on the metric of its own dimensions, and on metric math, whenever alarms are read.
+    """Evaluate alarms on the metric of their own dimensions, and on metric math, whenever alarms are read.
 
-    An alarm without data is quiet if it says so, and stays as it is if not. Source: CloudWatch User Guide, "Using
-    metric math" and "Configuring how CloudWatch alarms treat missing data".
+    MiniStack ignores dimensions and metric math, and loses most of an alarm in the Query protocol, which Terraform
+    speaks. Without data an alarm is OK if it says notBreaching, and keeps its state otherwise. Source: CloudWatch User
+    Guide, "Using metric math" and "Configuring how CloudWatch alarms treat missing data".
     """
     put, describe = cloudwatch._put_metric_alarm, cloudwatch._describe_alarms
 
     def put_alarm(parameters: Any, content: Any, *form: bool) -> Any:
-        answer = put(parameters, content, *form)
+        response = put(parameters, content, *form)
         if content.get("Metrics"):
             alarm = cloudwatch._alarms[content["AlarmName"]]
             alarm["Metrics"] = content["Metrics"]
             for name in ("MetricName", "Namespace", "Statistic", "Period", "Dimensions"):
                 del alarm[name]
-        return answer
+        return response
 
     def describe_alarms(*arguments: Any) -> Any:
         for alarm in cloudwatch._alarms.values():
@@ -115,11 +121,38 @@ def evaluate_alarms() -> None:
     cloudwatch._evaluate_alarm = _evaluate
 
 
-def _in_every_protocol(operation: str, handle: Callable[..., Any]) -> Callable[..., Any]:
-    """A handler that does for the Query protocol, which Terraform speaks, all that it does for JSON.
+@patches.replaces(lambda_svc, "_emit_lambda_logs")
+def publish_embedded_metrics(
+    emit: Function, function: dict[str, Any], request_id: str, text: str, *arguments: Any, **named: Any
+) -> None:
+    """Publish the metrics that functions log in the embedded metric format; MiniStack publishes none.
 
-    The engine's own leaves out most of an alarm there, so that each plan would change it back.
+    Source: CloudWatch User Guide, "Specification: Embedded metric format".
     """
+    emit(function, request_id, text, *arguments, **named)
+    for line in (text or "").splitlines():
+        if '"_aws"' in line:
+            _publish(line)
+
+
+def _publish(line: str) -> None:
+    try:
+        content = json.loads(line)
+        for directive in content["_aws"]["CloudWatchMetrics"]:
+            for names in directive["Dimensions"]:
+                dimensions = {name: content[name] for name in names}
+                for metric in directive["Metrics"]:
+                    values = content[metric["Name"]]
+                    for value in values if isinstance(values, list) else [values]:
+                        unit = metric.get("Unit", "None")
+                        cloudwatch.record_metric(directive["Namespace"], metric["Name"], value, unit, dimensions)
+    except (KeyError, TypeError, ValueError):
+        # As in AWS, a line in any other format is an ordinary line.
+        return
+
+
+def _in_every_protocol(operation: str, handle: Function) -> Function:
+    """Make a handler for JSON serve the Query protocol too."""
 
     def handler(parameters: Any, content: Any, is_cbor: bool, is_json: bool = False) -> Any:
         if is_cbor or is_json:
@@ -134,7 +167,7 @@ def _in_every_protocol(operation: str, handle: Callable[..., Any]) -> Callable[.
 
 
 def _content(parameters: Mapping[str, list[str]]) -> dict[str, Any]:
-    """The content of a Query request: `Metrics.member.1.Id=x` as {"Metrics": [{"Id": "x"}]}."""
+    """Convert a Query request to JSON: `Metrics.member.1.Id=x` to {"Metrics": [{"Id": "x"}]}."""
     content: dict[str, Any] = {}
     for name, values in parameters.items():
         *path, last = name.split(".")

@@ -1,0 +1,177 @@
+"""An order and its rules: who may access it, which changes it allows, and what a change does to it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Self
+from uuid import UUID
+
+from pydantic import root_validator
+
+from common.errors import InvalidTransitionError, PaymentNotAcceptedError, StaleVersionError
+from common.field_types import Amount, Email, Identifier, Timestamp, TransactionId
+from common.models import Address, Campaign, CartItem, Currency, Model, PaymentMethod, TolerantModel
+from common.status import PAYMENT_STATUSES, TRANSITIONS, OrderStatus, can_transition
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The user that sent a request, from the verified token.
+
+    Args:
+        subject: the user's id in Cognito.
+        tenant_id: the user's tenant.
+        is_admin: whether the user may access every tenant.
+    """
+
+    subject: str
+    tenant_id: str
+    is_admin: bool
+
+    def may_access(self, tenant_id: str) -> bool:
+        """Whether the caller may access the orders of a tenant."""
+        return self.is_admin or tenant_id == self.tenant_id
+
+
+class PaymentDetails(Model):
+    """How an order was paid."""
+
+    method: PaymentMethod
+    transaction_id: Identifier
+    paid_at: Timestamp
+
+
+class SubmittedPaymentDetails(PaymentDetails):
+    """Payment details in a request. Those on record are not checked again: the rule may have changed since."""
+
+    transaction_id: TransactionId
+
+
+def _requires(field: str, kind: str) -> dict[str, Any]:
+    """The JSON Schema of an object that has a field whose value is not null."""
+    return {"required": [field], "properties": {field: {"type": kind}}}
+
+
+class OrderUpdate(Model):
+    """A change of an order: its status, its payment details, or both. An order becomes PAID with payment details."""
+
+    status: OrderStatus | None = None
+    payment_details: SubmittedPaymentDetails | None = None
+
+    class Config(Model.Config):
+        schema_extra: ClassVar[dict[str, Any]] = {
+            "anyOf": [_requires("status", "string"), _requires("paymentDetails", "object")],
+            "if": {"required": ["status"], "properties": {"status": {"const": "PAID"}}},
+            "then": _requires("paymentDetails", "object"),
+        }
+
+    @root_validator(skip_on_failure=True)
+    def _changes_something(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if values["status"] is None and values["payment_details"] is None:
+            raise ValueError("must have status, paymentDetails or both")
+        if values["status"] is OrderStatus.PAID and values["payment_details"] is None:
+            raise ValueError("must have paymentDetails when status is PAID")
+        return values
+
+
+class OrderItem(CartItem):
+    """A line of an order."""
+
+    line_total: Amount
+
+
+class OrderDraft(TolerantModel):
+    """An order that is priced and has no number yet."""
+
+    id: UUID
+    tenant_id: Identifier
+    customer_email: Email
+    items: list[OrderItem]
+    subtotal: Amount
+    discount: Amount
+    tax: Amount
+    total: Amount
+    currency: Currency
+    status: OrderStatus = OrderStatus.PENDING_PAYMENT
+    previous_status: OrderStatus | None = None
+    date_status_changed: datetime | None = None
+    campaign: Campaign | None = None
+    billing_address: Address
+    payment_method: PaymentMethod
+    payment_details: PaymentDetails | None = None
+    invoice_key: str | None = None
+    date_created: datetime
+    date_last_updated: datetime
+    last_updated_by: str
+    active: bool = True
+    version: int = 1
+
+
+class Order(OrderDraft):
+    """An order on record."""
+
+    order_number: str
+
+    # What change() sets. The invoice's key is not part of it: it is stored at any time, without a new version.
+    CHANGEABLE: ClassVar[frozenset[str]] = frozenset(
+        {
+            "status",
+            "previous_status",
+            "payment_details",
+            "date_status_changed",
+            "date_last_updated",
+            "last_updated_by",
+            "version",
+        }
+    )
+
+    @classmethod
+    def of(cls, draft: OrderDraft, order_number: str) -> Self:
+        """The order of a draft that has got its number."""
+        return cls(**draft.dict(), order_number=order_number)
+
+    def change(self, change: OrderUpdate, *, expected_version: int, by: str, at: datetime) -> Self:
+        """Return the order's next version, with a change applied.
+
+        Args:
+            change: status, payment details or both.
+            expected_version: the version that the caller has read.
+            by: who changes it.
+            at: when.
+
+        Raises:
+            StaleVersionError: the order has another version.
+            InvalidTransitionError: the order cannot go to this status, or has it already.
+            PaymentNotAcceptedError: it takes no payment details in its status or in the new one.
+        """
+        if self.version != expected_version:
+            raise StaleVersionError
+        status = change.status or self.status
+        if change.status is self.status:
+            raise InvalidTransitionError(f"The order is already {status}.")
+        if change.status and not can_transition(self.status, status):
+            allowed = ", ".join(sorted(TRANSITIONS[self.status])) or "none"
+            raise InvalidTransitionError(f"An order that is {self.status} cannot become {status}. Allowed: {allowed}.")
+        if change.payment_details and not {self.status, status} <= PAYMENT_STATUSES:
+            raise PaymentNotAcceptedError(
+                f"An order that is {self.status} does not accept payment details with status {status}."
+            )
+        changed: dict[str, Any] = {"date_last_updated": at, "last_updated_by": by, "version": self.version + 1}
+        if change.status:
+            changed |= {"status": status, "previous_status": self.status, "date_status_changed": at}
+        if change.payment_details:
+            changed["payment_details"] = change.payment_details
+        return self.copy(update=changed)
+
+    def is_result_of(self, change: OrderUpdate, *, expected_version: int, by: str) -> bool:
+        """Whether this version is what a change made of `expected_version`: then the change is a retry."""
+        return (
+            self.version == expected_version + 1
+            and self.last_updated_by == by
+            and change.status in (None, self.status)
+            and change.payment_details in (None, self.payment_details)
+        )
+
+    @property
+    def has_new_status(self) -> bool:
+        """Whether the latest change set the status, and not payment details alone."""
+        return self.previous_status is not None and self.date_last_updated == self.date_status_changed
