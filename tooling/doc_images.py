@@ -6,9 +6,10 @@
 import hashlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from tooling.paths import ROOT
@@ -59,3 +60,14 @@ def outdated() -> list[str]:
     recorded = _recorded()
     present = {path.name for path in FOLDER.glob("*.png")}
     return sorted({name for name in recorded if _digest(name) != recorded[name]} | (present ^ recorded.keys()))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --accept-pictures."""
+    parser.addoption("--accept-pictures", action="store_true", help="write the pictures in docs/images")
+
+
+@pytest.fixture(scope="session")
+def accept_picture(pytestconfig: pytest.Config) -> Callable[[str, bytes], None]:
+    """Writes a picture of the documents, as `accept` does; without --accept-pictures it does nothing."""
+    return accept if pytestconfig.getoption("--accept-pictures") else lambda name, png: None
