@@ -92,7 +92,7 @@ def row_of(page: Page, order_id: str) -> str:
 def test_console_shows_live_order_and_trace(tenant: Tenant, open_page: Open, accept_picture: Accept) -> None:
     """The console shows a new order without a reload, its trace, its mails and its invoice."""
     page, correlation_id = open_page(), f"e2e-{uuid4()}"
-    expect(page.locator("#live")).to_have_class(re.compile(r"\bon\b"))
+    expect(page.locator("main")).to_have_class(re.compile(r"\bon\b"))
     page.evaluate("window.loadedOnce = true")
     order_id = tenant.place(correlation_id)
     number = tenant.invoiced(order_id)["orderNumber"]

@@ -22,7 +22,6 @@ _SOURCES = {
     "evidence": ("evidence/page.html", "evidence/style.css", "tooling/base.css", "templates"),
     "preview": ("tests/visual",),
 }
-_COLOURS = 128
 
 
 def _files(name: str) -> Iterator[Path]:
@@ -43,15 +42,13 @@ def _recorded() -> dict[str, str]:
 
 
 def accept(name: str, png: bytes) -> None:
-    """Write a picture with few colours, and record what it shows.
+    """Write a picture, and record what it shows.
 
     Args:
         name: Name of the file; its first word is one of console, evidence and preview.
         png: The picture.
     """
-    Image.open(io.BytesIO(png)).convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE).save(
-        FOLDER / name, optimize=True
-    )
+    Image.open(io.BytesIO(png)).convert("RGB").save(FOLDER / name, optimize=True)
     _DIGESTS.write_text(json.dumps(_recorded() | {name: _digest(name)}, indent=2, sort_keys=True) + "\n")
 
 

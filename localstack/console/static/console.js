@@ -55,6 +55,6 @@ async function refresh() {
 
 document.addEventListener("submit", (event) => event.target.classList.add("sent"));
 if (main.dataset.refresh) {
-  document.getElementById("live")?.classList.add("on");
+  main.classList.add("on");
   setInterval(refresh, Number(main.dataset.refresh));
 }
