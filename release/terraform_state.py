@@ -1,4 +1,4 @@
-"""Terraform's outputs of an environment, read from the state that Terraform keeps in its account."""
+"""Reads Terraform's outputs of an environment from its state."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 def outputs(client: S3Client, bucket: str, key: str) -> dict[str, Any]:
-    """The outputs of an environment, by name.
+    """The outputs in a state, by name.
 
     Args:
-        client: of S3, with rights in the account.
-        bucket: that the state is in.
-        key: of the state.
+        client: Client of S3 in the account of the state.
+        bucket: Bucket of the state.
+        key: Key of the state.
     """
     state = json.loads(client.get_object(Bucket=bucket, Key=key)["Body"].read())
     return {name: output["value"] for name, output in state["outputs"].items()}

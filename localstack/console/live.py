@@ -25,7 +25,7 @@ from localstack.console.orders import OrderReader, TrackedOrder
 from localstack.console.resources import Alarm, QueuePair
 from localstack.console.trace import Axis, Span, StepResult
 from localstack.stack import Stack, StackError
-from ops.redrive import Redriven, redrive
+from ops.queues import Redriven, redrive
 from tooling.paths import ROOT
 
 _REFRESH_SECONDS = 1.0

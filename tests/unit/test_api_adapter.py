@@ -110,7 +110,7 @@ def test_another_route_is_404(method: str, path: str) -> None:
 
 
 def test_the_call_that_tries_a_new_version_is_answered() -> None:
-    assert rest.rest_handler("POST", "/orders", _broken)(traffic.NOTHING, context())["statusCode"] == 404
+    assert rest.rest_handler("POST", "/orders", _broken)(traffic.EMPTY_EVENT, context())["statusCode"] == 404
 
 
 @pytest.mark.parametrize("endpoint", [_broken, _odd])

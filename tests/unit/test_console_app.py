@@ -24,8 +24,7 @@ from localstack.console.orders import OrderBook, TrackedOrder
 from localstack.console.resources import Alarm, Queue, QueuePair, parse_message
 from localstack.processes import free_port
 from localstack.stack import Running, Stack, StackError
-from ops.queues import QueueError
-from ops.redrive import Redriven
+from ops.queues import QueueError, Redriven
 from tests.support.samples import order
 from tooling.polling import poll
 

@@ -1,4 +1,4 @@
-"""`make preview`: everything is shown without AWS, errors say where they are, and the browser is told of changes."""
+"""`make preview`: everything is rendered without AWS, errors name their line, and changes are rendered again."""
 
 import shutil
 import signal
@@ -17,8 +17,7 @@ from jinja2 import FileSystemLoader
 from common import clients, mail, templates
 from common.status import OrderStatus
 from localstack import browser, processes
-from localstack.preview import __main__ as command_line
-from localstack.preview import book, render
+from localstack.preview import book, render, server
 from localstack.preview.render import CONFIRMATION, INVOICE, NOTIFICATION, STATUS, Preview, previews
 from localstack.preview.samples import orders
 from localstack.processes import free_port
@@ -63,6 +62,7 @@ def test_every_template_has_every_sample() -> None:
 
 def test_preview_calls_no_aws(monkeypatch: pytest.MonkeyPatch) -> None:
     """Previews build no AWS client and open no connection."""
+
     def refuse(*_: Any) -> None:
         raise AssertionError("an AWS client was built or called")
 
@@ -161,9 +161,8 @@ def test_broken_samples_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise ValueError("quantity must be at least 1")
 
     monkeypatch.setattr(book, "previews", broken)
-    monkeypatch.setattr(command_line, "Book", lambda: book.Book(tmp_path))
-    monkeypatch.setattr(sys, "argv", ["preview", "--once"])
-    assert command_line.main() == 1
+    monkeypatch.setattr(server, "Book", lambda: book.Book(tmp_path))
+    assert server.run(0, once=True) == 1
     assert "quantity must be at least 1" in capsys.readouterr().err
     assert "quantity must be at least 1" in (tmp_path / "index.html").read_text()
 
@@ -178,7 +177,7 @@ def test_missing_chromium_names_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_taken_port_is_refused(capsys: Any) -> None:
     """A port that is taken is an error that names who has it."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        assert command_line.run(taken.getsockname()[1], once=False, accept=False) == 1
+        assert server.run(taken.getsockname()[1]) == 1
     assert "is taken by" in capsys.readouterr().err
 
 
@@ -197,7 +196,7 @@ def served(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     render.write_text(f"import pathlib; v = {version}; v.write_text(str(int(v.read_text() or 0) + 1))")
     port = free_port()
     call = f"serve({port}, Path({str(folder)!r}), [Path({str(sources)!r})], '{sys.executable} {render}')"
-    script = f"from pathlib import Path; from localstack.preview.__main__ import serve; {call}"
+    script = f"from pathlib import Path; from localstack.preview.server import serve; {call}"
     process = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT)
     poll("the previews' server", lambda: processes.listens(port) or None, SECONDS)
     yield f"http://127.0.0.1:{port}", source
@@ -225,12 +224,3 @@ def test_change_renders_again(served: tuple[str, Path]) -> None:
             return version() if version() > rendered else None
 
         poll("another rendering", changed, SECONDS)
-
-
-def test_make_has_preview_options() -> None:
-    """`make preview` passes its options on."""
-    for given, option in (("ONCE=1", "--once"), ("ACCEPT=1", "--accept")):
-        done = subprocess.run(
-            ["make", "-n", "preview", given], capture_output=True, text=True, timeout=SECONDS, check=True, cwd=ROOT
-        )
-        assert f"-m localstack.preview {option}" in done.stdout
