@@ -66,8 +66,6 @@ class Planned(Strict):
     """What the deployment of a release would do now.
 
     Args:
-        environment: The environment.
-        release: Digest of the release's manifest.
         at: When it was planned, in UTC.
         changes: The changes, none for an equal environment.
     """
@@ -200,11 +198,6 @@ def preview(environment: EnvironmentName, folder: Path, var_files: Collection[Pa
 
 def drift(environment: EnvironmentName, folder: Path, var_files: Collection[Path] = ()) -> list[str]:
     """What a plan of the live release would change: nothing, unless somebody changed the environment by hand.
-
-    Args:
-        environment: The environment.
-        folder: Folder of the live release.
-        var_files: As for `prepare`.
 
     Returns:
         The address of each resource that differs, with what Terraform would do.
