@@ -112,7 +112,7 @@ def creation_held(stack: Stack) -> Iterator[None]:
     aws, queue = Aws(stack.endpoint), stack.outputs["queue_names"]["order_creator_record"]
 
     def switch(enabled: bool) -> None:
-        queues.consume(aws.sqs, aws.functions, queue, enabled)
+        queues.enable_consumer(aws.sqs, aws.functions, queue, enabled)
         state = "Enabled" if enabled else "Disabled"
         poll(
             f"the consumer of {queue} {state.lower()}",
