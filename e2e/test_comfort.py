@@ -17,7 +17,7 @@ pytestmark = pytest.mark.sidecars
 
 def run(*arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
     """Run a command of the local stack, with what is typed into it."""
-    command = [sys.executable, "-m", "localstack", *arguments]
+    command = [sys.executable, "-m", "cli.ops", "stack", *arguments]
     return subprocess.run(
         command, cwd=ROOT, input=typed, capture_output=True, text=True, check=False, timeout=DEADLINE_SECONDS
     )
@@ -59,7 +59,7 @@ def test_logs_in_a_pipe_are_json_line_by_line(tenant: Tenant) -> None:
 
 def test_logs_are_followed(tenant: Tenant) -> None:
     correlation = f"follow-{uuid4()}"
-    command = [sys.executable, "-m", "localstack", "logs", "create_order", "--follow"]
+    command = [sys.executable, "-m", "cli.ops", "stack", "logs", "create_order", "--follow"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as following:
         assert following.stdout
         assert following.stdout.readline(), "what was logged already comes first"

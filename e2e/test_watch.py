@@ -68,7 +68,7 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
     shutil.copytree(ROOT / "build" / "libraries", copy / "build" / "libraries")
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "localstack", "watch"],
+            [sys.executable, "-m", "cli.ops", "stack", "watch"],
             cwd=copy,
             stdout=output,
             stderr=subprocess.STDOUT,

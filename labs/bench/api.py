@@ -103,7 +103,7 @@ def creation_held(stack: Stack) -> Iterator[None]:
     aws, queue = Aws(stack.endpoint), stack.outputs["queue_names"]["order_creator_record"]
 
     def switch(enabled: bool) -> None:
-        queues.consume(aws.sqs, aws.functions, queue, enabled)
+        queues.enable_consumer(aws.sqs, aws.functions, queue, enabled)
         state = "Enabled" if enabled else "Disabled"
 
         def switched() -> bool | None:

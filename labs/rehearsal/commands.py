@@ -76,16 +76,16 @@ class Commands:
         return ended
 
     def release(self, name: str, *arguments: str, environment: Mapping[str, str], cwd: Path = ROOT) -> Ended:
-        """Run a command of `python -m release`."""
-        return self.run(name, sys.executable, "-m", "release", *arguments, environment=environment, cwd=cwd)
+        """Run a command of `bin/release`."""
+        return self.run(name, sys.executable, "-m", "cli.release", *arguments, environment=environment, cwd=cwd)
 
     def refused(self, name: str, text: str, *arguments: str, environment: Mapping[str, str]) -> None:
-        """Run a command of `python -m release` that must be refused with a text.
+        """Run a command of `bin/release` that must be refused with a text.
 
         Raises:
             UserError: It was not refused, or for another reason.
         """
-        ended = self._run(name, (sys.executable, "-m", "release", *arguments), environment, ROOT)
+        ended = self._run(name, (sys.executable, "-m", "cli.release", *arguments), environment, ROOT)
         if not ended.status or text not in ended.output:
             raise StackError(f"{name}: not refused with {text!r}, status {ended.status}:\n{ended.output[-_SHOWN:]}")
         line = next(line for line in ended.output.splitlines() if text in line)

@@ -76,7 +76,7 @@ class Rehearsal:
 
     def _evidence(self, digest: str) -> dict[str, str]:
         """A folder of its own for a release's evidence, since two releases are tested at the same time."""
-        return {"EVIDENCE": str(FOLDER / "evidence" / digest[:12])}
+        return {"EVIDENCE_DIR": str(FOLDER / "evidence" / digest[:12])}
 
     def _options(self) -> dict[str, str]:
         return {"VAR_FILE": str(self._accounts.var_file()), "CANARY_SECONDS": str(CANARY_SECONDS)}
@@ -198,19 +198,19 @@ class Rehearsal:
         """Check that no stage can be skipped and no approval left out."""
 
         def promote(name: str, text: str, to: EnvironmentName, approvals: str) -> None:
-            arguments = ("promote", "--to", to, "--release", digest, "--approvals", approvals)
+            arguments = ("promote", digest, "--to", to, "--approvals", approvals)
             self._refused(name, text, to, *arguments)
 
         promote("to sit before dev has passed it", "dev has not passed it", "sit", TECH_LEAD)
         promote("to prod past sit", "sit has not passed it", "prod", BOTH)
         promote("to prod with one person for both", "must be two people", "prod", f"{TECH_LEAD} business-owner=Thandi")
-        deploy = ("deploy", "--to", "prod", "--release", digest)
+        deploy = ("deploy", digest, "--to", "prod")
         self._refused("a deployment without promotion", "was not promoted", "prod", *deploy)
 
     def refuse_without_approval(self, digest: str) -> None:
         """Check that evidence alone is not enough."""
         text = "the approval of tech-lead is missing"
-        self._refused("to sit without approval", text, "sit", "promote", "--to", "sit", "--release", digest)
+        self._refused("to sit without approval", text, "sit", "promote", digest, "--to", "sit")
 
     def refuse_changed(self) -> None:
         """Check that a changed byte is found, and its file named."""
@@ -235,7 +235,7 @@ class Rehearsal:
                 # One server error of the API is enough for this alarm; the function's needs more than 5 %.
                 "rolled back after 10 % of the traffic; in ALARM: bbws-order-api-5xx-prod",
                 "prod",
-                *("deploy", "--to", "prod", "--release", bad, *options),
+                *("deploy", bad, "--to", "prod", *options),
             )
             failed, answered = sum(status >= 500 for status in statuses), len(statuses)
         after = {customer.api.get(order).status_code for _ in range(40)}

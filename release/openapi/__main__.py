@@ -1,4 +1,4 @@
-"""`python -m release.openapi` writes docs/openapi.json and docs/api.md."""
+"""`bin/release openapi` writes docs/openapi.json and docs/api.md."""
 
 import json
 
@@ -22,7 +22,3 @@ def write() -> None:
     for name, content in contents().items():
         (ROOT / name).write_text(content)
         print(f"wrote {name}")
-
-
-if __name__ == "__main__":
-    write()

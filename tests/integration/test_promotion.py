@@ -168,7 +168,7 @@ def test_approvals_of_unpromoted_release_are_refused(stores: dict[str, Store], r
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a release command as a workflow does."""
     return subprocess.run(
-        [sys.executable, "-m", "release", *arguments], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-m", "cli.release", *arguments], capture_output=True, text=True, check=False, timeout=60
     )
 
 
@@ -181,18 +181,18 @@ def test_commands_upload_refuse_and_promote(aws: Aws, tmp_path: Path) -> None:
     made = make_release(tmp_path / "made")
     digest = made.digest()
     assert digest in command("upload", "--folder", str(tmp_path / "made")).stdout
-    refused = command("promote", "--to", "sit", "--release", digest)
+    refused = command("promote", digest, "--to", "sit")
     assert refused.returncode == 1
     assert refused.stderr == (
         f"error: {digest[:12]} cannot go to sit: it has not passed dev (there is no evidence in bbws-releases-dev); "
         "the approval of tech-lead is missing (--approvals tech-lead=NAME)\n"
     )
     promotion.record_passed(Store(aws.s3, "bbws-releases-dev"), made, "dev", 130, PLAN, {})
-    promoted = command("promote", "--to", "sit", "--release", digest, "--approvals", "tech-lead=Thandi")
+    promoted = command("promote", digest, "--to", "sit", "--approvals", "tech-lead=Thandi")
     assert digest in promoted.stdout
     assert promotion.approvals_of(Store(aws.s3, "bbws-releases-sit"), digest, "sit") == TECH_LEAD
     assert Store(aws.s3, "bbws-releases-sit").download(digest, tmp_path / "sit") == made
-    assert "nothing is promoted to dev" in command("promote", "--to", "dev", "--release", digest).stderr
-    assert "nothing is promoted to failover" in command("promote", "--to", "failover", "--release", digest).stderr
-    assert "was not promoted to prod" in command("deploy", "--to", "prod", "--release", digest).stderr
-    assert "role=name" in command("promote", "--to", "sit", "--release", digest, "--approvals", "me").stderr
+    assert "nothing is promoted to dev" in command("promote", digest, "--to", "dev").stderr
+    assert "nothing is promoted to failover" in command("promote", digest, "--to", "failover").stderr
+    assert "was not promoted to prod" in command("deploy", digest, "--to", "prod").stderr
+    assert "role=name" in command("promote", digest, "--to", "sit", "--approvals", "me").stderr

@@ -362,7 +362,7 @@ def test_bad_records_say_what_to_do(tmp_path: Path) -> None:
 
 def test_summary_links_to_pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The summary of a workflow run has results, plan and a link to the pack."""
-    monkeypatch.setenv("EVIDENCE", str(tmp_path))
+    monkeypatch.setenv("EVIDENCE_DIR", str(tmp_path))
     release = make_release(tmp_path / "release")
     write_records(tmp_path / "records", "dev", release, recorded_test(), recorded_test("failed", message="no"))
     planned = Planned(environment="sit", release=Sha256(release.digest()), at=NOW, changes=[])

@@ -223,7 +223,7 @@ def test_steps_need_no_library() -> None:
 
 def test_command_fails_for_prod(tmp_path: Path) -> None:
     """The command line reports the error and fails."""
-    command = [sys.executable, "-m", "labs.load", "--target", "prod"]
+    command = [sys.executable, "-m", "cli.ops", "lab", "load", "--target", "prod"]
     environment = {**os.environ, "STACK_DIR": str(tmp_path)}
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert ended.returncode == 1
