@@ -26,7 +26,7 @@ TERRAFORM = "Terraform apply"
 def run(tree: Path, *arguments: str) -> str:
     """Run a command of the local stack in a working tree; returns what it prints."""
     done = subprocess.run(
-        [sys.executable, "-m", "localstack", *arguments],
+        [sys.executable, "-m", "cli.ops", "stack", *arguments],
         cwd=tree,
         env={**os.environ, "STACK_DIR": str(engines.require().directory)},
         capture_output=True,

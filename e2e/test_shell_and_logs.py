@@ -17,7 +17,7 @@ pytestmark = pytest.mark.sidecars
 
 def run(*arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
     """Run a command of the local stack with this text as its input."""
-    command = [sys.executable, "-m", "localstack", *arguments]
+    command = [sys.executable, "-m", "cli.ops", "stack", *arguments]
     return subprocess.run(
         command, cwd=ROOT, input=typed, capture_output=True, text=True, check=False, timeout=DEADLINE_SECONDS
     )
@@ -62,7 +62,7 @@ def test_logs_in_a_pipe_are_json_lines(tenant: Tenant) -> None:
 def test_logs_follow_prints_new_lines(tenant: Tenant) -> None:
     """Followed logs print what was logged before and every new line."""
     correlation = f"follow-{uuid4()}"
-    command = [sys.executable, "-m", "localstack", "logs", "create_order", "--follow"]
+    command = [sys.executable, "-m", "cli.ops", "stack", "logs", "create_order", "--follow"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as following:
         assert following.stdout
         assert following.stdout.readline(), "older lines come first"

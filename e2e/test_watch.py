@@ -66,7 +66,7 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
     working_tree.copy_to(copy, "libraries")
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "localstack", "watch"],
+            [sys.executable, "-m", "cli.ops", "stack", "watch"],
             cwd=copy,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -17,8 +17,8 @@ from localstack import apply_check
 from localstack.aws import Aws
 from localstack.stack import Stack, StackError
 from release import templates, traffic
-from release.packaging import build, isolation
-from release.packaging.build import BuildError
+from release.packaging import build, isolation, libraries
+from release.packaging.libraries import BuildError
 from release.traffic import TrafficError
 from tooling.paths import ROOT
 
@@ -156,7 +156,7 @@ def _shift(client: LambdaClient, stack: Stack, function: str) -> str | None:
     """Give a function's traffic to its newest version; or say why it does not run."""
     name = stack.outputs["function_names"][function]
     try:
-        traffic.finish(client, [name])
+        traffic.move_to_newest(client, [name])
     except TrafficError as error:
         return _why(_package(stack, function)) or str(error)
     forget(client, name)
@@ -174,7 +174,7 @@ def forget(client: LambdaClient, name: str) -> None:
 def _why(package: Path) -> str | None:
     """Why a package cannot be imported: file and line in this tree, and the error; None if it can."""
     try:
-        isolation.load(package, build.runtime_libraries())
+        isolation.load(package, libraries.runtime_libraries())
     except BuildError as error:
         return blame(str(error), build.function_names())
     return None

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from localstack.sidecars.issuer_pool import REGION as REGION
 from tooling.cli import UserError
 from tooling.paths import ROOT
 
-ACCOUNT = "000000000000"
+ACCOUNT: Final = "000000000000"
+REGION: Final = "af-south-1"
 # What the engine takes for the signature of an account's root: any text.
 SIGNATURE = "test"
 # When the engine refuses or does not answer.

@@ -9,7 +9,7 @@ import json
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
 import jwt
@@ -22,10 +22,12 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from localstack.sidecars.issuer_pool import ISSUER_POOL, REGION
 from localstack.sidecars.json_handler import JsonHandler
+from localstack.stack import REGION
 
-CLIENT_ID = "issuer"
+# The user pool that the issuer stands for; terraform/locals.tf has its name too.
+ISSUER_POOL: Final = f"{REGION}_issuer"
+CLIENT_ID: Final = "issuer"
 _KEY_ID = "issuer-1"
 _VALID_SECONDS = 3_600
 _HTTP_SECONDS = 10

@@ -17,9 +17,10 @@ from tests.conformance import engines, parity
 from tests.conformance.differences import DIFFERENCES
 from tests.conformance.engines import Clients, Engine
 from tests.conformance.resources import Resources
+from tooling.cli import UserError
 
 # What a difference shows itself as; a mistake in a row, such as a NameError, is none.
-_SHOWN_AS = (AssertionError, BotoCoreError, ClientError, KeyError, StackError)
+_SHOWN_AS = (AssertionError, BotoCoreError, ClientError, KeyError, UserError)
 _ENGINE = pytest.StashKey[Engine]()
 _END = pytest.StashKey[ExitStack]()
 _CELLS = pytest.StashKey[dict[str, str]]()

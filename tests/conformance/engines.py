@@ -17,6 +17,8 @@ from aiosmtpd.controller import Controller
 from botocore.config import Config
 
 from localstack import engines, processes
+from localstack.engines.localstack import HOOKS, require_hooks
+from localstack.engines.ministack import MiniStack
 from localstack.sidecars.issuer import Issuer, TokenIssuer
 from localstack.sidecars.mail_catcher import MailCatcher
 from localstack.stack import ACCOUNT, REGION, SIGNATURE, Stack, StackError
@@ -77,7 +79,7 @@ def _embedded(folder: Path) -> Iterator[Engine]:
     stack = Stack(folder, ports={use: processes.free_port() for use in ("engine", "smtp")})
     catcher = Controller(MailCatcher(stack.mail_dir), hostname="127.0.0.1", port=stack.ports["smtp"])
     catcher.start()
-    engine = engines.Embedded()
+    engine = MiniStack()
     try:
         engine.start(stack)
         yield Engine(
@@ -163,12 +165,12 @@ def _localstack_host(folder: Path) -> Iterator[Engine]:
     }
     # Where LocalStack on a host looks for what it runs as it starts.
     (folder / "etc" / "localstack").mkdir(parents=True)
-    (folder / "etc" / "localstack" / "init").symlink_to(engines.HOOKS)
+    (folder / "etc" / "localstack" / "init").symlink_to(HOOKS)
     with (
         _issuer(folder) as issuer,
         _process(command, folder, {**settings, "ISSUER_URL": issuer.url}, f"{endpoint}/_localstack/health"),
     ):
-        engines.require_hooks(endpoint)
+        require_hooks(endpoint)
         yield Engine(
             "localstack-host",
             locked("localstack", "localstack-core[runtime]"),

@@ -12,7 +12,7 @@ from aiosmtpd.controller import Controller
 
 from common.settings import settings
 from localstack.aws import Aws
-from localstack.engines import Embedded
+from localstack.engines.ministack import MiniStack
 from localstack.mailbox import Mailbox
 from localstack.sidecars.cart_stub import CartStub
 from localstack.sidecars.mail_catcher import MailCatcher
@@ -55,7 +55,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     if not ENGINE_VENV.exists():
         raise FileNotFoundError(f"{ENGINE_VENV} is not there: run `make unit`, which makes it")
     stack = Stack(tmp_path_factory.mktemp("engine"), ports={"engine": ENGINE_PORT, "smtp": SMTP_PORT})
-    engine = Embedded()
+    engine = MiniStack()
     engine.start(stack)
     try:
         yield stack

@@ -13,7 +13,7 @@ import requests
 from botocore.exceptions import ClientError
 
 from localstack import processes, terraform, tls
-from localstack.engines import Embedded
+from localstack.engines.ministack import MiniStack
 from localstack.stack import SIGNATURE, Stack
 from tooling.polling import poll
 
@@ -130,7 +130,7 @@ def secure(planned: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFacto
     """An engine that speaks TLS."""
     folder = tmp_path_factory.mktemp("secure")
     ports = {use: processes.free_port() for use in ("engine", "smtp")}
-    stack, engine = Stack(folder, ports=ports, certificates=tls.make(folder / "tls")), Embedded()
+    stack, engine = Stack(folder, ports=ports, certificates=tls.make(folder / "tls")), MiniStack()
     engine.start(stack)
     try:
         make(stack, planned)

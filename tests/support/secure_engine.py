@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from localstack import processes, tls
-from localstack.engines import Embedded
+from localstack.engines.ministack import MiniStack
 from localstack.stack import Stack
 
 
@@ -13,7 +13,7 @@ from localstack.stack import Stack
 def secure_engine(folder: Path) -> Iterator[Stack]:
     """Start one on free ports, with certificates of its own, and stop it in the end."""
     ports = {use: processes.free_port() for use in ("engine", "cart", "smtp")}
-    stack, engine = Stack(folder, ports=ports, certificates=tls.make(folder / "tls")), Embedded()
+    stack, engine = Stack(folder, ports=ports, certificates=tls.make(folder / "tls")), MiniStack()
     engine.start(stack)
     try:
         yield stack

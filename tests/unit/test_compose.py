@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from localstack import engines
+from localstack.engines.localstack import HOOKS, image
 from tests.conformance.engines import locked
 from tooling.paths import ROOT
 
@@ -33,8 +33,8 @@ def test_images_are_pinned(name: str) -> None:
 
 def test_engines_are_those_that_are_locked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LOCALSTACK_AUTH_TOKEN", raising=False)
-    assert filled(SERVICES["localstack"]["image"]) == engines.image()
-    assert engines.image().endswith(f":{locked('localstack', 'localstack-core[runtime]')}")
+    assert filled(SERVICES["localstack"]["image"]) == image()
+    assert image().endswith(f":{locked('localstack', 'localstack-core[runtime]')}")
     assert SERVICES["ministack"]["image"].endswith(f":{locked('engine', 'ministack')}")
 
 
@@ -57,9 +57,9 @@ def test_no_service_has_more_rights_than_a_container(name: str) -> None:
 
 
 def test_what_localstack_runs_as_it_starts_is_mounted_to_be_read() -> None:
-    mounted = f"./{engines.HOOKS.relative_to(ROOT)}:/etc/localstack/init:ro"
+    mounted = f"./{HOOKS.relative_to(ROOT)}:/etc/localstack/init:ro"
     assert mounted in SERVICES["localstack"]["volumes"]
-    assert [path.name for path in engines.HOOKS.glob("start.d/*.py")] == ["authorizer.py"]
+    assert [path.name for path in HOOKS.glob("start.d/*.py")] == ["authorizer.py"]
 
 
 def test_a_token_is_never_written_down() -> None:

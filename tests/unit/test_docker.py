@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from release.packaging import build, isolation
+from release.packaging import build, isolation, libraries
 from tooling import docker
 from tooling.paths import ROOT
 
@@ -42,7 +42,7 @@ class FakeDocker:
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDocker:
     """A `docker` on PATH, and a folder of its own for libraries."""
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.setattr(build, "_LIBRARIES", tmp_path / "libraries")
+    monkeypatch.setattr(libraries, "LIBRARIES", tmp_path / "libraries")
     return FakeDocker(tmp_path)
 
 
@@ -71,8 +71,8 @@ def test_a_failure_ends_with_dockers_words(fake: FakeDocker, monkeypatch: pytest
 
 
 def test_libraries_are_built_for_the_architecture_and_kept(fake: FakeDocker, tmp_path: Path) -> None:
-    fake.does(f'mkdir -p {tmp_path}/libraries/natives-arm64-{build._natives_digest()}.partial/lib; echo "$@" >&2')
-    folder = build._native_libraries("arm64")
+    fake.does(f'mkdir -p {tmp_path}/libraries/natives-arm64-{libraries.natives_digest()}.partial/lib; echo "$@" >&2')
+    folder = libraries.native_libraries("arm64")
     assert (folder / "lib").is_dir()
     context = ROOT / "release" / "packaging"
     assert fake.arguments() == [
@@ -84,9 +84,9 @@ def test_libraries_are_built_for_the_architecture_and_kept(fake: FakeDocker, tmp
         str(context),
     ]
     fake.does("exit 1")
-    assert build._native_libraries("arm64") == folder
+    assert libraries.native_libraries("arm64") == folder
     with pytest.raises(docker.DockerError, match="the x86_64 libraries of the invoice were not built: docker build"):
-        build._native_libraries("x86_64")
+        libraries.native_libraries("x86_64")
 
 
 def test_a_package_is_imported_in_the_image_and_nothing_else(fake: FakeDocker, tmp_path: Path) -> None:
@@ -109,5 +109,5 @@ def test_a_package_is_imported_in_the_image_and_nothing_else(fake: FakeDocker, t
 
 def test_without_an_engine_no_release_is_made_that_seems_to_draw(fake: FakeDocker) -> None:
     fake.does("exit 1")
-    with pytest.raises(build.BuildError, match=r"no Docker engine answers: start Docker, or .* HOST_PANGO=1"):
+    with pytest.raises(libraries.BuildError, match=r"no Docker engine responds: start Docker, or .* --host-pango"):
         build.build_all("arm64", "lambda-image")

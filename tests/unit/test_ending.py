@@ -8,7 +8,7 @@ import requests
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from release.deploy import DeployError
-from release.packaging.build import BuildError
+from release.packaging.libraries import BuildError
 from tooling import commands
 from tooling.cli import run_cli
 from tooling.commands import CommandError, Ended

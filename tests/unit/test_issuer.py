@@ -9,9 +9,9 @@ import jwt
 import pytest
 import requests
 
-from localstack import engines, up
-from localstack.sidecars.issuer import CLIENT_ID, Issuer, TokenIssuer
-from localstack.sidecars.issuer_pool import ISSUER_POOL
+from localstack import up
+from localstack.engines.localstack import LocalStack
+from localstack.sidecars.issuer import CLIENT_ID, ISSUER_POOL, Issuer, TokenIssuer
 from localstack.stack import Running, Stack, StackError
 from localstack.terraform import LocalTerraform
 from release.environments import ENVIRONMENTS
@@ -94,6 +94,6 @@ def test_a_stack_with_cognito_does_not_change_its_tokens(tmp_path: Path) -> None
 
 def test_localstack_without_a_token_has_no_cognito(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LOCALSTACK_AUTH_TOKEN", raising=False)
-    assert not engines.LocalStack().has_cognito
+    assert not LocalStack().has_cognito
     monkeypatch.setenv("LOCALSTACK_AUTH_TOKEN", "a token")
-    assert engines.LocalStack().has_cognito
+    assert LocalStack().has_cognito

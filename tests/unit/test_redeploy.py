@@ -8,7 +8,7 @@ import pytest
 from localstack import redeploy, up
 from localstack.stack import Stack, StackError
 from release.packaging import build
-from release.packaging.build import BuildError
+from release.packaging.libraries import BuildError
 
 IMPORT = """get_order.zip cannot be imported alone:
 Traceback (most recent call last):

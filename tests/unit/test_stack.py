@@ -14,6 +14,7 @@ import requests
 from aiosmtpd.controller import Controller
 
 from localstack import engines, processes, up
+from localstack.engines.localstack import image
 from localstack.mailbox import Mailbox
 from localstack.sidecars.cart_stub import CartStub
 from localstack.sidecars.mail_catcher import MailCatcher
@@ -43,13 +44,6 @@ def test_a_taken_port_is_named_with_its_owner_and_the_way_out() -> None:
     assert f"process {os.getpid()}" in str(refused.value)
     assert "make up PORT=" in str(refused.value)
     processes.require_free(port, "engine", "PORT")
-
-
-@pytest.mark.parametrize("port", ["0", "65536", "abc", "-1", "٣"])
-def test_a_port_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: str) -> None:
-    monkeypatch.setenv("PORT", port)
-    with pytest.raises(StackError, match=r"PORT is .* must be a port"):
-        up.up(Stack(tmp_path), "embedded")
 
 
 def test_one_make_up_at_a_time(tmp_path: Path) -> None:
@@ -85,15 +79,15 @@ def test_engines_are_chosen_by_name() -> None:
 
 def test_localstack_without_docker_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(StackError, match="needs a Docker engine"):
+    with pytest.raises(StackError, match="needs Docker"):
         engines.choose("localstack")
 
 
 def test_the_image_is_pinned_unless_there_is_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LOCALSTACK_AUTH_TOKEN", raising=False)
-    assert engines.image() == "localstack/localstack:4.14.0"
+    assert image() == "localstack/localstack:4.14.0"
     monkeypatch.setenv("LOCALSTACK_AUTH_TOKEN", "token")
-    assert engines.image() == "localstack/localstack:latest"
+    assert image() == "localstack/localstack:latest"
 
 
 def test_providers_come_from_a_mirror_where_there_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

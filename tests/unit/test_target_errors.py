@@ -17,7 +17,7 @@ from tooling.paths import ROOT
 
 DIGEST = "a" * 64
 NO_STACK = r"there is no finished stack in .*: run `make up`"
-NO_ENGINE = r"the engine of the stack in .* does not answer: run `make up`, which makes the stack anew"
+NO_ENGINE = r"the engine of the stack in .* does not respond: `make up` creates the stack again"
 SIGN_IN = r"(?s)Unable to locate credentials.*the shell must be signed in to the account, with the rights of its deploy"
 ENVIRONMENTS = r"invalid choice: '.*' \(choose from 'dev', 'sit', 'prod', 'failover'\)"
 
