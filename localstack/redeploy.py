@@ -156,7 +156,7 @@ def _shift(client: LambdaClient, stack: Stack, function: str) -> str | None:
     """Give a function's traffic to its newest version; or say why it does not run."""
     name = stack.outputs["function_names"][function]
     try:
-        traffic.finish(client, [name])
+        traffic.move_to_newest(client, [name])
     except TrafficError as error:
         return _why(_package(stack, function)) or str(error)
     forget(client, name)

@@ -84,21 +84,14 @@ def exclusive(stack: Stack, seconds: float = 0) -> Iterator[None]:
         yield
 
 
-def _port(variable: str) -> int | None:
-    given = os.environ.get(variable)
-    if given and not (given.isascii() and given.isdigit() and 1 <= int(given) <= 65_535):
-        raise StackError(f"{variable} is {given!r}; it must be a port, 1 to 65535")
-    return int(given) if given else None
-
-
-def _choose_ports(stack: Stack, free: bool, faults: bool, issuer: bool) -> None:
-    for use, (variable, default) in _DEFAULT_PORTS.items():
+def _choose_ports(stack: Stack, given: Mapping[str, int], free: bool, faults: bool, issuer: bool) -> None:
+    for use, (_, default) in _DEFAULT_PORTS.items():
         if (use == "proxy" and not faults) or (use == "issuer" and not issuer):
             continue
-        if free and use not in stack.ports:
-            stack.ports[use] = processes.free_port()
-        elif not free:
-            stack.ports[use] = _port(variable) or stack.ports.get(use, default)
+        if use in given:
+            stack.ports[use] = given[use]
+        elif use not in stack.ports:
+            stack.ports[use] = processes.free_port() if free else default
 
 
 def _start_sidecar(stack: Stack, name: str, use: str, *arguments: str, wait: bool = True) -> None:
@@ -160,6 +153,7 @@ def up(
     release: Path | None = None,
     faults: bool = False,
     issuer: bool = False,
+    ports: Mapping[str, int] | None = None,
 ) -> None:
     """Bring a stack up.
 
@@ -170,6 +164,7 @@ def up(
         release: folder of a release, whose bytes are run; None to build those of this tree.
         faults: whether functions reach everything through a proxy that can put faults in the way.
         issuer: whether tokens are those of the harness's issuer even where the engine has Cognito.
+        ports: Chosen ports, by use: engine, cart, smtp, console.
 
     Raises:
         ManifestError: the folder is not the release that was made.
@@ -184,7 +179,9 @@ def up(
         engine = engines.choose(engine_name or (stack.engine if stack.running else None))
         if issuer and stack.running and not stack.issuer_url:
             raise StackError("a stack with Cognito is up: run `make down` first")
-        _choose_ports(stack, free_ports, faults, issuer or not engine.has_cognito or stack.issuer_url is not None)
+        _choose_ports(
+            stack, ports or {}, free_ports, faults, issuer or not engine.has_cognito or stack.issuer_url is not None
+        )
         if stack.running and stack.engine != engine.name:
             raise StackError(f"a stack on engine {stack.engine} is up: run `make down` first")
         stack.engine = engine.name
@@ -241,10 +238,10 @@ def _finish(stack: Stack, templates: Mapping[str, bytes]) -> None:
         redeploy.put_templates(aws.s3, stack, templates)
         # Terraform remembers what it put there, not what `make watch` put in its place.
         redeploy.publish(aws.functions, stack)
-        for name in traffic.finish(aws.functions, names):
+        for name in traffic.move_to_newest(aws.functions, names):
             redeploy.forget(aws.functions, name)
         # The first call of a process waits for imports; better here than in the first order.
-        list(pool.map(lambda name: traffic.call(aws.functions, name, traffic.ALIAS), names))
+        list(pool.map(lambda name: traffic.invoke_empty(aws.functions, name, traffic.ALIAS), names))
         seeded.result()
 
 
@@ -253,7 +250,7 @@ def explain(stack: Stack) -> None:
     console.print(
         f"""
   API       {stack.api_url}
-  token     make token EMAIL={seed.users()[0]["email"]}
+  token     bin/ops stack token {seed.users()[0]["email"]}
   mails     {shown(stack.mail_dir)}
   console   {stack.console_url}
 
@@ -263,7 +260,7 @@ Next: [bold]make order[/] places one and shows its way, [bold]make e2e[/] tests 
     )
 
 
-def open_console(stack: Stack) -> None:
+def open_console(stack: Stack, port: int | None = None) -> None:
     """Open the console in a browser, or print its address where there is no display; start it if it does not run.
 
     Raises:
@@ -271,7 +268,7 @@ def open_console(stack: Stack) -> None:
     """
     if not processes.alive(stack.running.get("console")):
         with exclusive(stack):
-            stack.ports["console"] = _port("CONSOLE_PORT") or stack.ports.get("console", _DEFAULT_PORTS["console"][1])
+            stack.ports["console"] = port or stack.ports.get("console", _DEFAULT_PORTS["console"][1])
             _start_console(stack)
     _wait_for_sidecar(stack, "console", "console")
     has_display = sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))

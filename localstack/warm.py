@@ -37,7 +37,7 @@ def as_they_come(client: LambdaClient) -> Iterator[None]:
                 # Without its alias it cannot be called yet; one that fails when it is called is not called again.
                 with suppress(ClientError):
                     with suppress(TrafficError):
-                        traffic.call(client, name, traffic.ALIAS)
+                        traffic.invoke_empty(client, name, traffic.ALIAS)
                     called.add(name)
 
     with ThreadPoolExecutor(max_workers=1) as pool:

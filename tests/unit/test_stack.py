@@ -46,13 +46,6 @@ def test_a_taken_port_is_named_with_its_owner_and_the_way_out() -> None:
     processes.require_free(port, "engine", "PORT")
 
 
-@pytest.mark.parametrize("port", ["0", "65536", "abc", "-1", "٣"])
-def test_a_port_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: str) -> None:
-    monkeypatch.setenv("PORT", port)
-    with pytest.raises(StackError, match=r"PORT is .* must be a port"):
-        up.up(Stack(tmp_path), "embedded")
-
-
 def test_one_make_up_at_a_time(tmp_path: Path) -> None:
     stack = Stack(tmp_path)
     with up.exclusive(stack), pytest.raises(StackError, match="another `make up`"), up.exclusive(stack):
