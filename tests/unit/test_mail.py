@@ -1,11 +1,13 @@
 from email import message_from_bytes
 from email.policy import default
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from common import clients
 from common.errors import PermanentError
-from common.mail import Attachment, build_message
+from common.mail import Attachment, build_message, send
 
 
 def message(**changes: Any) -> Any:
@@ -40,3 +42,17 @@ def test_a_mail_is_seven_bit_and_reads_back() -> None:
 def test_a_header_holds_no_line_break_or_other_control(field: str, control: str, rest: str) -> None:
     with pytest.raises(PermanentError, match="header refused"):
         message(**{field: f"x@example.com{control}{rest}"})
+
+
+@pytest.mark.parametrize("configuration_set", ["bbws-order-mail-dev", None])
+def test_sent_mail_names_configuration_set(monkeypatch: pytest.MonkeyPatch, configuration_set: str | None) -> None:
+    """SES reports bounces and complaints of mails that name a configuration set; the local engine has none."""
+    monkeypatch.delenv("MAIL_CONFIGURATION_SET", raising=False)
+    if configuration_set:
+        monkeypatch.setenv("MAIL_CONFIGURATION_SET", configuration_set)
+    ses = Mock()
+    ses.send_raw_email.return_value = {"MessageId": "m-1"}
+    monkeypatch.setattr(clients, "ses", lambda: ses)
+    assert send(message()) == "m-1"
+    sent: Any = message_from_bytes(ses.send_raw_email.call_args.kwargs["RawMessage"]["Data"], policy=default)
+    assert sent["X-SES-CONFIGURATION-SET"] == configuration_set
