@@ -15,7 +15,7 @@ CREATED = datetime(2026, 11, 24, 8, 30, tzinfo=UTC)
 
 
 def order_request(**changes: Any) -> dict[str, Any]:
-    """The JSON body of a good POST /v1.0/orders, with changes; a change to None takes the field out."""
+    """The JSON body of a valid POST /v1.0/orders, with changes; a change to None removes the field."""
     body: dict[str, Any] = {
         "customerEmail": "thandi@example.co.za",
         "cartId": "cart-1",
@@ -27,7 +27,7 @@ def order_request(**changes: Any) -> dict[str, Any]:
 
 
 def address(**changes: Any) -> dict[str, Any]:
-    """The JSON of a good billing address, with changes; a change to None takes the field out."""
+    """The JSON of a valid billing address, with changes; a change to None removes the field."""
     good = {
         "street": "12 Long Street",
         "city": "Cape Town",
@@ -88,7 +88,7 @@ def invoice_created(of: Order, key: str, correlation_id: str) -> Envelope:
 
 
 def order_status_changed(of: Order, from_status: OrderStatus, correlation_id: str) -> Envelope:
-    """The message that an order has its present status."""
+    """The message that an order has a new status."""
     event = OrderStatusChanged(
         tenant_id=of.tenant_id, order_id=of.id, from_status=from_status, to_status=of.status, version=of.version
     )
