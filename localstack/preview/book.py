@@ -83,6 +83,7 @@ class Book:
             images = {f"page-{number:02}": page for number, page in enumerate(pdf_pages(result.pdf), start=1)}
         else:
             images = {str(view): camera.shoot(result.html, view) for view in VIEWS}
+            (folder / "document.pdf").write_bytes(camera.print(result.html))
         for name, image in images.items():
             (folder / f"{name}.png").write_bytes(png(image))
         (folder / _DIGEST).write_text(_digest(result))
@@ -107,6 +108,7 @@ class Book:
                 "preview": preview,
                 "result": result,
                 "is_mail": preview.template != INVOICE,
+                "has_pdf": (folder / "document.pdf").exists(),
                 "pictures": sorted(path.name for path in folder.glob("*.png")),
                 "current": self._current(preview, result),
             }

@@ -132,6 +132,10 @@ class Camera:
         png = self.open(html, view).screenshot(full_page=True, animations="disabled")
         return Image.open(io.BytesIO(png)).convert("RGB")
 
+    def print(self, html: str) -> bytes:
+        """Print a mail to PDF."""
+        return self.open(html, VIEWS[0]).pdf(format="A4", print_background=True)
+
     def _answer(self, route: Route) -> None:
         path = route.request.url.removeprefix(_ORIGIN)
         if path == "/":
