@@ -8,7 +8,7 @@ from typing import Any
 
 import jinja2
 
-from localstack.preview.pictures import VIEWS, Camera, pdf_pages, png
+from localstack.preview.pictures import VIEWS, Camera, open_camera, pdf_pages, png
 from localstack.preview.render import INVOICE, Preview, Rendered, previews, render
 from tooling.paths import BASE_CSS, ROOT
 
@@ -69,7 +69,7 @@ class Book:
             (each, result) for each, result in self.entries if not result.error and not self._current(each, result)
         ]
         if stale:
-            with Camera() as camera:
+            with open_camera() as camera:
                 for preview, result in stale:
                     self._take_pictures(camera, preview, result)
             self._write_pages()
