@@ -1,4 +1,4 @@
-"""`make simulate`: which limit breaks first as orders grow, and what would number more orders (docs/scale.md)."""
+"""`bin/ops lab scale`: which limit breaks first as orders grow, and what would number more orders (docs/scale.md)."""
 
 import heapq
 import random
@@ -56,7 +56,7 @@ class Counter:
     """Simulates the counter of order numbers for half a minute in which there are always orders to number."""
 
     def __init__(self, numbering: Numbering) -> None:
-        self._numbering, self._random = numbering, random.Random(1)  # nosec B311
+        self._numbering, self._random = numbering, random.Random(1)  # repeatable, keeps no secret  # nosec B311
         self._now = self._exclusive_until = 0.0
         self._last_number = self.recorded = self.transactions = 0
         due = [(0.0, order, self._writer()) for order in range(numbering.writers)]
@@ -166,8 +166,3 @@ def tables() -> Iterator[tuple[str, str]]:
         "What numbers more orders",
         _table(("numbering", "orders a second", "transactions for each success"), *numbered),
     )
-
-
-if __name__ == "__main__":
-    for title, table in tables():
-        print(f"{title}\n\n{table}\n")

@@ -163,8 +163,8 @@ def test_update_paid_with_details_is_accepted() -> None:
     assert update.payment_details.transaction_id == "t-1"
 
 
-# Test numbers published by the card schemes: Visa (13, 16 and 19 digits), Mastercard twice, American Express, Diners Club, JCB,
-# Discover, UnionPay, Maestro.
+# Test numbers published by the card schemes: Visa (13, 16 and 19 digits), Mastercard twice, American Express, Diners
+# Club, JCB, Discover, UnionPay, Maestro.
 CARDS = [
     "4222222222222",
     "4111111111111111",
