@@ -29,11 +29,7 @@ _BOOTSTRAP_SECONDS = 300
 
 
 class Accounts:
-    """The accounts of an engine.
-
-    Args:
-        stack: The engine; it must serve TLS, since the real configuration refuses plain HTTP.
-    """
+    """The accounts of an engine, which must serve TLS: the real configuration refuses plain HTTP."""
 
     def __init__(self, stack: Stack) -> None:
         if stack.certificates is None:
