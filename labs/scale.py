@@ -54,7 +54,7 @@ class Counter:
     """Simulates the counter of order numbers for half a minute in which there are always orders to number."""
 
     def __init__(self, numbering: Numbering) -> None:
-        self._numbering, self._random = numbering, random.Random(1)  # nosec B311
+        self._numbering, self._random = numbering, random.Random(1)  # repeatable, keeps no secret  # nosec B311
         self._now = self._exclusive_until = 0.0
         self._last_number = self.recorded = self.transactions = 0
         due = [(0.0, order, self._writer()) for order in range(numbering.writers)]

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from tooling.paths import ROOT
 TERRAFORM_DIR = ROOT / "terraform"
 _STATE_BUCKET = "bbws-terraform-state-local"
 _STATE_KEY = "order-lambda/terraform.tfstate"
-_LOCK_TABLE = "terraform-locks-local"
 _DEADLINE_SECONDS = 600
 # Below TERRAFORM_DIR, and nothing to an apply.
 _NOT_APPLIED = ("bootstrap", "tests", ".terraform")
@@ -109,21 +107,13 @@ class LocalTerraform:
             ) from None
 
     def prepare_backend(self) -> None:
-        """Make the state bucket and lock table in the engine, as bootstrap does in an account; safe to repeat."""
-        aws = Aws(self._stack.endpoint)
-        s3, dynamodb = aws.s3, aws.dynamodb
+        """Create the state bucket in the engine, as bootstrap does in an account; safe to repeat."""
+        s3 = Aws(self._stack.endpoint).s3
         try:
             s3.create_bucket(Bucket=_STATE_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         except ClientError as error:
             if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
                 raise
-        with suppress(dynamodb.exceptions.ResourceInUseException):
-            dynamodb.create_table(
-                TableName=_LOCK_TABLE,
-                BillingMode="PAY_PER_REQUEST",
-                AttributeDefinitions=[{"AttributeName": "LockID", "AttributeType": "S"}],
-                KeySchema=[{"AttributeName": "LockID", "KeyType": "HASH"}],
-            )
 
     def init(self) -> None:
         """Initialise the working folder against the state in the engine."""

@@ -23,7 +23,9 @@ ACCOUNTS: Final[dict[EnvironmentName, str]] = {
     "prod": "093646564004",
     "failover": "093646564004",
 }
-REPOSITORY: Final = "kimmyai/bbws-order-lambda"
+REPOSITORY_ID: Final = "821093847"
+# As GitHub writes `sub` since July 2026: names with their ids.
+SUBJECT_PREFIX: Final = f"repo:kimmyai@5544123/bbws-order-lambda@{REPOSITORY_ID}"
 _BOOTSTRAP = ROOT / "terraform" / "bootstrap"
 _BOOTSTRAP_SECONDS = 300
 
@@ -86,7 +88,8 @@ class Accounts:
         token = {
             "iss": "https://token.actions.githubusercontent.com",
             "aud": "sts.amazonaws.com",
-            "sub": f"repo:{REPOSITORY}:environment:{name}",
+            "sub": f"{SUBJECT_PREFIX}:environment:{name}",
+            "repository_id": REPOSITORY_ID,
             **claims,
         }
         # The engine reads the claims; only AWS can check GitHub's signature.
@@ -113,7 +116,8 @@ class Accounts:
         apply = (
             *("apply", "-input=false", "-auto-approve", "-no-color", "-parallelism=40"),
             f"-var-file=env/{environment}.tfvars",
-            f"-var=repository={REPOSITORY}",
+            f"-var=subject_prefix={SUBJECT_PREFIX}",
+            f"-var=repository_id={REPOSITORY_ID}",
         )
         init = ("init", "-input=false", "-lockfile=readonly", f"-backend-config=path={folder / 'terraform.tfstate'}")
         for arguments in (init, apply):

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from rich.table import Table
 
-from labs.rehearsal.accounts import REPOSITORY, Accounts
+from labs.rehearsal.accounts import SUBJECT_PREFIX, Accounts
 from labs.rehearsal.commands import Commands
 from labs.rehearsal.customer import Customer
 from localstack import processes, tls
@@ -123,7 +123,7 @@ class Rehearsal:
         started = time.monotonic()
         self._accounts.bootstrap_all()
         console.print(f"[green]✓[/] bootstrap of three accounts [dim]{time.monotonic() - started:.1f} s[/]")
-        for subject in (f"repo:{REPOSITORY}:ref:refs/heads/main", "repo:someone/else:environment:dev"):
+        for subject in (f"{SUBJECT_PREFIX}:ref:refs/heads/main", "repo:someone/else:environment:dev"):
             try:
                 self._accounts.sign_in("dev", sub=subject)
             except StackError:
