@@ -38,7 +38,7 @@ def test_the_shell_knows_the_stack(tenant: Tenant) -> None:
     said = done.stdout.replace(">>> ", "").splitlines()
     services = ["dynamodb", "sqs", "s3", "sns", "lambda", "logs", "ses", "cognito-idp"]
     assert said[:5] == [order["orderNumber"], "True local", "3", str(services), "True"]
-    assert 'table.scan()["Items"] has those that there are' in done.stderr
+    assert 'table.scan()["Items"] lists all' in done.stderr
     banner = done.stderr.partition("Ctrl-D")[0]
     for name in (*services[:4], "lambda_", "logs", "ses", "cognito", "table", "order", "token", "stack"):
         assert re.search(rf"\b{name}\b", banner), f"the banner does not tell of {name}"

@@ -76,7 +76,7 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
         )
     try:
         watched = Watched(copy, log)
-        watched.says("Ctrl-C ends it", START_SECONDS)
+        watched.says("press Ctrl-C to stop", START_SECONDS)
         yield watched
     finally:
         process.terminate()

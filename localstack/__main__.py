@@ -75,7 +75,7 @@ def main() -> None:
             )
             explain(stack)
         case "down":
-            down(stacks.load())
+            down()
         case "status":
             _status(stacks.require())
         case "order":

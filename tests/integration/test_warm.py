@@ -13,7 +13,7 @@ from tooling.polling import poll
 
 
 def test_functions_are_called_once_as_they_come(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warm, "_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(warm, "_INTERVAL_SECONDS", 0.05)
     account = str(uuid4().int)[:12]
     session = boto3.Session(aws_access_key_id=account, aws_secret_access_key="test", region_name="af-south-1")
     called = tmp_path / "called"
@@ -24,7 +24,7 @@ def test_functions_are_called_once_as_they_come(stack: Stack, tmp_path: Path, mo
         return found if set(found) == set(names) else None
 
     functions = session.client("lambda", endpoint_url=stack.endpoint)
-    with warm.as_they_come(functions):
+    with warm.new_functions(functions):
         names = [make_function(f"def handler(event, context):\n{note}", session)]
         poll("the first is called", lambda: calls(names), 60)
         names.append(make_function(f"def handler(event, context):\n{note}    raise ValueError\n", session))
