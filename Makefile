@@ -237,7 +237,7 @@ chaos: dev ## try the promises under faults, kills and restarts, on a stack of i
 	$(PYTHON) -m labs.chaos $(SEED:%=--seed %) $(ORDERS:%=--orders %) $(if $(LOAD),--load); \
 	status=$$?; $(PYTHON) -m localstack down; exit $$status
 
-bench: dev ## measure cold starts, the API, the flow, invoices and cost beside their floors, on a stack of its own (PART=init for one, ROUNDS=3)
+bench: dev ## measure cold starts, the API, the flow, invoices and cost with their baselines, on a stack of its own (PART=starts for one, ROUNDS=3)
 	@export STACK_DIR=build/bench/stack; $(PYTHON) -m localstack down && $(PYTHON) -m localstack up --free-ports && \
 	$(PYTHON) -m labs.bench $(PART:%=--part %) $(ROUNDS:%=--rounds %); \
 	status=$$?; $(PYTHON) -m localstack down; exit $$status
@@ -247,7 +247,7 @@ load: dev ## load the API at rising rates until it breaks, draw latency against 
 	@$(PYTHON) -m labs.load --target $(TARGET) $(RATES:%=--rates %) $(SECONDS:%=--seconds %) $(GATE:%=--gate %)
 
 simulate: dev ## simulate what a load far above today's does to counter, partitions and quotas
-	@$(PYTHON) -m labs.simulation
+	@$(PYTHON) -m labs.scale
 
 conformance: dev ## try the service's use of AWS, call by call (ENGINE=embedded|moto|localstack-host|localstack, TARGET=dev, CHECK=1)
 	@$(if $(TOOL),$(PYTHON3) tooling/machine.py install $(TOOL))

@@ -28,6 +28,7 @@ WILDCARDS = {
     "arn:aws:s3:::bbws-email-templates-local/invoice/*": "the templates of one kind of document",
     "arn:aws:s3:::bbws-email-templates-local/internal/*": "the templates of one kind of mail",
     "arn:aws:s3:::bbws-email-templates-local/customer/*": "the templates of one kind of mail",
+    "arn:aws:s3:::bbws-email-templates-local/mail/*": "the layout that all mails share",
     "arn:aws:logs:af-south-1:000000000000:log-group:/aws/lambda/{function}:*": "Lambda names the log streams",
 }
 

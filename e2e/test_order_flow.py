@@ -127,10 +127,10 @@ def test_status_change_is_mailed_to_customer(tenant: Tenant, evidence: Recorder)
     order = tenant.ordered()
     details = {"method": "EFT", "transactionId": "tx-1", "paidAt": "2026-11-24T10:00:00Z"}
     headlines = {
-        "PAID": "we have your payment",
-        "PROCESSING": "we are working on your order",
-        "COMPLETED": "your order is complete",
-        "REFUNDED": "your money is on its way back",
+        "PAID": "We've received your payment",
+        "PROCESSING": "We're working on your order",
+        "COMPLETED": "Your order is complete",
+        "REFUNDED": "We've refunded your order",
     }
     for status, headline in headlines.items():
         correlation_id = f"e2e-{uuid4()}"

@@ -137,7 +137,7 @@ locals {
       }
       statements = [
         { actions = ["dynamodb:GetItem"], resources = [local.table_arn] },
-        { actions = ["s3:GetObject"], resources = ["${local.templates_bucket_arn}/internal/*"] },
+        { actions = ["s3:GetObject"], resources = ["${local.templates_bucket_arn}/internal/*", "${local.templates_bucket_arn}/mail/*"] },
         local.idempotency_statement,
         local.mail_statement,
       ]
@@ -154,7 +154,7 @@ locals {
       }
       statements = [
         { actions = ["dynamodb:GetItem"], resources = [local.table_arn] },
-        { actions = ["s3:GetObject"], resources = ["${local.templates_bucket_arn}/customer/*", "${local.orders_bucket_arn}/*/orders/*"] },
+        { actions = ["s3:GetObject"], resources = ["${local.templates_bucket_arn}/customer/*", "${local.templates_bucket_arn}/mail/*", "${local.orders_bucket_arn}/*/orders/*"] },
         local.idempotency_statement,
         local.mail_statement,
       ]

@@ -140,7 +140,7 @@ RUN_ELSEWHERE = {
     "make chaos": "labs/chaos/__main__.py: it is run by hand, a short run by `make test`",
     "make bench": "labs/bench/__main__.py: it is run by hand",
     "make load": "e2e/test_load.py",
-    "make simulate": "tests/unit/test_simulation.py",
+    "make simulate": "tests/unit/test_scale.py",
     "make redrive QUEUE=bbws-order-pdf-prod": "tests/integration/test_redrive.py",
     "make build": "tests/integration/test_packages.py",
     "cd terraform": "labs/rehearsal/accounts.py",

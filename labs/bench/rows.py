@@ -1,69 +1,84 @@
-"""What was measured beside what: a figure of ours and one of its floor in each round, and their ratio."""
+"""A measured figure of ours compared with a baseline that was measured in the same rounds."""
 
 import statistics
 from collections.abc import Callable, Iterator
-from typing import Final, Literal, NamedTuple
+from typing import NamedTuple
 
-Unit = Literal["s", "1/s", "bytes", "calls", "reads", "modules", "USD"]
-
-_SCALES: Final[dict[Unit, tuple[tuple[float, str, float], ...]]] = {
-    "s": ((1.0, "s", 1), (1e-3, "ms", 1e3), (0.0, "µs", 1e6)),
-    "bytes": ((1e9, "GB", 1e-9), (1e6, "MB", 1e-6), (1e3, "kB", 1e-3), (0.0, "bytes", 1)),
-}
+from matplotlib.ticker import EngFormatter
 
 
 class Row(NamedTuple):
-    """A line of the table.
+    """A row of the table.
 
     Args:
-        part: of the bench that measured it.
-        what: was measured.
-        unit: of both figures.
-        ours: one figure a round.
-        beside: what the floor or the naive peer is; empty for a figure that stands alone.
-        floor: its figure of each of the same rounds; empty for a figure that stands alone.
-        limit: of the ratio, or of a figure that stands alone; None for one that is only reported.
-        at_least: whether the limit is to be reached, and not to be kept.
-        note: what the reader must know of it.
+        part: part of the bench that measured it
+        what: what was measured
+        unit: unit of both figures, such as s, 1/s or USD
+        ours: one figure of ours for each round
+        vs: what the baseline is; empty without a baseline
+        baseline: its figure in each of the same rounds; empty without a baseline
+        limit: limit of the ratio, or of our figure without a baseline; None if the row is only reported
+        at_least: the ratio must reach the limit instead of staying below it
+        note: what the reader must know
     """
 
     part: str
     what: str
-    unit: Unit
+    unit: str
     ours: tuple[float, ...]
-    beside: str = ""
-    floor: tuple[float, ...] = ()
+    vs: str = ""
+    baseline: tuple[float, ...] = ()
     limit: float | None = None
     at_least: bool = False
     note: str = ""
 
     @property
     def judged(self) -> tuple[float, ...]:
-        """What the limit is of: the ratio of each round, or each figure that stands alone."""
-        if not self.floor:
-            return self.ours
-        return tuple(ours / floor for ours, floor in zip(self.ours, self.floor, strict=True))
+        """What the limit applies to: the ratio of each round, or our figures if there is no baseline."""
+        return tuple(a / b for a, b in zip(self.ours, self.baseline, strict=True)) if self.baseline else self.ours
 
     @property
     def median(self) -> float:
-        """The median of what is judged."""
+        """Median of what is judged."""
         return statistics.median(self.judged)
 
     @property
-    def kept(self) -> bool | None:
-        """Whether the median is within the limit; None if there is none."""
+    def verdict(self) -> str:
+        """`kept`, `missed`, or empty without a limit."""
         if self.limit is None:
-            return None
-        return self.median >= self.limit if self.at_least else self.median <= self.limit
+            return ""
+        return "kept" if (self.median >= self.limit if self.at_least else self.median <= self.limit) else "missed"
 
 
-# A part is asked for its rows with the number of rounds, and gives each as soon as it is measured.
+# A part takes the number of rounds and yields its rows.
 Part = Callable[[int], Iterator[Row]]
 
 
-def shown(value: float, unit: Unit) -> str:
-    """A figure for people, in the unit that suits its size."""
-    for least, name, factor in _SCALES.get(unit, ()):
-        if abs(value) >= least:
-            return f"{value * factor:.3g} {name}"
-    return f"{value:,.4g} {unit}" if unit != "USD" else f"USD {value:,.2f}"
+def text(value: float, unit: str) -> str:
+    """A figure with three digits and an SI prefix, such as 12.3 ms."""
+    if unit in ("s", "B"):
+        return EngFormatter(unit)(float(f"{value:.3g}"))
+    return f"{value:,.4g} {unit}"
+
+
+def interleave[T](
+    ours: Callable[[], T], baseline: Callable[[], T], times: int, warm: int = 1
+) -> tuple[list[T], list[T]]:
+    """Measure both sides alternately, so that whatever slows the machine slows both.
+
+    Args:
+        ours: takes a figure of ours
+        baseline: takes a figure of the baseline
+        times: how many figures of each side count
+        warm: how many calls of each side come first and do not count
+    """
+    for _ in range(warm):
+        ours()
+        baseline()
+    figures: tuple[list[T], list[T]] = ([], [])
+    for number in range(times):
+        # The side that goes second finds caches as the first has left them, so each goes second every other time.
+        sides = list(zip(figures, (ours, baseline), strict=True))
+        for taken, measure in sides if number % 2 else reversed(sides):
+            taken.append(measure())
+    return figures

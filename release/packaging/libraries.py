@@ -3,7 +3,6 @@
 import fcntl
 import hashlib
 import shutil
-import subprocess
 import sys
 import tempfile
 import zipfile
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from release.packaging import bytecode
-from tooling import docker, machine
+from tooling import commands, docker, machine
 from tooling.cli import UserError
 from tooling.paths import ROOT
 from tooling.polling import DeadlineError, poll
@@ -61,7 +60,7 @@ class Group:
 
 
 API = Group("functions", pure=True, templates=(), budget=3_000_000)
-MAIL = Group("mail", pure=True, templates=("customer", "internal"), budget=3_500_000)
+MAIL = Group("mail", pure=True, templates=("customer", "internal", "mail"), budget=3_500_000)
 INVOICE = Group("invoice", pure=False, templates=("invoice",), budget=50_000_000)
 GROUPS = (API, MAIL, INVOICE)
 
@@ -212,21 +211,10 @@ def _install(target: Path, requirements: list[str], *options: str) -> None:
         *("--only-binary=:all:", "--link-mode=copy", f"--python={sys.executable}", f"--target={target}"),
         *(f"--requirement={lock_file}", *options),
     ]
-    try:
-        result = subprocess.run(
-            command,
-            env=machine.uv_environment(),
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=_INSTALL_SECONDS,
-        )
-    except subprocess.TimeoutExpired:
-        raise BuildError(f"uv has not finished after {_INSTALL_SECONDS} s\n{machine.INDEX_ADVICE}") from None
-    finally:
-        lock_file.unlink()
-    if result.returncode:
-        raise BuildError(f"uv cannot install the libraries:\n{result.stderr}\n{machine.INDEX_ADVICE}")
+    done = commands.run("install libraries", command, _INSTALL_SECONDS, machine.uv_environment())
+    lock_file.unlink()
+    if done.status:
+        raise BuildError(f"uv cannot install the libraries:\n{done.output}{machine.INDEX_ADVICE}")
 
 
 def _drop_unused(folder: Path, group: Group) -> None:

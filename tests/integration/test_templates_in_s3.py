@@ -15,10 +15,10 @@ NAME = "customer/order_confirmation"
 
 @pytest.fixture(autouse=True)
 def _fresh(aws: Aws) -> Iterator[None]:
-    templates._from_s3.cache_clear()
+    templates._bucket.cache_clear()
     metrics.clear_metrics()
     yield
-    templates._from_s3.cache_clear()
+    templates._bucket.cache_clear()
     metrics.clear_metrics()
     for kind in ("html", "txt"):
         aws.s3.delete_object(Bucket=settings.templates_bucket, Key=f"{NAME}.{kind}")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 import uvicorn
-from jinja2 import Template
+from jinja2 import FileSystemLoader
 
 from common import clients, mail, templates
 from common.status import OrderStatus
@@ -39,7 +39,7 @@ def packaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(templates.PACKAGED, folder)
     monkeypatch.setattr(templates, "PACKAGED", folder)
     monkeypatch.setattr(render, "PACKAGED", folder)
-    monkeypatch.setattr(templates, "_jinja", templates._environment())
+    monkeypatch.setattr(templates, "_packaged", templates.environment(FileSystemLoader(folder)))
     return folder
 
 
@@ -58,7 +58,7 @@ def test_every_template_is_shown_with_every_sample() -> None:
         *((STATUS, status.value.lower()) for status in OrderStatus),
     }
     names = {str(path.relative_to(templates.PACKAGED).with_suffix("")) for path in templates.PACKAGED.rglob("*.html")}
-    assert {template for template, _ in shown} == names
+    assert {template for template, _ in shown} == names - {"mail/layout", "mail/order_table"}
 
 
 def test_nothing_is_asked_of_aws(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,25 +74,27 @@ def test_nothing_is_asked_of_aws(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_outside_of_a_preview_templates_come_from_s3(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def from_s3(name: str, _: int) -> Template:
+    def read(name: str) -> str:
         asked.append(name)
-        return templates._jinja.get_template(name)
+        return (templates.PACKAGED / name).read_text()
 
-    monkeypatch.setattr(templates, "_from_s3", from_s3)
+    monkeypatch.setattr(templates, "_read_from_bucket", read)
+    templates._bucket.cache_clear()
     mail.order_notification(orders()["one-line"], "c-1")
-    assert asked == ["internal/order_notification.txt", "internal/order_notification.html"]
+    mail_parts = ["internal/order_notification.html", "mail/layout.html", "mail/order_table.html"]
+    assert asked == [*mail_parts, "internal/order_notification.txt"]
 
 
 def test_an_error_of_syntax_says_where_it_is_and_a_repair_is_seen(
     packaged: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = packaged / "customer" / "order_confirmation.html"
+    path = packaged / "mail" / "order_table.html"
     line = edit(path, "{% for item", "{% fro item")
     error = render.render(Subject(CONFIRMATION, "one-line")).error
-    assert error.startswith(f"templates/customer/order_confirmation.html:{line}: ")
+    assert error.startswith(f"templates/mail/order_table.html:{line}: ")
     assert "fro" in error
     edit(path, "{% fro item", "{% for item")
-    monkeypatch.setattr(templates, "_jinja", templates._environment())
+    monkeypatch.setattr(templates, "_packaged", templates.environment(FileSystemLoader(packaged)))
     assert render.render(Subject(CONFIRMATION, "one-line")).error == ""
 
 
@@ -108,12 +110,12 @@ def test_a_broken_template_leaves_the_others_and_is_told_on_its_page(
 ) -> None:
     mails = [subject for subject in subjects() if subject.template != INVOICE]
     monkeypatch.setattr(book, "subjects", lambda: mails)
-    edit(packaged / "customer" / "order_status_update.txt", "{{ message }}", "{{ massage }}")
+    line = edit(packaged / "customer" / "order_status_update.txt", "{{ message }}", "{{ massage }}")
     made = book.Book(tmp_path / "book")
     made.write()
     assert len(made.errors) == len(OrderStatus)
     page = (tmp_path / "book" / "order-status-update.paid" / "index.html").read_text()
-    assert "templates/customer/order_status_update.txt:5: " in page
+    assert f"templates/customer/order_status_update.txt:{line}: " in page
     good = tmp_path / "book" / "order-confirmation.markup"
     assert (good / "source.html").read_text() == render.render(Subject(CONFIRMATION, "markup")).html
     assert "<script>alert(1)</script>" in (good / "text.txt").read_text()
@@ -122,17 +124,20 @@ def test_a_broken_template_leaves_the_others_and_is_told_on_its_page(
     assert all(f"{subject.slug}/index.html" in index for subject in mails)
 
 
-def test_pictures_are_taken_of_what_has_changed_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pictures_are_taken_of_what_has_changed_only(
+    packaged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(book, "subjects", lambda: [Subject(STATUS, "paid"), Subject(INVOICE, "one-line")])
-    made = book.Book(tmp_path)
+    made = book.Book(tmp_path / "book")
     made.write()
     assert made.draw() == 2
-    names = {path.name for path in (tmp_path / "order-status-update.paid").iterdir()}
+    names = {path.name for path in (tmp_path / "book" / "order-status-update.paid").iterdir()}
     pictures = {"light-640.png", "dark-640.png", "light-360.png", "dark-360.png"}
     assert names == {*pictures, "index.html", "source.html", "text.txt", "document.pdf", "drawn.sha256"}
-    assert "page-01.png" in {path.name for path in (tmp_path / "invoice.one-line").iterdir()}
-    monkeypatch.setitem(mail._STATUS_TEXTS, OrderStatus.PAID, ("Paid", "Thanks."))
-    again = book.Book(tmp_path)
+    assert "page-01.png" in {path.name for path in (tmp_path / "book" / "invoice.one-line").iterdir()}
+    edit(packaged / "customer" / "order_status_update.txt", "We've received your payment", "Paid")
+    monkeypatch.setattr(templates, "_packaged", templates.environment(FileSystemLoader(packaged)))
+    again = book.Book(tmp_path / "book")
     again.write()
     assert again.draw() == 1
     assert again.draw() == 0

@@ -1,0 +1,91 @@
+"""Cold starts: from a new process to a ready handler, compared with a process that only makes the same clients."""
+
+import statistics
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from labs.bench.rows import Row, interleave
+from localstack.stack import SIGNATURE, StackError
+from release.packaging import build, isolation, libraries
+
+_PROCESSES = 10
+
+
+class Baseline(NamedTuple):
+    """What a function's start is compared with.
+
+    Args:
+        clients: AWS clients that its handler makes
+        imports: import of the library that is the function's purpose
+        limit: limit of the ratio
+    """
+
+    clients: tuple[str, ...]
+    imports: str = ""
+    limit: float = 1.25
+
+    @property
+    def statements(self) -> str:
+        """The baseline as Python."""
+        return "\n".join([self.imports, "from common import clients", *(f"clients.{name}()" for name in self.clients)])
+
+
+BASELINES: Final = {
+    "create_order": Baseline(("dynamodb", "sqs")),
+    "get_order": Baseline(("dynamodb",)),
+    "list_orders": Baseline(("dynamodb",)),
+    "update_order": Baseline(("dynamodb", "sns")),
+    "order_pdf_creator": Baseline(("dynamodb", "s3", "sns"), "import weasyprint", limit=1.15),
+}
+
+
+def _start(statements: str, folder: Path, runtime: Path) -> float:
+    """Seconds until statements have run in a new process that has what Lambda has on its path.
+
+    Raises:
+        StackError: they failed or took too long; the text ends with the interpreter's output.
+    """
+    variables = {
+        "AWS_LAMBDA_FUNCTION_NAME": "bench",
+        "LAMBDA_TASK_ROOT": str(folder),
+        "AWS_ACCESS_KEY_ID": "000000000000",
+        "AWS_SECRET_ACCESS_KEY": SIGNATURE,
+        # The invoice function sets it; its baseline must find the same fonts.
+        "FONTCONFIG_FILE": str(folder / "templates" / "invoice" / "fonts.conf"),
+    }
+    script = f"import sys\nsys.path[:0] = sys.argv[1:]\n{statements}\nimport time\nprint(time.monotonic())"
+    began = time.monotonic()
+    try:
+        ended = isolation.run_isolated(script, folder, str(folder), str(runtime), **variables)
+    except subprocess.TimeoutExpired:
+        raise StackError(f"not ready after {isolation.DEADLINE_SECONDS} s: {statements}") from None
+    if ended.returncode:
+        raise StackError(f"the start failed; `make build` tries each package:\n{ended.stderr}")
+    return float(ended.stdout) - began
+
+
+def measure(rounds: int) -> Iterator[Row]:
+    """Measure the start of each API function and of the invoice function.
+
+    Raises:
+        BuildError: a package could not be built.
+        StackError: a start failed.
+    """
+    build.build_all()
+    runtime = libraries.runtime_libraries()
+    for function, baseline in BASELINES.items():
+        with isolation.unpacked(build.PACKAGES / f"{function}.zip") as folder:
+            sides = [
+                interleave(
+                    lambda: _start(f"import functions.{function}.handler", folder, runtime),  # noqa: B023
+                    lambda: _start(baseline.statements, folder, runtime),  # noqa: B023
+                    _PROCESSES,
+                )
+                for _ in range(rounds)
+            ]
+        ours, theirs = (tuple(map(statistics.median, side)) for side in zip(*sides, strict=True))
+        vs = ", ".join(filter(None, (baseline.imports, f"clients of {', '.join(baseline.clients)}")))
+        yield Row("starts", f"start of {function}", "s", ours, vs, theirs, baseline.limit)
