@@ -59,7 +59,7 @@ def cli_environment(directory: Path) -> dict[str, str]:
 
 
 def environment(directory: Path) -> dict[str, str]:
-    """Environment variables for Terraform with its files in a folder, without the credentials and workspace."""
+    """Environment variables for Terraform, its files in a folder, without the credentials and workspace of the shell."""
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_WORKSPACE"))},
         **cli_environment(directory),
