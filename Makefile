@@ -4,7 +4,8 @@ PYTHON3 ?= python3
 PYTHON := .venv/bin/python
 TARGET ?= local
 # What the tests record, and the pack that is drawn from it.
-export EVIDENCE ?= build/evidence
+EVIDENCE ?= build/evidence
+export EVIDENCE_DIR ?= $(EVIDENCE)
 ARCHITECTURE ?= arm64
 EMAIL ?= thandi@acme.example
 # `make test` has a stack of its own, beside the one of `make up`.
@@ -16,7 +17,7 @@ LOCKS := $(filter-out requirements/localstack.txt,$(wildcard requirements/*.txt)
 # What an engine of the conformance suite needs beyond the project.
 TOOL := $(if $(filter conformance,$(MAKECMDGOALS)),$(filter moto,$(ENGINE))$(if $(filter localstack-host,$(ENGINE)),localstack))
 # A command of an incident, by the name of its target: on the local stack, or in the account that the shell is in.
-OPERATE = $(PYTHON) -m $(if $(filter local,$(TARGET)),localstack $@,release $@ --to "$$TARGET")
+OPERATE = $(PYTHON) -m cli.ops $@ --target "$$TARGET"
 # Of a rehearsal, which has the Cart service elsewhere.
 VAR_FILE_OPTION = $(if $(VAR_FILE),--var-file "$$VAR_FILE")
 # What a tool has made, and fonts.
@@ -49,61 +50,61 @@ dev:
 	@$(PYTHON3) tooling/machine.py install dev
 
 up: local ## bring the local stack up, or repair it (ENGINE=embedded|localstack PORT= CART_PORT= SMTP_PORT= CONSOLE_PORT= RELEASE_DIR=)
-	@$(PYTHON) -m localstack up $(RELEASE_DIR:%=--release-dir %)
+	@$(PYTHON) -m cli.ops stack up $(ENGINE:%=--engine %) $(PORT:%=--port %) $(CART_PORT:%=--cart-port %) $(SMTP_PORT:%=--smtp-port %) $(CONSOLE_PORT:%=--console-port %) $(RELEASE_DIR:%=--release-dir %)
 
 down: local ## stop the local stack; what it held is gone
-	@$(PYTHON) -m localstack down
+	@$(PYTHON) -m cli.ops stack down
 
 status: local ## show engine, queues and mails
-	@$(PYTHON) -m localstack status
+	@$(PYTHON) -m cli.ops stack status
 
 preview: dev ## show every template with sample data, no stack and no AWS (PREVIEW_PORT=4574, ONCE=1 to only write, ACCEPT=1 to take the pictures as reviewed)
-	@$(PYTHON) -m localstack.preview $(if $(ACCEPT),--accept,$(if $(ONCE),--once))
+	@$(PYTHON) -m cli.ops stack preview $(PREVIEW_PORT:%=--port %) $(if $(ACCEPT),--accept,$(if $(ONCE),--once))
 
 order: local ## place a demo order and follow it to the mails
-	@$(PYTHON) -m localstack order
+	@$(PYTHON) -m cli.ops stack order
 
 console: local ## open the page that shows the local stack: orders, journeys, mails, queues, alarms
-	@$(PYTHON) -m localstack console
+	@$(PYTHON) -m cli.ops stack console
 
 token: local ## print the ID token of a seeded user (EMAIL=thandi@acme.example)
-	@$(PYTHON) -m localstack token $(EMAIL)
+	@$(PYTHON) -m cli.ops stack token $(EMAIL)
 
 watch: local ## deploy what is saved in functions/, common/ or templates/ to the local stack within seconds
-	@$(PYTHON) -m localstack watch
+	@$(PYTHON) -m cli.ops stack watch
 
 shell: local ## open a Python shell with clients of the local stack
-	@$(PYTHON) -m localstack shell
+	@$(PYTHON) -m cli.ops stack shell
 
 logs: local ## print the logs of a function: in colour, or as JSON into a pipe (FUNCTION=create_order, FOLLOW=1 to go on)
-	@$(PYTHON) -m localstack logs "$(FUNCTION)" $(if $(FOLLOW),--follow)
+	@$(PYTHON) -m cli.ops stack logs "$(FUNCTION)" $(if $(FOLLOW),--follow)
 
 tf: local ## run Terraform against the local stack (ARGS="plan")
-	@$(PYTHON) -m localstack.terraform $(ARGS)
+	@$(PYTHON) -m cli.ops stack terraform $(ARGS)
 
 alarms: dev ## show the alarms that ring and their runbooks (ALARM=name, WAIT=seconds until quiet, TARGET=local|dev|sit|prod|failover)
-	@$(OPERATE) --alarm "$$ALARM" $(if $(WAIT),--wait "$$WAIT")
+	@$(OPERATE) $(if $(ALARM),--alarm "$$ALARM") $(if $(WAIT),--wait "$$WAIT")
 
 queues: dev ## show what waits in queues and DLQs (TARGET=)
 	@$(OPERATE)
 
 dlq: dev ## show the messages in a DLQ and leave them there (QUEUE=bbws-order-pdf-local TARGET=)
-	@$(OPERATE) --queue "$$QUEUE"
+	@$(OPERATE) "$$QUEUE"
 
 drop: dev ## take a message that can never succeed out of a DLQ, into build/dropped (QUEUE= MESSAGE=id TARGET=)
-	@$(OPERATE) --queue "$$QUEUE" --message "$$MESSAGE"
+	@$(OPERATE) "$$QUEUE" "$$MESSAGE"
 
 pause: dev ## leave messages in a queue, as long as what they need is down (QUEUE= TARGET=)
-	@$(OPERATE) --queue "$$QUEUE"
+	@$(OPERATE) "$$QUEUE"
 
 resume: dev ## take messages out of a queue again (QUEUE= TARGET=)
-	@$(OPERATE) --queue "$$QUEUE"
+	@$(OPERATE) "$$QUEUE"
 
 redrive: dev ## put the messages of a DLQ back on their queue (QUEUE=bbws-order-pdf-local TARGET=local|dev|sit|prod)
-	@$(OPERATE) --queue "$$QUEUE"
+	@$(OPERATE) "$$QUEUE"
 
 query: dev ## run a saved query of the logs (NAME=errors|refused|trace|crashes|slow TEXT=id FUNCTION=create_order MINUTES=60 TARGET=)
-	@$(OPERATE) --name "$$NAME" --text "$$TEXT" --function "$$FUNCTION" $(if $(MINUTES),--minutes "$$MINUTES")
+	@$(OPERATE) "$$NAME" --text "$$TEXT" $(if $(FUNCTION),--function "$$FUNCTION") $(if $(MINUTES),--minutes "$$MINUTES")
 
 restore: dev ## restore the orders table to a moment, beside the live one (AT=2026-11-24T10:00:00Z TARGET=)
 	@$(OPERATE) --at "$$AT"
@@ -115,45 +116,45 @@ discard: dev ## delete a restored table (FROM=table TARGET=)
 	@$(OPERATE) --from "$$FROM"
 
 build: local ## build the eight packages into build/packages, and import each alone
-	@$(PYTHON) -m release build
+	@$(PYTHON) -m cli.release build
 
 release: dev ## make a release of the commit in build/release (ARCHITECTURE=arm64|x86_64, HOST_PANGO=1 without Docker)
-	@$(PYTHON) -m release make --architecture $(ARCHITECTURE) $(if $(HOST_PANGO),--host-pango)
+	@$(PYTHON) -m cli.release make --architecture $(ARCHITECTURE) $(if $(HOST_PANGO),--host-pango)
 
 release-verify: dev ## compare build/release with its manifest
-	@$(PYTHON) -m release verify
+	@$(PYTHON) -m cli.release verify
 
 upload: dev ## put build/release into DEV's release bucket
-	@$(PYTHON) -m release upload
+	@$(PYTHON) -m cli.release upload
 
 # What a person chooses reaches the shell as a variable, never as a part of the command.
 promote: dev ## copy a release to the next account (TO=sit|prod RELEASE=digest APPROVALS="tech-lead=NAME …")
-	@$(PYTHON) -m release promote --to "$$TO" --release "$$RELEASE" --approvals "$$APPROVALS"
+	@$(PYTHON) -m cli.release promote "$$RELEASE" --to "$$TO" --approvals "$$APPROVALS"
 
 deploy: dev ## plan, apply and shift a release (TO=dev|sit|prod|failover RELEASE=digest)
-	@$(PYTHON) -m release deploy --to "$$TO" --release "$$RELEASE" $(VAR_FILE_OPTION) $(if $(CANARY_SECONDS),--seconds "$$CANARY_SECONDS")
+	@$(PYTHON) -m cli.release deploy $$RELEASE --to "$$TO" $(VAR_FILE_OPTION) $(if $(CANARY_SECONDS),--seconds "$$CANARY_SECONDS")
 
 record: dev ## note that what was deployed passed its tests (TO=dev|sit|prod REPORT=build/e2e.xml)
-	@$(PYTHON) -m release record --to "$$TO" --junit "$$REPORT"
+	@$(PYTHON) -m cli.release record --to "$$TO" --report "$$REPORT"
 
 rollback: dev ## give traffic and templates back to the release before (TO=dev|sit|prod RELEASE=another)
-	@$(PYTHON) -m release rollback --to "$$TO" --release "$$RELEASE"
+	@$(PYTHON) -m cli.release rollback $$RELEASE --to "$$TO"
 
 drift: dev ## tell what differs from the release that is live, and raise the alert (TO=local|dev|sit|prod)
 ifeq ($(TO),local)
-	@$(PYTHON) -m localstack drift
+	@$(PYTHON) -m cli.ops stack drift
 else
-	@$(PYTHON) -m release drift --to "$$TO" $(VAR_FILE_OPTION)
+	@$(PYTHON) -m cli.release drift --to "$$TO" $(VAR_FILE_OPTION)
 endif
 
 history: dev ## tell what had the traffic of an environment when (TO=dev|sit|prod|failover)
-	@$(PYTHON) -m release history --to "$$TO"
+	@$(PYTHON) -m cli.release history --to "$$TO"
 
 rehearse: dev ## rehearse the life of a release here: three accounts, a bad release, rollbacks, a lost region
-	@$(PYTHON) -m labs.rehearsal
+	@$(PYTHON) -m cli.ops lab rehearse
 
 openapi: dev ## write docs/openapi.json and docs/api.md, which describe the API, from the code
-	@$(PYTHON) -m release.openapi
+	@$(PYTHON) -m cli.release openapi
 
 lint: dev ## check style, format, who imports whom, and the workflows
 	@.venv/bin/ruff check . $(call next,`.venv/bin/ruff check --fix .` mends most of it)
@@ -169,7 +170,7 @@ lint: dev ## check style, format, who imports whom, and the workflows
 # The tooling is there to run programs; each is a list of words, which no shell reads.
 security: dev ## look for weaknesses in the code, and for secrets in all files
 	@.venv/bin/bandit --quiet --recursive common functions $(call next,mend it: what runs in AWS has no exception)
-	@.venv/bin/bandit --quiet --recursive tooling release ops evidence localstack labs --skip B404,B603,B607 \
+	@.venv/bin/bandit --quiet --recursive tooling release ops evidence localstack labs cli --skip B404,B603,B607 \
 	  $(call next,mend it or say in its line why it is none)
 	@find . $(NOT_OURS) -prune -o -type f -print0 | xargs -0 .venv/bin/detect-secrets-hook --no-verify \
 	  $(call next,take the secret out or mark what is none with `pragma: allowlist secret` and why)
@@ -200,29 +201,29 @@ e2e: dev ## drive orders through a stack, draw the evidence (TARGET=local|dev|si
 	@tests=".venv/bin/pytest e2e --target $(TARGET) --evidence $(EVIDENCE)/records -o cache_dir=.pytest_cache/e2e"; \
 	$(foreach part,$(PARTS),$$tests $($(part)) $(if $(filter together,$(part)),$(REPORT:%=--junitxml=%)) $(ARGS) $(if $(ARGS),|| [ $$? = 5 ]) &&) true; \
 	status=$$?; $(if $(filter $(lastword $(PARTS)),together timed),,[ $$status = 0 ] ||) \
-	$(PYTHON) -m evidence draw --stage $(TARGET) || status=$$(( status ? status : 1 )); (exit $$status) $(E2E_NEXT)
+	$(PYTHON) -m cli.release evidence --target $(TARGET) || status=$$(( status ? status : 1 )); (exit $$status) $(E2E_NEXT)
 
 evidence: dev ## draw the evidence of the last run again, in build/evidence/index.html (TARGET=local|dev|sit|prod|failover)
-	@$(PYTHON) -m evidence draw --stage $(TARGET)
+	@$(PYTHON) -m cli.release evidence --target $(TARGET)
 
 pack: dev ## draw what a promotion is approved by, with its plan (TO=sit|prod RELEASE=digest)
-	@$(PYTHON) -m evidence approve --to "$$TO" --release "$$RELEASE" $(VAR_FILE_OPTION)
+	@$(PYTHON) -m cli.release pack "$$RELEASE" --to "$$TO" $(VAR_FILE_OPTION)
 
 summary: dev ## write a few lines on the evidence to the workflow's summary (TARGET= of the tests, or TO=sit|prod to approve)
-	@$(PYTHON) -m evidence summary --stage "$(TARGET)" $(if $(TO),--to "$$TO")
+	@$(PYTHON) -m cli.release summary --target "$(TARGET)" $(if $(TO),--to "$$TO")
 
 test-up: dev
 	@export STACK_DIR=$(TEST_STACK); rm -rf $(TEST_STACK)/mail; \
-	$(PYTHON) -m localstack down && $(PYTHON) -m localstack up --free-ports $(FAULTS) $(RELEASE_DIR:%=--release-dir %)
+	$(PYTHON) -m cli.ops stack down && $(PYTHON) -m cli.ops stack up --free-ports $(ENGINE:%=--engine %) $(FAULTS) $(RELEASE_DIR:%=--release-dir %)
 
 test-down: dev
-	@STACK_DIR=$(TEST_STACK) $(PYTHON) -m localstack down
+	@STACK_DIR=$(TEST_STACK) $(PYTHON) -m cli.ops stack down
 
 # All of e2e-fresh that may be slow, and so may run beside other targets. In one recipe: between two, others would run first.
 test-untimed: dev
 	@export STACK_DIR=$(TEST_STACK); $(MAKE) --no-print-directory test-up && \
 	$(MAKE) --no-print-directory e2e PARTS="$(filter-out timed,$(PARTS))" \
-	$(if $(FAULTS),&& $(PYTHON) -m labs.chaos --short)
+	$(if $(FAULTS),&& $(PYTHON) -m cli.ops lab chaos --short)
 
 test-timed: dev
 	@$(if $(filter timed,$(PARTS)),STACK_DIR=$(TEST_STACK) $(MAKE) --no-print-directory e2e PARTS=timed)
@@ -232,22 +233,17 @@ e2e-fresh: dev ## bring up a stack of its own on free ports, run the end-to-end 
 	status=$$?; $(MAKE) --no-print-directory test-down; exit $$status
 
 chaos: dev ## try the promises under faults, kills and restarts, on a stack of its own (SEED=11 to replay one, ORDERS=1000, LOAD=1 for a burst and ten steady minutes)
-	@export STACK_DIR=build/chaos; rm -rf build/chaos/mail; \
-	$(PYTHON) -m localstack down && $(PYTHON) -m localstack up --free-ports --faults && \
-	$(PYTHON) -m labs.chaos $(SEED:%=--seed %) $(ORDERS:%=--orders %) $(if $(LOAD),--load); \
-	status=$$?; $(PYTHON) -m localstack down; exit $$status
+	@$(PYTHON) -m cli.ops lab chaos $(SEED:%=--seed %) $(ORDERS:%=--orders %) $(if $(LOAD),--load)
 
-bench: dev ## measure cold starts, the API, the flow, invoices and cost with their baselines, on a stack of its own (PART=starts for one, ROUNDS=3)
-	@export STACK_DIR=build/bench/stack; $(PYTHON) -m localstack down && $(PYTHON) -m localstack up --free-ports && \
-	$(PYTHON) -m labs.bench $(PART:%=--part %) $(ROUNDS:%=--rounds %); \
-	status=$$?; $(PYTHON) -m localstack down; exit $$status
+bench: dev ## measure cold starts, the API, the flow, invoices and cost beside their floors, on a stack of its own (PART=init for one, ROUNDS=3)
+	@$(PYTHON) -m cli.ops lab bench $(PART:%=--part %) $(ROUNDS:%=--rounds %)
 
 load: dev ## load the API at rising rates until it breaks, draw latency against rate (TARGET=local|dev|sit RATES=2,5,10 SECONDS=20 GATE=rate that must hold)
 	@$(PYTHON3) tooling/machine.py install load
-	@$(PYTHON) -m labs.load --target $(TARGET) $(RATES:%=--rates %) $(SECONDS:%=--seconds %) $(GATE:%=--gate %)
+	@$(PYTHON) -m cli.ops lab load --target $(TARGET) $(RATES:%=--rates %) $(SECONDS:%=--seconds %) $(GATE:%=--gate %)
 
 simulate: dev ## simulate what a load far above today's does to counter, partitions and quotas
-	@$(PYTHON) -m labs.scale
+	@$(PYTHON) -m cli.ops lab scale
 
 conformance: dev ## try the service's use of AWS, call by call (ENGINE=embedded|moto|localstack-host|localstack, TARGET=dev, CHECK=1)
 	@$(if $(TOOL),$(PYTHON3) tooling/machine.py install $(TOOL))

@@ -175,8 +175,8 @@ class Stage(NamedTuple):
 
 
 def evidence_folder() -> Path:
-    """The folder named by EVIDENCE, or build/evidence."""
-    return Path(os.environ.get("EVIDENCE") or ROOT / "build" / "evidence").resolve()
+    """The folder named by EVIDENCE_DIR, or build/evidence."""
+    return Path(os.environ.get("EVIDENCE_DIR") or ROOT / "build" / "evidence").resolve()
 
 
 def records_folder() -> Path:

@@ -147,7 +147,7 @@ def _shift(client: LambdaClient, stack: Stack, function: str) -> str | None:
     """Shift a function's traffic to its newest version, or return why that does not run."""
     name = stack.outputs["function_names"][function]
     try:
-        traffic.finish(client, [name])
+        traffic.move_to_newest(client, [name])
     except TrafficError as error:
         return _import_error(_package(stack, function)) or str(error)
     delete_old_versions(client, name)

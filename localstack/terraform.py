@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from tooling.paths import ROOT
 TERRAFORM_DIR = ROOT / "terraform"
 _STATE_BUCKET = "bbws-terraform-state-local"
 _STATE_KEY = "order-lambda/terraform.tfstate"
-_LOCK_TABLE = "terraform-locks-local"
 _DEADLINE_SECONDS = 600
 # Folders of TERRAFORM_DIR that an apply does not read.
 _NOT_APPLIED = ("bootstrap", "tests", ".terraform")
@@ -59,7 +57,7 @@ def cli_environment(directory: Path) -> dict[str, str]:
 
 
 def environment(directory: Path) -> dict[str, str]:
-    """Environment variables for Terraform, its files in a folder, without the credentials and workspace of the shell."""
+    """Environment variables for Terraform; credentials and workspace of the shell are left out."""
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_WORKSPACE"))},
         **cli_environment(directory),
@@ -109,21 +107,13 @@ class LocalTerraform:
             ) from None
 
     def prepare_backend(self) -> None:
-        """Create state bucket and lock table in the engine, as bootstrap does in an account; safe to repeat."""
-        aws = Aws(self._stack.endpoint)
-        s3, dynamodb = aws.s3, aws.dynamodb
+        """Create the state bucket in the engine, as bootstrap does in an account; safe to repeat."""
+        s3 = Aws(self._stack.endpoint).s3
         try:
             s3.create_bucket(Bucket=_STATE_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         except ClientError as error:
             if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
                 raise
-        with suppress(dynamodb.exceptions.ResourceInUseException):
-            dynamodb.create_table(
-                TableName=_LOCK_TABLE,
-                BillingMode="PAY_PER_REQUEST",
-                AttributeDefinitions=[{"AttributeName": "LockID", "AttributeType": "S"}],
-                KeySchema=[{"AttributeName": "LockID", "KeyType": "HASH"}],
-            )
 
     def init(self) -> None:
         """Initialise Terraform's folder for the state in the engine."""

@@ -85,21 +85,14 @@ def exclusive(stack: Stack, seconds: float = 0) -> Iterator[None]:
         yield
 
 
-def _port(variable: str) -> int | None:
-    value = os.environ.get(variable)
-    if value and not (value.isascii() and value.isdigit() and 1 <= int(value) <= 65_535):
-        raise StackError(f"{variable} is {value!r}; it must be a port, 1 to 65535")
-    return int(value) if value else None
-
-
-def _choose_ports(stack: Stack, free: bool, faults: bool, issuer: bool) -> None:
-    for use, (variable, default) in _DEFAULT_PORTS.items():
+def _choose_ports(stack: Stack, given: Mapping[str, int], free: bool, faults: bool, issuer: bool) -> None:
+    for use, (_, default) in _DEFAULT_PORTS.items():
         if (use == "proxy" and not faults) or (use == "issuer" and not issuer):
             continue
-        if free and use not in stack.ports:
-            stack.ports[use] = processes.free_port()
-        elif not free:
-            stack.ports[use] = _port(variable) or stack.ports.get(use, default)
+        if use in given:
+            stack.ports[use] = given[use]
+        elif use not in stack.ports:
+            stack.ports[use] = processes.free_port() if free else default
 
 
 def _start_sidecar(stack: Stack, name: str, use: str, *arguments: str, wait: bool = True) -> None:
@@ -161,6 +154,7 @@ def up(
     release: Path | None = None,
     faults: bool = False,
     issuer: bool = False,
+    ports: Mapping[str, int] | None = None,
 ) -> None:
     """Bring a stack up.
 
@@ -171,6 +165,7 @@ def up(
         release: Folder of a release to run; None to build and run this tree.
         faults: Whether functions reach engine and cart stub through the fault proxy.
         issuer: Whether the harness's issuer issues the tokens even if the engine has Cognito.
+        ports: Chosen ports by use: engine, cart, smtp, console.
 
     Raises:
         ManifestError: The folder is not the release that was built.
@@ -185,7 +180,9 @@ def up(
         engine = engines.choose(engine_name or (stack.engine if stack.running else None))
         if issuer and stack.running and not stack.issuer_url:
             raise StackError("a stack with Cognito is up: run `make down` first")
-        _choose_ports(stack, free_ports, faults, issuer or not engine.has_cognito or stack.issuer_url is not None)
+        _choose_ports(
+            stack, ports or {}, free_ports, faults, issuer or not engine.has_cognito or stack.issuer_url is not None
+        )
         if stack.running and stack.engine != engine.name:
             raise StackError(f"a stack on engine {stack.engine} is up: run `make down` first")
         stack.engine = engine.name
@@ -238,10 +235,10 @@ def _finish(stack: Stack, templates: Mapping[str, bytes]) -> None:
         redeploy.put_templates(aws.s3, stack, templates)
         # Terraform compares with its state, which does not have what `make watch` deployed.
         redeploy.publish(aws.functions, stack)
-        for name in traffic.finish(aws.functions, names):
+        for name in traffic.move_to_newest(aws.functions, names):
             redeploy.delete_old_versions(aws.functions, name)
         # Cold starts here, so that the first order has none.
-        list(pool.map(lambda name: traffic.call(aws.functions, name, traffic.ALIAS), names))
+        list(pool.map(lambda name: traffic.invoke_empty(aws.functions, name, traffic.ALIAS), names))
         seeded.result()
 
 
@@ -250,7 +247,7 @@ def explain(stack: Stack) -> None:
     console.print(
         f"""
   API       {stack.api_url}
-  token     make token EMAIL={seed.users()[0]["email"]}
+  token     bin/ops stack token {seed.users()[0]["email"]}
   mails     {shown(stack.mail_dir)}
   console   {stack.console_url}
 
@@ -260,7 +257,7 @@ Next: [bold]make order[/] places an order and shows its trace, [bold]make e2e[/]
     )
 
 
-def open_console(stack: Stack) -> None:
+def open_console(stack: Stack, port: int | None = None) -> None:
     """Open the console in a browser, or print its URL if there is no display; start it if it does not run.
 
     Raises:
@@ -268,7 +265,7 @@ def open_console(stack: Stack) -> None:
     """
     if not processes.alive(stack.running.get("console")):
         with exclusive(stack):
-            stack.ports["console"] = _port("CONSOLE_PORT") or stack.ports.get("console", _DEFAULT_PORTS["console"][1])
+            stack.ports["console"] = port or stack.ports.get("console", _DEFAULT_PORTS["console"][1])
             _start_console(stack)
     _wait_for_sidecar(stack, "console", "console")
     has_display = sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))

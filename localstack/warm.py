@@ -31,7 +31,7 @@ def new_functions(client: LambdaClient) -> Iterator[None]:
                 # Without its alias it cannot be called yet: the next round tries again.
                 with suppress(ClientError):
                     with suppress(TrafficError):
-                        traffic.call(client, name, traffic.ALIAS)
+                        traffic.invoke_empty(client, name, traffic.ALIAS)
                     called.add(name)
 
     with ThreadPoolExecutor(max_workers=1) as pool:

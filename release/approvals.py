@@ -1,4 +1,4 @@
-"""Who approved a run of GitHub Actions, asked of GitHub itself (R10)."""
+"""Reads from GitHub who approved a run of GitHub Actions."""
 
 import os
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from release.environments import EnvironmentName
 from release.promotion import EvidenceError
 
 _SECONDS = 20
-# The environments that gate a promotion, and whose reviewers each has (docs/release.md).
+# The role of the reviewers of each GitHub environment, by environment to promote to (docs/release.md).
 _ROLES: dict[EnvironmentName, dict[str, str]] = {
     "dev": {},
     "sit": {"sit": "tech-lead"},
@@ -25,12 +25,7 @@ def in_github() -> bool:
 
 
 def by_role(reviews: list[dict[str, Any]], to: EnvironmentName) -> dict[str, str]:
-    """Who approved, by role.
-
-    Args:
-        reviews: as GitHub's "Get the review history for a workflow run" answers.
-        to: the environment that is promoted to.
-    """
+    """Logins of who approved, by role, from GitHub's "Get the review history for a workflow run"."""
     roles = _ROLES[to]
     return {
         roles[environment["name"]]: review["user"]["login"]
@@ -42,14 +37,14 @@ def by_role(reviews: list[dict[str, Any]], to: EnvironmentName) -> dict[str, str
 
 
 def of_this_run(to: EnvironmentName, variables: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Who approved the workflow run that this is a part of, by role.
+    """Logins of who approved this workflow run, by role.
 
     Args:
-        to: the environment that is promoted to.
-        variables: of GitHub Actions, with GITHUB_TOKEN, which needs `actions: read`.
+        to: The environment to promote to.
+        variables: Variables of GitHub Actions; GITHUB_TOKEN needs `actions: read`.
 
     Raises:
-        EvidenceError: GitHub does not say.
+        EvidenceError: GitHub does not respond, or refuses the token.
     """
     url = "{GITHUB_API_URL}/repos/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}/approvals".format_map(variables)
     headers = {
@@ -57,8 +52,8 @@ def of_this_run(to: EnvironmentName, variables: Mapping[str, str] = os.environ) 
         "Accept": "application/vnd.github+json",
     }
     try:
-        answer = requests.get(url, headers=headers, timeout=_SECONDS)
-        answer.raise_for_status()
-        return by_role(answer.json(), to)
+        response = requests.get(url, headers=headers, timeout=_SECONDS)
+        response.raise_for_status()
+        return by_role(response.json(), to)
     except (OSError, ValueError) as error:
-        raise EvidenceError(f"GitHub does not say who approved this run ({error}): {url}") from None
+        raise EvidenceError(f"cannot read who approved this run from {url}: {error}") from None

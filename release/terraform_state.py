@@ -1,4 +1,4 @@
-"""Terraform's outputs of an environment, read from the state that Terraform keeps in its account."""
+"""Reads Terraform's outputs of an environment from its state."""
 
 from __future__ import annotations
 
@@ -10,12 +10,6 @@ if TYPE_CHECKING:
 
 
 def outputs(client: S3Client, bucket: str, key: str) -> dict[str, Any]:
-    """The outputs of an environment, by name.
-
-    Args:
-        client: of S3, with rights in the account.
-        bucket: that the state is in.
-        key: of the state.
-    """
+    """The outputs in the state at a key, by name."""
     state = json.loads(client.get_object(Bucket=bucket, Key=key)["Body"].read())
     return {name: output["value"] for name, output in state["outputs"].items()}

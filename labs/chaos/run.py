@@ -19,8 +19,7 @@ from localstack.faults.control import Control, Journal
 from localstack.faults.plan import KILLS, RATES, Fault, KillPoint, Outage, Plan
 from localstack.stack import Stack, StackError
 from localstack.up import console
-from ops.queues import url, wait_idle
-from ops.redrive import redrive
+from ops.queues import redrive, url, wait_idle
 
 SEEDS = (11, 23, 47)
 ORDERS = 1_000

@@ -6,15 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from labs.customers import sign_up
 from labs.rehearsal.accounts import Accounts
-from localstack import demo, seed
+from localstack import demo
 from localstack.stack import api_url
 from release.environments import EnvironmentName
 from tooling.order_client import OrderClient
 
 _SECONDS = 60
-_TENANT = "tenant-acme"
-_EMAIL = "thandi@acme.example"
 
 
 class Customer:
@@ -27,10 +26,8 @@ class Customer:
 
     def __init__(self, accounts: Accounts, environment: EnvironmentName) -> None:
         outputs = accounts.outputs(environment)
-        pool, client = outputs["user_pool_id"], outputs["user_pool_client_id"]
         cognito = accounts.client("cognito-idp", accounts.root(environment))
-        seed.add_user(cognito, pool, _EMAIL, seed.PASSWORD, _TENANT)
-        token = seed.sign_in(cognito, pool, client, _EMAIL, seed.PASSWORD)["IdToken"]
+        token = sign_up(cognito, outputs, "tenant-acme", "thandi@acme.example")
         url = api_url(accounts.endpoint, outputs)
         self.api = OrderClient(url, token, verify=accounts.bundle, timeout=_SECONDS)
 

@@ -52,7 +52,7 @@ class Control:
 
     def __init__(self, stack: Stack) -> None:
         if not stack.proxy_url:
-            raise StackError("this stack has no fault proxy: bring one up with `python -m localstack up --faults`")
+            raise StackError("this stack has no fault proxy: bring one up with `bin/ops stack up --faults`")
         self.url = stack.proxy_url
         self._url = f"{self.url}/_chaos"
 

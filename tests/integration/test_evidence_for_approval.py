@@ -51,18 +51,18 @@ def test_who_approves_sees_the_plan_before_and_nothing_is_changed(
     digest = release.digest()
     dev = Store(accounts.client("s3", accounts.sign_in("dev")), "bbws-releases-dev")
     dev.upload(tmp_path / "release")
-    credentials = accounts.sign_in("sit", "sit-drift") | {"EVIDENCE": str(tmp_path / "evidence")}
-    arguments = ("approve", "--to", "sit", "--release", digest, "--var-file", str(accounts.var_file()))
+    credentials = accounts.sign_in("sit", "sit-drift") | {"EVIDENCE_DIR": str(tmp_path / "evidence")}
+    arguments = ("pack", digest, "--to", "sit", "--var-file", str(accounts.var_file()))
 
     def approve() -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "evidence", *arguments]
+        command = [sys.executable, "-m", "cli.release", *arguments]
         return subprocess.run(
             command, cwd=ROOT, env=credentials, capture_output=True, text=True, check=False, timeout=300
         )
 
     early = approve()
     assert (early.returncode, early.stdout) == (1, "")
-    assert f"there are no records of {digest[:12]} in bbws-releases-dev: `make record TO=dev`" in early.stderr
+    assert f"there are no records of {digest[:12]} in bbws-releases-dev: `bin/release record --to dev`" in early.stderr
 
     for stage in ("local", "dev"):
         write_records(tmp_path / "tested", stage, release, recorded_test())

@@ -26,7 +26,7 @@ _json: st.SearchStrategy[Any] = st.recursive(
 
 def _echo(request: rest.Request) -> rest.Response:
     order = rest.parse_body(request, OrderRequest)
-    return rest.json_response(HTTPStatus.OK, {"tenant": rest.caller(request).tenant_id, "cart": order.cart_id})
+    return rest.Response(HTTPStatus.OK, {"tenant": rest.caller(request).tenant_id, "cart": order.cart_id})
 
 
 def _broken(_: rest.Request) -> rest.Response:
@@ -34,7 +34,7 @@ def _broken(_: rest.Request) -> rest.Response:
 
 
 def _odd(_: rest.Request) -> rest.Response:
-    return rest.json_response(HTTPStatus.OK, {"odd": {1, 2}})
+    return rest.Response(HTTPStatus.OK, {"odd": {1, 2}})
 
 
 def _with_order_id(text: str) -> rest.Request:
@@ -110,7 +110,7 @@ def test_another_route_is_404(method: str, path: str) -> None:
 
 
 def test_the_call_that_tries_a_new_version_is_answered() -> None:
-    assert rest.rest_handler("POST", "/orders", _broken)(traffic.NOTHING, context())["statusCode"] == 404
+    assert rest.rest_handler("POST", "/orders", _broken)(traffic.EMPTY_EVENT, context())["statusCode"] == 404
 
 
 @pytest.mark.parametrize("endpoint", [_broken, _odd])

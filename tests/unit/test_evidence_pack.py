@@ -317,7 +317,7 @@ def test_plan_has_attributes_but_no_values() -> None:
         {"address": "d", "change": {"actions": ["delete"], "before": {"k": 1}, "after": None}},
         {"address": "e", "change": {"actions": ["no-op"], "before": {}, "after": {}}},
     ]
-    assert [change.dict() for change in deploy.described(raw)] == [
+    assert [change.dict() for change in deploy.describe(raw)] == [
         {"address": "a", "action": "change", "fields": ["memory_size", "runtime", "version"]},
         {"address": "b", "action": "replace", "fields": ["k"]},
         {"address": "c", "action": "add", "fields": []},
@@ -362,7 +362,7 @@ def test_bad_records_say_what_to_do(tmp_path: Path) -> None:
 
 def test_summary_links_to_pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The summary of a workflow run has results, plan and a link to the pack."""
-    monkeypatch.setenv("EVIDENCE", str(tmp_path))
+    monkeypatch.setenv("EVIDENCE_DIR", str(tmp_path))
     release = make_release(tmp_path / "release")
     write_records(tmp_path / "records", "dev", release, recorded_test(), recorded_test("failed", message="no"))
     planned = Planned(environment="sit", release=Sha256(release.digest()), at=NOW, changes=[])

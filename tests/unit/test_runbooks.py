@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from labs.rehearsal import __main__ as rehearsal
+from labs.rehearsal import run as rehearsal
 from tooling import runbooks
 from tooling.paths import ROOT
 

@@ -1,4 +1,4 @@
-"""Orders as they were at a moment: a table restored beside the live one, and what is missing put back from it."""
+"""Point-in-time recovery of the orders table: restore it to a new table, and copy items back from there."""
 
 from __future__ import annotations
 
@@ -14,34 +14,39 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _MARK = "-restored-"
-# AWS needs some minutes for a table, however small.
+# AWS needs some minutes for a table of any size.
 _POLL_SECONDS = 5
 _MOST_POLLS = 720
 _WRITERS = 16
 
 
 class RestoreError(UserError):
-    """Nothing can be restored; the text says why."""
+    """Nothing can be restored or copied back; the text says why."""
 
 
 @dataclass
 class Recovered:
-    """What was done, by key of the item: put back, or left because the live one is another."""
+    """What was done.
+
+    Args:
+        put: Keys of the items that were copied to the live table.
+        left: Keys of the items that were not, because the live item differs.
+    """
 
     put: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
 
 
 def restore(client: DynamoDBClient, table: str, at: datetime) -> str:
-    """Restore a table to a moment, as another table, and return the other's name once it is there.
+    """Restore a table, as it was at a point in time, to a new table; return its name once it exists.
 
     Args:
-        client: of DynamoDB, as an administrator: the deployment role may not.
-        table: the live one.
-        at: the moment; AWS knows whole seconds.
+        client: Client of DynamoDB as an administrator: the deployment role may not restore.
+        table: Name of the live table.
+        at: Point in time; AWS cuts it to whole seconds.
 
     Raises:
-        RestoreError: point-in-time recovery is off, or does not reach there.
+        RestoreError: point-in-time recovery is off, or does not reach back so far.
     """
     restored = f"{table}{_MARK}{at:%Y%m%dT%H%M%S}"
     try:
@@ -51,7 +56,9 @@ def restore(client: DynamoDBClient, table: str, at: datetime) -> str:
         client.exceptions.InvalidRestoreTimeException,
         client.exceptions.TableAlreadyExistsException,
     ) as error:
-        raise RestoreError(f"{table} cannot be restored to {at.isoformat()}: {error}") from None
+        raise RestoreError(
+            f"{table} cannot be restored to {at.isoformat()}: {error}; choose a time within its backups"
+        ) from None
     client.get_waiter("table_exists").wait(
         TableName=restored, WaiterConfig={"Delay": _POLL_SECONDS, "MaxAttempts": _MOST_POLLS}
     )
@@ -64,15 +71,15 @@ def _pages(client: DynamoDBClient, table: str) -> Iterator[list[dict[str, Any]]]
 
 
 def recover(client: DynamoDBClient, restored: str, order_id: str | None) -> Recovered:
-    """Put items of a restored table into the live one.
+    """Copy items of a restored table to the live one.
 
     Args:
-        client: of DynamoDB, as an administrator.
-        restored: name of the restored table.
-        order_id: of the one order to put back as it was, whatever is there now; None to put back all that is missing.
+        client: Client of DynamoDB as an administrator.
+        restored: Name of the restored table.
+        order_id: Id of the only order to copy, overwriting the live one; None to copy all items that are missing.
 
     Raises:
-        RestoreError: it is not the name of a restored table, or has no such order.
+        RestoreError: this is not a restored table, or it has no such order.
     """
     live = _live(restored)
     done = Recovered()
@@ -99,7 +106,7 @@ def recover(client: DynamoDBClient, restored: str, order_id: str | None) -> Reco
         for page in _pages(client, restored):
             list(pool.map(put, [item for item in page if order_id in (None, item["SK"]["S"].removeprefix("ORDER#"))]))
     if order_id and not done.put:
-        raise RestoreError(f"there is no order {order_id} in {restored}")
+        raise RestoreError(f"there is no order {order_id} in {restored}: check the id, or restore to an earlier time")
     return done
 
 
@@ -107,7 +114,7 @@ def discard(client: DynamoDBClient, restored: str) -> None:
     """Delete a restored table.
 
     Raises:
-        RestoreError: it is not the name of a restored table.
+        RestoreError: this is not a restored table.
     """
     _live(restored)
     client.delete_table(TableName=restored)
@@ -116,5 +123,5 @@ def discard(client: DynamoDBClient, restored: str) -> None:
 def _live(restored: str) -> str:
     live, mark, _ = restored.partition(_MARK)
     if not mark:
-        raise RestoreError(f"{restored!r} is not a restored table: name the one that `make restore` made")
+        raise RestoreError(f"{restored!r} is not a restored table: name the table that `bin/ops restore` printed")
     return live
