@@ -10,7 +10,7 @@ from localstack import seed
 from localstack.aws import Aws
 from localstack.stack import Stack
 from tests.support.lambda_functions import make_function
-from tests.support.user_pools import sign_in_somebody
+from tests.support.user_pools import sign_in_new_user
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_a_call_to_the_engine_itself_is_noted(stack: Stack) -> None:
 
 def test_reads_traffic_and_users_are_not_noted(aws: Aws, stack: Stack, queue: str) -> None:
     function = make_function("def handler(event, context): return 1")
-    pool = sign_in_somebody(aws.cognito).pool_arn.rpartition("/")[2]
+    pool = sign_in_new_user(aws.cognito).pool_arn.rpartition("/")[2]
     before = noted(stack)
     seed.add_user(aws.cognito, pool, "b@example.com", seed.PASSWORD, "tenant-1")
     aws.sqs.send_message(QueueUrl=queue, MessageBody="text")

@@ -17,7 +17,7 @@ from localstack.aws import Aws
 from localstack.stack import ACCOUNT, REGION, Stack
 from release import traffic
 from tests.support.lambda_functions import make_function, publish
-from tests.support.user_pools import sign_in_somebody
+from tests.support.user_pools import sign_in_new_user
 from tooling.polling import poll
 
 SENDER = "noreply@kimmyai.io"
@@ -217,7 +217,7 @@ def test_an_alarm_is_described_as_it_was_put(aws: Aws) -> None:
 
 def test_a_user_signs_in_to_the_account_of_the_pool(aws: Aws) -> None:
     client: Any = boto3.client("cognito-idp", aws_access_key_id="536580886816", aws_secret_access_key="test")
-    assert sign_in_somebody(client).tokens["IdToken"]
+    assert sign_in_new_user(client).tokens["IdToken"]
 
 
 def test_a_tables_recovery_period_is_described_as_it_was_put(aws: Aws) -> None:

@@ -126,7 +126,7 @@ def test_a_mail_that_nobody_noted_before_a_restart_may_come_twice(control: Contr
     aws.ses.verify_email_identity(EmailAddress="a@kimmyai.io")
     control.begin(Plan())
     assert run(control, "internal-notifier", _NOTIFIER).returncode == 0
-    assert control.journal().unnoted() == set()
+    assert control.journal().unrecorded() == set()
     control.freeze(True)
     control.freeze(False)
-    assert control.journal().unnoted() == {("internal-notifier", "c-1")}
+    assert control.journal().unrecorded() == {("internal-notifier", "c-1")}

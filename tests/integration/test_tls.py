@@ -11,7 +11,7 @@ from localstack import processes
 from localstack.stack import Stack, StackError
 from localstack.up import start_cart_stub
 from tests.support.secure_engine import secure_engine
-from tests.support.user_pools import sign_in_somebody
+from tests.support.user_pools import sign_in_new_user
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_a_users_token_is_verified(secure: Stack) -> None:
     accounts = Accounts(secure)
     root = accounts.root("dev")
     users, api = (accounts.client(service, root) for service in ("cognito-idp", "apigateway"))
-    somebody = sign_in_somebody(users)
+    somebody = sign_in_new_user(users)
     url = _guarded_api(api, somebody.pool_arn, secure)
 
     def status(token: str) -> int:

@@ -1,4 +1,4 @@
-"""The environment that the functions read at import, as Terraform would set it, on ports of this test process."""
+"""Environment variables that the functions read at import, as Terraform sets them, with ports of this test process."""
 
 import os
 
