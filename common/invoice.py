@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from datetime import UTC
 from functools import cache
 from importlib.resources import files
@@ -30,22 +29,6 @@ PDF_VARIANT = "pdf/a-2a"
 # WeasyPrint declares either PDF/A or PDF/UA. This declares PDF/UA as well, with the description that PDF/A requires for
 # properties that it does not define (ISO 19005-2, 6.6.2.3.3; ISO 14289-1, 5).
 _PDF_UA = (ASSETS / "pdf_ua.xml").read_bytes()
-
-
-@dataclass(frozen=True)
-class Supplier:
-    """The issuer of the invoice, with what section 20(4) of the VAT Act, 1991, requires."""
-
-    name: str
-    address: tuple[str, ...]
-    vat_number: str
-
-
-SUPPLIER = Supplier(
-    name="KimmyAI (Pty) Ltd",
-    address=("5th Floor, 44 Bree Street", "Cape Town", "Western Cape", "8001, South Africa"),
-    vat_number="4123456789",
-)
 
 
 class AssetFetcher(URLFetcher):  # type: ignore[misc]
@@ -130,7 +113,7 @@ def invoice_html(order: Order) -> str:
     """The tax invoice of an order as HTML."""
     # To the second, as in the document information dictionary.
     created = f"{order.date_created.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    return render("invoice/invoice.html", {"order": order, "supplier": SUPPLIER, "created": created})
+    return render("invoice/invoice.html", {"order": order, "created": created})
 
 
 def render_invoice(order: Order) -> bytes:
