@@ -23,7 +23,7 @@ from localstack.console.logs import FunctionLogs, Line
 from localstack.console.mails import STATUS, Mail, MailFolder
 from localstack.console.orders import OrderReader, TrackedOrder
 from localstack.console.resources import Alarm, QueuePair
-from localstack.console.trace import Axis, Span, StepResult
+from localstack.console.trace import Axis, Span
 from localstack.stack import Stack, StackError
 from ops.queues import Redriven, redrive
 from tooling.paths import ROOT
@@ -60,10 +60,17 @@ class RequestTrace:
 
 @dataclass(frozen=True)
 class OrderTrace:
-    """All that is known of an order: its steps, the trace of each request about it, and its mails, oldest first."""
+    """All that is known of an order.
+
+    Args:
+        tracked: The order.
+        steps: Seconds from the request to each step that it has reached.
+        requests: Trace of each request about it.
+        mails: Its mails, oldest first.
+    """
 
     tracked: TrackedOrder
-    steps: list[StepResult]
+    steps: dict[str, float]
     requests: list[RequestTrace]
     mails: list[Mail]
 
@@ -127,7 +134,8 @@ class LiveStack:
         accepted = [span.end for span in requests[0].spans if span.name == "create_order"]
         reached |= {"accepted": accepted[-1]} if accepted else {}
         started = requests[0].axis.start if requests[0].axis else tracked.accepted_at
-        return OrderTrace(tracked, trace.step_results(started, reached), requests, mails)
+        steps = {step: max(0.0, (at - started).total_seconds()) for step, at in reached.items()}
+        return OrderTrace(tracked, steps, requests, mails)
 
     def _request(
         self, title: str, correlation_id: str, since: datetime, mails: list[Mail], order: Order | None

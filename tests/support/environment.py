@@ -1,4 +1,4 @@
-"""Environment variables that the functions read at import, as Terraform sets them, with ports of this test process."""
+"""Sets the functions' environment as Terraform does, with free ports of this test process."""
 
 import os
 

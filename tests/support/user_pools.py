@@ -1,4 +1,4 @@
-"""A user pool with a signed-in user."""
+"""User pools with a signed-in user."""
 
 from typing import Any, NamedTuple
 
@@ -6,11 +6,11 @@ from localstack import seed
 
 
 class SignedIn(NamedTuple):
-    """A pool, and the tokens of its user.
+    """A user pool and the tokens of its user.
 
     Args:
         pool_arn: ARN of the pool.
-        tokens: IdToken, AccessToken, RefreshToken.
+        tokens: The user's IdToken, AccessToken and RefreshToken.
     """
 
     pool_arn: str
@@ -18,7 +18,7 @@ class SignedIn(NamedTuple):
 
 
 def sign_in_new_user(client: Any) -> SignedIn:
-    """Create a pool as Terraform does, in the account and region of the client, and sign a new user in."""
+    """Create a pool as Terraform does, in the account and region of a Cognito client, and sign a new user in."""
     schema = [{"Name": "tenantId", "AttributeDataType": "String"}]
     pool = client.create_user_pool(PoolName="users", Schema=schema)["UserPool"]
     app = client.create_user_pool_client(

@@ -69,7 +69,7 @@ class FakeStack(LiveStack):
             RequestTrace(HOSTILE, "", [], None, []),
         ]
         self.refresh()
-        return OrderTrace(tracked, trace.step_results(now, tracked.reached), found, self.mails.newest(5))
+        return OrderTrace(tracked, {"accepted": 0.15, "recorded": 2.5}, found, self.mails.newest(5))
 
     def invoice(self, order: Order) -> bytes:
         return b"%PDF-1.7"
@@ -167,6 +167,16 @@ def test_hostile_texts_are_escaped(site: Site, path: str) -> None:
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_steps_are_within_late_or_waiting(site: Site) -> None:
+    """A step is within its agreed limit, slow, or not reached yet."""
+    steps = site.get(f"/orders/{ID}").text.split('<ol class="limits">')[1].split("</ol>")[0].split("<li>")[1:]
+    assert "✓ 150 ms</span>" in steps[0]
+    assert 'value="0.5"' in steps[0]
+    assert "! 2.50 s, slow</span>" in steps[1]
+    assert 'value="1"' in steps[1]
+    assert all("… waiting</span>" in step for step in steps[2:])
 
 
 def test_mail_frame_is_sandboxed(site: Site) -> None:

@@ -1,6 +1,7 @@
 """Mails and invoices look as they did when somebody looked at them; the comparison notices what a person would."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from PIL import Image, ImageFilter
 from common import invoice
 from common.templates import only_packaged
 from localstack.preview import pictures
-from localstack.preview.pictures import VIEWS, Camera, Comparison, View, pdf_pages, png
+from localstack.preview.pictures import VIEWS, Camera, Comparison, View, open_camera, pdf_pages, png
 from localstack.preview.render import CONFIRMATION, NOTIFICATION, STATUS, Preview, message, part
 from localstack.preview.samples import orders
 
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.no_cover
 
 @pytest.fixture(scope="module")
 def camera() -> Iterator[Camera]:
-    with Camera() as camera:
+    with open_camera() as camera:
         yield camera
 
 
@@ -126,8 +127,9 @@ def test_accept_writes_changed_pictures(camera: Camera, tmp_path: Path, monkeypa
     """Accepting writes changed pictures and removes those without a template."""
     monkeypatch.setattr(pictures, "REVIEWED", tmp_path)
     monkeypatch.setattr(pictures, "DIFFERENCES", tmp_path / "differences")
+    monkeypatch.setattr(pictures, "_DOCUMENTS", {})
     monkeypatch.setattr(pictures, "mails", lambda camera: iter(()))
-    monkeypatch.setattr(pictures, "Camera", lambda: _Kept(camera))
+    monkeypatch.setattr(pictures, "open_camera", lambda: nullcontext(camera))
     blank = Image.new("RGB", (10, 10), "white")
     monkeypatch.setattr(pictures, "invoices", lambda: iter([("same", blank), ("other", blank), ("new", blank)]))
     for name, colour in {"same": "white", "other": "red", "gone": "white"}.items():
@@ -135,19 +137,6 @@ def test_accept_writes_changed_pictures(camera: Camera, tmp_path: Path, monkeypa
     assert pictures.accept() == ["other", "new"]
     assert {path.stem for path in tmp_path.glob("*.png")} == {"same", "other", "new"}
     assert pictures.accept() == []
-
-
-class _Kept:
-    """A camera that another fixture closes."""
-
-    def __init__(self, camera: Camera) -> None:
-        self.camera = camera
-
-    def __enter__(self) -> Camera:
-        return self.camera
-
-    def __exit__(self, *_: object) -> None:
-        return None
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=str)
