@@ -1,1 +1,1 @@
-"""What the service uses of AWS, call by call, with the answer that AWS documents, tried on every engine."""
+"""Conformance suite: each use of AWS by the service, tested on every engine against AWS's documentation."""

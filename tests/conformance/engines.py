@@ -1,4 +1,4 @@
-"""The engines that the calls are tried on: each is started on a free port with nothing in it, and ended."""
+"""The engines that the rows run on; each starts empty on a free port, and is stopped at the end."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ _DEV_ACCOUNT = "536580886816"
 
 @dataclass(frozen=True)
 class Engine:
-    """An engine that runs.
+    """A running engine.
 
     Args:
-        name: of it, as ENGINE= has it.
-        version: of it, as the table of differences has it.
-        endpoint: its URL; None for AWS.
-        account: where things are made.
-        region: where things are made.
-        lacks: what it has not at all, and why.
-        mails: gives the mails that were sent to an address, as they were sent.
-        issuer: of the tokens that its APIs take, where it has no Cognito.
+        name: Its name, as in ENGINE=.
+        version: Its version, as in differences.py.
+        endpoint: Its URL; None for AWS.
+        account: Id of the account for the resources.
+        region: Region for the resources.
+        missing: Features that it lacks, and the reason.
+        mails: Returns the raw mails that were sent to an address.
+        issuer: Issuer of the tokens that its APIs accept, if it has no Cognito.
     """
 
     name: str
@@ -50,24 +50,24 @@ class Engine:
     endpoint: str | None
     account: str = ACCOUNT
     region: str = REGION
-    lacks: Mapping[str, str] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
     mails: Callable[[str], list[bytes]] = field(default=lambda address: [])
     issuer: Issuer | None = None
 
     def api_url(self, api_id: str, stage: str) -> str:
-        """The URL of a REST API's stage."""
+        """URL of a stage of a REST API."""
         if self.endpoint:
             return f"{self.endpoint}/_aws/execute-api/{api_id}/{stage}"
         return f"https://{api_id}.execute-api.{self.region}.amazonaws.com/{stage}"
 
     def keys_url(self, pool_id: str) -> str:
-        """The URL of the keys that a user pool signs with."""
+        """URL of the keys of a user pool."""
         host = self.endpoint or f"https://cognito-idp.{self.region}.amazonaws.com"
         return f"{host}/{pool_id}/.well-known/jwks.json"
 
 
 def locked(name: str, package: str) -> str:
-    """The version of a package in a lock file of requirements/."""
+    """Version of a package in a lock file of requirements/."""
     found = re.search(rf"^{re.escape(package)}==([^ ]+)", (ROOT / "requirements" / f"{name}.txt").read_text(), re.M)
     if not found:
         raise StackError(f"requirements/{name}.txt does not lock {package}")
@@ -83,36 +83,39 @@ def _embedded(folder: Path) -> Iterator[Engine]:
     try:
         engine.start(stack)
         yield Engine(
-            "embedded", locked("engine", "ministack"), stack.endpoint, mails=lambda to: _kept_mails(stack.mail_dir, to)
+            "embedded",
+            locked("engine", "ministack"),
+            stack.endpoint,
+            mails=lambda to: _stored_mails(stack.mail_dir, to),
         )
     finally:
         engine.stop(stack)
         catcher.stop()
 
 
-def _kept_mails(folder: Path, address: str) -> list[bytes]:
+def _stored_mails(folder: Path, address: str) -> list[bytes]:
     found = [path.read_bytes() for path in sorted(folder.glob("*.eml"))]
     return [mail for mail in found if address.encode() in mail]
 
 
 @contextmanager
 def _process(command: list[str], folder: Path, settings: Mapping[str, str], alive: str) -> Iterator[None]:
-    """A server that ends with the block; `alive` is a URL that answers when it is up."""
+    """Run a server until the block ends; `alive` is a URL that responds when it is up."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "engine.log"
     running = processes.start(command, log, {**environment, **settings, "TMPDIR": str(folder)}, folder)
 
-    def answers() -> bool | None:
+    def responds() -> bool | None:
         if not processes.alive(running):
-            raise StackError(f"the engine ended as it started; its log ends:\n{log.read_text()[-2_000:]}")
+            raise StackError(f"the engine ended while starting; the end of its log:\n{log.read_text()[-2_000:]}")
         try:
             return requests.get(alive, timeout=2).ok or None
         except requests.RequestException:
             return None
 
     try:
-        poll(f"{alive} answers (log: {log})", answers, _START_SECONDS)
+        poll(f"{alive} responds (log: {log})", responds, _START_SECONDS)
         yield
     finally:
         processes.stop(running)
@@ -130,10 +133,10 @@ def _moto(folder: Path) -> Iterator[Engine]:
             "moto",
             locked("moto", "moto[server]"),
             endpoint,
-            lacks={
-                "API calls": "it keeps APIs and does not serve them",
+            missing={
+                "API calls": "it stores APIs but does not serve them",
                 "invocations": "it runs functions in Docker only",
-                "mailbox": "it shows nobody the mails that it keeps",
+                "mailbox": "it does not return the mails that it stores",
             },
         )
 
@@ -159,11 +162,11 @@ def _localstack_host(folder: Path) -> Iterator[Engine]:
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "DISABLE_EVENTS": "1",
-        # Itself it would take a CI machine that is a container for its own image.
+        # In CI, which runs in a container, it would assume that it runs in its own image.
         "OVERRIDE_IN_DOCKER": "0",
         "FILESYSTEM_ROOT": str(folder),
     }
-    # Where LocalStack on a host looks for what it runs as it starts.
+    # LocalStack on a host looks here for start hooks.
     (folder / "etc" / "localstack").mkdir(parents=True)
     (folder / "etc" / "localstack" / "init").symlink_to(HOOKS)
     with (
@@ -175,9 +178,9 @@ def _localstack_host(folder: Path) -> Iterator[Engine]:
             "localstack-host",
             locked("localstack", "localstack-core[runtime]"),
             endpoint,
-            lacks={
-                "DynamoDB": "it downloads DynamoDB Local when it is first asked",
-                "Cognito": "it has none without a token",
+            missing={
+                "DynamoDB": "it downloads DynamoDB Local at the first request",
+                "Cognito": "it needs a LocalStack token",
                 "Lambda": "a function is never ready without Docker",
                 "invocations": "it runs functions in Docker only",
             },
@@ -212,7 +215,7 @@ def _localstack_engine(stack: Stack, issuer: Issuer) -> Engine:
         "localstack-licensed" if licensed else "localstack",
         info["version"].partition(":")[0],
         stack.endpoint,
-        lacks={} if licensed else {"Cognito": "it has none without a token"},
+        missing={} if licensed else {"Cognito": "it needs a LocalStack token"},
         mails=lambda address: _localstack_mails(stack.endpoint, address),
         issuer=None if licensed else issuer,
     )
@@ -228,24 +231,27 @@ ENGINES: dict[str, Callable[[Path], AbstractContextManager[Engine]]] = {
 
 @contextmanager
 def dev() -> Iterator[Engine]:
-    """The AWS account of environment dev, with the rights that the shell has in it.
+    """The AWS account of environment dev, with the permissions of the shell.
 
     Raises:
-        StackError: the shell is signed in to another account.
+        StackError: The shell is signed in to another account.
     """
     found = boto3.client("sts", region_name=REGION).get_caller_identity()["Account"]
     if found != _DEV_ACCOUNT:
         raise StackError(f"the shell is signed in to account {found}: sign in to {_DEV_ACCOUNT}, which is dev")
-    lacks = {"mailbox": "mails leave for good", "unverified senders": "what is verified there is not ours to undo"}
-    yield Engine("aws", "dev", None, _DEV_ACCOUNT, REGION, lacks)
+    missing = {
+        "mailbox": "mails leave the account",
+        "unverified senders": "tests must not remove senders",
+    }
+    yield Engine("aws", "dev", None, _DEV_ACCOUNT, REGION, missing)
 
 
 class Clients:
-    """boto3 clients of an engine, each built when first used, without retries: an answer is seen as it came.
+    """boto3 clients of an engine, created when first used, without retries, so that rows see every response.
 
     Args:
-        engine: which.
-        key: access key of a user; the account's own rights if None.
+        engine: The engine.
+        key: Access key of a user; None for the account's root.
     """
 
     def __init__(self, engine: Engine, key: Mapping[str, str] | None = None) -> None:
@@ -260,7 +266,7 @@ class Clients:
         self._made: dict[str, Any] = {}
 
     def __call__(self, service: str) -> Any:
-        """The client of a service."""
+        """Return the client of a service."""
         if service not in self._made:
             self._made[service] = self._session.client(
                 service,  # type: ignore[call-overload]

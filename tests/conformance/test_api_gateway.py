@@ -1,4 +1,4 @@
-"""The API: who is let in, what the function is told, and what is answered when it does not run."""
+"""APIs: authorization, the function's event, and responses when it fails."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tooling.polling import poll
 
 pytestmark = pytest.mark.needs("API calls")
 
-# Of a user whom the row makes and removes.
+# Password of a user that exists only during a row.
 PASSWORD = "Conformance-Passw0rd!"  # pragma: allowlist secret
 _DEPLOYED_SECONDS = 60
-# Answers with the event that it got.
+# Returns its event.
 ECHO = """
 import json
 
@@ -29,12 +29,12 @@ REFUSED = '{"title": "Unauthorized", "status": 401}'
 
 
 class Api:
-    """A REST API with a root that answers.
+    """A REST API.
 
     Args:
-        engine: where.
-        aws: clients with all rights.
-        make: what makes the rest.
+        engine: The engine.
+        aws: Clients with all permissions.
+        make: Creates its functions, and removes the API.
     """
 
     def __init__(self, engine: Engine, aws: Clients, make: Resources) -> None:
@@ -44,12 +44,12 @@ class Api:
         self._root = self._client.get_resources(restApiId=self.id)["items"][0]["id"]
 
     def resource(self, part: str) -> str:
-        """The id of a resource below the root."""
+        """Create a resource below the root and return its id."""
         made: str = self._client.create_resource(restApiId=self.id, parentId=self._root, pathPart=part)["id"]
         return made
 
     def mock(self, part: str, authorizer: str | None = None) -> None:
-        """A route that answers by itself."""
+        """Add a route with a mock integration."""
         at = {"restApiId": self.id, "resourceId": self.resource(part), "httpMethod": "GET"}
         self._method(at, authorizer)
         self._client.put_integration(
@@ -59,11 +59,11 @@ class Api:
             requestTemplates={"application/json": '{"statusCode": 200}'},
         )
         self._client.put_method_response(**at, statusCode="200")
-        answer = {"application/json": '{"status": "ok"}'}
-        self._client.put_integration_response(**at, statusCode="200", responseTemplates=answer)
+        response = {"application/json": '{"status": "ok"}'}
+        self._client.put_integration_response(**at, statusCode="200", responseTemplates=response)
 
     def lambda_route(self, part: str, source: str, authorizer: str | None = None) -> None:
-        """A route that a function answers."""
+        """Add a route with a function."""
         function = self._make.function(source)
         at = {"restApiId": self.id, "resourceId": self.resource(part), "httpMethod": "GET"}
         self._method(at, authorizer)
@@ -84,7 +84,7 @@ class Api:
         self._client.put_method(**at, **(kind or {"authorizationType": "NONE"}))
 
     def authorizer(self, pool_id: str) -> str:
-        """The id of an authorizer that takes the tokens of a pool."""
+        """Create an authorizer for the tokens of a pool and return its id."""
         made: str = self._client.create_authorizer(
             restApiId=self.id,
             name="users",
@@ -95,7 +95,7 @@ class Api:
         return made
 
     def refuse_with(self, response_type: str, body: str) -> None:
-        """Answer with another body than API Gateway's own."""
+        """Replace the body of a gateway response."""
         self._client.put_gateway_response(
             restApiId=self.id,
             responseType=response_type,
@@ -104,21 +104,21 @@ class Api:
         )
 
     def deploy(self) -> None:
-        """Make it answer."""
+        """Deploy the API."""
         self._client.create_deployment(restApiId=self.id, stageName="test")
 
     def get(self, part: str, token: str | None = None, **headers: str) -> requests.Response:
-        """Ask it, once its deployment is known everywhere."""
+        """Send a request, once the deployment has propagated."""
         if token is not None:
             headers["Authorization"] = token
         url = f"{self._engine.api_url(self.id, 'test')}/{part}"
 
-        def ask() -> requests.Response | None:
-            answer = requests.get(url, headers=headers, timeout=30)
-            unknown = answer.status_code in (403, 404) and part not in ("none",) and "Forbidden" in answer.text
-            return None if unknown else answer
+        def send() -> requests.Response | None:
+            response = requests.get(url, headers=headers, timeout=30)
+            unknown = response.status_code in (403, 404) and part not in ("none",) and "Forbidden" in response.text
+            return None if unknown else response
 
-        return poll(f"{url} is deployed", ask, _DEPLOYED_SECONDS)
+        return poll(f"{url} is deployed", send, _DEPLOYED_SECONDS)
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def api(engine: Engine, aws: Clients, make: Resources) -> Api:
 
 
 def user(engine: Engine, aws: Clients, make: Resources) -> tuple[str, dict[str, str]]:
-    """A pool, and the tokens of one of its users, who is an admin of tenant-a."""
+    """Create a user who is an admin of tenant-a, and return pool and tokens."""
     email = f"{unique()}@example.com"
     if engine.issuer:
         pool = f"{engine.region}_{unique('')}"
@@ -147,8 +147,8 @@ def test_mock_integration_responds(api: Api) -> None:
     """
     api.mock("health")
     api.deploy()
-    answer = api.get("health")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    response = api.get("health")
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
 
 def test_mock_with_other_content_type_is_refused(api: Api) -> None:
@@ -170,8 +170,8 @@ def test_unknown_route_is_refused(api: Api) -> None:
     """
     api.mock("health")
     api.deploy()
-    answer = api.get("none")
-    assert (answer.status_code, answer.json()) == (403, {"message": "Missing Authentication Token"})
+    response = api.get("none")
+    assert (response.status_code, response.json()) == (403, {"message": "Missing Authentication Token"})
 
 
 def test_each_response_has_a_request_id(api: Api) -> None:
@@ -203,8 +203,8 @@ def test_request_without_id_token_is_refused(
     middle = len(good.split(".")[0]) + 20
     altered = good[:middle] + ("A" if good[middle] != "A" else "B") + good[middle + 1 :]
     bad = {"none": None, "empty": "", "not a token": "abc", "altered": altered, "access token": tokens["AccessToken"]}
-    answer = api.get("orders", bad[kind])
-    assert (answer.status_code, answer.json()) == (401, {"message": "Unauthorized"})
+    response = api.get("orders", bad[kind])
+    assert (response.status_code, response.json()) == (401, {"message": "Unauthorized"})
 
 
 @pytest.mark.needs("tokens")
@@ -246,9 +246,9 @@ def test_refusal_has_the_configured_body(engine: Engine, aws: Clients, make: Res
     api.mock("orders", api.authorizer(pool))
     api.refuse_with("UNAUTHORIZED", REFUSED)
     api.deploy()
-    answer = api.get("orders")
-    assert (answer.status_code, answer.json()) == (401, json.loads(REFUSED))
-    assert answer.headers["Content-Type"] == "application/problem+json"
+    response = api.get("orders")
+    assert (response.status_code, response.json()) == (401, json.loads(REFUSED))
+    assert response.headers["Content-Type"] == "application/problem+json"
 
 
 @pytest.mark.needs("tokens", "invocations")
@@ -263,7 +263,7 @@ def test_function_gets_the_claims(engine: Engine, aws: Clients, make: Resources,
     api.deploy()
     claims = api.get("orders", tokens["IdToken"]).json()["requestContext"]["authorizer"]["claims"]
     assert (claims["custom:tenantId"], claims["token_use"]) == ("tenant-a", "id")
-    # In AWS the list is between brackets in some cases.
+    # AWS puts the list in brackets in some cases.
     assert claims["cognito:groups"].strip("[]") == "admin"
     assert all(isinstance(value, str) for value in claims.values())
 
@@ -277,22 +277,22 @@ def test_function_gets_the_request(api: Api) -> None:
     """
     api.lambda_route("orders", ECHO)
     api.deploy()
-    answer = api.get("orders?pageSize=2", **{"X-Correlation-Id": "abc"})
-    event: dict[str, Any] = answer.json()
+    response = api.get("orders?pageSize=2", **{"X-Correlation-Id": "abc"})
+    event: dict[str, Any] = response.json()
     assert (event["httpMethod"], event["resource"], event["body"]) == ("GET", "/orders", None)
     assert event["queryStringParameters"] == {"pageSize": "2"}
-    # Names of headers have no case (RFC 9110, 5.1).
+    # Header names are case-insensitive (RFC 9110, 5.1).
     assert {name.lower(): value for name, value in event["headers"].items()}["x-correlation-id"] == "abc"
     assert event["requestContext"]["stage"] == "test"
     assert event["requestContext"]["requestId"]
-    assert answer.headers["X-Echo"] == "1"
+    assert response.headers["X-Echo"] == "1"
 
 
 @pytest.mark.needs("invocations")
 @pytest.mark.parametrize(
     "source",
     ["def handler(event, context):\n    raise ValueError\n", "def handler(event, context):\n    return 'text'\n"],
-    ids=["raises", "answers with no response"],
+    ids=["raises", "returns no response"],
 )
 def test_failing_function_is_a_bad_gateway(api: Api, source: str) -> None:
     """A function that raises, or returns something other than a response, gives 502 Internal server error.
@@ -302,5 +302,5 @@ def test_failing_function_is_a_bad_gateway(api: Api, source: str) -> None:
     """
     api.lambda_route("orders", source)
     api.deploy()
-    answer = api.get("orders")
-    assert (answer.status_code, answer.json()) == (502, {"message": "Internal server error"})
+    response = api.get("orders")
+    assert (response.status_code, response.json()) == (502, {"message": "Internal server error"})

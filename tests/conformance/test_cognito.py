@@ -1,4 +1,4 @@
-"""Users, and the tokens that they are given."""
+"""Users and their tokens."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.conformance.resources import Resources, code_of, unique
 
 pytestmark = pytest.mark.needs("Cognito")
 
-# Of a user whom the row makes and removes.
+# Password of a user that exists only during a row.
 PASSWORD = "Conformance-Passw0rd!"  # pragma: allowlist secret
 
 
 @pytest.fixture
 def user(aws: Clients, make: Resources) -> tuple[str, str, str]:
-    """A pool, its client and a user of tenant-a, who is an admin."""
+    """A pool, its client and the address of a user who is an admin of tenant-a."""
     pool, client = make.pool()
     email = f"{unique()}@example.com"
     seed.add_user(aws("cognito-idp"), pool, email, PASSWORD, "tenant-a", "admin")
@@ -28,12 +28,12 @@ def user(aws: Clients, make: Resources) -> tuple[str, str, str]:
 
 
 def tokens(aws: Clients, user: tuple[str, str, str]) -> dict[str, str]:
-    """The tokens of a user."""
+    """Sign a user in."""
     return seed.sign_in(aws("cognito-idp"), *user, PASSWORD)
 
 
 def claims(token: str) -> dict[str, Any]:
-    """What a token says."""
+    """Claims of a token, unverified."""
     found: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
     return found
 

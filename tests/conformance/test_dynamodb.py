@@ -19,12 +19,12 @@ _INDEX_SECONDS = 10
 
 
 def key(partition: str, sort: str = "A") -> dict[str, Any]:
-    """The key of an item."""
+    """Key of an item."""
     return {"PK": {"S": partition}, "SK": {"S": sort}}
 
 
 def refused(call: Any) -> dict[str, Any]:
-    """The answer that a call is refused with."""
+    """Response of a refused call."""
     with pytest.raises(ClientError) as error:
         call()
     return dict(error.value.response)
@@ -32,23 +32,23 @@ def refused(call: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def partition() -> str:
-    """A partition of the row's own."""
+    """Partition of one row."""
     return f"P#{uuid4().hex}"
 
 
 @pytest.fixture
 def orders(aws: Clients, table: str, partition: str) -> list[str]:
     """Five orders of one tenant in the index by date, written in another order than they sort."""
-    moments = ["2026-01-03", "2026-01-01", "2026-01-05", "2026-01-02", "2026-01-04"]
-    for moment in moments:
+    dates = ["2026-01-03", "2026-01-01", "2026-01-05", "2026-01-02", "2026-01-04"]
+    for date in dates:
         item = {
-            **key(partition, f"ORDER#{moment}"),
+            **key(partition, f"ORDER#{date}"),
             "GSI1_PK": {"S": partition},
-            "GSI1_SK": {"S": moment},
-            "status": {"S": "PAID" if moment == "2026-01-01" else "CANCELLED"},
+            "GSI1_SK": {"S": date},
+            "status": {"S": "PAID" if date == "2026-01-01" else "CANCELLED"},
         }
         aws("dynamodb").put_item(TableName=table, Item=item)
-    wanted = sorted(moments)
+    wanted = sorted(dates)
 
     def indexed() -> bool | None:
         return [item["GSI1_SK"]["S"] for item in query(aws, table, partition)["Items"]] == wanted or None
@@ -58,7 +58,7 @@ def orders(aws: Clients, table: str, partition: str) -> list[str]:
 
 
 def query(aws: Clients, table: str, partition: str, **options: Any) -> Any:
-    """What the index by date has of a partition."""
+    """Query the index by date for a partition."""
     values = {":pk": {"S": partition}, **options.pop("values", {})}
     condition = options.pop("condition", "GSI1_PK = :pk")
     return aws("dynamodb").query(
@@ -99,8 +99,8 @@ def test_refused_put_returns_the_item(aws: Clients, table: str, partition: str) 
     item = {**key(partition), "answer": {"N": "202"}}
     aws("dynamodb").put_item(TableName=table, Item=item)
     put = {"TableName": table, "Item": key(partition), "ConditionExpression": "attribute_not_exists(PK)"}
-    told = refused(lambda: aws("dynamodb").put_item(**put, ReturnValuesOnConditionCheckFailure="ALL_OLD"))
-    assert told["Item"] == item
+    response = refused(lambda: aws("dynamodb").put_item(**put, ReturnValuesOnConditionCheckFailure="ALL_OLD"))
+    assert response["Item"] == item
     assert "Item" not in refused(lambda: aws("dynamodb").put_item(**put))
 
 
@@ -148,7 +148,7 @@ def test_conditional_update_creates_no_item(aws: Clients, table: str, partition:
 
 
 def numbered(table: str, partition: str, last: int, order: str) -> list[dict[str, Any]]:
-    """A counter's update and an order's put, as the record function writes them."""
+    """Operations that update a counter and put an order, as order_creator_record does."""
     return [
         {
             "Update": {

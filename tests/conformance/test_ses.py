@@ -1,4 +1,4 @@
-"""Mail as the notifiers send it: whole, as MIME."""
+"""Raw mail, as the notifiers send it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SENDER = f"noreply@{DOMAIN}"
 
 @pytest.fixture(autouse=True)
 def verified(engine: Engine, aws: Clients) -> None:
-    """The sender's domain, verified; in AWS it is."""
+    """Verify the sender's domain; in AWS it is verified already."""
     if engine.endpoint:
         aws("ses").verify_domain_identity(Domain=DOMAIN)
 
