@@ -22,8 +22,8 @@ ID = "11111111-1111-4111-8111-111111111111"
 
 
 def line(function: str, message: str, seconds: float = 0, order_id: str = ID, **fields: Any) -> Line:
-    moment = CREATED + timedelta(seconds=seconds)
-    return Line(function, "s", "r", moment, "INFO", message, "c-1", {"order_id": order_id, **fields})
+    at = CREATED + timedelta(seconds=seconds)
+    return Line(function, "s", "r", at, "INFO", message, "c-1", {"order_id": order_id, **fields})
 
 
 def mail(kind: str, seconds: float, number: str = "ORD-2026-00001") -> Mail:
