@@ -31,11 +31,7 @@ _BOOTSTRAP_SECONDS = 300
 
 
 class Accounts:
-    """The accounts of an engine.
-
-    Args:
-        stack: The engine; it must serve TLS, since the real configuration refuses plain HTTP.
-    """
+    """The accounts of an engine, which must serve TLS: the real configuration refuses plain HTTP."""
 
     def __init__(self, stack: Stack) -> None:
         if stack.certificates is None:
@@ -83,13 +79,10 @@ class Accounts:
     def sign_in(self, environment: EnvironmentName, job: str | None = None, **claims: str) -> dict[str, str]:
         """Environment variables of a GitHub job in an environment: a session of its role.
 
-        Args:
-            environment: Environment whose account is used.
-            job: GitHub environment of the job, if it is another one, such as `dev-drift`.
-            claims: Claims of GitHub's token that differ from those of the job, such as `sub`.
+        A job may be in another GitHub environment, such as `dev-drift`, and have other claims, such as `sub`.
 
         Raises:
-            StackError: The role refuses this token.
+            StackError: The role refuses the token.
         """
         name = job or ("prod" if environment == "failover" else environment)
         token = {
@@ -116,11 +109,7 @@ class Accounts:
         }
 
     def bootstrap(self, environment: EnvironmentName) -> None:
-        """Apply terraform/bootstrap to an account.
-
-        Raises:
-            CommandError: Terraform failed; the text ends with its output.
-        """
+        """Apply terraform/bootstrap to an account; CommandError if Terraform failed."""
         folder = self._stack.directory / "bootstrap" / environment
         folder.mkdir(parents=True, exist_ok=True)
         variables = self.root(environment) | {"TF_DATA_DIR": str(folder / "terraform")}

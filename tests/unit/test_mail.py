@@ -1,11 +1,15 @@
+"""Mails as MIME messages."""
+
 from email import message_from_bytes
 from email.policy import default
 from typing import Any
 
 import pytest
 
+from common import mail
 from common.errors import PermanentError
 from common.mail import Attachment, build_message
+from tests.support.samples import order
 
 
 def message(**changes: Any) -> Any:
@@ -20,7 +24,8 @@ def message(**changes: Any) -> Any:
     return build_message(**good)
 
 
-def test_a_mail_is_seven_bit_and_reads_back() -> None:
+def test_mail_is_seven_bit_and_complete() -> None:
+    """A mail is 7-bit, and its parts can be read back."""
     raw = message(attachments=[Attachment("ORD.pdf", b"%PDF\xff")]).as_bytes()
     assert raw.isascii()
     assert max(map(len, raw.splitlines())) <= 998  # RFC 5322, 2.1.1
@@ -37,6 +42,18 @@ def test_a_mail_is_seven_bit_and_reads_back() -> None:
 @pytest.mark.parametrize("field", ["to", "subject", "correlation_id"])
 @pytest.mark.parametrize("control", ["\n", "\r\n", "\r", "\0", "\x7f", "\x85", "\u2028", "\n "])
 @pytest.mark.parametrize("rest", ["Bcc: y@example.com", ""])
-def test_a_header_holds_no_line_break_or_other_control(field: str, control: str, rest: str) -> None:
+def test_mail_control_in_header_is_refused(field: str, control: str, rest: str) -> None:
+    """A line break or another control character in a header is refused."""
     with pytest.raises(PermanentError, match="header refused"):
         message(**{field: f"x@example.com{control}{rest}"})
+
+
+def test_subject_is_title_of_html(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The subject is the title of the HTML in one line; without a title it is the order number."""
+    placed = order()
+    for html, subject in (
+        ("<title>We&#39;re\n  waiting &amp; ready</title>", "We're waiting & ready"),
+        ("<p>no title</p>", placed.order_number),
+    ):
+        monkeypatch.setattr(mail, "render", lambda name, context, html=html: html)
+        assert mail.order_notification(placed, "c-1")["Subject"] == subject
