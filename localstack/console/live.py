@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import threading
@@ -10,8 +9,6 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-
-import pypdfium2
 
 from common.order import Order
 from common.repository import OrderRepository
@@ -34,9 +31,6 @@ _PAUSE_FACTOR = 4
 _HEALTHY_SECONDS = 2.0
 # What the API accepts as a correlation id; a message put on a queue by hand may have anything.
 _SEARCHABLE = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_PIXELS_PER_POINT = 2
-# PDFium must not be used by two threads at once.
-_pdfium = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -173,18 +167,6 @@ class LiveStack:
     def alarms(self) -> list[Alarm]:
         """The alarms, those in ALARM first."""
         return resources.list_alarms(self._aws.cloudwatch, self.stack.outputs["alarm_names"])
-
-
-def first_page(pdf: bytes) -> bytes:
-    """The first page of a PDF as a PNG of 144 dots per inch.
-
-    Raises:
-        pypdfium2.PdfiumError: It is not a PDF.
-    """
-    picture = io.BytesIO()
-    with _pdfium, pypdfium2.PdfDocument(pdf) as document:
-        document[0].render(scale=_PIXELS_PER_POINT).to_pil().save(picture, "PNG")
-    return picture.getvalue()
 
 
 class StackFinder:
