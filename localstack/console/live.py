@@ -15,13 +15,14 @@ from common.repository import OrderRepository
 from localstack import engines
 from localstack import stack as stacks
 from localstack.aws import Aws
-from localstack.console import resources, trace
+from localstack.console import queues, trace
 from localstack.console.logs import FunctionLogs, Line
 from localstack.console.mails import STATUS, Mail, MailFolder
 from localstack.console.orders import OrderReader, TrackedOrder
-from localstack.console.resources import Alarm, QueuePair
+from localstack.console.queues import QueuePair
 from localstack.console.trace import Axis, Span
 from localstack.stack import Stack, StackError
+from ops.alarms import Alarm, alarms
 from ops.queues import Redriven, redrive
 from tooling.paths import ROOT
 
@@ -150,7 +151,7 @@ class LiveStack:
 
     def queues(self) -> list[QueuePair]:
         """Every queue with its DLQ."""
-        return resources.list_queues(self.stack)
+        return queues.list_queues(self.stack)
 
     def redrive(self, function: str) -> tuple[str, Redriven]:
         """Redrive the DLQ of a function; returns the name of its queue and the numbers of messages.
@@ -166,7 +167,7 @@ class LiveStack:
 
     def alarms(self) -> list[Alarm]:
         """The alarms, those in ALARM first."""
-        return resources.list_alarms(self._aws.cloudwatch, self.stack.outputs["alarm_names"])
+        return alarms(self._aws.cloudwatch, self.stack.outputs["alarm_names"])
 
 
 class StackFinder:

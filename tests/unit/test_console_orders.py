@@ -15,7 +15,7 @@ from common.repository import OrderFilter, OrderRepository, Page, attributes_of
 from localstack.console.logs import FunctionLogs, Line
 from localstack.console.mails import CUSTOMER, INTERNAL, STATUS, Mail, MailFolder, body
 from localstack.console.orders import NEWEST, OrderBook, OrderReader
-from localstack.console.resources import parse_message
+from localstack.console.queues import parse_message
 from tests.support.samples import CREATED, order
 
 ID = "11111111-1111-4111-8111-111111111111"
