@@ -25,11 +25,7 @@ _MAILS = 2
 
 
 def measure(rounds: int) -> Iterator[Row]:
-    """Measure the burst alternately with a loop that renders invoices and with one that does nothing.
-
-    Raises:
-        UserError: The stack is not up, or a burst did not end in time.
-    """
+    """Measure the burst alternately with a loop that renders invoices and with one that does nothing."""
     stack, notes = engines.require(), list[str]()
 
     def burst() -> float:
@@ -55,11 +51,7 @@ def measure(rounds: int) -> Iterator[Row]:
 
 
 def place(stack: Stack, count: int, seconds: float) -> list[str]:
-    """Place demo orders, eight at a time, wait for all their mails, and return the names of the mails' files.
-
-    Raises:
-        UserError: An order was refused, or a mail did not arrive in time.
-    """
+    """Place demo orders, eight at a time, wait for all their mails, and return the names of the mails' files."""
     before = {path.name for path in stack.mail_dir.glob("*.eml")}
     body = demo.order()
 

@@ -33,11 +33,7 @@ def _copy() -> Path:
 
 
 def measure(rounds: int) -> Iterator[Row]:
-    """Measure `make up` in a copy of this tree, and `make test` in this tree, each on a stack of its own.
-
-    Raises:
-        CommandError: a command failed; the text ends with its output.
-    """
+    """Measure `make up` in a copy of this tree, and `make test` in this tree, each on a stack of its own."""
     tree = _copy()
     outside = {name: value for name, value in commands.outside_make().items() if name != "STACK_DIR"}
     ports = {name: str(processes.free_port()) for name in _PORTS}
