@@ -46,7 +46,7 @@ def measure(rounds: int) -> Iterator[Row]:
     for vs, renders in baselines.items():
         with loop(stack, renders) as baseline:
             ours, theirs = interleave(burst, partial(through, baseline), rounds)
-        what = f"burst of {_ORDERS} orders until the last mail"
+        what = f"burst of {_ORDERS} orders until the last mail, {'rendering' if renders else 'empty'} loop"
         yield Row("burst", what, "1/s", tuple(ours), vs, tuple(theirs), 0.5, at_least=True, note=notes[-1])
 
 
