@@ -210,7 +210,7 @@ def _duplicates(journal: Journal, placed: Sequence[Placed]) -> set[tuple[str, st
     customers = {text: order.email for order in placed for text in (order.correlation, order.paid) if text}
     return {
         (INTERNAL if function == "internal-notifier" else customers[mail], mail)
-        for function, mail in journal.unnoted()
+        for function, mail in journal.unrecorded()
         if mail in customers
     }
 

@@ -3,12 +3,13 @@
 from email import message_from_bytes
 from email.policy import default
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
-from common import mail
+from common import clients, mail
 from common.errors import PermanentError
-from common.mail import Attachment, build_message
+from common.mail import Attachment, build_message, send
 from tests.support.samples import order
 
 
@@ -57,3 +58,17 @@ def test_subject_is_title_of_html(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         monkeypatch.setattr(mail, "render", lambda name, context, html=html: html)
         assert mail.order_notification(placed, "c-1")["Subject"] == subject
+
+
+@pytest.mark.parametrize("configuration_set", ["bbws-order-mail-dev", None])
+def test_sent_mail_names_configuration_set(monkeypatch: pytest.MonkeyPatch, configuration_set: str | None) -> None:
+    """SES reports bounces and complaints of mails that name a configuration set; the local engine has none."""
+    monkeypatch.delenv("MAIL_CONFIGURATION_SET", raising=False)
+    if configuration_set:
+        monkeypatch.setenv("MAIL_CONFIGURATION_SET", configuration_set)
+    ses = Mock()
+    ses.send_raw_email.return_value = {"MessageId": "m-1"}
+    monkeypatch.setattr(clients, "ses", lambda: ses)
+    assert send(message()) == "m-1"
+    sent: Any = message_from_bytes(ses.send_raw_email.call_args.kwargs["RawMessage"]["Data"], policy=default)
+    assert sent["X-SES-CONFIGURATION-SET"] == configuration_set

@@ -107,7 +107,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         port = str(server.getsockname()[1])
         ports = {"PORT": str(free_port()), "SMTP_PORT": str(free_port()), "CART_PORT": port}
         said = make(tmp_path, "up", **ports)
-    assert_told(said, rf"port {port}, wanted for the cart stub, is taken by .*: stop it, or .* `make up CART_PORT=…`")
+    assert_told(said, rf"port {port}, needed for the cart stub, is taken by .*: stop it, or .* `make up CART_PORT=…`")
 
 
 def test_terraform_that_fails(tmp_path: Path) -> None:
