@@ -1,1 +1,1 @@
-"""Conformance suite: each use of AWS by the service, tested on every engine against AWS's documentation."""
+"""The AWS calls of the service, each with the response that AWS documents, tested on every engine."""

@@ -1,6 +1,7 @@
-"""Applies the Terraform to an engine without all of AWS, as far as it goes, and plans again.
+"""Applies the Terraform code to an engine without the parts that it lacks, and plans again.
 
-`python -m tests.conformance.apply localstack-host` starts the engine and records the result for docs/parity.md.
+`python -m tests.conformance.apply localstack-host` starts the engine, applies, plans and stores the result for
+docs/parity.md.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from tests.conformance.differences import DRIFT
 from tests.conformance.engines import Engine
 
 _DEADLINE_SECONDS = 900
-# Parts of the configuration by the feature that they need; no part depends on another.
+# Independent parts of the configuration, by the feature that an engine needs for them.
 _PARTS: dict[str, list[str]] = {
     "": [
         "module.queue",
@@ -33,7 +34,7 @@ _PARTS: dict[str, list[str]] = {
         "module.templates_bucket",
         "module.mail",
         "module.monitoring",
-        # The routes of the API come with their functions.
+        # The routes of the API need their functions.
         *(
             f"module.api.aws_api_gateway_{of}"
             for of in ("authorizer.users", "gateway_response.problem", "account.this")
@@ -47,7 +48,7 @@ _PARTS: dict[str, list[str]] = {
 
 
 class _Terraform:
-    """Terraform for an engine, with its state in a folder."""
+    """Terraform against an engine, with its state in a folder."""
 
     def __init__(self, engine: Engine, folder: Path) -> None:
         self._code = folder / "code"
@@ -68,14 +69,14 @@ class _Terraform:
             f"-var=templates_dir={root / 'templates'}",
             f"-var=authorizer={'issuer' if engine.issuer else 'cognito'}",
         ]
-        parts = [part for needs, found in _PARTS.items() if needs not in engine.missing for part in found]
+        parts = [part for needs, found in _PARTS.items() if needs not in engine.lacks for part in found]
         self._targets = [f"-target={part}" for part in parts]
 
     def run(self, *arguments: str) -> str:
-        """Run a command and return its output.
+        """Run a command and return what it printed.
 
         Raises:
-            StackError: The command failed.
+            StackError: it failed.
         """
         done = subprocess.run(
             ["terraform", f"-chdir={self._code}", *arguments],
@@ -91,22 +92,22 @@ class _Terraform:
         return done.stdout
 
     def apply(self) -> list[str]:
-        """Apply the parts whose features the engine has, and return the addresses of the resources."""
+        """Apply what the engine has all of, and return the addresses of what was made."""
         self.run("init", "-lockfile=readonly", "-no-color")
         self.run("apply", "-auto-approve", "-no-color", "-parallelism=40", *self._variables, *self._targets)
         return self.run("state", "list").split()
 
     def changes(self) -> set[str]:
-        """Changes in a second plan: types of resources with the attribute, or with the action."""
+        """What a second plan would change: types of resources, each with the attribute, or with what happens to it."""
         plan = str(self._code.parent / "second.tfplan")
         self.run("plan", "-no-color", "-parallelism=40", f"-out={plan}", *self._variables, *self._targets)
         found = json.loads(self.run("show", "-json", plan)).get("resource_changes", [])
-        changed = [each for each in found if each["change"]["actions"] not in (["no-op"], ["read"])]
-        return {f"{each['type']}.{what}" for each in changed for what in _changed(each["change"])}
+        changed = [of for of in found if of["change"]["actions"] not in (["no-op"], ["read"])]
+        return {f"{of['type']}.{what}" for of in changed for what in _changed(of["change"])}
 
 
 def _changed(change: dict[str, Any]) -> list[str]:
-    """Attributes that an update changes, or any other action."""
+    """The attributes that an update changes, or the action if it is no update."""
     if change["actions"] != ["update"]:
         return ["+".join(change["actions"])]
     before, after, unknown = change["before"], change["after"], change["after_unknown"]
@@ -115,7 +116,7 @@ def _changed(change: dict[str, Any]) -> list[str]:
 
 
 def main() -> int:
-    """Apply on the named engine; fail on an unknown change in the second plan, and on a known one that is gone."""
+    """Apply on the engine that is named; fails on a change that is not a known gap, and on a gap that is gone."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("engine", choices=engines.ENGINES)
     name = parser.parse_args().engine
@@ -127,14 +128,14 @@ def main() -> int:
             made, changed = of.apply(), of.changes()
     known = DRIFT.get(name, {})
     counts = Counter(next(part for part in address.split(".") if part.startswith("aws_")) for address in made)
-    print(f"{name}: {len(made)} resources created; a second plan has {len(changed)} kinds of changes", flush=True)
+    print(f"{name}: {len(made)} resources made; a second plan changes {len(changed)} kinds of things", flush=True)
     for what in sorted(changed):
         print(f"  {what}: {known.get(what, 'not a known gap')}")
     if changed != set(known):
         gone = sorted(set(known) - changed)
         print(f"conformance/differences.py, DRIFT of {name}: gone are {gone}", file=sys.stderr)
         return 1
-    parity.record_applied(name, dict(sorted(counts.items())))
+    parity.note_applied(name, dict(sorted(counts.items())))
     return 0
 
 

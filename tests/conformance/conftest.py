@@ -1,4 +1,4 @@
-"""Options, fixtures, and the results for docs/parity.md."""
+"""Options and fixtures of the conformance suite; stores each result for docs/parity.md."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.conformance.engines import Clients, Engine
 from tests.conformance.resources import Resources
 from tooling.cli import UserError
 
-# Errors that show a difference; any other, such as a NameError, is a mistake in the row.
+# Errors that a difference can raise; a mistake in a test, such as a NameError, is not a difference.
 _DIFFERENCE_ERRORS = (AssertionError, BotoCoreError, ClientError, KeyError, UserError)
 _ENGINE = pytest.StashKey[Engine]()
 _END = pytest.StashKey[ExitStack]()
@@ -28,19 +28,19 @@ _CELLS = pytest.StashKey[dict[str, str]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --engine, --target and --check."""
-    parser.addoption("--engine", choices=engines.ENGINES, default="embedded", help="engine to try the calls on")
-    parser.addoption("--target", choices=["dev"], help="environment whose AWS account to try them on instead")
-    parser.addoption("--check", action="store_true", help="fail if docs/parity.md is not what this run found")
+    parser.addoption("--engine", choices=engines.ENGINES, default="embedded", help="engine to test")
+    parser.addoption("--target", choices=["dev"], help="environment whose AWS account to test instead")
+    parser.addoption("--check", action="store_true", help="fail if docs/parity.md differs from this run")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker `needs`."""
-    config.addinivalue_line("markers", "needs(*features): skips a row on an engine that lacks one of the features")
+    """Register the marker."""
+    config.addinivalue_line("markers", "needs(*what): skips a row on an engine that lacks one of these")
     config.stash[_CELLS] = {}
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Start the engine, and require the version of its known differences."""
+    """Start the engine; its version decides which differences are expected."""
     options = session.config.option
     if options.collectonly:
         return
@@ -55,14 +55,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     known = DIFFERENCES.get(engine.name)
     if known and known.version != engine.version:
         pytest.exit(
-            f"this is {engine.name} {engine.version}, but tests/conformance/differences.py has {known.version}: "
-            "enter the new version there and run again, which shows the changes",
+            f"this is {engine.name} {engine.version}, but tests/conformance/differences.py describes {known.version}: "
+            "put the new version there, and run again to see what has changed",
             returncode=1,
         )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Expect the known differences of the engine to fail, and skip rows that need missing features."""
+    """Expect the known differences of the engine, and skip what it lacks."""
     engine = config.stash.get(_ENGINE, None)
     if engine is None:
         return
@@ -70,30 +70,30 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         row = parity.row_of(item.nodeid)
         needed = [what for mark in item.iter_markers("needs") for what in mark.args]
-        missing = [what for what in needed if what in engine.missing]
-        if "tokens" in needed and engine.issuer is None and "Cognito" in engine.missing:
-            missing.append("Cognito")
-        if missing:
-            item.add_marker(pytest.mark.skip(reason=f"missing: {missing[0]}, because {engine.missing[missing[0]]}"))
+        lacking = [what for what in needed if what in engine.lacks]
+        if "tokens" in needed and engine.issuer is None and "Cognito" in engine.lacks:
+            lacking.append("Cognito")
+        if lacking:
+            item.add_marker(pytest.mark.skip(reason=f"missing: {lacking[0]}, because {engine.lacks[lacking[0]]}"))
         elif known and row in known.rows:
             item.add_marker(pytest.mark.xfail(reason=known.rows[row], raises=_DIFFERENCE_ERRORS, strict=True))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-    """Record the result of a row."""
+    """Store the result of a row."""
     report = yield
     if hasattr(report, "wasxfail") and report.skipped:
         item.config.stash[_CELLS][parity.row_of(item.nodeid)] = parity.DIFFERS
     elif report.skipped:
-        item.config.stash[_CELLS][parity.row_of(item.nodeid)] = parity.MISSING
+        item.config.stash[_CELLS][parity.row_of(item.nodeid)] = parity.LACKS
     elif report.when == "call" and report.passed:
         item.config.stash[_CELLS][parity.row_of(item.nodeid)] = parity.SAME
     return report
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Stop the engine; write the results of a complete run without failures to docs/parity.md."""
+    """Stop the engine; a complete run without a failure is written to docs/parity.md."""
     end = session.config.stash.get(_END, None)
     if end is None:
         return
@@ -102,30 +102,30 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     cells = session.config.stash[_CELLS]
     if engine is None or exitstatus or {name.partition("[")[0] for name in cells} != {row.id for row in parity.rows()}:
         return
-    changed = parity.record(engine, cells, write=not session.config.option.check)
+    changed = parity.note(engine, cells, write=not session.config.option.check)
     if changed and session.config.option.check:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
         reporter.write_line(
-            f"docs/parity.md differs from this run: run `make conformance ENGINE={engine.name}` and commit it",
+            f"docs/parity.md differs from this run: run `make conformance ENGINE={engine.name}`, and commit it",
             red=True,
         )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print the number of rows by result."""
+    """Print how many rows behave as AWS documents."""
     cells = list(config.stash[_CELLS].values())
     engine = config.stash.get(_ENGINE, None)
     if engine and cells:
         terminalreporter.write_line(
             f"{engine.name} {engine.version}: {cells.count(parity.SAME)} as AWS, "
-            f"{cells.count(parity.DIFFERS)} known differences, {cells.count(parity.MISSING)} missing"
+            f"{cells.count(parity.DIFFERS)} known differences, {cells.count(parity.LACKS)} missing"
         )
 
 
 @pytest.fixture(scope="session")
 def engine(pytestconfig: pytest.Config) -> Engine:
-    """The running engine."""
+    """The engine under test."""
     return pytestconfig.stash[_ENGINE]
 
 
@@ -137,13 +137,13 @@ def aws(engine: Engine) -> Clients:
 
 @pytest.fixture
 def make(engine: Engine, aws: Clients) -> Iterator[Resources]:
-    """Creates the resources of a row."""
+    """Makes what one row needs."""
     with ExitStack() as end:
         yield Resources(engine, aws, end)
 
 
 @pytest.fixture(scope="session")
 def table(engine: Engine, aws: Clients) -> Iterator[str]:
-    """Name of a table like the orders table; each row uses its own partitions."""
+    """The name of a table like the orders table; each row has partitions of its own."""
     with ExitStack() as end:
         yield Resources(engine, aws, end).table()

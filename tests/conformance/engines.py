@@ -1,4 +1,4 @@
-"""The engines that the rows run on; each starts empty on a free port, and is stopped at the end."""
+"""The engines under test: each starts empty on a free port, and stops at the end."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class Engine:
     """A running engine.
 
     Args:
-        name: Its name, as in ENGINE=.
-        version: Its version, as in differences.py.
-        endpoint: Its URL; None for AWS.
-        account: Id of the account for the resources.
-        region: Region for the resources.
-        missing: Features that it lacks, and the reason.
+        name: Name of the engine.
+        version: Version of the engine.
+        endpoint: URL of the engine; None for AWS.
+        account: Account of the tests' resources.
+        region: Region of the tests' resources.
+        lacks: Missing features, and why they are missing.
         mails: Returns the raw mails that were sent to an address.
-        issuer: Issuer of the tokens that its APIs accept, if it has no Cognito.
+        issuer: Issues the tokens that the engine's APIs accept, where it has no Cognito.
     """
 
     name: str
@@ -50,24 +50,24 @@ class Engine:
     endpoint: str | None
     account: str = ACCOUNT
     region: str = REGION
-    missing: Mapping[str, str] = field(default_factory=dict)
+    lacks: Mapping[str, str] = field(default_factory=dict)
     mails: Callable[[str], list[bytes]] = field(default=lambda address: [])
     issuer: Issuer | None = None
 
     def api_url(self, api_id: str, stage: str) -> str:
-        """URL of a stage of a REST API."""
+        """The URL of a REST API's stage."""
         if self.endpoint:
             return f"{self.endpoint}/_aws/execute-api/{api_id}/{stage}"
         return f"https://{api_id}.execute-api.{self.region}.amazonaws.com/{stage}"
 
     def keys_url(self, pool_id: str) -> str:
-        """URL of the keys of a user pool."""
+        """The URL of the keys that a user pool signs with."""
         host = self.endpoint or f"https://cognito-idp.{self.region}.amazonaws.com"
         return f"{host}/{pool_id}/.well-known/jwks.json"
 
 
 def locked(name: str, package: str) -> str:
-    """Version of a package in a lock file of requirements/."""
+    """The version of a package in a lock file of requirements/."""
     found = re.search(rf"^{re.escape(package)}==([^ ]+)", (ROOT / "requirements" / f"{name}.txt").read_text(), re.M)
     if not found:
         raise StackError(f"requirements/{name}.txt does not lock {package}")
@@ -83,24 +83,21 @@ def _embedded(folder: Path) -> Iterator[Engine]:
     try:
         engine.start(stack)
         yield Engine(
-            "embedded",
-            locked("engine", "ministack"),
-            stack.endpoint,
-            mails=lambda to: _stored_mails(stack.mail_dir, to),
+            "embedded", locked("engine", "ministack"), stack.endpoint, mails=lambda to: _kept_mails(stack.mail_dir, to)
         )
     finally:
         engine.stop(stack)
         catcher.stop()
 
 
-def _stored_mails(folder: Path, address: str) -> list[bytes]:
+def _kept_mails(folder: Path, address: str) -> list[bytes]:
     found = [path.read_bytes() for path in sorted(folder.glob("*.eml"))]
     return [mail for mail in found if address.encode() in mail]
 
 
 @contextmanager
 def _process(command: list[str], folder: Path, settings: Mapping[str, str], alive: str) -> Iterator[None]:
-    """Run a server until the block ends; `alive` is a URL that responds when it is up."""
+    """A server that stops at the end of the block; `alive` is a URL that responds once it is up."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "engine.log"
@@ -108,7 +105,7 @@ def _process(command: list[str], folder: Path, settings: Mapping[str, str], aliv
 
     def responds() -> bool | None:
         if not processes.alive(running):
-            raise StackError(f"the engine ended while starting; the end of its log:\n{log.read_text()[-2_000:]}")
+            raise StackError(f"the engine ended as it started; its log ends:\n{log.read_text()[-2_000:]}")
         try:
             return requests.get(alive, timeout=2).ok or None
         except requests.RequestException:
@@ -133,10 +130,10 @@ def _moto(folder: Path) -> Iterator[Engine]:
             "moto",
             locked("moto", "moto[server]"),
             endpoint,
-            missing={
-                "API calls": "it stores APIs but does not serve them",
+            lacks={
+                "API calls": "it keeps APIs and does not serve them",
                 "invocations": "it runs functions in Docker only",
-                "mailbox": "it does not return the mails that it stores",
+                "mailbox": "it has no API for the mails that it stores",
             },
         )
 
@@ -162,11 +159,11 @@ def _localstack_host(folder: Path) -> Iterator[Engine]:
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "DISABLE_EVENTS": "1",
-        # In CI, which runs in a container, it would assume that it runs in its own image.
+        # In a CI machine that is itself a container, it would otherwise believe to run in its own image.
         "OVERRIDE_IN_DOCKER": "0",
         "FILESYSTEM_ROOT": str(folder),
     }
-    # LocalStack on a host looks here for start hooks.
+    # LocalStack on a host runs the hooks in this folder at its start.
     (folder / "etc" / "localstack").mkdir(parents=True)
     (folder / "etc" / "localstack" / "init").symlink_to(HOOKS)
     with (
@@ -178,9 +175,9 @@ def _localstack_host(folder: Path) -> Iterator[Engine]:
             "localstack-host",
             locked("localstack", "localstack-core[runtime]"),
             endpoint,
-            missing={
-                "DynamoDB": "it downloads DynamoDB Local at the first request",
-                "Cognito": "it needs a LocalStack token",
+            lacks={
+                "DynamoDB": "it downloads DynamoDB Local on the first call",
+                "Cognito": "it has none without a token",
                 "Lambda": "a function is never ready without Docker",
                 "invocations": "it runs functions in Docker only",
             },
@@ -215,7 +212,7 @@ def _localstack_engine(stack: Stack, issuer: Issuer) -> Engine:
         "localstack-licensed" if licensed else "localstack",
         info["version"].partition(":")[0],
         stack.endpoint,
-        missing={} if licensed else {"Cognito": "it needs a LocalStack token"},
+        lacks={} if licensed else {"Cognito": "it has none without a token"},
         mails=lambda address: _localstack_mails(stack.endpoint, address),
         issuer=None if licensed else issuer,
     )
@@ -239,19 +236,16 @@ def dev() -> Iterator[Engine]:
     found = boto3.client("sts", region_name=REGION).get_caller_identity()["Account"]
     if found != _DEV_ACCOUNT:
         raise StackError(f"the shell is signed in to account {found}: sign in to {_DEV_ACCOUNT}, which is dev")
-    missing = {
-        "mailbox": "mails leave the account",
-        "unverified senders": "tests must not remove senders",
-    }
-    yield Engine("aws", "dev", None, _DEV_ACCOUNT, REGION, missing)
+    lacks = {"mailbox": "mails are delivered", "unverified senders": "its verified identities must stay"}
+    yield Engine("aws", "dev", None, _DEV_ACCOUNT, REGION, lacks)
 
 
 class Clients:
-    """boto3 clients of an engine, created when first used, without retries, so that rows see every response.
+    """boto3 clients of an engine, each built on first use and without retries, so that each response is seen unchanged.
 
     Args:
-        engine: The engine.
-        key: Access key of a user; None for the account's root.
+        engine: Engine to call.
+        key: Access key of a user; the account's own permissions if None.
     """
 
     def __init__(self, engine: Engine, key: Mapping[str, str] | None = None) -> None:
@@ -266,7 +260,7 @@ class Clients:
         self._made: dict[str, Any] = {}
 
     def __call__(self, service: str) -> Any:
-        """Return the client of a service."""
+        """The client of a service."""
         if service not in self._made:
             self._made[service] = self._session.client(
                 service,  # type: ignore[call-overload]

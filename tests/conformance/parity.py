@@ -16,7 +16,7 @@ from tooling.paths import ROOT
 FOLDER = ROOT / "tests" / "conformance"
 MEASURED = FOLDER / "measured.json"
 PAGE = ROOT / "docs" / "parity.md"
-SAME, DIFFERS, MISSING = "same", "differs", "missing"
+SAME, DIFFERS, LACKS = "same", "differs", "lacks"
 _NOT_RUN = "not run"
 _COLUMNS = {
     "embedded": "embedded (MiniStack)",
@@ -26,7 +26,7 @@ _COLUMNS = {
     "localstack-licensed": "LocalStack with a token",
     "aws": "AWS",
 }
-_SIGNS = {SAME: "✓", DIFFERS: "✗", MISSING: "–", _NOT_RUN: ""}
+_SIGNS = {SAME: "✓", DIFFERS: "✗", LACKS: "–", _NOT_RUN: ""}
 _SOURCE = re.compile(r"Source: (?P<page>[^<]+?)\s+<(?P<url>https://docs\.aws\.amazon\.com/[^>]+)>")
 
 
@@ -83,20 +83,20 @@ def measured() -> dict[str, dict[str, Any]]:
 
 def _write(content: dict[str, dict[str, Any]]) -> None:
     """Store the results and write the page."""
-    stored = {name: dict(content[name]) for name in _COLUMNS if name in content}
-    for found in stored.values():
+    noted = {name: dict(content[name]) for name in _COLUMNS if name in content}
+    for found in noted.values():
         cells = found["rows"]
-        found["rows"] = {kind: [row for row in cells if cells[row] == kind] for kind in (SAME, DIFFERS, MISSING)}
-    MEASURED.write_text(json.dumps(stored, indent=1) + "\n")
+        found["rows"] = {kind: [row for row in cells if cells[row] == kind] for kind in (SAME, DIFFERS, LACKS)}
+    MEASURED.write_text(json.dumps(noted, indent=1) + "\n")
     PAGE.write_text(page())
 
 
-def record(engine: Engine, cells: dict[str, str], write: bool) -> bool:
+def note(engine: Engine, cells: dict[str, str], write: bool) -> bool:
     """Whether a complete run differs from the stored results; with `write` they and the page are replaced."""
     content = measured()
     found = {
         "version": engine.version,
-        "missing": dict(engine.missing),
+        "lacks": dict(engine.lacks),
         "rows": {row.id: _cell(row, cells) for row in rows()},
     }
     if "applied" in content.get(engine.name, {}):
@@ -108,7 +108,7 @@ def record(engine: Engine, cells: dict[str, str], write: bool) -> bool:
     return changed or PAGE.read_text() != page()
 
 
-def record_applied(name: str, counts: dict[str, int]) -> None:
+def note_applied(name: str, counts: dict[str, int]) -> None:
     """Store how many resources of each type an engine created, and write the page."""
     content = measured()
     content[name]["applied"] = counts
@@ -136,14 +136,14 @@ def _applied(content: dict[str, dict[str, Any]]) -> list[str]:
 def _cell(row: Row, cells: dict[str, str]) -> str:
     """The cell of a row; the worst one for a row that is tested with several parameters."""
     found = {cell for name, cell in cells.items() if name.partition("[")[0] == row.id}
-    return next(kind for kind in (DIFFERS, MISSING, SAME) if kind in found)
+    return next(kind for kind in (DIFFERS, LACKS, SAME) if kind in found)
 
 
 def _counts(content: dict[str, dict[str, Any]], name: str) -> list[str]:
     if name not in content:
         return [_COLUMNS[name], "", "not run yet", "", ""]
     cells = list(content[name]["rows"].values())
-    return [_COLUMNS[name], content[name]["version"], *(str(cells.count(kind)) for kind in (SAME, DIFFERS, MISSING))]
+    return [_COLUMNS[name], content[name]["version"], *(str(cells.count(kind)) for kind in (SAME, DIFFERS, LACKS))]
 
 
 def _table(head: list[str], lines: list[list[str]]) -> list[str]:
@@ -194,8 +194,8 @@ def page() -> str:
             text += ["", f"### {_COLUMNS[name]} {known.version}", "", *_table(["AWS", "here"], lines)]
     text += ["", "## Missing features", ""]
     text += _table(
-        ["engine", "missing", "because"],
-        [[_COLUMNS[name], what, why] for name in run for what, why in content[name].get("missing", {}).items()],
+        ["engine", "lacks", "because"],
+        [[_COLUMNS[name], what, why] for name in run for what, why in content[name].get("lacks", {}).items()],
     )
     return "\n".join([*text, *_applied(content)]) + "\n"
 

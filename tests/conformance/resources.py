@@ -1,4 +1,4 @@
-"""Resources that a row creates on an engine and removes at its end."""
+"""Creates the resources of a test on an engine, and deletes them again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from tests.conformance.engines import Clients, Engine
 from tooling.polling import poll
 
-# AWS needs seconds to propagate a new role or user.
+# AWS needs some seconds to know of a new role or user everywhere.
 KNOWN_SECONDS = 60
 ARRIVAL_SECONDS = 30
 ALIAS = "live"
@@ -28,10 +28,10 @@ def unique(prefix: str = "conformance") -> str:
 
 
 def code_of(call: Callable[[], object]) -> str:
-    """Return the code of the error that a call raises.
+    """The error code of a refused call.
 
     Raises:
-        AssertionError: It raises none.
+        AssertionError: The call was not refused.
     """
     try:
         response = call()
@@ -42,12 +42,12 @@ def code_of(call: Callable[[], object]) -> str:
 
 
 def policy(*statements: dict[str, Any]) -> str:
-    """A policy whose statements allow unless they have another Effect."""
-    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **each} for each in statements]})
+    """A policy document; statements without an effect allow."""
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **of} for of in statements]})
 
 
 def package(source: str) -> bytes:
-    """Zip the source of a function."""
+    """The package of a function, as a zip."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("function.py", source)
@@ -56,7 +56,7 @@ def package(source: str) -> bytes:
 
 @dataclass(frozen=True)
 class Queue:
-    """A queue: its name, URL and ARN."""
+    """Name, URL and ARN of a queue."""
 
     name: str
     url: str
@@ -64,12 +64,12 @@ class Queue:
 
 
 class Resources:
-    """Creates resources on an engine, and removes them at the end, the last first.
+    """Creates resources on an engine; those that are left at the end are deleted, the last first.
 
     Args:
-        engine: The engine.
+        engine: Engine that gets the resources.
         aws: Clients with all permissions.
-        end: Stack for the removals.
+        end: Collects the deletions.
     """
 
     def __init__(self, engine: Engine, aws: Clients, end: ExitStack) -> None:
@@ -78,11 +78,11 @@ class Resources:
         self._end = end
 
     def at_end(self, call: Callable[..., object], **arguments: Any) -> None:
-        """Register a call for the end of the row."""
+        """Call this when the test ends."""
         self._end.callback(call, **arguments)
 
     def arn(self, service: str, rest: str) -> str:
-        """ARN in the engine's account and region."""
+        """An ARN in the engine's account and region."""
         return f"arn:aws:{service}:{self._engine.region}:{self._engine.account}:{rest}"
 
     def queue(self, **attributes: str) -> Queue:
@@ -100,7 +100,7 @@ class Resources:
         return arn
 
     def subscribed(self, topic: str, **attributes: str) -> Queue:
-        """Create a queue that a topic delivers to."""
+        """Create a queue and subscribe it to a topic."""
         queue = self.queue()
         allow = {
             "Principal": {"Service": "sns.amazonaws.com"},
@@ -131,7 +131,7 @@ class Resources:
         s3.delete_bucket(Bucket=bucket)
 
     def table(self) -> str:
-        """Create a table with the keys and indexes of the orders table, and return its name."""
+        """Create a table with the keys and indexes of the orders table and return its name."""
         dynamodb, name = self._aws("dynamodb"), unique()
         keys = ("PK", "SK", "GSI1_PK", "GSI1_SK", "GSI2_PK", "GSI2_SK")
         dynamodb.create_table(
@@ -156,7 +156,7 @@ class Resources:
         return name
 
     def user(self, *statements: dict[str, Any]) -> Clients:
-        """Create a user with only these permissions and return its clients."""
+        """Create a user with these permissions only and return its clients."""
         iam, name = self._aws("iam"), unique()
         iam.create_user(UserName=name)
         self._end.callback(iam.delete_user, UserName=name)
@@ -177,7 +177,7 @@ class Resources:
         return clients
 
     def role(self, service: str, *statements: dict[str, Any]) -> str:
-        """Create a role that a service may assume, and return its ARN."""
+        """Create a role that a service may assume and return its ARN."""
         iam, name = self._aws("iam"), unique()
         trust = policy({"Principal": {"Service": service}, "Action": "sts:AssumeRole"})
         arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
@@ -188,7 +188,7 @@ class Resources:
         return arn
 
     def function(self, source: str, *statements: dict[str, Any]) -> str:
-        """Create a function with alias `live` of its first version, and return its name."""
+        """Create a function whose alias `live` is at its first version and return its name."""
         functions, name = self._aws("lambda"), unique()
         role = self.role("lambda.amazonaws.com", *statements)
 
@@ -203,10 +203,10 @@ class Resources:
                     Timeout=5,
                 )
             except functions.exceptions.InvalidParameterValueException:
-                return None  # The role is not propagated yet.
+                return None  # The role is not known everywhere yet.
             return True
 
-        poll(f"function {name} is created", created, KNOWN_SECONDS)
+        poll(f"function {name} is made", created, KNOWN_SECONDS)
         self._end.callback(self._delete_function, name)
         self._active(name)
         self.publish(name)
@@ -214,13 +214,13 @@ class Resources:
         return name
 
     def _delete_function(self, function: str) -> None:
-        # An engine where functions never become active cannot delete them; they end with the engine.
-        with suppress(ClientError) if "Lambda" in self._engine.missing else nullcontext():
+        # An engine that never made the function ready cannot delete it either; it ends with the run.
+        with suppress(ClientError) if "Lambda" in self._engine.lacks else nullcontext():
             self._aws("lambda").delete_function(FunctionName=function)
 
     def _active(self, function: str) -> None:
-        """Wait until a function is active, unless the engine runs no functions."""
-        if "invocations" not in self._engine.missing:
+        """Wait until a function is created or changed; an engine that cannot run functions need not be ready."""
+        if "invocations" not in self._engine.lacks:
             waiter = self._aws("lambda").get_waiter("function_updated_v2")
             waiter.wait(FunctionName=function, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
 
@@ -234,7 +234,7 @@ class Resources:
         return version
 
     def mapping(self, queue: Queue, function: str, **options: Any) -> dict[str, Any]:
-        """Create an event source mapping of a queue to the function's alias."""
+        """Map a queue to the function's alias."""
         functions = self._aws("lambda")
 
         def created() -> dict[str, Any] | None:
@@ -244,7 +244,7 @@ class Resources:
                 )
             except ClientError as error:
                 if "execution role" in str(error):
-                    return None  # The permissions are not propagated yet.
+                    return None  # Its rights are not known everywhere yet.
                 raise
             return made
 
@@ -253,20 +253,20 @@ class Resources:
         return made
 
     def received(self, queue: Queue, **options: Any) -> dict[str, Any]:
-        """Wait for the next message of a queue; it stays in the queue, hidden for a minute."""
+        """Wait for the next message of a queue and return it; it stays in the queue, hidden for a minute."""
         options = {"VisibilityTimeout": 60, "MessageSystemAttributeNames": ["All"], **options}
 
-        def receive() -> dict[str, Any] | None:
-            response = self._aws("sqs").receive_message(
+        def ask() -> dict[str, Any] | None:
+            answer = self._aws("sqs").receive_message(
                 QueueUrl=queue.url, WaitTimeSeconds=1, MessageAttributeNames=["All"], **options
             )
-            found: list[dict[str, Any]] = response.get("Messages", [])
+            found: list[dict[str, Any]] = answer.get("Messages", [])
             return found[0] if found else None
 
-        return poll(f"a message in {queue.name}", receive, ARRIVAL_SECONDS)
+        return poll(f"a message in {queue.name}", ask, ARRIVAL_SECONDS)
 
     def pool(self) -> tuple[str, str]:
-        """Create a user pool and an app client as Terraform does, and return their ids."""
+        """Create a user pool with a tenant in its tokens and an app client, as Terraform does; returns their ids."""
         cognito = self._aws("cognito-idp")
         pool: str = cognito.create_user_pool(
             PoolName=unique(),

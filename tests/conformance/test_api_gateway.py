@@ -1,4 +1,4 @@
-"""APIs: authorization, the function's event, and responses when it fails."""
+"""The API: authorization, the event of the function, and the response when the function fails."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tooling.polling import poll
 
 pytestmark = pytest.mark.needs("API calls")
 
-# Password of a user that exists only during a row.
+# Password of a user that exists only during a test.
 PASSWORD = "Conformance-Passw0rd!"  # pragma: allowlist secret
 _DEPLOYED_SECONDS = 60
-# Returns its event.
+# Responds with its event.
 ECHO = """
 import json
 
@@ -29,12 +29,12 @@ REFUSED = '{"title": "Unauthorized", "status": 401}'
 
 
 class Api:
-    """A REST API.
+    """A REST API with one level of routes.
 
     Args:
-        engine: The engine.
+        engine: Engine that gets the API.
         aws: Clients with all permissions.
-        make: Creates its functions, and removes the API.
+        make: Creates the other resources.
     """
 
     def __init__(self, engine: Engine, aws: Clients, make: Resources) -> None:
@@ -49,7 +49,7 @@ class Api:
         return made
 
     def mock(self, part: str, authorizer: str | None = None) -> None:
-        """Add a route with a mock integration."""
+        """Create a route with a mock integration."""
         at = {"restApiId": self.id, "resourceId": self.resource(part), "httpMethod": "GET"}
         self._method(at, authorizer)
         self._client.put_integration(
@@ -63,7 +63,7 @@ class Api:
         self._client.put_integration_response(**at, statusCode="200", responseTemplates=response)
 
     def lambda_route(self, part: str, source: str, authorizer: str | None = None) -> None:
-        """Add a route with a function."""
+        """Create a route with a function."""
         function = self._make.function(source)
         at = {"restApiId": self.id, "resourceId": self.resource(part), "httpMethod": "GET"}
         self._method(at, authorizer)
@@ -84,7 +84,7 @@ class Api:
         self._client.put_method(**at, **(kind or {"authorizationType": "NONE"}))
 
     def authorizer(self, pool_id: str) -> str:
-        """Create an authorizer for the tokens of a pool and return its id."""
+        """Create an authorizer for the tokens of a user pool and return its id."""
         made: str = self._client.create_authorizer(
             restApiId=self.id,
             name="users",
@@ -95,7 +95,7 @@ class Api:
         return made
 
     def refuse_with(self, response_type: str, body: str) -> None:
-        """Replace the body of a gateway response."""
+        """Set the body of a gateway response."""
         self._client.put_gateway_response(
             restApiId=self.id,
             responseType=response_type,
@@ -108,17 +108,17 @@ class Api:
         self._client.create_deployment(restApiId=self.id, stageName="test")
 
     def get(self, part: str, token: str | None = None, **headers: str) -> requests.Response:
-        """Send a request, once the deployment has propagated."""
+        """Request a route as soon as the deployment is active."""
         if token is not None:
             headers["Authorization"] = token
         url = f"{self._engine.api_url(self.id, 'test')}/{part}"
 
-        def send() -> requests.Response | None:
+        def attempt() -> requests.Response | None:
             response = requests.get(url, headers=headers, timeout=30)
             unknown = response.status_code in (403, 404) and part not in ("none",) and "Forbidden" in response.text
             return None if unknown else response
 
-        return poll(f"{url} is deployed", send, _DEPLOYED_SECONDS)
+        return poll(f"{url} is deployed", attempt, _DEPLOYED_SECONDS)
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def api(engine: Engine, aws: Clients, make: Resources) -> Api:
 
 
 def user(engine: Engine, aws: Clients, make: Resources) -> tuple[str, dict[str, str]]:
-    """Create a user who is an admin of tenant-a, and return pool and tokens."""
+    """Create a user pool; returns its id and the tokens of a user who is an admin of tenant-a."""
     email = f"{unique()}@example.com"
     if engine.issuer:
         pool = f"{engine.region}_{unique('')}"
@@ -147,8 +147,8 @@ def test_mock_integration_responds(api: Api) -> None:
     """
     api.mock("health")
     api.deploy()
-    response = api.get("health")
-    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+    answer = api.get("health")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
 def test_mock_with_other_content_type_is_refused(api: Api) -> None:
@@ -170,8 +170,8 @@ def test_unknown_route_is_refused(api: Api) -> None:
     """
     api.mock("health")
     api.deploy()
-    response = api.get("none")
-    assert (response.status_code, response.json()) == (403, {"message": "Missing Authentication Token"})
+    answer = api.get("none")
+    assert (answer.status_code, answer.json()) == (403, {"message": "Missing Authentication Token"})
 
 
 def test_each_response_has_a_request_id(api: Api) -> None:
@@ -203,8 +203,8 @@ def test_request_without_id_token_is_refused(
     middle = len(good.split(".")[0]) + 20
     altered = good[:middle] + ("A" if good[middle] != "A" else "B") + good[middle + 1 :]
     bad = {"none": None, "empty": "", "not a token": "abc", "altered": altered, "access token": tokens["AccessToken"]}
-    response = api.get("orders", bad[kind])
-    assert (response.status_code, response.json()) == (401, {"message": "Unauthorized"})
+    answer = api.get("orders", bad[kind])
+    assert (answer.status_code, answer.json()) == (401, {"message": "Unauthorized"})
 
 
 @pytest.mark.needs("tokens")
@@ -246,9 +246,9 @@ def test_refusal_has_the_configured_body(engine: Engine, aws: Clients, make: Res
     api.mock("orders", api.authorizer(pool))
     api.refuse_with("UNAUTHORIZED", REFUSED)
     api.deploy()
-    response = api.get("orders")
-    assert (response.status_code, response.json()) == (401, json.loads(REFUSED))
-    assert response.headers["Content-Type"] == "application/problem+json"
+    answer = api.get("orders")
+    assert (answer.status_code, answer.json()) == (401, json.loads(REFUSED))
+    assert answer.headers["Content-Type"] == "application/problem+json"
 
 
 @pytest.mark.needs("tokens", "invocations")
@@ -277,15 +277,15 @@ def test_function_gets_the_request(api: Api) -> None:
     """
     api.lambda_route("orders", ECHO)
     api.deploy()
-    response = api.get("orders?pageSize=2", **{"X-Correlation-Id": "abc"})
-    event: dict[str, Any] = response.json()
+    answer = api.get("orders?pageSize=2", **{"X-Correlation-Id": "abc"})
+    event: dict[str, Any] = answer.json()
     assert (event["httpMethod"], event["resource"], event["body"]) == ("GET", "/orders", None)
     assert event["queryStringParameters"] == {"pageSize": "2"}
     # Header names are case-insensitive (RFC 9110, 5.1).
     assert {name.lower(): value for name, value in event["headers"].items()}["x-correlation-id"] == "abc"
     assert event["requestContext"]["stage"] == "test"
     assert event["requestContext"]["requestId"]
-    assert response.headers["X-Echo"] == "1"
+    assert answer.headers["X-Echo"] == "1"
 
 
 @pytest.mark.needs("invocations")
@@ -302,5 +302,5 @@ def test_failing_function_is_a_bad_gateway(api: Api, source: str) -> None:
     """
     api.lambda_route("orders", source)
     api.deploy()
-    response = api.get("orders")
-    assert (response.status_code, response.json()) == (502, {"message": "Internal server error"})
+    answer = api.get("orders")
+    assert (answer.status_code, answer.json()) == (502, {"message": "Internal server error"})

@@ -1,4 +1,4 @@
-"""Alarms and log groups."""
+"""Alarms and log groups, as Terraform creates them and the tooling reads them."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def test_metric_math_alarm_is_described_as_put(aws: Clients, make: Resources) ->
     """
 
     def query(name: str, metric: str) -> dict[str, Any]:
-        stat = {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": []}
-        return {"Id": name, "MetricStat": {"Metric": stat, "Period": 300, "Stat": "Sum"}, "ReturnData": False}
+        of = {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": []}
+        return {"Id": name, "MetricStat": {"Metric": of, "Period": 300, "Stat": "Sum"}, "ReturnData": False}
 
     name = unique()
     queries = [

@@ -14,13 +14,13 @@ from tests.conformance.resources import Resources, code_of, unique
 
 pytestmark = pytest.mark.needs("Cognito")
 
-# Password of a user that exists only during a row.
+# Password of a user that exists only during a test.
 PASSWORD = "Conformance-Passw0rd!"  # pragma: allowlist secret
 
 
 @pytest.fixture
 def user(aws: Clients, make: Resources) -> tuple[str, str, str]:
-    """A pool, its client and the address of a user who is an admin of tenant-a."""
+    """A user pool, its client and a user who is an admin of tenant-a."""
     pool, client = make.pool()
     email = f"{unique()}@example.com"
     seed.add_user(aws("cognito-idp"), pool, email, PASSWORD, "tenant-a", "admin")
@@ -28,12 +28,12 @@ def user(aws: Clients, make: Resources) -> tuple[str, str, str]:
 
 
 def tokens(aws: Clients, user: tuple[str, str, str]) -> dict[str, str]:
-    """Sign a user in."""
+    """The tokens of a user."""
     return seed.sign_in(aws("cognito-idp"), *user, PASSWORD)
 
 
 def claims(token: str) -> dict[str, Any]:
-    """Claims of a token, unverified."""
+    """The claims of a token."""
     found: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
     return found
 

@@ -19,12 +19,12 @@ _INDEX_SECONDS = 10
 
 
 def key(partition: str, sort: str = "A") -> dict[str, Any]:
-    """Key of an item."""
+    """The key of an item."""
     return {"PK": {"S": partition}, "SK": {"S": sort}}
 
 
 def refused(call: Any) -> dict[str, Any]:
-    """Response of a refused call."""
+    """The error response of a refused call."""
     with pytest.raises(ClientError) as error:
         call()
     return dict(error.value.response)
@@ -32,23 +32,23 @@ def refused(call: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def partition() -> str:
-    """Partition of one row."""
+    """A new partition."""
     return f"P#{uuid4().hex}"
 
 
 @pytest.fixture
 def orders(aws: Clients, table: str, partition: str) -> list[str]:
-    """Five orders of one tenant in the index by date, written in another order than they sort."""
-    dates = ["2026-01-03", "2026-01-01", "2026-01-05", "2026-01-02", "2026-01-04"]
-    for date in dates:
+    """Five orders of one tenant in the index by date, written in another order than sorted."""
+    moments = ["2026-01-03", "2026-01-01", "2026-01-05", "2026-01-02", "2026-01-04"]
+    for moment in moments:
         item = {
-            **key(partition, f"ORDER#{date}"),
+            **key(partition, f"ORDER#{moment}"),
             "GSI1_PK": {"S": partition},
-            "GSI1_SK": {"S": date},
-            "status": {"S": "PAID" if date == "2026-01-01" else "CANCELLED"},
+            "GSI1_SK": {"S": moment},
+            "status": {"S": "PAID" if moment == "2026-01-01" else "CANCELLED"},
         }
         aws("dynamodb").put_item(TableName=table, Item=item)
-    wanted = sorted(dates)
+    wanted = sorted(moments)
 
     def indexed() -> bool | None:
         return [item["GSI1_SK"]["S"] for item in query(aws, table, partition)["Items"]] == wanted or None
@@ -58,7 +58,7 @@ def orders(aws: Clients, table: str, partition: str) -> list[str]:
 
 
 def query(aws: Clients, table: str, partition: str, **options: Any) -> Any:
-    """Query the index by date for a partition."""
+    """The items of a partition in the index by date."""
     values = {":pk": {"S": partition}, **options.pop("values", {})}
     condition = options.pop("condition", "GSI1_PK = :pk")
     return aws("dynamodb").query(
@@ -99,8 +99,8 @@ def test_refused_put_returns_the_item(aws: Clients, table: str, partition: str) 
     item = {**key(partition), "answer": {"N": "202"}}
     aws("dynamodb").put_item(TableName=table, Item=item)
     put = {"TableName": table, "Item": key(partition), "ConditionExpression": "attribute_not_exists(PK)"}
-    response = refused(lambda: aws("dynamodb").put_item(**put, ReturnValuesOnConditionCheckFailure="ALL_OLD"))
-    assert response["Item"] == item
+    error = refused(lambda: aws("dynamodb").put_item(**put, ReturnValuesOnConditionCheckFailure="ALL_OLD"))
+    assert error["Item"] == item
     assert "Item" not in refused(lambda: aws("dynamodb").put_item(**put))
 
 
@@ -148,7 +148,7 @@ def test_conditional_update_creates_no_item(aws: Clients, table: str, partition:
 
 
 def numbered(table: str, partition: str, last: int, order: str) -> list[dict[str, Any]]:
-    """Operations that update a counter and put an order, as order_creator_record does."""
+    """A counter's update and an order's put, as the record function writes them."""
     return [
         {
             "Update": {

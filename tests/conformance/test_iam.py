@@ -1,4 +1,4 @@
-"""Permissions and denials."""
+"""What policies allow and deny."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tooling.polling import poll
 
 
 def allowed(call: Callable[[], object]) -> None:
-    """Wait until a call is allowed: policies need seconds to propagate."""
+    """Check that a call is allowed as soon as its policy is active."""
 
-    def attempt() -> bool | None:
+    def ask() -> bool | None:
         try:
             call()
         except ClientError as error:
@@ -26,7 +26,7 @@ def allowed(call: Callable[[], object]) -> None:
             raise
         return True
 
-    poll("the call is allowed", attempt, KNOWN_SECONDS)
+    poll("the call is allowed", ask, KNOWN_SECONDS)
 
 
 def test_user_without_policy_is_denied(make: Resources) -> None:
@@ -35,8 +35,8 @@ def test_user_without_policy_is_denied(make: Resources) -> None:
     Source: IAM User Guide, "Policy evaluation logic"
     <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
     """
-    queue, user = make.queue(), make.user()
-    code = code_of(lambda: user("sqs").send_message(QueueUrl=queue.url, MessageBody="x"))
+    queue, nobody = make.queue(), make.user()
+    code = code_of(lambda: nobody("sqs").send_message(QueueUrl=queue.url, MessageBody="x"))
     assert code.rpartition(".")[2].startswith("AccessDenied")
 
 
@@ -103,11 +103,11 @@ def test_bucket_policy_denies_despite_user_policy(engine: Engine, aws: Clients, 
             return error.response["Error"]["Code"] == "AccessDenied" or None
         return None
 
-    assert poll("the policy has propagated", denied, KNOWN_SECONDS if engine.endpoint is None else 2)
+    assert poll("the policy is known", denied, KNOWN_SECONDS if engine.endpoint is None else 2)
 
 
 def sends(user: Clients, sender: str) -> Callable[[], object]:
-    """Return a call that sends a mail."""
+    """A call that sends a mail."""
     to = "success@simulator.amazonses.com"
     return lambda: user("ses").send_raw_email(Source=sender, Destinations=[to], RawMessage={"Data": mail(to, sender)})
 

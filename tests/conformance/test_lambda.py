@@ -15,11 +15,11 @@ from tooling.polling import poll
 
 pytestmark = pytest.mark.needs("Lambda")
 
-# A message is hidden for six seconds after each of two attempts.
+# A message is hidden for six seconds after each of its two attempts.
 _DLQ_SECONDS = 40
 
 ECHO = "def handler(event, context):\n    return {'version': context.function_version, 'event': event}\n"
-# Reports messages that contain "fail".
+# Reports messages with "fail" in their body as failed.
 PICKY = """
 def handler(event, context):
     failed = [record["messageId"] for record in event["Records"] if "fail" in record["body"]]
@@ -28,7 +28,7 @@ def handler(event, context):
 
 
 def consuming(queue: Queue) -> dict[str, Any]:
-    """Permissions of a function to consume a queue."""
+    """The permissions that a function needs to receive a queue's messages."""
     actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"]
     return {"Action": actions, "Resource": queue.arn}
 
@@ -107,8 +107,8 @@ def test_code_has_its_digest(aws: Clients, make: Resources) -> None:
     """
     function = make.function(ECHO)
     content = package(ECHO + "# changed\n")
-    response = aws("lambda").update_function_code(FunctionName=function, ZipFile=content)
-    assert response["CodeSha256"] == base64.b64encode(hashlib.sha256(content).digest()).decode()
+    answer = aws("lambda").update_function_code(FunctionName=function, ZipFile=content)
+    assert answer["CodeSha256"] == base64.b64encode(hashlib.sha256(content).digest()).decode()
 
 
 def test_statement_id_is_unique(aws: Clients, make: Resources) -> None:
@@ -183,9 +183,9 @@ def test_alias_runs_its_version(aws: Clients, make: Resources) -> None:
     """
     function = make.function(ECHO)
     make.publish(function, "def handler(event, context):\n    return 'changed'\n")
-    response = invoke(aws, function, {"a": 1})
-    assert (response["StatusCode"], response["ExecutedVersion"]) == (200, "1")
-    assert json.load(response["Payload"]) == {"version": "1", "event": {"a": 1}}
+    answer = invoke(aws, function, {"a": 1})
+    assert (answer["StatusCode"], answer["ExecutedVersion"]) == (200, "1")
+    assert json.load(answer["Payload"]) == {"version": "1", "event": {"a": 1}}
 
 
 @pytest.mark.needs("invocations")
@@ -196,9 +196,9 @@ def test_function_error_is_returned(aws: Clients, make: Resources) -> None:
     <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
     """
     function = make.function("def handler(event, context):\n    raise ValueError('no such order')\n")
-    response = invoke(aws, function)
-    payload = json.load(response["Payload"])
-    assert (response["StatusCode"], response["FunctionError"]) == (200, "Unhandled")
+    answer = invoke(aws, function)
+    payload = json.load(answer["Payload"])
+    assert (answer["StatusCode"], answer["FunctionError"]) == (200, "Unhandled")
     assert (payload["errorType"], payload["errorMessage"]) == ("ValueError", "no such order")
 
 
@@ -210,9 +210,9 @@ def test_function_is_stopped_at_its_timeout(aws: Clients, make: Resources) -> No
     <https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html>
     """
     function = make.function("import threading\n\ndef handler(event, context):\n    threading.Event().wait(20)\n")
-    response = invoke(aws, function)
-    assert response["FunctionError"] == "Unhandled"
-    assert "Task timed out after 5.00 seconds" in json.load(response["Payload"])["errorMessage"]
+    answer = invoke(aws, function)
+    assert answer["FunctionError"] == "Unhandled"
+    assert "Task timed out after 5.00 seconds" in json.load(answer["Payload"])["errorMessage"]
 
 
 @pytest.mark.needs("invocations")
@@ -252,19 +252,19 @@ def test_invalid_batch_response_fails_the_batch(aws: Clients, make: Resources) -
 
 
 def warm(aws: Clients, function: str) -> None:
-    """Call a function until it responds in time: a cold start must not fail a message."""
+    """Call a function until it responds in time, so that a cold start does not delay a message."""
     empty: dict[str, list[object]] = {"Records": []}
     poll(f"{function} is warm", lambda: ("FunctionError" not in invoke(aws, function, empty)) or None, 60)
 
 
 def bodies(aws: Clients, queue: Queue) -> list[str] | None:
-    """Receive messages and return their bodies."""
+    """The bodies of the waiting messages."""
     found = aws("sqs").receive_message(QueueUrl=queue.url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
     return [message["Body"] for message in found.get("Messages", [])] or None
 
 
 def left(aws: Clients, queue: Queue) -> int:
-    """Number of messages in a queue, hidden ones included."""
+    """The number of messages in a queue, waiting and hidden."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     found = aws("sqs").get_queue_attributes(QueueUrl=queue.url, AttributeNames=names)["Attributes"]
     return sum(int(found[name]) for name in names)

@@ -14,9 +14,9 @@ from tests.conformance.engines import Clients
 from tests.conformance.resources import Resources, code_of, unique
 
 
-def body(response: Any) -> bytes:
-    """Content of an object."""
-    found: bytes = response["Body"].read()
+def body(answer: Any) -> bytes:
+    """The content of an object."""
+    found: bytes = answer["Body"].read()
     return found
 
 
@@ -112,7 +112,7 @@ def test_lifecycle_is_read_as_put(aws: Clients, make: Resources) -> None:
 
 
 def presigned(aws: Clients, bucket: str, operation: str = "get_object", **options: Any) -> str:
-    """Presign a URL of the object `key`."""
+    """A URL of the object `key`."""
     url: str = aws("s3").generate_presigned_url(operation, Params={"Bucket": bucket, "Key": "key"}, **options)
     return url
 
@@ -131,8 +131,8 @@ def test_presigned_url_needs_no_credentials(aws: Clients, filled: str) -> None:
     Source: S3 User Guide, "Sharing objects with presigned URLs"
     <https://docs.aws.amazon.com/AmazonS3/latest/userguide/ShareObjectPreSignedURL.html>
     """
-    response = requests.get(presigned(aws, filled), timeout=30)
-    assert (response.status_code, response.content) == (200, b"invoice")
+    answer = requests.get(presigned(aws, filled), timeout=30)
+    assert (answer.status_code, answer.content) == (200, b"invoice")
 
 
 def test_altered_presigned_url_is_refused(aws: Clients, filled: str) -> None:
@@ -142,8 +142,8 @@ def test_altered_presigned_url_is_refused(aws: Clients, filled: str) -> None:
     <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
     """
     url = presigned(aws, filled)
-    response = requests.get(url[:-4] + ("0000" if url[-4:] != "0000" else "1111"), timeout=30)
-    assert (response.status_code, "SignatureDoesNotMatch" in response.text) == (403, True)
+    answer = requests.get(url[:-4] + ("0000" if url[-4:] != "0000" else "1111"), timeout=30)
+    assert (answer.status_code, "SignatureDoesNotMatch" in answer.text) == (403, True)
 
 
 def test_presigned_url_is_for_one_object(aws: Clients, filled: str) -> None:
@@ -153,8 +153,8 @@ def test_presigned_url_is_for_one_object(aws: Clients, filled: str) -> None:
     <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>
     """
     aws("s3").put_object(Bucket=filled, Key="other", Body=b"of another tenant")
-    response = requests.get(presigned(aws, filled).replace("/key?", "/other?"), timeout=30)
-    assert (response.status_code, b"another tenant" in response.content) == (403, False)
+    answer = requests.get(presigned(aws, filled).replace("/key?", "/other?"), timeout=30)
+    assert (answer.status_code, b"another tenant" in answer.content) == (403, False)
 
 
 def test_presigned_url_is_for_one_method(aws: Clients, filled: str) -> None:
@@ -177,5 +177,5 @@ def test_expired_presigned_url_is_refused(aws: Clients, filled: str, monkeypatch
     monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *_, **__: earlier.replace(tzinfo=None))
     url = presigned(aws, filled, ExpiresIn=60)
     assert earlier.strftime("%Y%m%dT%H%M") in url, "the URL is signed as of now"
-    response = requests.get(url, timeout=30)
-    assert (response.status_code, b"invoice" in response.content) == (403, False)
+    answer = requests.get(url, timeout=30)
+    assert (answer.status_code, b"invoice" in answer.content) == (403, False)

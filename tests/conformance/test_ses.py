@@ -1,4 +1,4 @@
-"""Raw mail, as the notifiers send it."""
+"""Raw MIME mails, as the notifiers send them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SENDER = f"noreply@{DOMAIN}"
 
 @pytest.fixture(autouse=True)
 def verified(engine: Engine, aws: Clients) -> None:
-    """Verify the sender's domain; in AWS it is verified already."""
+    """The sender's domain, verified unless it is already, as in AWS."""
     if engine.endpoint:
         aws("ses").verify_domain_identity(Domain=DOMAIN)
 

@@ -18,7 +18,7 @@ def send(aws: Clients, queue: Queue, body: str = "order", **options: Any) -> str
 
 
 def empty(aws: Clients, queue: Queue) -> bool:
-    """Whether a queue has no visible message; long polling queries all of its servers."""
+    """Whether a queue is empty; long polling queries all of its servers."""
     return "Messages" not in aws("sqs").receive_message(QueueUrl=queue.url, WaitTimeSeconds=1)
 
 
@@ -121,9 +121,9 @@ def test_message_goes_to_the_dlq_after_its_attempts(aws: Clients, make: Resource
         make.received(queue, VisibilityTimeout=0)
 
     def moved() -> bool | None:
-        return (empty(aws, queue) and "Messages" in peek()) or None
+        return (empty(aws, queue) and "Messages" in look()) or None
 
-    def peek() -> Any:
+    def look() -> Any:
         return aws("sqs").receive_message(QueueUrl=dlq.url, VisibilityTimeout=0)
 
     poll("the message in the DLQ", moved, ARRIVAL_SECONDS)
@@ -163,9 +163,9 @@ def test_batch_reports_each_failed_message(aws: Clients, make: Resources) -> Non
         {"Id": "good", "MessageBody": "good"},
         {"Id": "late", "MessageBody": "late", "DelaySeconds": 901},
     ]
-    response = aws("sqs").send_message_batch(QueueUrl=queue.url, Entries=entries)
-    assert [entry["Id"] for entry in response["Successful"]] == ["good"]
-    assert [(entry["Id"], entry["SenderFault"]) for entry in response["Failed"]] == [("late", True)]
+    answer = aws("sqs").send_message_batch(QueueUrl=queue.url, Entries=entries)
+    assert [entry["Id"] for entry in answer["Successful"]] == ["good"]
+    assert [(entry["Id"], entry["SenderFault"]) for entry in answer["Failed"]] == [("late", True)]
     assert make.received(queue)["Body"] == "good"
 
 
@@ -179,9 +179,9 @@ def test_delete_batch_reports_each_failed_handle(aws: Clients, make: Resources) 
     send(aws, queue)
     handle = make.received(queue)["ReceiptHandle"]
     entries = [{"Id": "good", "ReceiptHandle": handle}, {"Id": "bad", "ReceiptHandle": "no handle"}]
-    response = aws("sqs").delete_message_batch(QueueUrl=queue.url, Entries=entries)
-    assert [entry["Id"] for entry in response["Successful"]] == ["good"]
-    assert [entry["Id"] for entry in response["Failed"]] == ["bad"]
+    answer = aws("sqs").delete_message_batch(QueueUrl=queue.url, Entries=entries)
+    assert [entry["Id"] for entry in answer["Successful"]] == ["good"]
+    assert [entry["Id"] for entry in answer["Failed"]] == ["bad"]
 
 
 def test_batch_of_wrong_size_is_refused(aws: Clients, make: Resources) -> None:
@@ -243,7 +243,7 @@ def test_missing_queue_is_refused(aws: Clients, make: Resources) -> None:
         sqs.get_queue_url(QueueName=f"none-{uuid4().hex}")
     except sqs.exceptions.QueueDoesNotExist:
         return
-    raise AssertionError("a queue exists that was never created")
+    raise AssertionError("there is a queue that was never made")
 
 
 def test_queue_with_existing_name_is_not_replaced(aws: Clients, make: Resources) -> None:

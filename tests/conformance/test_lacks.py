@@ -40,7 +40,7 @@ _PROBES: dict[str, Callable[[Engine, Clients, Resources], Any]] = {
 
 
 @pytest.mark.parametrize("what", _PROBES)
-def test_listed_features_are_missing(engine: Engine, aws: Clients, make: Resources, what: str) -> None:
+def test_engine_lacks_what_is_listed(engine: Engine, aws: Clients, make: Resources, what: str) -> None:
     """An engine lacks exactly the features that are listed as missing.
 
     Source: AWS General Reference, "Service endpoints and quotas"
@@ -50,4 +50,4 @@ def test_listed_features_are_missing(engine: Engine, aws: Clients, make: Resourc
         works = bool(_PROBES[what](engine, aws, make))
     except (BotoCoreError, ClientError, requests.RequestException):
         works = False
-    assert works == (what not in engine.missing)
+    assert works == (what not in engine.lacks)
