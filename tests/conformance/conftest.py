@@ -131,7 +131,7 @@ def engine(pytestconfig: pytest.Config) -> Engine:
 
 @pytest.fixture(scope="session")
 def aws(engine: Engine) -> Clients:
-    """Clients with all rights."""
+    """Clients with all permissions."""
     return Clients(engine)
 
 

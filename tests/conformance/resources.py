@@ -31,14 +31,14 @@ def code_of(call: Callable[[], object]) -> str:
     """The error code of a refused call.
 
     Raises:
-        AssertionError: it was not refused.
+        AssertionError: The call was not refused.
     """
     try:
-        answer = call()
+        response = call()
     except ClientError as error:
         code: str = error.response["Error"]["Code"]
         return code
-    raise AssertionError(f"not refused, but answered with {answer}")
+    raise AssertionError(f"not refused: {response}")
 
 
 def policy(*statements: dict[str, Any]) -> str:
@@ -67,9 +67,9 @@ class Resources:
     """Creates resources on an engine; those that are left at the end are deleted, the last first.
 
     Args:
-        engine: where.
-        aws: clients with all rights.
-        end: what is called at the end.
+        engine: Engine that gets the resources.
+        aws: Clients with all permissions.
+        end: Collects the deletions.
     """
 
     def __init__(self, engine: Engine, aws: Clients, end: ExitStack) -> None:

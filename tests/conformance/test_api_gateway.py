@@ -29,12 +29,12 @@ REFUSED = '{"title": "Unauthorized", "status": 401}'
 
 
 class Api:
-    """A REST API with a root that answers.
+    """A REST API with one level of routes.
 
     Args:
-        engine: where.
-        aws: clients with all rights.
-        make: what makes the rest.
+        engine: Engine that gets the API.
+        aws: Clients with all permissions.
+        make: Creates the other resources.
     """
 
     def __init__(self, engine: Engine, aws: Clients, make: Resources) -> None:
@@ -292,7 +292,7 @@ def test_function_gets_the_request(api: Api) -> None:
 @pytest.mark.parametrize(
     "source",
     ["def handler(event, context):\n    raise ValueError\n", "def handler(event, context):\n    return 'text'\n"],
-    ids=["raises", "answers with no response"],
+    ids=["raises", "returns no response"],
 )
 def test_failing_function_is_a_bad_gateway(api: Api, source: str) -> None:
     """A function that raises, or returns something other than a response, gives 502 Internal server error.

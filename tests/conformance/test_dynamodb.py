@@ -99,8 +99,8 @@ def test_refused_put_returns_the_item(aws: Clients, table: str, partition: str) 
     item = {**key(partition), "answer": {"N": "202"}}
     aws("dynamodb").put_item(TableName=table, Item=item)
     put = {"TableName": table, "Item": key(partition), "ConditionExpression": "attribute_not_exists(PK)"}
-    told = refused(lambda: aws("dynamodb").put_item(**put, ReturnValuesOnConditionCheckFailure="ALL_OLD"))
-    assert told["Item"] == item
+    error = refused(lambda: aws("dynamodb").put_item(**put, ReturnValuesOnConditionCheckFailure="ALL_OLD"))
+    assert error["Item"] == item
     assert "Item" not in refused(lambda: aws("dynamodb").put_item(**put))
 
 
