@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from localstack import engines
 from localstack.aws import Aws
 from localstack.stack import ADVICE, REGION, Applied, Stack, StackError
-from release import terraform_state
+from release.environments import terraform_outputs
 from release.packaging import build
 from tooling import commands
 from tooling.cli import run_cli
@@ -131,7 +131,7 @@ class LocalTerraform:
         arguments = ("-auto-approve", "-no-color", "-parallelism=40", "-lock=false", *self._variables)
         self.run("apply", *arguments, log="terraform-apply.log")
         # `terraform output` would take a second.
-        return terraform_state.outputs(Aws(self._stack.endpoint).s3, _STATE_BUCKET, _STATE_KEY)
+        return terraform_outputs(Aws(self._stack.endpoint).s3, _STATE_BUCKET, _STATE_KEY)
 
     def inputs(self) -> str:
         """Digest of everything that an apply depends on, except the content of packages and templates."""
