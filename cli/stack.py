@@ -12,7 +12,7 @@ from localstack.aws import Aws
 from localstack.drift import differences
 from localstack.logs import checked, show_logs
 from localstack.place_order import place_order
-from localstack.preview import __main__ as previews
+from localstack.preview import server as previews
 from localstack.shell import open_shell
 from localstack.stack import StackError
 from localstack.terraform import LocalTerraform

@@ -27,22 +27,9 @@ from common.order import Order
 
 ASSETS = PACKAGED / "invoice"
 PDF_VARIANT = "pdf/a-2a"
-# WeasyPrint declares either PDF/A or PDF/UA. This declares PDF/UA as well, and describes the property, as PDF/A
-# requires for properties that it does not define (ISO 19005-2, 6.6.2.3.3; ISO 14289-1, 5).
-_ALSO_PDF_UA = (
-    b'<rdf:Description rdf:about="" xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/" pdfuaid:part="1"/>'
-    b'<rdf:Description rdf:about="" xmlns:pdfaExtension="http://www.aiim.org/pdfa/ns/extension/"'
-    b' xmlns:pdfaSchema="http://www.aiim.org/pdfa/ns/schema#" xmlns:pdfaProperty="http://www.aiim.org/pdfa/ns/property#">'
-    b'<pdfaExtension:schemas><rdf:Bag><rdf:li rdf:parseType="Resource">'
-    b"<pdfaSchema:schema>PDF/UA Universal Accessibility Schema</pdfaSchema:schema>"
-    b"<pdfaSchema:namespaceURI>http://www.aiim.org/pdfua/ns/id/</pdfaSchema:namespaceURI>"
-    b"<pdfaSchema:prefix>pdfuaid</pdfaSchema:prefix>"
-    b'<pdfaSchema:property><rdf:Seq><rdf:li rdf:parseType="Resource">'
-    b"<pdfaProperty:name>part</pdfaProperty:name><pdfaProperty:valueType>Integer</pdfaProperty:valueType>"
-    b"<pdfaProperty:category>internal</pdfaProperty:category>"
-    b"<pdfaProperty:description>Part of ISO 14289 to which the file conforms</pdfaProperty:description>"
-    b"</rdf:li></rdf:Seq></pdfaSchema:property></rdf:li></rdf:Bag></pdfaExtension:schemas></rdf:Description></rdf:RDF>"
-)
+# WeasyPrint declares either PDF/A or PDF/UA. This declares PDF/UA as well, with the description that PDF/A requires for
+# properties that it does not define (ISO 19005-2, 6.6.2.3.3; ISO 14289-1, 5).
+_PDF_UA = (ASSETS / "pdf_ua.xml").read_bytes()
 
 
 @dataclass(frozen=True)
@@ -111,7 +98,7 @@ def _finish(_document: Any, pdf: Any) -> None:
         return pdf.objects[int(reference.split()[0])]
 
     metadata = resolve(pdf.catalog["Metadata"])
-    metadata.stream = [part.replace(b"</rdf:RDF>", _ALSO_PDF_UA) for part in metadata.stream]
+    metadata.stream = [part.replace(b"</rdf:RDF>", _PDF_UA + b"</rdf:RDF>") for part in metadata.stream]
     for header in pdf.objects:
         if isinstance(header, dict) and header.get("S") == "/TH":
             section = resolve(resolve(header["P"])["P"])

@@ -31,13 +31,7 @@ class Attachment:
 
 
 def build_message(
-    *,
-    to: str,
-    subject: str,
-    text: str,
-    html: str,
-    correlation_id: str,
-    attachments: Sequence[Attachment] = (),
+    *, to: str, subject: str, text: str, html: str, correlation_id: str, attachments: Sequence[Attachment] = ()
 ) -> EmailMessage:
     """Build a mail with plain text and HTML.
 
@@ -67,61 +61,39 @@ def build_message(
     return message
 
 
-def _message(
+def _render(
     template: str,
-    order: Order,
-    *,
     to: str,
+    order: Order,
     correlation_id: str,
     status: OrderStatus | None = None,
     attachments: Sequence[Attachment] = (),
 ) -> EmailMessage:
     """Build a mail from its two templates; the title of the HTML is the subject."""
     context = {"order": order, "status": status}
-    html = render(f"{template}.html", context)
+    html, text = render(f"{template}.html", context), render(f"{template}.txt", context)
     title = _TITLE.search(html)
+    subject = " ".join(unescape(title[1] if title else order.order_number).split())
     return build_message(
-        to=to,
-        subject=" ".join(unescape(title[1] if title else order.order_number).split()),
-        text=render(f"{template}.txt", context),
-        html=html,
-        correlation_id=correlation_id,
-        attachments=attachments,
+        to=to, subject=subject, text=text, html=html, correlation_id=correlation_id, attachments=attachments
     )
 
 
 def order_confirmation(order: Order, invoice_pdf: bytes, correlation_id: str) -> EmailMessage:
     """The confirmation to the customer, with the invoice."""
-    return _message(
-        "customer/order_confirmation",
-        order,
-        to=order.customer_email,
-        correlation_id=correlation_id,
-        attachments=[Attachment(f"{order.order_number}.pdf", invoice_pdf)],
-    )
+    invoice = Attachment(f"{order.order_number}.pdf", invoice_pdf)
+    template = "customer/order_confirmation"
+    return _render(template, order.customer_email, order, correlation_id, attachments=[invoice])
 
 
 def order_notification(order: Order, correlation_id: str) -> EmailMessage:
     """The mail to the internal team about a new order."""
-    return _message(
-        "internal/order_notification",
-        order,
-        to=settings.internal_notification_email,
-        correlation_id=correlation_id,
-    )
+    return _render("internal/order_notification", settings.internal_notification_email, order, correlation_id)
 
 
 def status_update(order: Order, status: OrderStatus, correlation_id: str) -> EmailMessage:
-    """The mail to the customer about a new status.
-
-    Args:
-        order: as it is now; its status may have changed again.
-        status: the status that the mail is about.
-        correlation_id: of the change.
-    """
-    return _message(
-        "customer/order_status_update", order, to=order.customer_email, correlation_id=correlation_id, status=status
-    )
+    """The mail to the customer about a new status, which may not be the order's status any more."""
+    return _render("customer/order_status_update", order.customer_email, order, correlation_id, status)
 
 
 def send(message: EmailMessage) -> str:

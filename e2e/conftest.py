@@ -10,11 +10,13 @@ from evidence.collect import LOCAL_STACK, LocalStack, OrderTimer
 from localstack import stack as stacks
 from localstack import targets as platforms
 from localstack.targets import Platform
+from tooling import doc_images
 
 
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Load the plugin that records runs; it adds --target and --evidence."""
+    """Load the plugins that record runs and write the documents' pictures; they add options."""
     pluginmanager.register(collect)
+    pluginmanager.register(doc_images)
 
 
 def pytest_configure(config: pytest.Config) -> None:

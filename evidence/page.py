@@ -18,7 +18,7 @@ from evidence.stages import PackError, RecordedTest, Stage
 from release.deploy import Planned
 from release.environments import ENVIRONMENTS, EnvironmentName
 from tooling.agreed_limits import LOADS, STEPS, Load, Step, Summary, summarise
-from tooling.paths import ROOT
+from tooling.paths import BASE_CSS, ROOT
 
 # Small enough to be sent as an attachment.
 MAX_BYTES = 5_000_000
@@ -239,7 +239,7 @@ def render(shown: Sequence[Stage], planned: Planned | None, now: datetime) -> st
     last, groups = shown[-1], _groups(shown)
     target = planned.environment if planned else _next(last.name)
     html = environment.get_template("page.html").render(
-        style=Markup((_HERE / "style.css").read_text()),  # noqa: S704  # nosec B704  # our own
+        style=Markup(BASE_CSS.read_text() + (_HERE / "style.css").read_text()),  # noqa: S704  # nosec B704  # our own
         stages=shown,
         last=last,
         names=_NAMES,

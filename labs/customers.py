@@ -24,13 +24,7 @@ _CART_SECONDS = 10
 
 
 class Customer(NamedTuple):
-    """A customer who is signed in.
-
-    Args:
-        tenant: id of the tenant
-        email: address of the customer
-        api: client with the customer's token
-    """
+    """A customer who is signed in: the id of the tenant, the customer's address, and a client with a token."""
 
     tenant: str
     email: str
@@ -46,13 +40,7 @@ def sign_up(cognito: "CognitoIdentityProviderClient", outputs: Mapping[str, Any]
 
 
 def customer(stack: Stack, tenant: str, api_url: str | None = None) -> Customer:
-    """A new customer of a local stack.
-
-    Args:
-        stack: local stack with Cognito
-        tenant: id of the customer's tenant
-        api_url: URL of the API; the stack's if None
-    """
+    """A new customer of a local stack with Cognito, whose API is at the stack's URL or another."""
     email = f"buyer@{tenant}.example"
     token = sign_up(Aws(stack.endpoint).cognito, stack.outputs, tenant, email)
     return Customer(tenant, email, OrderClient(api_url or stack.api_url, token, timeout=_SECONDS))

@@ -8,13 +8,7 @@ from localstack.stack import Stack, StackError
 
 
 class Worker(NamedTuple):
-    """A process of a function.
-
-    Args:
-        function: AWS name of the function
-        access_key: access key of its role's session; all processes of a version share it
-        process: the process
-    """
+    """A process of a function, by its AWS name; all processes of a version share the access key of a session."""
 
     function: str
     access_key: str
@@ -32,7 +26,7 @@ def workers(stack: Stack) -> list[Worker]:
     """The processes of the functions.
 
     Raises:
-        StackError: the engine is not running on this machine.
+        StackError: The engine is not running on this machine.
     """
     found = []
     for process in _engine(stack).children(recursive=True):
@@ -49,7 +43,7 @@ def cpu_seconds(stack: Stack) -> dict[str, float]:
     """Processor time in seconds that each function has used, by its AWS name, and the engine, as `engine`.
 
     Raises:
-        StackError: the engine is not running on this machine.
+        StackError: The engine is not running on this machine.
     """
     used: dict[str, float] = {}
     for name, process in [("engine", _engine(stack)), *((each.function, each.process) for each in workers(stack))]:

@@ -1,4 +1,4 @@
-"""`make simulate`: which limit breaks first as orders grow, and what would number more orders (docs/scale.md)."""
+"""`bin/ops lab scale`: which limit breaks first as orders grow, and what would number more orders (docs/scale.md)."""
 
 import heapq
 import random
@@ -166,8 +166,3 @@ def tables() -> Iterator[tuple[str, str]]:
         "What numbers more orders",
         _table(("numbering", "orders a second", "transactions for each success"), *numbered),
     )
-
-
-if __name__ == "__main__":
-    for title, table in tables():
-        print(f"{title}\n\n{table}\n")

@@ -25,12 +25,7 @@ def in_github() -> bool:
 
 
 def by_role(reviews: list[dict[str, Any]], to: EnvironmentName) -> dict[str, str]:
-    """Logins of who approved, by role.
-
-    Args:
-        reviews: Response of GitHub's "Get the review history for a workflow run".
-        to: The environment to promote to.
-    """
+    """Logins of who approved, by role, from GitHub's "Get the review history for a workflow run"."""
     roles = _ROLES[to]
     return {
         roles[environment["name"]]: review["user"]["login"]

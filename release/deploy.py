@@ -66,8 +66,6 @@ class Planned(Strict):
     """What the deployment of a release would do now.
 
     Args:
-        environment: The environment.
-        release: Digest of the release's manifest.
         at: When it was planned, in UTC.
         changes: The changes, none for an equal environment.
     """
@@ -184,7 +182,7 @@ def describe(changes: list[dict[str, Any]]) -> list[Change]:
 
 
 def preview(environment: EnvironmentName, folder: Path, var_files: Collection[Path] = ()) -> Planned:
-    """What the deployment of a release would do, for its approvers; keeps no plan.
+    """What the deployment of a release would do: for its approvers, or of the live release to find drift.
 
     Raises:
         ManifestError: the folder differs from its manifest.
@@ -196,24 +194,6 @@ def preview(environment: EnvironmentName, folder: Path, var_files: Collection[Pa
     return Planned(
         environment=environment, release=Sha256(release.digest()), at=datetime.now(UTC), changes=describe(changes)
     )
-
-
-def drift(environment: EnvironmentName, folder: Path, var_files: Collection[Path] = ()) -> list[str]:
-    """What a plan of the live release would change: nothing, unless somebody changed the environment by hand.
-
-    Args:
-        environment: The environment.
-        folder: Folder of the live release.
-        var_files: As for `prepare`.
-
-    Returns:
-        The address of each resource that differs, with what Terraform would do.
-
-    Raises:
-        ManifestError: the folder differs from its manifest.
-        DeployError: Terraform failed.
-    """
-    return [f"{change.address} ({change.action})" for change in preview(environment, folder, var_files).changes]
 
 
 def read_plan(environment: EnvironmentName) -> Prepared:

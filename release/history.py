@@ -15,8 +15,6 @@ class Deployment(Strict):
     """A release got the traffic of an environment.
 
     Args:
-        release: Digest of its manifest.
-        environment: The environment.
         kind: A deployment, or a rollback to an earlier one.
         versions: Version of each function, by its name in AWS.
         at: When it got the traffic, in UTC.
@@ -42,13 +40,10 @@ def record(
     versions: dict[str, str],
 ) -> Deployment:
     """Record that a release has the traffic now."""
-    deployment = Deployment(
-        release=Sha256(release), environment=environment, kind=kind, versions=versions, at=datetime.now(UTC)
-    )
-    store.write_once(
-        f"{_prefix(environment)}{deployment.at:%Y%m%dT%H%M%S.%f}Z.json", deployment.json(indent=2).encode()
-    )
-    return deployment
+    now = datetime.now(UTC)
+    found = Deployment(release=Sha256(release), environment=environment, kind=kind, versions=versions, at=now)
+    store.write_once(f"{_prefix(environment)}{now:%Y%m%dT%H%M%S.%f}Z.json", found.json(indent=2).encode())
+    return found
 
 
 def newest_first(store: Store, environment: EnvironmentName) -> Iterator[Deployment]:

@@ -7,7 +7,6 @@ import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -88,32 +87,23 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _git(*arguments: str) -> str:
-    done = subprocess.run(
-        ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=_TOOL_SECONDS
-    )
+def _output(*command: str) -> str:
+    """What a program prints in the repository."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=_TOOL_SECONDS)
     if done.returncode:
-        raise ManifestError(f"git {arguments[0]} failed: {done.stderr.strip()}")
+        raise ManifestError(f"{' '.join(command[:2])} failed: {done.stderr.strip()}")
     return done.stdout.strip()
 
 
 def _tracked(folder: str) -> list[str]:
     """The files of a folder in git, without documents, tests and the bootstrap of accounts."""
-    names = _git("ls-files", folder).splitlines()
+    names = _output("git", "ls-files", folder).splitlines()
     return [name for name in names if not name.startswith(_NOT_RELEASED) and not name.endswith(".md")]
-
-
-def _terraform_version() -> str:
-    done = subprocess.run(
-        ["terraform", "version", "-json"], capture_output=True, text=True, check=True, timeout=_TOOL_SECONDS
-    )
-    version: str = json.loads(done.stdout)["terraform_version"]
-    return version
 
 
 def head() -> tuple[Commit, bool]:
     """The current commit, and whether there are uncommitted changes."""
-    return Commit(_git("rev-parse", "HEAD")), bool(_git("status", "--porcelain"))
+    return Commit(_output("git", "rev-parse", "HEAD")), bool(_output("git", "status", "--porcelain"))
 
 
 def commit() -> Commit:
@@ -122,21 +112,20 @@ def commit() -> Commit:
     Raises:
         ManifestError: there are uncommitted changes.
     """
-    changed = _git("status", "--porcelain")
+    changed = _output("git", "status", "--porcelain")
     if changed:
         raise ManifestError(f"there are uncommitted changes; commit them first:\n{changed}")
-    return Commit(_git("rev-parse", "HEAD"))
+    return head()[0]
 
 
-def _files(folder: Path) -> Iterator[str]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path != folder / NAME:
-            yield path.relative_to(folder).as_posix()
-
-
-def _file(path: Path) -> File:
-    content = path.read_bytes()
+def _file(content: bytes) -> File:
     return File(sha256=Sha256(_sha256(content)), size=len(content))
+
+
+def read_files(folder: Path) -> dict[str, File]:
+    """The files of a release's folder, by path in it."""
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and path != folder / NAME)
+    return {path.relative_to(folder).as_posix(): _file(path.read_bytes()) for path in paths}
 
 
 def make(folder: Path, architecture: Architecture, natives: Natives) -> Manifest:
@@ -164,12 +153,12 @@ def make(folder: Path, architecture: Architecture, natives: Natives) -> Manifest
         commit=source,
         architecture=architecture,
         natives=natives,
-        files={name: _file(folder / name) for name in _files(folder)},
+        files=read_files(folder),
         locks={name: Sha256(_sha256((ROOT / name).read_bytes())) for name in locks},
         tools={
             "python": platform.python_version(),
             "uv": importlib.metadata.version("uv"),
-            "terraform": _terraform_version(),
+            "terraform": json.loads(_output("terraform", "version", "-json"))["terraform_version"],
         },
     )
     (folder / NAME).write_bytes(manifest.encode())
@@ -217,13 +206,14 @@ def verify(folder: Path) -> Manifest:
         ManifestError: a file differs, is missing, or is not in the manifest; names each.
     """
     manifest = read(folder / NAME)
-    present = set(_files(folder))
-    wrong = [f"{name} is missing" for name in sorted(manifest.files.keys() - present)]
-    wrong += [f"{name} is not in the manifest" for name in sorted(present - manifest.files.keys())]
-    for name in sorted(present & manifest.files.keys()):
-        found = _file(folder / name)
-        if found != manifest.files[name]:
-            wrong.append(f"{name} has digest {found.sha256}, the manifest says {manifest.files[name].sha256}")
+    expected, present = manifest.files, read_files(folder)
+    wrong = [f"{name} is missing" for name in sorted(expected.keys() - present.keys())]
+    wrong += [f"{name} is not in the manifest" for name in sorted(present.keys() - expected.keys())]
+    wrong += [
+        f"{name} has digest {present[name].sha256}, the manifest says {expected[name].sha256}"
+        for name in sorted(present.keys() & expected.keys())
+        if present[name] != expected[name]
+    ]
     if wrong:
         raise ManifestError("the folder differs from its manifest: " + "; ".join(wrong))
     return manifest

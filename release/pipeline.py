@@ -1,4 +1,4 @@
-"""The steps that take a release from account to account: promote, deploy, shift, record, roll back, look for drift.
+"""The steps that take a release from account to account: promote, deploy, shift, record, roll back, find drift.
 
 Each step finds the buckets, outputs and clients of its environment in the account that the shell is signed in to.
 Start here, then docs/release.md.
@@ -38,8 +38,8 @@ def store(environment: EnvironmentName) -> Store:
 
 def outputs(environment: EnvironmentName) -> dict[str, Any]:
     """Terraform's outputs of an environment."""
-    place = ENVIRONMENTS[environment]
-    return terraform_state.outputs(client("s3", environment), place.state_bucket, place.state_key)
+    known = ENVIRONMENTS[environment]
+    return terraform_state.outputs(client("s3", environment), known.state_bucket, known.state_key)
 
 
 def environment_before(to: EnvironmentName) -> EnvironmentName:
@@ -67,7 +67,7 @@ def promote(to: EnvironmentName, digest: str, given: Mapping[str, str]) -> Manif
 
     Raises:
         EvidenceError: a record or an approval is missing.
-        ManifestError: the release is not there whole.
+        ManifestError: the bucket does not have the whole release.
     """
     source, target = store(environment_before(to)), store(to)
     approved = approvals.of_this_run(to) if approvals.in_github() else given
@@ -104,7 +104,7 @@ def plan(to: EnvironmentName, digest: str, remove: Collection[str], var_files: C
 
     Raises:
         EvidenceError: the release was not promoted to this environment.
-        ManifestError: the release is not there whole.
+        ManifestError: the bucket does not have the whole release.
         DeployError: the plan is refused or failed.
     """
     _approvals_of(to, digest)
@@ -125,7 +125,7 @@ def shift(to: EnvironmentName, digest: str, seconds: float) -> dict[str, Move]:
         What moved, by function; the history of the environment has a record of it.
 
     Raises:
-        TrafficError: a version does not run, or an alarm went off; the old versions have the traffic again.
+        TrafficError: a version does not run, or an alarm is in ALARM; the old versions have the traffic.
     """
     found, functions = outputs(to), client("lambda", to)
     names, alarms = list(found["function_names"].values()), list(found["alarm_names"])
@@ -135,12 +135,11 @@ def shift(to: EnvironmentName, digest: str, seconds: float) -> dict[str, Move]:
         else:
             moved = traffic.move_to_newest(functions, names)
     except traffic.TrafficError:
-        live = history.live(store(to), to)
-        if live:
+        releases = store(to)
+        if live := history.live(releases, to):
             # Terraform has put the new templates there already.
-            rollback.put_templates(
-                client("s3", to), found["templates_bucket"], store(to), store(to).manifest(live.release)
-            )
+            live_release = releases.manifest(live.release)
+            rollback.put_templates(client("s3", to), found["templates_bucket"], releases, live_release)
         raise
     history.record(store(to), to, digest, "deploy", traffic.live_versions(functions, names))
     return moved
@@ -167,11 +166,11 @@ def roll_back(to: EnvironmentName, digest: str | None) -> tuple[Deployment, list
     """Give traffic and templates back to a release that was live before: the given one, or the previous one.
 
     Returns:
-        The record of it, and the templates that were put back.
+        The record of the rollback, and the templates that changed.
 
     Raises:
         RollbackError: there is no such release.
-        TrafficError: a version does not run; nothing was moved.
+        TrafficError: a version does not run; nothing moved.
     """
     releases = store(to)
     back_to = rollback.target(releases, to, digest)
@@ -179,12 +178,7 @@ def roll_back(to: EnvironmentName, digest: str | None) -> tuple[Deployment, list
 
 
 class Drift(NamedTuple):
-    """How an environment differs from the release that is live.
-
-    Args:
-        release: Digest of the live release.
-        changes: Address of each changed resource, and what Terraform would do with it.
-    """
+    """Digest of the live release, and the address of each resource that differs, with what Terraform would do."""
 
     release: str
     changes: list[str]
@@ -201,7 +195,8 @@ def drift(to: EnvironmentName, var_files: Collection[Path]) -> Drift | None:
         return None
     folder = deploy.work_dir(to) / "drift"
     store(to).download(live.release, folder)
-    found = Drift(live.release, deploy.drift(to, folder, var_files))
+    changes = deploy.preview(to, folder, var_files).changes
+    found = Drift(live.release, [f"{change.address} ({change.action})" for change in changes])
     if found.changes:
         client("sns", to).publish(
             TopicArn=outputs(to)["alerts_topic_arn"],

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 from xml.etree import ElementTree  # nosec B405  # it reads our own pytest's report
 
 from pydantic import Field, ValidationError
@@ -50,8 +51,6 @@ class Record(Strict):
     """Evidence that a release passed its tests in an environment.
 
     Args:
-        release: Digest of its manifest.
-        environment: The environment.
         tests_passed: Number of end-to-end tests that passed; a failed test leaves no record.
         plan: Size of the plan that was applied.
         approvals: Names of who approved it for this environment, by role.
@@ -70,8 +69,6 @@ class Promotion(Strict):
     """Permission to deploy a release to an environment.
 
     Args:
-        release: Digest of its manifest.
-        environment: The environment.
         approvals: Names of who approved it, by role.
         at: When it was promoted, in UTC.
     """
@@ -82,12 +79,8 @@ class Promotion(Strict):
     at: datetime
 
 
-def _key(digest: str, environment: EnvironmentName) -> str:
-    return f"evidence/{digest}/{environment}.json"
-
-
-def _promotion_key(digest: str, environment: EnvironmentName) -> str:
-    return f"promotions/{digest}/{environment}.json"
+def _key(kind: Literal["evidence", "promotions"], digest: str, environment: EnvironmentName) -> str:
+    return f"{kind}/{digest}/{environment}.json"
 
 
 def record_promotion(store: Store, release: str, environment: EnvironmentName, approvals: Mapping[str, str]) -> None:
@@ -95,21 +88,16 @@ def record_promotion(store: Store, release: str, environment: EnvironmentName, a
     promotion = Promotion(
         release=Sha256(release), environment=environment, approvals=dict(approvals), at=datetime.now(UTC)
     )
-    store.write_once(_promotion_key(release, environment), promotion.json(indent=2).encode())
+    store.write_once(_key("promotions", release, environment), promotion.json(indent=2).encode())
 
 
 def approvals_of(store: Store, release: str, environment: EnvironmentName) -> dict[str, str]:
     """Names of who approved a release for an environment, by role.
 
-    Args:
-        store: Release bucket of the environment.
-        release: Digest of the manifest.
-        environment: The environment.
-
     Raises:
         EvidenceError: the release was not promoted to it.
     """
-    content = store.read(_promotion_key(release, environment))
+    content = store.read(_key("promotions", release, environment))
     if content is None:
         if not ENVIRONMENTS[environment].approvals:
             return {}
@@ -136,12 +124,12 @@ def record_passed(
         approvals=dict(approvals),
         passed_at=datetime.now(UTC),
     )
-    store.write_once(_key(record.release, environment), record.json(indent=2).encode())
+    store.write_once(_key("evidence", record.release, environment), record.json(indent=2).encode())
     return record
 
 
 def _missing_evidence(store: Store | None, digest: str, before: EnvironmentName) -> str | None:
-    content = store.read(_key(digest, before)) if store else None
+    content = store.read(_key("evidence", digest, before)) if store else None
     if content is None:
         bucket = store.bucket if store else ENVIRONMENTS[before].release_bucket
         return f"it has not passed {before} (there is no evidence in {bucket})"

@@ -24,34 +24,18 @@ class RollbackError(UserError):
 
 
 def put_templates(client: S3Client, bucket: str, store: Store, release: Manifest) -> list[str]:
-    """Put the templates of a release into the bucket that the functions read.
-
-    Args:
-        client: Client of S3.
-        bucket: Bucket of the templates.
-        store: Release bucket.
-        release: Manifest of the release.
-
-    Returns:
-        The keys that changed; the versioned bucket keeps their old content.
-    """
-    changed = []
-    for name, file in release.files.items():
-        folder, _, key = name.partition("/")
-        if folder != "templates" or not key.endswith(templates.ENDINGS):
-            continue
-        if templates.put(client, bucket, key, store.file(name, file.sha256)):
-            changed.append(key)
-    return changed
+    """Put the templates of a release into the bucket that the functions read; returns the keys that changed."""
+    found = {name.removeprefix("templates/"): name for name in release.files if name.startswith("templates/")}
+    return [
+        key
+        for key, name in found.items()
+        if key.endswith(templates.ENDINGS)
+        and templates.put(client, bucket, key, store.file(name, release.files[name].sha256))
+    ]
 
 
 def target(store: Store, environment: EnvironmentName, release: str | None) -> Deployment:
-    """The deployment to roll back to.
-
-    Args:
-        store: Release bucket of the environment.
-        environment: The environment.
-        release: Digest of a release that was live; None for the previous one.
+    """The deployment to roll back to: of a release that was live, or of the previous one if None is given.
 
     Raises:
         RollbackError: there is no such deployment.

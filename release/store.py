@@ -19,12 +19,7 @@ _ABSENT = {"NoSuchKey", "NoSuchBucket", "404"}
 
 
 class Store:
-    """A release bucket.
-
-    Args:
-        client: Client of S3.
-        bucket: Name of the bucket.
-    """
+    """A release bucket, with a client of S3 in its account."""
 
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client
@@ -78,11 +73,7 @@ class Store:
         return manifest.parse(content, f"releases/{digest}.json")
 
     def file(self, name: str, digest: str) -> bytes:
-        """The bytes of a file of a release.
-
-        Args:
-            name: Name of the file, for the error.
-            digest: Digest of its bytes.
+        """The bytes of a file of a release, by their digest; the name is for the error.
 
         Raises:
             ManifestError: the bucket does not have them, or they differ.

@@ -15,16 +15,9 @@ ENDINGS = (".html", ".txt")
 
 
 def put(client: S3Client, bucket: str, key: str, content: bytes) -> bool:
-    """Put a template into a bucket, unless it is there already.
+    """Put a template into the bucket, unless it is there already; returns whether it was put.
 
-    Args:
-        client: Client of S3.
-        bucket: Bucket of the templates, which keeps old versions.
-        key: Path below templates/.
-        content: Content of the template.
-
-    Returns:
-        Whether it was put.
+    The key is the path below templates/. The versioned bucket keeps the old content.
     """
     current = Store(client, bucket).read(key)
     if current == content:

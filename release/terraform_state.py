@@ -10,12 +10,6 @@ if TYPE_CHECKING:
 
 
 def outputs(client: S3Client, bucket: str, key: str) -> dict[str, Any]:
-    """The outputs in a state, by name.
-
-    Args:
-        client: Client of S3 in the account of the state.
-        bucket: Bucket of the state.
-        key: Key of the state.
-    """
+    """The outputs in the state at a key, by name."""
     state = json.loads(client.get_object(Bucket=bucket, Key=key)["Body"].read())
     return {name: output["value"] for name, output in state["outputs"].items()}

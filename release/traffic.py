@@ -33,12 +33,7 @@ class Move:
 
 
 def invoke_empty(client: LambdaClient, function: str, qualifier: str) -> None:
-    """Invoke a function with an event that gives it nothing to do, to see that it runs.
-
-    Args:
-        client: Client of Lambda.
-        function: Name of the function in AWS.
-        qualifier: Version or alias.
+    """Invoke a version or alias of a function with an event that gives it nothing to do, to see that it runs.
 
     Raises:
         TrafficError: the function does not run.
@@ -75,11 +70,7 @@ def move_to_newest(client: LambdaClient, functions: Collection[str]) -> dict[str
 
 
 def move_to(client: LambdaClient, versions: Mapping[str, str]) -> None:
-    """Give all traffic to these versions, once each of them runs.
-
-    Args:
-        client: Client of Lambda.
-        versions: Version of each function, by its name.
+    """Give all traffic to these versions, by name of their function, once each of them runs.
 
     Raises:
         TrafficError: a version does not run; nothing moved.

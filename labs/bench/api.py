@@ -28,7 +28,7 @@ def measure(rounds: int) -> Iterator[Row]:
     """Measure POST and GET of an order.
 
     Raises:
-        UserError: the stack is not up, or the API responded with an error.
+        UserError: The stack is not up, or the API responded with an error.
     """
     stack = engines.require()
     buyer = customer(stack, "bench-api")
@@ -42,7 +42,6 @@ def measure(rounds: int) -> Iterator[Row]:
     get = _sides(rounds, gets, lambda root: _seconds(buyer, "GET", f"/{root}/orders/{order.id}", 200))
     for share in (0.5, 0.95):
         yield row("api", "POST an order, warm", share, post, "a function that sends the SQS message")
-    for share in (0.5, 0.95):
         yield row("api", "GET an order, warm", share, get, "a function that makes the GetItem")
 
 
@@ -50,7 +49,7 @@ def measure_list(rounds: int) -> Iterator[Row]:
     """Measure lists of 100, 10,000 and 100,000 orders, and count the orders that DynamoDB reads for them.
 
     Raises:
-        UserError: the stack is not up, or the API responded with an error.
+        UserError: The stack is not up, or the API responded with an error.
     """
     stack = engines.require()
     baseline = behind_api(stack, "query", "list_orders", "GET", "tenants/{tenantId}/orders")
@@ -80,15 +79,7 @@ def _sides(rounds: int, baseline: str, seconds: Callable[[str], float]) -> list[
 
 
 def row(part: str, what: str, share: float, sides: list[tuple[list[float], list[float]]], vs: str) -> Row:
-    """A row with a percentile of each round.
-
-    Args:
-        part: part of the bench
-        what: what was requested
-        share: the percentile, 0 to 1
-        sides: seconds of each round, ours and the baseline's
-        vs: what the baseline is
-    """
+    """A row with a percentile of each round's seconds, ours and the baseline's."""
     ours, baseline = (tuple(percentile(side, share) for side in each) for each in zip(*sides, strict=True))
     return Row(part, f"{what}, p{share * 100:.0f}", "s", ours, vs, baseline, _LIMIT)
 
@@ -107,18 +98,18 @@ def creation_held(stack: Stack) -> Iterator[None]:
     """Keep messages in the creation queue, and delete them at the end: invoices would take the processors.
 
     Raises:
-        DeadlineError: the queue's consumer does not stop, or does not go on.
+        DeadlineError: The queue's consumer does not stop, or does not go on.
     """
     aws, queue = Aws(stack.endpoint), stack.outputs["queue_names"]["order_creator_record"]
 
     def switch(enabled: bool) -> None:
         queues.enable_consumer(aws.sqs, aws.functions, queue, enabled)
         state = "Enabled" if enabled else "Disabled"
-        poll(
-            f"the consumer of {queue} {state.lower()}",
-            lambda: queues.states(aws.sqs, aws.functions, [queue])[0].consumer == state or None,
-            seconds=30,
-        )
+
+        def switched() -> bool | None:
+            return queues.states(aws.sqs, aws.functions, [queue])[0].consumer == state or None
+
+        poll(f"the consumer of {queue} {state.lower()}", switched, seconds=30)
 
     switch(enabled=False)
     try:

@@ -1,7 +1,6 @@
 """The handlers of the baseline functions; packed with common/clients.py, they call AWS as the service does."""
 
 import os
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +26,12 @@ def get_item(event: dict[str, Any], _: object) -> dict[str, Any]:
 
 def query(event: dict[str, Any], _: object) -> dict[str, Any]:
     """List orders: read a page of 50, and one more that shows whether there is a next page."""
+    tenant = event["pathParameters"]["tenantId"]
     found = clients.dynamodb().query(
         TableName=os.environ["ORDERS_TABLE"],
         IndexName="OrdersByDateIndex",
         KeyConditionExpression="GSI1_PK = :pk AND GSI1_SK BETWEEN :from AND :to",
-        ExpressionAttributeValues={
-            ":pk": {"S": f"TENANT#{event['pathParameters']['tenantId']}"},
-            ":from": {"S": "0"},
-            ":to": {"S": ":"},
-        },
+        ExpressionAttributeValues={":pk": {"S": f"TENANT#{tenant}"}, ":from": {"S": "0"}, ":to": {"S": ":"}},
         ScanIndexForward=False,
         Limit=_PAGE,
     )
@@ -55,15 +51,11 @@ def end(_: dict[str, Any], __: object) -> dict[str, Any]:
     return {"batchItemFailures": []}
 
 
-@cache
-def _invoice() -> str:
-    return (_FOLDER / "baseline_invoice.html").read_text()
-
-
 def render(event: dict[str, Any], _: object) -> dict[str, Any]:
     """End the loop: render the invoice for each message and throw it away."""
     from weasyprint import HTML
 
+    html = (_FOLDER / "baseline_invoice.html").read_text()
     for _record in event["Records"]:
-        HTML(string=_invoice(), base_url=f"{_FOLDER}/templates/invoice/").write_pdf()
+        HTML(string=html, base_url=f"{_FOLDER}/templates/invoice/").write_pdf()
     return {"batchItemFailures": []}

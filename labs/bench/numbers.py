@@ -30,7 +30,7 @@ def measure(rounds: int) -> Iterator[Row]:
     """Measure how many orders are numbered in a second, by the record function's own code.
 
     Raises:
-        StackError: a number is missing or was given twice, or the stack is not up.
+        UserError: A number is missing or was given twice, or the stack is not up.
     """
     stack = engines.require()
     client = boto3.client(
@@ -41,27 +41,16 @@ def measure(rounds: int) -> Iterator[Row]:
         aws_secret_access_key=SIGNATURE,
         config=Config(max_pool_connections=max(BATCHES)),
     )
-    table, year = stack.outputs["orders_table"], _FIRST_YEAR
+    table, years = stack.outputs["orders_table"], iter(range(_FIRST_YEAR, 9999))
     for batches in BATCHES:
-        ours, baseline = [], []
-        for _ in range(rounds):
-            baseline.append(_count(client, table, batches))
-            ours.append(_record(client, table, batches, year))
-            year += 1
-        yield Row(
-            "numbers",
-            f"order numbers taken by {batches} batches at once",
-            "1/s",
-            tuple(ours),
-            "as many unconditional updates of one counter",
-            tuple(baseline),
-            note=f"{batches * _ORDERS} orders in a round, numbered from 1 without gap or duplicate",
-        )
+        rates = [(_record(client, table, batches, next(years)), _count(client, table, batches)) for _ in range(rounds)]
+        ours, baseline = zip(*rates, strict=True)
+        what, vs = f"order numbers taken by {batches} batches at once", "unconditional updates of one counter"
+        note = f"{batches * _ORDERS} orders in a round, numbered from 1 without gap or duplicate"
+        yield Row("numbers", what, "1/s", ours, vs, baseline, note=note)
 
 
 def _count(client: Any, table: str, batches: int) -> float:
-    """Unconditional updates of one counter in a second."""
-
     def add(_: int) -> None:
         client.update_item(
             TableName=table,
@@ -70,23 +59,15 @@ def _count(client: Any, table: str, batches: int) -> float:
             ExpressionAttributeValues={":one": {"N": "1"}},
         )
 
-    # Opens each batch's connection before it counts.
-    at_once(add, batches, each=1)
     return at_once(add, batches, _ORDERS)
 
 
 def _record(client: Any, table: str, batches: int, year: int) -> float:
-    """Orders of a year recorded in a second.
-
-    Raises:
-        StackError: a number is missing or was given twice, or an order was not numbered in three deliveries.
-    """
-    repository = OrderRepository(client, table)
+    repository, numbers = OrderRepository(client, table), list[str]()
     drafts = [orders.draft(f"bench-{year}", n, datetime(year, 6, 1, tzinfo=UTC)) for n in range(batches * _ORDERS)]
     deliver = Retrying(
         retry=retry_if_exception_type(TransientError), stop=stop_after_attempt(_DELIVERIES), reraise=True
     )
-    numbers: list[str] = []
 
     def record(n: int) -> None:
         numbers.append(deliver.copy()(repository.record, drafts[n]).order.order_number)
@@ -100,13 +81,7 @@ def _record(client: Any, table: str, batches: int, year: int) -> float:
 
 
 def at_once(one: Callable[[int], None], batches: int, each: int) -> float:
-    """How many calls are made in a second when all batches run at once.
-
-    Args:
-        one: is called with numbers from 0
-        batches: number of batches
-        each: calls that a batch makes one after another
-    """
+    """How many calls are made in a second when all batches run at once, each making so many calls."""
 
     def batch(number: int) -> None:
         for n in range(number * each, (number + 1) * each):
@@ -122,7 +97,7 @@ def require_no_gap(numbers: Collection[str], year: int, count: int) -> None:
     """Require the order numbers from 1 to a count, each once.
 
     Raises:
-        StackError: one is missing or was given twice.
+        StackError: One is missing or was given twice.
     """
     expected = [format_number(year, n) for n in range(1, count + 1)]
     if sorted(numbers) != expected:

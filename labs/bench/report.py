@@ -53,11 +53,7 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def plot(rows: Sequence[Row]) -> str:
-    """The ratios as an SVG document: a dot for each round, a bar for the limit.
-
-    Args:
-        rows: at least one with a baseline and a limit; others are left out
-    """
+    """The ratios as an SVG document, a dot for each round and a bar for the limit; rows without either are left out."""
     shown = [row for row in rows if row.baseline and row.limit is not None]
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(9.6, 0.28 * len(shown) + 0.9), layout="constrained")

@@ -11,15 +11,15 @@ class Row(NamedTuple):
     """A row of the table.
 
     Args:
-        part: part of the bench that measured it
-        what: what was measured
-        unit: unit of both figures, such as s, 1/s or USD
-        ours: one figure of ours for each round
-        vs: what the baseline is; empty without a baseline
-        baseline: its figure in each of the same rounds; empty without a baseline
-        limit: limit of the ratio, or of our figure without a baseline; None if the row is only reported
-        at_least: the ratio must reach the limit instead of staying below it
-        note: what the reader must know
+        part: Part of the bench that measured it.
+        what: What was measured.
+        unit: Unit of both figures, such as s, 1/s or USD.
+        ours: Our figure of each round.
+        vs: What the baseline is; empty without a baseline.
+        baseline: The baseline's figure of each round; empty without a baseline.
+        limit: Limit of the ratio, or of our figure without a baseline; None if the row is only reported.
+        at_least: Whether the limit is to be reached, instead of not to be exceeded.
+        note: What the reader must know.
     """
 
     part: str
@@ -55,10 +55,8 @@ Part = Callable[[int], Iterator[Row]]
 
 
 def text(value: float, unit: str) -> str:
-    """A figure with three digits and an SI prefix, such as 12.3 ms."""
-    if unit in ("s", "B"):
-        return EngFormatter(unit)(float(f"{value:.3g}"))
-    return f"{value:,.4g} {unit}"
+    """A figure of at least three digits, such as 12.3 ms."""
+    return EngFormatter("s")(float(f"{value:.3g}")) if unit == "s" else f"{value:,.4g} {unit}"
 
 
 def interleave[T](
@@ -66,19 +64,13 @@ def interleave[T](
 ) -> tuple[list[T], list[T]]:
     """Measure both sides alternately, so that whatever slows the machine slows both.
 
-    Args:
-        ours: takes a figure of ours
-        baseline: takes a figure of the baseline
-        times: how many figures of each side count
-        warm: how many calls of each side come first and do not count
+    Returns:
+        The figures of each side, without those of the warm-up that comes first.
     """
-    for _ in range(warm):
-        ours()
-        baseline()
     figures: tuple[list[T], list[T]] = ([], [])
-    for number in range(times):
+    for number in range(-warm, times):
         # The side that goes second finds caches as the first has left them, so each goes second every other time.
         sides = list(zip(figures, (ours, baseline), strict=True))
         for taken, measure in sides if number % 2 else reversed(sides):
             taken.append(measure())
-    return figures
+    return figures[0][warm:], figures[1][warm:]

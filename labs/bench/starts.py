@@ -4,6 +4,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -15,13 +16,7 @@ _PROCESSES = 10
 
 
 class Baseline(NamedTuple):
-    """What a function's start is compared with.
-
-    Args:
-        clients: AWS clients that its handler makes
-        imports: import of the library that is the function's purpose
-        limit: limit of the ratio
-    """
+    """The AWS clients that a handler makes, the import of the library that it is for, and the limit of the ratio."""
 
     clients: tuple[str, ...]
     imports: str = ""
@@ -42,11 +37,11 @@ BASELINES: Final = {
 }
 
 
-def _start(statements: str, folder: Path, runtime: Path) -> float:
+def _start(folder: Path, statements: str) -> float:
     """Seconds until statements have run in a new process that has what Lambda has on its path.
 
     Raises:
-        StackError: they failed or took too long; the text ends with the interpreter's output.
+        StackError: They failed or took too long; the text ends with the interpreter's output.
     """
     variables = {
         "AWS_LAMBDA_FUNCTION_NAME": "bench",
@@ -56,10 +51,11 @@ def _start(statements: str, folder: Path, runtime: Path) -> float:
         # The invoice function sets it; its baseline must find the same fonts.
         "FONTCONFIG_FILE": str(folder / "templates" / "invoice" / "fonts.conf"),
     }
-    script = f"import sys\nsys.path[:0] = sys.argv[1:]\n{statements}\nimport time\nprint(time.monotonic())"
+    path = f"{[str(folder), str(libraries.runtime_libraries())]}"
+    script = f"import sys\nsys.path[:0] = {path}\n{statements}\nimport time\nprint(time.monotonic())"
     began = time.monotonic()
     try:
-        ended = isolation.run_isolated(script, folder, str(folder), str(runtime), **variables)
+        ended = isolation.run_isolated(script, folder, **variables)
     except subprocess.TimeoutExpired:
         raise StackError(f"not ready after {isolation.DEADLINE_SECONDS} s: {statements}") from None
     if ended.returncode:
@@ -71,21 +67,14 @@ def measure(rounds: int) -> Iterator[Row]:
     """Measure the start of each API function and of the invoice function.
 
     Raises:
-        BuildError: a package could not be built.
-        StackError: a start failed.
+        UserError: A package could not be built, or a start failed.
     """
     build.build_all()
-    runtime = libraries.runtime_libraries()
     for function, baseline in BASELINES.items():
         with isolation.unpacked(build.PACKAGES / f"{function}.zip") as folder:
-            sides = [
-                interleave(
-                    lambda: _start(f"import functions.{function}.handler", folder, runtime),  # noqa: B023
-                    lambda: _start(baseline.statements, folder, runtime),  # noqa: B023
-                    _PROCESSES,
-                )
-                for _ in range(rounds)
-            ]
-        ours, theirs = (tuple(map(statistics.median, side)) for side in zip(*sides, strict=True))
+            ours = partial(_start, folder, f"import functions.{function}.handler")
+            theirs = partial(_start, folder, baseline.statements)
+            sides = [interleave(ours, theirs, _PROCESSES) for _ in range(rounds)]
+        figures = [tuple(map(statistics.median, side)) for side in zip(*sides, strict=True)]
         vs = ", ".join(filter(None, (baseline.imports, f"clients of {', '.join(baseline.clients)}")))
-        yield Row("starts", f"start of {function}", "s", ours, vs, theirs, baseline.limit)
+        yield Row("starts", f"start of {function}", "s", figures[0], vs, figures[1], baseline.limit)

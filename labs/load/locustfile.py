@@ -13,17 +13,13 @@ from uuid import uuid4
 from locust import FastHttpUser, LoadTestShape, task
 
 from labs.load import steps
-from labs.load.steps import PACE_SECONDS, Kind, Response, Step, summarise, to_json
+from labs.load.steps import PACE_SECONDS, Kind, Response, Step, summarise
 
 PLAN = json.loads(Path(os.environ[steps.PLAN_VARIABLE]).read_text())
-# A page of the portal shows so many orders, and the customer opens one of them.
-_PAGE = 20
-_TIMEOUT_SECONDS = 30.0
-
 _customers = itertools.cycle(PLAN["customers"])
 _responses: list[Response] = []
-# The newest orders of each tenant: id, and when it was accepted.
-_orders: dict[str, deque[tuple[str, float]]] = defaultdict(lambda: deque(maxlen=_PAGE))
+# The newest orders of each tenant, as many as a page of the portal shows: id, and when it was accepted.
+_orders: dict[str, deque[tuple[str, float]]] = defaultdict(lambda: deque(maxlen=20))
 
 
 class PortalUser(FastHttpUser):  # type: ignore[misc]  # Locust is not in this project's environment
@@ -31,7 +27,7 @@ class PortalUser(FastHttpUser):  # type: ignore[misc]  # Locust is not in this p
 
     host = PLAN["api_url"]
     insecure = False
-    connection_timeout = network_timeout = _TIMEOUT_SECONDS
+    connection_timeout = network_timeout = 30.0
 
     def on_start(self) -> None:
         """Start at a random time: users who started together would send their requests together."""
@@ -125,4 +121,4 @@ class RisingRate(LoadTestShape):  # type: ignore[misc]
     def _finish(self, seconds: float) -> None:
         self._steps.append(summarise(self._rate, seconds, _responses, PLAN["round_trip"]))
         self._counted_from = 0.0
-        Path(PLAN["result"]).write_text(json.dumps([to_json(step) for step in self._steps], indent=1) + "\n")
+        Path(PLAN["result"]).write_text(json.dumps([step._asdict() for step in self._steps], indent=1) + "\n")

@@ -26,11 +26,10 @@ from tooling.commands import run as run_command
 from tooling.machine import TOOL_VENVS
 from tooling.paths import ROOT
 
-FOLDER = ROOT / "build" / "load"
 RATES = (5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 60.0, 80.0, 120.0, 160.0)
 _LOCUST = TOOL_VENVS["load"] / "bin" / "locust"
 _TARGETS = ("local", "dev", "sit")
-_HIGHEST_RATE = 1000.0
+_LOWEST_RATE, _HIGHEST_RATE = 1 / PACE_SECONDS, 1000.0
 # With fewer, p95 is simply the longest.
 _FEWEST_ORDERS = 20
 # An ID token lives an hour, and nobody signs in again.
@@ -43,7 +42,7 @@ def parse_rates(text: str) -> tuple[float, ...]:
     """The rates of a text such as 2,5,10.
 
     Raises:
-        StackError: it has something else than numbers.
+        StackError: It has something else than numbers.
     """
     try:
         return tuple(float(each) for each in text.split(","))
@@ -55,11 +54,11 @@ def up_to_gate(rates: Sequence[float], gate: float | None) -> tuple[float, ...]:
     """The rates to try: up to the gate if there is one.
 
     Raises:
-        StackError: they do not rise, are too high or too low, or the gate is not one of them.
+        StackError: They do not rise, are too high or too low, or the gate is not one of them.
     """
-    text, lowest = ", ".join(f"{rate:g}" for rate in rates), 1 / PACE_SECONDS
-    if not all(lowest <= rate <= _HIGHEST_RATE for rate in rates) or any(a >= b for a, b in pairwise(rates)):
-        raise StackError(f"the rates are {text}; they must rise, from {lowest:g} to at most {_HIGHEST_RATE:g} a second")
+    text = ", ".join(f"{rate:g}" for rate in rates)
+    if not all(_LOWEST_RATE <= rate <= _HIGHEST_RATE for rate in rates) or any(a >= b for a, b in pairwise(rates)):
+        raise StackError(f"the rates are {text}; they must rise, from {_LOWEST_RATE:g} to {_HIGHEST_RATE:g} a second")
     if gate is not None and gate not in rates:
         raise StackError(f"the gate is {gate:g}; choose one of the rates: {text}")
     return tuple(rate for rate in rates if gate is None or rate <= gate)
@@ -69,7 +68,7 @@ def total_seconds(rates: Sequence[float], seconds: int) -> float:
     """Seconds that all steps take together.
 
     Raises:
-        StackError: a step is too short for p95, or the steps outlive the customers' tokens.
+        StackError: A step is too short for p95, or the steps outlive the customers' tokens.
     """
     orders = rates[0] * seconds * steps.ORDERS / (steps.ORDERS + steps.READS + steps.LISTS)
     if orders < _FEWEST_ORDERS:
@@ -87,14 +86,15 @@ def total_seconds(rates: Sequence[float], seconds: int) -> float:
 
 
 def platform_of(target: str) -> Platform:
-    """The platform to load; its Cart service must accept carts.
+    """The platform to load.
 
     Raises:
-        StackError: it must not be loaded, it is not up, or its Cart service is not known.
+        StackError: It must not be loaded, it is not up, or its Cart service is not known.
     """
     if target not in _TARGETS:
+        allowed = ", ".join(_TARGETS)
         raise StackError(
-            f"{target} is never loaded: a load test writes orders and sends mails. Choose one of {', '.join(_TARGETS)}"
+            f"{target} is never loaded: a load test writes orders and sends mails. Choose one of {allowed}"
         )
     if not _LOCUST.exists():
         raise StackError(f"{shown(_LOCUST)} is missing: `make load` installs it")
@@ -107,9 +107,9 @@ def platform_of(target: str) -> Platform:
 def _round_trip(api_url: str) -> float:
     """Median seconds of `GET /health`, which API Gateway answers itself, over an open connection."""
     with requests.Session() as http:
-        responses = [http.get(f"{api_url}/health", timeout=30) for _ in range(21)]
+        times = [http.get(f"{api_url}/health", timeout=30).elapsed.total_seconds() for _ in range(21)]
     # The first one opens the connection.
-    return statistics.median(response.elapsed.total_seconds() for response in responses[1:])
+    return statistics.median(times[1:])
 
 
 @contextmanager
@@ -126,22 +126,18 @@ def customers(platform: Platform, count: int) -> Iterator[list[dict[str, Any]]]:
             if platform.issuer:
                 token = platform.issuer.sign_in(email, tenant)["IdToken"]
             else:
-                removal.callback(_remove_user, platform, email)
                 token = sign_up(cognito, outputs, tenant, email)
+                removal.callback(cognito.admin_delete_user, UserPoolId=outputs["user_pool_id"], Username=email)
             cart = put_cart(platform.cart_url or "", tenant, ITEMS)
             found.append({"tenant": tenant, "token": token, "body": demo.request(email, cart)})
         yield found
-
-
-def _remove_user(platform: Platform, email: str) -> None:
-    platform.aws.cognito.admin_delete_user(UserPoolId=platform.outputs["user_pool_id"], Username=email)
 
 
 def _locust(plan: dict[str, Any], seconds: float, log: Path) -> list[Step]:
     """Let Locust run the plan.
 
     Raises:
-        CommandError: it failed or took too long; the text ends with its output.
+        UserError: It failed or took too long; the text ends with its output, or names the log.
     """
     # A temporary folder, which nobody else can read: the plan has the tokens.
     with tempfile.TemporaryDirectory() as folder:
@@ -151,10 +147,10 @@ def _locust(plan: dict[str, Any], seconds: float, log: Path) -> list[Step]:
         command = [str(_LOCUST), "--headless", "--only-summary", "--exit-code-on-error", "0"]
         command += ["--locustfile", str(Path(__file__).with_name("locustfile.py"))]
         run_command("locust", command, seconds + _EXTRA_SECONDS, environment, ROOT, log).checked()
-    try:
-        return [from_json(content) for content in json.loads(Path(plan["result"]).read_text())]
-    except FileNotFoundError:
-        raise StackError(f"Locust ended before the first rate was measured: {shown(log)} shows why") from None
+    result = Path(plan["result"])
+    if not result.exists():
+        raise StackError(f"Locust ended before the first rate was measured: {shown(log)} shows why")
+    return [from_json(content) for content in json.loads(result.read_text())]
 
 
 def run(
@@ -176,9 +172,8 @@ def run(
         UserError: An option is not possible, or Locust failed.
     """
     rates = up_to_gate(rates, gate)
-    total = total_seconds(rates, seconds)
-    platform = platform_of(target)
-    folder = FOLDER / target
+    total, platform = total_seconds(rates, seconds), platform_of(target)
+    folder = ROOT / "build" / "load" / target
     folder.mkdir(parents=True, exist_ok=True)
     result = folder / "steps.json"
     result.unlink(missing_ok=True)
@@ -198,6 +193,4 @@ def run(
     failed = failures(measured, gate)
     verdict = "[red]fails[/]: " + "; ".join(failed) if failed else "[green]holds[/]"
     console.print(f"The gate of {gate:g} requests a second {verdict}", soft_wrap=True)
-    if failed:
-        console.print(f"next: `make query NAME=slow TARGET={target}` shows the slow calls")
     return 1 if failed else 0

@@ -12,12 +12,9 @@ from tooling.agreed_limits import LIMITED_SHARE, LIMITS, percentile
 Kind = Literal["POST order", "GET order", "GET list"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 # Agreed limits in seconds: p95 of POST, and the age at which an order must be recorded.
-POST_SECONDS: Final = LIMITS["accepted"]
-RECORDED_SECONDS: Final = LIMITS["recorded"]
+POST_SECONDS, RECORDED_SECONDS = LIMITS["accepted"], LIMITS["recorded"]
 # Shares of the responses, of the orders that were read when they should be recorded, and of the rate.
-ERROR_SHARE: Final = 0.001
-LATE_SHARE: Final = round(1 - LIMITED_SHARE, 9)
-REACHED_SHARE: Final = 0.95
+ERROR_SHARE, LATE_SHARE, REACHED_SHARE = 0.001, round(1 - LIMITED_SHARE, 9), 0.95
 # Seconds between the requests of a user; there are as many users as the rate takes.
 PACE_SECONDS: Final = 2.0
 # Seconds before a step counts: users start, and Lambda starts what a higher rate needs. The first needs longer.
@@ -60,6 +57,7 @@ class Step(NamedTuple):
     Args:
         rate: Requested rate, in requests a second.
         seconds: Seconds that were measured.
+        responses: Number of responses, errors included.
         errors: Number of each error.
         due: Number of orders that were read when they should be recorded.
         late: How many of those were not.
@@ -69,16 +67,12 @@ class Step(NamedTuple):
 
     rate: float
     seconds: float
+    responses: int
     errors: dict[str, int]
     due: int
     late: int
     times: dict[Kind, Times]
     round_trip: float = 0.0
-
-    @property
-    def responses(self) -> int:
-        """Number of all responses, errors included."""
-        return sum(times.n for times in self.times.values())
 
     @property
     def reached(self) -> float:
@@ -88,12 +82,12 @@ class Step(NamedTuple):
     @property
     def error_share(self) -> float:
         """Share of the errors in all responses."""
-        return sum(self.errors.values()) / self.responses if self.responses else 0.0
+        return sum(self.errors.values()) / max(1, self.responses)
 
     @property
     def late_share(self) -> float:
         """Share of the late orders in those that were due."""
-        return self.late / self.due if self.due else 0.0
+        return self.late / max(1, self.due)
 
     @property
     def broken(self) -> list[str]:
@@ -129,26 +123,16 @@ def summarise(rate: float, seconds: float, responses: Sequence[Response], round_
             times[kind] = Times(len(taken), *(percentile(taken, share) for share in (0.5, 0.95, 0.99)))
     due = [response.late for response in responses if response.late is not None]
     errors = Counter(response.error for response in responses if response.error)
-    return Step(rate, seconds, dict(errors), len(due), sum(due), times, round_trip)
-
-
-def to_json(step: Step) -> dict[str, Any]:
-    """The step as JSON content."""
-    return {**step._asdict(), "times": {kind: times._asdict() for kind, times in step.times.items()}}
+    return Step(rate, seconds, len(responses), dict(errors), len(due), sum(due), times, round_trip)
 
 
 def from_json(content: dict[str, Any]) -> Step:
-    """The step of `to_json`."""
-    return Step(**{**content, "times": {kind: Times(**times) for kind, times in content["times"].items()}})
+    """The step that was written as JSON."""
+    return Step(**{**content, "times": {kind: Times(*times) for kind, times in content["times"].items()}})
 
 
 def failures(steps: Sequence[Step], gate: float) -> list[str]:
-    """Why a load test fails its gate: each limit that is broken at the gate's rate or below.
-
-    Args:
-        steps: Steps in the order of their rates.
-        gate: The rate that must hold, in requests a second.
-    """
+    """Why a load test with these steps fails its gate: each limit that is broken at the gate's rate or below."""
     found = [f"at {step.rate:g} requests a second {why}" for step in steps if step.rate <= gate for why in step.broken]
     if not found and all(step.rate < gate for step in steps):
         return [f"{gate:g} requests a second were not tried"]

@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -12,8 +11,8 @@ from common.models import Campaign, Cart, OrderRequest
 from common.numbering import format_number
 from common.order import Order, OrderUpdate
 from common.pricing import draft_order
-from functions.adapters.problem_details import from_validation
-from functions.adapters.rest import json_response
+from functions.adapters.problem_details import from_refusal, invalid_fields
+from functions.adapters.rest import to_json
 from tooling.paths import ROOT
 
 _USER = "a1b2c3d4-0000-4000-8000-000000000001"
@@ -25,7 +24,7 @@ def _fixture(name: str) -> Any:
 
 
 def _response(content: object) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(json_response(HTTPStatus.OK, content).body)
+    found: dict[str, Any] = json.loads(to_json(content))
     return found
 
 
@@ -45,7 +44,7 @@ def _problem() -> dict[str, object]:
     try:
         OrderRequest.parse_obj({**ORDER_REQUEST, "customerEmail": "thandi", "billingAddress": address})
     except ValidationError as error:
-        return from_validation(error).body()
+        return from_refusal(invalid_fields(error)).body()
     raise AssertionError("an invalid request was accepted")
 
 

@@ -44,15 +44,6 @@ def modules_of(function: str) -> set[str]:
     return {handler} | graph.find_upstream_modules(handler)
 
 
-def group_of(function: str) -> Group:
-    """The group of libraries of a function.
-
-    Raises:
-        BuildError: a module is not Python; names the file and the line.
-    """
-    return _group(modules_of(function))
-
-
 def build(function: str, architecture: Architecture | None = None, natives: Natives = "host") -> bool:
     """Build a function's package unless its inputs are those of the last build.
 

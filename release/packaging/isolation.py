@@ -13,8 +13,9 @@ import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
+from typing import NamedTuple
 
 from release.packaging.libraries import Architecture, BuildError, Natives, machine_of, runtime_libraries
 from tooling import docker
@@ -23,20 +24,14 @@ DEADLINE_SECONDS = 60
 # The first run downloads the image, and Docker emulates another architecture.
 _IMAGE_DEADLINE_SECONDS = 600
 # The variables that Terraform sets for any of the functions; importing only reads them.
+_NAMES = ("ORDERS_TABLE", "IDEMPOTENCY_TABLE", "ORDERS_BUCKET", "TEMPLATES_BUCKET", "POWERTOOLS_SERVICE_NAME")
+_MAILS = ("MAIL_FROM", "MAIL_REPLY_TO", "INTERNAL_NOTIFICATION_EMAIL")
 ENVIRONMENT = {
-    "ORDERS_TABLE": "orders",
-    "IDEMPOTENCY_TABLE": "idempotency",
-    "ORDER_CREATION_QUEUE_URL": "https://sqs.af-south-1.amazonaws.com/000000000000/creation",
-    "ORDER_EVENTS_TOPIC_ARN": "arn:aws:sns:af-south-1:000000000000:events",
-    "ORDERS_BUCKET": "orders",
-    "TEMPLATES_BUCKET": "templates",
-    "CART_API_URL": "https://cart.example.com",
-    "MAIL_FROM": "from@example.com",
-    "MAIL_REPLY_TO": "reply@example.com",
-    "INTERNAL_NOTIFICATION_EMAIL": "team@example.com",
+    **dict.fromkeys((*_NAMES, "POWERTOOLS_METRICS_NAMESPACE"), "isolation"),
+    **dict.fromkeys(_MAILS, "isolation@example.com"),
+    **dict.fromkeys(("CART_API_URL", "ORDER_CREATION_QUEUE_URL"), "https://isolation.example.com"),
+    "ORDER_EVENTS_TOPIC_ARN": "arn:aws:sns:af-south-1:000000000000:isolation",
     "RETRY_DELAY_SECONDS": "60",
-    "POWERTOOLS_SERVICE_NAME": "isolation",
-    "POWERTOOLS_METRICS_NAMESPACE": "isolation",
     "AWS_DEFAULT_REGION": "af-south-1",
 }
 _SCRIPT = """
@@ -51,8 +46,7 @@ print(json.dumps({"modules": sorted(sys.modules), "files": sorted(mapped)}))
 """
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(NamedTuple):
     """What an import loaded into the process.
 
     Args:
@@ -65,10 +59,9 @@ class Loaded:
 
 
 def _loaded(printed: str, folder: str) -> Loaded:
-    found = json.loads(printed)
-    inside = f"{folder}/"
-    files = frozenset(path.removeprefix(inside) for path in found["files"] if path.startswith(inside))
-    return Loaded(frozenset(found["modules"]), files)
+    found, inside = json.loads(printed), f"{folder}/"
+    files = (path.removeprefix(inside) for path in found["files"] if path.startswith(inside))
+    return Loaded(frozenset(found["modules"]), frozenset(files))
 
 
 @contextmanager
@@ -105,11 +98,7 @@ def run_isolated(script: str, folder: Path, *arguments: str, **variables: str) -
 
 
 def load(package: Path, runtime: Path) -> Loaded:
-    """Import the handler of a package alone on this machine.
-
-    Args:
-        package: The zip, named after its function.
-        runtime: Folder with the libraries of Lambda's runtime.
+    """Import the handler of a package alone on this machine, with a folder of the runtime's libraries.
 
     Raises:
         BuildError: it cannot be imported; the text ends with Python's own error.
@@ -120,7 +109,7 @@ def load(package: Path, runtime: Path) -> Loaded:
         except subprocess.TimeoutExpired:
             raise BuildError(f"{package.name}: not imported after {DEADLINE_SECONDS} s") from None
         if done.returncode:
-            # Name files as in the repository: the temporary folder is gone when this is read.
+            # The temporary folder is gone when this is read: name files as in the repository.
             printed = done.stderr[-2_000:].replace(f"{folder}/", "")
             raise BuildError(f"{package.name} cannot be imported alone:\n{printed}")
         return _loaded(done.stdout, str(folder))
@@ -128,10 +117,6 @@ def load(package: Path, runtime: Path) -> Loaded:
 
 def load_in_image(package: Path, architecture: Architecture) -> Loaded:
     """Import the handler of a package in the Lambda image, which has the SDK and looks for libraries in `lib/`.
-
-    Args:
-        package: The zip, named after its function.
-        architecture: Architecture of the image.
 
     Raises:
         DockerError: it cannot be imported; the text ends with Python's own error.
@@ -175,9 +160,8 @@ def import_all(packages: Path, architecture: Architecture | None = None, natives
     found = sorted(packages.glob("*.zip"))
     with ThreadPoolExecutor(max_workers=4) as pool:
         if architecture is not None and natives == "lambda-image":
-            list(pool.map(lambda package: load_in_image(package, architecture), found))
+            list(pool.map(load_in_image, found, repeat(architecture)))
         else:
             found = [package for package in found if _loads_here(package, architecture)]
-            runtime = runtime_libraries()
-            list(pool.map(lambda package: load(package, runtime), found))
+            list(pool.map(load, found, repeat(runtime_libraries())))
     return [package.stem for package in found]

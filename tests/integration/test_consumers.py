@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 from pypdf import PdfReader
 
-from common import clients, events, notifications
+from common import clients, notifications
 from common.errors import PermanentError
 from common.events import Envelope, OrderCreationRequested
 from common.models import OrderRequest
@@ -31,6 +31,7 @@ from localstack.lambda_events import context, sqs_event
 from localstack.mailbox import Mailbox
 from localstack.sidecars.cart_stub import CartStub
 from tests.integration.conftest import Queue
+from tests.support import samples
 from tests.support.samples import draft, order_request
 from tooling.polling import poll
 
@@ -70,7 +71,7 @@ def requested(cart: dict[str, Any], **changes: Any) -> Envelope:
     """The message that asks for the order of a cart to be recorded."""
     request = OrderRequest.parse_obj(order_request(cartId=cart["cartId"], **changes))
     payload = OrderCreationRequested(order_id=uuid4(), tenant_id=cart["tenantId"], created_by="user-1", order=request)
-    return events.order_creation_requested(payload, "c-1")
+    return Envelope.of(payload, "c-1")
 
 
 def handle(handler: Handler, queue: Queue, *bodies: str) -> list[str]:
@@ -183,7 +184,7 @@ class TestRecord:
         poison = "not JSON"
         missing = requested({**cart, "cartId": "cart-that-is-not-there"}).encode()
         foreign = requested({**cart, "tenantId": "tenant-other"}).encode()
-        other = events.order_recorded(Order(**draft().dict(), order_number="ORD-2026-00001"), "c-1").encode()
+        other = samples.order_recorded(Order(**draft().dict(), order_number="ORD-2026-00001"), "c-1").encode()
         failed = handle(
             order_creator_record,
             creation_queue,
@@ -235,7 +236,7 @@ class TestInvoice:
     def test_an_invoice_is_stored_noted_and_published(
         self, repository: OrderRepository, order: Order, creation_queue: Queue, events_seen: Queue
     ) -> None:
-        assert handle(order_pdf_creator, creation_queue, events.order_recorded(order, "c-2").encode()) == []
+        assert handle(order_pdf_creator, creation_queue, samples.order_recorded(order, "c-2").encode()) == []
         invoiced = repository.get(order.tenant_id, order.id)
         assert invoiced is not None
         assert invoiced.invoice_key == f"{order.tenant_id}/orders/order_{order.id}.pdf"
@@ -249,7 +250,7 @@ class TestInvoice:
     def test_an_invoice_is_issued_once(
         self, repository: OrderRepository, order: Order, creation_queue: Queue, events_seen: Queue, noted: bool
     ) -> None:
-        body = events.order_recorded(order, "c-2").encode()
+        body = samples.order_recorded(order, "c-2").encode()
         handle(order_pdf_creator, creation_queue, body)
         key = f"{order.tenant_id}/orders/order_{order.id}.pdf"
         first = clients.s3().get_object(Bucket=settings.orders_bucket, Key=key)["LastModified"]
@@ -268,7 +269,7 @@ class TestInvoice:
         assert again.invoice_key == key
 
     def test_an_order_that_is_not_there_comes_again(self, order: Order, creation_queue: Queue) -> None:
-        body = events.order_recorded(order.copy(update={"id": UUID(int=0)}), "c-2").encode()
+        body = samples.order_recorded(order.copy(update={"id": UUID(int=0)}), "c-2").encode()
         assert handle(order_pdf_creator, creation_queue, body) == [body]
 
     def test_a_bucket_that_refuses_is_no_success(self, order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,7 +283,7 @@ class TestInvoice:
 class TestMails:
     def test_the_team_is_told_once(self, order: Order, creation_queue: Queue, mailbox: Mailbox) -> None:
         correlation_id = str(uuid4())
-        body = events.order_recorded(order, correlation_id).encode()
+        body = samples.order_recorded(order, correlation_id).encode()
         for _ in range(2):
             assert handle(order_internal_notification, creation_queue, body) == []
         mail = mail_of(mailbox, correlation_id)
@@ -292,7 +293,7 @@ class TestMails:
     def test_the_customer_gets_the_invoice(self, order: Order, creation_queue: Queue, mailbox: Mailbox) -> None:
         correlation_id, key = str(uuid4()), f"{order.tenant_id}/orders/order_{order.id}.pdf"
         clients.s3().put_object(Bucket=settings.orders_bucket, Key=key, Body=b"%PDF-1.7 invoice")
-        body = events.invoice_created(order, key, correlation_id).encode()
+        body = samples.invoice_created(order, key, correlation_id).encode()
         assert handle(customer_order_confirmation, creation_queue, body) == []
         mail = mail_of(mailbox, correlation_id)
         assert mail["To"] == order.customer_email
@@ -306,7 +307,7 @@ class TestMails:
     ) -> None:
         correlation_id = str(uuid4())
         changed = order.copy(update={"status": status})
-        body = events.order_status_changed(changed, OrderStatus.PENDING_PAYMENT, correlation_id).encode()
+        body = samples.order_status_changed(changed, OrderStatus.PENDING_PAYMENT, correlation_id).encode()
         assert handle(customer_order_confirmation, creation_queue, body) == []
         text = mail_of(mailbox, correlation_id).get_body(("plain",))
         assert text is not None
@@ -316,7 +317,7 @@ class TestMails:
         self, order: Order, creation_queue: Queue, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         correlation_id = str(uuid4())
-        body = events.order_recorded(order, correlation_id).encode()
+        body = samples.order_recorded(order, correlation_id).encode()
         with monkeypatch.context() as patched:
             patched.setenv("MAIL_FROM", "not an address")
             assert handle(order_internal_notification, creation_queue, body) == [body]
@@ -336,7 +337,7 @@ class TestMails:
         notes = clients.dynamodb_for_mail_records().meta.events
         notes.register("before-send.dynamodb.UpdateItem", fail, unique_id="fail")
         correlation_id = str(uuid4())
-        body = events.order_recorded(order, correlation_id).encode()
+        body = samples.order_recorded(order, correlation_id).encode()
         try:
             assert handle(order_internal_notification, creation_queue, body) == []
         finally:
@@ -354,7 +355,7 @@ class TestMails:
         def die(_: EmailMessage) -> str:
             raise Killed
 
-        body = events.order_recorded(order, "c-4").encode()
+        body = samples.order_recorded(order, "c-4").encode()
         delays: list[int] = []
         monkeypatch.setattr(notifications, "send", die)
         with pytest.raises(Killed):
@@ -365,8 +366,8 @@ class TestMails:
         assert delays == [31]
 
     def test_a_message_for_another_function_is_refused(self, order: Order, creation_queue: Queue) -> None:
-        recorded = events.order_recorded(order, "c-3").encode()
-        created = events.invoice_created(order, "key", "c-3").encode()
+        recorded = samples.order_recorded(order, "c-3").encode()
+        created = samples.invoice_created(order, "key", "c-3").encode()
         assert handle(customer_order_confirmation, creation_queue, recorded) == [recorded]
         assert handle(order_internal_notification, creation_queue, created) == [created]
         assert handle(order_pdf_creator, creation_queue, created) == [created]

@@ -19,7 +19,7 @@ def make_release(folder: Path, package: bytes = b"zip", templates: Mapping[str, 
         commit=manifest.Commit("a" * 40),
         architecture="arm64",
         natives="lambda-image",
-        files={name: manifest._file(folder / name) for name in manifest._files(folder)},
+        files=manifest.read_files(folder),
         locks={"requirements/functions.txt": Sha256("b" * 64)},
         tools={"python": "3.12.1"},
     )

@@ -5,9 +5,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
+from common.events import Envelope, InvoiceCreated, OrderRecorded, OrderStatusChanged
 from common.models import Address, CartItem, OrderRequest
 from common.order import Order, OrderDraft
 from common.pricing import price
+from common.status import OrderStatus
 
 CREATED = datetime(2026, 11, 24, 8, 30, tzinfo=UTC)
 
@@ -73,3 +75,21 @@ def order(number: str = "ORD-2026-00001", **changes: Any) -> Order:
 
 
 TOTAL = Decimal("402.50")
+
+
+def order_recorded(of: Order, correlation_id: str) -> Envelope:
+    """The message that an order was recorded."""
+    return Envelope.of(OrderRecorded(tenant_id=of.tenant_id, order_id=of.id), correlation_id)
+
+
+def invoice_created(of: Order, key: str, correlation_id: str) -> Envelope:
+    """The message that the invoice of an order was stored."""
+    return Envelope.of(InvoiceCreated(tenant_id=of.tenant_id, order_id=of.id, invoice_key=key), correlation_id)
+
+
+def order_status_changed(of: Order, from_status: OrderStatus, correlation_id: str) -> Envelope:
+    """The message that an order has its present status."""
+    event = OrderStatusChanged(
+        tenant_id=of.tenant_id, order_id=of.id, from_status=from_status, to_status=of.status, version=of.version
+    )
+    return Envelope.of(event, correlation_id)

@@ -26,7 +26,7 @@ _json: st.SearchStrategy[Any] = st.recursive(
 
 def _echo(request: rest.Request) -> rest.Response:
     order = rest.parse_body(request, OrderRequest)
-    return rest.json_response(HTTPStatus.OK, {"tenant": rest.caller(request).tenant_id, "cart": order.cart_id})
+    return rest.Response(HTTPStatus.OK, {"tenant": rest.caller(request).tenant_id, "cart": order.cart_id})
 
 
 def _broken(_: rest.Request) -> rest.Response:
@@ -34,7 +34,7 @@ def _broken(_: rest.Request) -> rest.Response:
 
 
 def _odd(_: rest.Request) -> rest.Response:
-    return rest.json_response(HTTPStatus.OK, {"odd": {1, 2}})
+    return rest.Response(HTTPStatus.OK, {"odd": {1, 2}})
 
 
 def _with_order_id(text: str) -> rest.Request:

@@ -79,7 +79,7 @@ def plan_in(folder: Path, environment: EnvironmentName) -> Prepared:
         environment=environment,
         release=Sha256("a" * 64),
         folder=folder / "release",
-        sha256=manifest._file(folder / "plan.tfplan").sha256,
+        sha256=deploy._digest(folder / "plan.tfplan"),
         summary=Plan(add=1, change=0, destroy=0),
     )
     (folder / "plan.json").write_text(prepared.json())

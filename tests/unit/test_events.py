@@ -7,14 +7,16 @@ from hypothesis import strategies as st
 
 from common import events
 from common.errors import PermanentError
+from common.events import Envelope
 from common.field_types import Identifier
 from common.models import OrderRequest
 from common.status import OrderStatus
+from tests.support import samples
 from tests.support.samples import order, order_request
 
 
 def _body(**changes: Any) -> str:
-    envelope = json.loads(events.order_recorded(order(), "corr-1").encode())
+    envelope = json.loads(samples.order_recorded(order(), "corr-1").encode())
     return json.dumps({key: value for key, value in {**envelope, **changes}.items() if value is not None})
 
 
@@ -31,23 +33,23 @@ def test_every_event_comes_back_as_it_was_made() -> None:
         order=OrderRequest.parse_obj(order_request()),
     )
     for envelope in (
-        events.order_creation_requested(request, "c"),
-        events.order_recorded(placed, "c"),
-        events.invoice_created(placed, "k", "c"),
-        events.order_status_changed(placed, OrderStatus.PENDING_PAYMENT, "c"),
+        Envelope.of(request, "c"),
+        samples.order_recorded(placed, "c"),
+        samples.invoice_created(placed, "k", "c"),
+        samples.order_status_changed(placed, OrderStatus.PENDING_PAYMENT, "c"),
     ):
         assert events.parse(envelope.encode()) == envelope
 
 
 def test_the_same_happening_has_the_same_id_and_another_has_not() -> None:
     placed = order()
-    first = events.order_recorded(placed, "a").message_id
-    assert events.order_recorded(placed, "b").message_id == first
+    first = samples.order_recorded(placed, "a").message_id
+    assert samples.order_recorded(placed, "b").message_id == first
     others = {
-        events.invoice_created(placed, "k", "a").message_id,
-        events.order_recorded(order(), "a").message_id,
-        events.order_status_changed(placed, OrderStatus.PAID, "a").message_id,
-        events.order_status_changed(placed.copy(update={"version": 2}), OrderStatus.PAID, "a").message_id,
+        samples.invoice_created(placed, "k", "a").message_id,
+        samples.order_recorded(order(), "a").message_id,
+        samples.order_status_changed(placed, OrderStatus.PAID, "a").message_id,
+        samples.order_status_changed(placed.copy(update={"version": 2}), OrderStatus.PAID, "a").message_id,
     }
     assert len(others | {first}) == 5
 
@@ -84,7 +86,7 @@ _json: st.SearchStrategy[Any] = st.recursive(
 _GOOD = [
     json.loads(envelope.encode())
     for envelope in (
-        events.order_creation_requested(
+        Envelope.of(
             events.OrderCreationRequested(
                 order_id=order().id,
                 tenant_id=Identifier("tenant-a"),
@@ -93,9 +95,9 @@ _GOOD = [
             ),
             "c",
         ),
-        events.order_recorded(order(), "c"),
-        events.invoice_created(order(), "k", "c"),
-        events.order_status_changed(order(status=OrderStatus.PAID), OrderStatus.PENDING_PAYMENT, "c"),
+        samples.order_recorded(order(), "c"),
+        samples.invoice_created(order(), "k", "c"),
+        samples.order_status_changed(order(status=OrderStatus.PAID), OrderStatus.PENDING_PAYMENT, "c"),
     )
 ]
 

@@ -1,5 +1,6 @@
 """The load test: what it concludes from its steps, and what it refuses to do."""
 
+import json
 import os
 import re
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from labs.load import report, steps
 from labs.load import run as load
-from labs.load.steps import Response, Step, failures, from_json, summarise, to_json
+from labs.load.steps import Response, Step, failures, from_json, summarise
 from localstack.stack import StackError
 from tooling.paths import ROOT
 
@@ -84,7 +85,7 @@ def test_early_read_is_not_late() -> None:
 def test_json_round_trip_keeps_a_step() -> None:
     """A step is the same after it was written and read."""
     step = summarise(10, 20, [*responses(3, 4), Response("GET list", 0.1, "status 503")])
-    assert from_json(to_json(step)) == step
+    assert from_json(json.loads(json.dumps(step._asdict()))) == step
 
 
 def good(rate: float) -> Step:

@@ -147,7 +147,7 @@ GOOD_HEADERS = {
 def order_body(**changes: Any) -> str:
     """The body of an order as get_order returns it, with changes."""
     rest = importlib.import_module("functions.adapters.rest")
-    return json.dumps({**json.loads(rest.json_response(HTTPStatus.OK, order()).body), **changes})
+    return json.dumps({**json.loads(rest.to_json(order())), **changes})
 
 
 def test_breaches_documented_response_is_empty() -> None:

@@ -3,7 +3,6 @@
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
-from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -42,10 +41,8 @@ def held(value: Any) -> Any:
 def both(wanted: Order, without: str = "") -> tuple[Any, Any]:
     """An order as the list shows it, and as its model is shown."""
     item = {name: held(value) for name, value in attributes_of(wanted).items() if name != without}
-    answers = [
-        rest.json_response(HTTPStatus.OK, content) for content in (item_json(Order, item), Page([item], None).orders[0])
-    ]
-    return json.loads(answers[0].body), json.loads(answers[1].body)
+    answers = [rest.to_json(content) for content in (item_json(Order, item), Page([item], None).orders[0])]
+    return json.loads(answers[0]), json.loads(answers[1])
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
-"""`make up` on a stack that is up: quick when nothing needs Terraform, and a repair when something does."""
+"""`make up` on a running stack: it skips Terraform when nothing has changed, and repairs what has."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 
+from e2e import working_tree
 from e2e.tenant import Tenant
 from localstack import engines
 from localstack.redeploy import redeploy
@@ -24,7 +24,7 @@ TERRAFORM = "Terraform apply"
 
 
 def run(tree: Path, *arguments: str) -> str:
-    """What a command of the local stack prints, in a tree."""
+    """Run a command of the local stack in a working tree; returns what it prints."""
     done = subprocess.run(
         [sys.executable, "-m", "cli.ops", "stack", *arguments],
         cwd=tree,
@@ -39,17 +39,18 @@ def run(tree: Path, *arguments: str) -> str:
 
 
 def up(tree: Path = ROOT) -> str:
-    """What `make up` prints, in a tree."""
+    """Bring the stack up from a working tree; returns what is printed."""
     release = engines.require().release
     return run(tree, "up", *(("--release-dir", release) if release else ()))
 
 
-def test_terraform_looks_when_something_was_changed_by_hand_and_not_else(platform: Platform, tenant: Tenant) -> None:
+def test_up_repairs_what_was_changed_by_hand(platform: Platform, tenant: Tenant) -> None:
+    """A second start of the stack runs Terraform only if a resource was changed by hand, and then repairs it."""
     up()
     correlation = f"up-{uuid4()}"
     tenant.invoiced(tenant.place(correlation))
     tenant.mails(correlation, 2)
-    assert TERRAFORM not in up(), "what passes through a stack changes nothing of it"
+    assert TERRAFORM not in up(), "orders and mails change no resource"
 
     aws, topic = platform.aws, platform.outputs["events_topic_arn"]
     role, function = (platform.outputs[names]["get_order"] for names in ("role_names", "function_names"))
@@ -72,32 +73,29 @@ def test_terraform_looks_when_something_was_changed_by_hand_and_not_else(platfor
     aws.functions.update_function_configuration(FunctionName=function, Timeout=3)
     aws.cloudwatch.delete_alarms(AlarmNames=[alarm])
     aws.sns.unsubscribe(SubscriptionArn=subscriptions()[0]["SubscriptionArn"])
-    said = up()
+    printed = up()
     for call in ("DeleteAlarms", "DeleteRolePolicy", "Unsubscribe", "UpdateFunctionConfiguration"):
-        assert f":{call}" in said, "it says why Terraform looks"
+        assert f":{call}" in printed, "it names the calls that made Terraform run"
     assert state() == before
     assert TERRAFORM not in up()
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Iterator[Path]:
-    """A copy of this tree; afterwards the stack has what is in this tree again."""
+    """A copy of the working tree; afterwards the stack runs the original again."""
     if engines.require().release:
-        pytest.skip("the stack runs a release, which no tree changes")
-    names = ("common", "fixtures", "functions", "localstack", "release", "requirements", "templates", "terraform")
-    for name in names:
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", ".terraform"))
-    for name in ("libraries", "packages"):
-        shutil.copytree(ROOT / "build" / name, tmp_path / "build" / name)
+        pytest.skip("the stack runs a release, not a working tree")
+    working_tree.copy_to(tmp_path, "libraries", "packages")
     yield tmp_path
     redeploy(engines.require())
 
 
-def test_a_changed_handler_needs_no_terraform_and_is_no_drift(copy: Path) -> None:
+def test_up_deploys_a_changed_handler_without_terraform(copy: Path) -> None:
+    """A changed handler is deployed without Terraform, and is not reported as drift."""
     up()
     handler = copy / "functions" / "get_order" / "handler.py"
     handler.write_text(handler.read_text() + "\n# changed\n")
-    said = up(copy)
-    assert "built get_order\n" in said
-    assert TERRAFORM not in said
+    printed = up(copy)
+    assert "built get_order\n" in printed
+    assert TERRAFORM not in printed
     assert "the stack is as its Terraform made it" in run(copy, "drift")
