@@ -1,6 +1,6 @@
 """Every command of docs/runbooks/ that needs no account, run in the state that it is for (R11).
 
-Each alarm is rung by its own cause. What needs accounts, `make rehearse` runs (tooling/runbooks.py).
+Each alarm is rung by its own cause. What needs accounts, `make rehearse` runs (tooling/documents.py).
 """
 
 import os
@@ -19,10 +19,10 @@ from e2e.tenant import DEADLINE_SECONDS, Tenant
 from localstack.targets import Platform
 from ops import incident
 from release import traffic
-from tooling import runbooks
+from tooling import documents
+from tooling.documents import Block
 from tooling.paths import ROOT
 from tooling.polling import poll
-from tooling.runbooks import Block
 
 pytestmark = [pytest.mark.alone, pytest.mark.long, pytest.mark.sidecars, pytest.mark.embedded]
 
@@ -38,7 +38,7 @@ class Reader:
     """
 
     def __init__(self, target: str) -> None:
-        self._blocks = runbooks.blocks()
+        self._blocks = documents.runbook_blocks()
         self._environment = {**os.environ, "TARGET": target}
         self.done: list[Block] = []
 
@@ -117,11 +117,11 @@ CONSUMERS = ["order_creator_record", "order_pdf_creator", "order_internal_notifi
 
 def test_each_alarm_has_its_heading_and_leads_to_it(platform: Platform) -> None:
     found = {alarm["AlarmName"]: alarm["AlarmDescription"] for alarm in alarms.describe(platform)}
-    assert sorted(found) == sorted(runbooks.alarms(platform.target)) == sorted(platform.outputs["alarm_names"])
+    assert sorted(found) == sorted(documents.alarms(platform.target)) == sorted(platform.outputs["alarm_names"])
     for name, description in found.items():
         heading = name.replace(f"-{platform.target}", "-{env}")
         url = "https://github.com/kimmyai/bbws-order-lambda/blob/main/docs/runbooks/troubleshooting.md"
-        assert description.endswith(f" Runbook: {url}#{runbooks.anchor(heading)}")
+        assert description.endswith(f" Runbook: {url}#{documents.anchor(heading)}")
 
 
 def test_the_daily_look_and_the_saved_queries(reader: Reader) -> None:
@@ -361,12 +361,12 @@ def test_where_an_order_is(reader: Reader, tenant: Tenant) -> None:
 
 
 def test_every_command_was_run(reader: Reader, record_property: Any) -> None:
-    all_blocks = runbooks.blocks()
+    all_blocks = documents.runbook_blocks()
     left = [f"{block.page}, {block.heading}: {block.text}" for block in all_blocks if not block.rehearsed]
     done = [f"{block.page}, {block.heading}: {block.text}" for block in reader.done]
     assert sorted(set(left) - set(done)) == []
-    here = sum(block.commands for block in all_blocks if not block.rehearsed)
-    runs = sum(block.commands for block in reader.done)
-    rehearsed = sum(block.commands for block in all_blocks if block.rehearsed)
+    here = sum(len(block.commands) for block in all_blocks if not block.rehearsed)
+    runs = sum(len(block.commands) for block in reader.done)
+    rehearsed = sum(len(block.commands) for block in all_blocks if block.rehearsed)
     text = f"all {here} of the local stack, {runs} runs of them; {rehearsed} more are of make rehearse"
     record_property("runbook commands executed", text)

@@ -5,6 +5,7 @@ the other parts alongside with lower priority, and at last, alone, the tests who
 """
 
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -212,7 +213,7 @@ class EndToEnd:
             "`make e2e ARGS=--last-failed` runs what failed; `make status` and `make logs FUNCTION=…` show why",
             environment=self._environment,
             # The arguments may select no test of this part.
-            passes=(0, _NOTHING_SELECTED) if self._arguments or "PYTEST_ADDOPTS" in os.environ else (0,),
+            passes=(0, _NOTHING_SELECTED) if self._arguments else (0,),
         )
 
     def together(self, report: Path | None = None) -> Step:
@@ -232,6 +233,11 @@ class EndToEnd:
         """Render the evidence pack, of failed tests too."""
         command = [_PYTHON, "-m", "cli.release", "evidence", "--target", self._target]
         return Step(command, environment=self._environment, always=True)
+
+
+def _pytest_arguments(given: list[str] | None) -> list[str]:
+    """Further arguments of pytest; its own variable is taken away, since tests start other runs of pytest."""
+    return [*(given or []), *shlex.split(os.environ.pop("PYTEST_ADDOPTS", ""))]
 
 
 def _finish(parts: Parts) -> None:
@@ -318,7 +324,7 @@ def terraform() -> None:
 @app.command()
 def unit(arguments: PytestArguments = None) -> None:
     """Run unit and integration tests, with coverage."""
-    _one("unit", unit_steps(arguments or []))
+    _one("unit", unit_steps(_pytest_arguments(arguments)))
 
 
 @app.command()
@@ -331,7 +337,7 @@ def conformance(
     check: Annotated[bool, typer.Option("--check", help="Fail if docs/parity.md is not what this run found.")] = False,
 ) -> None:
     """Try the service's use of AWS, call by call."""
-    _one("conformance", conformance_steps(engine, target, check, arguments or []))
+    _one("conformance", conformance_steps(engine, target, check, _pytest_arguments(arguments)))
 
 
 @app.command()
@@ -350,9 +356,10 @@ def e2e(
         raise typer.BadParameter("--engine and --release-dir are of a stack that --own-stack brings up")
     # LocalStack runs functions in containers, which the fault proxy does not reach.
     faults = fresh and not quick and engine == "embedded"
+    pytest_arguments = _pytest_arguments(arguments)
     options = ["--engine", engine, *(["--faults"] if faults else [])]
     stack = OwnStack(*options, *(["--release-dir", str(release_dir)] if release_dir else []))
-    tests = EndToEnd(target, arguments or [], stack.environment if fresh else os.environ)
+    tests = EndToEnd(target, pytest_arguments, stack.environment if fresh else os.environ)
     steps = [*(stack.up() if fresh else []), tests.together(report)]
     if not quick and target == "local":
         steps += [tests.alone(long), *([stack.faults()] if faults else []), tests.timed()]

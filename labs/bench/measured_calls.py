@@ -140,7 +140,7 @@ def of_one(calls: Iterable[Call], orders: int) -> Counter[Call]:
     if uneven:
         raise StackError(
             f"{orders} orders did not make the same calls: {uneven}; check that nobody else uses the stack, "
-            "and that no message is retried (`make queues`)"
+            "and that no message is retried (`bin/ops queues`)"
         )
     return Counter({call: times // orders for call, times in counts.items()})
 

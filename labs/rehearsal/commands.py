@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from localstack.stack import StackError
 from localstack.up import console
-from tooling import commands, runbooks
+from tooling import commands, documents
+from tooling.documents import Block
 from tooling.paths import ROOT
-from tooling.runbooks import Block
 
 _DEADLINE_SECONDS = 900
 _SHOWN = 4_000
@@ -68,7 +68,7 @@ class Commands:
         Raises:
             UserError: The heading has not exactly one block of commands, or it failed or took too long.
         """
-        found = [block for block in runbooks.blocks() if (block.page, block.heading) == (page, heading)]
+        found = [block for block in documents.runbook_blocks() if (block.page, block.heading) == (page, heading)]
         if len(found) != 1:
             raise StackError(f"docs/runbooks/{page}.md has {len(found)} blocks under {heading!r}, not one")
         ended = self.run(name, "bash", "-euc", found[0].text, environment={**environment, **variables})

@@ -1,4 +1,4 @@
-"""What `make security` and `make audit` find, and that nothing is hidden from them without a reason."""
+"""What `bin/test security` and `bin/test audit` find, and that nothing is hidden from them without a reason."""
 
 import json
 import re
