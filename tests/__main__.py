@@ -41,7 +41,7 @@ _BIN = ROOT / ".venv" / "bin"
 _PYTHON = sys.executable
 _MACHINE = ("python3", "tooling/machine.py")
 _STACK = ROOT / "build" / "test"
-_ROOMS = ("tooling", "release", "ops", "evidence", "localstack", "labs", "cli")
+ROOMS = ("tooling", "release", "ops", "evidence", "localstack", "labs", "cli")
 # What tools make, and fonts.
 _NOT_OURS = {".git", ".venv", "build", ".terraform", "__pycache__"}
 _NOTHING_SELECTED = 5
@@ -89,7 +89,7 @@ def security_steps() -> list[Step]:
     tooling = ("--skip", "B404,B603,B607")
     return [
         _tool("bandit", "-q", "-r", "common", "functions", hint="fix it: what runs in AWS has no exception"),
-        _tool("bandit", "-q", "-r", *_ROOMS, *tooling, hint="fix it, or say in its line why it is not a weakness"),
+        _tool("bandit", "-q", "-r", *ROOMS, *tooling, hint="fix it, or say in its line why it is not a weakness"),
         _tool(
             *("detect-secrets-hook", "--no-verify", *sorted(_our_files())),
             hint="remove the secret, or mark what is not one with `pragma: allowlist secret` and why",
@@ -102,7 +102,10 @@ def audit_steps(url: str | None, locks: Sequence[Path]) -> list[Step]:
     service = ("--vulnerability-service", "osv", "--osv-url", url) if url else ()
     options = ("--strict", "--require-hashes", "--disable-pip", "--progress-spinner", "off", *service)
     hint = "docs/decisions/0008-supply-chain.md says what a finding means"
-    return [_tool("pip-audit", *options, "--requirement", str(lock), hint=hint) for lock in locks]
+    # Every file is audited, whatever is found in another.
+    return [
+        Step([str(_BIN / "pip-audit"), *options, "--requirement", str(lock)], hint, always=True) for lock in locks
+    ]
 
 
 def terraform_steps() -> list[Step]:
