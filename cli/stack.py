@@ -52,7 +52,7 @@ def up(
 @app.command()
 def down() -> None:
     """Stop the local stack and delete what it held; mails and logs stay."""
-    stop_stack(stacks.load())
+    stop_stack()
 
 
 @app.command()

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from datetime import UTC
 from functools import cache
-from importlib.resources import files
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -19,33 +16,13 @@ from common.templates import PACKAGED, render
 os.environ["FONTCONFIG_FILE"] = str(PACKAGED / "invoice" / "fonts.conf")
 
 from weasyprint import CSS, HTML
-from weasyprint.css import ColorProfile
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher
 
 from common.order import Order
 
 ASSETS = PACKAGED / "invoice"
-PDF_VARIANT = "pdf/a-2a"
-# WeasyPrint declares either PDF/A or PDF/UA. This declares PDF/UA as well, with the description that PDF/A requires for
-# properties that it does not define (ISO 19005-2, 6.6.2.3.3; ISO 14289-1, 5).
-_PDF_UA = (ASSETS / "pdf_ua.xml").read_bytes()
-
-
-@dataclass(frozen=True)
-class Supplier:
-    """The issuer of the invoice, with what section 20(4) of the VAT Act, 1991, requires."""
-
-    name: str
-    address: tuple[str, ...]
-    vat_number: str
-
-
-SUPPLIER = Supplier(
-    name="KimmyAI (Pty) Ltd",
-    address=("5th Floor, 44 Bree Street", "Cape Town", "Western Cape", "8001, South Africa"),
-    vat_number="4123456789",
-)
+PDF_VARIANT = "pdf/ua-1"
 
 
 class AssetFetcher(URLFetcher):  # type: ignore[misc]
@@ -75,15 +52,6 @@ def _fetcher() -> AssetFetcher:
     return AssetFetcher()
 
 
-def _colours() -> ColorProfile:
-    """The colour profile that PDF/A requires: WeasyPrint's own, as bytes because WeasyPrint leaves the file open.
-
-    Created for each invoice: the second PDF written with the same object has different bytes.
-    """
-    profile = files("weasyprint.pdf") / "sRGB2014.icc"
-    return ColorProfile(BytesIO(profile.read_bytes()), profile.name, "relative-colorimetric", (["r"], ["g"], ["b"]))
-
-
 @cache
 def _style() -> tuple[CSS, FontConfiguration]:
     """The stylesheet and its fonts, parsed once for each process."""
@@ -91,14 +59,12 @@ def _style() -> tuple[CSS, FontConfiguration]:
     return CSS(ASSETS / "invoice.css", font_config=fonts, url_fetcher=_fetcher()), fonts
 
 
-def _finish(_document: Any, pdf: Any) -> None:
-    """Add what WeasyPrint leaves out: PDF/UA-1 in the metadata, and the scope of table headers."""
+def _set_header_scopes(_document: Any, pdf: Any) -> None:
+    """Add the scope of table headers, which WeasyPrint leaves out and PDF/UA-1 requires."""
 
     def resolve(reference: bytes) -> Any:
         return pdf.objects[int(reference.split()[0])]
 
-    metadata = resolve(pdf.catalog["Metadata"])
-    metadata.stream = [part.replace(b"</rdf:RDF>", _PDF_UA + b"</rdf:RDF>") for part in metadata.stream]
     for header in pdf.objects:
         if isinstance(header, dict) and header.get("S") == "/TH":
             section = resolve(resolve(header["P"])["P"])
@@ -106,7 +72,7 @@ def _finish(_document: Any, pdf: Any) -> None:
 
 
 def render_pdf(html: str, identifier: bytes) -> bytes:
-    """Render an invoice's HTML as PDF/A-2a and PDF/UA-1: the same bytes for the same HTML and identifier.
+    """Render an invoice's HTML as PDF/UA-1: the same bytes for the same HTML and identifier.
 
     Args:
         html: a whole document, with links into ASSETS only.
@@ -115,11 +81,9 @@ def render_pdf(html: str, identifier: bytes) -> bytes:
     css, fonts = _style()
     document = HTML(string=html, base_url=ASSETS.as_uri() + "/", url_fetcher=_fetcher())
     pdf: bytes = document.write_pdf(
-        finisher=_finish,
+        finisher=_set_header_scopes,
         stylesheets=[css],
         font_config=fonts,
-        color_profiles={"sRGB": _colours()},
-        output_intent="sRGB",
         pdf_variant=PDF_VARIANT,
         pdf_identifier=identifier,
     )
@@ -130,7 +94,7 @@ def invoice_html(order: Order) -> str:
     """The tax invoice of an order as HTML."""
     # To the second, as in the document information dictionary.
     created = f"{order.date_created.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    return render("invoice/invoice.html", {"order": order, "supplier": SUPPLIER, "created": created})
+    return render("invoice/invoice.html", {"order": order, "created": created})
 
 
 def render_invoice(order: Order) -> bytes:

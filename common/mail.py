@@ -98,6 +98,8 @@ def status_update(order: Order, status: OrderStatus, correlation_id: str) -> Ema
 
 def send(message: EmailMessage) -> str:
     """Send a mail through SES and return the id that SES gave it."""
+    if settings.mail_configuration_set:
+        message["X-SES-CONFIGURATION-SET"] = settings.mail_configuration_set
     response = clients.ses().send_raw_email(
         Source=settings.mail_from, Destinations=[message["To"]], RawMessage={"Data": message.as_bytes()}
     )

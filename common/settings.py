@@ -47,6 +47,11 @@ class Settings:
         return self._cart_api_url.rstrip("/")
 
     @property
+    def mail_configuration_set(self) -> str | None:
+        """SES configuration set, through which bounces and complaints are reported; None where SES has none."""
+        return os.environ.get("MAIL_CONFIGURATION_SET") or None
+
+    @property
     def retry_delay_seconds(self) -> int:
         """Seconds before the first retry of a message that failed; doubles with each attempt."""
         return int(self._retry_delay_seconds)

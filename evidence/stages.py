@@ -8,7 +8,6 @@ invoice.pdf, confirmation.eml, internal.eml, status.eml
 """
 
 import io
-import json
 import os
 import re
 import shutil
@@ -283,19 +282,3 @@ def fetch(store: Store, digest: str, base: Path) -> list[str]:
             archive.extractall(base / name)
         names.append(name)
     return names
-
-
-class ShownOrder(NamedTuple):
-    """The order that the pictures show: number, total in rand, and number of lines."""
-
-    number: str
-    total: str
-    lines: int
-
-
-def shown_order(stage: Stage) -> ShownOrder | None:
-    """The order that a stage's pictures show; None if the stage kept none."""
-    if "order.json" not in stage.exhibits:
-        return None
-    found = json.loads(stage.exhibits["order.json"])
-    return ShownOrder(found["orderNumber"], found["total"], len(found["items"]))

@@ -23,11 +23,7 @@ def _engine(stack: Stack) -> psutil.Process:
 
 
 def workers(stack: Stack) -> list[Worker]:
-    """The processes of the functions.
-
-    Raises:
-        StackError: The engine is not running on this machine.
-    """
+    """The processes of the functions; StackError if the engine is not running on this machine."""
     found = []
     for process in _engine(stack).children(recursive=True):
         try:
@@ -40,11 +36,7 @@ def workers(stack: Stack) -> list[Worker]:
 
 
 def cpu_seconds(stack: Stack) -> dict[str, float]:
-    """Processor time in seconds that each function has used, by its AWS name, and the engine, as `engine`.
-
-    Raises:
-        StackError: The engine is not running on this machine.
-    """
+    """Processor time in seconds that each function has used, by its AWS name, and the engine, as `engine`."""
     used: dict[str, float] = {}
     for name, process in [("engine", _engine(stack)), *((each.function, each.process) for each in workers(stack))]:
         times = process.cpu_times()

@@ -14,10 +14,8 @@ SECONDS: Final = {
     **{"order_pdf_creator": 0.180, "order_internal_notification": 0.047, "customer_order_confirmation": 0.040},
 }
 # Maximum concurrency of each event source mapping (terraform/locals.tf).
-CONCURRENCY: Final = {
-    **{"order_creator_record": 5, "order_pdf_creator": 10},
-    **{"order_internal_notification": 10, "customer_order_confirmation": 10},
-}
+CONCURRENCY = {"order_creator_record": 5, "order_pdf_creator": 10}
+CONCURRENCY |= {"order_internal_notification": 10, "customer_order_confirmation": 10}
 # As in OrderRepository.record; tests/unit/test_scale.py compares them.
 MAX_ATTEMPTS: Final = 30
 _SIMULATED_SECONDS = 30.0
@@ -56,7 +54,7 @@ class Counter:
     """Simulates the counter of order numbers for half a minute in which there are always orders to number."""
 
     def __init__(self, numbering: Numbering) -> None:
-        self._numbering, self._random = numbering, random.Random(1)  # nosec B311
+        self._numbering, self._random = numbering, random.Random(1)  # repeatable, keeps no secret  # nosec B311
         self._now = self._exclusive_until = 0.0
         self._last_number = self.recorded = self.transactions = 0
         due = [(0.0, order, self._writer()) for order in range(numbering.writers)]
@@ -112,11 +110,6 @@ class Limit(NamedTuple):
     used: float
     set_by: str
 
-    @property
-    def breaks(self) -> float:
-        """Orders a second that use all of it."""
-        return self.value / self.used
-
 
 def limits() -> list[Limit]:
     """Defaults of a new AWS account in af-south-1 and our own settings, the first to break at the top."""
@@ -136,33 +129,19 @@ def limits() -> list[Limit]:
         Limit("S3, invoices of one tenant", 3500, "writes a second", 1, "AWS, fixed for a prefix, which splits"),
         Limit("orders table", 40_000, units, 3, raisable),
     ]
-    return sorted(found, key=lambda limit: limit.breaks)
-
-
-def _table(*lines: tuple[str, ...]) -> str:
-    heading, *rows = lines
-    return "\n".join("| " + " | ".join(line) + " |" for line in (heading, ("---",) * len(heading), *rows))
+    return sorted(found, key=lambda limit: limit.value / limit.used)
 
 
 def tables() -> Iterator[tuple[str, str]]:
     """The tables of docs/scale.md with their headings, the same in every run."""
-    rows = [
-        (
-            each.name,
-            f"{each.value:,g} {each.unit}",
-            f"{each.used:.3g}",
-            f"{each.breaks:,.0f}" if each.breaks >= 1 else f"{each.breaks:g}",
-            each.set_by,
-        )
-        for each in limits()
-    ]
-    yield "What breaks first", _table(("limit", "value", "an order uses", "breaks at orders a second", "set by"), *rows)
-    runs = {name: (numbering, Counter(numbering)) for name, numbering in NUMBERINGS.items()}
-    numbered = [
-        (name, f"{run.rate:,.0f}", f"{run.transactions * numbering.together / run.recorded:.1f}")
-        for name, (numbering, run) in runs.items()
-    ]
-    yield (
-        "What numbers more orders",
-        _table(("numbering", "orders a second", "transactions for each success"), *numbered),
-    )
+    lines = ["| limit | value | an order uses | breaks at orders a second | set by |", "|---|---|---|---|---|"]
+    for name, value, unit, used, set_by in limits():
+        breaks = f"{value / used:,.0f}" if value > used else f"{value / used:g}"
+        lines.append(f"| {name} | {value:,g} {unit} | {used:.3g} | {breaks} | {set_by} |")
+    yield "What breaks first", "\n".join(lines)
+    lines = ["| numbering | orders a second | transactions for each success |", "|---|---|---|"]
+    for name, numbering in NUMBERINGS.items():
+        run = Counter(numbering)
+        attempts = run.transactions * numbering.together / run.recorded
+        lines.append(f"| {name} | {run.rate:,.0f} | {attempts:.1f} |")
+    yield "What numbers more orders", "\n".join(lines)

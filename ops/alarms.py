@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
@@ -29,12 +30,14 @@ class Alarm:
         state: ALARM, OK or INSUFFICIENT_DATA.
         reason: Why it has this state, in CloudWatch's words.
         description: What it means; ends with the URL of its section in the runbook.
+        since: When it got this state; None before its first evaluation.
     """
 
     name: str
     state: str
     reason: str
     description: str
+    since: datetime | None = None
 
     @property
     def in_alarm(self) -> bool:
@@ -50,7 +53,13 @@ def alarms(client: CloudWatchClient, names: Collection[str]) -> list[Alarm]:
     """
     pages = client.get_paginator("describe_alarms").paginate(AlarmTypes=["MetricAlarm"])
     found = [
-        Alarm(one["AlarmName"], one["StateValue"], one["StateReason"], one.get("AlarmDescription", ""))
+        Alarm(
+            name=one["AlarmName"],
+            state=one["StateValue"],
+            reason=one["StateReason"],
+            description=one.get("AlarmDescription", ""),
+            since=one.get("StateUpdatedTimestamp"),
+        )
         for page in pages
         for one in page["MetricAlarms"]
         if one["AlarmName"] in names

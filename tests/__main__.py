@@ -103,9 +103,7 @@ def audit_steps(url: str | None, locks: Sequence[Path]) -> list[Step]:
     options = ("--strict", "--require-hashes", "--disable-pip", "--progress-spinner", "off", *service)
     hint = "docs/decisions/0008-supply-chain.md says what a finding means"
     # Every file is audited, whatever is found in another.
-    return [
-        Step([str(_BIN / "pip-audit"), *options, "--requirement", str(lock)], hint, always=True) for lock in locks
-    ]
+    return [Step([str(_BIN / "pip-audit"), *options, "--requirement", str(lock)], hint, always=True) for lock in locks]
 
 
 def terraform_steps() -> list[Step]:

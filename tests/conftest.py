@@ -6,7 +6,7 @@ from hypothesis import settings
 import tests.support.environment  # noqa: F401
 from tooling import doc_images
 
-# How long an example takes says how busy the machine is.
+# The time of an example depends on how busy the machine is, so there is no deadline.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 

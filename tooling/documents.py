@@ -77,7 +77,8 @@ RUN_ELSEWHERE: Final = {
     "terraform plan ": "release/deploy.py",
     "terraform apply ": "labs/rehearsal/accounts.py, release/deploy.py",
     "terraform import ": "terraform/bootstrap/main.tf: only an account that has the provider already needs it",
-    "aws s3 cp ": "terraform/bootstrap/README.md: the AWS CLI is not installed with the tests",
+    "aws ": "terraform/bootstrap/README.md: a person runs it against an account",
+    "gh api ": "terraform/bootstrap/README.md: a person runs it against GitHub",
     "gh workflow run ": "tests/unit/test_workflows.py: only GitHub has workflows",
     "gh attestation verify ": "tests/unit/test_workflows.py: only GitHub signs",
 }

@@ -32,13 +32,7 @@ _MIME = 78 / 57
 
 
 class Use(NamedTuple):
-    """How much is used of something that has a price.
-
-    Args:
-        part: what it is for
-        price: name of the price in prices.toml
-        quantity: quantity in the price's units
-    """
+    """How much is used of something that has a price in prices.toml, in that price's units."""
 
     part: str
     price: str
@@ -47,35 +41,26 @@ class Use(NamedTuple):
     @property
     def usd(self) -> float:
         """What it costs."""
-        price = PRICES[self.price]
-        return float(self.quantity * price["usd"] / price["per"])
+        return float(self.quantity * PRICES[self.price]["usd"] / PRICES[self.price]["per"])
 
 
 def measure(rounds: int) -> Iterator[Row]:
     """Measure calls and cost of an order, and write the tables of docs/cost.md into build/bench.
 
     Raises:
-        StackError: the stack is not up, or orders did not make the same calls.
+        UserError: The stack is not up, or orders did not make the same calls.
     """
     stack = engines.require()
     measured_calls.warm_up(stack)
     measured = [measured_calls.measure(stack) for _ in range(rounds)]
-    calls = measured[-1].calls
-    extra = ", ".join(" ".join(call) for call in calls - Counter(REQUIRED.keys()))
-    yield Row(
-        *("cost", "AWS calls of the functions for an order", "calls"),
-        tuple(float(one.calls.total()) for one in measured),
-        "the calls that the promises require",
-        (float(len(REQUIRED)),) * rounds,
-        limit=1,
-        note=f"not required: {extra}" if extra else "",
-    )
-    orders = [_order(stack, one) for one in measured]
+    calls, required = [float(one.calls.total()) for one in measured], (float(len(REQUIRED)),) * rounds
+    what, vs = "AWS calls of the functions for an order", "the calls that the promises require"
+    yield Row("cost", what, "calls", tuple(calls), vs, required, limit=1)
+    orders, fixed = [_order(stack, one) for one in measured], _fixed(stack)
     yield Row("cost", "a million orders", "USD", tuple(1e6 * sum(use.usd for use in order) for order in orders))
-    fixed = _fixed(stack)
     yield Row("cost", "a month without orders", "USD", (sum(use.usd for use in fixed),))
-    tables = (calls_table(calls), use_table(orders[-1], 1e6), use_table(fixed, 1), prices_table())
     DOCUMENT.parent.mkdir(parents=True, exist_ok=True)
+    tables = (calls_table(measured[-1].calls), use_table(orders[-1], 1e6), use_table(fixed, 1), prices_table())
     DOCUMENT.write_text("\n".join(tables))
 
 
@@ -86,13 +71,8 @@ def _order(stack: Stack, measured: Measured) -> list[Use]:
     for call, number in measured.calls.items():
         times[call.action] += number
     reads, writes = request_units(measured.calls)
-    gb_seconds = sum(
-        ceil(1_000 * seconds)
-        / 1_000
-        * functions.get_function_configuration(FunctionName=names[name])["MemorySize"]
-        / 1_024
-        for name, seconds in measured.seconds.items()
-    )
+    memory = {name: functions.get_function_configuration(FunctionName=names[name])["MemorySize"] for name in names}
+    gb_seconds = sum(ceil(1e3 * seconds) / 1e3 * memory[name] / 1_024 for name, seconds in measured.seconds.items())
     return [
         Use("SES: mails", "ses_mail", times["ses:SendRawEmail"]),
         Use("SES: the attached invoice", "ses_attachment_gb", measured.invoice_bytes * _MIME / _GB),
@@ -146,9 +126,9 @@ def _fixed(stack: Stack) -> list[Use]:
 
 def calls_table(calls: Counter[Call]) -> str:
     """The calls of an order and why they are required, as Markdown."""
-    known = [call for call in REQUIRED if call in calls] + [call for call in calls if call not in REQUIRED]
     lines = ["| function | call | target | times | why |", "|---|---|---|---|---|"]
-    lines += [f"| {' | '.join(call)} | {calls[call]} | {REQUIRED.get(call, '**not required**')} |" for call in known]
+    for call in sorted(calls, key=lambda call: [*REQUIRED, call].index(call)):
+        lines.append(f"| {' | '.join(call)} | {calls[call]} | {REQUIRED.get(call, '**not required**')} |")
     return "\n".join([*lines, f"| all | | | {calls.total()} | |"]) + "\n"
 
 
@@ -164,7 +144,7 @@ def prices_table() -> str:
     """The prices as Markdown."""
     lines = ["| price | USD | per | date | source |", "|---|---|---|---|---|"]
     for name, price in PRICES.items():
-        usd = f"{price['usd']:.10f}".rstrip("0").rstrip(".")
-        source = f"[{'/'.join(price['page'].split('/')[3:5])}]({price['page']})"
-        lines.append(f"| `{name}` | {usd} | {price['per']:,} {price['unit']} | {price['as_of']} | {source} |")
+        usd, source = f"{price['usd']:.10f}".rstrip("0").rstrip("."), "/".join(price["page"].split("/")[3:5])
+        unit = f"{price['per']:,} {price['unit']}"
+        lines.append(f"| `{name}` | {usd} | {unit} | {price['as_of']} | [{source}]({price['page']}) |")
     return "\n".join(lines) + "\n"

@@ -17,8 +17,7 @@ from localstack.aws import Aws
 from localstack.stack import Stack, StackError
 from ops.queues import wait_idle
 
-_ORDERS = 5
-_SECONDS = 60
+_ORDERS, _SECONDS = 5, 60
 # LookupEvents returns so many events at most, and the engine has no second page.
 _MOST = 50
 # CloudWatch Logs counts so many bytes for each event in addition to its text.
@@ -27,14 +26,7 @@ _REPORT = re.compile(r"^REPORT .*?\tDuration: ([\d.]+) ms\t")
 
 
 class Measured(NamedTuple):
-    """What one order uses.
-
-    Args:
-        calls: calls of the functions
-        seconds: shortest call of each function
-        log_bytes: bytes of logs, as CloudWatch Logs counts them
-        invoice_bytes: size of its PDF
-    """
+    """What one order uses: calls, seconds of each function's shortest call, bytes of logs and of the invoice."""
 
     calls: Counter[Call]
     seconds: dict[str, float]
@@ -47,7 +39,7 @@ def recorded(stack: Stack) -> Iterator[list[tuple[str, dict[str, Any]]]]:
     """Record the calls of the running functions; the list of AWS name and CloudTrail event is filled at the end.
 
     Raises:
-        StackError: a function made more calls than can be read back.
+        StackError: A function made more calls than can be read back.
     """
     trail, found = Aws(stack.endpoint).client("cloudtrail"), list[tuple[str, dict[str, Any]]]()
     functions = {worker.access_key: worker.function for worker in workers(stack)}
@@ -56,10 +48,9 @@ def recorded(stack: Stack) -> Iterator[list[tuple[str, dict[str, Any]]]]:
         setting = {"cloudtrail._recording_enabled": str(enabled).lower()}
         requests.post(f"{stack.endpoint}/_ministack/config", json=setting, timeout=10).raise_for_status()
 
-    def events(key: str) -> list[dict[str, Any]]:
-        attribute = {"AttributeKey": "AccessKeyId", "AttributeValue": key}
-        events: list[dict[str, Any]] = trail.lookup_events(LookupAttributes=[attribute], MaxResults=_MOST)["Events"]
-        return events
+    def events(key: str) -> Iterable[dict[str, Any]]:
+        attributes = [{"AttributeKey": "AccessKeyId", "AttributeValue": key}]
+        return list(trail.lookup_events(LookupAttributes=attributes, MaxResults=_MOST)["Events"])
 
     before = {event["EventId"] for key in functions for event in events(key)}
     record(True)
@@ -68,50 +59,44 @@ def recorded(stack: Stack) -> Iterator[list[tuple[str, dict[str, Any]]]]:
     finally:
         record(False)
     for key, function in functions.items():
-        new = [event for event in events(key) if event["EventId"] not in before]
+        new = [(function, event) for event in events(key) if event["EventId"] not in before]
         if len(new) == _MOST:
             raise StackError(
                 f"{function} made {_MOST} calls or more, which cannot all be read back: place fewer orders"
             )
-        found += [(function, event) for event in new]
+        found += new
 
 
 def warm_up(stack: Stack) -> None:
     """Place an order, so that every function runs and has read its templates."""
-    _place(stack)
+    place(stack, 1, _SECONDS)
+    wait_idle(Aws(stack.endpoint).sqs, stack.outputs["queue_names"].values(), _SECONDS)
 
 
 def measure(stack: Stack) -> Measured:
     """Place orders one at a time, and return what each of them used.
 
     Raises:
-        StackError: they did not make the same calls.
+        StackError: They did not make the same calls.
     """
-    began = int(time.time() * 1_000)
+    began, aws = int(time.time() * 1_000), Aws(stack.endpoint)
     with recorded(stack) as events:
         for _ in range(_ORDERS):
-            _place(stack)
+            warm_up(stack)
     folders = {name: folder for folder, name in stack.outputs["function_names"].items()}
     # Each process reads its templates every five minutes, however many orders there are.
     templates = stack.outputs["templates_bucket"]
-    events = [each for each in events if templates not in {found["ResourceName"] for found in each[1]["Resources"]}]
-    logs = {folder: _logs(stack, name, began) for name, folder in folders.items()}
-    invoices = Aws(stack.endpoint).s3.list_objects_v2(Bucket=stack.outputs["orders_bucket"])["Contents"]
+    events = [each for each in events if all(found["ResourceName"] != templates for found in each[1]["Resources"])]
+    logs = {folder: _logs(aws, name, began) for name, folder in folders.items()}
     durations = {
-        folder: [float(found[1]) / 1_000 for line in lines if (found := _REPORT.match(line))]
-        for folder, lines in logs.items()
+        folder: [float(ms) / 1_000 for line in logs[folder] for ms in _REPORT.findall(line)] for folder in logs
     }
     return Measured(
-        calls=of_one((call(folders[name], event) for name, event in events), _ORDERS),
-        seconds={folder: min(found) for folder, found in durations.items() if found},
-        log_bytes=sum(len(line.encode()) + _EVENT_BYTES for lines in logs.values() for line in lines) / _ORDERS,
-        invoice_bytes=invoices[-1]["Size"],
+        of_one((call(folders[name], event) for name, event in events), _ORDERS),
+        {folder: min(seconds) for folder, seconds in durations.items() if seconds},
+        sum(len(line.encode()) + _EVENT_BYTES for lines in logs.values() for line in lines) / _ORDERS,
+        aws.s3.list_objects_v2(Bucket=stack.outputs["orders_bucket"])["Contents"][-1]["Size"],
     )
-
-
-def _place(stack: Stack) -> None:
-    place(stack, 1, _SECONDS)
-    wait_idle(Aws(stack.endpoint).sqs, stack.outputs["queue_names"].values(), _SECONDS)
 
 
 def call(function: str, event: dict[str, Any]) -> Call:
@@ -133,19 +118,19 @@ def of_one(calls: Iterable[Call], orders: int) -> Counter[Call]:
     """The calls of one of several orders.
 
     Raises:
-        StackError: the orders did not make the same calls.
+        StackError: The orders did not make the same calls.
     """
     counts = Counter(calls)
     uneven = ", ".join(" ".join(call) for call, times in counts.items() if times % orders)
     if uneven:
         raise StackError(
             f"{orders} orders did not make the same calls: {uneven}; check that nobody else uses the stack, "
-            "and that no message is retried (`bin/ops queues`)"
+            "and that no message is retried (`bin/ops queues --target local`)"
         )
     return Counter({call: times // orders for call, times in counts.items()})
 
 
-def _logs(stack: Stack, function: str, since: int) -> list[str]:
-    pages = Aws(stack.endpoint).logs.get_paginator("filter_log_events")
+def _logs(aws: Aws, function: str, since: int) -> list[str]:
+    pages = aws.logs.get_paginator("filter_log_events")
     found = pages.paginate(logGroupName=f"/aws/lambda/{function}", startTime=since)
     return [event["message"] for page in found for event in page["events"]]

@@ -48,13 +48,7 @@ class Mail(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What a run left behind.
-
-    Args:
-        records: Orders in the table.
-        invoices: MD5 of every version of every object in the bucket, by key.
-        mails: Mails by correlation id.
-    """
+    """What a run left behind: orders, MD5 of every version of every invoice by key, mails by correlation id."""
 
     records: Sequence[Mapping[str, Any]]
     invoices: Mapping[str, Sequence[str]]
@@ -62,12 +56,7 @@ class Found(NamedTuple):
 
 
 class Auditor:
-    """Audits one run.
-
-    Args:
-        stack: Stack of the run.
-        tenants: Ids of the run's tenants, which no other run has.
-    """
+    """Audits one run, by the ids of its tenants, which no other run has."""
 
     def __init__(self, stack: Stack, tenants: Sequence[str]) -> None:
         self._aws, self._outputs, self._mail_dir = Aws(stack.endpoint), stack.outputs, stack.mail_dir
@@ -80,12 +69,10 @@ class Auditor:
         return int(item["Item"]["lastNumber"]["N"]) if "Item" in item else 0
 
     def audit(self, placed: Sequence[Placed], duplicates: Collection[tuple[str, str]] = ()) -> list[Finding]:
-        """Check every promise.
+        """Check every promise for the orders that the API accepted.
 
-        Args:
-            placed: Orders that the API accepted.
-            duplicates: Recipients and correlation ids of mails that may be sent twice, since a process died or a
-                response of SES was lost before the mail was marked as sent.
+        Duplicates are recipient and correlation id of mails that may be sent twice, since a process died or a response
+        of SES was lost before the mail was marked as sent.
         """
         found = Found(
             [record for tenant in self._tenants for record in self._records(tenant)],
@@ -115,10 +102,8 @@ class Auditor:
 
     def _invoices(self, tenant: str) -> dict[str, list[str]]:
         found = defaultdict(list)
-        pages = self._aws.s3.get_paginator("list_object_versions").paginate(
-            Bucket=self._outputs["orders_bucket"], Prefix=f"{tenant}/"
-        )
-        for page in pages:
+        pages = self._aws.s3.get_paginator("list_object_versions")
+        for page in pages.paginate(Bucket=self._outputs["orders_bucket"], Prefix=f"{tenant}/"):
             for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
                 found[version["Key"]].append(str(version.get("ETag", "")).strip('"'))
         return found

@@ -4,8 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import requests
 
@@ -27,17 +26,10 @@ _PAID = {
 }
 
 
-@dataclass(frozen=True)
-class Placed:
-    """An order that the API has accepted.
+class Placed(NamedTuple):
+    """An accepted order: ids of tenant and order, the customer's address, the items of its cart in the Cart service.
 
-    Args:
-        tenant: Id of the tenant.
-        order: Id of the order.
-        email: Address of the customer.
-        items: Items of its cart, as the Cart service has them.
-        correlation: Correlation id of its mails.
-        paid: Correlation id of the mail about its payment; None if it was not paid.
+    Its mails have the correlation id, and the mail about its payment that of `paid`; None if it was not paid.
     """
 
     tenant: str
@@ -49,12 +41,7 @@ class Placed:
 
 
 class Load:
-    """The orders of one run.
-
-    Args:
-        stack: Stack with a fault proxy, which the customers' requests go through.
-        name: Name of the run; the same name gives the same orders.
-    """
+    """The orders of one run, through the fault proxy; the same name gives the same orders."""
 
     def __init__(self, stack: Stack, name: str) -> None:
         self._stack, self._name = stack, name
@@ -69,6 +56,7 @@ class Load:
     def place(
         self,
         numbers: range,
+        *,
         paid_every: int = 5,
         accepted: tuple[int, threading.Event] | None = None,
         every_seconds: float = 0,
@@ -120,7 +108,7 @@ class Load:
         page = f"/v1.0/tenants/{buyer.tenant}/orders?pageSize=5"
         retried(lambda: buyer.api.request("GET", page, expect=(200,)))
         retried(lambda: _pay(buyer.api, order.order, correlation))
-        return replace(order, paid=correlation)
+        return order._replace(paid=correlation)
 
     def _is_recorded(self, buyer: Customer, order: Placed) -> bool:
         try:
@@ -145,12 +133,7 @@ def _pay(api: OrderClient, order: str, correlation: str) -> None:
 
 
 def retried[T](call: Callable[[], T], seconds: float = _DEADLINE_SECONDS) -> T:
-    """The result of a call, retried while the API does not respond or responds 404, 409, 429 or 5xx.
-
-    Raises:
-        DeadlineError: It did not succeed in time.
-        UnexpectedStatusError: The API refused the request.
-    """
+    """The result of a call, retried while the API does not respond or responds 404, 409, 429 or 5xx."""
 
     def attempt() -> tuple[T] | None:
         try:

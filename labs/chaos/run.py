@@ -6,9 +6,8 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
-from typing import Self
+from typing import NamedTuple, Self
 
 from labs.chaos.auditor import INTERNAL, Auditor, Finding, table
 from labs.chaos.load import Load, Placed
@@ -62,16 +61,8 @@ OUTAGES = {
 }
 
 
-@dataclass(frozen=True)
-class Result:
-    """A run.
-
-    Args:
-        title: What was run.
-        findings: Findings of the auditor.
-        faults: Number of faults by kind.
-        redriven: Number of messages that were moved back from DLQs.
-    """
+class Result(NamedTuple):
+    """A run: its title, the auditor's findings, faults by kind, and messages that were moved back from DLQs."""
 
     title: str
     findings: Sequence[Finding]
@@ -85,12 +76,7 @@ class Result:
 
 
 class Runs:
-    """Runs on one stack; the end of the context restores its queues.
-
-    Args:
-        stack: Stack with a fault proxy.
-        short: Whether there are few orders.
-    """
+    """Runs on one stack with a fault proxy; the end of the context restores its queues. A short run has few orders."""
 
     def __init__(self, stack: Stack, short: bool = False) -> None:
         self._stack, self._aws, self._proxy = stack, Aws(stack.endpoint), Control(stack)
@@ -128,23 +114,18 @@ class Runs:
         load, auditor = self._begin(f"seed-{seed}", Plan(seed, RATES))
         return self._finish(f"{orders} orders under random faults, seed {seed}", auditor, load.place(range(orders)))
 
-    def burst(self, orders: int) -> Result:
-        """Orders as fast as they are accepted."""
-        load, auditor = self._begin("burst")
-        began = time.monotonic()
-        placed = load.place(range(orders))
-        return self._finish(f"{orders} orders at once, accepted in {time.monotonic() - began:.0f} s", auditor, placed)
-
-    def steady(self, seconds: int) -> Result:
-        """An order a second."""
-        load, auditor = self._begin("steady")
-        placed = load.place(range(seconds), every_seconds=1)
-        return self._finish(f"an order a second for {seconds} s", auditor, placed)
-
     def outage(self, name: str, orders: int) -> Result:
         """Orders while something is slow, or down for longer than messages are retried."""
         load, auditor = self._begin(name.lower().replace(" ", "-"), Plan(outages=OUTAGES[name]))
         return self._finish(f"{orders} orders, {name}", auditor, load.place(range(orders)))
+
+    def load(self, orders: int, every_seconds: float) -> Result:
+        """Orders without faults; with 0 seconds between them as fast as they are accepted."""
+        load, auditor = self._begin(f"load-{every_seconds:g}")
+        began = time.monotonic()
+        placed = load.place(range(orders), every_seconds=every_seconds)
+        title = f"{orders} orders, one every {every_seconds:g} s, accepted in {time.monotonic() - began:.0f} s"
+        return self._finish(title, auditor, placed)
 
     def kills(self) -> Result:
         """A kill at every call of every function, before and after it takes effect."""
@@ -205,7 +186,7 @@ class Runs:
             for message in found:
                 self._aws.sqs.delete_message(QueueUrl=dlq, ReceiptHandle=message["ReceiptHandle"])
         result = self._finish(f"{orders} orders, a poison message in each queue", auditor, placed)
-        return Result(result.title, [*result.findings, finding], result.faults, result.redriven)
+        return result._replace(findings=[*result.findings, finding])
 
     def _wait_idle(self) -> None:
         def pending() -> bool:
@@ -229,7 +210,7 @@ def _duplicates(journal: Journal, placed: Sequence[Placed]) -> set[tuple[str, st
     customers = {text: order.email for order in placed for text in (order.correlation, order.paid) if text}
     return {
         (INTERNAL if function == "internal-notifier" else customers[mail], mail)
-        for function, mail in journal.unnoted()
+        for function, mail in journal.unrecorded()
         if mail in customers
     }
 
@@ -239,8 +220,8 @@ def _chosen(runs: Runs, seeds: Sequence[int], orders: int, load: bool, short: bo
         yield partial(runs.random, SEEDS[0], _SHORT)
         return
     if load:
-        yield partial(runs.burst, orders)
-        yield partial(runs.steady, _STEADY_SECONDS)
+        yield partial(runs.load, orders, 0)
+        yield partial(runs.load, _STEADY_SECONDS, 1)
         return
     if not seeds:
         yield runs.kills
@@ -253,16 +234,13 @@ def _chosen(runs: Runs, seeds: Sequence[int], orders: int, load: bool, short: bo
 
 
 def run(*, seeds: Sequence[int] = (), orders: int = ORDERS, load: bool = False, short: bool = False) -> int:
-    """Run, and print a table for each run.
+    """Run, print a table for each run, and return the exit status: 1 if a promise was broken.
 
     Args:
         seeds: Only random faults, of these seeds, to repeat a run; all runs if empty.
         orders: Orders in a burst, or under random faults.
         load: Only a burst and ten steady minutes, without faults.
         short: Only a few orders under random faults.
-
-    Returns:
-        The exit status: 1 if a promise was broken.
 
     Raises:
         UserError: The stack has no fault proxy, or a run did not end in time.

@@ -58,13 +58,7 @@ def markdown(steps: Sequence[Step], title: str) -> str:
 
 
 def plot(steps: Sequence[Step], title: str, path: Path) -> None:
-    """Plot p95 of each kind of request against the rate, and p50 to p99 of POST as a band.
-
-    Args:
-        steps: At least one, in the order of their rates.
-        title: What was loaded.
-        path: File to write; its suffix is the format.
-    """
+    """Plot p95 of each kind of request against the rate, and p50 to p99 of POST as a band; the suffix is the format."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(8, 4.8), layout="constrained")
         axes = figure.subplots()

@@ -39,11 +39,7 @@ _EXTRA_SECONDS = 60
 
 
 def parse_rates(text: str) -> tuple[float, ...]:
-    """The rates of a text such as 2,5,10.
-
-    Raises:
-        StackError: It has something else than numbers.
-    """
+    """The rates of a text such as 2,5,10; StackError if it has something else than numbers."""
     try:
         return tuple(float(each) for each in text.split(","))
     except ValueError:
@@ -51,11 +47,7 @@ def parse_rates(text: str) -> tuple[float, ...]:
 
 
 def up_to_gate(rates: Sequence[float], gate: float | None) -> tuple[float, ...]:
-    """The rates to try: up to the gate if there is one.
-
-    Raises:
-        StackError: They do not rise, are too high or too low, or the gate is not one of them.
-    """
+    """The rates to try, up to the gate; StackError if they do not rise, or the gate is not one of them."""
     text = ", ".join(f"{rate:g}" for rate in rates)
     if not all(_LOWEST_RATE <= rate <= _HIGHEST_RATE for rate in rates) or any(a >= b for a, b in pairwise(rates)):
         raise StackError(f"the rates are {text}; they must rise, from {_LOWEST_RATE:g} to {_HIGHEST_RATE:g} a second")
@@ -65,11 +57,7 @@ def up_to_gate(rates: Sequence[float], gate: float | None) -> tuple[float, ...]:
 
 
 def total_seconds(rates: Sequence[float], seconds: int) -> float:
-    """Seconds that all steps take together.
-
-    Raises:
-        StackError: A step is too short for p95, or the steps outlive the customers' tokens.
-    """
+    """Seconds that all steps take; StackError if a step is too short for p95, or the steps outlive the tokens."""
     orders = rates[0] * seconds * steps.ORDERS / (steps.ORDERS + steps.READS + steps.LISTS)
     if orders < _FEWEST_ORDERS:
         raise StackError(
@@ -86,11 +74,7 @@ def total_seconds(rates: Sequence[float], seconds: int) -> float:
 
 
 def platform_of(target: str) -> Platform:
-    """The platform to load.
-
-    Raises:
-        StackError: It must not be loaded, it is not up, or its Cart service is not known.
-    """
+    """The platform to load; StackError if it must not be loaded, is not up, or has no Cart service that is known."""
     if target not in _TARGETS:
         allowed = ", ".join(_TARGETS)
         raise StackError(
@@ -134,11 +118,7 @@ def customers(platform: Platform, count: int) -> Iterator[list[dict[str, Any]]]:
 
 
 def _locust(plan: dict[str, Any], seconds: float, log: Path) -> list[Step]:
-    """Let Locust run the plan.
-
-    Raises:
-        UserError: It failed or took too long; the text ends with its output, or names the log.
-    """
+    """Let Locust run the plan; UserError if it failed or took too long."""
     # A temporary folder, which nobody else can read: the plan has the tokens.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "plan.json"

@@ -27,17 +27,11 @@ PLAN_VARIABLE: Final = "LOAD_PLAN"
 
 
 class Response(NamedTuple):
-    """A response of the API, or a request without one.
-
-    Args:
-        kind: Kind of the request.
-        seconds: Seconds until the response.
-        error: Unexpected status, or "no response"; empty for an expected response.
-        late: Whether an order that should be recorded was not; None if this says nothing about it.
-    """
+    """A response of the API; `late` is whether an order that should be recorded was not, None if it says nothing."""
 
     kind: Kind
     seconds: float
+    # Unexpected status, or "no response".
     error: str = ""
     late: bool | None = None
 
@@ -52,26 +46,18 @@ class Times(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A rate that was held for a while.
-
-    Args:
-        rate: Requested rate, in requests a second.
-        seconds: Seconds that were measured.
-        responses: Number of responses, errors included.
-        errors: Number of each error.
-        due: Number of orders that were read when they should be recorded.
-        late: How many of those were not.
-        times: Times of each kind that got responses.
-        round_trip: Seconds of a request that no function handles. The agreed limit does not include it.
-    """
+    """A requested rate in requests a second, and what was measured in so many seconds."""
 
     rate: float
     seconds: float
+    # Errors included.
     responses: int
     errors: dict[str, int]
+    # Orders that were read when they should be recorded, and how many of those were not.
     due: int
     late: int
     times: dict[Kind, Times]
+    # Seconds of a request that no function handles, which the agreed limit does not include.
     round_trip: float = 0.0
 
     @property

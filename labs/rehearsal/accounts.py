@@ -23,17 +23,15 @@ ACCOUNTS: Final[dict[EnvironmentName, str]] = {
     "prod": "093646564004",
     "failover": "093646564004",
 }
-REPOSITORY: Final = "kimmyai/bbws-order-lambda"
+REPOSITORY_ID: Final = "821093847"
+# As GitHub writes `sub` since July 2026: names with their ids.
+SUBJECT_PREFIX: Final = f"repo:kimmyai@5544123/bbws-order-lambda@{REPOSITORY_ID}"
 _BOOTSTRAP = ROOT / "terraform" / "bootstrap"
 _BOOTSTRAP_SECONDS = 300
 
 
 class Accounts:
-    """The accounts of an engine.
-
-    Args:
-        stack: The engine; it must serve TLS, since the real configuration refuses plain HTTP.
-    """
+    """The accounts of an engine, which must serve TLS: the real configuration refuses plain HTTP."""
 
     def __init__(self, stack: Stack) -> None:
         if stack.certificates is None:
@@ -81,19 +79,17 @@ class Accounts:
     def sign_in(self, environment: EnvironmentName, job: str | None = None, **claims: str) -> dict[str, str]:
         """Environment variables of a GitHub job in an environment: a session of its role.
 
-        Args:
-            environment: Environment whose account is used.
-            job: GitHub environment of the job, if it is another one, such as `dev-drift`.
-            claims: Claims of GitHub's token that differ from those of the job, such as `sub`.
+        A job may be in another GitHub environment, such as `dev-drift`, and have other claims, such as `sub`.
 
         Raises:
-            StackError: The role refuses this token.
+            StackError: The role refuses the token.
         """
         name = job or ("prod" if environment == "failover" else environment)
         token = {
             "iss": "https://token.actions.githubusercontent.com",
             "aud": "sts.amazonaws.com",
-            "sub": f"repo:{REPOSITORY}:environment:{name}",
+            "sub": f"{SUBJECT_PREFIX}:environment:{name}",
+            "repository_id": REPOSITORY_ID,
             **claims,
         }
         # The engine reads the claims; only AWS can check GitHub's signature.
@@ -113,18 +109,15 @@ class Accounts:
         }
 
     def bootstrap(self, environment: EnvironmentName) -> None:
-        """Apply terraform/bootstrap to an account.
-
-        Raises:
-            CommandError: Terraform failed; the text ends with its output.
-        """
+        """Apply terraform/bootstrap to an account; CommandError if Terraform failed."""
         folder = self._stack.directory / "bootstrap" / environment
         folder.mkdir(parents=True, exist_ok=True)
         variables = self.root(environment) | {"TF_DATA_DIR": str(folder / "terraform")}
         apply = (
             *("apply", "-input=false", "-auto-approve", "-no-color", "-parallelism=40"),
             f"-var-file=env/{environment}.tfvars",
-            f"-var=repository={REPOSITORY}",
+            f"-var=subject_prefix={SUBJECT_PREFIX}",
+            f"-var=repository_id={REPOSITORY_ID}",
         )
         init = ("init", "-input=false", "-lockfile=readonly", f"-backend-config=path={folder / 'terraform.tfstate'}")
         for arguments in (init, apply):

@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from localstack.stack import StackError
 from localstack.up import console
@@ -15,48 +14,29 @@ from tooling.paths import ROOT
 
 _DEADLINE_SECONDS = 900
 _SHOWN = 4_000
-
-
-class Ended(NamedTuple):
-    """A command that has ended: exit status, output, and seconds that it took."""
-
-    status: int
-    output: str
-    seconds: float
+_RELEASE = (sys.executable, "-m", "cli.release")
 
 
 class Commands:
-    """Runs commands and keeps their output.
-
-    Args:
-        logs: Folder for the output, a file for each command.
-    """
+    """Runs commands, and keeps the output of each in a file of a folder."""
 
     def __init__(self, logs: Path) -> None:
         self._logs, self._numbers = logs, itertools.count(1)
         self.followed: list[Block] = []
-        logs.mkdir(parents=True)
 
-    def _run(self, name: str, command: tuple[str, ...], environment: Mapping[str, str], cwd: Path) -> Ended:
-        started = time.monotonic()
+    def _run(self, name: str, command: tuple[str, ...], environment: Mapping[str, str], cwd: Path) -> commands.Ended:
         log = self._logs / f"{next(self._numbers):02}-{name.replace(' ', '-')}.log"
-        ended = commands.run(name, command, _DEADLINE_SECONDS, environment, cwd, log)
-        return Ended(ended.status, ended.output, time.monotonic() - started)
+        return commands.run(name, command, _DEADLINE_SECONDS, environment, cwd, log)
 
-    def run(self, name: str, *command: str, environment: Mapping[str, str], cwd: Path = ROOT) -> Ended:
-        """Run a command.
+    def run(self, name: str, *command: str, environment: Mapping[str, str], cwd: Path = ROOT) -> str:
+        """Run a command and return its output; CommandError if it failed or took too long."""
+        started = time.monotonic()
+        output = self._run(name, command, environment, cwd).checked()
+        console.print(f"[green]✓[/] {name} [dim]{time.monotonic() - started:.1f} s[/]")
+        return output
 
-        Raises:
-            UserError: It failed or took too long; the text ends with its output.
-        """
-        ended = self._run(name, command, environment, cwd)
-        if ended.status:
-            raise StackError(f"{name} failed:\n{ended.output[-_SHOWN:]}")
-        console.print(f"[green]✓[/] {name} [dim]{ended.seconds:.1f} s[/]")
-        return ended
-
-    def follow(self, name: str, page: str, heading: str, environment: Mapping[str, str], **variables: str) -> Ended:
-        """Run the commands under a heading of a runbook, exactly as they are written there.
+    def follow(self, name: str, page: str, heading: str, environment: Mapping[str, str], **variables: str) -> str:
+        """Run the commands under a heading of a runbook, exactly as they are written there, and return their output.
 
         Args:
             name: Name of the step.
@@ -71,21 +51,17 @@ class Commands:
         found = [block for block in documents.runbook_blocks() if (block.page, block.heading) == (page, heading)]
         if len(found) != 1:
             raise StackError(f"docs/runbooks/{page}.md has {len(found)} blocks under {heading!r}, not one")
-        ended = self.run(name, "bash", "-euc", found[0].text, environment={**environment, **variables})
+        output = self.run(name, "bash", "-euc", found[0].text, environment={**environment, **variables})
         self.followed += found
-        return ended
+        return output
 
-    def release(self, name: str, *arguments: str, environment: Mapping[str, str], cwd: Path = ROOT) -> Ended:
+    def release(self, name: str, *arguments: str, environment: Mapping[str, str], cwd: Path = ROOT) -> None:
         """Run a command of `bin/release`."""
-        return self.run(name, sys.executable, "-m", "cli.release", *arguments, environment=environment, cwd=cwd)
+        self.run(name, *_RELEASE, *arguments, environment=environment, cwd=cwd)
 
     def refused(self, name: str, text: str, *arguments: str, environment: Mapping[str, str]) -> None:
-        """Run a command of `bin/release` that must be refused with a text.
-
-        Raises:
-            UserError: It was not refused, or for another reason.
-        """
-        ended = self._run(name, (sys.executable, "-m", "cli.release", *arguments), environment, ROOT)
+        """Run a command of `bin/release` that must be refused with a text; StackError if it is not."""
+        ended = self._run(name, (*_RELEASE, *arguments), environment, ROOT)
         if not ended.status or text not in ended.output:
             raise StackError(f"{name}: not refused with {text!r}, status {ended.status}:\n{ended.output[-_SHOWN:]}")
         line = next(line for line in ended.output.splitlines() if text in line)

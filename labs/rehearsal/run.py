@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from rich.table import Table
 
-from labs.rehearsal.accounts import REPOSITORY, Accounts
-from labs.rehearsal.commands import Commands, Ended
+from labs.rehearsal.accounts import SUBJECT_PREFIX, Accounts
+from labs.rehearsal.commands import Commands
 from labs.rehearsal.customer import Customer
 from localstack import processes, tls
 from localstack import stack as stacks
@@ -60,12 +60,7 @@ class Row(NamedTuple):
 
 
 class Rehearsal:
-    """The steps.
-
-    Args:
-        stack: The running engine.
-        commands: Runs the project's commands.
-    """
+    """The steps, on a running engine."""
 
     def __init__(self, stack: Stack, commands: Commands) -> None:
         self._stack, self._accounts, self._commands = stack, Accounts(stack), commands
@@ -123,15 +118,15 @@ class Rehearsal:
         # Without faults and without tests that need a stack alone: the environments that follow cannot have them.
         command = ("bin/test", "e2e", "--own-stack", "--release-dir", str(RELEASE), "--quick")
         environment = {**os.environ, **self._evidence(digest)}
-        ended = self._commands.run("local end-to-end tests", *command, environment=environment)
-        self._add("local", digest, _passed(ended), "", started)
+        output = self._commands.run("local end-to-end tests", *command, environment=environment)
+        self._add("local", digest, _passed(output), "", started)
 
     def bootstrap(self) -> None:
         """Bootstrap the accounts, and check that they refuse other jobs."""
         started = time.monotonic()
         self._accounts.bootstrap_all()
         console.print(f"[green]✓[/] bootstrap of three accounts [dim]{time.monotonic() - started:.1f} s[/]")
-        for subject in (f"repo:{REPOSITORY}:ref:refs/heads/main", "repo:someone/else:environment:dev"):
+        for subject in (f"{SUBJECT_PREFIX}:ref:refs/heads/main", "repo:someone/else:environment:dev"):
             try:
                 self._accounts.sign_in("dev", sub=subject)
             except StackError:
@@ -149,37 +144,30 @@ class Rehearsal:
 
     def promote(self, to: EnvironmentName, digest: str, approvals: str) -> None:
         """Promote a release."""
-        chosen = {"TARGET": to, "RELEASE": digest, "APPROVALS": approvals}
-        credentials = self._accounts.sign_in(to) | self._evidence(digest)
+        chosen = self._evidence(digest) | {"TARGET": to, "RELEASE": digest, "APPROVALS": approvals}
+        credentials = self._accounts.sign_in(to)
         self._commands.follow(f"promote to {to}", "deployment", "Promote a release", credentials, **chosen)
 
     def show(self, to: EnvironmentName, digest: str) -> None:
         """Render what approvers read, with a role that may only read."""
-        credentials = self._accounts.sign_in(to, f"{to}-drift") | self._evidence(digest) | self._options()
-        chosen = {"TARGET": to, "RELEASE": digest}
+        chosen = self._evidence(digest) | self._options() | {"TARGET": to, "RELEASE": digest}
+        credentials = self._accounts.sign_in(to, f"{to}-drift")
         self._commands.follow(f"evidence for {to}", "deployment", "See what is promoted", credentials, **chosen)
 
     def deploy(self, to: EnvironmentName, digest: str, approvals: str = "", tests: str = "") -> None:
-        """Deploy a release, test it there, and write the evidence.
-
-        Args:
-            to: Environment to deploy to.
-            digest: Digest of the release.
-            approvals: Approvals, for the table.
-            tests: End-to-end tests to run, as pytest's -k takes them; all if empty.
-        """
+        """Deploy a release, run the end-to-end tests that pytest's -k selects there, and write the evidence."""
         started, report = time.monotonic(), str(FOLDER / f"e2e-{to}.xml")
         chosen = {"TARGET": to, "RELEASE": digest}
         options = {"REPORT": report, "E2E_CART_URL": self._stack.cart_url, **_only(tests)}
 
-        def follow(name: str, page: str, heading: str, **more: str) -> Ended:
+        def follow(name: str, page: str, heading: str, **more: str) -> str:
             credentials = self._accounts.sign_in(to) | self._evidence(digest)
             return self._commands.follow(name, page, heading, credentials, **chosen, **more)
 
         follow(f"deploy to {to}", "deployment", "Deploy a release", **self._options())
-        ended = follow(f"end-to-end tests in {to}", "deployment", "Prove that the release works", **options)
+        output = follow(f"end-to-end tests in {to}", "deployment", "Prove that the release works", **options)
         follow(f"record {to}", "deployment", "Write the evidence", REPORT=report)
-        self._add(to, digest, _passed(ended), approvals, started)
+        self._add(to, digest, _passed(output), approvals, started)
 
     def follow_in_dev(self, folder: Path, digest: str) -> None:
         """Take the next release to dev."""
@@ -276,10 +264,10 @@ class Rehearsal:
         self._require_templates(environment, to)
         Customer(self._accounts, environment).order()
         name, chosen = f"proof of the rollback of {environment}", {"E2E_CART_URL": self._stack.cart_url}
-        ended = self._commands.follow(
+        output = self._commands.follow(
             name, "rollback", "Prove that the rollback holds", credentials, **chosen, **_only(SOME_TESTS)
         )
-        tested = f"traffic, templates, an order; {_passed(ended)}"
+        tested = f"traffic, templates, an order; {_passed(output)}"
         self._add(f"{environment}, rolled back", to, tested, "", started)
 
     def switch(self, environment: EnvironmentName, digests: Sequence[str]) -> None:
@@ -314,8 +302,8 @@ class Rehearsal:
         there.order()
         if (live := self._live("failover")) != digest:
             raise StackError(f"the fail-over has release {live[:12]}, prod had {digest[:12]}")
-        ended = self._commands.follow("tests in the fail-over", page, "Prove that the fail-over serves", credentials)
-        tested = f"{len(found)} earlier orders and invoices read, a new one placed; {_passed(ended)}"
+        output = self._commands.follow("tests in the fail-over", page, "Prove that the fail-over serves", credentials)
+        tested = f"{len(found)} earlier orders and invoices read, a new one placed; {_passed(output)}"
         self._add("fail-over", digest, tested, BOTH, started)
         age = (lost - newest).total_seconds()
         console.print(f"RTO {recovered:.0f} s, from the loss to the first response (agreed: below 3,600 s)")
@@ -341,9 +329,9 @@ def _shares_traffic(functions: Any) -> bool:
     return bool(alias.get("RoutingConfig", {}).get("AdditionalVersionWeights"))
 
 
-def _passed(ended: Ended) -> str:
+def _passed(output: str) -> str:
     """How many tests passed, by the summaries of pytest."""
-    return f"{sum(map(int, re.findall(r'^=.*?(\d+) passed', ended.output, re.MULTILINE)))} end-to-end tests"
+    return f"{sum(map(int, re.findall(r'^=.*?(\d+) passed', output, re.MULTILINE)))} end-to-end tests"
 
 
 def _start(folder: Path) -> Stack:

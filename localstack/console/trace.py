@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -56,31 +56,6 @@ class Span:
     def seconds(self) -> float:
         """Duration."""
         return (self.end - self.start).total_seconds()
-
-
-@dataclass(frozen=True)
-class StepResult:
-    """A step compared with its agreed limit.
-
-    Args:
-        name: Name of the step.
-        seconds: Time since the request; None if the step is not reached.
-        limit: Agreed limit in seconds.
-    """
-
-    name: str
-    seconds: float | None
-    limit: float
-
-    @property
-    def within(self) -> bool:
-        """Whether the step was reached in time."""
-        return self.seconds is not None and self.seconds <= self.limit
-
-    @property
-    def share(self) -> float:
-        """Used share of the limit, 0 to 1."""
-        return min(1.0, (self.seconds or 0.0) / self.limit)
 
 
 @dataclass(frozen=True)
@@ -169,19 +144,6 @@ def _sent(function: str, lines: Sequence[Line], accepted_at: datetime | None) ->
         if times:
             return min(times), f"from the line “{message}” of {sender} to the start of the invocation"
     return None, ""
-
-
-def step_results(started: datetime, reached: Mapping[str, datetime]) -> list[StepResult]:
-    """Compare each step with its agreed limit.
-
-    Args:
-        started: Start of the order's request.
-        reached: When each step was reached, by name.
-    """
-    return [
-        StepResult(step, max(0.0, (reached[step] - started).total_seconds()) if step in reached else None, limit)
-        for step, limit in LIMITS.items()
-    ]
 
 
 def mailed(mails: Sequence[Mail]) -> dict[str, datetime]:

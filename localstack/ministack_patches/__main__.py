@@ -20,10 +20,11 @@ from localstack.ministack_patches import (
     s3,
     ses,
     sqs,
+    sts,
 )
 
 # The harness records what IAM decides, so it comes after everything that changes a decision.
-_SERVICES = (iam, apigateway, cloudwatch, cognito, dynamodb, lambda_, logs, s3, ses, sqs, harness)
+_SERVICES = (iam, apigateway, cloudwatch, cognito, dynamodb, lambda_, logs, s3, ses, sqs, sts, harness)
 
 if __name__ == "__main__":
     for service in _SERVICES:

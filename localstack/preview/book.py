@@ -8,7 +8,7 @@ from typing import Any
 
 import jinja2
 
-from localstack.preview.pictures import VIEWS, Camera, pdf_pages, png
+from localstack.preview.pictures import VIEWS, Camera, open_camera, pdf_pages, png
 from localstack.preview.render import INVOICE, Preview, Rendered, previews, render
 from tooling.paths import BASE_CSS, ROOT
 
@@ -69,7 +69,7 @@ class Book:
             (each, result) for each, result in self.entries if not result.error and not self._current(each, result)
         ]
         if stale:
-            with Camera() as camera:
+            with open_camera() as camera:
                 for preview, result in stale:
                     self._take_pictures(camera, preview, result)
             self._write_pages()
@@ -83,6 +83,7 @@ class Book:
             images = {f"page-{number:02}": page for number, page in enumerate(pdf_pages(result.pdf), start=1)}
         else:
             images = {str(view): camera.shoot(result.html, view) for view in VIEWS}
+            (folder / "document.pdf").write_bytes(camera.print(result.html))
         for name, image in images.items():
             (folder / f"{name}.png").write_bytes(png(image))
         (folder / _DIGEST).write_text(_digest(result))
@@ -107,6 +108,7 @@ class Book:
                 "preview": preview,
                 "result": result,
                 "is_mail": preview.template != INVOICE,
+                "has_pdf": (folder / "document.pdf").exists(),
                 "pictures": sorted(path.name for path in folder.glob("*.png")),
                 "current": self._current(preview, result),
             }

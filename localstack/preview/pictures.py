@@ -7,24 +7,24 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-import pypdfium2
 from PIL import Image, ImageChops
 from playwright.sync_api import sync_playwright
 
 from common.invoice import ASSETS
+from evidence.pictures import rasterize
 from localstack import browser
 from localstack.preview.render import CONFIRMATION, INVOICE, NOTIFICATION, STATUS, Preview, Rendered, render
 from tooling import doc_images
 from tooling.paths import ROOT
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route
+    from playwright.sync_api import Browser, Page, Route
 
 REVIEWED = ROOT / "tests" / "visual"
 DIFFERENCES = ROOT / "build" / "visual"
@@ -83,35 +83,20 @@ _DOCUMENTS = {
 
 
 class Camera:
-    """A headless Chromium that takes pictures of mails.
+    """Takes pictures of mails.
+
+    Args:
+        chromium: A headless Chromium.
 
     Attributes:
         refused: URLs that mails tried to load.
-
-    Raises:
-        BrowserError: There is no Chromium.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, chromium: Browser) -> None:
         self.refused: list[str] = []
+        self._browser = chromium
         self._html = ""
         self._pages: dict[View, Page] = {}
-
-    def __enter__(self) -> Self:
-        program = browser.find()
-        self._playwright = sync_playwright().start()
-        try:
-            self._browser = self._playwright.chromium.launch(executable_path=program, args=browser.flags())
-        except BaseException:
-            self._playwright.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._browser.close()
-        self._playwright.stop()
 
     def open(self, html: str, view: View) -> Page:
         """Open a mail and wait for its fonts."""
@@ -132,6 +117,10 @@ class Camera:
         png = self.open(html, view).screenshot(full_page=True, animations="disabled")
         return Image.open(io.BytesIO(png)).convert("RGB")
 
+    def print(self, html: str) -> bytes:
+        """Print a mail to PDF."""
+        return self.open(html, VIEWS[0]).pdf(format="A4", print_background=True)
+
     def _answer(self, route: Route) -> None:
         path = route.request.url.removeprefix(_ORIGIN)
         if path == "/":
@@ -144,10 +133,24 @@ class Camera:
             route.abort()
 
 
+@contextmanager
+def open_camera() -> Iterator[Camera]:
+    """Start a Chromium, and stop it in the end.
+
+    Raises:
+        BrowserError: There is no Chromium.
+    """
+    program = browser.find()
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=program, args=browser.flags()) as chromium,
+    ):
+        yield Camera(chromium)
+
+
 def pdf_pages(pdf: bytes) -> list[Image.Image]:
     """Pictures of the pages of a PDF."""
-    with pypdfium2.PdfDocument(pdf) as document:
-        return [page.render(scale=_DOTS_PER_INCH / 72).to_pil().convert("RGB") for page in document]
+    return rasterize(pdf, _DOTS_PER_INCH / 72)
 
 
 def png(image: Image.Image) -> bytes:
@@ -276,7 +279,7 @@ def accept() -> list[str]:
         BrowserError: There is no Chromium.
         ValueError: Something cannot be rendered; the text has file and line of the template.
     """
-    with Camera() as camera:
+    with open_camera() as camera:
         current = dict([*mails(camera), *invoices()])
     REVIEWED.mkdir(parents=True, exist_ok=True)
     for path in REVIEWED.glob("*.png"):

@@ -139,8 +139,8 @@ def user(engine: Engine, aws: Clients, make: Resources) -> tuple[str, dict[str, 
     return pool, seed.sign_in(cognito, pool, client, email, PASSWORD)
 
 
-def test_a_mock_answers_by_itself(api: Api) -> None:
-    """A mock integration answers with its template, without a function.
+def test_mock_integration_responds(api: Api) -> None:
+    """A mock integration responds with its template, without a function.
 
     Source: API Gateway Developer Guide, "Mock integrations for REST APIs in API Gateway"
     <https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-mock-integration.html>
@@ -151,8 +151,8 @@ def test_a_mock_answers_by_itself(api: Api) -> None:
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
-def test_a_mock_takes_no_other_content_type(api: Api) -> None:
-    """A mock with passthrough NEVER answers 415 to a content type that it has no template for.
+def test_mock_with_other_content_type_is_refused(api: Api) -> None:
+    """A mock integration with passthrough NEVER refuses a content type without a template with 415.
 
     Source: API Gateway Developer Guide, "Integration passthrough behaviors"
     <https://docs.aws.amazon.com/apigateway/latest/developerguide/integration-passthrough-behaviors.html>
@@ -162,8 +162,8 @@ def test_a_mock_takes_no_other_content_type(api: Api) -> None:
     assert api.get("health", **{"Content-Type": "text/csv"}).status_code == 415
 
 
-def test_a_route_that_is_not_there(api: Api) -> None:
-    """A path that is no route answers 403 Missing Authentication Token.
+def test_unknown_route_is_refused(api: Api) -> None:
+    """A request to an unknown route is refused with 403 Missing Authentication Token.
 
     Source: API Gateway Developer Guide, "Gateway response types", MISSING_AUTHENTICATION_TOKEN
     <https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html>
@@ -174,8 +174,8 @@ def test_a_route_that_is_not_there(api: Api) -> None:
     assert (answer.status_code, answer.json()) == (403, {"message": "Missing Authentication Token"})
 
 
-def test_a_request_has_its_id(api: Api) -> None:
-    """Every answer has x-amzn-RequestId, another for each request.
+def test_each_response_has_a_request_id(api: Api) -> None:
+    """Each response has its own x-amzn-RequestId.
 
     Source: API Gateway Developer Guide, "Variables for data transformations", requestId
     <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html>
@@ -188,8 +188,10 @@ def test_a_request_has_its_id(api: Api) -> None:
 
 @pytest.mark.needs("tokens")
 @pytest.mark.parametrize("kind", ["none", "empty", "not a token", "altered", "access token"])
-def test_what_is_no_id_token_is_refused(engine: Engine, aws: Clients, make: Resources, api: Api, kind: str) -> None:
-    """Without a token, and with one that is altered or no ID token, the answer is 401 Unauthorized.
+def test_request_without_id_token_is_refused(
+    engine: Engine, aws: Clients, make: Resources, api: Api, kind: str
+) -> None:
+    """A request without a token, with an altered token or with another kind of token is refused with 401 Unauthorized.
 
     Source: API Gateway Developer Guide, "Control access to REST APIs using Amazon Cognito user pools as an authorizer"
     <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-integrate-with-cognito.html>
@@ -206,8 +208,8 @@ def test_what_is_no_id_token_is_refused(engine: Engine, aws: Clients, make: Reso
 
 
 @pytest.mark.needs("tokens")
-def test_an_id_token_is_let_in(engine: Engine, aws: Clients, make: Resources, api: Api) -> None:
-    """With an ID token, alone or after Bearer, the route answers.
+def test_request_with_id_token_is_allowed(engine: Engine, aws: Clients, make: Resources, api: Api) -> None:
+    """A request with an ID token, with or without Bearer, reaches the route.
 
     Source: API Gateway Developer Guide, "Control access to REST APIs using Amazon Cognito user pools as an authorizer"
     <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-integrate-with-cognito.html>
@@ -220,8 +222,8 @@ def test_an_id_token_is_let_in(engine: Engine, aws: Clients, make: Resources, ap
 
 
 @pytest.mark.needs("tokens")
-def test_a_token_of_another_pool_is_refused(engine: Engine, aws: Clients, make: Resources, api: Api) -> None:
-    """A token of another pool of the account is refused with 401.
+def test_token_of_another_pool_is_refused(engine: Engine, aws: Clients, make: Resources, api: Api) -> None:
+    """A token of another user pool of the account is refused with 401.
 
     Source: API Gateway Developer Guide, "Control access to REST APIs using Amazon Cognito user pools as an authorizer"
     <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-integrate-with-cognito.html>
@@ -234,8 +236,8 @@ def test_a_token_of_another_pool_is_refused(engine: Engine, aws: Clients, make: 
 
 
 @pytest.mark.needs("tokens")
-def test_a_refusal_has_the_body_that_was_chosen(engine: Engine, aws: Clients, make: Resources, api: Api) -> None:
-    """A refusal has the body and content type of the API's gateway response.
+def test_refusal_has_the_configured_body(engine: Engine, aws: Clients, make: Resources, api: Api) -> None:
+    """A refusal has the body and content type that the API's gateway response configures.
 
     Source: API Gateway Developer Guide, "Gateway responses for REST APIs in API Gateway"
     <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-gatewayResponse-definition.html>
@@ -250,8 +252,8 @@ def test_a_refusal_has_the_body_that_was_chosen(engine: Engine, aws: Clients, ma
 
 
 @pytest.mark.needs("tokens", "invocations")
-def test_the_function_is_told_the_claims(engine: Engine, aws: Clients, make: Resources, api: Api) -> None:
-    """The function finds the token's claims as texts in requestContext.authorizer.claims.
+def test_function_gets_the_claims(engine: Engine, aws: Clients, make: Resources, api: Api) -> None:
+    """The function gets the token's claims as strings in requestContext.authorizer.claims.
 
     Source: API Gateway Developer Guide, "Control access to REST APIs using Amazon Cognito user pools as an authorizer"
     <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-integrate-with-cognito.html>
@@ -267,8 +269,8 @@ def test_the_function_is_told_the_claims(engine: Engine, aws: Clients, make: Res
 
 
 @pytest.mark.needs("invocations")
-def test_the_function_is_told_the_request(api: Api) -> None:
-    """The function is given method, path, query, headers and the request's id, as a proxy event.
+def test_function_gets_the_request(api: Api) -> None:
+    """The function gets method, path, query, headers and request id in a proxy event.
 
     Source: API Gateway Developer Guide, "Lambda proxy integrations in API Gateway", input format
     <https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html>
@@ -292,8 +294,8 @@ def test_the_function_is_told_the_request(api: Api) -> None:
     ["def handler(event, context):\n    raise ValueError\n", "def handler(event, context):\n    return 'text'\n"],
     ids=["raises", "answers with no response"],
 )
-def test_a_function_that_fails_is_a_bad_gateway(api: Api, source: str) -> None:
-    """A function that raises, or answers otherwise than as a response, is 502 Internal server error.
+def test_failing_function_is_a_bad_gateway(api: Api, source: str) -> None:
+    """A function that raises, or returns something other than a response, gives 502 Internal server error.
 
     Source: API Gateway Developer Guide, "Handle Lambda errors in API Gateway"
     <https://docs.aws.amazon.com/apigateway/latest/developerguide/handle-errors-in-lambda-integration.html>

@@ -1,4 +1,4 @@
-"""Orders and requests that tests start from."""
+"""Sample orders, requests and messages."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,7 +15,7 @@ CREATED = datetime(2026, 11, 24, 8, 30, tzinfo=UTC)
 
 
 def order_request(**changes: Any) -> dict[str, Any]:
-    """The JSON body of a good POST /v1.0/orders, with changes; a change to None takes the field out."""
+    """The JSON body of a valid POST /v1.0/orders, with changes; a change to None removes the field."""
     body: dict[str, Any] = {
         "customerEmail": "thandi@example.co.za",
         "cartId": "cart-1",
@@ -27,7 +27,7 @@ def order_request(**changes: Any) -> dict[str, Any]:
 
 
 def address(**changes: Any) -> dict[str, Any]:
-    """The JSON of a good billing address, with changes; a change to None takes the field out."""
+    """The JSON of a valid billing address, with changes; a change to None removes the field."""
     good = {
         "street": "12 Long Street",
         "city": "Cape Town",
@@ -70,7 +70,7 @@ def draft(tenant_id: str = "tenant-a", order_id: UUID | None = None, **changes: 
 
 
 def order(number: str = "ORD-2026-00001", **changes: Any) -> Order:
-    """An order on record."""
+    """A recorded order."""
     return Order(**draft(**changes).dict(), order_number=number)
 
 
@@ -88,7 +88,7 @@ def invoice_created(of: Order, key: str, correlation_id: str) -> Envelope:
 
 
 def order_status_changed(of: Order, from_status: OrderStatus, correlation_id: str) -> Envelope:
-    """The message that an order has its present status."""
+    """The message that an order has its current status."""
     event = OrderStatusChanged(
         tenant_id=of.tenant_id, order_id=of.id, from_status=from_status, to_status=of.status, version=of.version
     )

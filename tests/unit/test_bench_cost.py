@@ -61,7 +61,7 @@ def test_of_one_divides_equal_orders() -> None:
 
 def test_of_one_refuses_different_orders() -> None:
     """The error names the call that not every order made."""
-    with pytest.raises(StackError, match=r"create_order sqs:SendMessage creation queue.*`bin/ops queues`"):
+    with pytest.raises(StackError, match=r"create_order sqs:SendMessage creation queue.*`bin/ops queues"):
         of_one([SEND], 2)
 
 

@@ -21,9 +21,10 @@ from localstack.console.live import LiveStack, OrderTrace, RequestTrace, StackFi
 from localstack.console.logs import Invocation, Line
 from localstack.console.mails import MailFolder
 from localstack.console.orders import OrderBook, TrackedOrder
-from localstack.console.resources import Alarm, Queue, QueuePair, parse_message
+from localstack.console.queues import Queue, QueuePair, parse_message
 from localstack.processes import free_port
 from localstack.stack import Running, Stack, StackError
+from ops.alarms import Alarm
 from ops.queues import QueueError, Redriven
 from tests.support.samples import order
 from tooling.polling import poll
@@ -69,7 +70,7 @@ class FakeStack(LiveStack):
             RequestTrace(HOSTILE, "", [], None, []),
         ]
         self.refresh()
-        return OrderTrace(tracked, trace.step_results(now, tracked.reached), found, self.mails.newest(5))
+        return OrderTrace(tracked, {"accepted": 0.15, "recorded": 2.5}, found, self.mails.newest(5))
 
     def invoice(self, order: Order) -> bytes:
         return b"%PDF-1.7"
@@ -85,7 +86,7 @@ class FakeStack(LiveStack):
         return "bbws-order-pdf-local", Redriven(1, 0)
 
     def alarms(self) -> list[Alarm]:
-        return [Alarm("a", HOSTILE, "ALARM", HOSTILE, None), Alarm("b", "", "OK", "", datetime.now(UTC))]
+        return [Alarm("a", "ALARM", HOSTILE, HOSTILE), Alarm("b", "OK", "", "", datetime.now(UTC))]
 
 
 class FakeFinder(StackFinder):
@@ -167,6 +168,16 @@ def test_hostile_texts_are_escaped(site: Site, path: str) -> None:
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_steps_are_within_late_or_waiting(site: Site) -> None:
+    """A step is within its agreed limit, slow, or not reached yet."""
+    steps = site.get(f"/orders/{ID}").text.split('<ol class="limits">')[1].split("</ol>")[0].split("<li>")[1:]
+    assert "✓ 150 ms</span>" in steps[0]
+    assert 'value="0.5"' in steps[0]
+    assert "! 2.50 s, slow</span>" in steps[1]
+    assert 'value="1"' in steps[1]
+    assert all("… waiting</span>" in step for step in steps[2:])
 
 
 def test_mail_frame_is_sandboxed(site: Site) -> None:

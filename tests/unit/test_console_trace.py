@@ -177,14 +177,6 @@ def test_axis_marks_limits_it_reaches() -> None:
     assert Axis(START, 20).limits()[-1] == (50.0, "internal mail, customer mail")
 
 
-def test_steps_are_within_late_or_open() -> None:
-    """A step is within its agreed limit, late, or not reached yet."""
-    results = {s.name: s for s in trace.step_results(START, {"accepted": at(0.15), "recorded": at(2.5)})}
-    assert (results["accepted"].within, results["accepted"].share) == (True, 0.5)
-    assert (results["recorded"].within, results["recorded"].share) == (False, 1.0)
-    assert (results["invoice"].within, results["invoice"].seconds) == (False, None)
-
-
 def test_first_mail_of_a_kind_counts() -> None:
     """The first mail of each kind counts; status mails do not."""
     mails = [mail(INTERNAL, 3), mail(INTERNAL, 1), mail(STATUS, 0.5)]

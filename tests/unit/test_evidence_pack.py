@@ -260,7 +260,7 @@ def test_tests_are_listed_by_file() -> None:
     """Tests are listed in plain words by file, cases of one test in one line."""
     cases = [recorded_test(sentence="Refused transitions change nothing", case=name) for name in ("PAID", "EXPIRED")]
     html = rendered(make_stage(pytest_run(*cases)))
-    assert "Every status transition, allowed and refused (R3)" in html
+    assert "The status machine: every transition, allowed and refused, and what a payment needs" in html
     assert re.search(r'Refused transitions change nothing</th><td class="number">2</td>', html)
 
 

@@ -24,7 +24,7 @@ from localstack.processes import free_port
 from tooling.paths import ROOT
 from tooling.polling import poll
 
-# WeasyPrint's own lines, which nobody counts, would be watched; ours are counted in other tests.
+# Tracing WeasyPrint's lines would take long; other tests measure the coverage of ours.
 pytestmark = pytest.mark.no_cover
 
 SECONDS = 30
@@ -133,7 +133,7 @@ def test_only_changed_pictures_are_taken(packaged: Path, tmp_path: Path, monkeyp
     assert made.take_pictures() == 2
     names = {path.name for path in (tmp_path / "book" / "order-status-update.paid").iterdir()}
     pictures = {"light-640.png", "dark-640.png", "light-360.png", "dark-360.png"}
-    assert names == {*pictures, "index.html", "source.html", "text.txt", "pictures.sha256"}
+    assert names == {*pictures, "index.html", "source.html", "text.txt", "document.pdf", "pictures.sha256"}
     assert "page-01.png" in {path.name for path in (tmp_path / "book" / "invoice.one-line").iterdir()}
     edit(packaged / "customer" / "order_status_update.txt", "We've received your payment", "Paid")
     monkeypatch.setattr(templates, "_packaged", templates.environment(FileSystemLoader(packaged)))

@@ -1,6 +1,7 @@
-"""Mails and invoices look as they did when somebody looked at them; the comparison notices what a person would."""
+"""Mails and invoices look as reviewed; the comparison notices what a person would notice."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,17 @@ from PIL import Image, ImageFilter
 from common import invoice
 from common.templates import only_packaged
 from localstack.preview import pictures
-from localstack.preview.pictures import VIEWS, Camera, Comparison, View, pdf_pages, png
+from localstack.preview.pictures import VIEWS, Camera, Comparison, View, open_camera, pdf_pages, png
 from localstack.preview.render import CONFIRMATION, NOTIFICATION, STATUS, Preview, message, part
 from localstack.preview.samples import orders
 
-# WeasyPrint's own lines, which nobody counts, would be watched; ours are counted in other tests.
+# Tracing WeasyPrint's lines would take long; other tests measure the coverage of ours.
 pytestmark = pytest.mark.no_cover
 
 
 @pytest.fixture(scope="module")
 def camera() -> Iterator[Camera]:
-    with Camera() as camera:
+    with open_camera() as camera:
         yield camera
 
 
@@ -31,17 +32,17 @@ def html() -> str:
 
 def test_mails_look_as_reviewed(camera: Camera) -> None:
     """Mails look as they did when they were reviewed, and load nothing."""
-    drawn = dict(pictures.mails(camera))
-    assert [text for name, image in drawn.items() if (text := pictures.difference(name, image))] == []
+    current = dict(pictures.mails(camera))
+    assert [text for name, image in current.items() if (text := pictures.difference(name, image))] == []
     assert camera.refused == []
-    assert {f"{name}.png" for name in drawn} == {path.name for path in pictures.REVIEWED.glob("order-*.png")}
+    assert {f"{name}.png" for name in current} == {path.name for path in pictures.REVIEWED.glob("order-*.png")}
 
 
 def test_invoices_look_as_reviewed() -> None:
     """Invoices look as they did when they were reviewed."""
-    drawn = dict(pictures.invoices())
-    assert [text for name, image in drawn.items() if (text := pictures.difference(name, image))] == []
-    assert {f"{name}.png" for name in drawn} == {path.name for path in pictures.REVIEWED.glob("invoice.*.png")}
+    current = dict(pictures.invoices())
+    assert [text for name, image in current.items() if (text := pictures.difference(name, image))] == []
+    assert {f"{name}.png" for name in current} == {path.name for path in pictures.REVIEWED.glob("invoice.*.png")}
 
 
 def test_reviewed_pictures_are_small() -> None:
@@ -126,8 +127,9 @@ def test_accept_writes_changed_pictures(camera: Camera, tmp_path: Path, monkeypa
     """Accepting writes changed pictures and removes those without a template."""
     monkeypatch.setattr(pictures, "REVIEWED", tmp_path)
     monkeypatch.setattr(pictures, "DIFFERENCES", tmp_path / "differences")
+    monkeypatch.setattr(pictures, "_DOCUMENTS", {})
     monkeypatch.setattr(pictures, "mails", lambda camera: iter(()))
-    monkeypatch.setattr(pictures, "Camera", lambda: _Kept(camera))
+    monkeypatch.setattr(pictures, "open_camera", lambda: nullcontext(camera))
     blank = Image.new("RGB", (10, 10), "white")
     monkeypatch.setattr(pictures, "invoices", lambda: iter([("same", blank), ("other", blank), ("new", blank)]))
     for name, colour in {"same": "white", "other": "red", "gone": "white"}.items():
@@ -135,19 +137,6 @@ def test_accept_writes_changed_pictures(camera: Camera, tmp_path: Path, monkeypa
     assert pictures.accept() == ["other", "new"]
     assert {path.stem for path in tmp_path.glob("*.png")} == {"same", "other", "new"}
     assert pictures.accept() == []
-
-
-class _Kept:
-    """A camera that another fixture closes."""
-
-    def __init__(self, camera: Camera) -> None:
-        self.camera = camera
-
-    def __enter__(self) -> Camera:
-        return self.camera
-
-    def __exit__(self, *_: object) -> None:
-        return None
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=str)
@@ -159,7 +148,7 @@ class _Kept:
 def test_mails_are_accessible(camera: Camera, preview: Preview, view: View) -> None:
     """Mails pass axe in light and dark, and fit a phone."""
     page = camera.open(part(message(preview), "html"), view)
-    # A mail is not a page with landmarks; contrast, tables, language and headings are asked for.
+    # A mail is not a page with landmarks; contrast, tables, language and headings are checked.
     rules = {"region": {"enabled": False}, "landmark-one-main": {"enabled": False}}
     found: Any = Axe().run(page, options={"rules": rules})
     assert [violation["id"] for violation in found.response["violations"]] == []

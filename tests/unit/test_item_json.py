@@ -1,4 +1,4 @@
-"""A list shows an order as the model of it would be shown."""
+"""The JSON of an item of the table is the JSON of its model."""
 
 import json
 from datetime import UTC, datetime
@@ -32,17 +32,17 @@ PAYMENT = PaymentDetails.parse_obj({"method": "EFT", "transactionId": "tx-1", "p
 
 
 def held(value: Any) -> Any:
-    """An attribute as DynamoDB gives it back: numbers without trailing zeros."""
+    """An attribute as DynamoDB returns it: numbers without trailing zeros."""
     if isinstance(value, dict):
         return {key: f"{Decimal(of).normalize():f}" if key == "N" else held(of) for key, of in value.items()}
     return [held(each) for each in value] if isinstance(value, list) else value
 
 
 def both(wanted: Order, without: str = "") -> tuple[Any, Any]:
-    """An order as the list shows it, and as its model is shown."""
+    """The JSON of an order's item, and the JSON of its model."""
     item = {name: held(value) for name, value in attributes_of(wanted).items() if name != without}
-    answers = [rest.to_json(content) for content in (item_json(Order, item), Page([item], None).orders[0])]
-    return json.loads(answers[0]), json.loads(answers[1])
+    responses = [rest.to_json(content) for content in (item_json(Order, item), Page([item], None).orders[0])]
+    return json.loads(responses[0]), json.loads(responses[1])
 
 
 @pytest.mark.parametrize(
@@ -55,14 +55,16 @@ def both(wanted: Order, without: str = "") -> tuple[Any, Any]:
     ],
     ids=["new", "with a campaign", "of another status", "paid and invoiced"],
 )
-def test_whatever_an_order_has_is_shown(changes: dict[str, Any]) -> None:
+def test_item_json_equals_model_json(changes: dict[str, Any]) -> None:
+    """The JSON of an item equals the JSON of its model, with and without optional fields."""
     found, wanted = both(order(**changes))
     assert found == wanted
     assert found["customerEmail"] == "thandi@example.co.za"
 
 
 @pytest.mark.parametrize("field", ["version", "active", "status"])
-def test_what_an_order_was_written_without_has_its_default(field: str) -> None:
+def test_item_json_missing_field_has_default(field: str) -> None:
+    """A field that the item does not have gets its default."""
     found, wanted = both(order(), without=field)
     assert found == wanted
     assert field in found
@@ -75,7 +77,8 @@ def test_what_an_order_was_written_without_has_its_default(field: str) -> None:
         max_size=5,
     )
 )
-def test_any_amounts_and_names_are_shown(lines: list[tuple[int, Decimal, str]]) -> None:
+def test_item_json_any_amount_equals_model(lines: list[tuple[int, Decimal, str]]) -> None:
+    """Any amounts and names are the same as in the JSON of the model."""
     items = [
         CartItem.parse_obj({"productId": "p", "name": name, "quantity": quantity, "unitPrice": unit})
         for quantity, unit, name in lines
@@ -85,6 +88,7 @@ def test_any_amounts_and_names_are_shown(lines: list[tuple[int, Decimal, str]]) 
     assert found == wanted
 
 
-def test_the_keys_of_the_table_are_not_shown() -> None:
+def test_item_json_has_no_table_keys() -> None:
+    """The keys of the table are not in the JSON."""
     found, _ = both(order())
     assert not {"PK", "SK", "GSI1_PK", "GSI1_SK", "GSI2_PK", "GSI2_SK"} & set(found)
