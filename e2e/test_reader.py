@@ -6,7 +6,7 @@ import pytest
 
 from localstack import engines
 from tooling import documents
-from tooling.commands import outside_make
+from tooling.commands import environment_without_make
 from tooling.documents import Block
 from tooling.paths import ROOT
 
@@ -30,7 +30,7 @@ def test_block_of_document_runs(block: Block) -> None:
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=ROOT,
-        env=outside_make() | {"STACK_DIR": str(stack.directory)},
+        env=environment_without_make() | {"STACK_DIR": str(stack.directory)},
         capture_output=True,
         text=True,
         check=False,

@@ -39,7 +39,7 @@ def measure(rounds: int) -> Iterator[Row]:
         CommandError: a command failed; the text ends with its output.
     """
     tree = _copy()
-    outside = {name: value for name, value in commands.outside_make().items() if name != "STACK_DIR"}
+    outside = {name: value for name, value in commands.environment_without_make().items() if name != "STACK_DIR"}
     ports = {name: str(processes.free_port()) for name in _PORTS}
     own = {**outside, **ports, "STACK_DIR": str(_FOLDER / "stack")}
 

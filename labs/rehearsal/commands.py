@@ -24,7 +24,9 @@ class Commands:
         self._logs, self._numbers = logs, itertools.count(1)
         self.followed: list[Block] = []
 
-    def _run(self, name: str, command: tuple[str, ...], environment: Mapping[str, str], cwd: Path) -> commands.Ended:
+    def _run(
+        self, name: str, command: tuple[str, ...], environment: Mapping[str, str], cwd: Path
+    ) -> commands.Completed:
         log = self._logs / f"{next(self._numbers):02}-{name.replace(' ', '-')}.log"
         return commands.run(name, command, _DEADLINE_SECONDS, environment, cwd, log)
 

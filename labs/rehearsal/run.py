@@ -86,7 +86,7 @@ class Rehearsal:
         """Make a release of a tree and return its digest."""
         started = time.monotonic()
         architecture = {"aarch64": "arm64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
-        name, host_pango = f"build {folder.name}", not docker.answers()
+        name, host_pango = f"build {folder.name}", not docker.available()
         if tree == ROOT:
             chosen = {"REHEARSAL_ARCHITECTURE": architecture, **({"REHEARSAL_HOST_PANGO": "1"} if host_pango else {})}
             self._commands.follow(name, "deployment", "Make a release", os.environ, **chosen)

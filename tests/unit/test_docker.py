@@ -1,4 +1,4 @@
-"""What is asked of Docker, and how its failures are told, with a program in its place."""
+"""Calls of Docker and its failures, with a program in its place."""
 
 import json
 import zipfile
@@ -17,10 +17,10 @@ printf '%s\\n' "$@" > {folder}/arguments
 
 
 class FakeDocker:
-    """A `docker` that notes its arguments.
+    """A `docker` that records its arguments.
 
     Args:
-        folder: of the program, first on PATH.
+        folder: Folder of the program, first on PATH.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -28,49 +28,52 @@ class FakeDocker:
         self.does("exit 0")
 
     def does(self, script: str) -> None:
-        """What it does when it is called, in sh."""
+        """Set what it does when it is called, in sh."""
         program = self._folder / "docker"
         program.write_text(_FAKE.format(folder=self._folder, script=script))
         program.chmod(0o755)
 
     def arguments(self) -> list[str]:
-        """Those of the last call."""
+        """Arguments of the last call."""
         return (self._folder / "arguments").read_text().splitlines()
 
 
 @pytest.fixture
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDocker:
-    """A `docker` on PATH, and a folder of its own for libraries."""
+    """A `docker` on PATH, and a separate folder for libraries."""
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setattr(libraries, "LIBRARIES", tmp_path / "libraries")
     return FakeDocker(tmp_path)
 
 
-def test_an_engine_answers_or_not(fake: FakeDocker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert docker.answers()
+def test_available_needs_a_response(fake: FakeDocker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Docker is available if its engine responds in time."""
+    assert docker.available()
     assert fake.arguments() == ["info"]
     fake.does("exit 1")
-    assert not docker.answers()
+    assert not docker.available()
     fake.does("exec sleep 5")
-    monkeypatch.setattr(docker, "_ANSWER_SECONDS", 0.1)
-    assert not docker.answers()
+    monkeypatch.setattr(docker, "_RESPONSE_SECONDS", 0.1)
+    assert not docker.available()
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
-    assert not docker.answers()
+    assert not docker.available()
 
 
-def test_a_failure_ends_with_dockers_words(fake: FakeDocker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_run_failure_ends_with_output(fake: FakeDocker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An error of Docker ends with Docker's own output."""
     fake.does("echo 'no such package: pango' >&2; exit 1")
     with pytest.raises(docker.DockerError, match=r"(?s)no libraries: docker build failed:.no such package: pango$"):
         docker.run("no libraries", "build", seconds=5)
     fake.does("exec sleep 5")
-    with pytest.raises(docker.DockerError, match="docker build has not ended in 0 s"):
+    with pytest.raises(docker.DockerError, match="docker build not finished after 0 s"):
         docker.run("no libraries", "build", seconds=0.1)
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     with pytest.raises(docker.DockerError, match="there is no docker on PATH"):
         docker.run("no libraries", "build", seconds=5)
 
 
-def test_libraries_are_built_for_the_architecture_and_kept(fake: FakeDocker, tmp_path: Path) -> None:
+def test_libraries_are_built_once_for_an_architecture(fake: FakeDocker, tmp_path: Path) -> None:
+    """Compiled libraries are built in the image, and kept by architecture."""
     fake.does(f'mkdir -p {tmp_path}/libraries/natives-arm64-{libraries.natives_digest()}.partial/lib; echo "$@" >&2')
     folder = libraries.native_libraries("arm64")
     assert (folder / "lib").is_dir()
@@ -89,7 +92,8 @@ def test_libraries_are_built_for_the_architecture_and_kept(fake: FakeDocker, tmp
         libraries.native_libraries("x86_64")
 
 
-def test_a_package_is_imported_in_the_image_and_nothing_else(fake: FakeDocker, tmp_path: Path) -> None:
+def test_package_is_imported_in_isolated_image(fake: FakeDocker, tmp_path: Path) -> None:
+    """A package is imported without network, write access and other files."""
     package = tmp_path / "get_order.zip"
     with zipfile.ZipFile(package, "w") as archive:
         archive.writestr("functions/__init__.py", "")
@@ -107,7 +111,8 @@ def test_a_package_is_imported_in_the_image_and_nothing_else(fake: FakeDocker, t
         isolation.load_in_image(package, "x86_64")
 
 
-def test_without_an_engine_no_release_is_made_that_seems_to_draw(fake: FakeDocker) -> None:
+def test_release_without_docker_is_refused(fake: FakeDocker) -> None:
+    """Without Docker the invoice would have no Pango, so the release is refused."""
     fake.does("exit 1")
     with pytest.raises(libraries.BuildError, match=r"no Docker engine responds: start Docker, or .* --host-pango"):
         build.build_all("arm64", "lambda-image")
