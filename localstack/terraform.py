@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from localstack.aws import Aws
 from localstack.stack import REGION, Applied, Stack, StackError
-from release import terraform_state
+from release.environments import terraform_outputs
 from tooling import commands
 from tooling.commands import CommandError
 from tooling.paths import ROOT
@@ -127,7 +127,7 @@ class LocalTerraform:
         arguments = ("-auto-approve", "-no-color", "-parallelism=40", "-lock=false", *self._variables)
         self.run("apply", *arguments, log="terraform-apply.log")
         # `terraform output` would take a second.
-        return terraform_state.outputs(Aws(self._stack.endpoint).s3, _STATE_BUCKET, _STATE_KEY)
+        return terraform_outputs(Aws(self._stack.endpoint).s3, _STATE_BUCKET, _STATE_KEY)
 
     def inputs(self) -> str:
         """Digest of everything that an apply depends on, except the content of packages and templates."""

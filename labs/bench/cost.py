@@ -45,11 +45,7 @@ class Use(NamedTuple):
 
 
 def measure(rounds: int) -> Iterator[Row]:
-    """Measure calls and cost of an order, and write the tables of docs/cost.md into build/bench.
-
-    Raises:
-        UserError: The stack is not up, or orders did not make the same calls.
-    """
+    """Measure calls and cost of an order, and write the tables of docs/cost.md into build/bench."""
     stack = engines.require()
     measured_calls.warm_up(stack)
     measured = [measured_calls.measure(stack) for _ in range(rounds)]

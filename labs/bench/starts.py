@@ -38,11 +38,7 @@ BASELINES: Final = {
 
 
 def _start(folder: Path, statements: str) -> float:
-    """Seconds until statements have run in a new process that has what Lambda has on its path.
-
-    Raises:
-        StackError: They failed or took too long; the text ends with the interpreter's output.
-    """
+    """Seconds until statements have run in a new process with Lambda's path; StackError if they failed."""
     variables = {
         "AWS_LAMBDA_FUNCTION_NAME": "bench",
         "LAMBDA_TASK_ROOT": str(folder),
@@ -64,11 +60,7 @@ def _start(folder: Path, statements: str) -> float:
 
 
 def measure(rounds: int) -> Iterator[Row]:
-    """Measure the start of each API function and of the invoice function.
-
-    Raises:
-        UserError: A package could not be built, or a start failed.
-    """
+    """Measure the start of each API function and of the invoice function."""
     build.build_all()
     for function, baseline in BASELINES.items():
         with isolation.unpacked(build.PACKAGES / f"{function}.zip") as folder:

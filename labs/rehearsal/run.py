@@ -69,15 +69,22 @@ class Rehearsal:
     def _add(self, stage: str, release: str, tested: str, approved: str, started: float) -> None:
         self.rows.append(Row(stage, release[:12], tested, approved, time.monotonic() - started))
 
-    def _evidence(self, digest: str) -> dict[str, str]:
-        """A folder of its own for a release's evidence, since two releases are tested at the same time."""
-        return {"EVIDENCE_DIR": str(FOLDER / "evidence" / digest[:12])}
+    def _follow(
+        self, page: str, heading: str, to: EnvironmentName, *, release: str = "", job: str | None = None, **more: str
+    ) -> str:
+        """Run commands of a runbook as the job of an environment, perhaps for a release, and return their output."""
+        chosen = {"TARGET": to, **({"RELEASE": release, **_evidence(release)} if release else {}), **more}
+        name = f"{heading.lower()}, {to}{f', {release[:12]}' if release else ''}"
+        return self._commands.follow(name, page, heading, self._accounts.sign_in(to, job), **chosen)
 
     def _options(self) -> dict[str, str]:
         return {
             "REHEARSAL_VAR_FILE": str(self._accounts.var_file()),
             "REHEARSAL_CANARY_SECONDS": str(CANARY_SECONDS),
         }
+
+    def _tests(self, only: str = "") -> dict[str, str]:
+        return {"E2E_CART_URL": self._stack.cart_url, **({"PYTEST_ADDOPTS": f"-k '{only}'"} if only else {})}
 
     def _client(self, service: str, environment: EnvironmentName) -> Any:
         return self._accounts.client(service, self._accounts.root(environment))
@@ -117,7 +124,7 @@ class Rehearsal:
         started = time.monotonic()
         # Without faults and without tests that need a stack alone: the environments that follow cannot have them.
         command = ("bin/test", "e2e", "--own-stack", "--release-dir", str(RELEASE), "--quick")
-        environment = {**os.environ, **self._evidence(digest)}
+        environment = {**os.environ, **_evidence(digest)}
         output = self._commands.run("local end-to-end tests", *command, environment=environment)
         self._add("local", digest, _passed(output), "", started)
 
@@ -136,37 +143,28 @@ class Rehearsal:
 
     def upload(self, folder: Path) -> None:
         """Upload a release to DEV's bucket."""
-        environment, name = self._accounts.sign_in("dev"), f"upload {folder.name}"
         if folder == RELEASE:
-            self._commands.follow(name, "deployment", "Put a release into dev", environment)
+            self._follow("deployment", "Put a release into dev", "dev")
         else:
-            self._commands.release(name, "upload", "--folder", str(folder), environment=environment)
+            arguments, environment = ("upload", "--folder", str(folder)), self._accounts.sign_in("dev")
+            self._commands.release(f"upload {folder.name}", *arguments, environment=environment)
 
     def promote(self, to: EnvironmentName, digest: str, approvals: str) -> None:
         """Promote a release."""
-        chosen = self._evidence(digest) | {"TARGET": to, "RELEASE": digest, "APPROVALS": approvals}
-        credentials = self._accounts.sign_in(to)
-        self._commands.follow(f"promote to {to}", "deployment", "Promote a release", credentials, **chosen)
+        self._follow("deployment", "Promote a release", to, release=digest, APPROVALS=approvals)
 
     def show(self, to: EnvironmentName, digest: str) -> None:
         """Render what approvers read, with a role that may only read."""
-        chosen = self._evidence(digest) | self._options() | {"TARGET": to, "RELEASE": digest}
-        credentials = self._accounts.sign_in(to, f"{to}-drift")
-        self._commands.follow(f"evidence for {to}", "deployment", "See what is promoted", credentials, **chosen)
+        job = f"{to}-drift"
+        self._follow("deployment", "See what is promoted", to, release=digest, job=job, **self._options())
 
     def deploy(self, to: EnvironmentName, digest: str, approvals: str = "", tests: str = "") -> None:
         """Deploy a release, run the end-to-end tests that pytest's -k selects there, and write the evidence."""
         started, report = time.monotonic(), str(FOLDER / f"e2e-{to}.xml")
-        chosen = {"TARGET": to, "RELEASE": digest}
-        options = {"REPORT": report, "E2E_CART_URL": self._stack.cart_url, **_only(tests)}
-
-        def follow(name: str, page: str, heading: str, **more: str) -> str:
-            credentials = self._accounts.sign_in(to) | self._evidence(digest)
-            return self._commands.follow(name, page, heading, credentials, **chosen, **more)
-
-        follow(f"deploy to {to}", "deployment", "Deploy a release", **self._options())
-        output = follow(f"end-to-end tests in {to}", "deployment", "Prove that the release works", **options)
-        follow(f"record {to}", "deployment", "Write the evidence", REPORT=report)
+        self._follow("deployment", "Deploy a release", to, release=digest, **self._options())
+        tests_of_release = {"REPORT": report, **self._tests(tests)}
+        output = self._follow("deployment", "Prove that the release works", to, release=digest, **tests_of_release)
+        self._follow("deployment", "Write the evidence", to, release=digest, REPORT=report)
         self._add(to, digest, _passed(output), approvals, started)
 
     def follow_in_dev(self, folder: Path, digest: str) -> None:
@@ -176,8 +174,7 @@ class Rehearsal:
 
     def follow_in_sit(self, digest: str) -> None:
         """Check sit for drift, query it as on-call does, and take the next release there."""
-        drift = self._accounts.sign_in("sit", "sit-drift")
-        self._commands.follow("drift of sit", "deployment", "Look for drift", drift, TARGET="sit", **self._options())
+        self._follow("deployment", "Look for drift", "sit", job="sit-drift", **self._options())
         self._commands.follow("look at sit", "operations", "Look at the day", self._accounts.root("sit"), TARGET="sit")
         self.promote("sit", digest, TECH_LEAD)
         self.deploy("sit", digest, TECH_LEAD, tests=SOME_TESTS)
@@ -253,9 +250,8 @@ class Rehearsal:
     def roll_back(self, environment: EnvironmentName, to: str) -> None:
         """Roll an environment back to the previous release."""
         started = time.monotonic()
-        credentials = self._accounts.sign_in(environment) | {"TARGET": environment}
-        self._commands.follow(f"history of {environment}", "rollback", "Look at what is live", credentials)
-        self._commands.follow(f"roll back {environment}", "rollback", "Roll back", credentials)
+        self._follow("rollback", "Look at what is live", environment)
+        self._follow("rollback", "Roll back", environment)
         seconds = time.monotonic() - started
         if seconds > _ROLLBACK_SECONDS:
             raise StackError(f"the rollback of {environment} took {seconds:.0f} s; the limit is {_ROLLBACK_SECONDS} s")
@@ -263,19 +259,14 @@ class Rehearsal:
             raise StackError(f"{environment} was not rolled back to {to[:12]} but to {live[:12]}")
         self._require_templates(environment, to)
         Customer(self._accounts, environment).order()
-        name, chosen = f"proof of the rollback of {environment}", {"E2E_CART_URL": self._stack.cart_url}
-        output = self._commands.follow(
-            name, "rollback", "Prove that the rollback holds", credentials, **chosen, **_only(SOME_TESTS)
-        )
+        output = self._follow("rollback", "Prove that the rollback holds", environment, **self._tests(SOME_TESTS))
         tested = f"traffic, templates, an order; {_passed(output)}"
         self._add(f"{environment}, rolled back", to, tested, "", started)
 
     def switch(self, environment: EnvironmentName, digests: Sequence[str]) -> None:
         """Switch an environment to releases by their digests, one after another."""
         for digest in digests:
-            credentials, chosen = self._accounts.sign_in(environment), {"TARGET": environment, "RELEASE": digest}
-            name = f"{environment} to {digest[:12]}"
-            self._commands.follow(name, "rollback", "Go to a certain release", credentials, **chosen)
+            self._follow("rollback", "Go to a certain release", environment, release=digest)
             self._require_templates(environment, digest)
 
     def fail_over(self, digest: str) -> None:
@@ -288,8 +279,8 @@ class Rehearsal:
         if home.api.get(orders[0]["id"]).status_code != 503:
             raise StackError("the home region is lost but still responds")
         console.print(f"[yellow]![/] {region} is lost")
-        credentials, page = self._accounts.sign_in("failover") | self._evidence(digest), "disaster-recovery"
-        self._commands.follow("deploy to the fail-over", page, "Deploy the fail-over", credentials, **self._options())
+        evidence = _evidence(digest)
+        self._follow("disaster-recovery", "Deploy the fail-over", "failover", **evidence, **self._options())
         there = Customer(self._accounts, "failover")
         found = [there.api.get(order["id"]) for order in orders]
         recovered = time.monotonic() - started
@@ -302,7 +293,7 @@ class Rehearsal:
         there.order()
         if (live := self._live("failover")) != digest:
             raise StackError(f"the fail-over has release {live[:12]}, prod had {digest[:12]}")
-        output = self._commands.follow("tests in the fail-over", page, "Prove that the fail-over serves", credentials)
+        output = self._follow("disaster-recovery", "Prove that the fail-over serves", "failover", **evidence)
         tested = f"{len(found)} earlier orders and invoices read, a new one placed; {_passed(output)}"
         self._add("fail-over", digest, tested, BOTH, started)
         age = (lost - newest).total_seconds()
@@ -319,8 +310,9 @@ class Rehearsal:
         console.print(f"runbook commands executed: all {commands} that need accounts, in {runs} runs")
 
 
-def _only(tests: str) -> dict[str, str]:
-    return {"PYTEST_ADDOPTS": f"-k '{tests}'"} if tests else {}
+def _evidence(release: str) -> dict[str, str]:
+    # Two releases are tested at the same time, so each has a folder for its evidence.
+    return {"EVIDENCE_DIR": str(FOLDER / "evidence" / release[:12])}
 
 
 def _shares_traffic(functions: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The API: who is let in, what the function is told, and what is answered when it does not run."""
+"""The API: authorization, the event of the function, and the response when the function fails."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tooling.polling import poll
 
 pytestmark = pytest.mark.needs("API calls")
 
-# Of a user whom the row makes and removes.
+# Password of a user that exists only during a test.
 PASSWORD = "Conformance-Passw0rd!"  # pragma: allowlist secret
 _DEPLOYED_SECONDS = 60
-# Answers with the event that it got.
+# Responds with its event.
 ECHO = """
 import json
 
@@ -29,12 +29,12 @@ REFUSED = '{"title": "Unauthorized", "status": 401}'
 
 
 class Api:
-    """A REST API with a root that answers.
+    """A REST API with one level of routes.
 
     Args:
-        engine: where.
-        aws: clients with all rights.
-        make: what makes the rest.
+        engine: Engine that gets the API.
+        aws: Clients with all permissions.
+        make: Creates the other resources.
     """
 
     def __init__(self, engine: Engine, aws: Clients, make: Resources) -> None:
@@ -44,12 +44,12 @@ class Api:
         self._root = self._client.get_resources(restApiId=self.id)["items"][0]["id"]
 
     def resource(self, part: str) -> str:
-        """The id of a resource below the root."""
+        """Create a resource below the root and return its id."""
         made: str = self._client.create_resource(restApiId=self.id, parentId=self._root, pathPart=part)["id"]
         return made
 
     def mock(self, part: str, authorizer: str | None = None) -> None:
-        """A route that answers by itself."""
+        """Create a route with a mock integration."""
         at = {"restApiId": self.id, "resourceId": self.resource(part), "httpMethod": "GET"}
         self._method(at, authorizer)
         self._client.put_integration(
@@ -59,11 +59,11 @@ class Api:
             requestTemplates={"application/json": '{"statusCode": 200}'},
         )
         self._client.put_method_response(**at, statusCode="200")
-        answer = {"application/json": '{"status": "ok"}'}
-        self._client.put_integration_response(**at, statusCode="200", responseTemplates=answer)
+        response = {"application/json": '{"status": "ok"}'}
+        self._client.put_integration_response(**at, statusCode="200", responseTemplates=response)
 
     def lambda_route(self, part: str, source: str, authorizer: str | None = None) -> None:
-        """A route that a function answers."""
+        """Create a route with a function."""
         function = self._make.function(source)
         at = {"restApiId": self.id, "resourceId": self.resource(part), "httpMethod": "GET"}
         self._method(at, authorizer)
@@ -84,7 +84,7 @@ class Api:
         self._client.put_method(**at, **(kind or {"authorizationType": "NONE"}))
 
     def authorizer(self, pool_id: str) -> str:
-        """The id of an authorizer that takes the tokens of a pool."""
+        """Create an authorizer for the tokens of a user pool and return its id."""
         made: str = self._client.create_authorizer(
             restApiId=self.id,
             name="users",
@@ -95,7 +95,7 @@ class Api:
         return made
 
     def refuse_with(self, response_type: str, body: str) -> None:
-        """Answer with another body than API Gateway's own."""
+        """Set the body of a gateway response."""
         self._client.put_gateway_response(
             restApiId=self.id,
             responseType=response_type,
@@ -104,21 +104,21 @@ class Api:
         )
 
     def deploy(self) -> None:
-        """Make it answer."""
+        """Deploy the API."""
         self._client.create_deployment(restApiId=self.id, stageName="test")
 
     def get(self, part: str, token: str | None = None, **headers: str) -> requests.Response:
-        """Ask it, once its deployment is known everywhere."""
+        """Request a route as soon as the deployment is active."""
         if token is not None:
             headers["Authorization"] = token
         url = f"{self._engine.api_url(self.id, 'test')}/{part}"
 
-        def ask() -> requests.Response | None:
-            answer = requests.get(url, headers=headers, timeout=30)
-            unknown = answer.status_code in (403, 404) and part not in ("none",) and "Forbidden" in answer.text
-            return None if unknown else answer
+        def attempt() -> requests.Response | None:
+            response = requests.get(url, headers=headers, timeout=30)
+            unknown = response.status_code in (403, 404) and part not in ("none",) and "Forbidden" in response.text
+            return None if unknown else response
 
-        return poll(f"{url} is deployed", ask, _DEPLOYED_SECONDS)
+        return poll(f"{url} is deployed", attempt, _DEPLOYED_SECONDS)
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def api(engine: Engine, aws: Clients, make: Resources) -> Api:
 
 
 def user(engine: Engine, aws: Clients, make: Resources) -> tuple[str, dict[str, str]]:
-    """A pool, and the tokens of one of its users, who is an admin of tenant-a."""
+    """Create a user pool; returns its id and the tokens of a user who is an admin of tenant-a."""
     email = f"{unique()}@example.com"
     if engine.issuer:
         pool = f"{engine.region}_{unique('')}"
@@ -263,7 +263,7 @@ def test_function_gets_the_claims(engine: Engine, aws: Clients, make: Resources,
     api.deploy()
     claims = api.get("orders", tokens["IdToken"]).json()["requestContext"]["authorizer"]["claims"]
     assert (claims["custom:tenantId"], claims["token_use"]) == ("tenant-a", "id")
-    # In AWS the list is between brackets in some cases.
+    # AWS puts the list in brackets in some cases.
     assert claims["cognito:groups"].strip("[]") == "admin"
     assert all(isinstance(value, str) for value in claims.values())
 
@@ -281,7 +281,7 @@ def test_function_gets_the_request(api: Api) -> None:
     event: dict[str, Any] = answer.json()
     assert (event["httpMethod"], event["resource"], event["body"]) == ("GET", "/orders", None)
     assert event["queryStringParameters"] == {"pageSize": "2"}
-    # Names of headers have no case (RFC 9110, 5.1).
+    # Header names are case-insensitive (RFC 9110, 5.1).
     assert {name.lower(): value for name, value in event["headers"].items()}["x-correlation-id"] == "abc"
     assert event["requestContext"]["stage"] == "test"
     assert event["requestContext"]["requestId"]
@@ -292,7 +292,7 @@ def test_function_gets_the_request(api: Api) -> None:
 @pytest.mark.parametrize(
     "source",
     ["def handler(event, context):\n    raise ValueError\n", "def handler(event, context):\n    return 'text'\n"],
-    ids=["raises", "answers with no response"],
+    ids=["raises", "returns no response"],
 )
 def test_failing_function_is_a_bad_gateway(api: Api, source: str) -> None:
     """A function that raises, or returns something other than a response, gives 502 Internal server error.

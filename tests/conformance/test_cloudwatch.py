@@ -1,4 +1,4 @@
-"""Alarms and log groups, as Terraform makes and the tooling reads them."""
+"""Alarms and log groups, as Terraform creates them and the tooling reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Users, and the tokens that they are given."""
+"""Users and their tokens."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.conformance.resources import Resources, code_of, unique
 
 pytestmark = pytest.mark.needs("Cognito")
 
-# Of a user whom the row makes and removes.
+# Password of a user that exists only during a test.
 PASSWORD = "Conformance-Passw0rd!"  # pragma: allowlist secret
 
 
 @pytest.fixture
 def user(aws: Clients, make: Resources) -> tuple[str, str, str]:
-    """A pool, its client and a user of tenant-a, who is an admin."""
+    """A user pool, its client and a user who is an admin of tenant-a."""
     pool, client = make.pool()
     email = f"{unique()}@example.com"
     seed.add_user(aws("cognito-idp"), pool, email, PASSWORD, "tenant-a", "admin")
@@ -33,7 +33,7 @@ def tokens(aws: Clients, user: tuple[str, str, str]) -> dict[str, str]:
 
 
 def claims(token: str) -> dict[str, Any]:
-    """What a token says."""
+    """The claims of a token."""
     found: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
     return found
 

@@ -24,7 +24,7 @@ def key(partition: str, sort: str = "A") -> dict[str, Any]:
 
 
 def refused(call: Any) -> dict[str, Any]:
-    """The answer that a call is refused with."""
+    """The error response of a refused call."""
     with pytest.raises(ClientError) as error:
         call()
     return dict(error.value.response)
@@ -32,13 +32,13 @@ def refused(call: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def partition() -> str:
-    """A partition of the row's own."""
+    """A new partition."""
     return f"P#{uuid4().hex}"
 
 
 @pytest.fixture
 def orders(aws: Clients, table: str, partition: str) -> list[str]:
-    """Five orders of one tenant in the index by date, written in another order than they sort."""
+    """Five orders of one tenant in the index by date, written in another order than sorted."""
     moments = ["2026-01-03", "2026-01-01", "2026-01-05", "2026-01-02", "2026-01-04"]
     for moment in moments:
         item = {
@@ -58,7 +58,7 @@ def orders(aws: Clients, table: str, partition: str) -> list[str]:
 
 
 def query(aws: Clients, table: str, partition: str, **options: Any) -> Any:
-    """What the index by date has of a partition."""
+    """The items of a partition in the index by date."""
     values = {":pk": {"S": partition}, **options.pop("values", {})}
     condition = options.pop("condition", "GSI1_PK = :pk")
     return aws("dynamodb").query(
@@ -99,8 +99,8 @@ def test_refused_put_returns_the_item(aws: Clients, table: str, partition: str) 
     item = {**key(partition), "answer": {"N": "202"}}
     aws("dynamodb").put_item(TableName=table, Item=item)
     put = {"TableName": table, "Item": key(partition), "ConditionExpression": "attribute_not_exists(PK)"}
-    told = refused(lambda: aws("dynamodb").put_item(**put, ReturnValuesOnConditionCheckFailure="ALL_OLD"))
-    assert told["Item"] == item
+    error = refused(lambda: aws("dynamodb").put_item(**put, ReturnValuesOnConditionCheckFailure="ALL_OLD"))
+    assert error["Item"] == item
     assert "Item" not in refused(lambda: aws("dynamodb").put_item(**put))
 
 

@@ -1,4 +1,4 @@
-"""What is denied."""
+"""What policies allow and deny."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tooling.polling import poll
 
 
 def allowed(call: Callable[[], object]) -> None:
-    """Check that a call is allowed, once its policy is known everywhere."""
+    """Check that a call is allowed as soon as its policy is active."""
 
     def ask() -> bool | None:
         try:

@@ -15,11 +15,11 @@ from tooling.polling import poll
 
 pytestmark = pytest.mark.needs("Lambda")
 
-# A message is hidden for six seconds after each of its two tries.
+# A message is hidden for six seconds after each of its two attempts.
 _DLQ_SECONDS = 40
 
 ECHO = "def handler(event, context):\n    return {'version': context.function_version, 'event': event}\n"
-# Fails the messages that say so, and passes on what it was given.
+# Reports messages with "fail" in their body as failed.
 PICKY = """
 def handler(event, context):
     failed = [record["messageId"] for record in event["Records"] if "fail" in record["body"]]
@@ -28,7 +28,7 @@ def handler(event, context):
 
 
 def consuming(queue: Queue) -> dict[str, Any]:
-    """What a function needs to be given a queue's messages."""
+    """The permissions that a function needs to receive a queue's messages."""
     actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"]
     return {"Action": actions, "Resource": queue.arn}
 
@@ -252,19 +252,19 @@ def test_invalid_batch_response_fails_the_batch(aws: Clients, make: Resources) -
 
 
 def warm(aws: Clients, function: str) -> None:
-    """Call a function until it answers in its time: what a cold start makes late is no failure of a message."""
+    """Call a function until it responds in time, so that a cold start does not delay a message."""
     empty: dict[str, list[object]] = {"Records": []}
     poll(f"{function} is warm", lambda: ("FunctionError" not in invoke(aws, function, empty)) or None, 60)
 
 
 def bodies(aws: Clients, queue: Queue) -> list[str] | None:
-    """The bodies of the messages that wait."""
+    """The bodies of the waiting messages."""
     found = aws("sqs").receive_message(QueueUrl=queue.url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
     return [message["Body"] for message in found.get("Messages", [])] or None
 
 
 def left(aws: Clients, queue: Queue) -> int:
-    """How many messages a queue holds, hidden or not."""
+    """The number of messages in a queue, waiting and hidden."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     found = aws("sqs").get_queue_attributes(QueueUrl=queue.url, AttributeNames=names)["Attributes"]
     return sum(int(found[name]) for name in names)

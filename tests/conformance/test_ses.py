@@ -1,4 +1,4 @@
-"""Mail as the notifiers send it: whole, as MIME."""
+"""Raw MIME mails, as the notifiers send them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SENDER = f"noreply@{DOMAIN}"
 
 @pytest.fixture(autouse=True)
 def verified(engine: Engine, aws: Clients) -> None:
-    """The sender's domain, verified; in AWS it is."""
+    """The sender's domain, verified unless it is already, as in AWS."""
     if engine.endpoint:
         aws("ses").verify_domain_identity(Domain=DOMAIN)
 

@@ -1,4 +1,4 @@
-"""The topic of events: who gets what, and in which form."""
+"""The topic of events: which subscription gets which message in which form."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def publish(aws: Clients, topic: str, message: str, event_type: str | None = Non
 
 
 def taken(aws: Clients, make: Resources, queue: Any) -> dict[str, Any]:
-    """The next message of a queue, taken out."""
+    """Receive and delete the next message of a queue."""
     message = make.received(queue)
     aws("sqs").delete_message(QueueUrl=queue.url, ReceiptHandle=message["ReceiptHandle"])
     return message

@@ -18,7 +18,7 @@ def send(aws: Clients, queue: Queue, body: str = "order", **options: Any) -> str
 
 
 def empty(aws: Clients, queue: Queue) -> bool:
-    """Whether a queue gives no message, asked so that all of its servers are."""
+    """Whether a queue is empty; long polling queries all of its servers."""
     return "Messages" not in aws("sqs").receive_message(QueueUrl=queue.url, WaitTimeSeconds=1)
 
 
@@ -148,7 +148,7 @@ def test_queue_counts_waiting_and_hidden_messages(aws: Clients, make: Resources)
         found = aws("sqs").get_queue_attributes(QueueUrl=queue.url, AttributeNames=names)["Attributes"]
         return [found[name] for name in names] == ["2", "1"] or None
 
-    # The counts are eventually right.
+    # The counts are eventually consistent.
     assert poll("two wait and one is hidden", counted, 90)
 
 
