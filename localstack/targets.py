@@ -9,8 +9,7 @@ from localstack.aws import Aws
 from localstack.mailbox import Mailbox
 from localstack.sidecars.issuer import Issuer
 from localstack.stack import api_url
-from release import terraform_state
-from release.environments import ENVIRONMENTS, Environment
+from release.environments import ENVIRONMENTS, Environment, terraform_outputs
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def deployed(name: str, environment: Environment) -> Platform:
         environment: Its region and state.
     """
     aws = Aws(None, environment.region)
-    outputs = terraform_state.outputs(aws.s3, environment.state_bucket, environment.state_key)
+    outputs = terraform_outputs(aws.s3, environment.state_bucket, environment.state_key)
     # The accounts of a rehearsal are on this machine, and so are their APIs.
     engine = os.environ.get("AWS_ENDPOINT_URL")
     return Platform(
