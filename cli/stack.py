@@ -128,7 +128,7 @@ def preview(
 ) -> None:
     """Show every template with sample data; needs no stack and no AWS."""
     # Needs the browser, which only the tests' environment can drive.
-    from localstack.preview import __main__ as previews
+    from localstack.preview import server as previews
 
     raise typer.Exit(previews.run(port, once, accept))
 
