@@ -24,7 +24,7 @@ from localstack.up import console, down, shown, start_cart_stub
 from release import history, manifest, traffic
 from release.environments import ENVIRONMENTS, EnvironmentName
 from release.store import Store
-from tooling import docker, runbooks
+from tooling import docker, documents
 from tooling.paths import ROOT
 
 FOLDER = ROOT / "build" / "rehearsal"
@@ -68,10 +68,13 @@ class Rehearsal:
         return self._commands.follow(name, page, heading, self._accounts.sign_in(to, job), **chosen)
 
     def _options(self) -> dict[str, str]:
-        return {"VAR_FILE": str(self._accounts.var_file()), "CANARY_SECONDS": str(CANARY_SECONDS)}
+        return {
+            "REHEARSAL_VAR_FILE": str(self._accounts.var_file()),
+            "REHEARSAL_CANARY_SECONDS": str(CANARY_SECONDS),
+        }
 
     def _tests(self, only: str = "") -> dict[str, str]:
-        return {"E2E_CART_URL": self._stack.cart_url, **({"ARGS": f"-k '{only}'"} if only else {})}
+        return {"E2E_CART_URL": self._stack.cart_url, **({"PYTEST_ADDOPTS": f"-k '{only}'"} if only else {})}
 
     def _client(self, service: str, environment: EnvironmentName) -> Any:
         return self._accounts.client(service, self._accounts.root(environment))
@@ -80,9 +83,9 @@ class Rehearsal:
         """Make a release of a tree and return its digest."""
         started = time.monotonic()
         architecture = {"aarch64": "arm64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
-        name, host_pango = f"build {folder.name}", not docker.answers()
+        name, host_pango = f"build {folder.name}", not docker.available()
         if tree == ROOT:
-            chosen = {"ARCHITECTURE": architecture, **({"HOST_PANGO": "1"} if host_pango else {})}
+            chosen = {"REHEARSAL_ARCHITECTURE": architecture, **({"REHEARSAL_HOST_PANGO": "1"} if host_pango else {})}
             self._commands.follow(name, "deployment", "Make a release", os.environ, **chosen)
         else:
             pango = ("--host-pango",) if host_pango else ()
@@ -110,7 +113,7 @@ class Rehearsal:
         """Run the end-to-end tests with the release's packages on a local stack."""
         started = time.monotonic()
         # Without faults and without tests that need a stack alone: the environments that follow cannot have them.
-        command = ("make", "--no-print-directory", "e2e-fresh", f"RELEASE_DIR={RELEASE}", "QUICK=1")
+        command = ("bin/test", "e2e", "--own-stack", "--release-dir", str(RELEASE), "--quick")
         environment = {**os.environ, **_evidence(digest)}
         output = self._commands.run("local end-to-end tests", *command, environment=environment)
         self._add("local", digest, _passed(output), "", started)
@@ -289,11 +292,11 @@ class Rehearsal:
 
     def require_followed(self) -> None:
         """Check that every command of the runbooks that needs accounts was run, and print how many there were."""
-        required = [block for block in runbooks.blocks() if block.rehearsed]
+        required = [block for block in documents.runbook_blocks() if block.rehearsed]
         left = [f"{block.page}, {block.heading}" for block in required if block not in self._commands.followed]
         if left:
             raise StackError(f"not rehearsed of the runbooks: {'; '.join(left)}")
-        runs, commands = (sum(block.commands for block in each) for each in (self._commands.followed, required))
+        runs, commands = (sum(len(block.commands) for block in each) for each in (self._commands.followed, required))
         console.print(f"runbook commands executed: all {commands} that need accounts, in {runs} runs")
 
 
