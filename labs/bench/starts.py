@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from labs.bench.rows import Row, interleave
+from labs.bench.report import Row, interleave
 from localstack.stack import SIGNATURE, StackError
 from release.packaging import build, isolation, libraries
 

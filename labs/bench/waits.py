@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from labs.bench.rows import Row
+from labs.bench.report import Row
 from release.packaging import build
 from tooling import commands
 from tooling.paths import ROOT

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.table import Table
 
@@ -49,25 +49,15 @@ def lambda_handler(event: dict[str, Any], context: Any) -> Any:
 SABOTAGED_TEMPLATE = "customer/order_confirmation.html"
 
 
-class Row(NamedTuple):
-    """A row of the table at the end."""
-
-    stage: str
-    release: str
-    tested: str
-    approved: str
-    seconds: float
-
-
 class Rehearsal:
     """The steps, on a running engine."""
 
     def __init__(self, stack: Stack, commands: Commands) -> None:
         self._stack, self._accounts, self._commands = stack, Accounts(stack), commands
-        self.rows: list[Row] = []
+        self.table = Table("stage", "release", "tested", "approved by", "seconds", title="Rehearsal")
 
     def _add(self, stage: str, release: str, tested: str, approved: str, started: float) -> None:
-        self.rows.append(Row(stage, release[:12], tested, approved, time.monotonic() - started))
+        self.table.add_row(stage, release[:12], tested, approved, f"{time.monotonic() - started:.0f}")
 
     def _follow(
         self, page: str, heading: str, to: EnvironmentName, *, release: str = "", job: str | None = None, **more: str
@@ -326,14 +316,6 @@ def _passed(output: str) -> str:
     return f"{sum(map(int, re.findall(r'^=.*?(\d+) passed', output, re.MULTILINE)))} end-to-end tests"
 
 
-def _start(folder: Path) -> Stack:
-    ports = {use: processes.free_port() for use in ("engine", "cart", "smtp")}
-    stack = Stack(folder, ports=ports, certificates=tls.make(folder / "tls"))
-    MiniStack().start(stack)
-    start_cart_stub(stack)
-    return stack
-
-
 def _steps(rehearsal: Rehearsal) -> None:
     good = rehearsal.build(RELEASE)
     with ThreadPoolExecutor(max_workers=1) as pool:
@@ -370,24 +352,19 @@ def _steps(rehearsal: Rehearsal) -> None:
 
 
 def rehearse() -> None:
-    """Run every step, and print a table of what was tested and approved.
-
-    Raises:
-        UserError: A step failed, or something was not refused.
-    """
+    """Run every step, and print a table of what was tested and approved; UserError if a step failed."""
     started = time.monotonic()
     down(stacks.load(FOLDER / "engine"))
     shutil.rmtree(FOLDER, ignore_errors=True)
-    commands = Commands(FOLDER / "logs")
-    stack = _start(FOLDER / "engine")
-    rehearsal = Rehearsal(stack, commands)
+    folder, ports = FOLDER / "engine", {use: processes.free_port() for use in ("engine", "cart", "smtp")}
+    stack = Stack(folder, ports=ports, certificates=tls.make(folder / "tls"))
+    MiniStack().start(stack)
+    start_cart_stub(stack)
+    rehearsal = Rehearsal(stack, Commands(FOLDER / "logs"))
     try:
         _steps(rehearsal)
     finally:
-        table = Table("stage", "release", "tested", "approved by", "seconds", title="Rehearsal")
-        for row in rehearsal.rows:
-            table.add_row(*row[:-1], f"{row.seconds:.0f}")
-        console.print(table)
+        console.print(rehearsal.table)
         down(stack)
     minutes = (time.monotonic() - started) / 60
     console.print(f"Rehearsed in {minutes:.1f} minutes; the output of each step is in {shown(FOLDER / 'logs')}")
