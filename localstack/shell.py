@@ -1,4 +1,4 @@
-"""`make shell`: a Python shell with clients of the local stack."""
+"""`bin/ops stack shell`: a Python shell with clients of the local stack."""
 
 import code
 import sys

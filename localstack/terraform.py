@@ -5,19 +5,15 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from localstack import engines
 from localstack.aws import Aws
-from localstack.stack import ADVICE, REGION, Applied, Stack, StackError
+from localstack.stack import REGION, Applied, Stack, StackError
 from release.environments import terraform_outputs
-from release.packaging import build
 from tooling import commands
-from tooling.cli import run_cli
 from tooling.commands import CommandError
 from tooling.paths import ROOT
 
@@ -184,52 +180,3 @@ class LocalTerraform:
             *arguments[1:],
         ]
         return subprocess.run(command, env=self._environment, check=False).returncode
-
-
-def _run_all(directory: Path, commands: list[list[str]]) -> int:
-    """Run Terraform commands on a configuration until one fails; return the exit status."""
-    variables = environment(ROOT / "build" / "terraform-check" / directory.name)
-    for arguments in commands:
-        print(f"terraform {' '.join(arguments)}", flush=True)
-        status = subprocess.run(["terraform", f"-chdir={directory}", *arguments], env=variables, check=False)
-        if status.returncode:
-            return status.returncode
-    return 0
-
-
-def check() -> int:
-    """Run `terraform fmt`, `validate` and `test` with a mocked provider, so without AWS or an engine."""
-    build.build_all()
-    tests = sorted(path.name for path in (TERRAFORM_DIR / "tests").glob("*.tftest.hcl"))
-    with_variables = {"environment.tftest.hcl", "failover.tftest.hcl", "refusals.tftest.hcl"}
-    alone = [f"-filter=tests/{name}" for name in tests if name not in with_variables]
-
-    def in_each(test: str, *environments: str) -> list[list[str]]:
-        return [["test", f"-var-file=env/{name}.tfvars", f"-filter=tests/{test}.tftest.hcl"] for name in environments]
-
-    prepare = [["init", "-backend=false", "-lockfile=readonly", "-test-directory=tests"], ["validate", "-no-tests"]]
-    return _run_all(
-        TERRAFORM_DIR,
-        [
-            ["fmt", "-check", "-recursive", "-diff"],
-            *prepare,
-            ["test", *alone],
-            *in_each("refusals", "prod"),
-            ["test", "-var-file=env/prod.tfvars", "-var-file=env/failover.tfvars", "-filter=tests/failover.tftest.hcl"],
-            *in_each("environment", "local", "dev", "sit", "prod"),
-        ],
-    ) or _run_all(
-        TERRAFORM_DIR / "bootstrap",
-        [*prepare, *in_each("refusals", "dev"), *in_each("account", "dev", "sit", "prod")],
-    )
-
-
-def main() -> int:
-    """Run `check`, or a Terraform command on the local stack; return the exit status."""
-    if sys.argv[1:] == ["check"]:
-        return check()
-    return LocalTerraform(engines.require()).passthrough(sys.argv[1:] or ["version"])
-
-
-if __name__ == "__main__":
-    sys.exit(run_cli(main, ADVICE))

@@ -8,7 +8,7 @@ from typing import Any, Final
 from common.repository import MAX_PAGE_SIZE, OrderFilter, OrderRepository
 from labs.bench import orders
 from labs.bench.baselines import behind_api
-from labs.bench.rows import Row, interleave
+from labs.bench.report import Row, interleave
 from labs.customers import Customer, customer
 from localstack import demo, engines
 from localstack.aws import Aws

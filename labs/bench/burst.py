@@ -9,7 +9,7 @@ from functools import partial
 import psutil
 
 from labs.bench.baselines import Loop, loop
-from labs.bench.rows import Row, interleave
+from labs.bench.report import Row, interleave
 from labs.processes import cpu_seconds
 from localstack import demo, engines, seed
 from localstack.mailbox import arrived_at

@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 
 from labs.bench import measured_calls
 from labs.bench.measured_calls import Measured
+from labs.bench.report import Row
 from labs.bench.required_calls import BOTH, ORDER, REQUIRED, Call
-from labs.bench.rows import Row
 from localstack import engines
 from localstack.aws import Aws
 from localstack.stack import Stack

@@ -14,7 +14,7 @@ from common.errors import TransientError
 from common.numbering import format_number
 from common.repository import OrderRepository
 from labs.bench import orders
-from labs.bench.rows import Row
+from labs.bench.report import Row
 from localstack import engines
 from localstack.stack import ACCOUNT, REGION, SIGNATURE, StackError
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.markdown import Markdown
 
 from labs.bench import api, burst, cost, invoice, numbers, report, starts, waits
-from labs.bench.rows import Part, Row
+from labs.bench.report import Part, Row
 from localstack.up import console, shown, step
 from tooling.paths import ROOT
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from labs.bench.rows import Row, interleave
+from labs.bench.report import Row, interleave
 from localstack.stack import SIGNATURE, StackError
 from release.packaging import build, isolation, libraries
 
@@ -55,7 +55,7 @@ def _start(folder: Path, statements: str) -> float:
     except subprocess.TimeoutExpired:
         raise StackError(f"not ready after {isolation.DEADLINE_SECONDS} s: {statements}") from None
     if ended.returncode:
-        raise StackError(f"the start failed; `make build` tries each package:\n{ended.stderr}")
+        raise StackError(f"the start failed; `bin/release build` tries each package:\n{ended.stderr}")
     return float(ended.stdout) - began
 
 

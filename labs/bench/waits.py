@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from labs.bench.rows import Row
+from labs.bench.report import Row
 from release.packaging import build
 from tooling import commands
 from tooling.paths import ROOT
@@ -41,7 +41,7 @@ def _seconds(command: list[str], folder: Path, environment: dict[str, str]) -> f
 def measure(rounds: int) -> Iterator[Row]:
     """Measure the stack of a copy of this tree, and `make test` in this tree, on a stack of its own."""
     tree, stack = _copy(), [sys.executable, "-m", "cli.ops", "stack"]
-    outside = {name: value for name, value in commands.outside_make().items() if name != "STACK_DIR"}
+    outside = {name: value for name, value in commands.environment_without_make().items() if name != "STACK_DIR"}
     own = {**outside, "STACK_DIR": str(_FOLDER / "stack")}
     cold, again, changed, test = list[float](), list[float](), list[float](), list[float]()
     for number in range(rounds):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.table import Table
 
@@ -24,7 +24,7 @@ from localstack.up import console, down, shown, start_cart_stub
 from release import history, manifest, traffic
 from release.environments import ENVIRONMENTS, EnvironmentName
 from release.store import Store
-from tooling import docker, runbooks
+from tooling import docker, documents
 from tooling.paths import ROOT
 
 FOLDER = ROOT / "build" / "rehearsal"
@@ -49,25 +49,15 @@ def lambda_handler(event: dict[str, Any], context: Any) -> Any:
 SABOTAGED_TEMPLATE = "customer/order_confirmation.html"
 
 
-class Row(NamedTuple):
-    """A row of the table at the end."""
-
-    stage: str
-    release: str
-    tested: str
-    approved: str
-    seconds: float
-
-
 class Rehearsal:
     """The steps, on a running engine."""
 
     def __init__(self, stack: Stack, commands: Commands) -> None:
         self._stack, self._accounts, self._commands = stack, Accounts(stack), commands
-        self.rows: list[Row] = []
+        self.table = Table("stage", "release", "tested", "approved by", "seconds", title="Rehearsal")
 
     def _add(self, stage: str, release: str, tested: str, approved: str, started: float) -> None:
-        self.rows.append(Row(stage, release[:12], tested, approved, time.monotonic() - started))
+        self.table.add_row(stage, release[:12], tested, approved, f"{time.monotonic() - started:.0f}")
 
     def _follow(
         self, page: str, heading: str, to: EnvironmentName, *, release: str = "", job: str | None = None, **more: str
@@ -78,10 +68,13 @@ class Rehearsal:
         return self._commands.follow(name, page, heading, self._accounts.sign_in(to, job), **chosen)
 
     def _options(self) -> dict[str, str]:
-        return {"VAR_FILE": str(self._accounts.var_file()), "CANARY_SECONDS": str(CANARY_SECONDS)}
+        return {
+            "REHEARSAL_VAR_FILE": str(self._accounts.var_file()),
+            "REHEARSAL_CANARY_SECONDS": str(CANARY_SECONDS),
+        }
 
     def _tests(self, only: str = "") -> dict[str, str]:
-        return {"E2E_CART_URL": self._stack.cart_url, **({"ARGS": f"-k '{only}'"} if only else {})}
+        return {"E2E_CART_URL": self._stack.cart_url, **({"PYTEST_ADDOPTS": f"-k '{only}'"} if only else {})}
 
     def _client(self, service: str, environment: EnvironmentName) -> Any:
         return self._accounts.client(service, self._accounts.root(environment))
@@ -90,9 +83,9 @@ class Rehearsal:
         """Make a release of a tree and return its digest."""
         started = time.monotonic()
         architecture = {"aarch64": "arm64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
-        name, host_pango = f"build {folder.name}", not docker.answers()
+        name, host_pango = f"build {folder.name}", not docker.available()
         if tree == ROOT:
-            chosen = {"ARCHITECTURE": architecture, **({"HOST_PANGO": "1"} if host_pango else {})}
+            chosen = {"REHEARSAL_ARCHITECTURE": architecture, **({"REHEARSAL_HOST_PANGO": "1"} if host_pango else {})}
             self._commands.follow(name, "deployment", "Make a release", os.environ, **chosen)
         else:
             pango = ("--host-pango",) if host_pango else ()
@@ -120,7 +113,7 @@ class Rehearsal:
         """Run the end-to-end tests with the release's packages on a local stack."""
         started = time.monotonic()
         # Without faults and without tests that need a stack alone: the environments that follow cannot have them.
-        command = ("make", "--no-print-directory", "e2e-fresh", f"RELEASE_DIR={RELEASE}", "QUICK=1")
+        command = ("bin/test", "e2e", "--own-stack", "--release-dir", str(RELEASE), "--quick")
         environment = {**os.environ, **_evidence(digest)}
         output = self._commands.run("local end-to-end tests", *command, environment=environment)
         self._add("local", digest, _passed(output), "", started)
@@ -299,11 +292,11 @@ class Rehearsal:
 
     def require_followed(self) -> None:
         """Check that every command of the runbooks that needs accounts was run, and print how many there were."""
-        required = [block for block in runbooks.blocks() if block.rehearsed]
+        required = [block for block in documents.runbook_blocks() if block.rehearsed]
         left = [f"{block.page}, {block.heading}" for block in required if block not in self._commands.followed]
         if left:
             raise StackError(f"not rehearsed of the runbooks: {'; '.join(left)}")
-        runs, commands = (sum(block.commands for block in each) for each in (self._commands.followed, required))
+        runs, commands = (sum(len(block.commands) for block in each) for each in (self._commands.followed, required))
         console.print(f"runbook commands executed: all {commands} that need accounts, in {runs} runs")
 
 
@@ -321,14 +314,6 @@ def _shares_traffic(functions: Any) -> bool:
 def _passed(output: str) -> str:
     """How many tests passed, by the summaries of pytest."""
     return f"{sum(map(int, re.findall(r'^=.*?(\d+) passed', output, re.MULTILINE)))} end-to-end tests"
-
-
-def _start(folder: Path) -> Stack:
-    ports = {use: processes.free_port() for use in ("engine", "cart", "smtp")}
-    stack = Stack(folder, ports=ports, certificates=tls.make(folder / "tls"))
-    MiniStack().start(stack)
-    start_cart_stub(stack)
-    return stack
 
 
 def _steps(rehearsal: Rehearsal) -> None:
@@ -367,24 +352,19 @@ def _steps(rehearsal: Rehearsal) -> None:
 
 
 def rehearse() -> None:
-    """Run every step, and print a table of what was tested and approved.
-
-    Raises:
-        UserError: A step failed, or something was not refused.
-    """
+    """Run every step, and print a table of what was tested and approved; UserError if a step failed."""
     started = time.monotonic()
     down(stacks.load(FOLDER / "engine"))
     shutil.rmtree(FOLDER, ignore_errors=True)
-    commands = Commands(FOLDER / "logs")
-    stack = _start(FOLDER / "engine")
-    rehearsal = Rehearsal(stack, commands)
+    folder, ports = FOLDER / "engine", {use: processes.free_port() for use in ("engine", "cart", "smtp")}
+    stack = Stack(folder, ports=ports, certificates=tls.make(folder / "tls"))
+    MiniStack().start(stack)
+    start_cart_stub(stack)
+    rehearsal = Rehearsal(stack, Commands(FOLDER / "logs"))
     try:
         _steps(rehearsal)
     finally:
-        table = Table("stage", "release", "tested", "approved by", "seconds", title="Rehearsal")
-        for row in rehearsal.rows:
-            table.add_row(*row[:-1], f"{row.seconds:.0f}")
-        console.print(table)
+        console.print(rehearsal.table)
         down(stack)
     minutes = (time.monotonic() - started) / 60
     console.print(f"Rehearsed in {minutes:.1f} minutes; the output of each step is in {shown(FOLDER / 'logs')}")

@@ -87,7 +87,7 @@ def build_all(architecture: Architecture | None = None, natives: Natives = "host
         BytecodeError: a module cannot be compiled.
         DockerError: Docker cannot build the libraries of the Lambda image.
     """
-    if natives == "lambda-image" and not docker.answers():
+    if natives == "lambda-image" and not docker.available():
         raise BuildError(
             "the invoice's package takes Pango from the Lambda image, and no Docker engine responds: start Docker, or "
             "leave Pango out with --host-pango, which is for the local stack and not for AWS"

@@ -46,19 +46,19 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDocker:
     return FakeDocker(tmp_path)
 
 
-def test_engine_responds_only_if_docker_info_succeeds(
+def test_available_only_if_docker_info_succeeds(
     fake: FakeDocker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A Docker engine counts as running only if `docker info` succeeds in time."""
-    assert docker.answers()
+    assert docker.available()
     assert fake.arguments() == ["info"]
     fake.set_script("exit 1")
-    assert not docker.answers()
+    assert not docker.available()
     fake.set_script("exec sleep 5")
-    monkeypatch.setattr(docker, "_ANSWER_SECONDS", 0.1)
-    assert not docker.answers()
+    monkeypatch.setattr(docker, "_RESPONSE_SECONDS", 0.1)
+    assert not docker.available()
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
-    assert not docker.answers()
+    assert not docker.available()
 
 
 def test_docker_failure_is_an_error_with_its_message(
@@ -69,7 +69,7 @@ def test_docker_failure_is_an_error_with_its_message(
     with pytest.raises(docker.DockerError, match=r"(?s)no libraries: docker build failed:.no such package: pango$"):
         docker.run("no libraries", "build", seconds=5)
     fake.set_script("exec sleep 5")
-    with pytest.raises(docker.DockerError, match="docker build has not ended in 0 s"):
+    with pytest.raises(docker.DockerError, match="docker build not finished after 0 s"):
         docker.run("no libraries", "build", seconds=0.1)
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     with pytest.raises(docker.DockerError, match="there is no docker on PATH"):

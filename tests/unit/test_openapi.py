@@ -33,7 +33,7 @@ def statuses(function: str) -> set[int]:
 @pytest.mark.parametrize("name", contents())
 def test_openapi_committed_file_is_generated(name: str) -> None:
     """The committed document and page are those that the code generates."""
-    assert (ROOT / name).read_text() == contents()[name], f"run `make openapi` and commit {name}"
+    assert (ROOT / name).read_text() == contents()[name], f"run `bin/release openapi` and commit {name}"
 
 
 def test_api_page_has_everything_documented() -> None:

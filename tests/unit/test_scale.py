@@ -91,7 +91,7 @@ def test_limits_are_sorted_by_what_breaks_first() -> None:
 
 
 def test_scale_document_has_the_tables() -> None:
-    """docs/scale.md has what `make simulate` prints."""
+    """docs/scale.md has what `bin/ops lab scale` prints."""
     document = (ROOT / "docs" / "scale.md").read_text()
     for heading, table in scale.tables():
-        assert table in document, f"{heading}: copy what `make simulate` prints into docs/scale.md"
+        assert table in document, f"{heading}: copy what `bin/ops lab scale` prints into docs/scale.md"
