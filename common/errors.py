@@ -1,6 +1,6 @@
 """Errors of the domain: what a message consumer retries or not, and what the API refuses and why."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -22,11 +22,7 @@ class TransientError(Exception):
 
 
 class RefusedError(Exception):
-    """The service refuses a request; the text is for the caller and contains no internals.
-
-    Args:
-        detail: why; the error's own text if left out.
-    """
+    """The service refuses a request; the detail is for the caller and contains no internals."""
 
     detail = ""
     retry_after_seconds: int | None = None
@@ -50,16 +46,10 @@ class FieldError:
 
 
 class InvalidFieldsError(RefusedError):
-    """Fields of the request are invalid.
+    """Fields of the request are invalid."""
 
-    Args:
-        errors: every invalid field.
-    """
-
-    detail = "The request has invalid fields."
-
-    def __init__(self, errors: Sequence[FieldError]) -> None:
-        super().__init__()
+    def __init__(self, errors: Iterable[FieldError]) -> None:
+        super().__init__("The request has invalid fields.")
         self.errors = list(errors)
 
 

@@ -40,21 +40,36 @@ def parse_timestamp(text: str) -> datetime:
         raise ValueError("outside the years 1 to 9999") from error
 
 
-class Identifier(ConstrainedStr):
+class PatternText(ConstrainedStr):
+    """Text that must match a pattern."""
+
+    strict = True
+    regex = re.compile("")
+    rule = ""
+
+    @classmethod
+    def validate(cls, value: str) -> str:
+        """Check the pattern; the message says in words what the text must be."""
+        if not cls.regex.match(value):
+            raise ValueError(f"must be {cls.rule}")
+        return value
+
+
+class Identifier(PatternText):
     """An identifier that is safe in a path, a key and a log: 1 to 64 of A-Z, a-z, 0-9, - and _."""
 
-    strict = True
     regex = re.compile(r"^[A-Za-z0-9_-]{1,64}\Z")
+    rule = "1 to 64 letters, digits, - or _"
 
 
-class Email(ConstrainedStr):
-    """A mail address as HTML's `input type=email` accepts it, at most 254 characters (RFC 5321), ASCII only (SES)."""
+class Email(PatternText):
+    """An email address as HTML's `input type=email` accepts it, at most 254 characters (RFC 5321), ASCII only (SES)."""
 
-    strict = True
     max_length = 254
     regex = re.compile(
         r"^[A-Za-z0-9.!#$%&'*+/=?^_`|~-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}\Z"
     )
+    rule = "an email address in ASCII"
 
 
 class TransactionId(Identifier):
@@ -127,18 +142,18 @@ class CampaignName(DisplayName):
     max_length = 200
 
 
-class CountryCode(ConstrainedStr):
+class CountryCode(PatternText):
     """An ISO 3166-1 alpha-2 country code."""
 
-    strict = True
     regex = re.compile(r"^[A-Z]{2}\Z")
+    rule = "an ISO 3166-1 country code of two capital letters"
 
 
-class PostalCode(ConstrainedStr):
+class PostalCode(PatternText):
     """1 to 12 letters, digits, spaces or hyphens; in South Africa four digits."""
 
-    strict = True
     regex = re.compile(r"^[A-Za-z0-9][A-Za-z0-9 -]{0,11}\Z")
+    rule = "1 to 12 letters, digits, spaces or hyphens"
 
 
 class Quantity(ConstrainedInt):

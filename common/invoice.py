@@ -1,13 +1,10 @@
-"""The tax invoice of an order as a PDF (R7). The only module that imports WeasyPrint."""
+"""Renders the tax invoice of an order as PDF. The only module that imports WeasyPrint."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from datetime import UTC
 from functools import cache
-from importlib.resources import files
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -15,60 +12,27 @@ from uuid import UUID
 
 from common.templates import PACKAGED, render
 
-# Before WeasyPrint's import, which asks for it: Lambda has neither fonts nor a configuration of them.
+# WeasyPrint reads it at import; Lambda has neither fonts nor a font configuration.
 os.environ["FONTCONFIG_FILE"] = str(PACKAGED / "invoice" / "fonts.conf")
 
 from weasyprint import CSS, HTML
-from weasyprint.css import ColorProfile
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher
 
 from common.order import Order
 
 ASSETS = PACKAGED / "invoice"
-PDF_VARIANT = "pdf/a-2a"
-# WeasyPrint writes that a PDF is PDF/A or that it is PDF/UA; this says the latter too, and describes the property as
-# PDF/A wants those described that it does not know (ISO 19005-2, 6.6.2.3.3; ISO 14289-1, 5).
-_ALSO_PDF_UA = (
-    b'<rdf:Description rdf:about="" xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/" pdfuaid:part="1"/>'
-    b'<rdf:Description rdf:about="" xmlns:pdfaExtension="http://www.aiim.org/pdfa/ns/extension/"'
-    b' xmlns:pdfaSchema="http://www.aiim.org/pdfa/ns/schema#" xmlns:pdfaProperty="http://www.aiim.org/pdfa/ns/property#">'
-    b'<pdfaExtension:schemas><rdf:Bag><rdf:li rdf:parseType="Resource">'
-    b"<pdfaSchema:schema>PDF/UA Universal Accessibility Schema</pdfaSchema:schema>"
-    b"<pdfaSchema:namespaceURI>http://www.aiim.org/pdfua/ns/id/</pdfaSchema:namespaceURI>"
-    b"<pdfaSchema:prefix>pdfuaid</pdfaSchema:prefix>"
-    b'<pdfaSchema:property><rdf:Seq><rdf:li rdf:parseType="Resource">'
-    b"<pdfaProperty:name>part</pdfaProperty:name><pdfaProperty:valueType>Integer</pdfaProperty:valueType>"
-    b"<pdfaProperty:category>internal</pdfaProperty:category>"
-    b"<pdfaProperty:description>Part of ISO 14289 to which the file conforms</pdfaProperty:description>"
-    b"</rdf:li></rdf:Seq></pdfaSchema:property></rdf:li></rdf:Bag></pdfaExtension:schemas></rdf:Description></rdf:RDF>"
-)
-
-
-@dataclass(frozen=True)
-class Supplier:
-    """Who issues the invoice, as section 20(4) of the VAT Act, 1991, wants it named."""
-
-    name: str
-    address: tuple[str, ...]
-    vat_number: str
-
-
-SUPPLIER = Supplier(
-    name="KimmyAI (Pty) Ltd",
-    address=("5th Floor, 44 Bree Street", "Cape Town", "Western Cape", "8001, South Africa"),
-    vat_number="4123456789",
-)
+PDF_VARIANT = "pdf/ua-1"
 
 
 class AssetFetcher(URLFetcher):  # type: ignore[misc]
-    """Fetches the invoice's own assets and refuses every other URL, so that no text of an order can name one."""
+    """Fetches the invoice's own assets and refuses every other URL, so that no text of an order can load one."""
 
     def fetch(self, url: str, headers: Any = None) -> Any:
-        """The asset of a file URL.
+        """Fetch the asset of a file URL.
 
         Raises:
-            ValueError: it is not a file of the invoice's assets.
+            ValueError: the URL is not a file of the invoice's assets.
         """
         parts = urlsplit(url)
         path = Path(unquote(parts.path)).resolve()
@@ -78,61 +42,48 @@ class AssetFetcher(URLFetcher):  # type: ignore[misc]
 
 
 def invoice_key(tenant_id: str, order_id: UUID) -> str:
-    """Where an order's invoice is in the orders bucket (R6)."""
+    """The key of an order's invoice in the orders bucket."""
     return f"{tenant_id}/orders/order_{order_id}.pdf"
 
 
 @cache
 def _fetcher() -> AssetFetcher:
-    """The one fetcher of a process: each is made with the machine's certificates, which takes a sixth of an invoice."""
+    """The fetcher of this process. Creating one loads the machine's certificates: a sixth of the time of an invoice."""
     return AssetFetcher()
-
-
-def _colours() -> ColorProfile:
-    """What red, green and blue are, as PDF/A wants it said: WeasyPrint's own profile, which it would leave open.
-
-    Made anew for each invoice: one whose name has been read is written in other bytes than before.
-    """
-    profile = files("weasyprint.pdf") / "sRGB2014.icc"
-    return ColorProfile(BytesIO(profile.read_bytes()), profile.name, "relative-colorimetric", (["r"], ["g"], ["b"]))
 
 
 @cache
 def _style() -> tuple[CSS, FontConfiguration]:
-    """The stylesheet and its fonts, parsed once for all invoices of a process."""
+    """The stylesheet and its fonts, parsed once for each process."""
     fonts = FontConfiguration()
     return CSS(ASSETS / "invoice.css", font_config=fonts, url_fetcher=_fetcher()), fonts
 
 
-def _finish(_document: Any, pdf: Any) -> None:
-    """What WeasyPrint leaves out: PDF/UA-1 beside PDF/A in the metadata, and what the headers of tables head."""
+def _set_header_scopes(_document: Any, pdf: Any) -> None:
+    """Add the scope of table headers, which WeasyPrint leaves out and PDF/UA-1 requires."""
 
-    def named(reference: bytes) -> Any:
+    def resolve(reference: bytes) -> Any:
         return pdf.objects[int(reference.split()[0])]
 
-    metadata = named(pdf.catalog["Metadata"])
-    metadata.stream = [part.replace(b"</rdf:RDF>", _ALSO_PDF_UA) for part in metadata.stream]
     for header in pdf.objects:
         if isinstance(header, dict) and header.get("S") == "/TH":
-            above = named(named(header["P"])["P"])
-            header["A"]["Scope"] = "/Column" if above["S"] == "/THead" else "/Row"
+            section = resolve(resolve(header["P"])["P"])
+            header["A"]["Scope"] = "/Column" if section["S"] == "/THead" else "/Row"
 
 
 def render_pdf(html: str, identifier: bytes) -> bytes:
-    """An invoice's HTML as PDF/A-2a and PDF/UA-1: the same bytes for the same text and identifier.
+    """Render an invoice's HTML as PDF/UA-1: the same bytes for the same HTML and identifier.
 
     Args:
-        html: a whole document; what it links to is below ASSETS.
-        identifier: of the PDF.
+        html: a whole document, with links into ASSETS only.
+        identifier: the file identifier of the PDF.
     """
     css, fonts = _style()
     document = HTML(string=html, base_url=ASSETS.as_uri() + "/", url_fetcher=_fetcher())
     pdf: bytes = document.write_pdf(
-        finisher=_finish,
+        finisher=_set_header_scopes,
         stylesheets=[css],
         font_config=fonts,
-        color_profiles={"sRGB": _colours()},
-        output_intent="sRGB",
         pdf_variant=PDF_VARIANT,
         pdf_identifier=identifier,
     )
@@ -140,12 +91,12 @@ def render_pdf(html: str, identifier: bytes) -> bytes:
 
 
 def invoice_html(order: Order) -> str:
-    """The tax invoice of an order as the HTML that is drawn."""
-    # To the second, as the document information dictionary has it too.
+    """The tax invoice of an order as HTML."""
+    # To the second, as in the document information dictionary.
     created = f"{order.date_created.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    return render("invoice/invoice.html", {"order": order, "supplier": SUPPLIER, "created": created})
+    return render("invoice/invoice.html", {"order": order, "created": created})
 
 
 def render_invoice(order: Order) -> bytes:
-    """The tax invoice of an order: the same bytes for the same order."""
+    """The tax invoice of an order as PDF: the same bytes for the same order."""
     return render_pdf(invoice_html(order), order.id.bytes)

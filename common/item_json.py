@@ -25,7 +25,7 @@ def item_json(model: type[BaseModel], item: Mapping[str, Any]) -> dict[str, obje
         item: in DynamoDB's format, such as `{"version": {"N": "1"}}`.
 
     Returns:
-        The same as `rest.json_response` makes of the model: amounts as text with their cents, no field that is None.
+        The same as `rest.to_json` makes of the model: amounts as text with their cents, no field that is None.
     """
     return {**_defaults(model), **{name: read(item[name]) for name, read in _readers(model).items() if name in item}}
 

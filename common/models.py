@@ -44,6 +44,18 @@ class Model(BaseModel):
         allow_population_by_field_name = True
         allow_mutation = False
         extra = "forbid"
+        # In place of pydantic's own, since callers of the API read them.
+        error_msg_templates: ClassVar[dict[str, str]] = {
+            "type_error.integer": "must be a whole number",
+            "type_error.none.not_allowed": "must not be null",
+            "type_error.str": "must be a string",
+            "value_error.any_str.max_length": "must have at most {limit_value} characters",
+            "value_error.any_str.min_length": "must have at least {limit_value} characters",
+            "value_error.extra": "is not a known field",
+            "value_error.missing": "is required",
+            "value_error.number.not_ge": "must be at least {limit_value}",
+            "value_error.number.not_le": "must be at most {limit_value}",
+        }
 
     @classmethod
     def parse_obj(cls, obj: Any) -> Self:

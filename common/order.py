@@ -15,13 +15,7 @@ from common.status import PAYMENT_STATUSES, TRANSITIONS, OrderStatus, can_transi
 
 @dataclass(frozen=True)
 class Caller:
-    """The user that sent a request, from the verified token.
-
-    Args:
-        subject: the user's id in Cognito.
-        tenant_id: the user's tenant.
-        is_admin: whether the user may access every tenant.
-    """
+    """The user that sent a request, from the verified token; `subject` is the user's id in Cognito."""
 
     subject: str
     tenant_id: str
@@ -41,8 +35,9 @@ class PaymentDetails(Model):
 
 
 class SubmittedPaymentDetails(PaymentDetails):
-    """Payment details in a request. Those on record are not checked again: the rule may have changed since."""
+    """Payment details in a request."""
 
+    # Checked in requests only: details on record must stay readable whatever the rule is today.
     transaction_id: TransactionId
 
 
@@ -52,7 +47,7 @@ def _requires(field: str, kind: str) -> dict[str, Any]:
 
 
 class OrderUpdate(Model):
-    """A change of an order: its status, its payment details, or both. An order becomes PAID with payment details."""
+    """A change to an order: status, payment details, or both. An order can become PAID only with `paymentDetails`."""
 
     status: OrderStatus | None = None
     payment_details: SubmittedPaymentDetails | None = None

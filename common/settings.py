@@ -7,74 +7,54 @@ class MissingSettingError(Exception):
     """An environment variable that the function needs is not set."""
 
 
-def _required(name: str) -> str:
-    value = os.environ.get(name, "").strip()
-    if not value:
-        raise MissingSettingError(f"environment variable {name} is not set: Terraform's lambda module sets it")
-    return value
-
-
-class Settings:
-    """Typed view of the environment.
+class _Setting:
+    """A required environment variable.
 
     Raises:
         MissingSettingError: on access, if the variable is not set.
     """
 
-    @property
-    def orders_table(self) -> str:
-        """Name of the orders table (R3)."""
-        return _required("ORDERS_TABLE")
+    def __init__(self, name: str) -> None:
+        self._name = name
 
-    @property
-    def idempotency_table(self) -> str:
-        """Name of the table with the idempotency records."""
-        return _required("IDEMPOTENCY_TABLE")
+    def __get__(self, instance: object, owner: type) -> str:
+        value = os.environ.get(self._name, "").strip()
+        if not value:
+            raise MissingSettingError(
+                f"environment variable {self._name} is not set: Terraform's lambda module sets it"
+            )
+        return value
 
-    @property
-    def order_creation_queue_url(self) -> str:
-        """URL of the order creation queue (R2)."""
-        return _required("ORDER_CREATION_QUEUE_URL")
 
-    @property
-    def order_events_topic_arn(self) -> str:
-        """ARN of the order events topic (R2)."""
-        return _required("ORDER_EVENTS_TOPIC_ARN")
+class Settings:
+    """The settings by name."""
 
-    @property
-    def orders_bucket(self) -> str:
-        """Name of the bucket that holds the invoices (R6)."""
-        return _required("ORDERS_BUCKET")
-
-    @property
-    def templates_bucket(self) -> str:
-        """Name of the bucket that holds the templates (R6)."""
-        return _required("TEMPLATES_BUCKET")
+    orders_table = _Setting("ORDERS_TABLE")
+    idempotency_table = _Setting("IDEMPOTENCY_TABLE")
+    order_creation_queue_url = _Setting("ORDER_CREATION_QUEUE_URL")
+    order_events_topic_arn = _Setting("ORDER_EVENTS_TOPIC_ARN")
+    orders_bucket = _Setting("ORDERS_BUCKET")
+    templates_bucket = _Setting("TEMPLATES_BUCKET")
+    mail_from = _Setting("MAIL_FROM")
+    mail_reply_to = _Setting("MAIL_REPLY_TO")
+    internal_notification_email = _Setting("INTERNAL_NOTIFICATION_EMAIL")
+    _cart_api_url = _Setting("CART_API_URL")
+    _retry_delay_seconds = _Setting("RETRY_DELAY_SECONDS")
 
     @property
     def cart_api_url(self) -> str:
-        """Base URL of the Cart service, without a trailing slash (R5)."""
-        return _required("CART_API_URL").rstrip("/")
+        """Base URL of the Cart service, without a trailing slash."""
+        return self._cart_api_url.rstrip("/")
 
     @property
-    def mail_from(self) -> str:
-        """Sender of every mail (R7)."""
-        return _required("MAIL_FROM")
-
-    @property
-    def mail_reply_to(self) -> str:
-        """Reply-To of every mail (R7)."""
-        return _required("MAIL_REPLY_TO")
-
-    @property
-    def internal_notification_email(self) -> str:
-        """Address of the internal team (R7)."""
-        return _required("INTERNAL_NOTIFICATION_EMAIL")
+    def mail_configuration_set(self) -> str | None:
+        """SES configuration set, through which bounces and complaints are reported; None where SES has none."""
+        return os.environ.get("MAIL_CONFIGURATION_SET") or None
 
     @property
     def retry_delay_seconds(self) -> int:
         """Seconds before the first retry of a message that failed; doubles with each attempt."""
-        return int(_required("RETRY_DELAY_SECONDS"))
+        return int(self._retry_delay_seconds)
 
 
 settings = Settings()

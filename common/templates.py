@@ -1,4 +1,4 @@
-"""Jinja2 templates (R7): from S3, and from the package when S3 has none or a broken one."""
+"""Jinja2 templates: from the bucket, or from the package if the one in the bucket is missing or broken."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
-from jinja2 import FileSystemLoader, StrictUndefined, Template, TemplateError
+from jinja2 import BaseLoader, FileSystemLoader, FunctionLoader, StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from common import clients
@@ -24,56 +24,64 @@ _only_packaged = ContextVar("only_packaged", default=False)
 
 
 def money(amount: Decimal) -> str:
-    """An amount in rand as South Africans write it, with spaces that do not break: R 1 234.50."""
+    """An amount in rand as South Africans write it, with non-breaking spaces: R 1 234.50."""
     return f"R\u00a0{amount:,.2f}".replace(",", "\u00a0")
 
 
-def date(moment: datetime) -> str:
-    """The day of a moment in South Africa: 24 November 2026."""
-    local = moment.astimezone(SAST)
+def date(timestamp: datetime) -> str:
+    """The day of a timestamp in South Africa: 24 November 2026."""
+    local = timestamp.astimezone(SAST)
     return f"{local.day} {local:%B %Y}"
 
 
-def date_time(moment: datetime) -> str:
-    """A moment in South Africa, to the minute."""
-    return f"{date(moment)}, {moment.astimezone(SAST):%H:%M}"
+def date_time(timestamp: datetime) -> str:
+    """A timestamp in South African time, to the minute."""
+    return f"{date(timestamp)}, {timestamp.astimezone(SAST):%H:%M}"
 
 
-def _environment() -> ImmutableSandboxedEnvironment:
-    # Sandboxed, since whoever may write to the bucket should not thereby run code.
-    environment = ImmutableSandboxedEnvironment(
-        loader=FileSystemLoader(PACKAGED),
+def environment(loader: BaseLoader) -> ImmutableSandboxedEnvironment:
+    """The Jinja2 environment of all templates: sandboxed, so that writing to the bucket does not mean running code."""
+    jinja = ImmutableSandboxedEnvironment(
+        loader=loader,
         autoescape=lambda name: name is None or name.endswith(".html"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters |= {"money": money, "date": date, "datetime": date_time}
-    return environment
+    jinja.filters |= {"money": money, "date": date, "datetime": date_time}
+    return jinja
 
 
-_jinja = _environment()
-# A text template must not be escaped, so it has an environment of its own: from_string knows no file name.
-_jinja_text = _jinja.overlay(autoescape=False)
+_packaged = environment(FileSystemLoader(PACKAGED))
+
+
+def _read_from_bucket(name: str) -> str:
+    return clients.s3().get_object(Bucket=settings.templates_bucket, Key=name)["Body"].read().decode()
+
+
+@lru_cache(maxsize=1)
+def _bucket(period: int) -> ImmutableSandboxedEnvironment:
+    """The bucket's templates, each read once in a period: a changed one is used at the latest when the next begins."""
+    return environment(FunctionLoader(_read_from_bucket))
 
 
 def render_packaged(name: str, context: Mapping[str, object]) -> str:
-    """Render the package's own copy of a template; asks nothing of AWS.
+    """Render the package's own copy of a template, without AWS.
 
     Args:
         name: path below templates/, such as `customer/order_confirmation.html`.
-        context: what the template may name.
+        context: the variables of the template.
 
     Raises:
-        TemplateError: there is no such template, or it names something that the context does not have.
+        TemplateError: the template does not exist, or uses a variable that the context does not have.
     """
-    return _jinja.get_template(name).render(context)
+    return _packaged.get_template(name).render(context)
 
 
 @contextmanager
 def only_packaged() -> Iterator[None]:
-    """Within, `render` takes the packaged copies and asks nothing of AWS: for previews."""
+    """Inside this context, `render` uses the packaged templates and does not call AWS: for previews."""
     token = _only_packaged.set(True)
     try:
         yield
@@ -82,26 +90,19 @@ def only_packaged() -> Iterator[None]:
 
 
 def render(name: str, context: Mapping[str, object]) -> str:
-    """Render a template from S3, or the packaged copy if the one in S3 is missing or broken (R7).
+    """Render a template from the bucket, or the packaged copy if one in the bucket is missing or broken.
 
-    The metric TemplateFallback counts the times that the packaged copy was used.
+    The metric TemplateFallback counts how often the packaged copy was used.
 
     Args:
         name: path below templates/, and key in the bucket.
-        context: what the template may name.
+        context: the variables of the template.
     """
     if _only_packaged.get():
         return render_packaged(name, context)
     try:
-        return _from_s3(name, int(time.monotonic() // _CACHE_SECONDS)).render(context)
+        return _bucket(int(time.monotonic() // _CACHE_SECONDS)).get_template(name).render(context)
     except (BotoCoreError, ClientError, TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         count("TemplateFallback")
         logger.warning("packaged template used", template=name, error_type=type(error).__name__)
         return render_packaged(name, context)
-
-
-@cache
-def _from_s3(name: str, period: int) -> Template:
-    """The template in S3, read once in each period; a key of the cache, so that an old one is not used for ever."""
-    source = clients.s3().get_object(Bucket=settings.templates_bucket, Key=name)["Body"].read().decode()
-    return (_jinja if name.endswith(".html") else _jinja_text).from_string(source)

@@ -1,4 +1,4 @@
-"""Alarms of the stack, made to ring and to fall silent within seconds."""
+"""Alarms of the stack: read them, and make them change state within seconds."""
 
 import copy
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ from e2e.tenant import DEADLINE_SECONDS
 from localstack.targets import Platform
 from tooling.polling import poll
 
-# The shortest period that an alarm may have.
+# CloudWatch allows no shorter period.
 _PERIOD_SECONDS = 10
-_DESCRIBED_ONLY = frozenset(
+_READ_ONLY = frozenset(
     {
         "AlarmArn",
         "AlarmConfigurationUpdatedTimestamp",
@@ -24,36 +24,36 @@ _DESCRIBED_ONLY = frozenset(
 )
 
 
-def described(platform: Platform, names: list[str] | None = None) -> list[dict[str, Any]]:
-    """Alarms of these names, or all."""
+def describe(platform: Platform, names: list[str] | None = None) -> list[dict[str, Any]]:
+    """The alarms with these names, or every alarm."""
     request: Any = {"AlarmNames": names} if names else {}
     pages = platform.aws.cloudwatch.get_paginator("describe_alarms").paginate(**request)
     return [dict(alarm) for page in pages for alarm in page["MetricAlarms"]]
 
 
 def _settings(alarm: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in alarm.items() if name not in _DESCRIBED_ONLY}
+    return {name: value for name, value in alarm.items() if name not in _READ_ONLY}
 
 
 @contextmanager
-def sharpened(platform: Platform, names: list[str], **changes: Any) -> Iterator[None]:
-    """Have alarms look at ten seconds, so that they need not be waited for; what they look at stays.
+def short_periods(platform: Platform, names: list[str], **changes: Any) -> Iterator[None]:
+    """Let alarms evaluate ten seconds instead of minutes; their metrics stay, and their settings are put back.
 
     Args:
-        platform: the stack.
-        names: of the alarms.
-        changes: of their other settings, such as Threshold.
+        platform: Stack that has the alarms.
+        names: Names of the alarms.
+        changes: Other settings to change meanwhile, such as Threshold.
     """
-    before = [_settings(alarm) for alarm in described(platform, names)]
-    assert len(before) == len(names), f"of {names} there is only {[alarm['AlarmName'] for alarm in before]}"
+    before = [_settings(alarm) for alarm in describe(platform, names)]
+    assert len(before) == len(names), f"expected {names}, found {[alarm['AlarmName'] for alarm in before]}"
     for alarm in before:
-        sharp = copy.deepcopy(alarm) | changes
-        if "Metrics" in sharp:
-            for query in sharp["Metrics"]:
+        changed = copy.deepcopy(alarm) | changes
+        if "Metrics" in changed:
+            for query in changed["Metrics"]:
                 query.get("MetricStat", {})["Period"] = _PERIOD_SECONDS
         else:
-            sharp["Period"] = _PERIOD_SECONDS
-        platform.aws.cloudwatch.put_metric_alarm(**sharp)
+            changed["Period"] = _PERIOD_SECONDS
+        platform.aws.cloudwatch.put_metric_alarm(**changed)
     try:
         yield
     finally:
@@ -61,12 +61,12 @@ def sharpened(platform: Platform, names: list[str], **changes: Any) -> Iterator[
             platform.aws.cloudwatch.put_metric_alarm(**alarm)
 
 
-def wait_until_ringing(platform: Platform, names: list[str]) -> None:
-    """Return when each of these alarms has rung."""
+def wait_for_alarm(platform: Platform, names: list[str]) -> None:
+    """Wait until each of these alarms has been in ALARM at least once."""
     left = set(names)
 
-    def rang() -> bool | None:
-        left.difference_update(a["AlarmName"] for a in described(platform, names) if a["StateValue"] == "ALARM")
+    def all_seen() -> bool | None:
+        left.difference_update(a["AlarmName"] for a in describe(platform, names) if a["StateValue"] == "ALARM")
         return not left or None
 
-    poll(f"{', '.join(names)} ringing", rang, DEADLINE_SECONDS)
+    poll(f"{', '.join(names)} in ALARM", all_seen, DEADLINE_SECONDS)

@@ -1,4 +1,4 @@
-"""What tests do with queues: send to a queue, look for a message in its DLQ and take it out."""
+"""The functions' queues: send messages, wait until they are handled, and find messages in a DLQ."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from tooling.polling import poll
 
 
 def counts(platform: Platform, names: list[str]) -> dict[str, int]:
-    """How many messages each queue has."""
+    """Number of messages in each queue."""
     return {name: held(platform.aws.sqs, name) for name in names}
 
 
@@ -20,12 +20,12 @@ def drain(platform: Platform, seconds: float) -> None:
     wait_idle(platform.aws.sqs, platform.outputs["queue_names"].values(), seconds)
 
 
-class DeadLetters:
-    """The DLQ of a function, and the queue it belongs to.
+class FunctionQueue:
+    """The queue of a function, with its DLQ.
 
     Args:
-        platform: the stack.
-        function: whose.
+        platform: Stack that has the queue.
+        function: Folder of the function.
     """
 
     def __init__(self, platform: Platform, function: str) -> None:
@@ -33,9 +33,15 @@ class DeadLetters:
         self._queue = platform.queue_url(platform.outputs["queue_names"][function])
         self._dlq = platform.queue_url(platform.outputs["dlq_names"][function])
 
+    def send(self, bodies: list[str]) -> None:
+        """Send messages to the queue in one batch."""
+        entries: Any = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
+        response = self._sqs.send_message_batch(QueueUrl=self._queue, Entries=entries)
+        assert not response.get("Failed"), response
+
     @contextmanager
-    def holding(self, text: str) -> Iterator[str]:
-        """Wait for a message with this text in it, give its body, and take it out in the end."""
+    def dlq_message(self, text: str) -> Iterator[str]:
+        """Wait for a message with this text in the DLQ, yield its body, and delete it at the end."""
         message = poll(f"a message with {text} in the DLQ", lambda: self._receive(text), DEADLINE_SECONDS)
         try:
             yield message["Body"]
@@ -50,14 +56,8 @@ class DeadLetters:
             if text in message["Body"]:
                 found = message
             else:
-                # Another test waits for it.
+                # Another test waits for this one.
                 self._sqs.change_message_visibility(
                     QueueUrl=self._dlq, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
                 )
         return found
-
-    def send(self, bodies: list[str]) -> None:
-        """Put messages on the queue in one batch."""
-        entries: Any = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
-        answer = self._sqs.send_message_batch(QueueUrl=self._queue, Entries=entries)
-        assert not answer.get("Failed"), answer

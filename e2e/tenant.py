@@ -1,7 +1,9 @@
-"""A tenant with one user, and what that user does."""
+"""A tenant of the test's own, with one user who places orders and follows them."""
 
 import secrets
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,10 @@ from localstack.mailbox import arrived_at
 from localstack.targets import Platform
 from release.openapi.contract import breaches
 from tooling.agreed_limits import Step
+from tooling.order_client import OrderClient
 from tooling.polling import poll
 
-# Far above what R8 promises: a test is about what happens, `make order` about how soon.
+# Far above the agreed limits, which test_one_at_a_time.py checks on a quiet stack.
 DEADLINE_SECONDS = 90
 _HTTP_SECONDS = 30
 
@@ -27,24 +30,36 @@ ITEMS = [
 ]
 
 
+def _assert_documented(method: str, path: str, response: requests.Response) -> None:
+    found = breaches(method, path, response.status_code, response.headers, response.text)
+    assert found == [], f"{found}: {response.text}"
+
+
 class Tenant:
-    """A tenant that no other test knows.
+    """A tenant that no other test uses. Every response to it is checked against the OpenAPI document.
 
     Args:
-        platform: the stack.
-        timer: Times its orders.
-        group: of its user in Cognito, such as admin.
+        platform: Stack that is tested.
+        timer: Times the tenant's orders.
+        group: Cognito group of the user, such as admin.
     """
 
     def __init__(self, platform: Platform, timer: OrderTimer, group: str | None = None) -> None:
         self.id = f"e2e-{uuid4().hex[:12]}"
         self.platform = platform
         self._timer = timer
-        # In AWS mail goes to the simulator of SES, which takes any label.
+        # In AWS the mail goes to the simulator of SES, which accepts any label.
         domain = "example.com" if platform.mailbox else "simulator.amazonses.com"
         self.email = f"success+{self.id}@{domain}"
         self.tokens = self._sign_in(group)
-        self.http = requests.Session()
+        self.client = OrderClient(
+            platform.api_url,
+            self.tokens["IdToken"],
+            trust_env=platform.target != "local",
+            timeout=_HTTP_SECONDS,
+            on_response=_assert_documented,
+        )
+        self.cart_service = requests.Session()
 
     def _sign_in(self, group: str | None) -> dict[str, str]:
         platform = self.platform
@@ -56,8 +71,9 @@ class Tenant:
         return seed.sign_in(platform.aws.cognito, pool, client, self.email, password)
 
     def remove(self) -> None:
-        """Remove the user; the orders stay, as orders do."""
-        self.http.close()
+        """Delete the user; the orders stay."""
+        self.client.close()
+        self.cart_service.close()
         if self.platform.issuer:
             return
         self.platform.aws.cognito.admin_delete_user(
@@ -65,93 +81,94 @@ class Tenant:
         )
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
-        """Call the API as this user; a header given as None is left out.
-
-        Whatever the answer, it is one that the OpenAPI document promises.
-        """
-        headers = {"Authorization": f"Bearer {self.tokens['IdToken']}", **options.pop("headers", {})}
-        answer = self.http.request(
-            method, self.platform.api_url + path, headers=headers, timeout=_HTTP_SECONDS, **options
-        )
-        assert breaches(method, path, answer.status_code, answer.headers, answer.text) == [], answer.text
-        return answer
+        """Call the API as this user; a header given as None is not sent."""
+        return self.client.request(method, path, **options)
 
     def put_cart(self, items: list[dict[str, Any]] | None = None, **changes: Any) -> str:
-        """Put a cart of this tenant's into the Cart service and return its id."""
+        """Put a cart of this tenant into the Cart service and return its id."""
         if not self.platform.cart_url:
             raise LookupError("E2E_CART_URL is not set: the URL of a Cart service where tests may put carts")
-        cart_id = f"cart-{uuid4().hex}"
-        cart = {"cartId": cart_id, "tenantId": self.id, "currency": "ZAR", "items": items or ITEMS, **changes}
-        answer = self.http.put(f"{self.platform.cart_url}/v1.0/carts/{cart_id}", json=cart, timeout=_HTTP_SECONDS)
-        answer.raise_for_status()
-        return cart_id
+        cart = {
+            "cartId": f"cart-{uuid4().hex}",
+            "tenantId": self.id,
+            "currency": "ZAR",
+            "items": items or ITEMS,
+            **changes,
+        }
+        url = f"{self.platform.cart_url}/v1.0/carts/{cart['cartId']}"
+        self.cart_service.put(url, json=cart, timeout=_HTTP_SECONDS).raise_for_status()
+        return str(cart["cartId"])
 
     def body(self, **changes: Any) -> dict[str, Any]:
-        """The body of a good request, with changes; it gets a cart of its own unless one is given."""
+        """The body of a valid request, with changes; without a cartId it gets a new cart."""
         return demo.request(self.email, changes.pop("cartId", None) or self.put_cart(), **changes)
 
     def place(self, correlation_id: str | None = None, **changes: Any) -> str:
         """Place an order and return its id."""
-        headers = {"X-Correlation-Id": correlation_id} if correlation_id else {}
-        body, asked = self.body(**changes), time.time()
-        answer = self.call("POST", "/v1.0/orders", json=body, headers=headers)
-        assert answer.status_code == 202, answer.text
-        order_id: str = answer.json()["orderId"]
-        self._timer.accepted(order_id, asked, answer.elapsed.total_seconds())
-        self._timer.add_key(order_id, correlation_id or order_id)
-        return order_id
+        body, sent_at = self.body(**changes), time.time()
+        placed = self.client.place(body, correlation_id=correlation_id)
+        self._timer.accepted(placed.order_id, sent_at, placed.seconds)
+        self._timer.add_key(placed.order_id, correlation_id or placed.order_id)
+        return placed.order_id
 
     def get(self, order_id: str) -> requests.Response:
-        """Ask for an order."""
-        return self.call("GET", f"/v1.0/orders/{order_id}")
+        """Request an order."""
+        return self.client.get(order_id)
 
     def recorded(self, order_id: str) -> dict[str, Any]:
-        """The order, once it is on record."""
+        """Wait until an order is recorded and return it."""
 
-        def ask() -> dict[str, Any] | None:
-            began, answer = time.time(), self.get(order_id)
-            assert answer.status_code in (200, 404), answer.text
-            self._timer.checked(order_id, "recorded", answer.status_code == 200, began)
-            return answer.json() if answer.status_code == 200 else None
+        def attempt() -> dict[str, Any] | None:
+            started_at, response = time.time(), self.get(order_id)
+            assert response.status_code in (200, 404), response.text
+            self._timer.checked(order_id, "recorded", response.status_code == 200, started_at)
+            return response.json() if response.status_code == 200 else None
 
-        return poll(f"order {order_id} on record", ask, DEADLINE_SECONDS)
+        return poll(f"order {order_id} recorded", attempt, DEADLINE_SECONDS)
 
     def invoiced(self, order_id: str) -> dict[str, Any]:
-        """The order, once it has its invoice."""
+        """Wait until an order has its invoice and return the order."""
 
-        def ask() -> dict[str, Any] | None:
-            began, order = time.time(), self.recorded(order_id)
-            self._timer.checked(order_id, "invoice", "invoiceKey" in order, began)
+        def attempt() -> dict[str, Any] | None:
+            started_at, order = time.time(), self.recorded(order_id)
+            self._timer.checked(order_id, "invoice", "invoiceKey" in order, started_at)
             return order if "invoiceKey" in order else None
 
-        return poll(f"invoice of order {order_id}", ask, DEADLINE_SECONDS)
+        return poll(f"invoice of order {order_id}", attempt, DEADLINE_SECONDS)
 
     def ordered(self, **changes: Any) -> dict[str, Any]:
-        """A new order, on record."""
+        """Place an order and return it once it is recorded."""
         return self.recorded(self.place(**changes))
 
+    def invoice(self, order: dict[str, Any]) -> bytes:
+        """The invoice of an order, as PDF."""
+        bucket = self.platform.outputs["orders_bucket"]
+        response = self.platform.aws.s3.get_object(Bucket=bucket, Key=order["invoiceKey"])
+        assert response["ContentType"] == "application/pdf"
+        return response["Body"].read()
+
     def update(self, order_id: str, etag: str | None, change: dict[str, Any], **headers: str) -> requests.Response:
-        """Change an order that is still as the ETag says."""
-        return self.call("PUT", f"/v1.0/orders/{order_id}", json=change, headers={"If-Match": etag, **headers})
+        """Change an order if it still has this ETag."""
+        return self.client.update(order_id, change, etag, headers)
 
     def change(self, order_id: str, change: dict[str, Any], **headers: str) -> requests.Response:
-        """Change an order as it is now."""
+        """Change the current version of an order."""
         return self.update(order_id, self.get(order_id).headers["ETag"], change, **headers)
 
     def orders(self, tenant_id: str | None = None, **parameters: Any) -> requests.Response:
-        """Ask for a page of orders."""
-        return self.call("GET", f"/v1.0/tenants/{tenant_id or self.id}/orders", params=parameters)
+        """Request a page of orders, of this tenant unless another is given."""
+        return self.client.list_orders(tenant_id or self.id, **parameters)
 
     def mails(self, correlation_id: str, count: int) -> list[EmailMessage]:
-        """The mails with a correlation id, once there are so many."""
+        """Wait until at least this many mails have a correlation id and return them."""
         mailbox = self.platform.mailbox
         assert mailbox, "a test that reads mail needs the marker sidecars"
 
-        def ask() -> list[tuple[Path, EmailMessage]] | None:
+        def attempt() -> list[tuple[Path, EmailMessage]] | None:
             found = mailbox.find(correlation_id)
             return found if len(found) >= count else None
 
-        found = poll(f"{count} mails with correlation id {correlation_id}", ask, DEADLINE_SECONDS)
+        found = poll(f"{count} mails with correlation id {correlation_id}", attempt, DEADLINE_SECONDS)
         for path, mail in found:
             step: Step = "customer mail" if mail["To"] == self.email else "internal mail"
             self._timer.reached(correlation_id, step, arrived_at(path))
@@ -162,3 +179,19 @@ def paid(**changes: Any) -> dict[str, Any]:
     """The change that makes an order PAID."""
     details = {"method": "EFT", "transactionId": f"tx-{uuid4().hex}", "paidAt": "2026-11-24T10:00:00Z"}
     return {"status": "PAID", "paymentDetails": details, **changes}
+
+
+@contextmanager
+def cart_outage(tenant: Tenant, cart_id: str) -> Iterator[Callable[[], object]]:
+    """Let the Cart service respond with 503 for a cart; yields a function that waits until it has done so."""
+    control = f"{tenant.platform.cart_url}/control/outages/{cart_id}"
+    session = tenant.cart_service
+    session.put(control, json={"status": 503}, timeout=_HTTP_SECONDS).raise_for_status()
+
+    def refused() -> bool | None:
+        return session.get(control, timeout=_HTTP_SECONDS).json()["refused"] > 0 or None
+
+    try:
+        yield lambda: poll("a request refused by the Cart service", refused, DEADLINE_SECONDS)
+    finally:
+        session.delete(control, timeout=_HTTP_SECONDS).raise_for_status()

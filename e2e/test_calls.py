@@ -1,18 +1,18 @@
-"""What an order asks of AWS, on a stack that does nothing else: no call without a reason."""
+"""The AWS calls of an order on a stack that does nothing else: each keeps a promise."""
 
 from collections import Counter
 
 import pytest
 
-from labs.bench import counted
-from labs.bench.counted import Call
-from labs.bench.needed import NEEDED
+from labs.bench import measured_calls
+from labs.bench.required_calls import REQUIRED
 from localstack import engines
 
 pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.embedded]
 
 
-def test_an_order_makes_the_calls_that_it_needs_and_no_other() -> None:
+def test_order_makes_the_required_calls_only() -> None:
+    """An order makes the AWS calls that the promises require, and no others."""
     stack = engines.require()
-    counted.warm_up(stack)
-    assert counted.measure(stack).calls == Counter(Call(*needed[:3]) for needed in NEEDED)
+    measured_calls.warm_up(stack)
+    assert measured_calls.measure(stack).calls == Counter(REQUIRED.keys())

@@ -1,4 +1,4 @@
-"""The console in a real browser: orders as they move, a journey with its mails and invoice, a DLQ and its redrive."""
+"""The console in a browser: live orders, the trace of an order with its mails and invoice, a DLQ and its redrive"""
 
 import re
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
-from e2e.queues import DeadLetters
+from e2e.queues import FunctionQueue
 from e2e.tenant import DEADLINE_SECONDS, ITEMS, Tenant, paid
 from localstack import browser as chromium
 from localstack import stack as stacks
@@ -23,6 +23,7 @@ NARROW = 320
 PRODUCT = str(ITEMS[0]["name"])
 
 Open = Callable[..., Page]
+Accept = Callable[[str, bytes], None]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def complaints() -> Iterator[list[str]]:
-    """What the browser complains of, and what pages ask of others; nothing, in the end."""
+    """Errors of the browser and requests to other hosts; at the end there must be none."""
     found: list[str] = []
     yield found
     assert found == []
@@ -53,7 +54,7 @@ def open_page(browser: Browser, complaints: list[str]) -> Iterator[Open]:
 
     def watch(request: Request) -> None:
         if urlsplit(request.url).netloc != urlsplit(address).netloc:
-            complaints.append(f"asked for {request.url}")
+            complaints.append(f"requested {request.url}")
 
     def open_page(path: str = "/", viewport: dict[str, int] = WIDE, scheme: str = "light") -> Page:
         context = browser.new_context(
@@ -75,10 +76,10 @@ def open_page(browser: Browser, complaints: list[str]) -> Iterator[Open]:
         context.close()
 
 
-def picture(page: Page, name: str) -> None:
-    """Keep a screenshot, for people."""
+def screenshot(page: Page, name: str) -> bytes:
+    """Save a screenshot for people, and return it."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
+    return page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
 
 
 def row_of(page: Page, order_id: str) -> str:
@@ -88,37 +89,43 @@ def row_of(page: Page, order_id: str) -> str:
     return row
 
 
-def test_an_order_is_seen_moving_and_its_whole_journey_is_there(tenant: Tenant, open_page: Open) -> None:
+def test_console_shows_live_order_and_trace(tenant: Tenant, open_page: Open, accept_picture: Accept) -> None:
+    """The console shows a new order without a reload, its trace, its mails and its invoice."""
     page, correlation_id = open_page(), f"e2e-{uuid4()}"
-    expect(page.locator("#connection")).to_have_text("live")
+    expect(page.locator("main")).to_have_class(re.compile(r"\bon\b"))
     page.evaluate("window.loadedOnce = true")
     order_id = tenant.place(correlation_id)
     number = tenant.invoiced(order_id)["orderNumber"]
     row = row_of(page, order_id)
     expect(page.locator(row)).to_contain_text(number)
     expect(page.get_by_role("status")).to_have_text(re.compile("ORD|order"))
-    picture(page, "list")
-    assert page.evaluate("window.loadedOnce"), "the list came by loading the page again"
+    accept_picture("console-list.png", screenshot(page, "list"))
+    assert page.evaluate("window.loadedOnce"), "the page was reloaded"
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
+    accept_picture("console-phone.png", screenshot(page, "phone"))
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": WIDE["width"], "height": WIDE["height"]})
 
     page.locator(f"{row} a").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(number)
-    journey = page.get_by_role("region", name="Journey")
+    trace = page.get_by_role("region", name="Trace", exact=True)
     for name in ("create_order", "order_creator_record", "order_pdf_creator", "order_internal_notification"):
-        expect(journey.locator(".function .what").get_by_text(name, exact=True)).to_have_count(1)
-    expect(journey.locator(".mail .what")).to_have_text(["internal mail caught", "confirmation caught"])
-    expect(journey.locator(".queue").first).to_contain_text("derived")
-    expect(page.locator(".promises")).not_to_contain_text("waiting")
-    journey.get_by_text("Logs").click()
+        expect(trace.locator(".function .what").get_by_text(name, exact=True)).to_have_count(1)
+    expect(trace.locator(".mail .what")).to_have_text(["internal mail", "customer mail"])
+    expect(trace.locator(".queue").first).to_contain_text("derived")
+    expect(page.locator(".limits")).not_to_contain_text("waiting")
+    trace.get_by_text("Logs").click()
     for words in ("order accepted", "order recorded", "invoice created", "mail sent"):
-        expect(journey.locator(".logs").get_by_text(words).first).to_be_visible()
+        expect(trace.locator(".logs").get_by_text(words).first).to_be_visible()
     invoice = page.get_by_alt_text("First page of the invoice")
     invoice.scroll_into_view_if_needed()
     expect(invoice).to_have_js_property("complete", True)
     assert invoice.evaluate("picture => picture.naturalWidth") > 500
     page.evaluate("scrollTo(0, 0)")
-    picture(page, "journey")
+    screenshot(page, "trace")
     page.emulate_media(color_scheme="dark")
-    picture(page, "journey-dark")
+    accept_picture("console-trace-dark.png", screenshot(page, "trace-dark"))
     page.emulate_media(color_scheme="light")
     pdf = page.request.get(f"/orders/{order_id}/invoice.pdf")
     assert pdf.body().startswith(b"%PDF-")
@@ -128,18 +135,19 @@ def test_an_order_is_seen_moving_and_its_whole_journey_is_there(tenant: Tenant, 
         page.get_by_role("link", name=subject).click()
         expect(page.locator(".facts")).to_contain_text(recipient)
         expect(page.locator(".facts")).to_contain_text(correlation_id)
-        letter = page.frame_locator("iframe.letter")
+        letter = page.frame_locator("main iframe")
         expect(letter.get_by_text(PRODUCT).first).to_be_visible()
-        picture(page, "mail")
+        accept_picture("console-mail.png", screenshot(page, "mail"))
         page.get_by_role("link", name="Text", exact=True).click()
         expect(page.locator("pre.letter")).to_contain_text(PRODUCT)
         page.get_by_role("link", name="Source").click()
         expect(page.locator("pre.letter")).to_contain_text(f"X-Correlation-Id: {correlation_id}")
 
 
-# It puts back all that is in the DLQ, where other tests wait for theirs.
+# It redrives the whole DLQ, in which other tests expect their messages.
 @pytest.mark.alone
-def test_a_message_set_aside_is_shown_and_put_back(tenant: Tenant, open_page: Open) -> None:
+def test_console_redrives_failed_message(tenant: Tenant, open_page: Open, accept_picture: Accept) -> None:
+    """The console shows a message in the DLQ and redrives it, and the trace shows the failed attempts."""
     cart_id, correlation_id = f"cart-{uuid4().hex}", f"e2e-{uuid4()}"
     order_id = tenant.place(correlation_id, cartId=cart_id)
     page = open_page("/queues")
@@ -148,31 +156,26 @@ def test_a_message_set_aside_is_shown_and_put_back(tenant: Tenant, open_page: Op
     expect(message).to_have_count(1)
     message.locator("summary").click()
     expect(message.locator("pre")).to_contain_text(correlation_id)
-    picture(page, "queues")
-    # A page that renews itself leaves open what was opened.
+    accept_picture("console-queues.png", screenshot(page, "queues"))
+    # Refreshing the page keeps opened messages open.
     with page.expect_response(re.compile("/queues$")):
         pass
     expect(message.locator("pre")).to_be_visible()
 
-    tenant.http.put(
-        f"{tenant.platform.cart_url}/v1.0/carts/{cart_id}",
-        json={"cartId": cart_id, "tenantId": tenant.id, "currency": "ZAR", "items": ITEMS},
-        timeout=10,
-    ).raise_for_status()
+    tenant.put_cart(cartId=cart_id)
     section.get_by_role("button", name="Redrive").press("Enter")
     expect(page.get_by_role("status")).to_have_text(
-        re.compile(r"[0-9]+ messages? put back on bbws-order-creation-local")
+        re.compile(r"[0-9]+ messages? moved back to bbws-order-creation-local")
     )
     assert tenant.recorded(order_id)["id"] == order_id
-    # The tries that failed are on the way that ended well.
+    # The failed attempts are part of the trace.
     page.goto(f"/orders/{order_id}")
-    expect(page.get_by_role("region", name="Journey").get_by_text("failed").first).to_be_visible()
-    picture(page, "redriven")
+    expect(page.get_by_role("region", name="Trace", exact=True).get_by_text("failed").first).to_be_visible()
+    accept_picture("console-trace.png", screenshot(page, "redriven"))
 
 
-def test_every_page_is_accessible_in_both_schemes_and_fits_a_phone(
-    tenant: Tenant, open_page: Open, complaints: list[str]
-) -> None:
+def test_console_pages_are_accessible(tenant: Tenant, open_page: Open, complaints: list[str]) -> None:
+    """Every page of the console passes axe in light and dark, and fits a window 320 px wide."""
     order = tenant.ordered()
     correlation_id, poison = f"e2e-{uuid4()}", f"console-{uuid4()}"
     tenant.change(order["id"], paid(), **{"X-Correlation-Id": correlation_id})
@@ -181,7 +184,7 @@ def test_every_page_is_accessible_in_both_schemes_and_fits_a_phone(
     ((mail, _),) = tenant.platform.mailbox.find(correlation_id)
     pages = {
         "list": "/",
-        "journey": f"/orders/{order['id']}",
+        "trace": f"/orders/{order['id']}",
         "mails": "/mails",
         "mail": f"/mails/{mail.stem}",
         "mail-source": f"/mails/{mail.stem}?as=source",
@@ -189,15 +192,15 @@ def test_every_page_is_accessible_in_both_schemes_and_fits_a_phone(
         "alarms": "/alarms",
         "missing": "/nothing",
     }
-    dead_letters = DeadLetters(tenant.platform, "order_internal_notification")
-    dead_letters.send([poison])
-    with dead_letters.holding(poison):
+    queue = FunctionQueue(tenant.platform, "order_internal_notification")
+    queue.send([poison])
+    with queue.dlq_message(poison):
         for scheme, viewport in (("light", WIDE), ("dark", PHONE)):
             page = open_page(scheme=scheme, viewport=viewport)
             row_of(page, order["id"])
             for name, path in pages.items():
                 page.goto(path)
-                picture(page, f"{name}-{scheme}-{viewport['width']}")
+                screenshot(page, f"{name}-{scheme}-{viewport['width']}")
                 page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
                 where = f"{name}, {scheme}, {viewport['width']} px wide"
                 results = Axe().run(page)
@@ -208,16 +211,17 @@ def test_every_page_is_accessible_in_both_schemes_and_fits_a_phone(
                     assert beyond <= 0, f"{where}: {beyond} px beyond {width} px"
                 page.set_viewport_size({"width": viewport["width"], "height": viewport["height"]})
             assert [text for text in complaints if "404" not in text] == []
-            assert len(complaints) == 1, "the page that is not there, and no other"
+            assert len(complaints) == 1, "only the page that does not exist"
             complaints.clear()
 
 
-def test_the_keyboard_is_enough(tenant: Tenant, open_page: Open) -> None:
+def test_console_works_by_keyboard(tenant: Tenant, open_page: Open) -> None:
+    """The console can be used by keyboard alone, and a refresh keeps the focus."""
     order_id = tenant.place()
     page = open_page()
     row = row_of(page, order_id)
     page.keyboard.press("Tab")
-    skip = page.get_by_role("link", name="Skip to the content")
+    skip = page.get_by_role("link", name="Skip to content")
     expect(skip).to_be_focused()
     expect(skip).to_be_in_viewport()
     page.keyboard.press("Enter")
@@ -229,7 +233,7 @@ def test_the_keyboard_is_enough(tenant: Tenant, open_page: Open) -> None:
             break
     expect(link).to_be_focused()
     assert link.evaluate("link => getComputedStyle(link).outlineStyle") == "solid"
-    # A row that changes under the focus keeps it.
+    # A row that changes keeps the focus.
     tenant.recorded(order_id)
     tenant.change(order_id, paid())
     expect(page.locator(row)).to_contain_text("paid")

@@ -1,4 +1,4 @@
-"""The evidence pack, drawn from an order of this stack."""
+"""The evidence pack of an order of this stack."""
 
 import json
 from collections.abc import Callable
@@ -9,7 +9,6 @@ from uuid import uuid4
 import pytest
 
 from e2e.tenant import Tenant
-from e2e.test_order_flow import invoice_of
 from evidence import stages
 from evidence.collect import OrderTimer, Recorder, RunReporter
 from localstack.targets import Platform
@@ -17,7 +16,7 @@ from localstack.targets import Platform
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A stage's folder of the test's own."""
+    """The folder of a stage, for this test only."""
     made = tmp_path / "local"
     made.mkdir()
     return made
@@ -30,25 +29,26 @@ def timer(folder: Path) -> OrderTimer:
 
 
 @pytest.mark.sidecars
-def test_a_pack_shows_what_became_of_an_order(
+def test_pack_shows_an_order(
     make_tenant: Callable[..., Tenant], platform: Platform, folder: Path, pytestconfig: pytest.Config
 ) -> None:
+    """The evidence pack shows an order's mail and invoice, its times and the tests in plain words."""
     tenant, correlation_id, evidence = make_tenant(), f"e2e-{uuid4()}", Recorder(folder, "main")
     order = tenant.invoiced(tenant.place(correlation_id))
     to_customer = next(mail for mail in tenant.mails(correlation_id, 2) if mail["To"] == tenant.email)
     evidence.save_exhibit("order.json", json.dumps(order).encode())
-    evidence.save_exhibit("invoice.pdf", invoice_of(tenant, order))
+    evidence.save_exhibit("invoice.pdf", tenant.invoice(order))
     evidence.save_exhibit("confirmation.eml", to_customer.as_bytes())
     reporter = RunReporter(folder, pytestconfig)
-    node = "e2e/test_campaign.py::test_a_price_in_the_request_is_refused"
+    node = "e2e/test_campaign.py::test_price_in_the_request_is_refused"
     reporter.pytest_runtest_logreport(pytest.TestReport(node, ("", 0, ""), {}, "passed", None, "call"))
     reporter.pytest_sessionfinish(0)
 
     stage = stages.read(folder)
-    # The rest counts only if the test looked for it at once, which a busy machine may not.
+    # The other steps count only if they were checked promptly, which a busy machine may not manage.
     assert {time.step for time in stage.times} >= {"accepted", "internal mail", "customer mail"}
     assert {time.load for time in stage.times} == {"alongside other tests"}
-    # Only now: Matplotlib and WeasyPrint take more than a second, and every worker collects this file.
+    # Imported late: WeasyPrint takes a second to import, and every worker collects this file.
     from evidence import page
 
     html = page.render([stage], None, datetime.now(UTC))
@@ -56,4 +56,4 @@ def test_a_pack_shows_what_became_of_an_order(
         assert shown in html
     # The mail and the invoice.
     assert html.count('src="data:image/png;base64,') == 2
-    assert "A price in the request is refused" in html
+    assert "A request that gives a price is refused: prices come from the Cart service only" in html

@@ -1,4 +1,4 @@
-"""Idempotency-Key (R5): the same request is the same order, however often it is sent."""
+"""Idempotency-Key: a repeated request makes no second order."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,27 +8,30 @@ from e2e.tenant import Tenant
 from tooling.polling import poll
 
 
-def test_the_same_key_and_body_give_the_same_order(tenant: Tenant) -> None:
+def test_repeated_request_gives_the_same_order(tenant: Tenant) -> None:
+    """A request repeated with the same key and body gives the same order."""
     body, headers = tenant.body(), {"Idempotency-Key": str(uuid4())}
-    answers = [tenant.call("POST", "/v1.0/orders", json=body, headers=headers) for _ in range(3)]
-    assert [answer.status_code for answer in answers] == [202, 202, 202]
-    (order_id,) = {answer.json()["orderId"] for answer in answers}
+    responses = [tenant.call("POST", "/v1.0/orders", json=body, headers=headers) for _ in range(3)]
+    assert [response.status_code for response in responses] == [202, 202, 202]
+    (order_id,) = {response.json()["orderId"] for response in responses}
     tenant.recorded(order_id)
     assert len(tenant.orders().json()["items"]) == 1
 
 
-def test_requests_at_the_same_moment_give_one_order(tenant: Tenant) -> None:
+def test_concurrent_requests_give_one_order(tenant: Tenant) -> None:
+    """Concurrent requests with the same key and body give one order."""
     body, headers = tenant.body(), {"Idempotency-Key": str(uuid4())}
     with ThreadPoolExecutor(max_workers=5) as pool:
-        answers = list(pool.map(lambda _: tenant.call("POST", "/v1.0/orders", json=body, headers=headers), range(5)))
-    # One that comes while the first is being handled is told to come again (409).
-    assert {answer.status_code for answer in answers} <= {202, 409}
-    (order_id,) = {answer.json()["orderId"] for answer in answers if answer.status_code == 202}
+        responses = list(pool.map(lambda _: tenant.call("POST", "/v1.0/orders", json=body, headers=headers), range(5)))
+    # 409 means that the first request is still in flight; the caller retries.
+    assert {response.status_code for response in responses} <= {202, 409}
+    (order_id,) = {response.json()["orderId"] for response in responses if response.status_code == 202}
     tenant.recorded(order_id)
     assert len(tenant.orders().json()["items"]) == 1
 
 
-def test_the_same_key_with_another_body_is_refused(tenant: Tenant) -> None:
+def test_same_key_with_another_body_is_refused(tenant: Tenant) -> None:
+    """A key repeated with another body is refused, and the first order stays as it is."""
     body, headers = tenant.body(), {"Idempotency-Key": str(uuid4())}
     first = tenant.call("POST", "/v1.0/orders", json=body, headers=headers)
     second = tenant.call("POST", "/v1.0/orders", json={**body, "paymentMethod": "CARD"}, headers=headers)
@@ -37,26 +40,29 @@ def test_the_same_key_with_another_body_is_refused(tenant: Tenant) -> None:
     assert tenant.recorded(first.json()["orderId"])["paymentMethod"] == "EFT"
 
 
-def test_a_key_is_its_tenants_own(make_tenant: Callable[[], Tenant]) -> None:
+def test_same_key_of_two_tenants_gives_two_orders(make_tenant: Callable[[], Tenant]) -> None:
+    """Two tenants that use the same key get an order each."""
     headers = {"Idempotency-Key": str(uuid4())}
     ids = set()
     for tenant in (make_tenant(), make_tenant()):
-        answer = tenant.call("POST", "/v1.0/orders", json=tenant.body(), headers=headers)
-        assert answer.status_code == 202
-        ids.add(answer.json()["orderId"])
+        response = tenant.call("POST", "/v1.0/orders", json=tenant.body(), headers=headers)
+        assert response.status_code == 202
+        ids.add(response.json()["orderId"])
     assert len(ids) == 2
 
 
-def test_without_a_key_each_request_is_an_order(tenant: Tenant) -> None:
+def test_requests_without_a_key_give_an_order_each(tenant: Tenant) -> None:
+    """Without a key, each request gives an order of its own."""
     body = tenant.body()
     ids = {tenant.call("POST", "/v1.0/orders", json=body).json()["orderId"] for _ in range(2)}
     assert len(ids) == 2
     poll("both orders in the list", lambda: len(tenant.orders().json()["items"]) == 2 or None, 90)
 
 
-def test_a_key_that_no_header_should_hold_is_refused(tenant: Tenant) -> None:
-    answer = tenant.call("POST", "/v1.0/orders", json=tenant.body(), headers={"Idempotency-Key": "k" * 256})
-    assert answer.status_code == 400
-    assert answer.json()["errors"] == [
+def test_too_long_key_is_refused(tenant: Tenant) -> None:
+    """A key of more than 255 characters is refused."""
+    response = tenant.call("POST", "/v1.0/orders", json=tenant.body(), headers={"Idempotency-Key": "k" * 256})
+    assert response.status_code == 400
+    assert response.json()["errors"] == [
         {"field": "Idempotency-Key", "detail": "must be 1 to 255 visible ASCII characters"}
     ]

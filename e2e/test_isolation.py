@@ -1,11 +1,12 @@
-"""A tenant sees its own and no other's (R5)."""
+"""A tenant reaches its own orders, carts and pages only; an administrator reaches those of every tenant."""
 
 from collections.abc import Callable
 
 from e2e.tenant import Tenant, paid
 
 
-def test_another_tenants_order_is_not_there(make_tenant: Callable[..., Tenant]) -> None:
+def test_order_of_another_tenant_is_not_found(make_tenant: Callable[..., Tenant]) -> None:
+    """A tenant can neither read, change nor list another tenant's orders."""
     owner, stranger = make_tenant(), make_tenant()
     order_id = owner.ordered()["id"]
     etag = owner.get(order_id).headers["ETag"]
@@ -15,29 +16,32 @@ def test_another_tenants_order_is_not_there(make_tenant: Callable[..., Tenant]) 
     assert owner.get(order_id).json()["status"] == "PENDING_PAYMENT"
 
 
-def test_an_admin_crosses_tenants(make_tenant: Callable[..., Tenant]) -> None:
+def test_admin_reaches_orders_of_any_tenant(make_tenant: Callable[..., Tenant]) -> None:
+    """An administrator reads, lists and changes the orders of any tenant."""
     owner, admin = make_tenant(), make_tenant(group="admin")
     order = owner.ordered()
-    # The admin reads by an index, which lags a moment behind the table.
+    # An administrator reads from an index, which is updated shortly after the table.
     assert admin.recorded(order["id"])["orderNumber"] == order["orderNumber"]
     assert [item["id"] for item in admin.orders(owner.id).json()["items"]] == [order["id"]]
     assert admin.change(order["id"], paid()).status_code == 200
 
 
-def test_another_tenants_cart_cannot_be_ordered(make_tenant: Callable[..., Tenant]) -> None:
+def test_cart_of_another_tenant_is_not_ordered(make_tenant: Callable[..., Tenant]) -> None:
+    """A tenant cannot order another tenant's cart."""
     owner, stranger = make_tenant(), make_tenant()
     stranger.place(cartId=owner.put_cart())
-    # An order that is placed later and is on record shows that the first was handled.
+    # Once a later order is recorded, the first one has been handled.
     good = stranger.ordered()
     assert [item["id"] for item in stranger.orders().json()["items"]] == [good["id"]]
 
 
-def test_a_page_token_is_its_tenants_own(make_tenant: Callable[..., Tenant]) -> None:
+def test_page_token_of_another_tenant_is_refused(make_tenant: Callable[..., Tenant]) -> None:
+    """A page token works only for the tenant that got it."""
     owner, stranger = make_tenant(), make_tenant()
     for tenant in (owner, owner, stranger, stranger):
         tenant.ordered()
     token = owner.orders(pageSize=1).json()["startAt"]
     assert owner.orders(pageSize=1, startAt=token).status_code == 200
-    answer = stranger.orders(pageSize=1, startAt=token)
-    assert answer.status_code == 400
-    assert answer.json()["errors"][0]["field"] == "startAt"
+    response = stranger.orders(pageSize=1, startAt=token)
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["field"] == "startAt"

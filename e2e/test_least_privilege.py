@@ -1,7 +1,4 @@
-"""Each function has the rights that it uses and no others, and each statement of them is missed when it is away.
-
-Runs after the other tests (`alone`): what they made the functions do is what was used.
-"""
+"""Each function has the permissions that it uses and no others, and each statement of its policy is needed."""
 
 import base64
 import json
@@ -12,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from e2e import rights
+from e2e import permissions
 from e2e.queues import counts, drain
 from e2e.tenant import Tenant, paid
 from localstack import stack as stacks
@@ -25,22 +22,23 @@ from tooling.polling import poll
 pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.embedded, pytest.mark.load("held up")]
 
 _DEADLINE_SECONDS = 240
-# Where one right is for more than one resource, and why. `{...}` is what differs from function to function.
+# Permissions on more than one resource, and why. `{function}` stands for the name of each function.
 WILDCARDS = {
-    "arn:aws:s3:::bbws-orders-local/*/orders/*": "which tenant's invoice it is, the message says",
+    "arn:aws:s3:::bbws-orders-local/*/orders/*": "the message says which tenant the invoice belongs to",
     "arn:aws:s3:::bbws-email-templates-local/invoice/*": "the templates of one kind of document",
     "arn:aws:s3:::bbws-email-templates-local/internal/*": "the templates of one kind of mail",
     "arn:aws:s3:::bbws-email-templates-local/customer/*": "the templates of one kind of mail",
+    "arn:aws:s3:::bbws-email-templates-local/mail/*": "the layout that all mails share",
     "arn:aws:logs:af-south-1:000000000000:log-group:/aws/lambda/{function}:*": "Lambda names the log streams",
 }
 
 
 class Promises:
-    """What each function promises, asked of it straight, as API Gateway or Lambda's poller would.
+    """Checks what each function promises by calling it directly, as API Gateway or Lambda's poller would.
 
     Args:
-        tenant: whose orders are used.
-        admin: of another tenant.
+        tenant: Tenant whose orders are used.
+        admin: Administrator of another tenant.
     """
 
     def __init__(self, tenant: Tenant, admin: Tenant) -> None:
@@ -49,17 +47,17 @@ class Promises:
         self._order_id, self._unpaid = tenant.place(cartId=self._body["cartId"]), tenant.place()
         self._key = tenant.invoiced(self._order_id)["invoiceKey"]
         tenant.invoiced(self._unpaid)
-        # An admin's change, which the admin can repeat as often as it wants: it is recognised, and published again.
+        # An administrator's change that can be repeated: the function recognises it, and publishes the event again.
         self._paid = paid()
         event = self._change(self._order_id, self._paid, "1", admin=True)
         assert self._status(self._call("update_order", event)) == 200
 
     def broken(self, function: str, qualifier: str = traffic.ALIAS) -> list[str]:
-        """The promises that a function does not keep.
+        """The promises that a function breaks.
 
         Args:
-            function: its folder.
-            qualifier: of the version that is called.
+            function: Folder of the function.
+            qualifier: Alias or version to call.
         """
         started = int(time.time() * 1000)
         broken: list[str] = getattr(self, f"_{function}")(qualifier)
@@ -73,14 +71,14 @@ class Promises:
         return broken
 
     def _call(self, function: str, event: dict[str, Any], qualifier: str = traffic.ALIAS) -> tuple[dict[str, Any], str]:
-        """The answer of a function, and what it logged."""
-        answer = self._platform.aws.functions.invoke(
+        """Call a function; returns its response and its log."""
+        response = self._platform.aws.functions.invoke(
             FunctionName=self._platform.outputs["function_names"][function],
             Qualifier=qualifier,
             Payload=json.dumps(event),
             LogType="Tail",
         )
-        return json.loads(answer["Payload"].read()), base64.b64decode(answer.get("LogResult", "")).decode()
+        return json.loads(response["Payload"].read()), base64.b64decode(response.get("LogResult", "")).decode()
 
     def _status(self, called: tuple[dict[str, Any], str]) -> int:
         status: int = called[0]["statusCode"]
@@ -136,7 +134,7 @@ class Promises:
         )
 
     def _next_message(self, function: str) -> str:
-        """A message that a function has not handled yet."""
+        """A message that the function has not handled yet."""
         match function:
             case "order_creator_record":
                 payload = {"orderId": str(uuid4()), "createdBy": "e2e", "order": self._body}
@@ -157,8 +155,8 @@ class Promises:
             "eventSourceARN": f"arn:aws:sqs:af-south-1:000000000000:{queue}",
             "awsRegion": "af-south-1",
         }
-        answer, log = self._call(function, {"Records": [record]}, qualifier)
-        broken = ["it handles a message"] if answer["batchItemFailures"] else []
+        response, log = self._call(function, {"Records": [record]}, qualifier)
+        broken = ["it handles a message"] if response["batchItemFailures"] else []
         return [*broken, *(["it uses the template in S3"] if "packaged template used" in log else [])]
 
     def _order_creator_record(self, qualifier: str) -> list[str]:
@@ -171,7 +169,7 @@ class Promises:
         return self._consume("customer_order_confirmation", qualifier)
 
     def _order_pdf_creator(self, qualifier: str) -> list[str]:
-        # As if the function had died before it noted that the invoice is there.
+        # As if the function had crashed after it stored the invoice and before it wrote the key to the order.
         self._platform.aws.dynamodb.update_item(
             TableName=self._platform.outputs["orders_table"],
             Key={"PK": {"S": f"TENANT#{self._tenant.id}"}, "SK": {"S": f"ORDER#{self._order_id}"}},
@@ -182,12 +180,12 @@ class Promises:
     def _takes_messages(self, function: str) -> bool:
         queue, role = (self._platform.outputs[names][function] for names in ("queue_names", "role_names"))
 
-        def refusals() -> int:
-            """How often the function's role was refused something of its queue."""
-            denied = [made for made in rights.decisions() if made.role == role and not made.allowed]
+        def denials() -> int:
+            """Number of calls on its queue that the function's role was denied."""
+            denied = [made for made in permissions.decisions() if made.role == role and not made.allowed]
             return sum(made.resource.endswith(f":{queue}") for made in denied)
 
-        before = refusals()
+        before = denials()
         self._platform.aws.sqs.send_message(
             QueueUrl=self._platform.queue_url(queue), MessageBody=self._next_message(function)
         )
@@ -195,57 +193,64 @@ class Promises:
         def taken() -> bool | None:
             if not counts(self._platform, [queue])[queue]:
                 return True
-            return False if refusals() > before else None
+            return False if denials() > before else None
 
-        return poll(f"the message in {queue} taken or refused", taken, _DEADLINE_SECONDS)
+        return poll(f"the message in {queue} taken or denied", taken, _DEADLINE_SECONDS)
 
 
 @pytest.fixture
 def promises(make_tenant: Callable[..., Tenant], platform: Platform) -> Iterator[Promises]:
-    """The promises, of a tenant of the test's own; what is denied meanwhile is the test's doing."""
+    """Promises on orders of a new tenant; denials that the test causes are deleted at the end."""
     yield Promises(make_tenant(), make_tenant(group="admin"))
     drain(platform, _DEADLINE_SECONDS)
-    rights.forget_denials()
+    permissions.forget_denials()
 
 
-def test_no_function_has_asked_for_what_it_is_not_granted(platform: Platform) -> None:
+def test_functions_are_denied_nothing(platform: Platform, tenant: Tenant) -> None:
+    """No function is denied a call while an order goes through every function, nor was one in earlier tests."""
+    order = tenant.invoiced(tenant.place())
+    assert tenant.change(order["id"], paid()).status_code == 200
+    assert tenant.orders().status_code == 200
+    drain(platform, _DEADLINE_SECONDS)
     roles = set(platform.outputs["role_names"].values())
-    assert [made for made in rights.decisions() if made.role in roles and not made.allowed] == []
+    decisions = [made for made in permissions.decisions() if made.role in roles]
+    assert {made.role for made in decisions} == roles
+    assert [made for made in decisions if not made.allowed] == []
 
 
 @pytest.mark.parametrize("function", build.function_names())
-def test_each_statement_is_missed_when_it_is_away(platform: Platform, promises: Promises, function: str) -> None:
-    whole = rights.policy(platform, function)
+def test_policy_is_least_privilege(platform: Platform, promises: Promises, function: str) -> None:
+    """A function needs each statement of its policy to keep its promises, and uses each permission."""
+    policy = permissions.role_policy(platform, function)
     assert promises.broken(function) == []
-    missed = {}
-    for statement in whole["Statement"]:
-        others = [other for other in whole["Statement"] if other != statement]
-        rights.put_policy(platform, function, {**whole, "Statement": others})
+    broken_without = {}
+    for statement in policy["Statement"]:
+        others = [other for other in policy["Statement"] if other != statement]
+        permissions.put_role_policy(platform, function, {**policy, "Statement": others})
         try:
-            # A process keeps the templates that it has read; the unpublished version has a process that has read none.
+            # A process caches the templates that it has read; the unpublished version has a process that read none.
             broken = promises.broken(function) or promises.broken(function, "$LATEST")
         finally:
-            rights.put_policy(platform, function, whole)
-        missed[f"{statement['Action']} on {statement['Resource']}"] = broken
-    assert len(missed) == len(whole["Statement"]) > 0
-    assert [statement for statement, broken in missed.items() if not broken] == []
+            permissions.put_role_policy(platform, function, policy)
+        broken_without[f"{statement['Action']} on {statement['Resource']}"] = broken
+    assert len(broken_without) == len(policy["Statement"]) > 0
+    assert [statement for statement, broken in broken_without.items() if not broken] == []
     drain(platform, _DEADLINE_SECONDS)
     assert promises.broken(function) == []
 
-
-def test_each_right_was_used(platform: Platform) -> None:
-    used = rights.uses(platform)
-    evidence = rights.table(used)
-    (stacks.require().directory / "rights.txt").write_text(evidence + "\n")
-    assert {grant.function for grant in used} == set(build.function_names())
-    assert [grant for grant, count in used.items() if not count] == [], evidence
+    uses = permissions.count_uses(platform)
+    table = permissions.format_table(uses)
+    (stacks.require().directory / "permissions.txt").write_text(table + "\n")
+    # The failures above use what only a retry needs, such as deleting an idempotency record.
+    assert [grant for grant, count in uses.items() if grant.function == function and not count] == [], table
 
 
-def test_a_right_on_more_than_one_resource_has_a_reason(platform: Platform) -> None:
+def test_permission_on_several_resources_has_a_reason(platform: Platform) -> None:
+    """A permission on more than one resource is on the list of those that have a reason."""
     names = platform.outputs["function_names"]
     wide = {
         grant.resource.replace(names[grant.function], "{function}")
-        for grant in rights.grants(platform)
+        for grant in permissions.grants(platform)
         if "*" in grant.resource or "?" in grant.resource or "*" in grant.action
     }
     assert wide == set(WILDCARDS)

@@ -1,4 +1,4 @@
-"""Schemathesis reads the OpenAPI document and tries to find an answer of the API that breaks it."""
+"""Schemathesis generates requests from the OpenAPI document and looks for a response that breaks it."""
 
 import hashlib
 import re
@@ -29,19 +29,19 @@ def _settings(tenant: Tenant) -> dict[str, Any]:
         "continue-on-failure": True,
         "generation": {"max-examples": EXAMPLES, "database": "none"},
         "checks": {
-            # RFC 6585 asks for 428 where If-Match is missing.
+            # RFC 6585 requires 428 where If-Match is missing.
             "missing_required_header": {"expected-statuses": [428]},
-            # A REST API of API Gateway answers 404, and not 405, for a method that a path does not have.
+            # A REST API of API Gateway responds with 404, not 405, to a method that a path does not have.
             "unsupported_method": {"enabled": False},
         },
     }
 
 
-class Sense:
-    """What a schema cannot say of a request, said: that a cart is the tenant's, or that a page was given.
+class RequestCompleter:
+    """Completes generated requests with what a schema cannot express, such as a cart or a page token of the tenant.
 
     Args:
-        tenant: who calls.
+        tenant: Tenant that calls the API.
     """
 
     def __init__(self, tenant: Tenant) -> None:
@@ -51,14 +51,14 @@ class Sense:
         self._cart_id = tenant.put_cart([{"productId": "p", "name": "Mug", "quantity": 1, "unitPrice": "89.00"}])
 
     def complete(self, case: Any) -> None:
-        """Give a request that is good by its schema what it needs to be good."""
+        """Make a request that its schema allows one that the service accepts."""
         if case.operation.label == "POST /v1.0/orders":
             self._order(case)
         elif case.operation.label == "GET /v1.0/tenants/{tenantId}/orders":
             self._list(case)
 
     def wait(self, case: Any, response: Any) -> None:
-        """Wait until an order that was accepted is on record, as whoever reads it must."""
+        """Wait until an accepted order is recorded, since later requests read it."""
         if case.operation.label == "POST /v1.0/orders" and response.status_code == 202:
             self._tenant.recorded(response.json()["orderId"])
 
@@ -67,7 +67,7 @@ class Sense:
             case.body["cartId"] = self._cart_id
         key = (case.headers or {}).get("Idempotency-Key")
         if isinstance(key, str) and re.fullmatch("[!-~]{1,255}", key):
-            # The same key with another body is refused.
+            # A key with another body would be refused.
             case.headers["Idempotency-Key"] = hashlib.sha256(f"{key}{case.body}".encode()).hexdigest()
 
     def _list(self, case: Any) -> None:
@@ -96,16 +96,16 @@ def _is_moment(value: object) -> bool:
 
 
 @contextmanager
-def _hooked(sense: Sense) -> Iterator[None]:
+def _hooks(completer: RequestCompleter) -> Iterator[None]:
     import schemathesis
 
     @schemathesis.hook
     def before_call(context: Any, case: Any, kwargs: Any) -> None:
-        sense.complete(case)
+        completer.complete(case)
 
     @schemathesis.hook
     def after_call(context: Any, case: Any, response: Any) -> None:
-        sense.wait(case, response)
+        completer.wait(case, response)
 
     try:
         yield
@@ -114,8 +114,9 @@ def _hooked(sense: Sense) -> Iterator[None]:
             schemathesis.hooks.unregister(hook)
 
 
-def test_no_answer_breaks_the_document(tenant: Tenant, record_property: Callable[[str, object], None]) -> None:
-    # Only now: it takes most of a second, and every worker collects this file.
+def test_generated_requests_keep_the_document(tenant: Tenant, record_property: Callable[[str, object], None]) -> None:
+    """No response to generated requests breaks the OpenAPI document."""
+    # Imported here: the import takes most of a second, and every worker collects this file.
     import schemathesis
     from schemathesis.config import SchemathesisConfig
     from schemathesis.engine import events, from_schema
@@ -124,7 +125,7 @@ def test_no_answer_breaks_the_document(tenant: Tenant, record_property: Callable
     statuses, phases = Counter[int](), Counter[str]()
     operations: set[str] = set()
     checks, wrong = 0, []
-    with _hooked(Sense(tenant)):
+    with _hooks(RequestCompleter(tenant)):
         for event in from_schema(schema).execute():
             if isinstance(event, events.NonFatalError | events.FatalError):
                 wrong.append(repr(event))

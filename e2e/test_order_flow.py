@@ -1,12 +1,12 @@
-"""From the request to the invoice and both mails (R2, R7)."""
+"""An order from the request to its invoice and mails."""
 
 import io
 import json
 import re
 import time
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from email.message import EmailMessage
-from typing import Any, cast
+from typing import Any, Literal, cast
 from uuid import uuid4
 from xml.etree import ElementTree
 
@@ -14,45 +14,26 @@ import pytest
 from pypdf import PdfReader
 from pypdf.generic import DecodedStreamObject
 
+from e2e.expected import rand, single_spaced, totals
 from e2e.tenant import DEADLINE_SECONDS, ITEMS, Tenant
 from evidence.collect import Recorder
 from tooling.polling import poll
 
-CENT = Decimal("0.01")
+
+def invoice_text(pdf: bytes) -> str:
+    """The text of an invoice."""
+    return single_spaced(" ".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages))
 
 
-def totals(items: list[dict[str, Any]], percent: int = 0) -> dict[str, str]:
-    """What an order costs, worked out from R3 alone: one discount, one VAT, each rounded once."""
-    subtotal = sum((Decimal(i["unitPrice"]) * i["quantity"] for i in items), Decimal(0))
-    discount = (subtotal * percent / 100).quantize(CENT, ROUND_HALF_UP)
-    tax = ((subtotal - discount) * 15 / 100).quantize(CENT, ROUND_HALF_UP)
-    amounts = {"subtotal": subtotal, "discount": discount, "tax": tax, "total": subtotal - discount + tax}
-    return {name: f"{amount:.2f}" for name, amount in amounts.items()}
+def mail_text(mail: EmailMessage, kind: Literal["plain", "html"]) -> str:
+    """The plain text or the HTML of a mail."""
+    part = mail.get_body((kind,))
+    assert part is not None
+    return single_spaced(part.get_content())
 
 
-def pdf_text(pdf: bytes) -> str:
-    """The text of a PDF, its white space as single spaces."""
-    return re.sub(r"\s+", " ", " ".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages))
-
-
-def rand(amount: str) -> str:
-    """An amount as invoice and mails write it, apart from the kind of space."""
-    return f"R {Decimal(amount):,.2f}".replace(",", " ")
-
-
-def plain(text: str) -> str:
-    """A text with every kind of white space as one space."""
-    return re.sub(r"\s+", " ", text)
-
-
-def invoice_of(tenant: Tenant, order: dict[str, Any]) -> bytes:
-    """The PDF that an order names."""
-    answer = tenant.platform.aws.s3.get_object(Bucket=tenant.platform.outputs["orders_bucket"], Key=order["invoiceKey"])
-    assert answer["ContentType"] == "application/pdf"
-    return answer["Body"].read()
-
-
-def test_an_order_is_priced_recorded_and_invoiced_to_the_cent(tenant: Tenant) -> None:
+def test_order_is_recorded_and_invoiced(tenant: Tenant) -> None:
+    """An order is priced to the cent, recorded and invoiced: its totals, items and address are on the invoice."""
     items: list[dict[str, Any]] = [
         {"productId": "p-1", "name": "Rooibos & honey", "quantity": 3, "unitPrice": "54.99"},
         {"productId": "p-2", "name": "Mug “Karoo”, groß", "quantity": 7, "unitPrice": "0.05"},
@@ -74,12 +55,12 @@ def test_an_order_is_priced_recorded_and_invoiced_to_the_cent(tenant: Tenant) ->
     assert order["active"] is True
     assert order["invoiceKey"] == f"{tenant.id}/orders/order_{order['id']}.pdf"
 
-    text = pdf_text(invoice_of(tenant, order))
+    text = invoice_text(tenant.invoice(order))
     assert "Tax Invoice" in text
     assert order["orderNumber"] in text
     assert "VAT number" in text
     assert "12 Long Street" in text
-    # A long address is broken over two lines.
+    # The invoice breaks a long mail address over two lines.
     assert tenant.email in text.replace(" ", "")
     for item in items:
         line = Decimal(item["unitPrice"]) * item["quantity"]
@@ -88,13 +69,14 @@ def test_an_order_is_priced_recorded_and_invoiced_to_the_cent(tenant: Tenant) ->
         assert rand(amount) in text
 
 
-def test_a_long_invoice_repeats_its_header_and_numbers_its_pages(tenant: Tenant) -> None:
+def test_long_invoice_has_a_header_on_each_page(tenant: Tenant) -> None:
+    """A long invoice numbers its pages, repeats the table's header on each, and is readable by a screen reader."""
     items = [
         {"productId": f"p-{n}", "name": f"Product {n}", "quantity": 1, "unitPrice": "10.00"} for n in range(1, 121)
     ]
     order = tenant.invoiced(tenant.place(cartId=tenant.put_cart(items)))
-    reader = PdfReader(io.BytesIO(invoice_of(tenant, order)))
-    pages = [plain(page.extract_text()) for page in reader.pages]
+    reader = PdfReader(io.BytesIO(tenant.invoice(order)))
+    pages = [single_spaced(page.extract_text()) for page in reader.pages]
     assert len(pages) > 2
     for number, page in enumerate(pages, start=1):
         assert f"Page {number} of {len(pages)}" in page
@@ -108,7 +90,8 @@ def test_a_long_invoice_repeats_its_header_and_numbers_its_pages(tenant: Tenant)
 
 
 @pytest.mark.sidecars
-def test_customer_and_team_get_one_mail_each(tenant: Tenant, evidence: Recorder) -> None:
+def test_order_is_mailed_to_customer_and_team(tenant: Tenant, evidence: Recorder) -> None:
+    """The customer gets one mail with the invoice attached, and the internal team gets one mail."""
     correlation_id = f"e2e-{uuid4()}"
     order = tenant.invoiced(tenant.place(correlation_id))
     mails = tenant.mails(correlation_id, 2)
@@ -116,7 +99,7 @@ def test_customer_and_team_get_one_mail_each(tenant: Tenant, evidence: Recorder)
     to_customer = next(mail for mail in mails if mail["To"] == tenant.email)
     to_team = next(mail for mail in mails if mail["To"] != tenant.email)
     evidence.save_exhibit("order.json", json.dumps(order).encode())
-    evidence.save_exhibit("invoice.pdf", invoice_of(tenant, order))
+    evidence.save_exhibit("invoice.pdf", tenant.invoice(order))
     evidence.save_exhibit("confirmation.eml", to_customer.as_bytes())
     evidence.save_exhibit("internal.eml", to_team.as_bytes())
 
@@ -125,8 +108,8 @@ def test_customer_and_team_get_one_mail_each(tenant: Tenant, evidence: Recorder)
         assert mail["Reply-To"] == "support@kimmyai.io"
         for amount in totals(ITEMS).values():
             if amount != "0.00":
-                assert rand(amount) in _body(mail, "plain")
-                assert rand(amount) in _body(mail, "html")
+                assert rand(amount) in mail_text(mail, "plain")
+                assert rand(amount) in mail_text(mail, "html")
     assert order["orderNumber"] in to_customer["Subject"]
     assert to_team["To"] == "orders@kimmyai.io"
     assert tenant.id in to_team["Subject"]
@@ -135,30 +118,25 @@ def test_customer_and_team_get_one_mail_each(tenant: Tenant, evidence: Recorder)
     (attachment,) = to_customer.iter_attachments()
     assert attachment.get_content_type() == "application/pdf"
     assert attachment.get_filename() == f"{order['orderNumber']}.pdf"
-    assert attachment.get_content() == invoice_of(tenant, order)
-
-
-def _body(mail: EmailMessage, kind: str) -> str:
-    part = mail.get_body((kind,))
-    assert part is not None
-    return plain(part.get_content())
+    assert attachment.get_content() == tenant.invoice(order)
 
 
 @pytest.mark.sidecars
-def test_each_new_status_is_mailed_to_the_customer(tenant: Tenant, evidence: Recorder) -> None:
+def test_status_change_is_mailed_to_customer(tenant: Tenant, evidence: Recorder) -> None:
+    """The customer gets one mail about each new status of the order."""
     order = tenant.ordered()
     details = {"method": "EFT", "transactionId": "tx-1", "paidAt": "2026-11-24T10:00:00Z"}
     headlines = {
-        "PAID": "we have your payment",
-        "PROCESSING": "we are working on your order",
-        "COMPLETED": "your order is complete",
-        "REFUNDED": "your money is on its way back",
+        "PAID": "We've received your payment",
+        "PROCESSING": "We're working on your order",
+        "COMPLETED": "Your order is complete",
+        "REFUNDED": "We've refunded your order",
     }
     for status, headline in headlines.items():
         correlation_id = f"e2e-{uuid4()}"
         change = {"status": status, **({"paymentDetails": details} if status == "PAID" else {})}
-        answer = tenant.change(order["id"], change, **{"X-Correlation-Id": correlation_id})
-        assert answer.status_code == 200, answer.text
+        response = tenant.change(order["id"], change, **{"X-Correlation-Id": correlation_id})
+        assert response.status_code == 200, response.text
         (mail,) = tenant.mails(correlation_id, 1)
         assert mail["To"] == tenant.email
         assert mail["Subject"] == f"Order {order['orderNumber']}: {headline}"
@@ -166,7 +144,8 @@ def test_each_new_status_is_mailed_to_the_customer(tenant: Tenant, evidence: Rec
             evidence.save_exhibit("status.eml", mail.as_bytes())
 
 
-def test_a_correlation_id_runs_through_the_logs_of_every_function(tenant: Tenant) -> None:
+def test_correlation_id_is_in_every_log(tenant: Tenant) -> None:
+    """The correlation id of a request is in the logs of every function that handles the order."""
     correlation_id, started = f"e2e-{uuid4()}", int(time.time() * 1000)
     tenant.invoiced(tenant.place(correlation_id))
     names, logs = tenant.platform.outputs["function_names"], tenant.platform.aws.logs

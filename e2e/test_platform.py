@@ -1,21 +1,22 @@
-"""The stack as a whole: how it is found, and that it is what Terraform says."""
+"""How the tests find the stack of an environment."""
 
 from dataclasses import replace
 
 import pytest
 
 from localstack import stack as stacks
-from localstack import targets as platforms
+from localstack import targets
 from localstack.targets import Platform
 from release.environments import ENVIRONMENTS
 
 
 @pytest.mark.sidecars
-def test_a_deployed_stack_is_found_by_its_terraform_state(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deployed_stack_is_found_by_its_terraform_state(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deployed stack is found by the Terraform state in its account."""
     for name, value in stacks.require().aws_environment().items():
         monkeypatch.setenv(name, value)
-    place = replace(ENVIRONMENTS["dev"], state_bucket="bbws-terraform-state-local")
-    found = platforms.deployed("dev", place)
+    environment = replace(ENVIRONMENTS["dev"], state_bucket="bbws-terraform-state-local")
+    found = targets.deployed("dev", environment)
     assert found.outputs == platform.outputs
     assert found.api_url == platform.api_url
     assert found.outputs["api_url"].startswith(

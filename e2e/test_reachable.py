@@ -1,4 +1,4 @@
-"""What anyone may see of the API: that it is up, and that it lets no one in. Safe in prod."""
+"""What anyone can see of the API: that it is up, and that it needs a token. Safe in prod."""
 
 import pytest
 import requests
@@ -16,21 +16,24 @@ ROUTES = [
 
 
 def test_health_needs_no_token(platform: Platform) -> None:
-    answer = requests.get(f"{platform.api_url}/health", timeout=30)
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    """The health check responds without a token."""
+    response = requests.get(f"{platform.api_url}/health", timeout=30)
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 @pytest.mark.parametrize("token", [None, "", "Bearer", "Bearer x", "Bearer a.b.c"])
-def test_every_other_route_needs_a_token(platform: Platform, method: str, path: str, token: str | None) -> None:
+def test_other_routes_need_a_token(platform: Platform, method: str, path: str, token: str | None) -> None:
+    """Every other route refuses a request without a valid token."""
     headers = {} if token is None else {"Authorization": token}
-    answer = requests.request(method, platform.api_url + path, json={}, headers=headers, timeout=30)
-    assert answer.status_code == 401
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert answer.json()["title"] == "Unauthorized"
+    response = requests.request(method, platform.api_url + path, json={}, headers=headers, timeout=30)
+    assert response.status_code == 401
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.json()["title"] == "Unauthorized"
 
 
-def test_unknown_routes_are_problems(platform: Platform) -> None:
-    answer = requests.get(f"{platform.api_url}/v1.0/nothing", timeout=30)
-    assert answer.status_code == 404
-    assert answer.headers["Content-Type"] == "application/problem+json"
+def test_unknown_route_is_not_found(platform: Platform) -> None:
+    """An unknown route gives 404 with a problem document."""
+    response = requests.get(f"{platform.api_url}/v1.0/nothing", timeout=30)
+    assert response.status_code == 404
+    assert response.headers["Content-Type"] == "application/problem+json"

@@ -1,4 +1,4 @@
-"""Every status transition, allowed and refused (R3)."""
+"""The status machine: every transition, allowed and refused, and what a payment needs."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ ALLOWED = {
     "EXPIRED": set[str](),
     "REFUNDED": set[str](),
 }
-WAY_TO = {
+STEPS_TO = {
     "PENDING_PAYMENT": [],
     "PAID": ["PAID"],
     "PROCESSING": ["PAID", "PROCESSING"],
@@ -27,43 +27,46 @@ WAY_TO = {
 
 
 def change_to(status: str) -> dict[str, Any]:
-    """The change that asks for a status."""
+    """The change to a status."""
     return paid() if status == "PAID" else {"status": status}
 
 
 def order_in(tenant: Tenant, status: str) -> str:
-    """A new order in a status, and its id."""
+    """The id of a new order, moved to a status."""
     order_id: str = tenant.ordered()["id"]
-    for step in WAY_TO[status]:
-        answer = tenant.change(order_id, change_to(step))
-        assert answer.status_code == 200, answer.text
+    for step in STEPS_TO[status]:
+        response = tenant.change(order_id, change_to(step))
+        assert response.status_code == 200, response.text
     return order_id
 
 
 @pytest.mark.parametrize("status", ALLOWED)
-def test_refused_transitions_change_nothing(tenant: Tenant, status: str) -> None:
+def test_forbidden_transition_is_refused(tenant: Tenant, status: str) -> None:
+    """A status change that the status machine forbids is refused, and the order stays as it is."""
     order_id = order_in(tenant, status)
     before = tenant.get(order_id)
     for new in ALLOWED.keys() - ALLOWED[status]:
-        answer = tenant.change(order_id, change_to(new))
-        assert answer.status_code == 409, f"{status} to {new}: {answer.text}"
-        assert answer.headers["Content-Type"] == "application/problem+json"
+        response = tenant.change(order_id, change_to(new))
+        assert response.status_code == 409, f"{status} to {new}: {response.text}"
+        assert response.headers["Content-Type"] == "application/problem+json"
     after = tenant.get(order_id)
     assert after.headers["ETag"] == before.headers["ETag"]
     assert after.json()["status"] == status
 
 
 @pytest.mark.parametrize(("status", "new"), [(status, new) for status in ALLOWED for new in sorted(ALLOWED[status])])
-def test_allowed_transitions_are_made(tenant: Tenant, status: str, new: str) -> None:
+def test_allowed_transition_is_made(tenant: Tenant, status: str, new: str) -> None:
+    """A status change that the status machine allows is made, and the order names its previous status."""
     order_id = order_in(tenant, status)
-    answer = tenant.change(order_id, change_to(new))
-    assert answer.status_code == 200, answer.text
+    response = tenant.change(order_id, change_to(new))
+    assert response.status_code == 200, response.text
     after = tenant.get(order_id)
     assert (after.json()["previousStatus"], after.json()["status"]) == (status, new)
-    assert after.headers["ETag"] == answer.headers["ETag"]
+    assert after.headers["ETag"] == response.headers["ETag"]
 
 
-def test_payment_is_kept_with_its_details(tenant: Tenant) -> None:
+def test_payment_details_are_stored(tenant: Tenant) -> None:
+    """A payment is stored with its method, transaction id and time."""
     order_id = tenant.ordered()["id"]
     change = paid()
     details = tenant.change(order_id, change).json()["paymentDetails"]
@@ -72,7 +75,8 @@ def test_payment_is_kept_with_its_details(tenant: Tenant) -> None:
     assert details["paidAt"] == "2026-11-24T10:00:00.000000Z"
 
 
-def test_paid_without_details_is_refused(tenant: Tenant) -> None:
-    answer = tenant.change(tenant.ordered()["id"], {"status": "PAID"})
-    assert answer.status_code == 400
-    assert "paymentDetails" in answer.text
+def test_paid_without_payment_details_is_refused(tenant: Tenant) -> None:
+    """An order does not become paid without payment details."""
+    response = tenant.change(tenant.ordered()["id"], {"status": "PAID"})
+    assert response.status_code == 400
+    assert "paymentDetails" in response.text

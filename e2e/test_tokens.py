@@ -1,4 +1,4 @@
-"""Tokens that are not the API's to take let no one in (R5)."""
+"""Forged, expired and foreign tokens are refused by every route."""
 
 import base64
 import hashlib
@@ -16,27 +16,29 @@ import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from e2e.expected import assert_no_order_yet, is_problem
 from e2e.tenant import Tenant
-from e2e.test_bad_input import is_problem, nothing_queued_before
 from localstack import seed
 from localstack.stack import REGION
 from tooling.polling import poll
 
+Record = Callable[[str, object], None]
+
 
 def encoded(content: bytes | dict[str, Any]) -> str:
-    """A segment of a token."""
+    """Base64url-encode a segment of a token."""
     raw = content if isinstance(content, bytes) else json.dumps(content).encode()
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def hs256(header: dict[str, Any], claims: dict[str, Any], secret: bytes) -> str:
-    """A token signed with a secret; PyJWT would refuse a public key as one."""
+    """A token signed with a secret; PyJWT refuses to use a public key as one."""
     signed = f"{encoded({**header, 'alg': 'HS256'})}.{encoded(claims)}"
     return f"{signed}.{encoded(hmac.digest(secret, signed.encode(), hashlib.sha256))}"
 
 
 def public_key(tenant: Tenant, key_id: str) -> dict[str, Any]:
-    """The pool's key of this id, which anyone may read, as a JWK."""
+    """A public key of the pool, as a JWK."""
     platform, pool = tenant.platform, tenant.platform.outputs["user_pool_id"]
     endpoint = platform.issuer.url if platform.issuer else platform.aws.cognito.meta.endpoint_url
     keys = requests.get(f"{endpoint}/{pool}/.well-known/jwks.json", timeout=30).json()["keys"]
@@ -45,7 +47,7 @@ def public_key(tenant: Tenant, key_id: str) -> dict[str, Any]:
 
 
 def forgeries(tenant: Tenant, victim: Tenant) -> dict[str, str]:
-    """Tokens that say they are the victim's or an admin's, made by one who has a token of another tenant."""
+    """Tokens that claim to be the victim's or an administrator's, forged from a token of another tenant."""
     token = tenant.tokens["IdToken"]
     header, payload, signature = token.split(".")
     claims = jwt.decode(token, options={"verify_signature": False})
@@ -115,19 +117,19 @@ def foreign_token(tenant: Tenant) -> Iterator[str]:
 
 
 def expired_token(tenant: Tenant) -> str:
-    """A token that was good a moment ago."""
+    """A token that has just expired."""
     token = _short_token(tenant)
     expires = jwt.decode(token, options={"verify_signature": False})["exp"]
-    poll("the token's end", lambda: time.time() > expires or None, 30)
+    poll("the token expired", lambda: time.time() > expires or None, 30)
     return token
 
 
 def _short_token(tenant: Tenant) -> str:
-    """A token that is good for a second."""
+    """A token that expires after a second."""
     if tenant.platform.issuer:
         return tenant.platform.issuer.sign_in(tenant.email, tenant.id, seconds=1)["IdToken"]
     cognito, pool = tenant.platform.aws.cognito, tenant.platform.outputs["user_pool_id"]
-    # AWS allows no shorter than five minutes, the local engine does: the test need not wait so long.
+    # The local engine allows less than the five minutes of AWS.
     client = cognito.create_user_pool_client(
         UserPoolId=pool,
         ClientName=f"short-{tenant.id}",
@@ -142,8 +144,8 @@ def _short_token(tenant: Tenant) -> str:
     return token
 
 
-def answers(tenant: Tenant, victim: Tenant, order_id: str, token: str) -> list[requests.Response]:
-    """What each route answers to a token."""
+def call_every_route(tenant: Tenant, victim: Tenant, order_id: str, token: str) -> list[requests.Response]:
+    """The responses of every route to a token."""
     headers = {"Authorization": f"Bearer {token}"}
     return [
         tenant.call("POST", "/v1.0/orders", json=tenant.body(), headers=headers),
@@ -153,48 +155,48 @@ def answers(tenant: Tenant, victim: Tenant, order_id: str, token: str) -> list[r
     ]
 
 
-def refused_everywhere(tenant: Tenant, victim: Tenant, tokens: dict[str, str]) -> int:
-    """Check that each token is refused with 401 by each route and changes nothing; how many requests that were."""
+def assert_refused(tenant: Tenant, victim: Tenant, tokens: dict[str, str]) -> int:
+    """Check that every route refuses each token with 401 and changes nothing; returns the number of requests."""
     order_id = victim.ordered()["id"]
-    wrong, tried = {}, 0
+    wrong, requests_sent = {}, 0
     for name, token in tokens.items():
-        found = answers(tenant, victim, order_id, token)
-        tried += len(found)
-        if not all(is_problem(answer, 401) for answer in found):
-            wrong[name] = [f"{answer.status_code} {answer.text}" for answer in found]
+        responses = call_every_route(tenant, victim, order_id, token)
+        requests_sent += len(responses)
+        if not all(is_problem(response, 401) for response in responses):
+            wrong[name] = [f"{response.status_code} {response.text}" for response in responses]
     assert wrong == {}
-    nothing_queued_before(tenant)
+    assert_no_order_yet(tenant)
     assert victim.get(order_id).json()["status"] == "PENDING_PAYMENT"
-    return tried
+    return requests_sent
 
 
-Tell = Callable[[str, object], None]
-
-
-def test_forged_tokens_are_refused(make_tenant: Callable[..., Tenant], record_property: Tell) -> None:
+def test_forged_token_is_refused(make_tenant: Callable[..., Tenant], record_property: Record) -> None:
+    """A forged or altered token is refused by every route."""
     tenant, victim = make_tenant(), make_tenant()
     tokens = forgeries(tenant, victim)
-    tried = refused_everywhere(tenant, victim, tokens)
-    record_property("forged tokens", f"{len(tokens)} tried in {tried} requests, 0 let in")
+    sent = assert_refused(tenant, victim, tokens)
+    record_property("forged tokens", f"{len(tokens)} tokens in {sent} requests, 0 accepted")
 
 
 @pytest.mark.sidecars
-def test_tokens_of_another_pool_or_time_are_refused(make_tenant: Callable[..., Tenant], record_property: Tell) -> None:
+def test_foreign_or_expired_token_is_refused(make_tenant: Callable[..., Tenant], record_property: Record) -> None:
+    """A token of another user pool and an expired token are refused by every route."""
     tenant, victim = make_tenant(), make_tenant()
     with foreign_token(victim) as foreign:
         tokens = {"another pool": foreign, "expired": expired_token(tenant)}
         header, _, signature = tokens["expired"].split(".")
         claims = jwt.decode(tokens["expired"], options={"verify_signature": False})
         tokens["expired, its end altered"] = f"{header}.{encoded({**claims, 'exp': claims['exp'] + 3600})}.{signature}"
-        tried = refused_everywhere(tenant, victim, tokens)
-    record_property("tokens of another pool or time", f"{len(tokens)} tried in {tried} requests, 0 let in")
+        sent = assert_refused(tenant, victim, tokens)
+    record_property("foreign and expired tokens", f"{len(tokens)} tokens in {sent} requests, 0 accepted")
 
 
 @pytest.mark.parametrize("kind", ["AccessToken", "RefreshToken"])
-def test_another_kind_of_token_is_not_an_id_token(make_tenant: Callable[..., Tenant], kind: str) -> None:
+def test_token_of_another_kind_is_refused(make_tenant: Callable[..., Tenant], kind: str) -> None:
+    """An access token and a refresh token are refused: the API takes ID tokens only."""
     tenant, victim = make_tenant(), make_tenant()
     order_id = victim.ordered()["id"]
-    for answer in answers(tenant, victim, order_id, tenant.tokens[kind]):
-        # API Gateway refuses it where it checks the use of a token; the service does where it does not.
-        assert is_problem(answer, 401) or is_problem(answer, 403)
-    nothing_queued_before(tenant)
+    for response in call_every_route(tenant, victim, order_id, tenant.tokens[kind]):
+        # 401 from an API Gateway that checks the kind of a token, 403 from the service behind one that does not.
+        assert is_problem(response, 401) or is_problem(response, 403)
+    assert_no_order_yet(tenant)

@@ -4,15 +4,13 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-import boto3
 from pydantic import ValidationError
 
 from evidence import page, stages
 from evidence.stages import PackError
-from release import deploy
+from release import deploy, pipeline
 from release.deploy import Planned
 from release.environments import ENVIRONMENTS, EnvironmentName
-from release.store import Store
 
 
 def write(stage: str, output: Path, planned: Planned | None = None) -> None:
@@ -39,21 +37,19 @@ def write_for_approval(to: EnvironmentName, release: str, var_files: list[Path])
     Raises:
         ManifestError: The release is incomplete.
         DeployError: Terraform failed.
-        PackError: Nothing is promoted to the environment, or the release has no records.
+        EvidenceError: Nothing is promoted to the environment.
+        PackError: The release has no records.
     """
-    before = ENVIRONMENTS[to].before
-    if before is None or to == "failover":
-        raise PackError(f"nothing is promoted to {to}: TO is sit or prod")
-    environment, records = ENVIRONMENTS[before], stages.records_folder()
-    store = Store(boto3.client("s3", region_name=environment.region), environment.release_bucket)
+    before = pipeline.environment_before(to)
+    store, records = pipeline.store(before), stages.records_folder()
     if before not in stages.fetch(store, release, records):
         raise PackError(
             f"there are no records of {release[:12]} in {store.bucket}: "
-            f"`make record TO={before}` puts them there after the release has passed in {before}"
+            f"`bin/release record --to {before}` puts them there after the release has passed in {before}"
         )
-    folder = deploy.work_dir(to) / "look"
+    folder = deploy.work_dir(to) / "preview"
     store.download(release, folder)
-    planned = deploy.look(to, folder, var_files)
+    planned = deploy.preview(to, folder, var_files)
     _plan_file().write_text(planned.json(indent=1))
     # The file's name is also its name on the page of the workflow run.
     write(before, stages.evidence_folder() / f"to-{to}.html", planned)
@@ -84,6 +80,27 @@ def summary(stage: str, to: EnvironmentName | None, url: str) -> str:
         lines.append(f"- In {to}: " + ", ".join(f"{count} to {action}" for action, count in counts.items()))
     lines += ["", f"**[What the customer will get, times, tests, promises, release and plan]({url})**" if url else ""]
     return "\n".join(lines) + "\n"
+
+
+def write_summary(stage: str, to: EnvironmentName | None) -> str:
+    """Append the summary to the page of the workflow run, if there is one; return it.
+
+    GitHub Actions sets GITHUB_STEP_SUMMARY; the workflow sets EVIDENCE_URL to the address of the uploaded pack.
+
+    Args:
+        stage: Stage that was tested last; with `to`, the environment before that counts.
+        to: Environment that the release is to be approved for; None for no approval.
+
+    Raises:
+        PackError: There are no records.
+    """
+    before = ENVIRONMENTS[to].before if to else None
+    text = summary(before or stage, to, os.environ.get("EVIDENCE_URL", ""))
+    target = os.environ.get("GITHUB_STEP_SUMMARY")
+    if target:
+        with Path(target).open("a") as run_page:
+            run_page.write(text)
+    return text
 
 
 def _plan_file() -> Path:

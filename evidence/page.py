@@ -1,12 +1,13 @@
 """Renders the evidence pack: one HTML file that holds everything it shows."""
 
 import ast
+import json
 import re
 from base64 import b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jinja2
 from markdown_it import MarkdownIt
@@ -18,7 +19,7 @@ from evidence.stages import PackError, RecordedTest, Stage
 from release.deploy import Planned
 from release.environments import ENVIRONMENTS, EnvironmentName
 from tooling.agreed_limits import LOADS, STEPS, Load, Step, Summary, summarise
-from tooling.paths import ROOT
+from tooling.paths import BASE_CSS, ROOT
 
 # Small enough to be sent as an attachment.
 MAX_BYTES = 5_000_000
@@ -100,7 +101,7 @@ class Exhibits(NamedTuple):
     """What the customer got: stage, order, invoice with its text, and mails by description."""
 
     stage: str
-    order: stages.ShownOrder | None
+    order: dict[str, Any] | None
     invoice: list[Picture]
     invoice_pages: int
     invoice_text: str
@@ -170,7 +171,7 @@ def _exhibits(shown: Sequence[Stage]) -> Exhibits | None:
             mails.append((about, mail))
     return Exhibits(
         stage=stage.name,
-        order=stages.shown_order(stage),
+        order=json.loads(order) if order else None,
         invoice=pages[:_MAX_INVOICE_PAGES],
         invoice_pages=len(pages),
         invoice_text=pictures.pdf_text(invoice) if invoice else "",
@@ -239,7 +240,7 @@ def render(shown: Sequence[Stage], planned: Planned | None, now: datetime) -> st
     last, groups = shown[-1], _groups(shown)
     target = planned.environment if planned else _next(last.name)
     html = environment.get_template("page.html").render(
-        style=Markup((_HERE / "style.css").read_text()),  # noqa: S704  # nosec B704  # our own
+        style=Markup(BASE_CSS.read_text() + (_HERE / "style.css").read_text()),  # noqa: S704  # nosec B704  # our own
         stages=shown,
         last=last,
         names=_NAMES,

@@ -8,7 +8,6 @@ invoice.pdf, confirmation.eml, internal.eml, status.eml
 """
 
 import io
-import json
 import os
 import re
 import shutil
@@ -175,8 +174,8 @@ class Stage(NamedTuple):
 
 
 def evidence_folder() -> Path:
-    """The folder named by EVIDENCE, or build/evidence."""
-    return Path(os.environ.get("EVIDENCE") or ROOT / "build" / "evidence").resolve()
+    """The folder named by EVIDENCE_DIR, or build/evidence."""
+    return Path(os.environ.get("EVIDENCE_DIR") or ROOT / "build" / "evidence").resolve()
 
 
 def records_folder() -> Path:
@@ -217,7 +216,7 @@ def read(path: Path) -> Stage:
     except ValidationError as error:
         raise PackError(f"a record in {path} cannot be read: {error}; run `make e2e` again") from None
     if not runs:
-        raise PackError(f"there are no records in {path}: run `make e2e TARGET={path.name}`")
+        raise PackError(f"there are no records in {path}: run `bin/test e2e --target {path.name}`")
     release = path / manifest.NAME
     return Stage(
         name=path.name,
@@ -283,19 +282,3 @@ def fetch(store: Store, digest: str, base: Path) -> list[str]:
             archive.extractall(base / name)
         names.append(name)
     return names
-
-
-class ShownOrder(NamedTuple):
-    """The order that the pictures show: number, total in rand, and number of lines."""
-
-    number: str
-    total: str
-    lines: int
-
-
-def shown_order(stage: Stage) -> ShownOrder | None:
-    """The order that a stage's pictures show; None if the stage kept none."""
-    if "order.json" not in stage.exhibits:
-        return None
-    found = json.loads(stage.exhibits["order.json"])
-    return ShownOrder(found["orderNumber"], found["total"], len(found["items"]))

@@ -1,5 +1,5 @@
-"""What the person on call runs: alarms, queues, DLQs, saved log queries, restores.
+"""What on-call runs: alarms, queues, DLQs, saved log queries, restores.
 
-Used by the command-line programs, localstack/ and the tests; imports release/ and tooling/.
-Start with incident.py; docs/runbooks/ says when to run what.
+May be imported by the command-line programs, localstack/, labs/ and the tests; imports tooling/ only.
+Start with incident.py, which has one function for each command; docs/runbooks/ says when to run which.
 """

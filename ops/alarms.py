@@ -1,13 +1,13 @@
-"""The alarms of an environment: which ring, why, and what to read."""
+"""Alarms of an environment: which are in ALARM, why, and which section of the runbook to read."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from tenacity import RetryError as _GaveUpError
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from tooling.cli import UserError
 
@@ -18,68 +18,80 @@ _POLL_SECONDS = 5.0
 
 
 class AlarmError(UserError):
-    """There is no such alarm, or it does not fall silent; the text says which."""
+    """An alarm does not exist, or stays in ALARM; the text says which."""
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """An alarm.
+    """An alarm of CloudWatch.
 
     Args:
-        name: of it.
+        name: Name of the alarm.
         state: ALARM, OK or INSUFFICIENT_DATA.
-        reason: of the state, as CloudWatch says it.
-        description: ends with the URL of its section in the runbook.
+        reason: Why it has this state, in CloudWatch's words.
+        description: What it means; ends with the URL of its section in the runbook.
+        since: When it got this state; None before its first evaluation.
     """
 
     name: str
     state: str
     reason: str
     description: str
+    since: datetime | None = None
 
     @property
-    def rings(self) -> bool:
-        """Whether it rings."""
+    def in_alarm(self) -> bool:
+        """Whether it is in ALARM."""
         return self.state == "ALARM"
 
 
 def alarms(client: CloudWatchClient, names: Collection[str]) -> list[Alarm]:
-    """The alarms of these names, those that ring first.
+    """The alarms of these names; those in ALARM come first.
 
     Raises:
         AlarmError: one of them does not exist.
     """
     pages = client.get_paginator("describe_alarms").paginate(AlarmTypes=["MetricAlarm"])
     found = [
-        Alarm(one["AlarmName"], one["StateValue"], one["StateReason"], one.get("AlarmDescription", ""))
+        Alarm(
+            name=one["AlarmName"],
+            state=one["StateValue"],
+            reason=one["StateReason"],
+            description=one.get("AlarmDescription", ""),
+            since=one.get("StateUpdatedTimestamp"),
+        )
         for page in pages
         for one in page["MetricAlarms"]
         if one["AlarmName"] in names
     ]
     missing = sorted(set(names) - {alarm.name for alarm in found})
     if missing:
-        raise AlarmError(f"there is no alarm {', '.join(missing)}: `make alarms` lists those that there are")
-    return sorted(found, key=lambda alarm: (not alarm.rings, alarm.name))
+        raise AlarmError(
+            f"there is no alarm {', '.join(missing)}: docs/runbooks/troubleshooting.md has a heading for each"
+        )
+    return sorted(found, key=lambda alarm: (not alarm.in_alarm, alarm.name))
 
 
-def wait_until_quiet(client: CloudWatchClient, names: Collection[str], seconds: float) -> list[Alarm]:
-    """The alarms of these names, once none of them rings.
+def wait_until_ok(client: CloudWatchClient, names: Collection[str], seconds: float) -> list[Alarm]:
+    """The alarms of these names, once none of them is in ALARM.
 
     Args:
-        client: of CloudWatch.
-        names: of the alarms.
-        seconds: how long to wait.
+        client: Client of CloudWatch.
+        names: Names of the alarms.
+        seconds: How long to wait.
 
     Raises:
-        AlarmError: one of them does not exist, or rings on.
+        AlarmError: one of them does not exist, or is still in ALARM after this time.
     """
     waiting = Retrying(
         stop=stop_after_delay(seconds),
         wait=wait_fixed(min(_POLL_SECONDS, seconds / 4)),
-        retry=retry_if_result(lambda found: any(alarm.rings for alarm in found)),
+        retry=retry_if_result(lambda found: any(alarm.in_alarm for alarm in found)),
     )
     try:
         return waiting(alarms, client, names)
-    except _GaveUpError as gave_up:
-        ringing = [alarm.name for alarm in gave_up.last_attempt.result() if alarm.rings]
-        raise AlarmError(f"after {seconds:g} s there still rings {', '.join(ringing)}") from None
+    except RetryError as error:
+        left = [alarm.name for alarm in error.last_attempt.result() if alarm.in_alarm]
+        raise AlarmError(
+            f"still in ALARM after {seconds:g} s: {', '.join(left)}; read its section in the runbook again"
+        ) from None

@@ -1,159 +1,166 @@
-"""The commands of an incident (docs/runbooks/), the same for the local stack and for an account."""
+"""The commands of an incident (docs/runbooks/), one function each: the same for the local stack and for an account.
+
+Each function returns the lines to print. `bin/ops` parses its options and calls it.
+"""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
-from ops import alarms, log_queries, queues, redrive, restore
+from ops import alarms, log_queries, queues, restores
+from ops.log_queries import QueryError
 from tooling.paths import ROOT
 
-COMMANDS = frozenset(
-    {"alarms", "queues", "dlq", "drop", "pause", "resume", "redrive", "query", "restore", "recover", "discard"}
-)
 DROPPED = ROOT / "build" / "dropped"
 
 
 class Account(NamedTuple):
-    """Where commands are run.
+    """The account that commands act on.
 
     Args:
-        client: makes the client of a service, by its name.
-        outputs: of Terraform.
+        client: Makes the client of a service, by the service's name.
+        outputs: Terraform's outputs of the environment.
     """
 
     client: Callable[[Any], Any]
     outputs: Mapping[str, Any]
 
 
-def _moment(text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = datetime.min
-    if at.tzinfo is None:
-        raise argparse.ArgumentTypeError("is a moment with its zone, such as 2026-11-24T10:00:00Z")
-    return at.astimezone(UTC)
-
-
-def add_commands(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
-    """Add the commands to a parser.
-
-    Args:
-        command: adds one by its name and what it does.
-    """
-
-    def on_queue(name: str, text: str) -> argparse.ArgumentParser:
-        added = command(name, text)
-        added.add_argument("--queue", required=True, help="name of the queue, not of its DLQ")
-        return added
-
-    ringing = command("alarms", "show the alarms, or wait until they are quiet")
-    ringing.add_argument("--alarm", default="", help="name of one; all if empty")
-    ringing.add_argument("--wait", type=float, help="seconds to wait until none rings")
-    command("queues", "show what waits in queues and DLQs, and whether it is taken out")
-    on_queue("dlq", "show the messages in a queue's DLQ, and leave them there")
-    dropped = on_queue("drop", "take a message that can never succeed out of a queue's DLQ, into a file")
-    dropped.add_argument("--message", required=True, help="id of SQS, as `dlq` shows it")
-    on_queue("pause", "leave messages in a queue")
-    on_queue("resume", "take messages out of a queue again")
-    on_queue("redrive", "put the messages of a queue's DLQ back on the queue")
-    asked = command("query", "run a saved query of Logs Insights")
-    asked.add_argument("--name", required=True, help="of the query")
-    asked.add_argument("--text", default="", help="an id to look for, where the query asks for one")
-    asked.add_argument("--function", default="", help="folder of the one function to look at; all if empty")
-    asked.add_argument("--minutes", type=float, default=60, help="how far back")
-    command("restore", "restore the orders table to a moment, beside the live one").add_argument(
-        "--at", type=_moment, required=True, help="the moment"
-    )
-    back = command("recover", "put what is missing back from a restored table")
-    back.add_argument("--from", dest="restored", required=True, help="name of the restored table")
-    back.add_argument("--order", help="id of one order, which is put back as it was")
-    command("discard", "delete a restored table").add_argument("--from", dest="restored", required=True)
-
-
-def run(arguments: argparse.Namespace, account: Account) -> list[str]:
-    """Run a command, and return the lines to print.
+def show_alarms(account: Account, name: str | None = None, wait_seconds: float | None = None) -> list[str]:
+    """Show the alarms that are in ALARM, or one alarm whatever its state; optionally wait until none is in ALARM.
 
     Raises:
-        UserError: nothing was done, or it can be repeated.
+        AlarmError: there is no such alarm, or one is still in ALARM at the end of the wait.
     """
-    client, outputs = account
-    match arguments.command:
-        case "alarms":
-            return _alarms(client("cloudwatch"), outputs["alarm_names"], arguments.alarm, arguments.wait)
-        case "queues":
-            return _queues(client("sqs"), client("lambda"), outputs)
-        case "dlq":
-            return _dlq(client("sqs"), arguments.queue)
-        case "drop":
-            file = queues.drop(client("sqs"), arguments.queue, arguments.message, DROPPED)
-            return [
-                f"taken out of the DLQ of {arguments.queue}; kept in {file.relative_to(ROOT)}, which may be private"
-            ]
-        case "pause" | "resume" as command:
-            queues.consume(client("sqs"), client("lambda"), arguments.queue, command == "resume")
-            return [f"{arguments.queue} is {'taken from again' if command == 'resume' else 'left to fill'}"]
-        case "redrive":
-            done = redrive.redrive(client("sqs"), arguments.queue)
-            return [f"{done.moved} messages put back on {arguments.queue}, {done.left} in its DLQ"]
-        case "query":
-            return _query(client("logs"), outputs, arguments)
-        case "restore":
-            return [f"restored {restore.restore(client('dynamodb'), outputs['orders_table'], arguments.at)}"]
-        case "recover":
-            found = restore.recover(client("dynamodb"), arguments.restored, arguments.order)
-            left = [f"left as it is, since the live one is another: {key}" for key in found.left]
-            return [*left, f"{len(found.put)} items put back, {len(found.left)} left"]
-        case "discard":
-            restore.discard(client("dynamodb"), arguments.restored)
-            return [f"deleted {arguments.restored}"]
-    raise ValueError(arguments.command)
-
-
-def _alarms(cloudwatch: Any, all_names: list[str], only: str, wait: float | None) -> list[str]:
-    names = [only] if only else all_names
-    found = alarms.wait_until_quiet(cloudwatch, names, wait) if wait else alarms.alarms(cloudwatch, names)
+    cloudwatch, names = account.client("cloudwatch"), [name] if name else account.outputs["alarm_names"]
+    found = alarms.wait_until_ok(cloudwatch, names, wait_seconds) if wait_seconds else alarms.alarms(cloudwatch, names)
     lines = []
     for alarm in found:
-        if alarm.rings or only:
+        if alarm.in_alarm or name:
             lines += [f"{alarm.state} {alarm.name} ({alarm.reason})", f"  {alarm.description}"]
-    return [*lines, f"{len(found)} alarms, {sum(alarm.rings for alarm in found)} ring"]
+    return [*lines, f"{len(found)} alarms, {sum(alarm.in_alarm for alarm in found)} in ALARM"]
 
 
-def _queues(sqs: Any, functions: Any, outputs: Mapping[str, Any]) -> list[str]:
-    names = [*outputs["queue_names"].values(), *outputs["dlq_names"].values()]
+def show_queues(account: Account) -> list[str]:
+    """Show how many messages queues and DLQs hold, and whether each queue's consumer is enabled."""
+    names = [*account.outputs["queue_names"].values(), *account.outputs["dlq_names"].values()]
     width = max(map(len, names))
     return [
-        f"{state.name:<{width}} {state.waiting:>6} waiting, {state.hidden} in work or resting"
-        + (f", consumer {state.consumer}" if state.consumer else "")
-        for state in queues.states(sqs, functions, names)
+        f"{queue.name:<{width}} {queue.waiting:>6} waiting, {queue.hidden} in flight or backing off"
+        + (f", consumer {queue.consumer}" if queue.consumer else "")
+        for queue in queues.states(account.client("sqs"), account.client("lambda"), names)
     ]
 
 
-def _dlq(sqs: Any, queue: str) -> list[str]:
-    found = queues.dlq_messages(sqs, queue)
+def show_dlq(account: Account, queue: str) -> list[str]:
+    """Show the messages in the DLQ of a queue, and leave them there.
+
+    Raises:
+        QueueError: there is no such queue, or it has no DLQ.
+    """
+    found = queues.dlq_messages(account.client("sqs"), queue)
     lines = [
         f"{message.id} {message.sent:%Y-%m-%dT%H:%M:%SZ} "
         + (
             f"{message.event_type} order {message.order_id} correlation {message.correlation_id}"
             if message.event_type
-            else "is no message of ours"
+            else "not an event of this service"
         )
         for message in found
     ]
     return [*lines, f"{len(found)} messages in the DLQ of {queue}"]
 
 
-def _query(logs: Any, outputs: Mapping[str, Any], arguments: argparse.Namespace) -> list[str]:
-    functions = outputs["function_names"]
-    if arguments.function and arguments.function not in functions:
-        raise log_queries.QueryError(
-            f"there is no function {arguments.function!r}: FUNCTION is one of {', '.join(functions)}"
-        )
-    prefix = next(iter(outputs["saved_queries"])).partition("/")[0]
-    function = functions.get(arguments.function)
-    rows = log_queries.run(logs, prefix, arguments.name, arguments.text, arguments.minutes, function)
+def drop(account: Account, queue: str, message: str) -> list[str]:
+    """Delete a message that can never succeed from the DLQ of a queue, and keep it in a file in build/dropped.
+
+    Raises:
+        QueueError: there is no such queue, or no such message in its DLQ.
+    """
+    file = queues.drop(account.client("sqs"), queue, message, DROPPED)
+    return [f"deleted from the DLQ of {queue}; kept in {file.relative_to(ROOT)}, which may hold personal data"]
+
+
+def pause(account: Account, queue: str) -> list[str]:
+    """Disable the consumer of a queue: its messages stay in the queue.
+
+    Raises:
+        QueueError: there is no such queue, or it has no consumer.
+    """
+    queues.enable_consumer(account.client("sqs"), account.client("lambda"), queue, False)
+    return [f"{queue} is paused: its messages wait"]
+
+
+def resume(account: Account, queue: str) -> list[str]:
+    """Enable the consumer of a queue.
+
+    Raises:
+        QueueError: there is no such queue, or it has no consumer.
+    """
+    queues.enable_consumer(account.client("sqs"), account.client("lambda"), queue, True)
+    return [f"{queue} is resumed: its messages are consumed"]
+
+
+def redrive(account: Account, queue: str) -> list[str]:
+    """Move the messages of a queue's DLQ back to the queue.
+
+    Raises:
+        QueueError: there is no such queue, or it has no DLQ.
+    """
+    done = queues.redrive(account.client("sqs"), queue)
+    return [f"{done.moved} messages moved back to {queue}, {done.left} left in its DLQ"]
+
+
+def query(account: Account, name: str, text: str, function: str | None, minutes: float) -> list[str]:
+    """Run a saved query of Logs Insights.
+
+    Args:
+        account: The account.
+        name: Name of the query.
+        text: Id to look for, where the query needs one.
+        function: Folder of the only function to search; None for all.
+        minutes: How far back to search.
+
+    Raises:
+        QueryError: there is no such query or function, an id is missing, or the query failed.
+    """
+    functions = account.outputs["function_names"]
+    if function and function not in functions:
+        raise QueryError(f"there is no function {function!r}: --function is one of {', '.join(functions)}")
+    prefix = next(iter(account.outputs["saved_queries"])).partition("/")[0]
+    rows = log_queries.run(
+        account.client("logs"), prefix, name, text, minutes, functions[function] if function else None
+    )
     return [*("  ".join(row.values()).rstrip() for row in rows), f"{len(rows)} lines"]
+
+
+def restore(account: Account, at: datetime) -> list[str]:
+    """Restore the orders table, as it was at a point in time, to a new table.
+
+    Raises:
+        RestoreError: the table cannot be restored to this point.
+    """
+    return [f"restored {restores.restore(account.client('dynamodb'), account.outputs['orders_table'], at)}"]
+
+
+def recover(account: Account, restored: str, order_id: str | None = None) -> list[str]:
+    """Copy items from a restored table to the live one: those that are missing, or one order whatever is there now.
+
+    Raises:
+        RestoreError: this is not a restored table, or it has no such order.
+    """
+    done = restores.recover(account.client("dynamodb"), restored, order_id)
+    left = [f"not overwritten, the live item differs: {key}" for key in done.left]
+    return [*left, f"{len(done.put)} items copied back, {len(done.left)} left"]
+
+
+def discard(account: Account, restored: str) -> list[str]:
+    """Delete a restored table.
+
+    Raises:
+        RestoreError: this is not a restored table.
+    """
+    restores.discard(account.client("dynamodb"), restored)
+    return [f"deleted {restored}"]

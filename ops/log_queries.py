@@ -1,4 +1,4 @@
-"""Running the saved queries of Logs Insights (terraform/modules/monitoring/queries.tf)."""
+"""Runs the saved queries of Logs Insights (terraform/modules/monitoring/queries.tf)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tenacity import RetryError as _GaveUpError
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from tooling.cli import UserError
 
@@ -18,45 +17,46 @@ if TYPE_CHECKING:
 
 _DEADLINE_SECONDS = 120.0
 _POLL_SECONDS = 0.5
-_BLANK = "ID"
-# What ids and correlation ids are made of, so that nothing of it means anything in a regular expression but the dot.
+_PLACEHOLDER = "/ID/"
+# The characters of ids and correlation ids. Only the dot means something in a regular expression.
 _TEXT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class QueryError(UserError):
-    """There is no such query, or it has no answer; the text says why."""
+    """A query does not exist, or has no result; the text says why."""
 
 
 def _saved(logs: CloudWatchLogsClient, prefix: str, name: str) -> tuple[str, list[str]]:
+    """Text and log groups of a saved query."""
     found = logs.describe_query_definitions(queryDefinitionNamePrefix=f"{prefix}/")["queryDefinitions"]
     for query in found:
         if query["name"] == f"{prefix}/{name}":
             return query["queryString"], query["logGroupNames"]
     names = ", ".join(sorted(query["name"].partition("/")[2] for query in found))
-    raise QueryError(f"there is no saved query {name!r}: NAME is one of {names}")
+    raise QueryError(f"there is no saved query {name!r}: choose one of {names}")
 
 
 def run(
     logs: CloudWatchLogsClient, prefix: str, name: str, text: str, minutes: float, function: str | None = None
 ) -> list[Mapping[str, str]]:
-    """The lines that a saved query finds.
+    """The rows that a saved query finds.
 
     Args:
-        logs: of the environment's account and region.
-        prefix: of the environment's queries, such as bbws-order-prod.
-        name: of the query.
-        text: what to look for, where the query asks for it: an order's id, a correlation id, a message's id.
-        minutes: how far back.
-        function: name in AWS of the one to look at; None for all.
+        logs: Client of CloudWatch Logs in the environment's account and region.
+        prefix: Prefix of the environment's queries, such as bbws-order-prod.
+        name: Name of the query.
+        text: Id to look for, where the query needs one: of an order, a request or a message.
+        minutes: How far back to search.
+        function: Name in AWS of the only function to search; None for all.
 
     Raises:
-        QueryError: there is no such query, it asks for a text that was not given, or it did not end well.
+        QueryError: there is no such query, its id is missing, or it did not complete.
     """
     query, groups = _saved(logs, prefix, name)
-    if f"/{_BLANK}/" in query:
+    if _PLACEHOLDER in query:
         if not _TEXT.fullmatch(text):
-            raise QueryError(f"query {name} looks for an id: TEXT is 1 to 64 of A-Z, a-z, 0-9, ., _ and -")
-        query = query.replace(f"/{_BLANK}/", f"/{text.replace('.', '[.]')}/")
+            raise QueryError(f"query {name} looks for an id: --text is 1 to 64 of A-Z, a-z, 0-9, ., _ and -")
+        query = query.replace(_PLACEHOLDER, f"/{text.replace('.', '[.]')}/")
     now = time.time()
     started = logs.start_query(
         logGroupNames=[f"/aws/lambda/{function}"] if function else groups,
@@ -67,15 +67,15 @@ def run(
     polling = Retrying(
         stop=stop_after_delay(_DEADLINE_SECONDS),
         wait=wait_fixed(_POLL_SECONDS),
-        retry=retry_if_result(lambda answer: answer["status"] in ("Scheduled", "Running")),
+        retry=retry_if_result(lambda response: response["status"] in ("Scheduled", "Running")),
     )
     try:
-        answer: GetQueryResultsResponseTypeDef = polling(logs.get_query_results, queryId=started["queryId"])
-    except _GaveUpError:
-        raise QueryError(f"query {name} has no answer after {_DEADLINE_SECONDS:g} s: look back fewer MINUTES") from None
-    if answer["status"] != "Complete":
-        raise QueryError(f"query {name} ended as {answer['status']}")
+        response: GetQueryResultsResponseTypeDef = polling(logs.get_query_results, queryId=started["queryId"])
+    except RetryError:
+        raise QueryError(f"query {name} has no result after {_DEADLINE_SECONDS:g} s: choose fewer --minutes") from None
+    if response["status"] != "Complete":
+        raise QueryError(f"query {name} ended as {response['status']}: run it again, with fewer --minutes")
     return [
         {field["field"]: field["value"] for field in row if field["field"] != "@ptr" and field.get("value")}
-        for row in answer["results"]
+        for row in response["results"]
     ]

@@ -1,11 +1,12 @@
-"""What waits in queues and DLQs, and who takes it out.
+"""Queues and DLQs: what they hold, whether they are consumed, and moving DLQ messages back.
 
-Bodies may hold personal data: they are never printed, only what names a message.
+Bodies may hold personal data, so they are never printed; only ids and the event type are.
 """
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,25 +22,25 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-_EMPTY_ANSWERS = 2
+_EMPTY_RESPONSES = 2
 _HIDDEN_SECONDS = 30
 _MOST_SHOWN = 100
 _MOST_SEARCHED = 1_000
 
 
 class QueueError(UserError):
-    """A queue, message or consumer is not there; the text says which."""
+    """A queue, message or consumer does not exist; the text says which."""
 
 
 @dataclass(frozen=True)
-class State:
-    """A queue.
+class QueueState:
+    """What a queue holds.
 
     Args:
-        name: of it.
-        waiting: messages that can be taken.
-        hidden: messages in work, or resting before their next try.
-        consumer: state of its event source mapping, such as Enabled; None for a DLQ.
+        name: Name of the queue.
+        waiting: Number of messages that can be received.
+        hidden: Number of messages in flight, or backing off before their next attempt.
+        consumer: State of its event source mapping, such as Enabled; None for a DLQ.
     """
 
     name: str
@@ -50,14 +51,14 @@ class State:
 
 @dataclass(frozen=True)
 class DlqMessage:
-    """A message in a DLQ, without what is private in it.
+    """A message in a DLQ, without its personal data.
 
     Args:
-        id: of SQS, as the functions' logs have it.
-        sent: when.
-        event_type: such as OrderRecorded; None if it is none of our messages.
-        order_id: of the order that it is about.
-        correlation_id: of the request that it came from.
+        id: Message id of SQS, as in the functions' logs.
+        sent: When it was sent.
+        event_type: Type of the event, such as OrderRecorded; None if this is not an event of the service.
+        order_id: Id of the order.
+        correlation_id: Correlation id of the request that caused it.
     """
 
     id: str
@@ -67,8 +68,21 @@ class DlqMessage:
     correlation_id: str | None
 
 
+@dataclass(frozen=True)
+class Redriven:
+    """What a redrive did.
+
+    Args:
+        moved: Number of messages moved back to the queue.
+        left: Number of messages in the DLQ afterwards: those that arrived meanwhile, or that somebody else received.
+    """
+
+    moved: int
+    left: int
+
+
 def url(sqs: SQSClient, queue: str) -> str:
-    """The URL of a queue.
+    """URL of a queue.
 
     Raises:
         QueueError: there is no such queue.
@@ -76,7 +90,7 @@ def url(sqs: SQSClient, queue: str) -> str:
     try:
         return sqs.get_queue_url(QueueName=queue)["QueueUrl"]
     except sqs.exceptions.QueueDoesNotExist:
-        raise QueueError(f"there is no queue {queue!r}: `make queues` lists those that there are") from None
+        raise QueueError(f"there is no queue {queue!r}: `bin/ops queues` with the same --target lists them") from None
 
 
 def _attributes(sqs: SQSClient, queue: str) -> dict[str, str]:
@@ -85,7 +99,7 @@ def _attributes(sqs: SQSClient, queue: str) -> dict[str, str]:
 
 
 def held(sqs: SQSClient, queue: str) -> int:
-    """How many messages a queue has: waiting, resting, and in work.
+    """Number of messages in a queue: waiting, in flight and delayed.
 
     Raises:
         QueueError: there is no such queue.
@@ -125,34 +139,34 @@ def wait_idle(
 
 
 def dlq_of(sqs: SQSClient, queue: str) -> str:
-    """The name of a queue's DLQ.
+    """Name of a queue's DLQ.
 
     Raises:
-        QueueError: there is no such queue, or it has none.
+        QueueError: there is no such queue, or it has no DLQ.
     """
     policy = _attributes(sqs, queue).get("RedrivePolicy")
     if policy is None:
-        raise QueueError(f"queue {queue} has no DLQ: name the queue that failed, not its DLQ")
+        raise QueueError(f"queue {queue} has no DLQ: name the queue whose messages failed, not its DLQ")
     return str(json.loads(policy)["deadLetterTargetArn"]).rsplit(":", 1)[1]
 
 
 def _consumer(sqs: SQSClient, functions: LambdaClient, queue: str) -> Any:
-    """The event source mapping of a queue; None if it has none."""
+    """Event source mapping of a queue; None if it has none."""
     found = functions.list_event_source_mappings(EventSourceArn=_attributes(sqs, queue)["QueueArn"])
     return next(iter(found["EventSourceMappings"]), None)
 
 
-def states(sqs: SQSClient, functions: LambdaClient, names: list[str]) -> list[State]:
-    """Queues, in the order of their names given.
+def states(sqs: SQSClient, functions: LambdaClient, names: list[str]) -> list[QueueState]:
+    """What queues hold, in the order of their names.
 
     Raises:
-        QueueError: one is not there.
+        QueueError: one of them does not exist.
     """
     found = []
     for name in names:
         attributes, mapping = _attributes(sqs, name), _consumer(sqs, functions, name)
         found.append(
-            State(
+            QueueState(
                 name,
                 int(attributes["ApproximateNumberOfMessages"]),
                 int(attributes["ApproximateNumberOfMessagesNotVisible"]),
@@ -162,43 +176,54 @@ def states(sqs: SQSClient, functions: LambdaClient, names: list[str]) -> list[St
     return found
 
 
-def consume(sqs: SQSClient, functions: LambdaClient, queue: str, enabled: bool) -> None:
-    """Have the consumer of a queue take messages, or leave them there, where they keep.
+def enable_consumer(sqs: SQSClient, functions: LambdaClient, queue: str, enabled: bool) -> None:
+    """Enable or disable the consumer of a queue; messages stay in the queue while it is disabled.
 
     Raises:
-        QueueError: there is no such queue, or nothing consumes it.
+        QueueError: there is no such queue, or it has no consumer.
     """
     mapping = _consumer(sqs, functions, queue)
     if mapping is None:
-        raise QueueError(f"nothing consumes queue {queue}")
+        raise QueueError(f"queue {queue} has no consumer: name a queue, not a DLQ")
     functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
 
 
-def _take(sqs: SQSClient, queue_url: str, most: int) -> list[MessageTypeDef]:
-    """The messages of a queue, hidden for a while from everybody else, so that each is met once."""
+def _receive(sqs: SQSClient, queue_url: str) -> list[MessageTypeDef]:
+    """Up to ten messages of a queue, hidden from everybody else for a while."""
+    return sqs.receive_message(
+        QueueUrl=queue_url,
+        MaxNumberOfMessages=10,
+        VisibilityTimeout=_HIDDEN_SECONDS,
+        WaitTimeSeconds=1,
+        MessageAttributeNames=["All"],
+        MessageSystemAttributeNames=["SentTimestamp"],
+    ).get("Messages", [])
+
+
+def _receive_all(sqs: SQSClient, queue_url: str, most: int) -> list[MessageTypeDef]:
+    """The messages of a queue, each of them once."""
     found: list[MessageTypeDef] = []
     empty = 0
-    while empty < _EMPTY_ANSWERS and len(found) < most:
-        messages = sqs.receive_message(
-            QueueUrl=queue_url,
-            MaxNumberOfMessages=10,
-            VisibilityTimeout=_HIDDEN_SECONDS,
-            WaitTimeSeconds=1,
-            MessageSystemAttributeNames=["SentTimestamp"],
-        ).get("Messages", [])
+    while empty < _EMPTY_RESPONSES and len(found) < most:
+        messages = _receive(sqs, queue_url)
         found += messages
         empty = 0 if messages else empty + 1
     return found
 
 
-def give_back(sqs: SQSClient, queue_url: str, messages: list[MessageTypeDef]) -> None:
-    """Let everybody see messages again that were received, and not taken out."""
+def _release(sqs: SQSClient, queue_url: str, messages: list[MessageTypeDef]) -> None:
+    """Make messages visible again that were received and not deleted."""
     for message in messages:
-        # Of one whose time is up everybody sees it already.
+        # A message whose visibility timeout has passed is visible already.
         with suppress(sqs.exceptions.MessageNotInflight):
             sqs.change_message_visibility(
                 QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
             )
+
+
+def _sent(message: MessageTypeDef) -> int:
+    """When a message was sent, in milliseconds since the epoch."""
+    return int(message["Attributes"]["SentTimestamp"])
 
 
 def _dlq_message(message: MessageTypeDef) -> DlqMessage:
@@ -208,43 +233,86 @@ def _dlq_message(message: MessageTypeDef) -> DlqMessage:
         order_id = content["payload"]["orderId"]
     except (ValueError, KeyError, TypeError, RecursionError):
         event_type = order_id = correlation_id = None
-    sent = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
+    sent = datetime.fromtimestamp(_sent(message) / 1_000, UTC)
     return DlqMessage(message["MessageId"], sent, event_type, order_id, correlation_id)
 
 
 def dlq_messages(sqs: SQSClient, queue: str) -> list[DlqMessage]:
-    """What is in the DLQ of a queue, oldest first, some 100 at most; all of it stays there.
+    """The messages in the DLQ of a queue, oldest first, about 100 at most; they stay in the DLQ.
 
     Raises:
         QueueError: there is no such queue, or it has no DLQ.
     """
     dlq = url(sqs, dlq_of(sqs, queue))
-    taken = _take(sqs, dlq, _MOST_SHOWN)
-    give_back(sqs, dlq, taken)
-    return sorted(map(_dlq_message, taken), key=lambda message: message.sent)
+    received = _receive_all(sqs, dlq, _MOST_SHOWN)
+    _release(sqs, dlq, received)
+    return sorted(map(_dlq_message, received), key=lambda message: message.sent)
 
 
 def drop(sqs: SQSClient, queue: str, message_id: str, folder: Path) -> Path:
-    """Take a message that can never succeed out of the DLQ of a queue, into a file that only the user can read.
+    """Delete a message from the DLQ of a queue, and keep it in a file that only the user can read.
 
     Args:
-        sqs: of the queue's account and region.
-        queue: name of the queue, not of its DLQ.
-        message_id: of SQS.
-        folder: for the file.
+        sqs: Client of SQS in the queue's account and region.
+        queue: Name of the queue, not of its DLQ.
+        message_id: Message id of SQS.
+        folder: Folder for the file.
 
     Raises:
         QueueError: there is no such queue, or no such message in its DLQ.
     """
     dlq = url(sqs, dlq_of(sqs, queue))
-    found = _take(sqs, dlq, _MOST_SEARCHED)
-    taken = next((message for message in found if message["MessageId"] == message_id), None)
-    give_back(sqs, dlq, [message for message in found if message is not taken])
-    if taken is None:
-        raise QueueError(f"there is no message {message_id!r} in the DLQ of {queue}: `make dlq` lists what is there")
+    received = _receive_all(sqs, dlq, _MOST_SEARCHED)
+    dropped = next((message for message in received if message["MessageId"] == message_id), None)
+    _release(sqs, dlq, [message for message in received if message is not dropped])
+    if dropped is None:
+        raise QueueError(f"there is no message {message_id!r} in the DLQ of {queue}: `bin/ops dlq {queue}` lists them")
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{queue}-{taken['MessageId']}"
+    file = folder / f"{queue}-{dropped['MessageId']}"
     file.touch(mode=0o600)
-    file.write_text(taken["Body"])
-    sqs.delete_message(QueueUrl=dlq, ReceiptHandle=taken["ReceiptHandle"])
+    file.write_text(dropped["Body"])
+    sqs.delete_message(QueueUrl=dlq, ReceiptHandle=dropped["ReceiptHandle"])
     return file
+
+
+def redrive(sqs: SQSClient, queue: str) -> Redriven:
+    """Move each message that is in a queue's DLQ now back to the queue, once.
+
+    SQS has StartMessageMoveTask for this; the local engine lacks it, and it would move a message that fails again in an
+    endless loop. A message is sent before it is deleted. If that is interrupted, the message is there twice, and its
+    consumer skips the duplicate: a redrive can be repeated, and run twice at once.
+
+    Args:
+        sqs: Client of SQS in the queue's account and region.
+        queue: Name of the queue, not of its DLQ.
+
+    Raises:
+        QueueError: there is no such queue, or it has no DLQ.
+    """
+    began = int(time.time() * 1_000)
+    dlq_name = dlq_of(sqs, queue)
+    queue_url, dlq = url(sqs, queue), url(sqs, dlq_name)
+    moved = empty = 0
+    seen: set[str] = set()
+    new: list[MessageTypeDef] = []
+    while empty < _EMPTY_RESPONSES:
+        messages = [message for message in _receive(sqs, dlq) if message["MessageId"] not in seen]
+        seen |= {message["MessageId"] for message in messages}
+        # A poison message is back within a second, and must not be moved again.
+        old = [message for message in messages if _sent(message) <= began]
+        new += [message for message in messages if message not in old]
+        for message in old:
+            _move(sqs, queue_url, dlq, message)
+        moved += len(old)
+        empty = 0 if old else empty + 1
+    _release(sqs, dlq, new)
+    return Redriven(moved, held(sqs, dlq_name))
+
+
+def _move(sqs: SQSClient, queue_url: str, dlq: str, message: MessageTypeDef) -> None:
+    attributes: Any = {
+        name: {key: value for key, value in attribute.items() if key in ("DataType", "StringValue", "BinaryValue")}
+        for name, attribute in message.get("MessageAttributes", {}).items()
+    }
+    sqs.send_message(QueueUrl=queue_url, MessageBody=message["Body"], MessageAttributes=attributes)
+    sqs.delete_message(QueueUrl=dlq, ReceiptHandle=message["ReceiptHandle"])

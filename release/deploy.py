@@ -1,7 +1,6 @@
-"""A release into an environment: the plan is made, looked at, and exactly that plan is applied (docs/release.md)."""
+"""Deploys a release to an environment: plans it, checks the plan, and applies exactly that plan (docs/release.md)."""
 
 import hashlib
-import ipaddress
 import json
 import os
 from collections.abc import Collection
@@ -14,7 +13,7 @@ from pydantic import ValidationError
 
 from release import manifest
 from release.environments import ENVIRONMENTS, EnvironmentName
-from release.manifest import Sha256, Strict
+from release.manifest import Manifest, Sha256, Strict
 from release.promotion import Plan
 from tooling import commands
 from tooling.cli import UserError
@@ -22,8 +21,9 @@ from tooling.commands import CommandError
 from tooling.paths import ROOT
 
 _TERRAFORM_SECONDS = 1_800
-# What holds orders, or the way to them: what is lost with it does not come back.
-_KEPT = {"aws_dynamodb_table", "aws_s3_bucket", "aws_sqs_queue", "aws_cognito_user_pool"}
+# Data in these is lost for good when they are deleted.
+_HOLDS_DATA = {"aws_dynamodb_table", "aws_s3_bucket", "aws_sqs_queue", "aws_cognito_user_pool"}
+Action = Literal["add", "change", "replace", "destroy"]
 
 
 class DeployError(UserError):
@@ -34,11 +34,11 @@ class Prepared(Strict):
     """A saved plan, and what it is a plan for.
 
     Args:
-        environment: that it may be applied to.
-        release: digest of the manifest that it deploys.
-        folder: of the release.
-        sha256: of the plan's file.
-        summary: what it does.
+        environment: The environment that it may be applied to.
+        release: Digest of the release's manifest.
+        folder: Folder of the release.
+        sha256: Digest of the plan's file.
+        summary: Size of the plan.
     """
 
     environment: EnvironmentName
@@ -52,13 +52,13 @@ class Change(Strict):
     """What a plan would do to a resource.
 
     Args:
-        address: of it in Terraform.
-        action: add, change, replace or destroy.
-        fields: that would be others than now, for a change; names, never values.
+        address: Terraform's address of it.
+        action: What would happen to it.
+        fields: Names of the fields that would change, never their values; empty unless it exists before and after.
     """
 
     address: str
-    action: Literal["add", "change", "replace", "destroy"]
+    action: Action
     fields: list[str]
 
 
@@ -66,10 +66,8 @@ class Planned(Strict):
     """What the deployment of a release would do now.
 
     Args:
-        environment: to which.
-        release: digest of its manifest.
-        at: when it was planned, in UTC.
-        changes: what it would do; empty for nothing.
+        at: When it was planned, in UTC.
+        changes: The changes, none for an equal environment.
     """
 
     environment: EnvironmentName
@@ -79,73 +77,36 @@ class Planned(Strict):
 
 
 def work_dir(environment: EnvironmentName) -> Path:
-    """Where an environment's plan and Terraform's own files are."""
+    """The folder of an environment's plan and of Terraform's own files."""
     return ROOT / "build" / "deploy" / environment
 
 
-def _terraform(environment: EnvironmentName, code: Path, *arguments: str) -> str:
-    variables = {
-        **os.environ,
-        "TF_DATA_DIR": str(work_dir(environment) / "terraform"),
-        "TF_IN_AUTOMATION": "1",
-        "AWS_REGION": ENVIRONMENTS[environment].region,
-    }
-    try:
-        return commands.run(
-            f"terraform {arguments[0]}", ["terraform", f"-chdir={code}", *arguments], _TERRAFORM_SECONDS, variables
-        ).checked()
-    except CommandError as error:
-        raise DeployError(
-            f"{error}\nThe traffic is where it was: mend what Terraform names, and run the command again."
-        ) from None
-
-
-def require_clean() -> None:
-    """Check that the commands which deploy are those of a commit.
+def require_pango(release: Manifest) -> None:
+    """Check that the release can render invoices where it goes.
 
     Raises:
-        DeployError: there are changes that are not committed.
+        DeployError: it has no Pango and goes to AWS, which has none either.
     """
-    try:
-        manifest.commit()
-    except manifest.ManifestError as error:
-        raise DeployError(f"nothing is deployed from a tree that no commit describes: {error}") from None
-
-
-def _on_this_machine(endpoint: str) -> bool:
-    """Whether a URL is of this machine, as the local stack's is, and AWS's is not."""
-    host = urlsplit(endpoint).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def require_drawing(found: manifest.Manifest) -> None:
-    """Check that the release can draw invoices where it goes.
-
-    Raises:
-        DeployError: it takes Pango from the machine that it runs on, and goes to AWS, which has none.
-    """
-    if found.natives == "host" and not _on_this_machine(os.environ.get("AWS_ENDPOINT_URL", "")):
+    local = urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).hostname in {"localhost", "127.0.0.1", "::1"}
+    if release.natives == "host" and not local:
         raise DeployError(
             "this release was made with --host-pango: its invoice package has no Pango, and AWS has none either; "
-            "run `make release` where a Docker engine answers, and deploy that"
+            "run `make release` where a Docker engine responds, and deploy that"
         )
 
 
 def summarise(changes: list[dict[str, Any]]) -> Plan:
-    """How much a plan adds, changes and destroys; a replacement is one of each."""
+    """How many resources a plan adds, changes and destroys; a replacement counts as one added and one destroyed."""
     actions = [action for change in changes for action in change["change"]["actions"]]
     return Plan(add=actions.count("create"), change=actions.count("update"), destroy=actions.count("delete"))
 
 
-def require_kept(changes: list[dict[str, Any]], named: Collection[str]) -> None:
-    """Check that a plan removes nothing that holds orders, but what is named.
+def require_no_data_loss(changes: list[dict[str, Any]], allowed: Collection[str]) -> None:
+    """Check that a plan removes nothing that holds orders, except what is allowed.
 
     Args:
         changes: `resource_changes` of `terraform show -json`.
-        named: addresses that may be deleted or replaced.
+        allowed: Addresses that may be deleted or replaced.
 
     Raises:
         DeployError: it would; names each address.
@@ -153,13 +114,12 @@ def require_kept(changes: list[dict[str, Any]], named: Collection[str]) -> None:
     removed = [
         change["address"]
         for change in changes
-        if change["type"] in _KEPT and "delete" in change["change"]["actions"] and change["address"] not in named
+        if change["type"] in _HOLDS_DATA and "delete" in change["change"]["actions"]
+        if change["address"] not in allowed
     ]
     if removed:
         raise DeployError(
-            "the plan would delete or replace "
-            + ", ".join(removed)
-            + "; if that is meant, name it: "
+            f"the plan would delete or replace {', '.join(removed)}; to allow that, add: "
             + " ".join(f"--remove '{address}'" for address in removed)
         )
 
@@ -167,166 +127,149 @@ def require_kept(changes: list[dict[str, Any]], named: Collection[str]) -> None:
 def prepare(
     environment: EnvironmentName, folder: Path, remove: Collection[str] = (), var_files: Collection[Path] = ()
 ) -> Prepared:
-    """Plan the deployment of a release with its own Terraform code, and keep the plan.
+    """Plan the deployment of a release with its own Terraform code, and save the plan.
 
     Args:
-        environment: to deploy to.
-        folder: of the release.
-        remove: addresses of resources that may be deleted or replaced.
-        var_files: of Terraform, beside the release's for the environment; the rehearsal has one.
+        environment: The environment to deploy to.
+        folder: Folder of the release.
+        remove: Addresses of resources that may be deleted or replaced.
+        var_files: Terraform's variable files in addition to those of the environment, for a rehearsal.
 
     Raises:
-        ManifestError: the folder is not the release that was made.
-        DeployError: there are changes that are not committed, the release cannot draw in AWS, or the plan would remove
-            what must be kept.
+        ManifestError: the folder differs from its manifest, or there are uncommitted changes.
+        DeployError: the release cannot render invoices in AWS, the plan would lose data, or Terraform failed.
     """
-    found = manifest.verify(folder)
-    require_drawing(found)
-    require_clean()
-    target = work_dir(environment)
-    target.mkdir(parents=True, exist_ok=True)
-    plan = target / "plan.tfplan"
-    changes = _plan(environment, folder, found, plan, var_files)
-    require_kept(changes, remove)
+    release = manifest.verify(folder)
+    require_pango(release)
+    # The code that deploys is that of a commit.
+    manifest.commit()
+    plan = work_dir(environment) / "plan.tfplan"
+    changes = _plan(environment, folder, release, plan, var_files)
+    require_no_data_loss(changes, remove)
     prepared = Prepared(
         environment=environment,
-        release=Sha256(found.digest()),
+        release=Sha256(release.digest()),
         folder=folder.resolve(),
-        sha256=Sha256(hashlib.sha256(plan.read_bytes()).hexdigest()),
+        sha256=_digest(plan),
         summary=summarise(changes),
     )
-    (target / "plan.json").write_text(prepared.json(indent=2))
+    (work_dir(environment) / "plan.json").write_text(prepared.json(indent=2))
     return prepared
 
 
-def _plan(
-    environment: EnvironmentName,
-    folder: Path,
-    release: manifest.Manifest,
-    plan: Path,
-    var_files: Collection[Path],
-    lock: bool = True,
-) -> list[dict[str, Any]]:
-    """Plan a release into a file; return the changes, as `terraform show -json` gives them."""
-    place, code = ENVIRONMENTS[environment], folder.resolve() / "terraform"
-    _terraform(
-        environment,
-        code,
-        *("init", "-input=false", "-reconfigure", "-lockfile=readonly"),
-        f"-backend-config=env/{place.backend}",
-    )
-    _terraform(
-        environment,
-        code,
-        *("plan", "-input=false", "-parallelism=40", f"-lock={str(lock).lower()}", f"-out={plan.resolve()}"),
-        *(f"-var-file=env/{name}" for name in place.var_files),
-        *(f"-var-file={path.resolve()}" for path in var_files),
-        # From the code, so that the state names no folder of the machine that deployed.
-        *("-var=packages_dir=../packages", "-var=templates_dir=../templates"),
-        f"-var=architecture={release.architecture}",
-    )
-    changes: list[dict[str, Any]] = json.loads(_terraform(environment, code, "show", "-json", str(plan.resolve()))).get(
-        "resource_changes", []
-    )
-    return changes
-
-
-def described(changes: list[dict[str, Any]]) -> list[Change]:
+def describe(changes: list[dict[str, Any]]) -> list[Change]:
     """What a plan would do, for people; `changes` are `resource_changes` of `terraform show -json`."""
     found = []
     for change in changes:
         actions, before, after = (change["change"].get(name) for name in ("actions", "before", "after"))
         if actions in (["no-op"], ["read"]):
             continue
-        action: Literal["add", "change", "replace", "destroy"] = "replace"
-        if len(actions) == 1:
-            action = {"create": "add", "update": "change", "delete": "destroy"}[actions[0]]  # type: ignore[assignment]
+        names: dict[str, Action] = {"create": "add", "update": "change", "delete": "destroy"}
         unknown = change["change"].get("after_unknown") or {}
         fields = [
             name
             for name in sorted({*(before or {}), *(after or {}), *unknown})
             if unknown.get(name) is True or (before or {}).get(name) != (after or {}).get(name)
         ]
-        found.append(Change(address=change["address"], action=action, fields=fields if before and after else []))
+        found.append(
+            Change(
+                address=change["address"],
+                action=names[actions[0]] if len(actions) == 1 else "replace",
+                fields=fields if before and after else [],
+            )
+        )
     return found
 
 
-def look(environment: EnvironmentName, folder: Path, var_files: Collection[Path] = ()) -> Planned:
-    """What the deployment of a release would do, for who is to approve it; keeps no plan and takes no lock.
+def preview(environment: EnvironmentName, folder: Path, var_files: Collection[Path] = ()) -> Planned:
+    """What the deployment of a release would do: for its approvers, or of the live release to find drift.
 
     Raises:
-        ManifestError: the folder is not the release that was made.
+        ManifestError: the folder differs from its manifest.
         DeployError: Terraform failed.
     """
-    found, changes = _plan_to_read(environment, folder, "look", var_files)
+    release, file = manifest.verify(folder), work_dir(environment) / "preview.tfplan"
+    # The role may only read, so it cannot lock the state.
+    changes = _plan(environment, folder, release, file, var_files, lock=False)
     return Planned(
-        environment=environment, release=Sha256(found.digest()), at=datetime.now(UTC), changes=described(changes)
+        environment=environment, release=Sha256(release.digest()), at=datetime.now(UTC), changes=describe(changes)
     )
 
 
-def _plan_to_read(
-    environment: EnvironmentName, folder: Path, name: str, var_files: Collection[Path]
-) -> tuple[manifest.Manifest, list[dict[str, Any]]]:
-    found = manifest.verify(folder)
-    target = work_dir(environment)
-    target.mkdir(parents=True, exist_ok=True)
-    # The role may only read, and so cannot take the lock.
-    return found, _plan(environment, folder, found, target / f"{name}.tfplan", var_files, lock=False)
-
-
-def drift(environment: EnvironmentName, folder: Path, var_files: Collection[Path] = ()) -> list[str]:
-    """What a plan of the release that is live would change: nothing, if nobody changed the environment by hand.
-
-    Args:
-        environment: to look at.
-        folder: of the release that is live.
-        var_files: as for `prepare`.
-
-    Returns:
-        The addresses of what differs, with what would be done.
+def read_plan(environment: EnvironmentName) -> Prepared:
+    """The saved plan for an environment.
 
     Raises:
-        ManifestError: the folder is not the release that was made.
-        DeployError: Terraform failed.
+        DeployError: there is no plan, it is for another environment, or its file has changed.
     """
-    _, changes = _plan_to_read(environment, folder, "drift", var_files)
-    return [
-        f"{change['address']} ({', '.join(change['change']['actions'])})"
-        for change in changes
-        if change["change"]["actions"] not in (["no-op"], ["read"])
-    ]
-
-
-def read(folder: Path, environment: EnvironmentName) -> Prepared:
-    """The plan in a folder.
-
-    Raises:
-        DeployError: there is none, it is for another environment, or its file is not the one that was looked at.
-    """
+    folder, again = work_dir(environment), f"run `bin/release plan --to {environment}`"
     try:
         prepared = Prepared.parse_raw((folder / "plan.json").read_bytes())
-        digest = hashlib.sha256((folder / "plan.tfplan").read_bytes()).hexdigest()
+        digest = _digest(folder / "plan.tfplan")
     except (FileNotFoundError, ValidationError):
-        raise DeployError(f"there is no plan in {folder}: run `python -m release plan --to {environment}`") from None
+        raise DeployError(f"there is no plan in {folder}: {again}") from None
     if prepared.environment != environment:
-        raise DeployError(
-            f"the plan in {folder} was made for {prepared.environment}, not for {environment}: "
-            f"run `python -m release plan --to {environment}`"
-        )
+        raise DeployError(f"the plan in {folder} was made for {prepared.environment}, not for {environment}: {again}")
     if digest != prepared.sha256:
-        raise DeployError(f"the plan in {folder} has changed since it was made: run `python -m release plan` again")
+        raise DeployError(f"the plan in {folder} has changed since it was made: {again}")
     return prepared
 
 
 def apply(environment: EnvironmentName) -> Prepared:
-    """Apply the plan that was kept, and no other.
+    """Apply the saved plan and no other.
 
     Raises:
         ManifestError: the release's folder has changed since the plan was made.
         DeployError: there is no plan for this environment, or Terraform failed.
     """
-    prepared = read(work_dir(environment), environment)
+    prepared = read_plan(environment)
     manifest.verify(prepared.folder)
     plan = str((work_dir(environment) / "plan.tfplan").resolve())
-    _terraform(environment, prepared.folder / "terraform", "apply", "-input=false", "-parallelism=40", plan)
+    _terraform(environment, prepared.folder, "apply", "-input=false", "-parallelism=40", plan)
     return prepared
+
+
+def _digest(path: Path) -> Sha256:
+    return Sha256(hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def _terraform(environment: EnvironmentName, folder: Path, *arguments: str) -> str:
+    """Run Terraform with a release's code; returns what it printed."""
+    variables = {
+        **os.environ,
+        "TF_DATA_DIR": str(work_dir(environment) / "terraform"),
+        "TF_IN_AUTOMATION": "1",
+        "AWS_REGION": ENVIRONMENTS[environment].region,
+    }
+    command = ["terraform", f"-chdir={folder.resolve() / 'terraform'}", *arguments]
+    try:
+        return commands.run(f"terraform {arguments[0]}", command, _TERRAFORM_SECONDS, variables).checked()
+    except CommandError as error:
+        raise DeployError(f"{error}\nThe traffic has not moved: fix the cause, and run the command again.") from None
+
+
+def _plan(
+    environment: EnvironmentName,
+    folder: Path,
+    release: Manifest,
+    file: Path,
+    var_files: Collection[Path],
+    lock: bool = True,
+) -> list[dict[str, Any]]:
+    """Plan a release into a file; returns the changes, as `terraform show -json` prints them."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    known = ENVIRONMENTS[environment]
+    backend = ("-reconfigure", "-lockfile=readonly", f"-backend-config=env/{known.backend}")
+    _terraform(environment, folder, "init", "-input=false", *backend)
+    _terraform(
+        *(environment, folder, "plan", "-input=false", "-parallelism=40"),
+        *(f"-lock={str(lock).lower()}", f"-out={file.resolve()}"),
+        *(f"-var-file=env/{name}" for name in known.var_files),
+        *(f"-var-file={path.resolve()}" for path in var_files),
+        # Relative to the code, so that the state names no folder of this machine.
+        *("-var=packages_dir=../packages", "-var=templates_dir=../templates"),
+        f"-var=architecture={release.architecture}",
+    )
+    shown = json.loads(_terraform(environment, folder, "show", "-json", str(file.resolve())))
+    changes: list[dict[str, Any]] = shown.get("resource_changes", [])
+    return changes

@@ -1,25 +1,31 @@
-"""Where a release can be: the environments of R1, and prod's fail-over."""
+"""The environments that releases are deployed to: dev, sit, prod and prod's fail-over."""
 
+from __future__ import annotations
+
+import json
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 EnvironmentName = Literal["dev", "sit", "prod", "failover"]
 
 
 @dataclass(frozen=True)
 class Environment:
-    """What there is to know of an environment.
+    """An environment, with its buckets and rules.
 
     Args:
-        before: the environment that a release must have passed; None for the first.
-        approvals: the roles that must approve, each another person.
-        var_files: of Terraform, in `terraform/env/`; a later one wins.
-        backend: of Terraform's state, in `terraform/env/`.
-        region: of its resources.
-        release_bucket: name of the bucket with its releases.
-        state_bucket: name of the bucket with Terraform's state.
-        state_key: of the state in it.
-        canary: whether new versions get a part of the traffic first.
+        before: The environment that a release must pass first; None for dev.
+        approvals: The roles that must approve, each a different person.
+        var_files: Terraform's variable files in `terraform/env/`; a later one wins.
+        backend: File in `terraform/env/` with the backend of Terraform's state.
+        region: AWS region of the resources.
+        release_bucket: Name of the bucket with the releases.
+        state_bucket: Name of the bucket with Terraform's state.
+        state_key: Key of the state in that bucket.
+        canary: Whether new versions first get part of the traffic.
     """
 
     before: EnvironmentName | None
@@ -52,7 +58,7 @@ ENVIRONMENTS: dict[EnvironmentName, Environment] = {
     "dev": _account("dev", None, ()),
     "sit": _account("sit", "dev", ("tech-lead",)),
     "prod": _account("prod", "sit", ("business-owner", "tech-lead"), canary=True),
-    # Prod's account in the other region. What prod passed is replicated there; nothing is promoted.
+    # Prod's account in the other region. S3 replicates prod's releases to it; nothing is promoted.
     "failover": Environment(
         before="prod",
         approvals=("business-owner", "tech-lead"),
@@ -63,3 +69,9 @@ ENVIRONMENTS: dict[EnvironmentName, Environment] = {
         state_bucket="bbws-terraform-state-prod-failover",
     ),
 }
+
+
+def terraform_outputs(client: S3Client, bucket: str, key: str) -> dict[str, Any]:
+    """Terraform's outputs in the state at a key, by name."""
+    state = json.loads(client.get_object(Bucket=bucket, Key=key)["Body"].read())
+    return {name: output["value"] for name, output in state["outputs"].items()}

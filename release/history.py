@@ -1,4 +1,4 @@
-"""What had the traffic of an environment when: one record for each deployment and rollback, never changed."""
+"""The history of an environment: one unchanging record for each deployment and rollback."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,14 +12,12 @@ from release.store import Store
 
 
 class Deployment(Strict):
-    """That a release got the traffic of an environment.
+    """A release got the traffic of an environment.
 
     Args:
-        release: digest of its manifest.
-        environment: where.
-        kind: a deployment, or a way back to one.
-        versions: of each function, by its name in AWS.
-        at: when, in UTC.
+        kind: A deployment, or a rollback to an earlier one.
+        versions: Version of each function, by its name in AWS.
+        at: When it got the traffic, in UTC.
     """
 
     release: Sha256
@@ -30,29 +28,26 @@ class Deployment(Strict):
 
 
 def _prefix(environment: EnvironmentName) -> str:
-    # The fail-over's bucket holds a copy of prod's records too.
+    # The fail-over's bucket also has a replica of prod's records.
     return f"deployments/{environment}/"
 
 
-def note(
+def record(
     store: Store,
     environment: EnvironmentName,
     release: str,
     kind: Literal["deploy", "rollback"],
     versions: dict[str, str],
 ) -> Deployment:
-    """Write down that a release has the traffic."""
-    deployment = Deployment(
-        release=Sha256(release), environment=environment, kind=kind, versions=versions, at=datetime.now(UTC)
-    )
-    store.write_once(
-        f"{_prefix(environment)}{deployment.at:%Y%m%dT%H%M%S.%f}Z.json", deployment.json(indent=2).encode()
-    )
-    return deployment
+    """Record that a release has the traffic now."""
+    now = datetime.now(UTC)
+    found = Deployment(release=Sha256(release), environment=environment, kind=kind, versions=versions, at=now)
+    store.write_once(f"{_prefix(environment)}{now:%Y%m%dT%H%M%S.%f}Z.json", found.json(indent=2).encode())
+    return found
 
 
 def newest_first(store: Store, environment: EnvironmentName) -> Iterator[Deployment]:
-    """The deployments of an environment.
+    """The deployments and rollbacks of an environment, newest first.
 
     Raises:
         ManifestError: a record cannot be read.
@@ -61,16 +56,16 @@ def newest_first(store: Store, environment: EnvironmentName) -> Iterator[Deploym
         try:
             yield Deployment.parse_raw(store.read(key) or b"")
         except ValidationError:
-            raise ManifestError(f"{key} in {store.bucket} is not the record of a deployment") from None
+            raise ManifestError(f"{key} in {store.bucket} is not a record of a deployment") from None
 
 
 def live(store: Store, environment: EnvironmentName) -> Deployment | None:
-    """What has the traffic now; None before the first deployment."""
+    """The release that has the traffic; None before the first deployment."""
     return next(newest_first(store, environment), None)
 
 
-def former(store: Store, environment: EnvironmentName) -> Deployment | None:
-    """What a rollback goes to: the release that was deployed before the one that is live; None if there is none."""
+def previous(store: Store, environment: EnvironmentName) -> Deployment | None:
+    """The release to roll back to: the one deployed before the live one; None if there is no such release."""
     records = list(newest_first(store, environment))
     if not records:
         return None

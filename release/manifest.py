@@ -1,19 +1,19 @@
-"""`release.json`: what a release is made of, by digest (docs/release.md)."""
+"""Makes and verifies releases: `release.json` names each file of a release by digest (docs/release.md)."""
 
 import hashlib
+import importlib.metadata
 import json
 import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConstrainedStr, Field, ValidationError
 
-from release.packaging import build, isolation, sbom
-from release.packaging.build import Architecture, Natives
+from release.packaging import build, isolation, libraries, sbom
+from release.packaging.libraries import Architecture, Natives
 from tooling.cli import UserError
 from tooling.paths import ROOT
 
@@ -23,7 +23,7 @@ _TOOL_SECONDS = 30
 
 
 class ManifestError(UserError):
-    """A release cannot be made or trusted; the text says what is wrong and what to do."""
+    """A release cannot be made, or differs from its manifest; the text says what is wrong and what to do."""
 
 
 class Sha256(ConstrainedStr):
@@ -33,13 +33,13 @@ class Sha256(ConstrainedStr):
 
 
 class Commit(ConstrainedStr):
-    """A commit's id in git."""
+    """Id of a git commit."""
 
     regex = re.compile(r"^[0-9a-f]{40}\Z")
 
 
 class Strict(BaseModel):
-    """Base of what is written and read: immutable, unknown fields refused."""
+    """Base of the records in a release bucket: immutable, without unknown fields."""
 
     class Config:
         extra = "forbid"
@@ -47,23 +47,23 @@ class Strict(BaseModel):
 
 
 class File(Strict):
-    """A file of the release: its digest, and its size in bytes."""
+    """Digest and size in bytes of a file of the release."""
 
     sha256: Sha256
     size: int = Field(..., gt=0)
 
 
 class Manifest(Strict):
-    """What a release is made of.
+    """The content of a release.
 
     Args:
-        version: of this form.
-        commit: that it was made from.
-        architecture: that compiled libraries are for.
-        natives: where the libraries are that draw the invoice: from the Lambda image in its package, or on a host.
-        files: packages, templates, Terraform code and the SBOM, by their path in the release's folder.
-        locks: digest of each lock, by its path in the repository: libraries and Terraform's providers.
-        tools: version of each tool that made it.
+        version: Version of this format.
+        commit: Commit that it was made from.
+        architecture: Architecture of the compiled libraries.
+        natives: Where Pango comes from: the invoice's package, or the machine that runs it.
+        files: Packages, templates, Terraform code and the SBOM, by path in the release's folder.
+        locks: Digest of each lock file of libraries and providers, by path in the repository.
+        tools: Version of each tool that made it.
     """
 
     version: Literal["1"] = "1"
@@ -75,11 +75,11 @@ class Manifest(Strict):
     tools: dict[str, str]
 
     def encode(self) -> bytes:
-        """The manifest as the bytes of `release.json`; equal manifests are equal bytes."""
+        """The bytes of `release.json`; equal manifests give equal bytes."""
         return (json.dumps(self.dict(), indent=2, sort_keys=True) + "\n").encode()
 
     def digest(self) -> str:
-        """The SHA-256 that names the release."""
+        """The SHA-256 of the manifest, which names the release."""
         return _sha256(self.encode())
 
 
@@ -87,64 +87,54 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _git(*arguments: str) -> str:
-    done = subprocess.run(
-        ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=_TOOL_SECONDS
-    )
+def _output(*command: str) -> str:
+    """What a program prints in the repository."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=_TOOL_SECONDS)
     if done.returncode:
-        raise ManifestError(f"git {arguments[0]} failed: {done.stderr.strip()}")
+        raise ManifestError(f"{' '.join(command[:2])} failed: {done.stderr.strip()}")
     return done.stdout.strip()
 
 
 def _tracked(folder: str) -> list[str]:
-    """The files of a folder that git knows, but those that only a person or a test reads or applies."""
-    names = _git("ls-files", folder).splitlines()
+    """The files of a folder in git, without documents, tests and the bootstrap of accounts."""
+    names = _output("git", "ls-files", folder).splitlines()
     return [name for name in names if not name.startswith(_NOT_RELEASED) and not name.endswith(".md")]
 
 
-def _terraform_version() -> str:
-    done = subprocess.run(
-        ["terraform", "version", "-json"], capture_output=True, text=True, check=True, timeout=_TOOL_SECONDS
-    )
-    version: str = json.loads(done.stdout)["terraform_version"]
-    return version
-
-
 def head() -> tuple[Commit, bool]:
-    """The commit that is checked out, and whether the tree has changes that are not committed."""
-    return Commit(_git("rev-parse", "HEAD")), bool(_git("status", "--porcelain"))
+    """The current commit, and whether there are uncommitted changes."""
+    return Commit(_output("git", "rev-parse", "HEAD")), bool(_output("git", "status", "--porcelain"))
 
 
 def commit() -> Commit:
-    """The commit that is checked out.
+    """The current commit.
 
     Raises:
-        ManifestError: the tree has changes that are not committed.
+        ManifestError: there are uncommitted changes.
     """
-    changed = _git("status", "--porcelain")
+    changed = _output("git", "status", "--porcelain")
     if changed:
-        raise ManifestError(f"there are changes that are not committed; commit them first:\n{changed}")
-    return Commit(_git("rev-parse", "HEAD"))
+        raise ManifestError(f"there are uncommitted changes; commit them first:\n{changed}")
+    return head()[0]
 
 
-def _files(folder: Path) -> Iterator[str]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path != folder / NAME:
-            yield path.relative_to(folder).as_posix()
-
-
-def _file(path: Path) -> File:
-    content = path.read_bytes()
+def _file(content: bytes) -> File:
     return File(sha256=Sha256(_sha256(content)), size=len(content))
 
 
+def read_files(folder: Path) -> dict[str, File]:
+    """The files of a release's folder, by path in it."""
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and path != folder / NAME)
+    return {path.relative_to(folder).as_posix(): _file(path.read_bytes()) for path in paths}
+
+
 def make(folder: Path, architecture: Architecture, natives: Natives) -> Manifest:
-    """Make a release of the commit that is checked out; what was in the folder is replaced.
+    """Make a release of the current commit in a folder, which is emptied first.
 
     Raises:
-        ManifestError: the tree has changes that are not committed.
-        BuildError: a package could not be built or imported alone, or is over its budget.
-        DockerError: the libraries of the invoice could not be built.
+        ManifestError: there are uncommitted changes.
+        BuildError: a package cannot be built or imported alone, or is over its budget.
+        DockerError: Docker cannot build the libraries of the invoice.
     """
     source = commit()
     build.build_all(architecture, natives)
@@ -158,24 +148,28 @@ def make(folder: Path, architecture: Architecture, natives: Natives) -> Manifest
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, folder / name)
     sbom.write(folder / "sbom.json")
-    locks = [*(f"requirements/{group.name}.txt" for group in build.GROUPS), "terraform/.terraform.lock.hcl"]
+    locks = [*(f"requirements/{group.name}.txt" for group in libraries.GROUPS), "terraform/.terraform.lock.hcl"]
     manifest = Manifest(
         commit=source,
         architecture=architecture,
         natives=natives,
-        files={name: _file(folder / name) for name in _files(folder)},
+        files=read_files(folder),
         locks={name: Sha256(_sha256((ROOT / name).read_bytes())) for name in locks},
-        tools={"python": platform.python_version(), "pip": build.pip_version(), "terraform": _terraform_version()},
+        tools={
+            "python": platform.python_version(),
+            "uv": importlib.metadata.version("uv"),
+            "terraform": json.loads(_output("terraform", "version", "-json"))["terraform_version"],
+        },
     )
     (folder / NAME).write_bytes(manifest.encode())
     return manifest
 
 
 def read(path: Path) -> Manifest:
-    """The manifest in a file.
+    """Read a manifest from a file.
 
     Raises:
-        ManifestError: there is none, or it is not of the form; names every wrong field.
+        ManifestError: there is no file, or it is not a manifest; names every wrong field.
     """
     try:
         content = path.read_bytes()
@@ -185,36 +179,41 @@ def read(path: Path) -> Manifest:
 
 
 def parse(content: bytes, name: str) -> Manifest:
-    """The manifest in some bytes.
+    """Parse a manifest.
 
     Args:
-        content: of the file.
-        name: of it, for the error.
+        content: Content of the file.
+        name: Name of the file, for the error.
 
     Raises:
-        ManifestError: it is not of the form; names every wrong field.
+        ManifestError: it is not a manifest; names every wrong field.
     """
     try:
         return Manifest.parse_raw(content)
     except ValidationError as error:
-        fields = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise ManifestError(f"{name} is not a release manifest: {fields}") from None
+        raise ManifestError(f"{name} is not a release manifest: {wrong_fields(error)}") from None
+
+
+def wrong_fields(error: ValidationError) -> str:
+    """Each wrong field of a record, with what is wrong."""
+    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
 
 
 def verify(folder: Path) -> Manifest:
     """Compare every byte of a release's folder with its manifest.
 
     Raises:
-        ManifestError: a file differs, is missing, or is one too many; names each.
+        ManifestError: a file differs, is missing, or is not in the manifest; names each.
     """
     manifest = read(folder / NAME)
-    there = set(_files(folder))
-    wrong = [f"{name} is missing" for name in sorted(manifest.files.keys() - there)]
-    wrong += [f"{name} is not in the manifest" for name in sorted(there - manifest.files.keys())]
-    for name in sorted(there & manifest.files.keys()):
-        found = _file(folder / name)
-        if found != manifest.files[name]:
-            wrong.append(f"{name} has digest {found.sha256}, the manifest says {manifest.files[name].sha256}")
+    expected, present = manifest.files, read_files(folder)
+    wrong = [f"{name} is missing" for name in sorted(expected.keys() - present.keys())]
+    wrong += [f"{name} is not in the manifest" for name in sorted(present.keys() - expected.keys())]
+    wrong += [
+        f"{name} has digest {present[name].sha256}, the manifest says {expected[name].sha256}"
+        for name in sorted(present.keys() & expected.keys())
+        if present[name] != expected[name]
+    ]
     if wrong:
-        raise ManifestError("this is not the release that was made: " + "; ".join(wrong))
+        raise ManifestError("the folder differs from its manifest: " + "; ".join(wrong))
     return manifest

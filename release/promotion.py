@@ -1,27 +1,39 @@
-"""What a release has passed where, and what the next stage asks for (R1, R10; docs/release.md)."""
+"""Records what a release has passed and who approved it, and checks both before a promotion (docs/release.md)."""
 
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from xml.etree import ElementTree  # nosec B405  # what it reads is our own pytest's
+from typing import Any, Literal
+from xml.etree import ElementTree  # nosec B405  # it reads our own pytest's report
 
+import requests
 from pydantic import Field, ValidationError
 
 from release.environments import ENVIRONMENTS, EnvironmentName
-from release.manifest import Manifest, Sha256, Strict
+from release.manifest import Manifest, Sha256, Strict, wrong_fields
 from release.store import Store
 from tooling.cli import UserError
 
+_GITHUB_SECONDS = 20
+# The role of the reviewers of each GitHub environment, by environment to promote to (docs/release.md).
+_GITHUB_ROLES: dict[EnvironmentName, dict[str, str]] = {
+    "dev": {},
+    "sit": {"sit": "tech-lead"},
+    "prod": {"prod-business-owner": "business-owner", "prod": "tech-lead"},
+    "failover": {"prod-business-owner": "business-owner", "prod": "tech-lead"},
+}
+
 
 class EvidenceError(UserError):
-    """A release may not go on; the text says everything that is missing."""
+    """A release may not be promoted or deployed; the text names everything that is missing."""
 
 
 def tests_passed(junit: Path) -> int:
-    """How many tests a JUnit report (`pytest --junitxml`) says have passed.
+    """How many tests passed by a JUnit report (`pytest --junitxml`).
 
     Raises:
-        EvidenceError: there is no report, none passed, or one did not.
+        EvidenceError: there is no report, no test passed, or one failed.
     """
     try:
         suites = list(ElementTree.parse(junit).iter("testsuite"))  # noqa: S314  # nosec B314  # as above
@@ -34,9 +46,7 @@ def tests_passed(junit: Path) -> int:
     failed = count("failures") + count("errors")
     passed = count("tests") - failed - count("skipped")
     if failed or passed < 1:
-        raise EvidenceError(
-            f"{junit}: {passed} tests passed and {failed} did not; that is no evidence: run `make e2e` again"
-        )
+        raise EvidenceError(f"{junit} is no evidence: {passed} tests passed and {failed} failed; run `make e2e` again")
     return passed
 
 
@@ -49,15 +59,13 @@ class Plan(Strict):
 
 
 class Record(Strict):
-    """That a release passed in an environment.
+    """Evidence that a release passed its tests in an environment.
 
     Args:
-        release: digest of its manifest.
-        environment: where.
-        tests_passed: how many end-to-end tests did; one that fails leaves no record.
-        plan: what was applied.
-        approvals: who approved it for this environment, by role.
-        passed_at: when, in UTC.
+        tests_passed: Number of end-to-end tests that passed; a failed test leaves no record.
+        plan: Size of the plan that was applied.
+        approvals: Names of who approved it for this environment, by role.
+        passed_at: When it passed, in UTC.
     """
 
     release: Sha256
@@ -69,13 +77,11 @@ class Record(Strict):
 
 
 class Promotion(Strict):
-    """That a release may be deployed to an environment.
+    """Permission to deploy a release to an environment.
 
     Args:
-        release: digest of its manifest.
-        environment: where.
-        approvals: who approved it, by role.
-        at: when, in UTC.
+        approvals: Names of who approved it, by role.
+        at: When it was promoted, in UTC.
     """
 
     release: Sha256
@@ -84,45 +90,35 @@ class Promotion(Strict):
     at: datetime
 
 
-def _key(digest: str, environment: EnvironmentName) -> str:
-    return f"evidence/{digest}/{environment}.json"
+def _key(kind: Literal["evidence", "promotions"], digest: str, environment: EnvironmentName) -> str:
+    return f"{kind}/{digest}/{environment}.json"
 
 
-def _promotion_key(digest: str, environment: EnvironmentName) -> str:
-    return f"promotions/{digest}/{environment}.json"
-
-
-def promoted(store: Store, release: str, environment: EnvironmentName, approvals: Mapping[str, str]) -> None:
-    """Note that a release may be deployed to an environment, and who approved; the first note of it stays."""
+def record_promotion(store: Store, release: str, environment: EnvironmentName, approvals: Mapping[str, str]) -> None:
+    """Record that a release may be deployed to an environment, and who approved it; the first record stays."""
     promotion = Promotion(
         release=Sha256(release), environment=environment, approvals=dict(approvals), at=datetime.now(UTC)
     )
-    store.write_once(_promotion_key(release, environment), promotion.json(indent=2).encode())
+    store.write_once(_key("promotions", release, environment), promotion.json(indent=2).encode())
 
 
 def approvals_of(store: Store, release: str, environment: EnvironmentName) -> dict[str, str]:
-    """Who approved a release for an environment, by role.
-
-    Args:
-        store: of the environment.
-        release: digest of its manifest.
-        environment: where it is to be deployed.
+    """Names of who approved a release for an environment, by role.
 
     Raises:
-        EvidenceError: it was not promoted there.
+        EvidenceError: the release was not promoted to it.
     """
-    content = store.read(_promotion_key(release, environment))
+    content = store.read(_key("promotions", release, environment))
     if content is None:
         if not ENVIRONMENTS[environment].approvals:
             return {}
         raise EvidenceError(
-            f"{release[:12]} was not promoted to {environment}: "
-            f"run `python -m release promote --to {environment} --release {release}`"
+            f"{release[:12]} was not promoted to {environment}: run `bin/release promote {release} --to {environment}`"
         )
     return Promotion.parse_raw(content).approvals
 
 
-def write(
+def record_passed(
     store: Store,
     release: Manifest,
     environment: EnvironmentName,
@@ -130,7 +126,7 @@ def write(
     plan: Plan,
     approvals: Mapping[str, str],
 ) -> Record:
-    """Note that a release passed in an environment; the first note of it stays."""
+    """Record that a release passed its tests in an environment; the first record stays."""
     record = Record(
         release=Sha256(release.digest()),
         environment=environment,
@@ -139,49 +135,88 @@ def write(
         approvals=dict(approvals),
         passed_at=datetime.now(UTC),
     )
-    store.write_once(_key(record.release, environment), record.json(indent=2).encode())
+    store.write_once(_key("evidence", record.release, environment), record.json(indent=2).encode())
     return record
 
 
-def _missing_proof(store: Store | None, digest: str, before: EnvironmentName) -> str | None:
-    content = store.read(_key(digest, before)) if store else None
+def _missing_evidence(store: Store | None, digest: str, before: EnvironmentName) -> str | None:
+    content = store.read(_key("evidence", digest, before)) if store else None
     if content is None:
         bucket = store.bucket if store else ENVIRONMENTS[before].release_bucket
-        return f"{before} has not passed it (there is no evidence in {bucket})"
+        return f"it has not passed {before} (there is no evidence in {bucket})"
     try:
         record = Record.parse_raw(content)
     except ValidationError as error:
-        fields = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        return f"the evidence of {before} cannot be read ({fields})"
+        return f"the evidence of {before} cannot be read ({wrong_fields(error)})"
     if (record.release, record.environment) != (digest, before):
-        return f"the evidence of {before} is of another release or environment"
+        return f"the evidence of {before} belongs to another release or environment"
     return None
 
 
-def require(store_before: Store | None, digest: str, to: EnvironmentName, approvals: Mapping[str, str]) -> None:
-    """Check that a release may go to an environment.
+def require_evidence(source: Store | None, digest: str, to: EnvironmentName, approvals: Mapping[str, str]) -> None:
+    """Check that a release has the evidence and the approvals for an environment.
 
     Args:
-        store_before: the bucket with the evidence of the environment before; None for dev, which has none.
-        digest: of the release's manifest.
-        to: the environment.
-        approvals: who approved, by role.
+        source: Release bucket of the previous environment; None for dev.
+        digest: Digest of the release's manifest.
+        to: The environment.
+        approvals: Names of who approved, by role.
 
     Raises:
-        EvidenceError: a proof or an approval is missing; the text names each.
+        EvidenceError: evidence or an approval is missing; names each.
     """
     missing = []
     before = ENVIRONMENTS[to].before
     if before:
-        proof = _missing_proof(store_before, digest, before)
-        missing += [proof] if proof else []
-    wanted = ENVIRONMENTS[to].approvals
+        problem = _missing_evidence(source, digest, before)
+        missing += [problem] if problem else []
+    required = ENVIRONMENTS[to].approvals
     missing += [
-        f"the approval of {role} is missing (--approvals {role}=NAME)" for role in wanted if not approvals.get(role)
+        f"the approval of {role} is missing (--approvals {role}=NAME)" for role in required if not approvals.get(role)
     ]
-    missing += [f"{role} is no role that approves {to}" for role in approvals if role not in wanted]
-    people = [approvals[role].strip().lower() for role in wanted if approvals.get(role)]
+    missing += [f"{role} does not approve {to}" for role in approvals if role not in required]
+    people = [approvals[role].strip().lower() for role in required if approvals.get(role)]
     if len(set(people)) < len(people):
-        missing.append(f"{' and '.join(wanted)} must be two people")
+        missing.append(f"{' and '.join(required)} must be two different people")
     if missing:
         raise EvidenceError(f"{digest[:12]} cannot go to {to}: {'; '.join(missing)}")
+
+
+def in_github() -> bool:
+    """Whether this runs in GitHub Actions."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+def approvals_by_role(reviews: list[dict[str, Any]], to: EnvironmentName) -> dict[str, str]:
+    """Logins of who approved, by role, from GitHub's "Get the review history for a workflow run"."""
+    roles = _GITHUB_ROLES[to]
+    return {
+        roles[environment["name"]]: review["user"]["login"]
+        for review in reviews
+        if review["state"] == "approved"
+        for environment in review["environments"]
+        if environment["name"] in roles
+    }
+
+
+def approvals_in_github(to: EnvironmentName, variables: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Logins of who approved this workflow run, by role.
+
+    Args:
+        to: The environment to promote to.
+        variables: Variables of GitHub Actions; GITHUB_TOKEN needs `actions: read`.
+
+    Raises:
+        EvidenceError: GitHub does not respond, or refuses the token.
+    """
+    url = "{GITHUB_API_URL}/repos/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}/approvals".format_map(variables)
+    headers = {
+        "Authorization": f"Bearer {variables.get('GITHUB_TOKEN', '')}",
+        "Accept": "application/vnd.github+json",
+    }
+    try:
+        response = requests.get(url, headers=headers, timeout=_GITHUB_SECONDS)
+        response.raise_for_status()
+        return approvals_by_role(response.json(), to)
+    except (OSError, ValueError) as error:
+        raise EvidenceError(f"cannot read who approved this run from {url}: {error}") from None

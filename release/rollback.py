@@ -1,6 +1,6 @@
-"""The way back: traffic and templates of a release that was live before (docs/release.md).
+"""Rolls back to a release that was live before: traffic and templates (docs/release.md).
 
-Versions of functions stay in AWS and the bytes of a release in its bucket, so nothing is built, uploaded or planned.
+AWS keeps the versions of functions and the bucket the bytes of releases, so nothing is built, uploaded or planned.
 """
 
 from __future__ import annotations
@@ -20,66 +20,50 @@ if TYPE_CHECKING:
 
 
 class RollbackError(UserError):
-    """There is no way back; the text says why."""
+    """There is no release to roll back to; the text says why and what to do."""
 
 
 def put_templates(client: S3Client, bucket: str, store: Store, release: Manifest) -> list[str]:
-    """Put the templates of a release into the bucket that the functions read.
-
-    Args:
-        client: of S3.
-        bucket: of the templates.
-        store: that holds the release.
-        release: the manifest.
-
-    Returns:
-        The keys whose content was another; the versioned bucket keeps it.
-    """
-    changed = []
-    for name, file in release.files.items():
-        folder, _, key = name.partition("/")
-        if folder != "templates" or not key.endswith(templates.ENDINGS):
-            continue
-        if templates.put(client, bucket, key, store.file(name, file.sha256)):
-            changed.append(key)
-    return changed
+    """Put the templates of a release into the bucket that the functions read; returns the keys that changed."""
+    found = {name.removeprefix("templates/"): name for name in release.files if name.startswith("templates/")}
+    return [
+        key
+        for key, name in found.items()
+        if key.endswith(templates.ENDINGS)
+        and templates.put(client, bucket, key, store.file(name, release.files[name].sha256))
+    ]
 
 
 def target(store: Store, environment: EnvironmentName, release: str | None) -> Deployment:
-    """The deployment to go back to.
-
-    Args:
-        store: of the environment.
-        environment: whose traffic.
-        release: digest of a release that was live; None for the one before.
+    """The deployment to roll back to: of a release that was live, or of the previous one if None is given.
 
     Raises:
-        RollbackError: there is none.
+        RollbackError: there is no such deployment.
     """
     if release is None:
-        found = history.former(store, environment)
-        if found is None:
-            raise RollbackError(f"{environment} has no release before the one that is live: deploy one instead")
-        return found
-    for record in history.newest_first(store, environment):
-        if record.release == release:
-            return record
-    raise RollbackError(f"{release[:12]} was never live in {environment}: promote and deploy it instead")
+        found = history.previous(store, environment)
+        problem = f"{environment} has no earlier release than the live one: deploy one instead"
+    else:
+        found = next((past for past in history.newest_first(store, environment) if past.release == release), None)
+        problem = f"{release[:12]} was never live in {environment}: promote and deploy it instead"
+    if found is None:
+        raise RollbackError(problem)
+    return found
 
 
 def roll_back(
     functions: LambdaClient, s3: S3Client, store: Store, to: Deployment, outputs: dict[str, Any]
 ) -> tuple[Deployment, list[str]]:
-    """Give the traffic back to the versions of a former release, each called once before, and its templates with it.
+    """Give traffic and templates back to an earlier release, once each of its versions runs.
 
     Returns:
-        The record of it, and the templates that were put back.
+        The record of the rollback, and the templates that changed.
 
     Raises:
-        TrafficError: a version does not run; nothing was moved.
-        ManifestError: the release is not in the bucket, or not whole.
+        TrafficError: a version does not run; nothing moved.
+        ManifestError: the bucket does not have the whole release.
     """
     release = store.manifest(to.release)
     traffic.move_to(functions, to.versions)
     put = put_templates(s3, outputs["templates_bucket"], store, release)
-    return history.note(store, to.environment, to.release, "rollback", to.versions), put
+    return history.record(store, to.environment, to.release, "rollback", to.versions), put

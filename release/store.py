@@ -1,4 +1,4 @@
-"""An account's release bucket: files and manifests, each named by its digest (docs/release.md)."""
+"""The release bucket of an account: files and manifests under the name of their digest (docs/release.md)."""
 
 from __future__ import annotations
 
@@ -19,19 +19,14 @@ _ABSENT = {"NoSuchKey", "NoSuchBucket", "404"}
 
 
 class Store:
-    """A release bucket.
-
-    Args:
-        client: the S3 client.
-        bucket: its name.
-    """
+    """A release bucket, with a client of S3 in its account."""
 
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client
         self.bucket = bucket
 
     def exists(self) -> bool:
-        """Whether there is a bucket of this name."""
+        """Whether the bucket exists."""
         try:
             self._client.head_bucket(Bucket=self.bucket)
         except ClientError as error:
@@ -41,7 +36,7 @@ class Store:
         return True
 
     def read(self, key: str) -> bytes | None:
-        """The bytes at a key, or None if there are none."""
+        """The bytes at a key; None if there is no such key."""
         try:
             return self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
         except ClientError as error:
@@ -50,7 +45,7 @@ class Store:
             raise
 
     def write_once(self, key: str, content: bytes) -> None:
-        """Put bytes at a key, unless there are some already."""
+        """Put bytes at a key, unless it exists."""
         try:
             self._client.put_object(Bucket=self.bucket, Key=key, Body=content, IfNoneMatch="*")
         except ClientError as error:
@@ -58,7 +53,7 @@ class Store:
                 raise
 
     def keys(self, prefix: str) -> list[str]:
-        """The keys that begin with something, in order."""
+        """The keys with a prefix, in order."""
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
         return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
@@ -66,26 +61,22 @@ class Store:
         """The manifest of a release.
 
         Raises:
-            ManifestError: it is not here, or is not the one that its name says.
+            ManifestError: the bucket does not have it, or its bytes do not match its name.
         """
         content = self.read(f"releases/{digest}.json")
         if content is None:
             raise ManifestError(
-                f"there is no release {digest} in {self.bucket}: `make upload` or `make promote` puts it there"
+                f"there is no release {digest} in {self.bucket}: upload it, or promote it with `bin/release`"
             )
         if hashlib.sha256(content).hexdigest() != digest:
-            raise ManifestError(f"releases/{digest}.json in {self.bucket} is not the manifest that its name says")
+            raise ManifestError(f"releases/{digest}.json in {self.bucket} does not have the digest in its name")
         return manifest.parse(content, f"releases/{digest}.json")
 
     def file(self, name: str, digest: str) -> bytes:
-        """The bytes of a file of a release.
-
-        Args:
-            name: of the file, for the error.
-            digest: of its bytes.
+        """The bytes of a file of a release, by their digest; the name is for the error.
 
         Raises:
-            ManifestError: they are not here, or differ.
+            ManifestError: the bucket does not have them, or they differ.
         """
         content = self.read(f"content/{digest}")
         if content is None:
@@ -98,12 +89,12 @@ class Store:
         """Put the release in a folder into the bucket; safe to repeat.
 
         Raises:
-            ManifestError: the folder is not the release that was made.
+            ManifestError: the folder differs from its manifest.
         """
         found = manifest.verify(folder)
         for name, file in found.files.items():
             self.write_once(f"content/{file.sha256}", (folder / name).read_bytes())
-        # Last, so that a manifest in the bucket has all its files there.
+        # Write the manifest last: a release with a manifest is complete.
         self.write_once(f"releases/{found.digest()}.json", found.encode())
         return found
 
@@ -111,7 +102,7 @@ class Store:
         """Copy a release from the bucket of another account; safe to repeat.
 
         Raises:
-            ManifestError: it is not there whole; names what is missing or differs.
+            ManifestError: a file is missing or differs; names it.
         """
         found = source.manifest(digest)
         for name, file in found.files.items():
@@ -120,10 +111,10 @@ class Store:
         return found
 
     def download(self, digest: str, folder: Path) -> Manifest:
-        """Make the folder of a release from the bucket; what was in the folder is replaced.
+        """Download a release into a folder, which is emptied first.
 
         Raises:
-            ManifestError: it is not there whole; names what is missing or differs.
+            ManifestError: a file is missing or differs; names it.
         """
         found = self.manifest(digest)
         shutil.rmtree(folder, ignore_errors=True)

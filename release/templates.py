@@ -1,4 +1,4 @@
-"""Templates in the bucket that the functions read, put there without Terraform."""
+"""Puts templates into the bucket that the functions read, without Terraform."""
 
 from __future__ import annotations
 
@@ -10,28 +10,21 @@ from release.store import Store
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# What Terraform uploads too (terraform/main.tf, module templates_bucket).
+# Terraform uploads the same files (terraform/main.tf, module templates_bucket).
 ENDINGS = (".html", ".txt")
 
 
 def put(client: S3Client, bucket: str, key: str, content: bytes) -> bool:
-    """Put a template into a bucket, unless it is what is there.
+    """Put a template into the bucket, unless it is there already; returns whether it was put.
 
-    Args:
-        client: of S3.
-        bucket: of the templates; its versions keep what was there.
-        key: path below templates/.
-        content: of the template.
-
-    Returns:
-        Whether it was put.
+    The key is the path below templates/. The versioned bucket keeps the old content.
     """
-    there = Store(client, bucket).read(key)
-    if there == content:
+    current = Store(client, bucket).read(key)
+    if current == content:
         return False
     kind = "html" if key.endswith(".html") else "plain"
-    # Terraform's, which a put without them would take away.
-    tags = client.get_object_tagging(Bucket=bucket, Key=key)["TagSet"] if there is not None else []
+    # A put without tags would remove Terraform's.
+    tags = client.get_object_tagging(Bucket=bucket, Key=key)["TagSet"] if current is not None else []
     client.put_object(
         Bucket=bucket,
         Key=key,

@@ -23,13 +23,15 @@ locals {
   alerts_topic_name      = "bbws-alerts-${var.environment}"
   mail_domain            = split("@", var.mail_from)[1]
 
-  table_arn             = "arn:aws:dynamodb:${var.region}:${var.account_id}:table/${local.table_name}"
-  idempotency_table_arn = "arn:aws:dynamodb:${var.region}:${var.account_id}:table/${local.idempotency_table_name}"
-  orders_bucket_arn     = "arn:aws:s3:::${local.orders_bucket}"
-  templates_bucket_arn  = "arn:aws:s3:::${local.templates_bucket}"
-  events_topic_arn      = "arn:aws:sns:${var.region}:${var.account_id}:${local.events_topic_name}"
-  alerts_topic_arn      = "arn:aws:sns:${var.region}:${var.account_id}:${local.alerts_topic_name}"
-  mail_identity_arn     = "arn:aws:ses:${var.region}:${var.account_id}:identity/${local.mail_domain}"
+  table_arn                  = "arn:aws:dynamodb:${var.region}:${var.account_id}:table/${local.table_name}"
+  idempotency_table_arn      = "arn:aws:dynamodb:${var.region}:${var.account_id}:table/${local.idempotency_table_name}"
+  orders_bucket_arn          = "arn:aws:s3:::${local.orders_bucket}"
+  templates_bucket_arn       = "arn:aws:s3:::${local.templates_bucket}"
+  events_topic_arn           = "arn:aws:sns:${var.region}:${var.account_id}:${local.events_topic_name}"
+  alerts_topic_arn           = "arn:aws:sns:${var.region}:${var.account_id}:${local.alerts_topic_name}"
+  mail_configuration_set     = var.mail_feedback_enabled ? "bbws-order-mail-${var.environment}" : null
+  mail_configuration_set_arn = "arn:aws:ses:${var.region}:${var.account_id}:configuration-set/bbws-order-mail-${var.environment}"
+  mail_identity_arn          = "arn:aws:ses:${var.region}:${var.account_id}:identity/${local.mail_domain}"
 
   table_indexes = {
     OrdersByDateIndex = { hash_key = "GSI1_PK", range_key = "GSI1_SK" }
@@ -55,10 +57,14 @@ locals {
     actions   = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
     resources = [local.idempotency_table_arn]
   }
+  mail_environment = merge(
+    { MAIL_FROM = var.mail_from, MAIL_REPLY_TO = var.mail_reply_to },
+    var.mail_feedback_enabled ? { MAIL_CONFIGURATION_SET = local.mail_configuration_set } : {},
+  )
   publish_statement = { actions = ["sns:Publish"], resources = [local.events_topic_arn] }
   mail_statement = {
     actions    = ["ses:SendRawEmail"]
-    resources  = [local.mail_identity_arn]
+    resources  = concat([local.mail_identity_arn], var.mail_feedback_enabled ? [local.mail_configuration_set_arn] : [])
     conditions = [{ test = "StringEquals", variable = "ses:FromAddress", values = [var.mail_from] }]
   }
 
@@ -127,34 +133,30 @@ locals {
     }
     order_internal_notification = {
       name = "internal-notifier", memory = 256, timeout = 30, concurrency = 10
-      environment = {
+      environment = merge(local.mail_environment, {
         ORDERS_TABLE                = local.table_name
         IDEMPOTENCY_TABLE           = local.idempotency_table_name
         TEMPLATES_BUCKET            = local.templates_bucket
-        MAIL_FROM                   = var.mail_from
-        MAIL_REPLY_TO               = var.mail_reply_to
         INTERNAL_NOTIFICATION_EMAIL = var.internal_notification_email
-      }
+      })
       statements = [
         { actions = ["dynamodb:GetItem"], resources = [local.table_arn] },
-        { actions = ["s3:GetObject"], resources = ["${local.templates_bucket_arn}/internal/*"] },
+        { actions = ["s3:GetObject"], resources = ["${local.templates_bucket_arn}/internal/*", "${local.templates_bucket_arn}/mail/*"] },
         local.idempotency_statement,
         local.mail_statement,
       ]
     }
     customer_order_confirmation = {
       name = "customer-notifier", memory = 256, timeout = 30, concurrency = 10
-      environment = {
+      environment = merge(local.mail_environment, {
         ORDERS_TABLE      = local.table_name
         IDEMPOTENCY_TABLE = local.idempotency_table_name
         ORDERS_BUCKET     = local.orders_bucket
         TEMPLATES_BUCKET  = local.templates_bucket
-        MAIL_FROM         = var.mail_from
-        MAIL_REPLY_TO     = var.mail_reply_to
-      }
+      })
       statements = [
         { actions = ["dynamodb:GetItem"], resources = [local.table_arn] },
-        { actions = ["s3:GetObject"], resources = ["${local.templates_bucket_arn}/customer/*", "${local.orders_bucket_arn}/*/orders/*"] },
+        { actions = ["s3:GetObject"], resources = ["${local.templates_bucket_arn}/customer/*", "${local.templates_bucket_arn}/mail/*", "${local.orders_bucket_arn}/*/orders/*"] },
         local.idempotency_statement,
         local.mail_statement,
       ]

@@ -56,6 +56,7 @@ module "alerts" {
   source = "./modules/sns"
 
   name                = local.alerts_topic_name
+  account_id          = var.account_id
   emails              = var.alarm_emails
   publishing_services = ["cloudwatch.amazonaws.com"]
 }
@@ -69,10 +70,11 @@ module "orders_bucket" {
   }
 
   name               = local.orders_bucket
-  archive_after_days = 2 * 365
-  expire_after_days  = 7 * 365 + 2
-  replicate          = var.failover_region != null
-  require_tls        = var.require_tls
+  archive_after_days = var.archive_invoices_after_days
+  # Seven years, of which two can be leap years.
+  expire_after_days = 7 * 365 + 2
+  replicate         = var.failover_region != null
+  require_tls       = var.require_tls
 
   permissions_boundary = local.permissions_boundary
 }
@@ -165,10 +167,28 @@ module "api" {
   permissions_boundary = local.permissions_boundary
 }
 
+# Bounces and complaints contain mail addresses, so they go to a topic of their own and not to the alarms.
+module "mail_feedback" {
+  source = "./modules/sns"
+  count  = var.mail_feedback_enabled ? 1 : 0
+
+  name                = "bbws-mail-feedback-${var.environment}"
+  account_id          = var.account_id
+  emails              = var.mail_feedback_emails
+  publishing_services = ["ses.amazonaws.com"]
+}
+
 module "mail" {
   source = "./modules/ses"
 
-  domain = local.mail_domain
+  domain             = local.mail_domain
+  region             = var.region
+  environment        = var.environment
+  configuration_set  = local.mail_configuration_set
+  bounce_subdomain   = local.in_failover ? "bounce-${var.region}" : "bounce"
+  feedback_topic_arn = one(module.mail_feedback[*].arn)
+  alerts_topic_arn   = local.alerts_topic_arn
+  runbook_url        = var.runbook_url
 }
 
 module "monitoring" {

@@ -78,6 +78,16 @@ output "alarm_names" {
   value       = concat(module.monitoring.alarm_names, flatten([for queue in module.queue : queue.alarm_names]))
 }
 
+output "mail_alarm_names" {
+  description = "Names of the alarms on the sender's reputation. They last for days, so a canary ignores them."
+  value       = module.mail.alarm_names
+}
+
+output "mail_dns_records" {
+  description = "DNS records that the sending domain needs: verification, DKIM, MAIL FROM."
+  value       = module.mail.dns_records
+}
+
 output "saved_queries" {
   description = "Saved Logs Insights queries, keyed by name."
   value       = module.monitoring.queries

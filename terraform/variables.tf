@@ -137,6 +137,34 @@ variable "mail_reply_to" {
   default     = "support@kimmyai.io"
 }
 
+variable "mail_feedback_enabled" {
+  description = "Whether SES reports bounces and complaints. The local engine does not support it."
+  type        = bool
+  default     = true
+
+  validation {
+    condition     = var.mail_feedback_enabled || var.environment == "local"
+    error_message = "mail_feedback_enabled may be false only in environment local: SES pauses accounts whose bounces nobody handles."
+  }
+}
+
+variable "mail_feedback_emails" {
+  description = "Mail addresses that receive each bounce and complaint, with the customer's address. Each must confirm its subscription."
+  type        = list(string)
+  default     = []
+}
+
+variable "archive_invoices_after_days" {
+  description = "Days after which invoices move to Glacier; null for never, which is cheaper for objects of 19 KB (docs/decisions/0015-retention.md)."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.archive_invoices_after_days == null || try(var.archive_invoices_after_days >= 90, false)
+    error_message = "archive_invoices_after_days must be null, or at least 90: Glacier bills 90 days in any case."
+  }
+}
+
 variable "alarm_emails" {
   description = "Mail addresses that receive the alarms. Each must confirm its subscription."
   type        = list(string)
@@ -203,7 +231,7 @@ variable "deletion_protection" {
 }
 
 variable "throttle_rate" {
-  description = "API throttling: steady requests per second. The burst limit is twice that."
+  description = "API throttling: steady requests per second. The burst limit is twice that. The account's quota applies first (docs/first-account.md)."
   type        = number
 
   validation {

@@ -1,5 +1,6 @@
 """How a command ends: with what it did, or with sentences that say what is wrong and what to do."""
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -9,37 +10,49 @@ from rich.console import Console
 from rich.markup import escape
 
 ADVICE = (
-    "Ask AWS whom it takes you for (`aws sts get-caller-identity`): the shell must be signed in to the account, with "
+    "Check whom AWS takes you for (`aws sts get-caller-identity`): the shell must be signed in to the account, with "
     "the rights of its deployment role."
 )
 
 
 class UserError(Exception):
-    """Something that people can mend: the text says what is wrong, and ends with what to do."""
+    """An error that the user can fix: the text says what is wrong, and ends with what to do."""
 
 
 def run_cli(run: Callable[[], int | None], advice: str) -> int:
-    """Run a command, and tell on standard error why it failed.
+    """Run a command; report on standard error why it failed.
 
     Args:
-        run: the command; returns its exit status, or None for 0.
-        advice: what to do when AWS, or the engine in its place, refuses or does not answer.
+        run: The command; returns its exit status, or None for 0.
+        advice: What to do when AWS, or the engine in its place, refuses a request or does not respond.
 
     Returns:
-        The exit status: 1 after an error, 130 after Ctrl-C.
+        The exit status: 1 after an error, 130 after Ctrl-C, 0 if the reader of its output has closed the pipe.
     """
     try:
-        return run() or 0
+        try:
+            status = run() or 0
+        except SystemExit as error:
+            # Typer and rich exit when a pipe is closed.
+            if isinstance(error.__context__, BrokenPipeError):
+                raise BrokenPipeError from None
+            status = error.code if isinstance(error.code, int) else int(error.code is not None)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # Python flushes once more at its end, and would report the same error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except UserError as error:
-        _tell(str(error))
+        _report(str(error))
     except (BotoCoreError, ClientError, RequestException) as error:
         # AWS says who may not do what, and on which resource.
-        _tell(f"{error}\n{advice}")
+        _report(f"{error}\n{advice}")
     except KeyboardInterrupt:
         return 130
     return 1
 
 
-def _tell(text: str) -> None:
+def _report(text: str) -> None:
     console = Console(file=sys.stderr, highlight=False, emoji=False)
     console.print(f"[red]error:[/] {escape(text)}", soft_wrap=True)

@@ -1,7 +1,8 @@
-"""What a machine must have before anything is installed, and the two virtual environments.
+"""Checks what a machine needs, and makes the virtual environments with uv.
 
-`python3 tooling/machine.py` runs with any Python from 3.8 and the standard library alone, since it is what finds
-the Python that the rest needs.
+Runs with any Python from 3.8 and its standard library alone, because nothing else is installed yet:
+`python3 tooling/machine.py` checks, `test` checks for `make test` too, `install NAME` makes the environment of a
+dependency group of pyproject.toml, and `lock [--upgrade]` writes requirements/ from those groups.
 """
 
 from __future__ import annotations
@@ -15,36 +16,36 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, partial
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
+REQUIREMENTS = ROOT / "requirements"
 PROJECT_VENV = ROOT / ".venv"
 ENGINE_VENV = ROOT / "build" / "engine-venv"
-PYTHON_VERSION = (3, 12)
-# Tools whose libraries are not ours: each has an environment of its own, made when it is asked for.
+# Tools whose libraries conflict with ours: each has its own environment, made on first use.
 TOOL_VENVS = {name: ROOT / "build" / f"{name}-venv" for name in ("moto", "localstack", "checkov", "load")}
-_TOOL_PYTHON = {"localstack": (3, 13)}
+# Groups whose versions are those of dev, so that the tests run what the functions and the local stack run.
+_PARTS_OF_DEV = ("functions", "mail", "invoice", "local")
+_UV_FOLDER = ROOT / "build" / "uv"
+PYTHON_VERSION = (3, 12)
+_PYTHON = "3.12"
+_TOOL_PYTHON = {"localstack": "3.13"}
 TERRAFORM_VERSION = (1, 10)
 PANGO = ("pango-1.0", "pangoft2-1.0", "gobject-2.0", "harfbuzz", "harfbuzz-subset")
-CHROMIUM = (
-    "chromium",
-    "google-chrome",
-    "google-chrome-stable",
-    "chromium-browser",
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+_MAC_BROWSERS = [f"/Applications/{name}.app/Contents/MacOS/{name}" for name in ("Google Chrome", "Chromium")]
+CHROMIUM = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser", *_MAC_BROWSERS)
+INDEX_ADVICE = (
+    "Packages come from PyPI, or from the index that pip or uv is set to: check that it answers, and try again."
 )
-_STAMP = "made-from"
+_STAMP = "lock.sha256"
 _PROBE_SECONDS = 20
 _INSTALL_SECONDS = 900
 
 
 class Missing(NamedTuple):
-    """Something that the machine lacks: what it is, what for, and how to get it."""
+    """Something that the machine lacks: what it is, what it does, and how to get it."""
 
     what: str
     purpose: str
@@ -53,197 +54,172 @@ class Missing(NamedTuple):
 
 CHROMIUM_MISSING = Missing(
     "Chromium or Chrome",
-    "tries the pages of the console and takes the pictures of mails",
-    "apt-get install chromium, or brew install --cask chromium, or name one: CHROMIUM=/path/of/chrome",
+    "opens the console's pages in tests and takes the pictures of mails",
+    "apt-get install chromium, or brew install --cask chromium, or set CHROMIUM=/path/of/chrome",
 )
 
 
 def _output(*command: str) -> str:
+    """What a command prints; empty if it fails."""
     try:
-        done = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=_PROBE_SECONDS, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
+        return subprocess.check_output(command, stderr=subprocess.DEVNULL, timeout=_PROBE_SECONDS).decode().strip()
+    except (OSError, ValueError, subprocess.SubprocessError):
         return ""
-    return done.stdout.decode(errors="replace").strip()
 
 
-def _candidates(version: tuple[int, int]) -> Iterator[str]:
-    """Where a Python of a version may be, the likely first: each that is tried takes a moment."""
-    major, minor = version
-    name = f"python{major}.{minor}"
-    if version == PYTHON_VERSION:
-        yield _made_with(PROJECT_VENV)
-    yield sys.executable
-    yield shutil.which(name) or ""
-    yield f"{os.environ.get('HOME', '')}/.local/bin/{name}"
-    pyenv_root = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
-    yield from sorted(glob.glob(f"{pyenv_root}/versions/{major}.{minor}*/bin/{name}"), reverse=True)
-    if shutil.which("uv"):
-        yield _output("uv", "python", "find", "--no-python-downloads", f"{major}.{minor}")
-
-
-@lru_cache
-def find_python(version: tuple[int, int] = PYTHON_VERSION) -> str | None:
-    """The path of a Python of a version, 3.12 unless told, that runs; or None."""
-    script = "import sys, venv, ensurepip; print(sys.executable, *sys.version_info[:2])"
-    for candidate in _candidates(version):
-        # A shim of pyenv is there and fails, so only an answer counts.
-        answer = _output(candidate, "-c", script).rsplit(" ", 2) if candidate else []
-        if answer[1:] == [str(part) for part in version]:
-            return answer[0]
-    return None
-
-
-def _terraform_problem() -> Missing | None:
-    remedy = "install it from https://developer.hashicorp.com/terraform/install (brew install hashicorp/tap/terraform)"
+def _run(advice: str, variables: dict[str, str], *command: str) -> None:
+    """Run a command in the repository; an error holds what it printed, and ends with the advice."""
     try:
-        version = json.loads(_output("terraform", "version", "-json")).get("terraform_version", "")
-    except ValueError:
-        version = ""
-    wanted = ".".join(str(part) for part in TERRAFORM_VERSION)
-    match = re.match(r"(\d+)\.(\d+)", version)
-    if not match:
-        return Missing(f"Terraform {wanted} or later", "makes the stack, here as in AWS", remedy)
-    if (int(match.group(1)), int(match.group(2))) < TERRAFORM_VERSION:
-        return Missing(f"Terraform {wanted} or later (there is {version})", "makes the stack, here as in AWS", remedy)
-    return None
+        subprocess.check_output(
+            command, cwd=str(ROOT), env=variables, stderr=subprocess.STDOUT, timeout=_INSTALL_SECONDS
+        )
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        raise RuntimeError(f"{error}\n{(error.output or b'').decode(errors='replace')}{advice}") from None
 
 
 def find_chromium() -> str | None:
-    """The path of a Chromium or Chrome: what the variable CHROMIUM names, else the first that is there; or None."""
+    """The path of a Chromium or Chrome: what the variable CHROMIUM names, else the first on the machine; or None."""
     given = os.environ.get("CHROMIUM")
     return next((path for name in ([given] if given else CHROMIUM) for path in [shutil.which(name)] if path), None)
 
 
 def missing(for_tests: bool = False) -> list[Missing]:
-    """Everything that the machine lacks for `make up`, or for `make test`."""
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        python, terraform = pool.submit(find_python), pool.submit(_terraform_problem)
-    found = []
-    if for_tests and find_chromium() is None:
-        found.append(CHROMIUM_MISSING)
-    if python.result() is None:
+    """What the machine lacks for `make up`, or for `make test`."""
+    found = [CHROMIUM_MISSING] if for_tests and find_chromium() is None else []
+    version = json.loads(_output("terraform", "version", "-json") or "{}").get("terraform_version", "")
+    match = re.match(r"(\d+)\.(\d+)", version)
+    if not match or tuple(map(int, match.groups())) < TERRAFORM_VERSION:
         found.append(
             Missing(
-                "Python 3.12 with venv",
-                "runs everything: it is the version of the functions in AWS",
-                "pyenv install 3.12, or uv python install 3.12, or apt-get install python3.12-venv, "
-                "or brew install python@3.12",
+                "Terraform 1.10 or later" + (f" (there is {version})" if match else ""),
+                "makes the stack, here as in AWS",
+                "install it from https://developer.hashicorp.com/terraform/install "
+                "(brew install hashicorp/tap/terraform)",
             )
         )
-    problem = terraform.result()
-    if problem:
-        found.append(problem)
     libraries = [name for name in PANGO if not ctypes.util.find_library(name)]
     if libraries:
         found.append(
             Missing(
                 f"Pango ({', '.join(libraries)})",
-                "draws the invoice PDF",
+                "renders the invoice PDF",
                 "apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0, or brew install pango",
             )
         )
     return found
 
 
-def _make_venv(python: str, venv: Path, lock: Path, stamp: str) -> None:
-    pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    commands = [
-        [python, "-m", "venv", "--clear", str(venv)],
-        [*pip, "--root-user-action=ignore", "--no-compile", "--require-hashes", "--requirement", str(lock)],
-    ]
-    for command in commands:
-        try:
-            done = subprocess.run(
-                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=_INSTALL_SECONDS, check=False
-            )
-        except subprocess.TimeoutExpired:
-            raise RuntimeError(f"{lock.name}: not installed after {_INSTALL_SECONDS} s") from None
-        if done.returncode:
-            raise RuntimeError(f"{lock.name} could not be installed:\n{done.stdout.decode(errors='replace')}")
-    (venv / _STAMP).write_text(stamp)
-
-
-def _stamp(python: str, lock: Path) -> str:
-    """What a virtual environment was made from; equal stamps need no new install."""
-    return f"{hashlib.sha256(lock.read_bytes()).hexdigest()} {python}"
-
-
-def _made_with(venv: Path) -> str:
-    """The path of the Python that a virtual environment was made with; empty if it has not been made."""
-    path = venv / _STAMP
-    return path.read_text().partition(" ")[2] if path.exists() else ""
-
-
-def _has(venv: Path, stamp: str) -> bool:
-    path = venv / _STAMP
-    return path.exists() and path.read_text() == stamp
-
-
-def install(python: str, name: str) -> None:
-    """Make the engine's and the project's virtual environments side by side, each only if its lock has changed.
-
-    Args:
-        python: path of the interpreter.
-        name: of the project's lock file: `local` for what `make up` needs, `dev` for that and the tests.
+def find_uv() -> str:
+    """The path of uv: the project's, else the one on PATH, else one that pip installs from requirements/uv.txt.
 
     Raises:
-        RuntimeError: an install failed or took too long; the text holds what pip said.
+        RuntimeError: there is no uv and pip cannot install it.
     """
-    requirements = ROOT / "requirements"
-    environments = {ENGINE_VENV: requirements / "engine.txt", PROJECT_VENV: requirements / f"{name}.txt"}
-    if _has(PROJECT_VENV, _stamp(python, requirements / "dev.txt")):
-        # What was installed for the tests serves `make up` too.
-        del environments[PROJECT_VENV]
-    wanted = {venv: lock for venv, lock in environments.items() if not _has(venv, _stamp(python, lock))}
-    for venv, lock in wanted.items():
-        print(f"installing {lock.relative_to(ROOT)} into {venv.relative_to(ROOT)}", flush=True)
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        made = [pool.submit(_make_venv, python, venv, lock, _stamp(python, lock)) for venv, lock in wanted.items()]
-    for future in made:
-        future.result()
+    candidates = [str(PROJECT_VENV / "bin" / "uv"), shutil.which("uv") or "", str(_UV_FOLDER / "bin" / "uv")]
+    for candidate in candidates:
+        # A shim of pyenv exists and fails, so only one that runs counts.
+        if candidate and _output(candidate, "--version"):
+            return candidate
+    _run(
+        "uv, which makes the virtual environments, is missing. Get it with: pipx install uv, or brew install uv, or "
+        "install pip (apt-get install python3-pip) and run this command again.",
+        dict(os.environ),
+        *(sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--require-hashes"),
+        *("--upgrade", f"--target={_UV_FOLDER}", "--requirement=requirements/uv.txt"),
+    )
+    return candidates[-1]
 
 
-def install_tool(name: str) -> None:
-    """Make the virtual environment of a tool, if its lock has changed.
+@cache
+def uv_environment() -> dict[str, str]:
+    """The environment for uv: pip's index and certificates where uv has none of its own, and pyenv's Pythons."""
+    found = dict(os.environ)
+    listed = _output(sys.executable, "-m", "pip", "config", "list") or _output("pip", "config", "list")
+    for setting, variable in (("index-url", "UV_DEFAULT_INDEX"), ("cert", "SSL_CERT_FILE")):
+        # The first line is that of a variable such as PIP_INDEX_URL, which wins over pip's files.
+        for value in re.findall(rf"\.{setting}='(.*)'", listed):
+            found.setdefault(variable, value)
+    # uv takes a shim of pyenv for a Python that does not run.
+    pyenv = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
+    folders = sorted(glob.glob(f"{pyenv}/versions/3.1[23]*/bin"), reverse=True)
+    found["PATH"] = os.pathsep.join([*folders, found.get("PATH", "")])
+    return found
 
-    Args:
-        name: of the tool and its lock file: moto, localstack, checkov or load.
+
+def _uv(*arguments: str, advice: str = INDEX_ADVICE) -> None:
+    _run(advice, uv_environment(), find_uv(), *arguments)
+
+
+def _is_made(name: str, venv: Path) -> bool:
+    """Whether an environment was made from a lock file as it is now, and its Python still exists."""
+    stamp = venv / _STAMP
+    return (venv / "bin" / "python").exists() and stamp.exists() and stamp.read_text() == _digest(name)
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256((REQUIREMENTS / f"{name}.txt").read_bytes()).hexdigest()
+
+
+def _make(name: str, venv: Path) -> None:
+    """Make a virtual environment from a lock file, or update it, if the lock file has changed."""
+    if _is_made(name, venv):
+        return
+    print(f"installing requirements/{name}.txt into {venv.relative_to(ROOT)}", flush=True)
+    version, python = _TOOL_PYTHON.get(name, _PYTHON), str(venv / "bin" / "python")
+    # An interrupted update must not pass for the old state.
+    (venv / _STAMP).unlink(missing_ok=True)
+    if _output(python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])") != version:
+        shutil.rmtree(str(venv), ignore_errors=True)
+        advice = f"Get Python {version}: pyenv install {version}, or brew install python@{version}."
+        _uv("venv", "--quiet", f"--python={version}", str(venv), advice=advice)
+    _uv("pip", "sync", "--quiet", "--require-hashes", f"--python={python}", f"requirements/{name}.txt")
+    (venv / _STAMP).write_text(_digest(name))
+
+
+def install(name: str) -> None:
+    """Make an environment: `local` or `dev`, each with the engine's, or a tool of TOOL_VENVS.
 
     Raises:
-        RuntimeError: the Python that it needs is not there, or the install failed or took too long.
+        RuntimeError: uv failed or took too long; the text ends with what to do.
     """
-    version = _TOOL_PYTHON.get(name, PYTHON_VERSION)
-    wanted = ".".join(str(part) for part in version)
-    python = find_python(version)
-    if python is None:
-        raise RuntimeError(f"{name} needs Python {wanted}: pyenv install {wanted}, or uv python install {wanted}")
-    lock, venv = ROOT / "requirements" / f"{name}.txt", TOOL_VENVS[name]
-    stamp = _stamp(python, lock)
-    if not _has(venv, stamp):
-        print(f"installing {lock.relative_to(ROOT)} into {venv.relative_to(ROOT)}", flush=True)
-        _make_venv(python, venv, lock, stamp)
+    if name in TOOL_VENVS:
+        _make(name, TOOL_VENVS[name])
+        return
+    _make("engine", ENGINE_VENV)
+    # The environment for the tests serves `make up` too.
+    if not _is_made("dev", PROJECT_VENV):
+        _make(name, PROJECT_VENV)
+
+
+def lock(*options: str) -> None:
+    """Write requirements/ from the dependency groups of pyproject.toml; versions stay unless `--upgrade` is given.
+
+    Raises:
+        RuntimeError: a group cannot be resolved; the text ends with what uv printed.
+    """
+    for name in ("dev", *_PARTS_OF_DEV, "engine", *TOOL_VENVS, "uv"):
+        constraint = ["--constraint=requirements/dev.txt"] if name in _PARTS_OF_DEV else []
+        _uv(
+            *("pip", "compile", "--quiet", "--generate-hashes", "--no-annotate", "--no-header", "--no-strip-extras"),
+            *(f"--python-version={_TOOL_PYTHON.get(name, _PYTHON)}", f"--group=pyproject.toml:{name}"),
+            *(*constraint, f"--output-file=requirements/{name}.txt", *options),
+        )
 
 
 def main(arguments: list[str]) -> int:
-    """Check the machine; with `install local`, `install dev` or a tool's name, also make its virtual environments.
-
-    With `test`, check it for `make test`.
-    """
+    """Check the machine, then do what the arguments say; returns the exit status."""
     lacking = missing(for_tests=arguments == ["test"])
     for item in lacking:
         print(f"missing: {item.what}\n  it {item.purpose}\n  get it: {item.remedy}", file=sys.stderr)
-    python = find_python()
-    if lacking or python is None:
+    try:
+        if arguments[:1] == ["lock"]:
+            lock(*arguments[1:])
+        elif arguments[:1] == ["install"] and not lacking:
+            install(arguments[1])
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
         return 1
-    if arguments[:1] == ["install"]:
-        try:
-            (install_tool if arguments[1] in TOOL_VENVS else partial(install, python))(arguments[1])
-        except RuntimeError as error:
-            print(error, file=sys.stderr)
-            return 1
-    return 0
+    return 1 if lacking else 0
 
 
 if __name__ == "__main__":

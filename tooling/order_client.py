@@ -15,7 +15,18 @@ OnResponse = Callable[[str, str, requests.Response], None]
 
 
 class UnexpectedStatusError(UserError):
-    """The API responded with another status than the caller expects; the text has status and body."""
+    """The API responded with another status than the caller expects; the text has status and body.
+
+    Args:
+        request: Method and path.
+        response: The response.
+        expected: The statuses that are not an error.
+    """
+
+    def __init__(self, request: str, response: requests.Response, expected: Collection[int]) -> None:
+        self.status = response.status_code
+        statuses = " or ".join(map(str, expected))
+        super().__init__(f"{request}: status {self.status}, expected {statuses}: {response.text}")
 
 
 class PlacedOrder(NamedTuple):
@@ -97,10 +108,7 @@ class OrderClient:
         if self._on_response:
             self._on_response(method, path, response)
         if expect and response.status_code not in expect:
-            wanted = " or ".join(map(str, expect))
-            raise UnexpectedStatusError(
-                f"{method} {path}: status {response.status_code}, expected {wanted}: {response.text}"
-            )
+            raise UnexpectedStatusError(f"{method} {path}", response, expect)
         return response
 
     def place(

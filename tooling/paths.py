@@ -4,3 +4,5 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+# Stylesheet of every page that the tooling makes.
+BASE_CSS = ROOT / "tooling" / "base.css"

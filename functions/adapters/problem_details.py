@@ -1,5 +1,6 @@
-"""Errors of the API as problem details (RFC 9457), and the one table of what an error of the domain is in HTTP."""
+"""Errors of the API as problem details (RFC 9457), and the one table that maps errors of the domain to HTTP."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from pydantic import ValidationError
@@ -30,27 +31,14 @@ _STATUSES: dict[type[RefusedError], HTTPStatus] = {
 
 
 class ProblemError(Exception):
-    """A response that reports a problem.
+    """A response that reports a problem: its status, a sentence without internals, and every invalid field."""
 
-    Args:
-        status: HTTP status of the response.
-        detail: a sentence for the caller, without internals.
-        errors: every invalid field.
-        headers: additional headers of the response.
-    """
-
-    def __init__(
-        self,
-        status: HTTPStatus,
-        detail: str,
-        errors: tuple[FieldError, ...] = (),
-        headers: dict[str, str] | None = None,
-    ) -> None:
+    def __init__(self, status: HTTPStatus, detail: str, errors: Sequence[FieldError] = ()) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.errors = errors
-        self.headers = headers or {}
+        self.headers: dict[str, str] = {}
 
     def body(self) -> dict[str, object]:
         """The members of the problem details object."""
@@ -67,18 +55,15 @@ class ProblemError(Exception):
 
 def from_refusal(error: RefusedError) -> ProblemError:
     """The problem that an error of the domain is in HTTP."""
-    errors = tuple(error.errors) if isinstance(error, InvalidFieldsError) else ()
-    headers = {"Retry-After": str(error.retry_after_seconds)} if error.retry_after_seconds else {}
-    return ProblemError(_STATUSES[type(error)], error.detail, errors, headers)
+    problem = ProblemError(_STATUSES[type(error)], error.detail, getattr(error, "errors", ()))
+    if error.retry_after_seconds:
+        problem.headers["Retry-After"] = str(error.retry_after_seconds)
+    return problem
 
 
-def from_validation(error: ValidationError) -> ProblemError:
-    """400 with every field that a model rejected."""
-    return from_refusal(
-        InvalidFieldsError(
-            [
-                FieldError(".".join(str(part) for part in e["loc"] if part != "__root__") or "body", e["msg"])
-                for e in error.errors()
-            ]
-        )
+def invalid_fields(error: ValidationError) -> InvalidFieldsError:
+    """Every field that a model rejected."""
+    return InvalidFieldsError(
+        FieldError(".".join(str(part) for part in e["loc"] if part != "__root__") or "body", e["msg"])
+        for e in error.errors()
     )

@@ -4,7 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from http import HTTPStatus
@@ -19,7 +19,7 @@ from common.field_types import format_timestamp
 from common.observability import correlation_id, logger, metrics
 from common.order import Caller, Order
 from functions import freeze_startup_objects
-from functions.adapters.problem_details import ProblemError, from_refusal, from_validation
+from functions.adapters.problem_details import ProblemError, from_refusal, invalid_fields
 
 MAX_BODY_BYTES = 256 * 1024
 ADMIN_GROUP = "admin"
@@ -81,22 +81,41 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """A response: status, media type, body and headers."""
+    """A response with a JSON body."""
 
     status: HTTPStatus
-    content_type: str
-    body: str
-    headers: dict[str, str]
+    body: object
+    headers: dict[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
 
     def encode(self) -> dict[str, Any]:
         """The response as API Gateway expects it from a Lambda proxy integration."""
-        headers = {"Content-Type": self.content_type, **self.headers}
+        always = {
+            "Content-Type": self.content_type,
+            CORRELATION_HEADER: correlation_id(),
+            "Cache-Control": "no-store",
+        }
         return {
             "statusCode": self.status.value,
-            "body": self.body,
+            "body": to_json(self.body),
             "isBase64Encoded": False,
-            "multiValueHeaders": {name: [value] for name, value in headers.items()},
+            "multiValueHeaders": {name: [value] for name, value in (always | self.headers).items()},
         }
+
+
+def to_json(content: object) -> str:
+    """The JSON of models or of plain values with models in them. Amounts are text, so that they stay exact."""
+    return json.dumps(content, default=_encode)
+
+
+def _encode(value: object) -> object:
+    if isinstance(value, BaseModel):
+        return value.dict(by_alias=True, exclude_none=True)
+    if isinstance(value, datetime):
+        return format_timestamp(value)
+    if isinstance(value, Decimal | UUID):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
 Endpoint = Callable[[Request], Response]
@@ -124,7 +143,8 @@ def parse_body[M: BaseModel](request: Request, model: type[M]) -> M:
     """Parse the JSON body of a request as a model.
 
     Raises:
-        ProblemError: 415 if it is not declared as JSON, 413 above 256 KB, 400 if it is not JSON or not the model.
+        ProblemError: 415 if it is not declared as JSON, 413 above 256 KB, 400 if it is not a JSON object.
+        InvalidFieldsError: fields are not as the model wants them.
     """
     content_type = (request.header("content-type") or "application/json").split(";")[0].strip().lower()
     if content_type != "application/json":
@@ -144,7 +164,7 @@ def parse_body[M: BaseModel](request: Request, model: type[M]) -> M:
     try:
         return model.parse_obj(content)
     except ValidationError as error:
-        raise from_validation(error) from None
+        raise invalid_fields(error) from None
 
 
 def _invalid(field: str, detail: str) -> InvalidFieldsError:
@@ -197,48 +217,21 @@ def etag(order: Order) -> str:
     return f'"{order.version}"'
 
 
-def json_response(status: HTTPStatus, content: object, headers: dict[str, str] | None = None) -> Response:
-    """A response with a JSON body: a model, or plain values with models in them. Amounts are text: they stay exact."""
-    return Response(status, "application/json", json.dumps(content, default=_encode), _headers(headers))
-
-
-def _encode(value: object) -> object:
-    if isinstance(value, BaseModel):
-        return value.dict(by_alias=True, exclude_none=True)
-    if isinstance(value, datetime):
-        return format_timestamp(value)
-    if isinstance(value, Decimal | UUID):
-        return str(value)
-    raise TypeError(f"{type(value).__name__} has no JSON form")
-
-
-def _headers(more: dict[str, str] | None) -> dict[str, str]:
-    return {CORRELATION_HEADER: correlation_id(), "Cache-Control": "no-store", **(more or {})}
-
-
-def _problem_response(problem: ProblemError) -> Response:
-    return Response(problem.status, "application/problem+json", json.dumps(problem.body()), _headers(problem.headers))
-
-
-def _respond(endpoint: Endpoint, request: Request, route: tuple[str, str]) -> Response:
+def _respond(endpoint: Endpoint, request: Request, route: tuple[str, str]) -> dict[str, Any]:
     """Call an endpoint; every error becomes a response with problem details."""
     try:
         if request.route != route:
             raise ProblemError(HTTPStatus.NOT_FOUND, "There is no such route.")
-        return endpoint(request)
-    except ProblemError as problem:
-        return _problem_response(problem)
+        return endpoint(request).encode()
+    except ProblemError as error:
+        problem = error
     except RefusedError as error:
-        return _problem_response(from_refusal(error))
+        problem = from_refusal(error)
     except Exception as error:
         logger.exception("request failed", error_type=type(error).__name__)
         detail = f"Unexpected error. Quote the correlation id {correlation_id()} to support."
-        return _problem_response(ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, detail))
-
-
-def _correlation_id_of(request: Request, default: str) -> str:
-    given = request.header(CORRELATION_HEADER.lower()) or ""
-    return given if _CORRELATION_ID.fullmatch(given) else default
+        problem = ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+    return Response(problem.status, problem.body(), problem.headers, "application/problem+json").encode()
 
 
 def rest_handler(method: str, path: str, endpoint: Endpoint) -> Handler:
@@ -254,8 +247,10 @@ def rest_handler(method: str, path: str, endpoint: Endpoint) -> Handler:
     @metrics.log_metrics
     def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         request = Request(event, context)
-        logger.set_correlation_id(_correlation_id_of(request, default=event["requestContext"]["requestId"]))
-        return _respond(endpoint, request, (method, path)).encode()
+        given = request.header(CORRELATION_HEADER.lower()) or ""
+        valid = _CORRELATION_ID.fullmatch(given)
+        logger.set_correlation_id(given if valid else event["requestContext"]["requestId"])
+        return _respond(endpoint, request, (method, path))
 
     freeze_startup_objects()
     wrapped: Handler = handler

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from common import clients
 from common.errors import PermanentError, TransientError
-from common.events import Envelope, parse
+from common.events import Envelope, Event, parse
 from common.observability import logger, metrics
 from common.settings import settings
 from functions import freeze_startup_objects
@@ -45,8 +45,8 @@ def _delay_seconds(record: SQSRecord, error: Exception) -> int:
     return min(MAX_DELAY_SECONDS, max(backoff, required))
 
 
-def sqs_handler(consume: Consumer) -> Handler:
-    """Make the Lambda handler that passes each message of a batch to a consumer.
+def sqs_handler(consume: Consumer, *events: type[Event]) -> Handler:
+    """Make the Lambda handler that passes each message of a batch to a consumer; other events than these are refused.
 
     A message whose consumer raises is reported as failed and redelivered: at once after a PermanentError, so that it
     reaches the DLQ without waiting; after any other error later with each attempt. The rest of the batch goes on.
@@ -57,6 +57,8 @@ def sqs_handler(consume: Consumer) -> Handler:
         try:
             envelope = parse(record.body)
             logger.set_correlation_id(envelope.correlation_id)
+            if type(envelope.payload) not in events:
+                raise PermanentError(f"{envelope.event_type} is not for this function")
             consume(envelope, lambda_context)
         except PermanentError as error:
             logger.error("message refused", reason=str(error), sqs_message_id=record.message_id)

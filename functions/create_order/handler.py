@@ -15,7 +15,7 @@ def create_order(request: rest.Request) -> rest.Response:
         idempotency_key=rest.parse_idempotency_key(request),
         context=request.context,
     )
-    return rest.json_response(HTTPStatus.ACCEPTED, {"orderId": order_id}, headers={"Location": f"orders/{order_id}"})
+    return rest.Response(HTTPStatus.ACCEPTED, {"orderId": order_id}, headers={"Location": f"orders/{order_id}"})
 
 
 lambda_handler = rest.rest_handler("POST", "/v1.0/orders", create_order)

@@ -64,10 +64,10 @@ def _queue_once(*, identity: dict[str, str], caller: Caller, request: OrderReque
 
 
 def _queue(caller: Caller, request: OrderRequest, order_id: UUID) -> str:
-    payload = events.OrderCreationRequested(
+    event = events.OrderCreationRequested(
         order_id=order_id, tenant_id=Identifier(caller.tenant_id), created_by=caller.subject, order=request
     )
-    events.send(_sqs, settings.order_creation_queue_url, events.order_creation_requested(payload, correlation_id()))
+    events.send(_sqs, settings.order_creation_queue_url, event, correlation_id())
     count("OrdersAccepted")
     logger.info("order accepted", order_id=str(order_id), tenant_id=caller.tenant_id)
     return str(order_id)

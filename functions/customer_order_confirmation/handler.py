@@ -1,35 +1,30 @@
 """Customer notification queue: the confirmation with the invoice, and a mail for each new status."""
 
+from email.message import EmailMessage
+
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common import clients, notifications
-from common.errors import PermanentError
 from common.events import Envelope, InvoiceCreated, OrderStatusChanged
 from common.mail import order_confirmation, status_update
 from common.settings import settings
-from functions.adapters import sqs
+from functions.adapters.sqs import sqs_handler
 
 _s3 = clients.s3()
 
 
 def consume(envelope: Envelope, context: LambdaContext) -> None:
     """Send the mail of one message."""
-    event, correlation_id = envelope.payload, envelope.correlation_id
-    if not isinstance(event, InvoiceCreated | OrderStatusChanged):
-        raise PermanentError(f"{envelope.event_type} is not for this function")
+    event = envelope.payload
     order = notifications.orders.get_recorded(event.tenant_id, event.order_id)
-    if isinstance(event, InvoiceCreated):
-        key = event.invoice_key
-        notifications.send_once(
-            envelope.message_id, lambda: order_confirmation(order, _invoice(key), correlation_id), context
-        )
-    else:
-        status = event.to_status
-        notifications.send_once(envelope.message_id, lambda: status_update(order, status, correlation_id), context)
+
+    def build() -> EmailMessage:
+        if isinstance(event, OrderStatusChanged):
+            return status_update(order, event.to_status, envelope.correlation_id)
+        invoice = _s3.get_object(Bucket=settings.orders_bucket, Key=event.invoice_key)["Body"].read()
+        return order_confirmation(order, invoice, envelope.correlation_id)
+
+    notifications.send_once(envelope.message_id, build, context)
 
 
-def _invoice(key: str) -> bytes:
-    return _s3.get_object(Bucket=settings.orders_bucket, Key=key)["Body"].read()
-
-
-lambda_handler = sqs.sqs_handler(consume)
+lambda_handler = sqs_handler(consume, InvoiceCreated, OrderStatusChanged)

@@ -18,7 +18,7 @@ def get_order(request: rest.Request) -> rest.Response:
     order = repository.get_by_id(order_id) if caller.is_admin else repository.get(caller.tenant_id, order_id)
     if order is None:
         raise OrderNotFoundError
-    return rest.json_response(HTTPStatus.OK, order, headers={"ETag": rest.etag(order)})
+    return rest.Response(HTTPStatus.OK, order, headers={"ETag": rest.etag(order)})
 
 
 lambda_handler = rest.rest_handler("GET", "/v1.0/orders/{orderId}", get_order)

@@ -25,7 +25,7 @@ def list_orders(request: rest.Request) -> rest.Response:
     content: dict[str, object] = {"items": items, "moreAvailable": page.position is not None}
     if page.position:
         content["startAt"] = paging.encode(tenant_id, query.scope, page.position)
-    return rest.json_response(HTTPStatus.OK, content)
+    return rest.Response(HTTPStatus.OK, content)
 
 
 lambda_handler = rest.rest_handler("GET", "/v1.0/tenants/{tenantId}/orders", list_orders)

@@ -28,7 +28,8 @@ def record(request: OrderCreationRequested, accepted_at: datetime, correlation_i
         TransientError: the Cart service or the table failed.
     """
     order = _record_or_find(request, accepted_at)
-    events.publish(_sns, settings.order_events_topic_arn, events.order_recorded(order, correlation_id))
+    event = events.OrderRecorded(tenant_id=order.tenant_id, order_id=order.id)
+    events.publish(_sns, settings.order_events_topic_arn, event, correlation_id)
     logger.info("order recorded", order_id=str(order.id), order_number=order.order_number)
     return order
 

@@ -3,18 +3,15 @@
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common import notifications
-from common.errors import PermanentError
-from common.events import Envelope, EventType
+from common.events import Envelope, OrderRecorded
 from common.mail import order_notification
-from functions.adapters import sqs
+from functions.adapters.sqs import sqs_handler
 
 
 def consume(envelope: Envelope, context: LambdaContext) -> None:
     """Send the mail of one message."""
-    if envelope.event_type is not EventType.ORDER_RECORDED:
-        raise PermanentError(f"{envelope.event_type} is not for this function")
     order = notifications.orders.get_recorded(envelope.payload.tenant_id, envelope.payload.order_id)
     notifications.send_once(envelope.message_id, lambda: order_notification(order, envelope.correlation_id), context)
 
 
-lambda_handler = sqs.sqs_handler(consume)
+lambda_handler = sqs_handler(consume, OrderRecorded)

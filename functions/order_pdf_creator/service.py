@@ -24,7 +24,8 @@ def create_invoice(tenant_id: str, order_id: UUID, correlation_id: str) -> None:
     """
     order = _repository.get_recorded(tenant_id, order_id)
     key = order.invoice_key or _store(order)
-    events.publish(_sns, settings.order_events_topic_arn, events.invoice_created(order, key, correlation_id))
+    event = events.InvoiceCreated(tenant_id=order.tenant_id, order_id=order.id, invoice_key=key)
+    events.publish(_sns, settings.order_events_topic_arn, event, correlation_id)
 
 
 def _store(order: Order) -> str:

@@ -15,7 +15,7 @@ def update_order(request: rest.Request) -> rest.Response:
         expected_version=rest.parse_if_match(request),
         change=rest.parse_body(request, OrderUpdate),
     )
-    return rest.json_response(HTTPStatus.OK, order, headers={"ETag": rest.etag(order)})
+    return rest.Response(HTTPStatus.OK, order, headers={"ETag": rest.etag(order)})
 
 
 lambda_handler = rest.rest_handler("PUT", "/v1.0/orders/{orderId}", update_order)

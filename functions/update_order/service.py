@@ -59,5 +59,11 @@ def _find(caller: Caller, order_id: UUID) -> Order:
 
 def _publish(order: Order) -> None:
     if order.has_new_status and order.previous_status:
-        event = events.order_status_changed(order, order.previous_status, correlation_id())
-        events.publish(_sns, settings.order_events_topic_arn, event)
+        event = events.OrderStatusChanged(
+            tenant_id=order.tenant_id,
+            order_id=order.id,
+            from_status=order.previous_status,
+            to_status=order.status,
+            version=order.version,
+        )
+        events.publish(_sns, settings.order_events_topic_arn, event, correlation_id())

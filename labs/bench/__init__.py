@@ -1,1 +1,1 @@
-"""`make bench`: what the platform costs beside the least that it could (docs/performance.md)."""
+"""`make bench`: measures the platform and compares it with the least that a task can cost (docs/performance.md)."""

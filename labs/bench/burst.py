@@ -1,103 +1,81 @@
-"""How fast a burst of orders gets to its last mail, beside the emulator's own loop with functions that do nothing."""
+"""How fast a burst of orders gets to its last mail, compared with loops of the same queues and topic."""
 
 import time
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import psutil
 
-from labs.bench import customers
-from labs.bench.customers import Customers
-from labs.bench.loop import Loop, loop
-from labs.bench.needed import NEEDED
-from labs.bench.rows import Row
-from labs.bench.workers import cpu_seconds
-from localstack import engines
+from labs.bench.baselines import Loop, loop
+from labs.bench.report import Row, interleave
+from labs.processes import cpu_seconds
+from localstack import demo, engines, seed
+from localstack.mailbox import arrived_at
 from localstack.stack import Stack
+from tooling.order_client import OrderClient
+from tooling.polling import poll
 
 _ORDERS = 500
-# Enough that each function has as many processes as it may have.
-_WARM = 100
 _SECONDS = 900
-# Less of the processors' time is not worth a word.
-_SHOWN_SHARE = 0.01
+_CUSTOMERS = 8
+# To the customer and to the internal team.
+_MAILS = 2
 
 
-def measure(rounds: int, orders: int = _ORDERS, warm: int = _WARM) -> Iterator[Row]:
-    """The burst and both loops, alternating; a first of each is thrown away.
+def measure(rounds: int) -> Iterator[Row]:
+    """Measure the burst alternately with a loop that renders invoices and with one that does nothing."""
+    stack, notes = engines.require(), list[str]()
 
-    Args:
-        rounds: of each.
-        orders: in a burst, and messages through a loop.
-        warm: of the one that is thrown away.
+    def burst() -> float:
+        before, began = cpu_seconds(stack), time.time()
+        seconds = max(arrived_at(stack.mail_dir / name) for name in place(stack, _ORDERS, _SECONDS)) - began
+        notes.append(_shares(stack, before, seconds))
+        return _ORDERS / seconds
 
-    Raises:
-        StackError: the stack is not up, or one did not end in time.
-    """
-    stack = engines.require()
-    with loop(stack, draws=False) as empty, loop(stack, draws=True) as drawing:
-        runs: dict[str, Callable[[int], float]] = {
-            "ours": lambda number: _burst(stack, number),
-            "empty": lambda number: _through(empty, number),
-            "drawing": lambda number: _through(drawing, number),
-        }
-        for run in runs.values():
-            run(warm)
-        rates: dict[str, list[float]] = {name: [] for name in runs}
-        shares: list[str] = []
-        for _ in range(rounds):
-            for name, run in runs.items():
-                before = cpu_seconds(stack)
-                seconds = run(orders)
-                rates[name].append(orders / seconds)
-                if name == "ours":
-                    shares.append(_shares(stack, before, seconds))
-        what = f"burst of {orders} orders until the last mail"
-        ours = tuple(rates["ours"])
-        yield Row(
-            "burst",
-            what,
-            "1/s",
-            ours,
-            "queue, function, table, topic, three queues, empty functions",
-            tuple(rates["empty"]),
-            limit=0.5,
-            at_least=True,
-            note=f"{shares[-1]}; an order takes {len(NEEDED)} calls of AWS and an invoice, a message of the loop two",
-        )
-        yield Row(
-            "burst",
-            f"{what} (drawing in both)",
-            "1/s",
-            ours,
-            "the same, but one of the three draws the invoice with plain WeasyPrint",
-            tuple(rates["drawing"]),
-            limit=0.5,
-            at_least=True,
-        )
+    def through(baseline: Loop) -> float:
+        began = time.monotonic()
+        baseline.run(_ORDERS, _SECONDS)
+        return _ORDERS / (time.monotonic() - began)
+
+    baselines = {
+        "a loop of the same queues in which one function renders the invoice with plain WeasyPrint": True,
+        "the same loop with functions that do nothing": False,
+    }
+    for vs, renders in baselines.items():
+        with loop(stack, renders) as baseline:
+            ours, theirs = interleave(burst, partial(through, baseline), rounds)
+        what = f"burst of {_ORDERS} orders until the last mail, {'rendering' if renders else 'empty'} loop"
+        yield Row("burst", what, "1/s", tuple(ours), vs, tuple(theirs), 0.5, at_least=True, note=notes[-1])
 
 
-def _burst(stack: Stack, orders: int) -> float:
-    """Seconds from the first request to the last customer's mail."""
-    buyers, there = Customers(stack), customers.count(stack)
-    began = time.time()
-    correlations = buyers.order_at_once(orders)
-    return customers.last_confirmation(buyers.await_mails(correlations, _SECONDS, there)) - began
+def place(stack: Stack, count: int, seconds: float) -> list[str]:
+    """Place demo orders, eight at a time, wait for all their mails, and return the names of the mails' files."""
+    before = {path.name for path in stack.mail_dir.glob("*.eml")}
+    body = demo.order()
 
+    def order(client: OrderClient) -> None:
+        key = f"bench-{uuid.uuid4()}"
+        client.place(body, idempotency_key=key, correlation_id=key)
 
-def _through(floor: Loop, messages: int) -> float:
-    """Seconds from the first message to the last empty call."""
-    began = time.monotonic()
-    floor.run(messages, _SECONDS)
-    return time.monotonic() - began
+    token = seed.token(stack, body["customerEmail"])
+    with OrderClient(stack.api_url, token, timeout=60) as client, ThreadPoolExecutor(_CUSTOMERS) as pool:
+        list(pool.map(order, [client] * count))
+
+    # Counted by their names: reading the mails would take the processors from the functions.
+    def mails() -> list[str] | None:
+        new = [path.name for path in stack.mail_dir.glob("*.eml") if path.name not in before]
+        return new if len(new) >= _MAILS * count else None
+
+    return poll(f"{_MAILS * count} mails", mails, seconds, interval=0.1)
 
 
 def _shares(stack: Stack, before: dict[str, float], seconds: float) -> str:
-    """What has used the processors since then, most first, and how much of what they had to give in so many seconds."""
+    """Which processes used the processors since then, largest share first."""
     names = {name: folder for folder, name in stack.outputs["function_names"].items()}
     used = {names.get(name, name): spent - before.get(name, 0) for name, spent in cpu_seconds(stack).items()}
-    whole = sum(used.values())
-    most = sorted(((spent / whole, name) for name, spent in used.items()), reverse=True)
-    given = (psutil.cpu_count() or 1) * seconds
-    return f"functions and engine compute {whole:.0f} of the {given:.0f} s that the processors give: " + ", ".join(
-        f"{name} {share:.0%}" for share, name in most if share > _SHOWN_SHARE
-    )
+    whole, available = sum(used.values()), (psutil.cpu_count() or 1) * seconds
+    largest = sorted(used.items(), key=lambda each: -each[1])
+    shares = ", ".join(f"{name} {spent / whole:.0%}" for name, spent in largest if spent > 0.01 * whole)
+    return f"functions and engine compute {whole:.0f} of {available:.0f} s available: {shares}"

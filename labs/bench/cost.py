@@ -1,140 +1,146 @@
-"""The calls of one order beside the fewest, and what orders cost in AWS (docs/cost.md)."""
+"""The AWS calls of an order compared with the required ones, and what orders cost in AWS (docs/cost.md)."""
 
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
+from math import ceil
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
-from labs.bench import bill, counted, power, prices
-from labs.bench.bill import Bill, Use
-from labs.bench.counted import Call, Measured
-from labs.bench.needed import NEEDED
-from labs.bench.rows import Row
+from labs.bench import measured_calls
+from labs.bench.measured_calls import Measured
+from labs.bench.report import Row
+from labs.bench.required_calls import BOTH, ORDER, REQUIRED, Call
 from localstack import engines
 from localstack.aws import Aws
 from localstack.stack import Stack
 from tooling.paths import ROOT
 
 DOCUMENT = ROOT / "build" / "bench" / "cost.md"
+PRICES: Final[dict[str, dict[str, Any]]] = tomllib.loads(Path(__file__).with_name("prices.toml").read_text())
 _GB = 1e9
-# DynamoDB counts so many bytes of storage beside each item.
-_ITEM_BYTES = 100
-# R8.
+# Size of the demo order's item in the table.
+ORDER_KB: Final = 1.13
+# Logs are kept 90 days.
 _LOG_MONTHS = 3
-# Lambda polls an idle queue with five connections, 20 s at a time.
-_IDLE_POLLS = 5 * 3 * bill.MINUTES
+# The table and its two indexes, which hold whole orders.
+_COPIES = 3
+# Lambda polls an idle queue with five connections, 20 s at a time; AWS counts 730 hours in a month.
+_IDLE_POLLS = 5 * 3 * 60 * 730
+# Base64, with a line break after 76 characters.
+_MIME = 78 / 57
+
+
+class Use(NamedTuple):
+    """How much is used of something that has a price in prices.toml, in that price's units."""
+
+    part: str
+    price: str
+    quantity: float
+
+    @property
+    def usd(self) -> float:
+        """What it costs."""
+        return float(self.quantity * PRICES[self.price]["usd"] / PRICES[self.price]["per"])
 
 
 def measure(rounds: int) -> Iterator[Row]:
-    """The calls of an order beside the fewest, and what orders cost; the tables of docs/cost.md into build/bench.
-
-    Raises:
-        StackError: the stack is not up, or is not quiet: two orders did not make the same calls.
-    """
+    """Measure calls and cost of an order, and write the tables of docs/cost.md into build/bench."""
     stack = engines.require()
-    counted.warm_up(stack)
-    measured = [counted.measure(stack) for _ in range(rounds)]
-    yield Row(
-        "cost",
-        "AWS calls that the functions make for an order",
-        "calls",
-        tuple(float(sum(one.calls.values())) for one in measured),
-        "the fewest that the promises allow",
-        (float(len(NEEDED)),) * rounds,
-        limit=1.0,
-        note=_more(measured[-1].calls),
-    )
-    bills = [_bill(stack, one) for one in measured]
-    dates = sorted(price.as_of for price in prices.prices().values())
-    priced = f"by list prices of af-south-1, the oldest of {dates[0]}, the latest of {dates[-1]} (docs/cost.md)"
-    yield Row("cost", "a million orders", "USD", tuple(one.million() for one in bills), note=priced)
-    for rate in bill.RATES:
-        what = f"a month of {rate:,} order{'s' * (rate > 1)} a minute, those of a year kept"
-        yield Row("cost", what, "USD", tuple(sum(one.month(rate).values()) for one in bills), note=priced)
+    measured_calls.warm_up(stack)
+    measured = [measured_calls.measure(stack) for _ in range(rounds)]
+    calls, required = [float(one.calls.total()) for one in measured], (float(len(REQUIRED)),) * rounds
+    what, vs = "AWS calls of the functions for an order", "the calls that the promises require"
+    yield Row("cost", what, "calls", tuple(calls), vs, required, limit=1)
+    orders, fixed = [_order(stack, one) for one in measured], _fixed(stack)
+    yield Row("cost", "a million orders", "USD", tuple(1e6 * sum(use.usd for use in order) for order in orders))
+    yield Row("cost", "a month without orders", "USD", (sum(use.usd for use in fixed),))
     DOCUMENT.parent.mkdir(parents=True, exist_ok=True)
-    DOCUMENT.write_text(document(measured[-1], bills[-1]))
+    tables = (calls_table(measured[-1].calls), use_table(orders[-1], 1e6), use_table(fixed, 1), prices_table())
+    DOCUMENT.write_text("\n".join(tables))
 
 
-def _more(calls: Counter[Call]) -> str:
-    """What was called beyond what is needed."""
-    more = calls - Counter(Call(*needed[:3]) for needed in NEEDED)
-    if not more:
-        return "counted by the engine's CloudTrail; each is needed (docs/cost.md)"
-    return "not needed: " + ", ".join(" ".join(call) for call in more)
-
-
-def document(measured: Measured, order: Bill) -> str:
-    """The measured tables of docs/cost.md, as Markdown."""
-    tables = {
-        "The calls of an order": calls_table(measured.calls),
-        "A million orders": bill.order_table(order),
-        "A month": bill.month_table(order),
-        "Prices": prices.table(),
-    }
-    return "\n".join(f"## {title}\n\n{table}" for title, table in tables.items())
-
-
-def calls_table(calls: Counter[Call]) -> str:
-    """What was counted of an order, and why it is needed, as Markdown."""
-    reasons = {Call(*needed[:3]): needed.why for needed in NEEDED}
-    known = [call for call in reasons if call in calls] + [call for call in calls if call not in reasons]
-    lines = ["| function | call | of | times | why |", "|---|---|---|---|---|"]
-    lines += [f"| {' | '.join(call)} | {calls[call]} | {reasons.get(call, '**not needed**')} |" for call in known]
-    return "\n".join([*lines, f"| all | | | {sum(calls.values())} | |"]) + "\n"
-
-
-def _bill(stack: Stack, measured: Measured) -> Bill:
-    return Bill(order=_order(stack, measured), kept=_kept(measured), fixed=_fixed(stack))
-
-
-def _order(stack: Stack, measured: Measured) -> tuple[Use, ...]:
-    functions = Aws(stack.endpoint).functions
-    names = stack.outputs["function_names"]
+def _order(stack: Stack, measured: Measured) -> list[Use]:
+    """What an order uses, with a month of its storage."""
+    functions, names = Aws(stack.endpoint).functions, stack.outputs["function_names"]
     times = Counter[str]()
     for call, number in measured.calls.items():
         times[call.action] += number
-    # Each consumer's queue is sent to once, and Lambda takes and deletes each message.
-    queues = len(stack.outputs["queue_names"])
-    uses = [
-        Use("API Gateway: requests", "api_request", 1),
-        Use("Lambda: calls", "lambda_request", len(measured.spent)),
-        Use("SQS: sent, taken, deleted", "sqs_request", 3 * queues),
-        Use("SNS: publishes", "sns_publish", times["sns:Publish"]),
-        Use("S3: the invoice put", "s3_put", times["s3:PutObject"]),
-        Use("S3: the invoice read", "s3_get", times["s3:GetObject"]),
+    reads, writes = request_units(measured.calls)
+    memory = {name: functions.get_function_configuration(FunctionName=names[name])["MemorySize"] for name in names}
+    gb_seconds = sum(ceil(1e3 * seconds) / 1e3 * memory[name] / 1_024 for name, seconds in measured.seconds.items())
+    return [
         Use("SES: mails", "ses_mail", times["ses:SendRawEmail"]),
-        Use("SES: the invoice attached", "ses_attachment_gb", measured.attachment_bytes / _GB),
-        Use("CloudWatch: logs taken in", "log_gb", measured.log_bytes / _GB),
+        Use("SES: the attached invoice", "ses_attachment_gb", measured.invoice_bytes * _MIME / _GB),
+        Use("DynamoDB: writes", "dynamodb_write", writes),
+        Use("DynamoDB: reads", "dynamodb_read", reads),
+        Use("DynamoDB: a month of storage", "dynamodb_gb_month", _COPIES * (1_024 * ORDER_KB + 100) / _GB),
+        Use("S3: put the invoice", "s3_put", times["s3:PutObject"]),
+        Use("S3: get the invoice", "s3_get", times["s3:GetObject"]),
+        Use("S3: a month of storage", "s3_gb_month", measured.invoice_bytes / _GB),
+        # Lambda receives and deletes each message.
+        Use("SQS: sent, received, deleted", "sqs_request", 3 * len(stack.outputs["queue_names"])),
+        Use("SNS: publishes", "sns_publish", times["sns:Publish"]),
+        Use("API Gateway: requests", "api_request", 1),
+        Use("Lambda: calls", "lambda_request", len(measured.seconds)),
+        Use("Lambda: duration", "lambda_gb_second", gb_seconds),
+        Use("CloudWatch: logs", "log_gb", measured.log_bytes / _GB),
         Use("CloudWatch: logs kept 90 days", "log_gb_month", _LOG_MONTHS * measured.log_bytes / _GB),
     ]
-    for folder, spent in measured.spent.items():
-        memory = functions.get_function_configuration(FunctionName=names[folder])["MemorySize"]
-        used = power.gb_seconds(power.modelled_seconds(*spent, memory), memory)
-        uses.append(Use(f"Lambda: {folder}, duration", "lambda_gb_second", used))
-    for target, (reads, writes) in measured.units.items():
-        uses += [Use(f"DynamoDB: {target}, read", "dynamodb_read", reads)] if reads else []
-        uses += [Use(f"DynamoDB: {target}, written", "dynamodb_write", writes)] if writes else []
-    return tuple(uses)
 
 
-def _kept(measured: Measured) -> tuple[Use, ...]:
-    # In the table and both of its indexes.
-    copies = 3
-    return (
-        Use("S3: invoices kept", "s3_gb_month", measured.invoice_bytes / _GB),
-        Use("DynamoDB: orders kept", "dynamodb_gb_month", copies * (measured.item_bytes + _ITEM_BYTES) / _GB),
-    )
+def request_units(calls: Counter[Call]) -> tuple[float, float]:
+    """Read and write request units of an order; other items than the order's are below 1 KB."""
+    reads = writes = 0.0
+    for call, times in calls.items():
+        size = ceil(ORDER_KB) if call.target in (ORDER, BOTH) else 1
+        match call.action:
+            case "dynamodb:GetItem":
+                reads += times * ceil(size / 4)
+            case "dynamodb:PutItem" | "dynamodb:UpdateItem":
+                writes += times * size * (_COPIES if call.target == ORDER else 1)
+            case "dynamodb:TransactWriteItems":
+                # A transaction costs twice in the table, for the counter too; an index is written once, afterwards.
+                writes += times * (2 + size * (_COPIES + 1))
+    return reads, writes
 
 
-def _fixed(stack: Stack) -> tuple[Use, ...]:
+def _fixed(stack: Stack) -> list[Use]:
+    """What a month uses without any order."""
     cloudwatch = Aws(stack.endpoint).cloudwatch
-    alarms = [
-        alarm for page in cloudwatch.get_paginator("describe_alarms").paginate() for alarm in page["MetricAlarms"]
-    ]
-    # An alarm on an expression is paid for each metric in it.
+    alarms = [each for page in cloudwatch.get_paginator("describe_alarms").paginate() for each in page["MetricAlarms"]]
+    # An alarm on an expression costs as much as the metrics in it.
     watched = sum(max(1, sum("MetricStat" in metric for metric in alarm.get("Metrics", []))) for alarm in alarms)
     pages = cloudwatch.get_paginator("list_metrics").paginate(Namespace="OrderService")
-    return (
+    return [
         Use("CloudWatch: alarms", "alarm_month", watched),
-        Use("CloudWatch: own metrics", "metric_month", sum(len(page["Metrics"]) for page in pages)),
+        Use("CloudWatch: custom metrics", "metric_month", sum(len(page["Metrics"]) for page in pages)),
         Use("CloudWatch: dashboard", "dashboard_month", 1),
         Use("SQS: polls of empty queues", "sqs_request", len(stack.outputs["queue_names"]) * _IDLE_POLLS),
-    )
+    ]
+
+
+def calls_table(calls: Counter[Call]) -> str:
+    """The calls of an order and why they are required, as Markdown."""
+    lines = ["| function | call | target | times | why |", "|---|---|---|---|---|"]
+    for call in sorted(calls, key=lambda call: [*REQUIRED, call].index(call)):
+        lines.append(f"| {' | '.join(call)} | {calls[call]} | {REQUIRED.get(call, '**not required**')} |")
+    return "\n".join([*lines, f"| all | | | {calls.total()} | |"]) + "\n"
+
+
+def use_table(uses: list[Use], times: float) -> str:
+    """What uses cost, the most expensive first, as Markdown."""
+    lines = ["| part | quantity | USD |", "|---|---|---|"]
+    for use in sorted(uses, key=lambda use: -use.usd):
+        lines.append(f"| {use.part} | {use.quantity:,.4g} {PRICES[use.price]['unit']} | {times * use.usd:,.2f} |")
+    return "\n".join([*lines, f"| all | | {times * sum(use.usd for use in uses):,.2f} |"]) + "\n"
+
+
+def prices_table() -> str:
+    """The prices as Markdown."""
+    lines = ["| price | USD | per | date | source |", "|---|---|---|---|---|"]
+    for name, price in PRICES.items():
+        usd, source = f"{price['usd']:.10f}".rstrip("0").rstrip("."), "/".join(price["page"].split("/")[3:5])
+        unit = f"{price['per']:,} {price['unit']}"
+        lines.append(f"| `{name}` | {usd} | {unit} | {price['as_of']} | [{source}]({price['page']}) |")
+    return "\n".join(lines) + "\n"

@@ -1,43 +1,35 @@
-"""Customers who order, and do not give up before they have an answer."""
+"""Customers who place orders and pay for some, and retry until they have a response."""
 
-import json
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import requests
 
-from localstack import demo, seed
-from localstack.aws import Aws
-from localstack.stack import Stack, StackError, api_url
+from labs.customers import Customer, customer, put_cart
+from localstack import demo
+from localstack.stack import Stack, api_url
+from tooling.order_client import OrderClient, UnexpectedStatusError
 from tooling.polling import DeadlineError, poll
 
 _TENANTS = 3
 _CLIENTS = 8
-# An order that is not on record by then waits in a DLQ, and is not paid.
+# An order that is not recorded by then is in a DLQ, and is not paid.
 _RECORDED_SECONDS = 60
-# A key that is in use is free again after the function's time-out of 30 s; an engine that restarts takes longer.
+# A key in use is released after the function's timeout of 30 s; an engine that restarts takes longer.
 _DEADLINE_SECONDS = 180
-_HTTP_SECONDS = 40
 _PAID = {
     "status": "PAID",
     "paymentDetails": {"method": "EFT", "transactionId": "tx-1", "paidAt": "2026-11-24T10:00:00Z"},
 }
 
 
-@dataclass(frozen=True)
-class Placed:
-    """An order that the API has accepted.
+class Placed(NamedTuple):
+    """An accepted order: ids of tenant and order, the customer's address, the items of its cart in the Cart service.
 
-    Args:
-        tenant: whose.
-        order: its id.
-        email: of the customer.
-        items: of its cart, as the Cart service has them.
-        correlation: id that its mails carry.
-        paid: correlation id of the mail on its payment; None if it was not paid.
+    Its mails have the correlation id, and the mail about its payment that of `paid`; None if it was not paid.
     """
 
     tenant: str
@@ -48,59 +40,30 @@ class Placed:
     paid: str | None = None
 
 
-@dataclass
-class Customer:
-    """A customer of a tenant."""
-
-    tenant: str
-    email: str
-    token: str
-    http: threading.local = field(default_factory=threading.local)
-
-
 class Load:
-    """Orders of one run.
-
-    Args:
-        stack: with a fault proxy, which the customers go through.
-        name: of the run; the same name gives the same orders.
-    """
+    """The orders of one run, through the fault proxy; the same name gives the same orders."""
 
     def __init__(self, stack: Stack, name: str) -> None:
-        self._stack = stack
-        self._name = name
-        self._api = api_url(stack.proxy_url or stack.endpoint, stack.outputs)
-        self.customers = [self._customer(f"{name}-{letter}") for letter in "abcdefgh"[:_TENANTS]]
+        self._stack, self._name = stack, name
+        url = api_url(stack.proxy_url or stack.endpoint, stack.outputs)
+        self._customers = [customer(stack, f"{name}-{letter}", url) for letter in "abcdefgh"[:_TENANTS]]
 
     @property
     def tenants(self) -> list[str]:
-        """The tenants that order."""
-        return [customer.tenant for customer in self.customers]
-
-    def _customer(self, tenant: str) -> Customer:
-        cognito, outputs = Aws(self._stack.endpoint).cognito, self._stack.outputs
-        address = f"buyer@{tenant}.example"
-        seed.add_user(cognito, outputs["user_pool_id"], address, seed.PASSWORD, tenant)
-        tokens = seed.sign_in(cognito, outputs["user_pool_id"], outputs["user_pool_client_id"], address, seed.PASSWORD)
-        return Customer(tenant, address, tokens["IdToken"])
+        """Ids of the tenants that place orders."""
+        return [buyer.tenant for buyer in self._customers]
 
     def place(
         self,
         numbers: range,
+        *,
         paid_every: int = 5,
         accepted: tuple[int, threading.Event] | None = None,
         every_seconds: float = 0,
     ) -> list[Placed]:
-        """Place orders, a few customers at a time.
+        """Place orders, eight at a time; the same numbers give the same orders, and one in `paid_every` is paid.
 
-        Args:
-            numbers: of the orders; the same numbers give the same orders.
-            paid_every: one order in so many is paid.
-            accepted: a number of orders, and what to set when so many are accepted.
-            every_seconds: from one order to the next; 0 for as fast as they are accepted.
-
-        Raises:
-            StackError: an order was not accepted in time, or was refused for good.
+        The event is set once so many orders are accepted. With `every_seconds` 0 orders follow as soon as possible.
         """
         placed = []
         began = time.monotonic()
@@ -114,100 +77,65 @@ class Load:
                 placed.append(order)
                 if accepted and len(placed) == accepted[0]:
                     accepted[1].set()
-            # When all are placed, so that nobody who waits to pay holds up an order.
-            return list(pool.map(self._paid, placed, [number % paid_every == 0 for number in numbers]))
+            # Only now, so that no order waits for a payment.
+            return list(pool.map(self._pay_some, placed, [number % paid_every == 0 for number in numbers]))
 
-    def _paid(self, order: Placed, is_paid: bool) -> Placed:
-        customer = next(customer for customer in self.customers if customer.tenant == order.tenant)
-        return replace(order, paid=self._pay(customer, order)) if is_paid and self._recorded(customer, order) else order
+    def _order(self, number: int) -> Placed:
+        buyer, correlation = self._customers[number % _TENANTS], f"{self._name}-{number}"
+        items = (
+            # A cart that no other order has.
+            _item("p-1", "Rooibos tea", 1 + number % 3, f"{10 + number}.{number % 100:02d}"),
+            _item("p-2", "Fynbos honey", 2, "119.55"),
+        )
+        # Not through the proxy: the audit compares with what the Cart service has.
+        cart = put_cart(self._stack.cart_url, buyer.tenant, items, f"cart-{self._name}-{number}")
+        body = demo.request(buyer.email, cart)
+        placed = retried(lambda: buyer.api.place(body, idempotency_key=correlation, correlation_id=correlation))
+        return Placed(buyer.tenant, placed.order_id, buyer.email, items, correlation)
 
-    def _recorded(self, customer: Customer, order: Placed) -> bool:
-        path = f"/v1.0/orders/{order.order}"
+    def _pay_some(self, order: Placed, is_paid: bool) -> Placed:
+        buyer = next(buyer for buyer in self._customers if buyer.tenant == order.tenant)
+        if not is_paid or not self._is_recorded(buyer, order):
+            return order
+        correlation = f"{order.correlation}-paid"
+        page = f"/v1.0/tenants/{buyer.tenant}/orders?pageSize=5"
+        retried(lambda: buyer.api.request("GET", page, expect=(200,)))
+        retried(lambda: _pay(buyer.api, order.order, correlation))
+        return order._replace(paid=correlation)
+
+    def _is_recorded(self, buyer: Customer, order: Placed) -> bool:
         try:
-            self._until_answered(customer, "GET", path, order.correlation, (200,), seconds=_RECORDED_SECONDS)
+            path = f"/v1.0/orders/{order.order}"
+            retried(lambda: buyer.api.request("GET", path, expect=(200,)), _RECORDED_SECONDS)
         except DeadlineError:
             return False
         return True
 
-    def _order(self, number: int) -> Placed:
-        customer = self.customers[number % _TENANTS]
-        cart, correlation = f"cart-{self._name}-{number}", f"{self._name}-{number}"
-        items = _items(number)
-        content = {"cartId": cart, "tenantId": customer.tenant, "currency": "ZAR", "items": items}
-        # The Cart service itself, not the way to it: what it has is what the audit compares with.
-        requests.put(f"{self._stack.cart_url}/v1.0/carts/{cart}", json=content, timeout=10).raise_for_status()
-        answer = self._until_answered(
-            customer, "POST", "/v1.0/orders", correlation, (202,), demo.request(customer.email, cart)
-        )
-        order = answer.json()["orderId"]
-        return Placed(customer.tenant, order, customer.email, tuple(items), correlation)
 
-    def _pay(self, customer: Customer, order: Placed) -> str:
-        path, correlation = f"/v1.0/orders/{order.order}", f"{order.correlation}-paid"
-        self._until_answered(customer, "GET", f"/v1.0/tenants/{customer.tenant}/orders?pageSize=5", correlation, (200,))
-        while True:
-            found = self._until_answered(customer, "GET", path, correlation, (200,))
-            if found.json()["status"] == "PAID":
-                return correlation
-            # A conflict is what somebody else has changed meanwhile; a customer looks, and tries again.
-            headers = {"If-Match": found.headers["ETag"]}
-            if self._until_answered(customer, "PUT", path, correlation, (200, 409), _PAID, headers).status_code == 200:
-                return correlation
+def _item(product: str, name: str, quantity: int, price: str) -> dict[str, Any]:
+    return {"productId": product, "name": name, "quantity": quantity, "unitPrice": price}
 
-    def _until_answered(
-        self,
-        customer: Customer,
-        method: str,
-        path: str,
-        correlation: str,
-        wanted: tuple[int, ...],
-        body: dict[str, Any] | None = None,
-        headers: dict[str, str] | None = None,
-        seconds: float = _DEADLINE_SECONDS,
-    ) -> requests.Response:
-        sent = {
-            "Authorization": f"Bearer {customer.token}",
-            "X-Correlation-Id": correlation,
-            "Idempotency-Key": correlation,
-            **(headers or {}),
-        }
 
-        def ask() -> requests.Response | None:
-            try:
-                answer = _session(customer).request(
-                    method,
-                    self._api + path,
-                    data=json.dumps(body) if body else None,
-                    headers=sent,
-                    timeout=_HTTP_SECONDS,
-                )
-            except requests.RequestException:
+def _pay(api: OrderClient, order: str, correlation: str) -> None:
+    """Pay an order. After a conflict the caller retries with the new version."""
+    path = f"/v1.0/orders/{order}"
+    found = api.request("GET", path, expect=(200,))
+    if found.json()["status"] != "PAID":
+        headers = {"If-Match": found.headers["ETag"], "X-Correlation-Id": correlation}
+        api.request("PUT", path, expect=(200,), headers=headers, json=_PAID)
+
+
+def retried[T](call: Callable[[], T], seconds: float = _DEADLINE_SECONDS) -> T:
+    """The result of a call, retried while the API does not respond or responds 404, 409, 429 or 5xx."""
+
+    def attempt() -> tuple[T] | None:
+        try:
+            return (call(),)
+        except requests.RequestException:
+            return None
+        except UnexpectedStatusError as error:
+            if error.status >= 500 or error.status in (404, 409, 429):
                 return None
-            if answer.status_code in wanted:
-                return answer
-            if answer.status_code >= 500 or answer.status_code in (404, 409, 429):
-                return None
-            raise StackError(f"{method} {path} was answered {answer.status_code}: {answer.text}")
+            raise
 
-        return poll(f"{method} {path} ({correlation}) answered {wanted}", ask, seconds, interval=0.3)
-
-
-def _session(customer: Customer) -> requests.Session:
-    if not hasattr(customer.http, "session"):
-        customer.http.session = requests.Session()
-        customer.http.session.headers["Content-Type"] = "application/json"
-    session: requests.Session = customer.http.session
-    return session
-
-
-def _items(number: int) -> list[dict[str, Any]]:
-    """A cart that no other order has."""
-    return [
-        {
-            "productId": "p-1",
-            "name": "Rooibos tea",
-            "quantity": 1 + number % 3,
-            "unitPrice": f"{10 + number}.{number % 100:02d}",
-        },
-        {"productId": "p-2", "name": "Fynbos honey", "quantity": 2, "unitPrice": "119.55"},
-    ]
+    return poll("a response of the API", attempt, seconds, interval=0.3)[0]

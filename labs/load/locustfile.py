@@ -1,7 +1,8 @@
-"""The customers of a load test and the steps of their rate; Locust runs it, in its own environment."""
+"""The users of a load test and the steps of their rate; Locust runs it in an environment of its own."""
 
 import itertools
 import json
+import os
 import random
 import time
 from collections import defaultdict, deque
@@ -11,123 +12,113 @@ from uuid import uuid4
 
 from locust import FastHttpUser, LoadTestShape, task
 
-from labs.load import plan as plans
-from labs.load.steps import PACE_SECONDS, RECORDED_SECONDS, Answer, Kind, Step, measured, to_json
+from labs.load import steps
+from labs.load.steps import PACE_SECONDS, Kind, Response, Step, summarise
 
-PLAN = plans.read()
-# A page of the portal shows so many orders, and the customer opens one of them.
-_SHOWN = 20
-_TIMEOUT_SECONDS = 30.0
-
-_turns = itertools.cycle(PLAN.customers)
-_answers: list[Answer] = []
-# The newest orders of each tenant: id, and when it was accepted.
-_orders: dict[str, deque[tuple[str, float]]] = defaultdict(lambda: deque(maxlen=_SHOWN))
+PLAN = json.loads(Path(os.environ[steps.PLAN_VARIABLE]).read_text())
+_customers = itertools.cycle(PLAN["customers"])
+_responses: list[Response] = []
+# The newest orders of each tenant, as many as a page of the portal shows: id, and when it was accepted.
+_orders: dict[str, deque[tuple[str, float]]] = defaultdict(lambda: deque(maxlen=20))
 
 
 class PortalUser(FastHttpUser):  # type: ignore[misc]  # Locust is not in this project's environment
-    """A browser of a customer, which places orders, reads them and lists them."""
+    """A customer's browser, which places, reads and lists orders."""
 
-    host = PLAN.api_url
+    host = PLAN["api_url"]
     insecure = False
-    connection_timeout = network_timeout = _TIMEOUT_SECONDS
+    connection_timeout = network_timeout = 30.0
 
     def on_start(self) -> None:
-        """Take a customer, and a moment to begin at: users who came together would ask together for ever."""
-        self.customer = next(_turns)
+        """Start at a random time: users who started together would send their requests together."""
+        self.customer = next(_customers)
         wait = random.uniform(0, PACE_SECONDS)
         self.due = time.monotonic() + wait
         time.sleep(wait)
 
     def wait_time(self) -> float:
-        """Until the next request is due; Locust's constant_throughput would let the rate sink with a slow answer."""
+        """Seconds until the next request is due; Locust's constant_throughput lowers the rate after slow responses."""
         self.due += PACE_SECONDS
         return max(0.0, self.due - time.monotonic())
 
-    def _ask(self, kind: Kind, method: str, path: str, good: tuple[int, ...], **options: Any) -> tuple[int, str, float]:
-        headers = {"Authorization": f"Bearer {self.customer.token}", **options.pop("headers", {})}
+    def _send(self, kind: Kind, method: str, path: str, expect: tuple[int, ...], **options: Any) -> tuple[int, str]:
+        headers = {"Authorization": f"Bearer {self.customer['token']}", **options.pop("headers", {})}
+        due = options.pop("due", False)
         began = time.monotonic()
-        with self.client.request(method, path, name=kind, headers=headers, catch_response=True, **options) as answer:
-            taken = time.monotonic() - began
-            status: int = answer.status_code
-            text: str = answer.text or ""
-            if status in good:
-                answer.success()
+        with self.client.request(method, path, name=kind, headers=headers, catch_response=True, **options) as response:
+            seconds = time.monotonic() - began
+            status: int = response.status_code
+            text: str = response.text or ""
+            error = "" if status in expect else f"status {status}" if status else "no response"
+            if error:
+                response.failure(error)
             else:
-                answer.failure(f"status {status}")
-        return status, text, taken
+                response.success()
+        late = status == 404 if due and not error else None
+        _responses.append(Response(kind, seconds, error, late))
+        return status, text
 
     @task  # type: ignore[untyped-decorator]
-    def ask(self) -> None:
-        """Whatever request comes next, of whichever user."""
+    def request(self) -> None:
+        """Send the next request of the mix, whichever user is next."""
         next(_mix)(self)
 
     def order(self) -> None:
         """Place an order."""
         headers = {"Idempotency-Key": str(uuid4())}
-        status, text, taken = self._ask(
-            "POST order", "POST", "/v1.0/orders", (202,), json=self.customer.body, headers=headers
+        status, text = self._send(
+            "POST order", "POST", "/v1.0/orders", (202,), json=self.customer["body"], headers=headers
         )
         if status == 202:
-            _orders[self.customer.tenant].append((json.loads(text)["orderId"], time.monotonic()))
-        _answers.append(Answer("POST order", taken, _error(status, 202)))
+            _orders[self.customer["tenant"]].append((json.loads(text)["orderId"], time.monotonic()))
 
     def read(self) -> None:
-        """Read one of the newest orders; one that is not on record yet is 404."""
-        known = _orders[self.customer.tenant]
+        """Read one of the newest orders; 404 means that it is not recorded yet."""
+        known = _orders[self.customer["tenant"]]
         if not known:
             self.order()
             return
         order_id, accepted = random.choice(known)
-        due = time.monotonic() - accepted >= RECORDED_SECONDS
-        status, _, taken = self._ask("GET order", "GET", f"/v1.0/orders/{order_id}", (200, 404))
-        late = status == 404 if due and status in (200, 404) else None
-        _answers.append(Answer("GET order", taken, _error(status, 200, 404), late))
+        due = time.monotonic() - accepted >= steps.RECORDED_SECONDS
+        self._send("GET order", "GET", f"/v1.0/orders/{order_id}", (200, 404), due=due)
 
     def page(self) -> None:
-        """Ask for the first page."""
-        status, _, taken = self._ask("GET list", "GET", f"/v1.0/tenants/{self.customer.tenant}/orders", (200,))
-        _answers.append(Answer("GET list", taken, _error(status, 200)))
+        """List the first page."""
+        self._send("GET list", "GET", f"/v1.0/tenants/{self.customer['tenant']}/orders", (200,))
 
 
-def _error(status: int, *good: int) -> str:
-    if status in good:
-        return ""
-    return f"status {status}" if status else "no answer"
-
-
-# Shuffled, and then in turn: each step has the same share of orders.
-_ten = [PortalUser.order] * plans.ORDERS + [PortalUser.read] * plans.READS + [PortalUser.page] * plans.LISTS
+# Shuffled once and then repeated, so each step has the same share of orders.
+_ten = [PortalUser.order] * steps.ORDERS + [PortalUser.read] * steps.READS + [PortalUser.page] * steps.LISTS
 _mix = itertools.cycle(random.sample(_ten, len(_ten)))
 
 
 class RisingRate(LoadTestShape):  # type: ignore[misc]
-    """One rate after the other, until one breaks or the last has held; writes each as soon as it is measured."""
+    """Runs one rate after another until one breaks a limit; writes each step as soon as it is measured."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._rates = list(PLAN.rates)
+        self._rates = list(PLAN["rates"])
         self._steps: list[Step] = []
         self._rate = 0.0
         self._counts_from = self._counted_from = 0.0
 
     def tick(self) -> tuple[int, float] | None:
-        """How many users there must be now, and how many may begin in a second; None at the end."""
+        """Number of users now, and how many may start in a second; None at the end."""
         now = time.monotonic()
-        if self._counted_from and now >= self._counted_from + PLAN.seconds:
+        if self._counted_from and now >= self._counted_from + PLAN["seconds"]:
             self._finish(now - self._counted_from)
             if self._steps[-1].broken or not self._rates:
                 return None
         if not self._counted_from and not self._counts_from:
             self._rate = self._rates.pop(0)
-            self._counts_from = now + plans.SETTLE_SECONDS + (0 if self._steps else plans.WARM_SECONDS)
+            self._counts_from = now + steps.SETTLE_SECONDS + (0 if self._steps else steps.WARM_SECONDS)
         if self._counts_from and now >= self._counts_from:
-            _answers.clear()
+            _responses.clear()
             self._counts_from, self._counted_from = 0.0, now
         users = max(1, round(self._rate * PACE_SECONDS))
         return users, float(users)
 
     def _finish(self, seconds: float) -> None:
-        self._steps.append(measured(self._rate, seconds, _answers, PLAN.way))
+        self._steps.append(summarise(self._rate, seconds, _responses, PLAN["round_trip"]))
         self._counted_from = 0.0
-        Path(PLAN.result).write_text(json.dumps([to_json(step) for step in self._steps], indent=1) + "\n")
+        Path(PLAN["result"]).write_text(json.dumps([step._asdict() for step in self._steps], indent=1) + "\n")

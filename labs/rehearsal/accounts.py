@@ -1,4 +1,4 @@
-"""The accounts of R1 on one engine: made ready as a person does it, signed in to as GitHub does it."""
+"""The AWS accounts on one engine: bootstrapped as a person does it, signed in to as GitHub does it."""
 
 import json
 import os
@@ -23,17 +23,15 @@ ACCOUNTS: Final[dict[EnvironmentName, str]] = {
     "prod": "093646564004",
     "failover": "093646564004",
 }
-REPOSITORY: Final = "kimmyai/bbws-order-lambda"
+REPOSITORY_ID: Final = "821093847"
+# As GitHub writes `sub` since July 2026: names with their ids.
+SUBJECT_PREFIX: Final = f"repo:kimmyai@5544123/bbws-order-lambda@{REPOSITORY_ID}"
 _BOOTSTRAP = ROOT / "terraform" / "bootstrap"
 _BOOTSTRAP_SECONDS = 300
 
 
 class Accounts:
-    """The accounts of an engine.
-
-    Args:
-        stack: the engine, which must speak TLS: the real configuration refuses plain HTTP.
-    """
+    """The accounts of an engine, which must serve TLS: the real configuration refuses plain HTTP."""
 
     def __init__(self, stack: Stack) -> None:
         if stack.certificates is None:
@@ -44,7 +42,7 @@ class Accounts:
         self.bundle = stack.certificates.bundle
 
     def session(self, credentials: Mapping[str, str]) -> boto3.Session:
-        """A session of somebody."""
+        """A session with these credentials."""
         return boto3.Session(
             aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
@@ -53,11 +51,11 @@ class Accounts:
         )
 
     def client(self, service: Any, credentials: Mapping[str, str]) -> Any:
-        """A client of somebody's, at the engine."""
+        """A client with these credentials, at the engine."""
         return self.session(credentials).client(service, endpoint_url=self.endpoint, verify=self.bundle)
 
     def root(self, environment: EnvironmentName) -> dict[str, str]:
-        """The variables of an account's root user, as which a person makes it ready."""
+        """Environment variables of an account's root user, who bootstraps it."""
         return self._variables(environment) | {
             "AWS_ACCESS_KEY_ID": ACCOUNTS[environment],
             "AWS_SECRET_ACCESS_KEY": SIGNATURE,
@@ -66,7 +64,7 @@ class Accounts:
     def _variables(self, environment: EnvironmentName) -> dict[str, str]:
         region = ENVIRONMENTS[environment].region
         own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_", "GITHUB_"))}
-        # Providers come over the network where there is no mirror, so Terraform itself goes on trusting what it trusts.
+        # Without a mirror Terraform downloads its providers, so it must trust the usual authorities.
         trusted = {name: value for name, value in self._trusted.items() if name != "SSL_CERT_FILE"}
         return {
             **own,
@@ -79,33 +77,31 @@ class Accounts:
         }
 
     def sign_in(self, environment: EnvironmentName, job: str | None = None, **claims: str) -> dict[str, str]:
-        """The variables of a job that GitHub has let into an environment: a session of its role.
+        """Environment variables of a GitHub job in an environment: a session of its role.
 
-        Args:
-            environment: whose account.
-            job: environment of GitHub that the job is in, when it is another, such as `dev-drift`.
-            claims: of GitHub's token that are to be others than those of the job, such as `sub`.
+        A job may be in another GitHub environment, such as `dev-drift`, and have other claims, such as `sub`.
 
         Raises:
-            StackError: the role does not let this token in.
+            StackError: The role refuses the token.
         """
         name = job or ("prod" if environment == "failover" else environment)
         token = {
             "iss": "https://token.actions.githubusercontent.com",
             "aud": "sts.amazonaws.com",
-            "sub": f"repo:{REPOSITORY}:environment:{name}",
+            "sub": f"{SUBJECT_PREFIX}:environment:{name}",
+            "repository_id": REPOSITORY_ID,
             **claims,
         }
         # The engine reads the claims; only AWS can check GitHub's signature.
-        signed = jwt.encode(token, "not GitHub's key, which nobody but GitHub has", algorithm="HS256")
+        signed = jwt.encode(token, "not GitHub's key, which only GitHub has", algorithm="HS256")
         role = f"arn:aws:iam::{ACCOUNTS[environment]}:role/github-2-bbws-order-lambda-{name}"
         try:
-            answer = self.client("sts", self.root(environment)).assume_role_with_web_identity(
+            response = self.client("sts", self.root(environment)).assume_role_with_web_identity(
                 RoleArn=role, RoleSessionName="rehearsal", WebIdentityToken=signed, DurationSeconds=3600
             )
         except ClientError as error:
-            raise StackError(f"{role} does not let {token['sub']} in: {error}") from error
-        credentials = answer["Credentials"]
+            raise StackError(f"{role} refuses {token['sub']}: {error}") from error
+        credentials = response["Credentials"]
         return self._variables(environment) | {
             "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
             "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
@@ -113,18 +109,15 @@ class Accounts:
         }
 
     def bootstrap(self, environment: EnvironmentName) -> None:
-        """Apply terraform/bootstrap to an account.
-
-        Raises:
-            CommandError: Terraform failed; the text ends with what it said last.
-        """
+        """Apply terraform/bootstrap to an account; CommandError if Terraform failed."""
         folder = self._stack.directory / "bootstrap" / environment
         folder.mkdir(parents=True, exist_ok=True)
         variables = self.root(environment) | {"TF_DATA_DIR": str(folder / "terraform")}
         apply = (
             *("apply", "-input=false", "-auto-approve", "-no-color", "-parallelism=40"),
             f"-var-file=env/{environment}.tfvars",
-            f"-var=repository={REPOSITORY}",
+            f"-var=subject_prefix={SUBJECT_PREFIX}",
+            f"-var=repository_id={REPOSITORY_ID}",
         )
         init = ("init", "-input=false", "-lockfile=readonly", f"-backend-config=path={folder / 'terraform.tfstate'}")
         for arguments in (init, apply):
@@ -137,19 +130,19 @@ class Accounts:
             ).checked()
 
     def bootstrap_all(self) -> None:
-        """Make every account ready."""
+        """Bootstrap every account."""
         with ThreadPoolExecutor(max_workers=3) as pool:
             list(pool.map(self.bootstrap, ("dev", "sit", "prod")))
 
     def outputs(self, environment: EnvironmentName) -> dict[str, Any]:
-        """Terraform's outputs of an environment, from its state."""
+        """Outputs of an environment's Terraform state."""
         place = ENVIRONMENTS[environment]
         s3 = self.client("s3", self.root(environment))
         state = json.loads(s3.get_object(Bucket=place.state_bucket, Key=place.state_key)["Body"].read())
         return {name: output["value"] for name, output in state["outputs"].items()}
 
     def var_file(self) -> Path:
-        """What a deployment to the engine must have otherwise than in AWS: where the Cart service is."""
+        """Terraform variables that differ from AWS: the URL of the Cart service."""
         path = self._stack.directory / "rehearsal.tfvars"
         path.write_text(f'cart_api_url = "{self._stack.cart_url}"\n')
         return path

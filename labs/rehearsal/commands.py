@@ -1,98 +1,70 @@
-"""The project's own commands, run as a workflow runs them, and the refusals that are wanted of them."""
+"""Runs the project's own commands as a workflow does, and those that must be refused."""
 
 import itertools
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from localstack.stack import StackError
 from localstack.up import console
-from tooling import commands, runbooks
+from tooling import commands, documents
+from tooling.documents import Block
 from tooling.paths import ROOT
-from tooling.runbooks import Block
 
 _DEADLINE_SECONDS = 900
-
-
-class Done(NamedTuple):
-    """A command that has ended: what it printed, and how long it took in seconds."""
-
-    output: str
-    seconds: float
+_SHOWN = 4_000
+_RELEASE = (sys.executable, "-m", "cli.release")
 
 
 class Commands:
-    """Runs commands and keeps what they print.
-
-    Args:
-        logs: folder for it, a file for each command.
-    """
+    """Runs commands, and keeps the output of each in a file of a folder."""
 
     def __init__(self, logs: Path) -> None:
-        self._logs = logs
-        self._numbers = itertools.count(1)
+        self._logs, self._numbers = logs, itertools.count(1)
         self.followed: list[Block] = []
-        logs.mkdir(parents=True)
 
-    def _run(self, name: str, command: list[str], environment: Mapping[str, str], cwd: Path) -> tuple[int, Done]:
-        started = time.monotonic()
+    def _run(
+        self, name: str, command: tuple[str, ...], environment: Mapping[str, str], cwd: Path
+    ) -> commands.Completed:
         log = self._logs / f"{next(self._numbers):02}-{name.replace(' ', '-')}.log"
-        ended = commands.run(name, command, _DEADLINE_SECONDS, environment, cwd, log)
-        return ended.status, Done(ended.output, time.monotonic() - started)
+        return commands.run(name, command, _DEADLINE_SECONDS, environment, cwd, log)
 
-    def run(self, name: str, *command: str, environment: Mapping[str, str], cwd: Path = ROOT) -> Done:
-        """Run a command.
+    def run(self, name: str, *command: str, environment: Mapping[str, str], cwd: Path = ROOT) -> str:
+        """Run a command and return its output; CommandError if it failed or took too long."""
+        started = time.monotonic()
+        output = self._run(name, command, environment, cwd).checked()
+        console.print(f"[green]✓[/] {name} [dim]{time.monotonic() - started:.1f} s[/]")
+        return output
 
-        Raises:
-            StackError: it failed or took too long; the text ends with what it printed last.
-        """
-        status, done = self._run(name, list(command), environment, cwd)
-        if status:
-            raise StackError(f"{name} failed:\n{done.output[-4_000:]}")
-        console.print(f"[green]✓[/] {name} [dim]{done.seconds:.1f} s[/]")
-        return done
-
-    def follow(self, name: str, page: str, heading: str, environment: Mapping[str, str], **variables: str) -> Done:
-        """Run the block under a heading of the runbooks, as it stands there.
+    def follow(self, name: str, page: str, heading: str, environment: Mapping[str, str], **variables: str) -> str:
+        """Run the commands under a heading of a runbook, exactly as they are written there, and return their output.
 
         Args:
-            name: of the step.
-            page: of the block.
-            heading: that it is under.
-            environment: of it.
-            variables: that the block names.
+            name: Name of the step.
+            page: Runbook, without its suffix.
+            heading: Heading of the commands.
+            environment: Environment variables.
+            variables: Further variables, such as those that the commands name.
 
         Raises:
-            StackError: there is no such block, or it failed or took too long.
+            UserError: The heading has not exactly one block of commands, or it failed or took too long.
         """
-        found = [block for block in runbooks.blocks() if (block.page, block.heading) == (page, heading)]
+        found = [block for block in documents.runbook_blocks() if (block.page, block.heading) == (page, heading)]
         if len(found) != 1:
             raise StackError(f"docs/runbooks/{page}.md has {len(found)} blocks under {heading!r}, not one")
-        done = self.run(name, "bash", "-euc", found[0].text, environment={**environment, **variables})
+        output = self.run(name, "bash", "-euc", found[0].text, environment={**environment, **variables})
         self.followed += found
-        return done
+        return output
 
-    def release(self, name: str, *arguments: str, environment: Mapping[str, str], cwd: Path = ROOT) -> Done:
-        """Run a command of `python -m release`."""
-        return self.run(name, sys.executable, "-m", "release", *arguments, environment=environment, cwd=cwd)
+    def release(self, name: str, *arguments: str, environment: Mapping[str, str], cwd: Path = ROOT) -> None:
+        """Run a command of `bin/release`."""
+        self.run(name, *_RELEASE, *arguments, environment=environment, cwd=cwd)
 
-    def refused(self, name: str, text: str, *arguments: str, environment: Mapping[str, str]) -> Done:
-        """Run a command of `python -m release` that must be refused.
-
-        Args:
-            name: of the step.
-            text: that the refusal must have.
-            arguments: of the command.
-            environment: of it.
-
-        Raises:
-            StackError: it was not refused, or for another reason.
-        """
-        status, done = self._run(name, [sys.executable, "-m", "release", *arguments], environment, ROOT)
-        if status == 0 or text not in done.output:
-            raise StackError(f"{name}: not refused with {text!r}, but ended with {status}:\n{done.output[-4_000:]}")
-        said = next(line for line in done.output.splitlines() if text in line)
-        console.print(f"[green]✓[/] {name}: refused\n  [dim]{said}[/]", soft_wrap=True)
-        return done
+    def refused(self, name: str, text: str, *arguments: str, environment: Mapping[str, str]) -> None:
+        """Run a command of `bin/release` that must be refused with a text; StackError if it is not."""
+        ended = self._run(name, (*_RELEASE, *arguments), environment, ROOT)
+        if not ended.status or text not in ended.output:
+            raise StackError(f"{name}: not refused with {text!r}, status {ended.status}:\n{ended.output[-_SHOWN:]}")
+        line = next(line for line in ended.output.splitlines() if text in line)
+        console.print(f"[green]✓[/] {name}: refused\n  [dim]{line}[/]", soft_wrap=True)

@@ -6,51 +6,34 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from labs.customers import sign_up
 from labs.rehearsal.accounts import Accounts
-from localstack import demo, seed
+from localstack import demo
 from localstack.stack import api_url
 from release.environments import EnvironmentName
 from tooling.order_client import OrderClient
 
 _SECONDS = 60
-_TENANT = "tenant-acme"
-_EMAIL = "thandi@acme.example"
 
 
 class Customer:
-    """A customer who is signed in.
-
-    Args:
-        accounts: accounts of the engine
-        environment: environment whose API the customer calls
-    """
+    """A customer who is signed in to an environment."""
 
     def __init__(self, accounts: Accounts, environment: EnvironmentName) -> None:
         outputs = accounts.outputs(environment)
-        pool, client = outputs["user_pool_id"], outputs["user_pool_client_id"]
         cognito = accounts.client("cognito-idp", accounts.root(environment))
-        seed.add_user(cognito, pool, _EMAIL, seed.PASSWORD, _TENANT)
-        token = seed.sign_in(cognito, pool, client, _EMAIL, seed.PASSWORD)["IdToken"]
+        token = sign_up(cognito, outputs, "tenant-acme", "thandi@acme.example")
         url = api_url(accounts.endpoint, outputs)
         self.api = OrderClient(url, token, verify=accounts.bundle, timeout=_SECONDS)
 
     def order(self) -> dict[str, Any]:
-        """Place the demo order, and return it once it has its invoice.
-
-        Raises:
-            UserError: the API refused it, or it has no invoice in time.
-        """
+        """Place the demo order, and return it once it has its invoice."""
         order_id = self.api.place(demo.order(), idempotency_key=str(uuid.uuid4())).order_id
         return self.api.await_invoiced(order_id, _SECONDS)
 
     @contextmanager
     def polling(self, order_id: str, has_begun: Callable[[], bool]) -> Iterator[list[int]]:
-        """Request an order again and again; yields the list of response statuses, which grows.
-
-        Args:
-            order_id: id of the order
-            has_begun: called five times a second; the requests begin once it returns True
-        """
+        """Request an order again and again once a condition holds; yields the response statuses, which grow."""
         statuses: list[int] = []
         done = threading.Event()
 

@@ -1,4 +1,4 @@
-"""What the functions logged: their JSON lines, and the REPORT line of each call."""
+"""What the functions log: the JSON lines of their logger, and the REPORT line of each invocation."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
 _DURATION = re.compile(r"^REPORT RequestId: (\S+)\s+Duration: ([0-9.]+) ms")
-# Of the logger, not of the service.
-_NOISE = {
+# Fields that the logger adds to every line.
+_COMMON_FIELDS = {
     "level", "location", "message", "timestamp", "service", "cold_start", "function_name", "function_memory_size",
     "function_arn", "function_request_id", "correlation_id", "xray_trace_id",
 }  # fmt: skip
@@ -22,23 +22,23 @@ _NOISE = {
 
 @dataclass(frozen=True)
 class Line:
-    """A line that a function logged.
+    """A log line.
 
     Args:
-        function: its folder in functions/.
-        stream: of the log.
-        request_id: of the call that logged it.
-        moment: when it was logged.
-        level: such as INFO.
-        message: what it says.
-        correlation_id: of the request or message; empty outside of one.
-        fields: all else that it holds, but for what every line of the function has.
+        function: Folder of the function in functions/.
+        stream: Name of the log stream.
+        request_id: Id of the invocation.
+        at: Time of the line.
+        level: Level, such as INFO.
+        message: Message.
+        correlation_id: Correlation id; empty if the line has none.
+        fields: Fields that not every line has.
     """
 
     function: str
     stream: str
     request_id: str
-    moment: datetime
+    at: datetime
     level: str
     message: str
     correlation_id: str
@@ -46,15 +46,8 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Call:
-    """A call of a function, from its REPORT line.
-
-    Args:
-        function: its folder in functions/.
-        request_id: of the call.
-        started: when; the end less the duration.
-        ended: when the call was over.
-    """
+class Invocation:
+    """An invocation of a function, from its REPORT line: the start is the end less the duration."""
 
     function: str
     request_id: str
@@ -62,44 +55,41 @@ class Call:
     ended: datetime
 
 
-def moment_of(milliseconds: float) -> datetime:
-    """The moment so many milliseconds after the epoch."""
+def from_epoch(milliseconds: float) -> datetime:
+    """UTC timestamp of milliseconds since the epoch."""
     return datetime.fromtimestamp(milliseconds / 1_000, UTC)
 
 
 def parse_line(function: str, stream: str, text: str) -> Line | None:
-    """A line of Powertools' logger; None for any other, such as a metric."""
+    """Parse a line of the logger; None for any other line, such as a metric."""
     try:
         content = json.loads(text)
-        moment = datetime.fromisoformat(content["timestamp"])
         return Line(
             function=function,
             stream=stream,
             request_id=str(content.get("function_request_id", "")),
-            moment=moment,
+            at=datetime.fromisoformat(content["timestamp"]),
             level=str(content["level"]),
             message=str(content["message"]),
             correlation_id=str(content.get("correlation_id") or ""),
-            fields={name: value for name, value in content.items() if name not in _NOISE},
+            fields={name: value for name, value in content.items() if name not in _COMMON_FIELDS},
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def parse_report(function: str, ended: datetime, text: str) -> Call | None:
-    """A REPORT line as the call that it reports; None for any other line."""
+def parse_report(function: str, ended: datetime, text: str) -> Invocation | None:
+    """Parse a REPORT line; None for any other line."""
     found = _DURATION.match(text)
-    if not found:
-        return None
-    return Call(function, found[1], ended - timedelta(milliseconds=float(found[2])), ended)
+    return Invocation(function, found[1], ended - timedelta(milliseconds=float(found[2])), ended) if found else None
 
 
 class FunctionLogs:
     """Reads the log groups of the functions.
 
     Args:
-        client: of the account.
-        names: of the functions in AWS, by folder.
+        client: CloudWatch Logs.
+        names: AWS names of the functions, by folder.
     """
 
     def __init__(self, client: CloudWatchLogsClient, names: Mapping[str, str]) -> None:
@@ -108,37 +98,36 @@ class FunctionLogs:
 
     @property
     def functions(self) -> list[str]:
-        """The folders of the functions."""
+        """Folders of the functions."""
         return list(self._names)
 
     def lines(self, function: str, words: str, since: datetime) -> list[Line]:
-        """The lines with all of these words, oldest first; at most 10,000.
+        """Lines that have all of these words, oldest first; at most 10,000.
 
         Args:
-            function: its folder.
-            words: letters, digits and `.`, `_`, `-`, separated by spaces.
-            since: the first moment.
+            function: Folder of the function.
+            words: Words of letters, digits, `.`, `_` and `-`, separated by spaces.
+            since: Time of the first line.
         """
         pattern = " ".join(f'"{word}"' for word in words.split())
         events = self._events(function, filterPattern=pattern, startTime=int(since.timestamp() * 1_000))
         lines = [parse_line(function, event["logStreamName"], event["message"]) for event in events]
         return [line for line in lines if line]
 
-    def calls(self, lines: list[Line]) -> list[Call]:
-        """The calls that logged these lines, as far as they are over, by start."""
-        wanted = {(line.function, line.stream) for line in lines}
+    def invocations(self, lines: list[Line]) -> list[Invocation]:
+        """The finished invocations that logged these lines, in order of their start."""
         ids = {line.request_id for line in lines}
         found = [
-            parse_report(function, moment_of(event["timestamp"]), event["message"])
-            for function, stream in sorted(wanted)
+            parse_report(function, from_epoch(event["timestamp"]), event["message"])
+            for function, stream in sorted({(line.function, line.stream) for line in lines})
             for event in self._events(function, filterPattern='"REPORT"', logStreamNames=[stream])
         ]
-        return sorted((call for call in found if call and call.request_id in ids), key=lambda call: call.started)
+        return sorted((each for each in found if each and each.request_id in ids), key=lambda each: each.started)
 
-    def _events(self, function: str, **narrowed: Any) -> list[Any]:
+    def _events(self, function: str, **filters: Any) -> list[Any]:
         group = f"/aws/lambda/{self._names[function]}"
         try:
-            return list(self._client.filter_log_events(logGroupName=group, **narrowed)["events"])
+            return list(self._client.filter_log_events(logGroupName=group, **filters)["events"])
         except self._client.exceptions.ResourceNotFoundException:
-            # A function that was never called has no log.
+            # A function that was never invoked has no log group.
             return []

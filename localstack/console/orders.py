@@ -1,7 +1,7 @@
-"""The orders of the stack and how far each has come, newest first.
+"""How far each order has come, newest first.
 
-What moves an order is told by the lines that the functions log and by the mails that are caught; what an order is,
-by the table. The table is asked for a tenant's newest orders through its index, only for tenants whose orders moved.
+Log lines and caught mails say what happened to an order, the table says what it is. The table is queried by index, and
+only for tenants whose orders changed.
 """
 
 from __future__ import annotations
@@ -14,147 +14,143 @@ from uuid import UUID
 from common.order import Order
 from common.repository import OrderFilter, OrderRepository
 from localstack.console.logs import FunctionLogs, Line
-from localstack.console.mails import CONFIRMATION, INTERNAL, Mail
+from localstack.console.mails import CUSTOMER, INTERNAL, Mail
 from tooling.agreed_limits import LIMITS
 
 NEWEST = 50
 _REMEMBERED = 2_000
 _LAST_LIMIT = timedelta(seconds=max(LIMITS.values()))
 _HISTORY = timedelta(days=7)
-# Calls that end at the same time write their lines in any order.
+# Invocations that end at the same time may write their lines in any order.
 _OVERLAP = timedelta(seconds=1)
-# The words by which a function tells of an order, and what it is then.
-ACCEPTED, RECORDED, INVOICED, UPDATED = "accepted", "recorded", "invoiced", "updated"
-MILESTONES = {
-    "create_order": ("order accepted", ACCEPTED),
-    "order_creator_record": ("order recorded", RECORDED),
-    "order_pdf_creator": ("invoice created", INVOICED),
-    "update_order": ("order updated", UPDATED),
+# The message that each function logs about an order, and the step that the order has then reached.
+STEPS = {
+    "create_order": ("order accepted", "accepted"),
+    "order_creator_record": ("order recorded", "recorded"),
+    "order_pdf_creator": ("invoice created", "invoice"),
+    "update_order": ("order updated", "updated"),
 }
 
 
 @dataclass
-class Tracked:
-    """An order on its way.
+class TrackedOrder:
+    """An order and the steps that it has reached.
 
     Args:
-        order_id: of it.
-        tenant_id: whose; None until it is known.
-        correlation_id: of the request that placed it; empty until it is known.
-        moments: when it became accepted, recorded, invoiced and last updated.
-        mailed: when the internal mail and the confirmation were caught.
-        order: as the table has it; None before.
-        revision: grows with each change.
+        order_id: Id.
+        tenant_id: Tenant; None while unknown.
+        correlation_id: Correlation id of the request that placed the order; empty while unknown.
+        reached: When the order was accepted, recorded, invoiced and last updated, by step.
+        mailed: When the internal and the customer mail were caught, by kind.
+        order: Record in the table; None while there is none.
     """
 
     order_id: str
     tenant_id: str | None = None
     correlation_id: str = ""
-    moments: dict[str, datetime] = field(default_factory=dict)
+    reached: dict[str, datetime] = field(default_factory=dict)
     mailed: dict[str, datetime] = field(default_factory=dict)
     order: Order | None = None
-    revision: int = 0
 
     @property
-    def began(self) -> datetime:
-        """When it was accepted, or the first that is known of it."""
+    def accepted_at(self) -> datetime:
+        """When the order was accepted, or the earliest time that is known."""
         if self.order:
             return self.order.date_created
-        return min(self.moments.values(), default=datetime.max.replace(tzinfo=UTC))
+        return min(self.reached.values(), default=datetime.max.replace(tzinfo=UTC))
 
     @property
     def done(self) -> bool:
-        """Whether both mails are out: nothing more happens by itself."""
+        """Whether both mails are out, so that nothing more happens without a request."""
         return len(self.mailed) == 2
 
     def overdue(self, now: datetime) -> bool:
-        """Whether it should be done by now (R8)."""
-        return not self.done and now - self.began > _LAST_LIMIT
+        """Whether both mails should be out by now."""
+        return not self.done and now - self.accepted_at > _LAST_LIMIT
 
     @property
     def stage(self) -> str:
-        """The last step that it has reached, in a word."""
+        """The last step that the order has reached, in one word."""
         if self.done:
             return "mailed"
-        if INVOICED in self.moments or (self.order and self.order.invoice_key):
-            return INVOICED
-        return RECORDED if self.order or RECORDED in self.moments else ACCEPTED
+        if "invoice" in self.reached or (self.order and self.order.invoice_key):
+            return "invoiced"
+        return "recorded" if self.order or "recorded" in self.reached else "accepted"
 
-    def seconds(self, moment: datetime | None) -> float | None:
-        """Seconds from the beginning to a moment; none before the beginning, which two clocks can seem to give."""
-        return max(0.0, (moment - self.began).total_seconds()) if moment else None
+    def steps(self) -> list[tuple[str, float | None, bool]]:
+        """Name, seconds since acceptance (None if unknown), and completion of each later step."""
+        times = self.reached | self.mailed
+        in_table = {"recorded": self.order is not None, "invoice": bool(self.order and self.order.invoice_key)}
+        # Two clocks can make a step seem earlier than the acceptance.
+        seconds = {step: max(0.0, (at - self.accepted_at).total_seconds()) for step, at in times.items()}
+        later = [step for step in LIMITS if step != "accepted"]
+        return [(step, seconds.get(step), step in times or in_table.get(step, False)) for step in later]
 
 
 class OrderBook:
-    """What is known of each order; asks nobody."""
+    """What is known about each order, without I/O."""
 
     def __init__(self) -> None:
-        self._tracked: dict[str, Tracked] = {}
-        self._by_number: dict[str, Tracked] = {}
-        self._mails: dict[str, dict[str, datetime]] = {}
+        self._tracked: dict[str, TrackedOrder] = {}
+        self._by_number: dict[str, TrackedOrder] = {}
+        self._mails: dict[str, list[Mail]] = {}
 
-    def note_line(self, line: Line) -> str | None:
-        """Take in a line of a function; returns the id of the order that it tells something new of."""
-        words, milestone = MILESTONES[line.function]
+    def add_line(self, line: Line) -> str | None:
+        """Take in a log line; returns the id of the order if the line is news about one."""
+        message, step = STEPS[line.function]
         order_id = str(line.fields.get("order_id", ""))
-        if line.message != words or not _is_uuid(order_id):
+        if line.message != message or not _is_uuid(order_id):
             return None
-        tracked = self._tracked.setdefault(order_id, Tracked(order_id))
-        if milestone == ACCEPTED:
+        tracked = self._tracked.setdefault(order_id, TrackedOrder(order_id))
+        if step == "accepted":
             tracked.tenant_id = str(line.fields.get("tenant_id", "")) or None
             tracked.correlation_id = line.correlation_id
-        elif milestone != UPDATED and not tracked.correlation_id:
+        elif step != "updated" and not tracked.correlation_id:
             tracked.correlation_id = line.correlation_id
-        known = tracked.moments.get(milestone)
-        # A message that comes again is recorded again; what counts is the first time.
-        later = known is None or (milestone == UPDATED and line.moment > known)
-        if later:
-            tracked.moments[milestone] = line.moment
-            tracked.revision += 1
-        return order_id if later else None
+        known = tracked.reached.get(step)
+        # A redelivered message logs the step again; the first time counts.
+        if known and not (step == "updated" and line.at > known):
+            return None
+        tracked.reached[step] = line.at
+        return order_id
 
-    def note_order(self, order: Order) -> None:
-        """Take in an order of the table."""
-        tracked = self._tracked.setdefault(str(order.id), Tracked(str(order.id)))
-        tracked.tenant_id = order.tenant_id
-        if tracked.order != order:
-            tracked.order = order
-            tracked.revision += 1
+    def add_order(self, order: Order) -> None:
+        """Take in a record of the table."""
+        tracked = self._tracked.setdefault(str(order.id), TrackedOrder(str(order.id)))
+        tracked.tenant_id, tracked.order = order.tenant_id, order
         self._by_number[order.order_number] = tracked
-        self._deliver(order.order_number)
+        self._match_mails(order.order_number)
 
-    def note_mail(self, mail: Mail) -> None:
+    def add_mail(self, mail: Mail) -> None:
         """Take in a mail."""
-        if mail.order_number and mail.kind in (INTERNAL, CONFIRMATION):
-            self._mails.setdefault(mail.order_number, {}).setdefault(mail.kind, mail.moment)
-            self._deliver(mail.order_number)
+        if mail.order_number and mail.kind in (INTERNAL, CUSTOMER):
+            self._mails.setdefault(mail.order_number, []).append(mail)
+            self._match_mails(mail.order_number)
 
-    def _deliver(self, number: str) -> None:
-        tracked, mails = self._by_number.get(number), self._mails.get(number, {})
-        # Mails outlive a stack, and the next one begins again with the first number.
-        since = tracked.began - timedelta(seconds=1) if tracked else None
-        if tracked and since:
-            mails = {kind: moment for kind, moment in mails.items() if moment >= since}
-            if mails != tracked.mailed:
-                tracked.mailed = mails
-                tracked.revision += 1
+    def _match_mails(self, number: str) -> None:
+        tracked = self._by_number.get(number)
+        if tracked:
+            # Mails outlive a stack, and the next stack numbers its orders from the start.
+            since = tracked.accepted_at - timedelta(seconds=1)
+            # The first mail of each kind counts.
+            tracked.mailed = {mail.kind: mail.at for mail in reversed(self._mails.get(number, [])) if mail.at >= since}
 
-    def newest(self, most: int = NEWEST) -> list[Tracked]:
-        """The newest orders, the newest first."""
-        return sorted(self._tracked.values(), key=lambda tracked: tracked.began, reverse=True)[:most]
+    def newest(self, limit: int = NEWEST) -> list[TrackedOrder]:
+        """Orders, newest first."""
+        return sorted(self._tracked.values(), key=lambda tracked: tracked.accepted_at, reverse=True)[:limit]
 
     def forget_old(self) -> None:
-        """Keep the newest 2,000: a console may run for weeks."""
+        """Keep the newest 2,000 orders: a console may run for weeks."""
         for old in self.newest(len(self._tracked))[_REMEMBERED:]:
             del self._tracked[old.order_id]
             if old.order:
                 self._by_number.pop(old.order.order_number, None)
 
-    def get(self, order_id: str) -> Tracked | None:
+    def get(self, order_id: str) -> TrackedOrder | None:
         """The order of this id, if it is known."""
         return self._tracked.get(order_id)
 
-    def find(self, text: str) -> Tracked | None:
+    def find(self, text: str) -> TrackedOrder | None:
         """The order with this id, number or correlation id."""
         text = text.strip()
         found = self._tracked.get(text.lower()) or self._by_number.get(text.upper())
@@ -169,49 +165,49 @@ def _is_uuid(text: str) -> bool:
 
 
 class OrderReader:
-    """Fills a book from the logs and the table.
+    """Fills an order book from the logs and the table.
 
     Args:
-        logs: of the functions.
-        repository: the orders table.
-        tenants: whose orders are looked for at first, even if no log has them.
+        logs: Logs of the functions.
+        repository: The orders table.
+        tenants: Ids of tenants that are read at first even if no log names them.
     """
 
     def __init__(self, logs: FunctionLogs, repository: OrderRepository, tenants: Iterable[str]) -> None:
         self.book = OrderBook()
         self._logs = logs
         self._repository = repository
-        self._since = dict.fromkeys(MILESTONES, datetime.now(UTC) - _HISTORY)
-        self._wanted = set(tenants)
+        self._since = dict.fromkeys(STEPS, datetime.now(UTC) - _HISTORY)
+        self._tenants = set(tenants)
 
-    def refresh(self, fresh_mails: Iterable[Mail]) -> None:
-        """Take in what has happened since the last time."""
-        touched = set()
-        for function, (words, _) in MILESTONES.items():
-            lines = self._logs.lines(function, words, self._since[function])
-            touched |= {self.book.note_line(line) for line in lines}
+    def refresh(self, new_mails: Iterable[Mail]) -> None:
+        """Read what has happened since the last call."""
+        changed = set()
+        for function, (message, _) in STEPS.items():
+            lines = self._logs.lines(function, message, self._since[function])
+            changed |= {self.book.add_line(line) for line in lines}
             if lines:
-                self._since[function] = max(line.moment for line in lines) - _OVERLAP
-        for mail in fresh_mails:
-            self.book.note_mail(mail)
-        # Of a thousand new orders only those are read that are shown.
+                self._since[function] = max(line.at for line in lines) - _OVERLAP
+        for mail in new_mails:
+            self.book.add_mail(mail)
+        # Of a thousand new orders, read only those that are shown.
         shown = self.book.newest()
-        self._wanted |= {t.tenant_id for t in shown if t.order_id in touched and t.tenant_id}
-        for tenant in self._wanted:
+        self._tenants |= {t.tenant_id for t in shown if t.order_id in changed and t.tenant_id}
+        for tenant in self._tenants:
             for order in self._repository.list_by_date(tenant, NEWEST, OrderFilter()).orders:
-                self.book.note_order(order)
-        self._wanted = set()
-        # Those whose tenant is not known, or has many that are newer.
+                self.book.add_order(order)
+        self._tenants = set()
+        # Orders of an unknown tenant, or of one with many newer orders.
         for tracked in shown:
-            if tracked.order is None and RECORDED in tracked.moments:
+            if tracked.order is None and "recorded" in tracked.reached:
                 self.look_up(tracked.order_id)
         self.book.forget_old()
 
-    def look_up(self, order_id: str) -> Tracked | None:
-        """The order of this id: from the book, else from the table; as the table has it now."""
+    def look_up(self, order_id: str) -> TrackedOrder | None:
+        """The order of this id as the table has it now, else as the book has it."""
         if not _is_uuid(order_id):
             return None
         order = self._repository.get_by_id(UUID(order_id))
         if order:
-            self.book.note_order(order)
+            self.book.add_order(order)
         return self.book.get(order_id)

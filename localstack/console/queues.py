@@ -1,4 +1,4 @@
-"""The queues and their DLQs, looked at without taking anything: receiving a message would count as one of its tries."""
+"""Queues with their messages, listed without receiving any: a receive would count as an attempt."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from typing import Any
 
 import requests
 
-from localstack.console.logs import moment_of
-from localstack.stack import ACCOUNT, REGION, StackError
+from localstack.console.logs import from_epoch
+from localstack.stack import ACCOUNT, REGION, Stack, StackError
 
-SHOWN = 20
 _SECONDS = 5
-_WAY = ["order_creator_record", "order_pdf_creator", "order_internal_notification", "customer_order_confirmation"]
-_PATH = "/_ministack/sqs/messages"
+# The consumers in the order in which an order reaches them.
+_CONSUMERS = ["order_creator_record", "order_pdf_creator", "order_internal_notification", "customer_order_confirmation"]
 
 
 @dataclass(frozen=True)
@@ -24,34 +23,32 @@ class Message:
     """A message in a queue.
 
     Args:
-        id: that SQS gave it.
-        body: JSON is laid out in lines, any other text is as it came.
-        sent: when it was put on this queue.
-        tries: how often it was received.
-        event_type: of its envelope; empty if it has none.
-        correlation_id: of its envelope; empty if it has none.
-        order_id: of its payload; empty if it has none.
+        id: SQS message id.
+        body: Body, indented if it is JSON.
+        sent: When it was put on this queue.
+        attempts: How often it was received.
+        event_type: Event type of its envelope; empty if it has none.
+        order_id: Order id of its payload; empty if it has none.
     """
 
     id: str
     body: str
     sent: datetime
-    tries: int
+    attempts: int
     event_type: str
-    correlation_id: str
     order_id: str
 
 
 @dataclass(frozen=True)
 class Queue:
-    """A queue or a DLQ, and its messages, oldest first."""
+    """A queue or DLQ with its messages, oldest first."""
 
     name: str
     messages: list[Message]
 
 
 @dataclass(frozen=True)
-class Pair:
+class QueuePair:
     """The queue of a function, and its DLQ."""
 
     function: str
@@ -59,64 +56,45 @@ class Pair:
     dlq: Queue
 
 
-def message_of(content: Mapping[str, Any]) -> Message:
-    """A message as the engine lists it."""
+def parse_message(content: Mapping[str, Any]) -> Message:
+    """Read a message from the engine's listing."""
     body = str(content.get("Body", ""))
-    envelope: dict[str, Any] = {}
+    envelope: Any = {}
     try:
-        parsed = json.loads(body)
-        body = json.dumps(parsed, indent=2, ensure_ascii=False)
-        envelope = parsed if isinstance(parsed, dict) else {}
+        envelope = json.loads(body)
+        body = json.dumps(envelope, indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         pass
+    envelope = envelope if isinstance(envelope, dict) else {}
     payload = envelope.get("payload")
     attributes = content.get("Attributes") or {}
     return Message(
         id=str(content.get("MessageId", "")),
         body=body,
-        sent=moment_of(int(attributes.get("SentTimestamp", 0))),
-        tries=int(content.get("ReceiveCount", attributes.get("ApproximateReceiveCount", 0))),
+        sent=from_epoch(int(attributes.get("SentTimestamp", 0))),
+        attempts=int(content.get("ReceiveCount", attributes.get("ApproximateReceiveCount", 0))),
         event_type=str(envelope.get("eventType", "")),
-        correlation_id=str(envelope.get("correlationId", "")),
         order_id=str(payload.get("orderId", "")) if isinstance(payload, dict) else "",
     )
 
 
-class QueueViewer:
-    """Looks into the queues of a stack.
+def list_queues(stack: Stack) -> list[QueuePair]:
+    """Every queue of a stack with its DLQ.
 
-    Args:
-        endpoint: URL of the engine.
-        engine: its name.
-        outputs: of Terraform.
+    Raises:
+        StackError: The engine cannot list messages.
+        requests.RequestException: The engine does not respond.
     """
+    if stack.engine != "embedded":
+        raise StackError(f"engine {stack.engine} does not list messages: run `make status`, which counts them")
+    names, dlqs = stack.outputs["queue_names"], stack.outputs["dlq_names"]
+    consumers = sorted(names, key=_CONSUMERS.index)
+    return [QueuePair(each, _messages(stack, names[each]), _messages(stack, dlqs[each])) for each in consumers]
 
-    def __init__(self, endpoint: str, engine: str, outputs: Mapping[str, Any]) -> None:
-        self._url = endpoint + _PATH
-        self._engine = engine
-        self._outputs = outputs
 
-    @property
-    def names(self) -> dict[str, str]:
-        """The names of the queues, by the function that consumes each, as an order meets them."""
-        return dict(sorted(self._outputs["queue_names"].items(), key=lambda item: _WAY.index(item[0])))
-
-    def pairs(self) -> list[Pair]:
-        """Every queue with its DLQ.
-
-        Raises:
-            StackError: the engine does not list messages.
-            requests.RequestException: it does not answer.
-        """
-        if self._engine != "embedded":
-            raise StackError(f"engine {self._engine} does not list messages: run `make status`, which counts them")
-        return [
-            Pair(function, self._look(name), self._look(self._outputs["dlq_names"][function]))
-            for function, name in self.names.items()
-        ]
-
-    def _look(self, name: str) -> Queue:
-        answer = requests.get(self._url, params={"QueueUrl": name}, timeout=_SECONDS)
-        answer.raise_for_status()
-        found = answer.json()["messages"].get(ACCOUNT, {}).get(REGION, {}).get(name, [])
-        return Queue(name, sorted((message_of(content) for content in found), key=lambda message: message.sent))
+def _messages(stack: Stack, name: str) -> Queue:
+    url = f"{stack.endpoint}/_ministack/sqs/messages"
+    response = requests.get(url, params={"QueueUrl": name}, timeout=_SECONDS)
+    response.raise_for_status()
+    found = response.json()["messages"].get(ACCOUNT, {}).get(REGION, {}).get(name, [])
+    return Queue(name, sorted((parse_message(content) for content in found), key=lambda message: message.sent))

@@ -1,46 +1,47 @@
-"""The way of one request as spans on a time axis: calls of functions, waits in queues, mails. Asks nobody."""
+"""The trace of a request: invocations, waits in queues and mails as spans on a time axis, without I/O."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from localstack.console.logs import Call, Line
-from localstack.console.mails import CONFIRMATION, INTERNAL, STATUS, Mail
-from localstack.console.orders import MILESTONES
+from localstack.console.logs import Invocation, Line
+from localstack.console.mails import CUSTOMER, INTERNAL, Mail
+from localstack.console.orders import STEPS
 from tooling.agreed_limits import LIMITS
 
-CALL, WAIT, MAIL = "function", "queue", "mail"
-# Agreed limits by the names of the console's steps, in seconds from the request.
-PROMISED = dict(zip(("accepted", "recorded", "invoiced", INTERNAL, CONFIRMATION), LIMITS.values(), strict=True))
-_MOST_TICKS = 6
-# A message that has failed so often is set aside in the DLQ (R4).
-_TRIES = 3
-# How each consumer is told: by which function, and the words of the line that is logged when the message is out.
-_TOLD_BY = {
+FUNCTION, QUEUE, MAIL = "function", "queue", "mail"
+_MAX_TICKS = 6
+# A message moves to the DLQ after this many failed attempts.
+_ATTEMPTS = 3
+# The functions that send messages to each consumer; their log line says when.
+_SENDERS = {
     "order_creator_record": ("create_order",),
     "order_pdf_creator": ("order_creator_record",),
     "order_internal_notification": ("order_creator_record",),
     "customer_order_confirmation": ("order_pdf_creator", "update_order"),
 }
-_ORDER = ["create_order", "update_order", *_TOLD_BY]
-_MAILED_BY = {INTERNAL: "order_internal_notification", CONFIRMATION: "customer_order_confirmation"}
+_FUNCTIONS = ["create_order", "update_order", *_SENDERS]
+_MAILER = {INTERNAL: "order_internal_notification"}
+_FROM_REPORT = "REPORT line: the end is the time of the line, the start is the end less the duration"
+_FROM_RETRY = "from the end of the attempt before to the start of this one"
+_FROM_MAIL_ONLY = "from the message to the mail: the function logged nothing, so wait and invocation are one span"
 
 
 @dataclass(frozen=True)
 class Span:
-    """A piece of the way.
+    """A part of the trace.
 
     Args:
-        name: for people.
-        kind: function, queue or mail.
-        start: of it.
-        end: of it; a mail is a moment.
-        source: what it is known from.
-        derived: whether it is put together from what was noted for something else.
-        failed: whether it is a call that failed.
+        name: Name for people.
+        kind: FUNCTION, QUEUE or MAIL.
+        start: Start.
+        end: End; a mail has no duration.
+        source: Where the times come from.
+        derived: Whether they are computed from records made for another purpose.
+        failed: Whether the invocation failed.
     """
 
     name: str
@@ -53,158 +54,99 @@ class Span:
 
     @property
     def seconds(self) -> float:
-        """How long it took."""
+        """Duration."""
         return (self.end - self.start).total_seconds()
 
 
 @dataclass(frozen=True)
-class Milestone:
-    """A promise of R8 and what became of it.
-
-    Args:
-        name: of the step.
-        seconds: from the request; None if it has not come.
-        limit: that R8 sets.
-    """
-
-    name: str
-    seconds: float | None
-    limit: float
-
-    @property
-    def kept(self) -> bool:
-        """Whether it came in time."""
-        return self.seconds is not None and self.seconds <= self.limit
-
-    @property
-    def share(self) -> float:
-        """How much of the time was used, 0 to 1."""
-        return min(1.0, (self.seconds or 0.0) / self.limit)
-
-
-@dataclass(frozen=True)
-class Tick:
-    """A mark of the time axis: its place, 0 to 100, and seconds."""
-
-    place: float
-    seconds: float
-
-
-@dataclass(frozen=True)
 class Axis:
-    """The time axis of some spans.
+    """A time axis; positions are in percent of its length.
 
     Args:
-        start: where it begins.
-        seconds: how long it is.
+        start: Left end.
+        seconds: Length.
     """
 
     start: datetime
     seconds: float
 
-    def place(self, moment: datetime) -> float:
-        """Where a moment is, 0 to 100."""
-        return round(100 * min(1.0, max(0.0, (moment - self.start).total_seconds() / self.seconds)), 3)
+    def place(self, at: datetime) -> float:
+        """Position of a time; times beyond the axis are put at its ends."""
+        return round(100 * min(1.0, max(0.0, (at - self.start).total_seconds() / self.seconds)), 3)
 
     def width(self, span: Span) -> float:
-        """How wide a span is, 0 to 100."""
+        """Width of a span."""
         return round(self.place(span.end) - self.place(span.start), 3)
 
-    def ticks(self) -> list[Tick]:
-        """Round numbers of seconds, at most six."""
-        step = next(s for s in _steps(self.seconds / _MOST_TICKS) if self.seconds / s <= _MOST_TICKS)
-        return [Tick(round(100 * n * step / self.seconds, 3), n * step) for n in range(int(self.seconds / step) + 1)]
+    def ticks(self) -> list[tuple[float, float]]:
+        """Position and seconds of at most six round times."""
+        power = 10.0 ** math.floor(math.log10(self.seconds / _MAX_TICKS))
+        step = next(s for s in (power, 2 * power, 5 * power, 10 * power) if self.seconds / s <= _MAX_TICKS)
+        return [(round(100 * n * step / self.seconds, 3), n * step) for n in range(int(self.seconds / step) + 1)]
 
-    def limits(self) -> list[tuple[str, Tick]]:
-        """The promises of R8 that end on this axis, with their names; equal ones are one."""
+    def limits(self) -> list[tuple[float, str]]:
+        """Position and steps of the agreed limits on the axis; equal limits are one."""
         names: dict[float, list[str]] = {}
-        for name, limit in PROMISED.items():
+        for step, limit in LIMITS.items():
             if limit <= self.seconds:
-                names.setdefault(limit, []).append(name)
-        return [(", ".join(found), Tick(round(100 * at / self.seconds, 3), at)) for at, found in names.items()]
-
-
-def _steps(least: float) -> list[float]:
-    power = 10.0 ** math.floor(math.log10(least))
-    return [power * factor for factor in (1, 2, 5, 10)]
+                names.setdefault(limit, []).append(step)
+        return [(round(100 * limit / self.seconds, 3), ", ".join(steps)) for limit, steps in names.items()]
 
 
 def axis(spans: Sequence[Span]) -> Axis | None:
-    """The axis on which all the spans are; none without spans."""
+    """The axis that holds all spans; None without spans."""
     if not spans:
         return None
     start = min(span.start for span in spans)
     return Axis(start, max(0.001, (max(span.end for span in spans) - start).total_seconds() * 1.02))
 
 
-def spans(lines: Sequence[Line], calls: Sequence[Call], mails: Sequence[Mail], accepted: datetime | None) -> list[Span]:
-    """The spans of one request, by function and then time.
+def spans(
+    lines: Sequence[Line], invocations: Sequence[Invocation], mails: Sequence[Mail], accepted_at: datetime | None
+) -> list[Span]:
+    """The spans of one request, by function and time.
 
     Args:
-        lines: that were logged with its correlation id.
-        calls: that logged them.
-        mails: that it caused.
-        accepted: when its order was accepted, as the table has it.
+        lines: Log lines with its correlation id.
+        invocations: The invocations that logged them.
+        mails: Mails that it caused.
+        accepted_at: Acceptance of its order, from the table; None if it placed none.
     """
+    errors = {line.request_id for line in lines if line.level in ("ERROR", "CRITICAL")}
     found: list[Span] = []
-    for function in _ORDER:
-        of_function = sorted((c for c in calls if c.function == function), key=lambda c: c.started)
-        ready, source = _told(function, lines, accepted)
-        for number, call in enumerate(of_function):
-            failed = _failed(call, lines)
-            if ready and function in _TOLD_BY:
-                name = f"to {function}" if source != _AGAIN else "resting" if number % _TRIES else "in the DLQ"
-                found.append(Span(name, WAIT, ready, max(ready, call.started), source, derived=True))
-            found.append(Span(function, CALL, call.started, call.ended, _REPORT, failed=failed))
-            ready, source = call.ended, _AGAIN
+    for function in _FUNCTIONS:
+        mine = sorted((i for i in invocations if i.function == function), key=lambda i: i.started)
+        ready, source = _sent(function, lines, accepted_at)
+        for number, each in enumerate(mine):
+            if ready and function in _SENDERS:
+                retry = "backing off" if number % _ATTEMPTS else "in the DLQ"
+                name = retry if source == _FROM_RETRY else f"to {function}"
+                found.append(Span(name, QUEUE, ready, max(ready, each.started), source, derived=True))
+            failed = each.request_id in errors
+            found.append(Span(function, FUNCTION, each.started, each.ended, _FROM_REPORT, failed=failed))
+            ready, source = each.ended, _FROM_RETRY
         for mail in mails:
-            if _MAILED_BY.get(mail.kind, "customer_order_confirmation") == function:
-                if ready and not of_function:
-                    name, end = f"to and in {function}", max(ready, mail.moment)
-                    found.append(Span(name, WAIT, ready, end, _LOST, derived=True))
-                found.append(Span(f"{mail.kind} caught", MAIL, mail.moment, mail.moment, _CAUGHT))
+            if _MAILER.get(mail.kind, "customer_order_confirmation") == function:
+                if ready and not mine:
+                    end = max(ready, mail.at)
+                    found.append(Span(f"to and in {function}", QUEUE, ready, end, _FROM_MAIL_ONLY, derived=True))
+                found.append(Span(mail.kind, MAIL, mail.at, mail.at, "time in the file name of the caught mail"))
     return found
 
 
-_REPORT = "its REPORT line: the end is when the line was written, the start is that less the duration"
-_AGAIN = "from the end of the try before to the start of this one"
-_CAUGHT = "the time in the name of the mail’s file"
-_LOST = "from the message to the mail: the function logged nothing, so its queue and its work are one"
-
-
-def _told(function: str, lines: Sequence[Line], accepted: datetime | None) -> tuple[datetime | None, str]:
-    """When the message to a function was sent, and how that is known."""
-    if function == "order_creator_record" and accepted:
-        return accepted, "from dateCreated of the record, the time of its message, to the start of the call"
-    for teller in _TOLD_BY.get(function, ()):
-        words = MILESTONES[teller][0]
-        moments = [line.moment for line in lines if line.function == teller and line.message == words]
-        if moments:
-            return min(moments), f"from the line “{words}” of {teller} to the start of the call"
+def _sent(function: str, lines: Sequence[Line], accepted_at: datetime | None) -> tuple[datetime | None, str]:
+    """When the message to a function was sent, and where that time comes from."""
+    if function == "order_creator_record" and accepted_at:
+        return accepted_at, "from dateCreated of the record, the time of its message, to the start of the invocation"
+    for sender in _SENDERS.get(function, ()):
+        message = STEPS[sender][0]
+        times = [line.at for line in lines if line.function == sender and line.message == message]
+        if times:
+            return min(times), f"from the line “{message}” of {sender} to the start of the invocation"
     return None, ""
 
 
-def _failed(call: Call, lines: Sequence[Line]) -> bool:
-    return any(line.level in ("ERROR", "CRITICAL") for line in lines if line.request_id == call.request_id)
-
-
-def milestones(began: datetime, moments: Mapping[str, datetime]) -> list[Milestone]:
-    """What became of the promises of R8.
-
-    Args:
-        began: when the order's request came.
-        moments: when each step was done, by its name.
-    """
-    return [
-        Milestone(name, max(0.0, (moments[name] - began) / timedelta(seconds=1)) if name in moments else None, limit)
-        for name, limit in PROMISED.items()
-    ]
-
-
-def names_of(mails: Sequence[Mail]) -> dict[str, datetime]:
-    """When the first mail of each kind came, but for status mails, of which there may be any number."""
-    found: dict[str, datetime] = {}
-    for mail in sorted(mails, key=lambda mail: mail.moment):
-        if mail.kind != STATUS:
-            found.setdefault(mail.kind, mail.moment)
-    return found
+def mailed(mails: Sequence[Mail]) -> dict[str, datetime]:
+    """When the first internal and the first customer mail came, by kind."""
+    newest_first = sorted(mails, key=lambda mail: mail.at, reverse=True)
+    return {mail.kind: mail.at for mail in newest_first if mail.kind in (INTERNAL, CUSTOMER)}

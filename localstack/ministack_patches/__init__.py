@@ -1,5 +1,5 @@
-"""MiniStack, taught what AWS does and it does not yet; runs in the engine's virtual environment.
+"""Makes MiniStack behave like AWS where it does not yet: one module for each AWS service, one function for each patch.
 
-Each module is a lesson that makes the engine stricter or closer to AWS; `tests/integration/test_embedded.py` and
-`tests/conformance/` try it.
+Runs in the engine's virtual environment; `tests/integration/test_embedded.py` and `tests/conformance/` check it.
+Start with patching.py, then __main__.py: which modules are applied, and in which order.
 """

@@ -1,1 +1,4 @@
-"""Every template with good and nasty data, as customers see it, without any AWS (R7)."""
+"""Previews: every template with sample orders, as customers see it, without AWS.
+
+Run by `make preview`; labs/ and tests use the samples. Start with render.py; book.py writes the pages.
+"""

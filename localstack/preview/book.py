@@ -1,55 +1,56 @@
-"""build/preview: a page for each template and sample, with all that was made of it."""
+"""build/preview: a page for each template and sample, with everything that was rendered from them."""
 
 import hashlib
 import time
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+import jinja2
 
-from localstack.preview.pictures import VIEWS, Camera, of_pdf, png
-from localstack.preview.render import INVOICE, Rendered, Subject, render, subjects
-from tooling.paths import ROOT
+from localstack.preview.pictures import VIEWS, Camera, open_camera, pdf_pages, png
+from localstack.preview.render import INVOICE, Preview, Rendered, previews, render
+from tooling.paths import BASE_CSS, ROOT
 
 BOOK = ROOT / "build" / "preview"
 VERSION = "version"
-_PAGES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "pages"), autoescape=True, undefined=StrictUndefined
+_DIGEST = "pictures.sha256"
+_PAGES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
 )
-_DRAWN = "drawn.sha256"
 
 
 class Book:
     """The pages of one run.
 
     Args:
-        folder: to write to; what it holds of pictures that are still right is kept.
+        folder: Output folder; pictures in it that are still right are kept.
     """
 
     def __init__(self, folder: Path = BOOK) -> None:
         self.folder = folder
-        self.entries: list[tuple[Subject, Rendered]] = []
+        self.entries: list[tuple[Preview, Rendered]] = []
 
     @property
     def errors(self) -> list[str]:
         """What could not be rendered, and why."""
-        return [f"{subject.slug}: {result.error}" for subject, result in self.entries if result.error]
+        return [f"{preview.slug}: {result.error}" for preview, result in self.entries if result.error]
 
     @property
     def problems(self) -> list[str]:
         """What was rendered and breaks a rule."""
-        return [f"{subject.slug}: {text}" for subject, result in self.entries for text in result.problems]
+        return [f"{preview.slug}: {text}" for preview, result in self.entries for text in result.problems]
 
     def begin(self) -> None:
-        """Have something to show while the first pages are made."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Have a page to show while the first pages are rendered."""
         if not (self.folder / "index.html").exists():
-            self._write_index(str(time.time_ns()))
+            self._write_pages()
 
     def write(self) -> None:
-        """Render everything and write all but the pictures."""
-        self.entries = [(subject, render(subject)) for subject in subjects()]
-        for subject, result in self.entries:
-            folder = self.folder / subject.slug
+        """Render everything, and write all but the pictures."""
+        self.entries = [(preview, render(preview)) for preview in previews()]
+        for preview, result in self.entries:
+            folder = self.folder / preview.slug
             folder.mkdir(parents=True, exist_ok=True)
             if not result.error:
                 (folder / "source.html").write_text(result.html)
@@ -58,68 +59,69 @@ class Book:
                 (folder / "document.pdf").write_bytes(result.pdf)
         self._write_pages()
 
-    def draw(self) -> int:
-        """Take the pictures of what has changed since they were taken, and return of how many templates × samples.
+    def take_pictures(self) -> int:
+        """Take the pictures of the entries that have changed; returns the number of these.
 
         Raises:
-            BrowserError: there is no Chromium.
+            BrowserError: There is no Chromium.
         """
-        stale = [(subject, result) for subject, result in self.entries if not result.error]
-        stale = [(subject, result) for subject, result in stale if self._drawn(subject) != _digest(result)]
-        if not stale:
-            return 0
-        with Camera() as camera:
-            for subject, result in stale:
-                self._draw(camera, subject, result)
-        self._write_pages()
+        stale = [
+            (each, result) for each, result in self.entries if not result.error and not self._current(each, result)
+        ]
+        if stale:
+            with open_camera() as camera:
+                for preview, result in stale:
+                    self._take_pictures(camera, preview, result)
+            self._write_pages()
         return len(stale)
 
-    def _draw(self, camera: Camera, subject: Subject, result: Rendered) -> None:
-        folder = self.folder / subject.slug
+    def _take_pictures(self, camera: Camera, preview: Preview, result: Rendered) -> None:
+        folder = self.folder / preview.slug
         for old in folder.glob("*.png"):
             old.unlink()
         if result.pdf:
-            images = {f"page-{number:02}": page for number, page in enumerate(of_pdf(result.pdf), start=1)}
+            images = {f"page-{number:02}": page for number, page in enumerate(pdf_pages(result.pdf), start=1)}
         else:
             images = {str(view): camera.shoot(result.html, view) for view in VIEWS}
             (folder / "document.pdf").write_bytes(camera.print(result.html))
         for name, image in images.items():
             (folder / f"{name}.png").write_bytes(png(image))
-        (folder / _DRAWN).write_text(_digest(result))
+        (folder / _DIGEST).write_text(_digest(result))
 
-    def _drawn(self, subject: Subject) -> str:
-        path = self.folder / subject.slug / _DRAWN
-        return path.read_text() if path.exists() else ""
+    def _current(self, preview: Preview, result: Rendered) -> bool:
+        path = self.folder / preview.slug / _DIGEST
+        return path.exists() and path.read_text() == _digest(result)
 
-    def _write_pages(self) -> None:
-        version = str(time.time_ns())
-        for subject, result in self.entries:
-            folder = self.folder / subject.slug
-            shown = {
-                "subject": subject,
+    def _write_pages(self, failure: str = "") -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        version, page = str(time.time_ns()), _PAGES.get_template("page.html")
+        context: dict[str, Any] = {
+            "version": version,
+            "style": BASE_CSS.read_text(),
+            "failure": failure,
+            "groups": {},
+            "preview": None,
+        }
+        for preview, result in self.entries:
+            folder = self.folder / preview.slug
+            entry = {
+                "preview": preview,
                 "result": result,
-                "is_mail": subject.template != INVOICE,
-                "pictures": sorted(path.name for path in folder.glob("*.png")),
+                "is_mail": preview.template != INVOICE,
                 "has_pdf": (folder / "document.pdf").exists(),
-                "current": self._drawn(subject) == _digest(result),
-                "version": version,
+                "pictures": sorted(path.name for path in folder.glob("*.png")),
+                "current": self._current(preview, result),
             }
-            (folder / "index.html").write_text(_PAGES.get_template("page.html").render(shown))
-        self._write_index(version)
-
-    def _write_index(self, version: str, failure: str = "") -> None:
-        groups: dict[str, list[tuple[Subject, Rendered]]] = {}
-        for subject, result in self.entries:
-            groups.setdefault(subject.template, []).append((subject, result))
-        index = _PAGES.get_template("index.html").render(groups=groups, failure=failure, version=version)
-        (self.folder / "index.html").write_text(index)
-        # Last, since it is what the browser is told by.
+            (folder / "index.html").write_text(page.render(context | entry))
+        groups = {name: list(found) for name, found in groupby(self.entries, key=lambda entry: entry[0].template)}
+        (self.folder / "index.html").write_text(page.render(context | {"groups": groups}))
+        # Last: the browser reloads when it changes.
         (self.folder / VERSION).write_text(version)
 
     def write_failure(self, failure: str) -> None:
-        """Say on the first page why there is nothing: the samples or the code do not run."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._write_index(str(time.time_ns()), failure)
+        """Show on the first page why samples or code do not run."""
+        self.entries = []
+        self._write_pages(failure)
 
 
 def _digest(result: Rendered) -> str:

@@ -1,27 +1,34 @@
-"""Pictures of mails and PDFs, and how far two pictures differ.
+"""Pictures of mails and invoices, compared with the reviewed ones in tests/visual.
 
-Fonts are those of the invoice and no others, so that a picture is the same on every machine.
+Only the invoice's fonts are used, so that a picture is the same on every machine.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pypdfium2
 from PIL import Image, ImageChops
 from playwright.sync_api import sync_playwright
 
 from common.invoice import ASSETS
+from evidence.pictures import rasterize
 from localstack import browser
+from localstack.preview.render import CONFIRMATION, INVOICE, NOTIFICATION, STATUS, Preview, Rendered, render
+from tooling import doc_images
+from tooling.paths import ROOT
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route
+    from playwright.sync_api import Browser, Page, Route
 
-# Where a mail is shown from; nothing leaves the machine, since every request is answered or refused here.
+REVIEWED = ROOT / "tests" / "visual"
+DIFFERENCES = ROOT / "build" / "visual"
+# Mails are opened from here; every request is answered or aborted by this process.
 _ORIGIN = "http://mail.invalid"
 _FONTS = """<style>
 @font-face { font-family: Preview; src: url(/DejaVuSans.ttf); font-weight: normal; }
@@ -30,18 +37,17 @@ _FONTS = """<style>
 </style></head>"""
 _DOTS_PER_INCH = 80
 _SECONDS = 30
-
-# A pixel differs if a channel does by more than this of 255: the grey of a letter's edge, which versions of a font
-# renderer draw a little otherwise, stays below; one colour of ours against another is above.
+# A pixel differs if a channel differs by more than this of 255: the grey edges of letters, which depend on the version
+# of the font renderer, stay below; two of our colours are above.
 CHANNEL = 24
-# Two pictures differ if in one square of so many pixels a side more than this share of them do. A wrong digit, a shade
-# of the brand's colour or a line one pixel lower is 0.11 and more; other edges of all letters, everywhere, below 0.09.
+# Two pictures differ if in a square of this many pixels a side more than this share of pixels differs. A wrong digit, a
+# shade of the brand's colour or a line one pixel lower is 0.11 and more; other edges of all letters stay below 0.09.
 SQUARE, SHARE = 16, 0.1
 
 
 @dataclass(frozen=True)
 class View:
-    """How a mail is looked at: the width in CSS pixels, and whether the client is in dark mode."""
+    """How a mail is viewed: width in CSS pixels, and dark mode."""
 
     width: int
     dark: bool
@@ -51,46 +57,52 @@ class View:
 
 
 VIEWS = [View(width, dark) for width in (640, 360) for dark in (False, True)]
+_LIGHT, _DARK, _NARROW, _NARROW_DARK = VIEWS
+# One picture for each thing that can break: layout, dark mode, width, long texts, scripts, page breaks.
+_MAILS: list[tuple[Preview, list[View]]] = [
+    (Preview(CONFIRMATION, "campaign"), VIEWS),
+    (Preview(CONFIRMATION, "one-line"), [_LIGHT]),
+    (Preview(CONFIRMATION, "scripts"), [_NARROW]),
+    (Preview(CONFIRMATION, "long-names"), [_NARROW_DARK]),
+    (Preview(NOTIFICATION, "campaign"), [_LIGHT, _NARROW_DARK]),
+    (Preview(NOTIFICATION, "long-names"), [_DARK]),
+    (Preview(STATUS, "paid"), [_LIGHT, _NARROW_DARK]),
+    (Preview(STATUS, "expired"), [_DARK, _NARROW]),
+]
+# Sample, and page numbers from 0; -1 is the last page.
+_INVOICES = {"one-line": [0], "campaign": [0], "scripts": [0], "long-names": [0, -1], "200-lines": [0, -1]}
+# Pictures of the documents, each of several reviewed pictures side by side.
+_DOCUMENTS = {
+    "preview-mails.png": (
+        "order-confirmation.campaign.light-640",
+        "order-confirmation.campaign.dark-360",
+        "order-confirmation.scripts.light-360",
+    ),
+    "preview-invoices.png": ("invoice.campaign.page-1", "invoice.long-names.page-1"),
+}
 
 
 class Camera:
-    """A headless Chromium that takes pictures of mails.
+    """Takes pictures of mails.
+
+    Args:
+        chromium: A headless Chromium.
 
     Attributes:
-        refused: URLs that mails asked for and did not get.
-
-    Raises:
-        BrowserError: there is no Chromium.
+        refused: URLs that mails tried to load.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, chromium: Browser) -> None:
         self.refused: list[str] = []
+        self._browser = chromium
         self._html = ""
         self._pages: dict[View, Page] = {}
 
-    def __enter__(self) -> Self:
-        program = browser.find()
-        self._playwright = sync_playwright().start()
-        try:
-            self._browser = self._playwright.chromium.launch(executable_path=program, args=browser.flags())
-        except BaseException:
-            self._playwright.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._browser.close()
-        self._playwright.stop()
-
     def open(self, html: str, view: View) -> Page:
-        """A mail in the browser, with the fonts loaded."""
+        """Open a mail and wait for its fonts."""
         if view not in self._pages:
             page = self._browser.new_page(
-                viewport={"width": view.width, "height": 400},
-                color_scheme="dark" if view.dark else "light",
-                java_script_enabled=True,
+                viewport={"width": view.width, "height": 400}, color_scheme="dark" if view.dark else "light"
             )
             page.set_default_timeout(_SECONDS * 1_000)
             page.route("**/*", self._answer)
@@ -101,12 +113,12 @@ class Camera:
         return self._pages[view]
 
     def shoot(self, html: str, view: View) -> Image.Image:
-        """The whole of a mail."""
+        """Take a picture of a whole mail."""
         png = self.open(html, view).screenshot(full_page=True, animations="disabled")
         return Image.open(io.BytesIO(png)).convert("RGB")
 
     def print(self, html: str) -> bytes:
-        """A mail as a PDF, as a customer prints it."""
+        """Print a mail to PDF."""
         return self.open(html, VIEWS[0]).pdf(format="A4", print_background=True)
 
     def _answer(self, route: Route) -> None:
@@ -121,14 +133,28 @@ class Camera:
             route.abort()
 
 
-def of_pdf(pdf: bytes) -> list[Image.Image]:
-    """The pages of a PDF."""
-    document = pypdfium2.PdfDocument(pdf)
-    return [page.render(scale=_DOTS_PER_INCH / 72).to_pil().convert("RGB") for page in document]
+@contextmanager
+def open_camera() -> Iterator[Camera]:
+    """Start a Chromium, and stop it in the end.
+
+    Raises:
+        BrowserError: There is no Chromium.
+    """
+    program = browser.find()
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=program, args=browser.flags()) as chromium,
+    ):
+        yield Camera(chromium)
+
+
+def pdf_pages(pdf: bytes) -> list[Image.Image]:
+    """Pictures of the pages of a PDF."""
+    return rasterize(pdf, _DOTS_PER_INCH / 72)
 
 
 def png(image: Image.Image) -> bytes:
-    """A picture as a small PNG, without loss."""
+    """A picture as a lossless PNG."""
     file = io.BytesIO()
     image.save(file, "PNG", optimize=True)
     return file.getvalue()
@@ -136,11 +162,7 @@ def png(image: Image.Image) -> bytes:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two pictures, and where they differ.
-
-    Attributes:
-        share: of the pixels that differ in the square that differs most, 0 to 1; 1 for pictures of different sizes.
-    """
+    """Two pictures, compared."""
 
     expected: Image.Image
     actual: Image.Image
@@ -148,14 +170,13 @@ class Comparison:
     @cached_property
     def _mask(self) -> Image.Image:
         """White where a pixel differs."""
-        channels = ImageChops.difference(self.expected, self.actual).split()
-        most = channels[0]
-        for channel in channels[1:]:
-            most = ImageChops.lighter(most, channel)
-        return most.point([255 if value > CHANNEL else 0 for value in range(256)])
+        red, green, blue = ImageChops.difference(self.expected, self.actual).split()
+        largest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
+        return largest.point([255 if value > CHANNEL else 0 for value in range(256)])
 
     @property
     def share(self) -> float:
+        """Share of differing pixels in the square that differs most, 0 to 1; 1 for different sizes."""
         if self.expected.size != self.actual.size:
             return 1.0
         width, height = (-(-side // SQUARE) * SQUARE for side in self.actual.size)
@@ -169,13 +190,104 @@ class Comparison:
         return self.share <= SHARE
 
     def picture(self) -> Image.Image:
-        """The actual one, pale, with red where it differs; of different sizes, both side by side."""
+        """The actual picture, pale, with differences in red; pictures of different sizes side by side."""
         if self.expected.size != self.actual.size:
-            size = (self.expected.width + self.actual.width, max(self.expected.height, self.actual.height))
-            both = Image.new("RGB", size, "magenta")
-            both.paste(self.expected)
-            both.paste(self.actual, (self.expected.width, 0))
-            return both
+            return _side_by_side([self.expected, self.actual], 0, "magenta")
         pale = Image.blend(self.actual, Image.new("RGB", self.actual.size, "white"), 0.7)
         pale.paste((220, 0, 0), mask=self._mask)
         return pale
+
+
+def _side_by_side(images: list[Image.Image], gap: int, background: str) -> Image.Image:
+    width = sum(image.width for image in images) + gap * (len(images) + 1)
+    joined = Image.new("RGB", (width, max(image.height for image in images) + 2 * gap), background)
+    left = gap
+    for image in images:
+        joined.paste(image, (left, gap))
+        left += image.width + gap
+    return joined
+
+
+def _rendered(preview: Preview) -> Rendered:
+    result = render(preview)
+    if result.error:
+        raise ValueError(f"{preview.slug}: {result.error}")
+    return result
+
+
+def mails(camera: Camera) -> Iterator[tuple[str, Image.Image]]:
+    """Current pictures of mails, by name.
+
+    Raises:
+        ValueError: A mail cannot be rendered; the text has file and line of the template.
+    """
+    for preview, views in _MAILS:
+        html = _rendered(preview).html
+        for view in views:
+            yield f"{preview.slug}.{view}", camera.shoot(html, view)
+
+
+def invoices() -> Iterator[tuple[str, Image.Image]]:
+    """Current pictures of invoice pages, by name.
+
+    Raises:
+        ValueError: An invoice cannot be rendered; the text has file and line of the template.
+    """
+    for sample, numbers in _INVOICES.items():
+        preview = Preview(INVOICE, sample)
+        pages = pdf_pages(_rendered(preview).pdf)
+        for number in numbers:
+            yield f"{preview.slug}.{'last' if number < 0 else f'page-{number + 1}'}", pages[number]
+
+
+def difference(name: str, actual: Image.Image, folder: Path = DIFFERENCES) -> str | None:
+    """Compare a picture with the reviewed one.
+
+    Args:
+        name: Name of the picture.
+        actual: Current picture.
+        folder: Folder for both pictures and their difference.
+
+    Returns:
+        A sentence with the paths of the three pictures; None if they do not differ.
+    """
+    reviewed = REVIEWED / f"{name}.png"
+    paths = {kind: folder / f"{name}.{kind}.png" for kind in ("expected", "actual", "diff")}
+    for path in paths.values():
+        path.unlink(missing_ok=True)
+    if not reviewed.exists():
+        return f"{name} was never reviewed: look at it, and accept it with `make preview ACCEPT=1`"
+    with Image.open(reviewed) as file:
+        comparison = Comparison(file.convert("RGB"), actual)
+    if comparison.same:
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    images = {"expected": comparison.expected, "actual": actual, "diff": comparison.picture()}
+    for kind, path in paths.items():
+        path.write_bytes(png(images[kind]))
+    listed = ", ".join(str(path) for path in paths.values())
+    return f"{name} differs, by {comparison.share:.0%} in one place: {listed}. To accept it: `make preview ACCEPT=1`"
+
+
+def accept() -> list[str]:
+    """Accept all current pictures: write those that differ, remove those without a template, renew the documents'.
+
+    Returns:
+        Names of the pictures that were written.
+
+    Raises:
+        BrowserError: There is no Chromium.
+        ValueError: Something cannot be rendered; the text has file and line of the template.
+    """
+    with open_camera() as camera:
+        current = dict([*mails(camera), *invoices()])
+    REVIEWED.mkdir(parents=True, exist_ok=True)
+    for path in REVIEWED.glob("*.png"):
+        if path.stem not in current:
+            path.unlink()
+    changed = [name for name, image in current.items() if difference(name, image)]
+    for name in changed:
+        (REVIEWED / f"{name}.png").write_bytes(png(current[name]))
+    for document, names in _DOCUMENTS.items():
+        doc_images.accept(document, png(_side_by_side([current[name] for name in names], 24, "#e4e8ec")))
+    return changed

@@ -1,102 +1,116 @@
-"""The book over HTTP on this machine only; a change of what it shows is made and the browser told."""
+"""`bin/ops stack preview`: writes the previews, serves them and renders them again after each change."""
 
 import os
+import shlex
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import anyio
-import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import StreamingResponse
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
-from watchfiles import PythonFilter, awatch
+from watchfiles import PythonFilter, run_process
+from watchfiles.main import FileChange
 
 from common.templates import PACKAGED
-from localstack.preview.book import BOOK, VERSION
+from localstack import processes
+from localstack.browser import BrowserError
+from localstack.preview import pictures
+from localstack.preview.book import BOOK, Book
+from localstack.stack import StackError
 from tooling.paths import ROOT
 
-HOST = "127.0.0.1"
+SOURCES = (PACKAGED, ROOT / "common", Path(__file__).parent)
+RENDER = f"{shlex.quote(sys.executable)} -m localstack.preview.server"
 _STEP_MILLISECONDS = 50
-_GRACE_SECONDS = 1
 
 
-class Fresh(StaticFiles):
-    """Files that a browser asks for each time."""
+class _Files(SimpleHTTPRequestHandler):
+    """Serves files that the browser must not cache."""
 
-    def file_response(self, *arguments: object, **options: object) -> object:  # type: ignore[override]
-        response = super().file_response(*arguments, **options)  # type: ignore[arg-type]
-        response.headers["Cache-Control"] = "no-store"
-        return response
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "no-store")
+        super().end_headers()
 
-
-async def _remake(sources: list[Path]) -> None:
-    """Make the book now and after each change, in a process of its own, which reads code and samples as they are."""
-    # PythonFilter leaves out what editors and Python write beside a file; templates are not Python.
-    ignored = PythonFilter(extra_extensions=(".html", ".txt", ".css", ".ttf", ".conf"))
-    one_by_one = anyio.Lock()
-
-    async def make() -> None:
-        async with one_by_one:
-            await anyio.run_process(command(), stdout=None, stderr=None, check=False)
-
-    async with anyio.create_task_group() as tasks:
-        # Beside the watching, so that what is saved meanwhile is seen.
-        tasks.start_soon(make)
-        async for changes in awatch(*sources, watch_filter=ignored, step=_STEP_MILLISECONDS):
-            names = sorted({os.path.relpath(path, ROOT) for _, path in changes})
-            print(f"changed: {', '.join(names)}", flush=True)
-            await make()
+    def log_message(self, format: str, *args: object) -> None:
+        """Log nothing."""
 
 
-def command() -> list[str]:
-    """The command that makes the book once."""
-    return [sys.executable, "-m", "localstack.preview", "--once"]
+def serve(port: int, folder: Path, sources: Sequence[Path], command: str) -> None:
+    """Serve the previews to this machine until interrupted.
+
+    Args:
+        port: Port of the page.
+        folder: Folder with the previews.
+        sources: Folders to watch.
+        command: Renders the previews; run at the start and after each change, in a new process that loads the code.
+    """
+    server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Files, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    # PythonFilter ignores what editors and Python write next to a file; templates are not Python.
+    watched = PythonFilter(extra_extensions=(".html", ".txt", ".css", ".ttf", ".conf"))
+    try:
+        run_process(*sources, target=command, watch_filter=watched, step=_STEP_MILLISECONDS, callback=_print_changes)
+    finally:
+        server.shutdown()
 
 
-async def _versions(folder: Path) -> AsyncIterator[str]:
-    """The version of the book, now and whenever it is another."""
-    sent = ""
-    while True:
-        with suppress(FileNotFoundError):
-            version = (folder / VERSION).read_text()
-            if version and version != sent:
-                sent = version
-                yield f"data: {version}\n\n"
-        async for _ in awatch(folder, watch_filter=lambda _, path: Path(path).name == VERSION, recursive=False):
-            break
+def _print_changes(changes: set[FileChange]) -> None:
+    print(f"changed: {', '.join(sorted({os.path.relpath(path, ROOT) for _, path in changes}))}", flush=True)
 
 
-def application(folder: Path = BOOK, sources: list[Path] | None = None) -> Starlette:
-    """The book as an application; with sources, it is made at the start and when they change."""
+def _write_once() -> int:
+    started, book = time.monotonic(), Book()
+    try:
+        book.write()
+    except Exception:  # samples and code may have any mistake
+        failure = traceback.format_exc()
+        book.write_failure(failure)
+        print(failure, file=sys.stderr)
+        return 1
+    for line in [*book.errors, *book.problems]:
+        print(line, file=sys.stderr)
+    print(f"wrote {os.path.relpath(BOOK / 'index.html')}, {time.monotonic() - started:.1f} s", flush=True)
+    taken = book.take_pictures()
+    print(f"took the pictures of {taken} of {len(book.entries)} pages, {time.monotonic() - started:.1f} s", flush=True)
+    return 1 if book.errors else 0
 
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with anyio.create_task_group() as tasks:
-            if sources:
-                tasks.start_soon(_remake, sources)
-            yield
-            tasks.cancel_scope.cancel()
 
-    async def events(_: Request) -> StreamingResponse:
-        return StreamingResponse(
-            _versions(folder), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+def _accept() -> int:
+    for name in pictures.accept():
+        print(f"tests/visual/{name}.png has changed: look at it before you commit it")
+    return 0
+
+
+def _serve(port: int) -> int:
+    if processes.listens(port):
+        raise StackError(
+            f"port {port} is taken by {processes.owner(port)}: stop it, or choose another port with --port"
         )
-
-    routes = [Route("/events", events), Mount("/", Fresh(directory=folder, html=True))]
-    return Starlette(routes=routes, lifespan=lifespan)
-
-
-def serve(port: int) -> None:
-    """Serve the book until interrupted."""
-    sources = [PACKAGED, ROOT / "common", Path(__file__).parent]
-    uvicorn.run(
-        application(sources=sources),
-        host=HOST,
-        port=port,
-        log_level="warning",
-        timeout_graceful_shutdown=_GRACE_SECONDS,
+    Book().begin()
+    print(
+        f"\nhttp://127.0.0.1:{port}/ shows the previews and follows templates and samples; Ctrl-C stops it", flush=True
     )
+    serve(port, BOOK, SOURCES, RENDER)
+    return 0
+
+
+def run(port: int, once: bool = False, accept: bool = False) -> int:
+    """Write the previews once, accept the pictures, or serve the previews.
+
+    Returns:
+        Exit status.
+    """
+    try:
+        return _write_once() if once else _accept() if accept else _serve(port)
+    except (BrowserError, StackError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(0, once=True))

@@ -1,1 +1,4 @@
-"""The OpenAPI 3.1 document of the API, made from the code."""
+"""The API document: openapi.json from the code, api.md from openapi.json, and a check of responses against it.
+
+Commands and tests may import it. Start with document.py.
+"""

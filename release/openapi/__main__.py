@@ -1,26 +1,24 @@
-"""`python -m release.openapi` writes docs/openapi.json, and docs/api.md from it."""
+"""`bin/release openapi` writes docs/openapi.json and docs/api.md."""
 
 import json
 
-from release.openapi import reference
+from release.openapi.contract import PATH
 from release.openapi.document import document
+from release.openapi.reference import render
 from tooling.paths import ROOT
 
-PATH = ROOT / "docs" / "openapi.json"
-REFERENCE = ROOT / "docs" / "api.md"
+
+def contents() -> dict[str, str]:
+    """The content of both files, by their path in the repository."""
+    found = document()
+    return {
+        str(PATH.relative_to(ROOT)): json.dumps(found, indent=2, ensure_ascii=False) + "\n",
+        "docs/api.md": render(found),
+    }
 
 
-def text() -> str:
-    """The document as it is written."""
-    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
-
-
-def page() -> str:
-    """The page for people as it is written."""
-    return reference.text(json.loads(text()))
-
-
-if __name__ == "__main__":
-    PATH.write_text(text())
-    REFERENCE.write_text(page())
-    print(f"wrote {PATH.relative_to(ROOT)} and {REFERENCE.relative_to(ROOT)}")
+def write() -> None:
+    """Write both files."""
+    for name, content in contents().items():
+        (ROOT / name).write_text(content)
+        print(f"wrote {name}")

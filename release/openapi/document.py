@@ -1,7 +1,7 @@
-"""The paths of the document: what can be asked, and every answer to it.
+"""Builds the OpenAPI 3.1 document: paths, parameters and responses.
 
-Routes and the gateway's own answers come from Terraform, requests and answers from the models, limits from the
-functions. What an operation is for, and what its statuses mean, is said here.
+Routes and API Gateway's own responses are read from Terraform, schemas and limits from the code. The descriptions
+are written here.
 """
 
 from __future__ import annotations
@@ -19,286 +19,223 @@ from release.openapi import examples
 from release.openapi.schemas import PAGE_TOKEN, ref, schemas
 from tooling.paths import ROOT
 
-_PROBLEM = "application/problem+json"
-_JSON = "application/json"
+Json = dict[str, Any]
 
 _ROUTE = re.compile(r'^ +(\w+) += \{ method = "([A-Z]+)", path = "([^"]+)" \}$', re.MULTILINE)
-_REFUSAL = re.compile(r'^ +[A-Z0-9_]+ += \{ status = (\d{3}), title = "([^"]+)", detail = "([^"]+)" \}$', re.MULTILINE)
+_GATEWAY_RESPONSE = re.compile(r"^ +[A-Z0-9_]+ += \{ status = (\d{3}), title = ", re.MULTILINE)
 
 
 def routes() -> dict[str, tuple[str, str]]:
-    """Method and path of the functions that API Gateway calls, by folder (terraform/locals.tf)."""
+    """Method and path of each function that API Gateway calls, by folder (terraform/locals.tf)."""
     found = _ROUTE.findall((ROOT / "terraform" / "locals.tf").read_text())
     return {function: (method, path) for function, method, path in found}
 
 
 def gateway_statuses() -> set[int]:
-    """The statuses that API Gateway answers with before or instead of a function (terraform/modules/api_gateway)."""
+    """The statuses of API Gateway's own responses (terraform/modules/api_gateway)."""
     source = (ROOT / "terraform" / "modules" / "api_gateway" / "main.tf").read_text()
-    return {int(status) for status, _, _ in _REFUSAL.findall(source)}
+    return {int(status) for status in _GATEWAY_RESPONSE.findall(source)}
 
 
-def _parameter(
-    place: str, name: str, description: str, schema: dict[str, Any], example: str | None = None
-) -> dict[str, Any]:
+def _string(pattern: str) -> Json:
+    return {"type": "string", "pattern": pattern}
+
+
+def _parameter(place: str, name: str, schema: Json, description: str, example: str | None = None) -> Json:
     """A parameter; it is required if it has an example."""
-    required = {"required": example is not None}
-    return {"name": name, "in": place, "description": description, **required, "schema": schema} | (
-        {"example": example} if example else {}
-    )
+    required = {"required": example is not None, "schema": schema} | ({"example": example} if example else {})
+    return {"name": name, "in": place, "description": description} | required
 
 
-def _parameters() -> dict[str, Any]:
-    moment = {"type": "string", "format": "date-time", "pattern": f"^{TIMESTAMP.pattern}$"}
-    identifier = {"type": "string", "pattern": Identifier.regex.pattern.replace(r"\Z", "$")}
-    statuses = {"type": "string", "enum": [status.value for status in OrderStatus]}
-    size = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": DEFAULT_PAGE_SIZE}
-    return {
-        "OrderId": _parameter(
-            "path", "orderId", "Of the order.", {"type": "string", "format": "uuid"}, examples.order_id()
-        ),
-        "TenantId": _parameter(
-            "path", "tenantId", "Whose orders; another's are for admins.", identifier, examples.tenant_id()
-        ),
-        "PageSize": _parameter("query", "pageSize", "Orders in the page.", size),
-        "StartAt": _parameter("query", "startAt", "Of an earlier page of the same list.", PAGE_TOKEN),
-        "Status": _parameter("query", "status", "Orders in this status.", statuses),
-        "DateFrom": _parameter("query", "dateFrom", "Orders created then or later.", moment),
-        "DateTo": _parameter("query", "dateTo", "Orders created then or earlier.", moment),
-        "IdempotencyKey": _parameter(
-            "header",
-            "Idempotency-Key",
-            "The same key and body are the same order, for 24 hours.",
-            {"type": "string", "pattern": "^[!-~]{1,255}$"},
-        ),
-        "IfMatch": _parameter(
-            "header", "If-Match", "The ETag that GET gave.", {"type": "string", "pattern": '^"[0-9]{1,9}"$'}, '"1"'
-        ),
-        "CorrelationId": _parameter(
-            "header",
-            CORRELATION_HEADER,
-            "Runs through messages, logs and mails. One that is not 1 to 64 letters, digits, dots, - or _ is replaced.",
-            {"type": "string"},
-        ),
-    }
-
-
-_CORRELATION = {
-    "description": "Of the request, or the one that the service gave it.",
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
-}
-_CACHE = {"description": "Answers are not to be kept on the way.", "schema": {"const": "no-store"}}
-_ETAG = {
-    "description": "The order's version, for If-Match.",
-    "required": True,
-    "schema": {"type": "string", "pattern": '^"[0-9]{1,9}"$'},
-}
-_LOCATION = {
-    "description": "Where the order will be, relative to the request.",
-    "required": True,
-    "schema": {"type": "string", "pattern": "^orders/[0-9a-f-]{36}$"},
-}
-_RETRY_AFTER = {
-    "description": "Seconds to wait: before asking at all, or with a key that is in use at this moment.",
-    "schema": {"type": "integer", "minimum": 1},
+_VERSION = _string('^"[0-9]{1,9}"$')
+_TIMESTAMP = {"type": "string", "format": "date-time", "pattern": f"^{TIMESTAMP.pattern}$"}
+_PAGE_SIZE = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": DEFAULT_PAGE_SIZE}
+_PARAMETERS = {
+    "OrderId": _parameter(
+        "path", "orderId", {"type": "string", "format": "uuid"}, "Id of the order.", examples.ORDER_ID
+    ),
+    "TenantId": _parameter(
+        "path",
+        "tenantId",
+        _string(Identifier.regex.pattern.replace(r"\Z", "$")),
+        "Id of the tenant. Only admins can list another tenant's orders.",
+        examples.TENANT_ID,
+    ),
+    "PageSize": _parameter("query", "pageSize", _PAGE_SIZE, "Maximum number of orders in the page."),
+    "StartAt": _parameter("query", "startAt", PAGE_TOKEN, "`startAt` of the previous page, with the same filters."),
+    "Status": _parameter(
+        "query", "status", {"type": "string", "enum": [*map(str, OrderStatus)]}, "Only orders in this status."
+    ),
+    "DateFrom": _parameter("query", "dateFrom", _TIMESTAMP, "Only orders created at this time or later."),
+    "DateTo": _parameter("query", "dateTo", _TIMESTAMP, "Only orders created at this time or earlier."),
+    "IdempotencyKey": _parameter(
+        "header",
+        "Idempotency-Key",
+        _string("^[!-~]{1,255}$"),
+        "Repeated requests with the same key and body place one order. A key expires after 24 hours.",
+    ),
+    "IfMatch": _parameter("header", "If-Match", _VERSION, "The ETag from GET of this order.", '"1"'),
+    "CorrelationId": _parameter(
+        "header",
+        CORRELATION_HEADER,
+        {"type": "string"},
+        "Id of the request in messages, logs and mails. Replaced if it is not 1 to 64 letters, digits, dots, - or _.",
+    ),
 }
 
-# What each status means, whoever answers with it.
-_MEANINGS: dict[int, str] = {
-    400: "Fields are wrong: each is named in errors.",
-    401: "The token is missing, expired, altered or of another pool.",
-    403: "The token names no tenant, or these are another tenant's orders.",
+
+def _header(description: str, schema: Json) -> Json:
+    return {"description": description, "required": True, "schema": schema}
+
+
+_HEADERS = {
+    CORRELATION_HEADER: _header("Id of the request.", _string("^[A-Za-z0-9._-]{1,64}$")),
+    "Cache-Control": _header("Responses must not be cached.", {"const": "no-store"}),
+}
+_ETAG = {"ETag": _header("The order's version, for If-Match.", _VERSION)}
+_LOCATION = {"Location": _header("Path of the order, relative to the request.", _string("^orders/[0-9a-f-]{36}$"))}
+_RETRY_AFTER = {"Retry-After": _header("Seconds to wait before a retry.", {"type": "integer", "minimum": 1})}
+
+_PROBLEMS: dict[int, str] = {
+    400: "Fields of the request are invalid; `errors` names each of them.",
+    401: "The token is missing, expired, altered or from another user pool.",
+    403: "The token has no tenant, or the orders are another tenant's.",
     404: "There is no such order of the caller's tenant, or no such route.",
-    409: "The order, or the key, is not in a state for this.",
-    413: f"The body is above {MAX_BODY_BYTES} bytes.",
+    409: "The order has changed or does not allow this change, or the Idempotency-Key is in use.",
+    413: f"The body is larger than {MAX_BODY_BYTES} bytes.",
     415: "The body is not declared as application/json.",
     422: "The Idempotency-Key was used with another body.",
     428: "If-Match is missing.",
     429: "Too many requests.",
-    500: "Something went wrong; it is not told what.",
-    502: "The service did not answer.",
-    504: "The service did not answer in time.",
+    500: "Unexpected error. Quote the correlation id to support.",
+    502: "The service did not respond.",
+    504: "The service did not respond in time.",
 }
-# Any route may be answered so by the gateway, whatever its function does.
-_ANYWHERE = (429, 500, 502, 504)
-_WITH_TOKEN = (401, 403, *_ANYWHERE)
+# API Gateway can respond with these on every route, whatever the function does.
+_ANY_ROUTE = (429, 500, 502, 504)
 
 
-def _example(status: int) -> dict[str, Any]:
-    return {"example": examples.problem()} if status == HTTPStatus.BAD_REQUEST else {}
-
-
-def _problem(status: int) -> dict[str, Any]:
-    stated = {"status": {"const": status}, "title": {"const": HTTPStatus(status).phrase}}
+def _problem(status: int) -> Json:
+    properties = {"status": {"const": status}, "title": {"const": HTTPStatus(status).phrase}}
+    content: Json = {"schema": {**ref("Problem"), "properties": properties}}
+    if status == HTTPStatus.BAD_REQUEST:
+        content["example"] = examples.PROBLEM
+    # Not required: API Gateway's own responses have none of these.
+    headers = _HEADERS | (_RETRY_AFTER if status in (409, 429) else {})
+    optional = {name: {**header, "required": False} for name, header in headers.items()}
     return {
-        "description": _MEANINGS[status],
-        # The gateway's own refusals have none of these.
-        "headers": {
-            CORRELATION_HEADER: _CORRELATION,
-            "Cache-Control": _CACHE,
-            **({"Retry-After": _RETRY_AFTER} if status in (409, 429) else {}),
-        },
-        "content": {_PROBLEM: {"schema": {**ref("Problem"), "properties": stated}, **_example(status)}},
+        "description": _PROBLEMS[status],
+        "headers": optional,
+        "content": {"application/problem+json": content},
     }
 
 
-def _refused(*statuses: int) -> dict[int, dict[str, Any]]:
-    return {status: {"$ref": f"#/components/responses/Problem{status}"} for status in statuses}
+def _json(schema: str, example: Json) -> Json:
+    return {"application/json": {"schema": ref(schema), "example": example}}
 
 
-def _answer(
-    description: str, schema: str, example: dict[str, Any], headers: dict[str, Any], links: dict[str, Any]
-) -> dict[str, Any]:
-    always = {CORRELATION_HEADER: _CORRELATION, "Cache-Control": _CACHE}
-    return {
-        "description": description,
-        "headers": {**{name: {**header, "required": True} for name, header in always.items()}, **headers},
-        "content": {_JSON: {"schema": ref(schema), "example": example}},
-        "links": links,
-    }
+def _response(description: str, content: Json, headers: Json, **links: Json) -> Json:
+    return {"description": description, "headers": _HEADERS | headers, "content": content, "links": links}
 
 
-def _link(operation: str, description: str, **parameters: str) -> dict[str, Any]:
+def _link(operation: str, description: str, **parameters: str) -> Json:
     return {"operationId": operation, "description": description, "parameters": parameters}
 
 
-def _operation(
-    function: str,
-    summary: str,
-    parameters: tuple[str, ...],
-    answer: tuple[int, dict[str, Any]],
-    problems: tuple[int, ...],
-    body: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    answers = dict([answer]) | _refused(*problems, *_WITH_TOKEN)
+def _responses(success: dict[int, Json], problems: tuple[int, ...]) -> Json:
+    refused = {each: {"$ref": f"#/components/responses/Problem{each}"} for each in (*problems, *_ANY_ROUTE)}
+    return {str(status): response for status, response in sorted((success | refused).items())}
+
+
+def _operation(summary: str, parameters: tuple[str, ...], responses: Json, body: Json | None = None) -> Json:
     return {
-        "operationId": function,
         "summary": summary,
         "security": [{"idToken": []}],
-        "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in (*parameters, "CorrelationId")],
-        **({"requestBody": {"required": True, "content": {_JSON: body}}} if body else {}),
-        "responses": {str(status): answers[status] for status in sorted(answers)},
+        "parameters": [{"$ref": f"#/components/parameters/{each}"} for each in (*parameters, "CorrelationId")],
+        **({"requestBody": {"required": True, "content": body}} if body else {}),
+        "responses": responses,
     }
 
 
-_BY_PATH = {"path.orderId": "$request.path.orderId"}
-_READ = _link("get_order", "Read it.", **_BY_PATH)
-_CHANGE = _link("update_order", "Change it.", **_BY_PATH, **{"header.If-Match": "$response.header.ETag"})
-_LIST = _link("list_orders", "The orders of its tenant.", **{"path.tenantId": "$response.body#/tenantId"})
-
-
-def _create_order() -> dict[str, Any]:
-    placed = _link("get_order", "The order, once it is on record.", **{"path.orderId": "$response.body#/orderId"})
-    return _operation(
-        "create_order",
-        "Place an order: it is accepted, and on record soon after.",
-        ("IdempotencyKey",),
-        (202, _answer("Accepted.", "OrderAccepted", examples.accepted(), {"Location": _LOCATION}, {"order": placed})),
-        (400, 409, 413, 415, 422),
-        {"schema": ref("OrderRequest"), "example": examples.order_request()},
+def _operations() -> dict[str, Json]:
+    """The operations by the folder of their function."""
+    by_path, by_etag = {"path.orderId": "$request.path.orderId"}, {"header.If-Match": "$response.header.ETag"}
+    placed = _link("get_order", "Read the order, once it is recorded.", **{"path.orderId": "$response.body#/orderId"})
+    read = _link("get_order", "Read the order.", **by_path)
+    change = _link("update_order", "Change the order.", **by_path, **by_etag)
+    listed = _link("list_orders", "List the orders of its tenant.", **{"path.tenantId": "$response.body#/tenantId"})
+    first = _link("get_order", "Read the first order.", **{"path.orderId": "$response.body#/items/0/id"})
+    next_page = _link(
+        "list_orders",
+        "Read the next page, with the same filters.",
+        **{"path.tenantId": "$request.path.tenantId", "query.startAt": "$response.body#/startAt"},
     )
-
-
-def _get_order() -> dict[str, Any]:
-    return _operation(
-        "get_order",
-        "Read an order; it is not found until it is on record.",
-        ("OrderId",),
-        (200, _answer("The order.", "Order", examples.order(), {"ETag": _ETAG}, {"change": _CHANGE, "list": _LIST})),
-        (400, 404),
+    accepted = _response("The order is accepted.", _json("OrderAccepted", examples.ACCEPTED), _LOCATION, order=placed)
+    order = _response("The order.", _json("Order", examples.ORDER), _ETAG, change=change, list=listed)
+    changed = _response(
+        "The changed order.", _json("Order", examples.PAID_ORDER), _ETAG, order=read, change=change, list=listed
     )
-
-
-def _update_order() -> dict[str, Any]:
-    links = {"order": _READ, "change": _CHANGE, "list": _LIST}
-    return _operation(
-        "update_order",
-        "Change an order's status, payment details, or both.",
-        ("OrderId", "IfMatch"),
-        (200, _answer("The order as it is now.", "Order", examples.paid_order(), {"ETag": _ETAG}, links)),
-        (400, 404, 409, 413, 415, 428),
-        {"schema": ref("OrderUpdate"), "example": examples.order_update()},
-    )
-
-
-def _list_orders() -> dict[str, Any]:
-    links = {
-        "first": _link("get_order", "The first of them.", **{"path.orderId": "$response.body#/items/0/id"}),
-        "next": _link(
-            "list_orders",
-            "The page after it; status and dates must be the same.",
-            **{"path.tenantId": "$request.path.tenantId", "query.startAt": "$response.body#/startAt"},
+    page = _response("A page of orders.", _json("OrderPage", examples.PAGE), {}, first=first, next=next_page)
+    return {
+        "create_order": _operation(
+            "Place an order. It is accepted at once and recorded shortly after.",
+            ("IdempotencyKey",),
+            _responses({202: accepted}, (400, 401, 403, 409, 413, 415, 422)),
+            _json("OrderRequest", examples.ORDER_REQUEST),
+        ),
+        "get_order": _operation(
+            "Read an order. Until it is recorded, the response is 404.",
+            ("OrderId",),
+            _responses({200: order}, (400, 401, 403, 404)),
+        ),
+        "update_order": _operation(
+            "Change an order's status, its payment details, or both.",
+            ("OrderId", "IfMatch"),
+            _responses({200: changed}, (400, 401, 403, 404, 409, 413, 415, 428)),
+            _json("OrderUpdate", examples.ORDER_UPDATE),
+        ),
+        "list_orders": _operation(
+            "List a tenant's orders, newest first.",
+            ("TenantId", "PageSize", "StartAt", "Status", "DateFrom", "DateTo"),
+            # 404: a tenant id that is empty or contains a slash makes another route.
+            _responses({200: page}, (400, 401, 403, 404)),
         ),
     }
-    return _operation(
-        "list_orders",
-        "List a tenant's orders, newest first.",
-        ("TenantId", "PageSize", "StartAt", "Status", "DateFrom", "DateTo"),
-        (200, _answer("A page of orders.", "OrderPage", examples.page(), {}, links)),
-        # A path parameter that is empty or has a slash in it makes another route.
-        (400, 404),
-    )
 
 
-def _health() -> dict[str, Any]:
-    answers = {
-        200: {
-            "description": "The API is up.",
-            "content": {_JSON: {"schema": ref("Health"), "example": {"status": "ok"}}},
-        }
-    }
-    answers |= _refused(415, *_ANYWHERE)
-    return {
-        "operationId": "health",
-        "summary": "Ask whether the API is up.",
-        "security": [],
-        "responses": {str(status): answer for status, answer in answers.items()},
-    }
-
-
-def document() -> dict[str, Any]:
+def document() -> Json:
     """The whole document."""
-    operations = {
-        "create_order": _create_order(),
-        "get_order": _get_order(),
-        "update_order": _update_order(),
-        "list_orders": _list_orders(),
-    }
-    paths: dict[str, dict[str, Any]] = {}
+    operations, paths = _operations(), dict[str, Json]()
     for function, (method, path) in routes().items():
-        paths.setdefault(path, {})[method.lower()] = operations[function]
-    paths["/health"] = {"get": _health()}
-    url = "https://{api}.execute-api.{region}.amazonaws.com/{environment}"
+        paths.setdefault(path, {})[method.lower()] = {"operationId": function, **operations[function]}
+    healthy = {"description": "The API is up.", "content": _json("Health", {"status": "ok"})}
+    health = {"operationId": "health", "summary": "Check whether the API is up.", "security": []}
+    id_token = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     return {
         "openapi": "3.1.1",
         "info": {
             "title": "Order service",
             "version": "1.0",
-            "description": "Orders of a customer portal. `custom:tenantId` of the ID token is the caller's tenant; the "
-            "group `admin` crosses tenants. API Gateway answers 404 for a method that a path does not have.",
+            "description": "Orders of a customer portal. The claim `custom:tenantId` of the ID token is the caller's "
+            "tenant. Members of the group `admin` can access all tenants. A method that a path does not have gets 404.",
         },
         "servers": [
             {
-                "url": url,
+                "url": "https://{api}.execute-api.{region}.amazonaws.com/{environment}",
                 "variables": {
-                    "api": {"default": "api-id", "description": "Terraform's output api_id."},
+                    "api": {"default": "api-id", "description": "Terraform's output `api_id`."},
                     "region": {"default": "af-south-1", "enum": ["af-south-1", "eu-west-1"]},
                     "environment": {"default": "dev", "enum": ["dev", "sit", "prod"]},
                 },
             }
         ],
-        "paths": paths,
+        "paths": paths | {"/health": {"get": health | {"responses": _responses({200: healthy}, (415,))}}},
         "components": {
             "schemas": schemas(),
-            "parameters": _parameters(),
-            "responses": {f"Problem{status}": _problem(status) for status in _MEANINGS},
+            "parameters": _PARAMETERS,
+            "responses": {f"Problem{status}": _problem(status) for status in _PROBLEMS},
             "securitySchemes": {
-                "idToken": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "bearerFormat": "JWT",
-                    "description": "An ID token of the environment's Cognito user pool.",
-                }
+                "idToken": {**id_token, "description": "An ID token of the environment's Cognito user pool."}
             },
         },
     }

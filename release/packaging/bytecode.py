@@ -1,43 +1,34 @@
-"""Bytecode beside the sources of a package: Lambda can write none, and would compile all at each cold start."""
+"""Compiles the modules of a package: Lambda cannot write bytecode, and would compile them at each cold start."""
 
-import subprocess
 import sys
 from pathlib import Path
 
+from tooling import commands
 from tooling.cli import UserError
 
 _DEADLINE_SECONDS = 300
 
 
 class BytecodeError(UserError):
-    """Modules could not be compiled; the text says which, and why."""
+    """A module cannot be compiled; the text says which one, and why."""
 
 
 def add(folder: Path) -> None:
-    """Compile every module below a folder into the `__pycache__` beside it.
+    """Compile every module below a folder into its `__pycache__`.
 
-    Equal sources are equal bytes, wherever the folder is: the paths in them are relative, and what they hold of the
-    source is its hash (PEP 552), which is not looked at again. One new process compiles all, since what a process has
-    compiled before shows in the bytes.
+    Equal sources give equal bytes in any folder: paths are relative, and bytecode names its source by hash (PEP 552),
+    which Python does not check again. One new process compiles all, because earlier compilations of a process change
+    the bytes.
 
     Raises:
-        BytecodeError: a module cannot be compiled, or all could not be in time.
+        BytecodeError: a module cannot be compiled.
+        CommandError: compiling takes too long.
     """
     command = [
         *(sys.executable, "-S", "-s", "-P", "-m", "compileall", "-q", "-f"),
         *("--invalidation-mode", "unchecked-hash", "-s", str(folder), str(folder)),
     ]
-    try:
-        done = subprocess.run(
-            command,
-            env={"PYTHONHASHSEED": "0"},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_DEADLINE_SECONDS,
-        )
-    except subprocess.TimeoutExpired:
-        raise BytecodeError(f"modules not compiled in {_DEADLINE_SECONDS} s: see what the machine does") from None
-    if done.returncode:
-        said = (done.stdout + done.stderr)[-2_000:].replace(f"{folder}/", "")
-        raise BytecodeError(f"a module cannot be compiled: mend it, or leave its library out:\n{said}")
+    done = commands.run("compile modules", command, _DEADLINE_SECONDS, {"PYTHONHASHSEED": "0"})
+    if done.status:
+        printed = done.output[-2_000:].replace(f"{folder}/", "")
+        raise BytecodeError(f"a module cannot be compiled: fix it, or leave its library out:\n{printed}")

@@ -1,12 +1,11 @@
-"""Imports a package as Lambda does: its zip and the runtime's SDK on the path, and nothing else.
+"""Imports a package as Lambda does: with its zip and the runtime's SDK on the path, and nothing else.
 
-In the Lambda image where the package was made for it, on this machine otherwise. The invoice's also draws a line,
-since WeasyPrint looks up most of what it needs of Pango only then.
+A package for the Lambda image is imported in that image, any other on this machine. The invoice's package also renders
+a line, because WeasyPrint loads most of Pango only then.
 """
 
 import json
 import platform
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,30 +13,25 @@ import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
+from typing import NamedTuple
 
-from release.packaging.build import Architecture, BuildError, Natives, machine_of, runtime_libraries
+from release.packaging.libraries import Architecture, BuildError, Natives, machine_of, runtime_libraries
 from tooling import docker
 
 DEADLINE_SECONDS = 60
-# The first run fetches the image, and a foreign architecture is emulated.
+# The first run downloads the image, and Docker emulates another architecture.
 _IMAGE_DEADLINE_SECONDS = 600
-# What Terraform sets for one function or another; at import they are only read.
+# The variables that Terraform sets for any of the functions; importing only reads them.
+_NAMES = ("ORDERS_TABLE", "IDEMPOTENCY_TABLE", "ORDERS_BUCKET", "TEMPLATES_BUCKET", "POWERTOOLS_SERVICE_NAME")
+_MAILS = ("MAIL_FROM", "MAIL_REPLY_TO", "INTERNAL_NOTIFICATION_EMAIL")
 ENVIRONMENT = {
-    "ORDERS_TABLE": "orders",
-    "IDEMPOTENCY_TABLE": "idempotency",
-    "ORDER_CREATION_QUEUE_URL": "https://sqs.af-south-1.amazonaws.com/000000000000/creation",
-    "ORDER_EVENTS_TOPIC_ARN": "arn:aws:sns:af-south-1:000000000000:events",
-    "ORDERS_BUCKET": "orders",
-    "TEMPLATES_BUCKET": "templates",
-    "CART_API_URL": "https://cart.example.com",
-    "MAIL_FROM": "from@example.com",
-    "MAIL_REPLY_TO": "reply@example.com",
-    "INTERNAL_NOTIFICATION_EMAIL": "team@example.com",
+    **dict.fromkeys((*_NAMES, "POWERTOOLS_METRICS_NAMESPACE"), "isolation"),
+    **dict.fromkeys(_MAILS, "isolation@example.com"),
+    **dict.fromkeys(("CART_API_URL", "ORDER_CREATION_QUEUE_URL"), "https://isolation.example.com"),
+    "ORDER_EVENTS_TOPIC_ARN": "arn:aws:sns:af-south-1:000000000000:isolation",
     "RETRY_DELAY_SECONDS": "60",
-    "POWERTOOLS_SERVICE_NAME": "isolation",
-    "POWERTOOLS_METRICS_NAMESPACE": "isolation",
     "AWS_DEFAULT_REGION": "af-south-1",
 }
 _SCRIPT = """
@@ -52,13 +46,12 @@ print(json.dumps({"modules": sorted(sys.modules), "files": sorted(mapped)}))
 """
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """What an import brought into the process.
+class Loaded(NamedTuple):
+    """What an import loaded into the process.
 
     Args:
-        modules: names of Python modules.
-        files: of the package that are mapped into memory, such as `lib/libpango-1.0.so.0`; none is known outside Linux.
+        modules: Names of Python modules.
+        files: Files of the package in memory, such as `lib/libpango-1.0.so.0`; always empty outside Linux.
     """
 
     modules: frozenset[str]
@@ -66,40 +59,35 @@ class Loaded:
 
 
 def _loaded(printed: str, folder: str) -> Loaded:
-    found = json.loads(printed)
-    inside = f"{folder}/"
-    files = frozenset(path.removeprefix(inside) for path in found["files"] if path.startswith(inside))
-    return Loaded(frozenset(found["modules"]), files)
+    found, inside = json.loads(printed), f"{folder}/"
+    files = (path.removeprefix(inside) for path in found["files"] if path.startswith(inside))
+    return Loaded(frozenset(found["modules"]), frozenset(files))
 
 
 @contextmanager
 def unpacked(package: Path) -> Iterator[Path]:
-    """A folder with what is in a package, for as long as it is needed."""
-    folder = Path(tempfile.mkdtemp(prefix="isolation-")).resolve()
-    try:
-        with zipfile.ZipFile(package) as archive:
-            archive.extractall(folder)
+    """A temporary folder with the content of a package."""
+    with tempfile.TemporaryDirectory(prefix="isolation-") as name, zipfile.ZipFile(package) as archive:
+        folder = Path(name).resolve()
+        archive.extractall(folder)
         yield folder
-    finally:
-        shutil.rmtree(folder)
 
 
-def alone(script: str, folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a script in a new process of this Python, with nothing of this machine in its way.
+def run_isolated(script: str, folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in a new Python process that sees no installed libraries and no variables of this shell.
 
     Args:
-        script: Python.
-        folder: with an unpacked package.
-        arguments: of the script.
-        variables: of the environment, beside those of `ENVIRONMENT`.
+        script: Python source.
+        folder: Folder with an unpacked package.
+        arguments: Arguments of the script.
+        variables: Environment variables in addition to `ENVIRONMENT`.
 
     Raises:
-        TimeoutExpired: it was not done in `DEADLINE_SECONDS`.
+        TimeoutExpired: it takes longer than `DEADLINE_SECONDS`.
     """
     return subprocess.run(
-        # -I and -S: no site-packages, no user's folder, no variable of this shell.
         [sys.executable, "-I", "-S", "-B", "-c", script, *arguments],
-        # Where Lambda's loader looks, too.
+        # Lambda's loader looks there too.
         env={**ENVIRONMENT, **variables, "LD_LIBRARY_PATH": str(folder / "lib")},
         cwd=folder,
         capture_output=True,
@@ -110,36 +98,28 @@ def alone(script: str, folder: Path, *arguments: str, **variables: str) -> subpr
 
 
 def load(package: Path, runtime: Path) -> Loaded:
-    """Import the handler of a package alone on this machine.
-
-    Args:
-        package: the zip, named after its function.
-        runtime: folder with what Lambda's runtime brings.
+    """Import the handler of a package alone on this machine, with a folder of the runtime's libraries.
 
     Raises:
-        BuildError: it cannot be imported; the text ends with the interpreter's own.
+        BuildError: it cannot be imported; the text ends with Python's own error.
     """
     with unpacked(package) as folder:
         try:
-            done = alone(_SCRIPT, folder, f"functions.{package.stem}.handler", str(folder), str(runtime))
+            done = run_isolated(_SCRIPT, folder, f"functions.{package.stem}.handler", str(folder), str(runtime))
         except subprocess.TimeoutExpired:
-            raise BuildError(f"{package.name}: not imported in {DEADLINE_SECONDS} s") from None
+            raise BuildError(f"{package.name}: not imported after {DEADLINE_SECONDS} s") from None
         if done.returncode:
-            # As the files are called in this tree, not in the folder that is gone when this is read.
-            said = done.stderr[-2_000:].replace(f"{folder}/", "")
-            raise BuildError(f"{package.name} cannot be imported alone:\n{said}")
+            # The temporary folder is gone when this is read: name files as in the repository.
+            printed = done.stderr[-2_000:].replace(f"{folder}/", "")
+            raise BuildError(f"{package.name} cannot be imported alone:\n{printed}")
         return _loaded(done.stdout, str(folder))
 
 
 def load_in_image(package: Path, architecture: Architecture) -> Loaded:
-    """Import the handler of a package in the Lambda image, which brings the SDK and the way to `lib/` itself.
-
-    Args:
-        package: the zip, named after its function.
-        architecture: of the image.
+    """Import the handler of a package in the Lambda image, which has the SDK and looks for libraries in `lib/`.
 
     Raises:
-        DockerError: it cannot be imported; the text ends with the interpreter's own.
+        DockerError: it cannot be imported; the text ends with Python's own error.
     """
     with unpacked(package) as folder:
         printed = docker.run(
@@ -155,7 +135,7 @@ def load_in_image(package: Path, architecture: Architecture) -> Loaded:
 
 
 def _loads_here(package: Path, architecture: Architecture | None) -> bool:
-    """Whether this machine can load what is compiled in a package; None is what was built for this machine."""
+    """Whether this machine can load the compiled modules of a package; None means built for this machine."""
     if architecture is None or (sys.platform == "linux" and platform.machine() == machine_of(architecture)):
         return True
     with zipfile.ZipFile(package) as archive:
@@ -163,26 +143,25 @@ def _loads_here(package: Path, architecture: Architecture | None) -> bool:
 
 
 def import_all(packages: Path, architecture: Architecture | None = None, natives: Natives = "host") -> list[str]:
-    """Import each package of a folder alone: in the Lambda image if the natives are from there, else here.
+    """Import each package of a folder alone: in the Lambda image if Pango comes from it, else on this machine.
 
     Args:
-        packages: the folder.
-        architecture: that they are for; None for this machine.
-        natives: whether the invoice's package has the libraries that draw.
+        packages: Folder of the packages.
+        architecture: Architecture that they are for; None for this machine's.
+        natives: Whether Pango is in the invoice's package.
 
     Returns:
-        The names of those that were imported: all, but here none that is compiled for another machine.
+        The functions whose packages were imported; this machine skips packages compiled for another.
 
     Raises:
-        BuildError: a package cannot be imported here.
+        BuildError: a package cannot be imported on this machine.
         DockerError: a package cannot be imported in the Lambda image.
     """
     found = sorted(packages.glob("*.zip"))
     with ThreadPoolExecutor(max_workers=4) as pool:
         if architecture is not None and natives == "lambda-image":
-            list(pool.map(lambda package: load_in_image(package, architecture), found))
+            list(pool.map(load_in_image, found, repeat(architecture)))
         else:
             found = [package for package in found if _loads_here(package, architecture)]
-            runtime = runtime_libraries()
-            list(pool.map(lambda package: load(package, runtime), found))
+            list(pool.map(load, found, repeat(runtime_libraries())))
     return [package.stem for package in found]

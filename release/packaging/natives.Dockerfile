@@ -1,8 +1,8 @@
-# The shared libraries that draw the invoice, from the packages of the release that Lambda's image is made of:
-# `release/packaging/build.py` runs it, and takes the folder lib/ that comes out.
+# Collects the shared libraries that render the invoice, from the Amazon Linux release that Lambda's image is made of.
+# release/packaging/libraries.py builds it and packs the resulting folder lib/.
 ARG IMAGE
 FROM ${IMAGE} AS collected
-# The release of the image itself: the same packages in every build, and none newer than what Lambda has.
+# Install from the image's own release: the same packages in every build, none newer than Lambda's.
 RUN read -r _ _ _ release _ < /etc/amazon-linux-release \
     && dnf install -y --releasever="$release" --setopt=install_weak_deps=0 pango harfbuzz fontconfig \
     && ldconfig

@@ -1,7 +1,7 @@
-"""Copies the shared libraries that WeasyPrint opens, and all that they need, into a folder.
+"""Copies the shared libraries that WeasyPrint opens, with their dependencies, into a folder.
 
-`python natives.py FOLDER` runs where they are installed, which is the Lambda image (natives.Dockerfile), with the
-standard library and glibc's own ldconfig and ldd.
+natives.Dockerfile runs `python natives.py FOLDER` in the Lambda image, with the standard library and glibc's ldconfig
+and ldd alone.
 """
 
 import platform
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-# What weasyprint/text/ffi.py cannot do without, or warns without.
+# weasyprint/text/ffi.py fails or warns without one of these.
 OPENED = (
     "libgobject-2.0.so.0",
     "libpango-1.0.so.0",
@@ -21,7 +21,7 @@ OPENED = (
     "libfontconfig.so.1",
     "libpangoft2-1.0.so.0",
 )
-# Lambda has them, and Python itself runs on them: a second glibc in one process would break it.
+# Lambda has these and runs Python on them: a second glibc would break the process.
 _OF_THE_SYSTEM = re.compile(
     r"(ld-linux.*|linux-vdso|libc|libm|libdl|libpthread|librt|libresolv|libutil|libgcc_s|libstdc\+\+)\.so\.\d+"
 )
@@ -32,7 +32,7 @@ _DEADLINE_SECONDS = 60
 
 
 class NativesError(Exception):
-    """A library is not there; the text names it."""
+    """A library is not installed; the text names it."""
 
 
 def _output(*command: str) -> str:
@@ -41,7 +41,7 @@ def _output(*command: str) -> str:
 
 
 def installed() -> dict[str, Path]:
-    """The shared libraries of this machine's architecture by soname, as the loader's cache has them."""
+    """The shared libraries of this machine's architecture in the loader's cache, by soname."""
     kind = _KINDS[platform.machine()]
     found: dict[str, Path] = {}
     for soname, kinds, path in _IN_CACHE.findall(_output("/sbin/ldconfig", "-p")):
@@ -51,39 +51,39 @@ def installed() -> dict[str, Path]:
 
 
 def closure(paths: Iterable[Path]) -> dict[str, Path]:
-    """What shared libraries need, directly or not, by soname, without what the system has.
+    """The dependencies of shared libraries, direct or not, by soname, without those of the system.
 
     Raises:
-        NativesError: something is needed and not installed.
+        NativesError: a dependency is not installed.
     """
     needed = dict(_NEEDED.findall(_output("ldd", *map(str, paths))))
     missing = sorted(soname for soname, path in needed.items() if path == "not found")
     if missing:
-        raise NativesError(f"needed and not installed: {', '.join(missing)}")
+        raise NativesError(f"not installed, but needed: {', '.join(missing)}")
     return {soname: Path(path) for soname, path in needed.items() if not _OF_THE_SYSTEM.fullmatch(soname)}
 
 
 def collect(target: Path) -> list[str]:
-    """Copy what WeasyPrint opens and what that needs into a folder, each under its soname; return the sonames.
+    """Copy what WeasyPrint opens, with dependencies, into a folder, each under its soname; return the sonames.
 
     Raises:
         NativesError: a library is not installed.
     """
-    there = installed()
-    missing = [soname for soname in OPENED if soname not in there]
+    available = installed()
+    missing = [soname for soname in OPENED if soname not in available]
     if missing:
-        raise NativesError(f"WeasyPrint opens what is not installed: {', '.join(missing)}")
-    opened = {soname: there[soname] for soname in OPENED}
+        raise NativesError(f"WeasyPrint needs libraries that are not installed: {', '.join(missing)}")
+    opened = {soname: available[soname] for soname in OPENED}
     libraries = closure(opened.values()) | opened
     target.mkdir(parents=True, exist_ok=True)
     for soname, path in libraries.items():
-        # The content alone: a link's name or a package's mode says nothing in a zip.
+        # Follow links and drop modes: a zip keeps neither.
         shutil.copyfile(path, target / soname)
     return sorted(libraries)
 
 
 def main() -> int:
-    """Collect into the folder that is named; errors are sentences and exit status 1."""
+    """Collect into the folder that the first argument names; returns the exit status."""
     try:
         print("\n".join(collect(Path(sys.argv[1]))))
     except (NativesError, subprocess.SubprocessError) as error:

@@ -53,10 +53,16 @@ resource "aws_iam_policy" "deployment_boundary" {
           # Releases and states are only added. Removing them, or changing their buckets, takes an administrator.
           Sid       = "DenyRemoval"
           Effect    = "Deny"
-          NotAction = ["s3:Get*", "s3:List*", "s3:PutObject"]
+          NotAction = ["s3:Get*", "s3:List*", "s3:PutObject", "s3:DeleteObject"]
           Resource = flatten([
             for arn in concat(local.state_bucket_arns, local.releases_bucket_arns, local.previous_bucket_arns) : [arn, "${arn}/*"]
           ])
+        },
+        {
+          Sid         = "DenyDeletion"
+          Effect      = "Deny"
+          Action      = "s3:DeleteObject"
+          NotResource = concat(local.lock_arns, [for arn in local.templates_bucket_arns : "${arn}/*"])
         },
         {
           Sid       = "DenyOtherRegions"
@@ -120,7 +126,16 @@ resource "aws_iam_policy" "function_boundary" {
         Sid      = "Mail"
         Effect   = "Allow"
         Action   = "ses:SendRawEmail"
-        Resource = "arn:aws:ses:*:${var.account_id}:identity/*"
+        Resource = ["arn:aws:ses:*:${var.account_id}:identity/*", "arn:aws:ses:*:${var.account_id}:configuration-set/bbws-*"]
+      },
+      {
+        # Lambda decrypts environment variables as the function's role, by a grant to that role. AWS does not say whether a
+        # boundary limits such a grant, so the boundary allows it. This permits nothing by itself.
+        Sid       = "EnvironmentVariablesKey"
+        Effect    = "Allow"
+        Action    = "kms:Decrypt"
+        Resource  = "arn:aws:kms:*:${var.account_id}:key/*"
+        Condition = { "ForAnyValue:StringEquals" = { "kms:ResourceAliases" = "alias/aws/lambda" } }
       },
       local.key_statement,
     ]

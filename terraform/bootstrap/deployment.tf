@@ -9,7 +9,7 @@ locals {
         Sid    = "BoundedRoles"
         Effect = "Allow"
         Action = [
-          "iam:CreateRole", "iam:DeleteRole", "iam:PutRolePermissionsBoundary",
+          "iam:CreateRole", "iam:PutRolePermissionsBoundary",
           "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:AttachRolePolicy", "iam:DetachRolePolicy",
         ]
         Resource  = local.role_arns
@@ -19,7 +19,8 @@ locals {
         Sid    = "Roles"
         Effect = "Allow"
         Action = [
-          "iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies",
+          # Not under the condition above: requests to delete a role do not have that key, and would always be denied.
+          "iam:DeleteRole", "iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies",
           "iam:ListInstanceProfilesForRole", "iam:ListRoleTags", "iam:TagRole", "iam:UntagRole",
           "iam:UpdateRole", "iam:UpdateAssumeRolePolicy",
         ]
@@ -30,9 +31,16 @@ locals {
         Effect    = "Allow"
         Action    = "iam:PassRole"
         Resource  = local.role_arns
-        Condition = { StringEquals = { "iam:PassedToService" = ["lambda.amazonaws.com", "apigateway.amazonaws.com", "s3.amazonaws.com"] } }
+        Condition = { StringEquals = { "iam:PassedToService" = ["lambda.amazonaws.com", "apigateway.amazonaws.com"] } }
       },
     ],
+    # S3 takes the replication role. AWS does not document the value of iam:PassedToService in that request.
+    [for _ in local.failover ? [1] : [] : {
+      Sid      = "PassReplicationRoles"
+      Effect   = "Allow"
+      Action   = "iam:PassRole"
+      Resource = local.replication_role_arns
+    }],
     # DynamoDB's service-linked role for replication, which the first replica of an account creates.
     [for _ in local.failover ? [1] : [] : {
       Sid       = "TableReplicationRole"
@@ -53,8 +61,8 @@ locals {
     {
       Sid      = "Locks"
       Effect   = "Allow"
-      Action   = ["dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"]
-      Resource = [for region in local.regions : "arn:aws:dynamodb:${region}:${var.account_id}:table/${local.lock_table}"]
+      Action   = "s3:DeleteObject"
+      Resource = local.lock_arns
     },
     {
       Sid      = "Releases"
@@ -147,8 +155,11 @@ locals {
       Effect = "Allow"
       Action = [
         "sns:GetSubscriptionAttributes", "sns:SetSubscriptionAttributes", "sns:Unsubscribe",
-        "ses:VerifyDomainIdentity", "ses:VerifyDomainDkim", "ses:DeleteIdentity",
-        "ses:GetIdentityVerificationAttributes", "ses:GetIdentityDkimAttributes",
+        "ses:VerifyDomainIdentity", "ses:VerifyDomainDkim", "ses:DeleteIdentity", "ses:SetIdentityMailFromDomain",
+        "ses:GetIdentityVerificationAttributes", "ses:GetIdentityDkimAttributes", "ses:GetIdentityMailFromDomainAttributes",
+        "ses:CreateConfigurationSet", "ses:DescribeConfigurationSet", "ses:DeleteConfigurationSet",
+        "ses:UpdateConfigurationSetReputationMetricsEnabled",
+        "ses:CreateConfigurationSetEventDestination", "ses:DeleteConfigurationSetEventDestination",
         "cognito-idp:CreateUserPool", "logs:DescribeLogGroups",
         "logs:PutQueryDefinition", "logs:DescribeQueryDefinitions", "logs:DeleteQueryDefinition",
       ]
@@ -171,7 +182,7 @@ locals {
       # The same for an API; its ARNs do not contain the account either.
       Sid    = "Apis"
       Effect = "Allow"
-      Action = ["apigateway:GET", "apigateway:POST", "apigateway:PUT", "apigateway:PATCH", "apigateway:DELETE"]
+      Action = ["apigateway:GET", "apigateway:POST", "apigateway:PUT", "apigateway:PATCH", "apigateway:DELETE", "apigateway:TagResource"]
       Resource = [
         for path in ["/restapis", "/restapis/*", "/tags/*"] : "arn:aws:apigateway:*::${path}"
       ]
@@ -197,6 +208,13 @@ locals {
       Effect   = "Allow"
       Action   = "cloudwatch:DescribeAlarms"
       Resource = "arn:aws:cloudwatch:*:${var.account_id}:alarm:*"
+    },
+    {
+      # A canary also reads the errors and calls of the new versions. Metrics have no resource-level permissions.
+      Sid      = "Metrics"
+      Effect   = "Allow"
+      Action   = ["cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics"]
+      Resource = "*"
     },
     {
       Sid      = "Dashboards"

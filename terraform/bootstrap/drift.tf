@@ -24,10 +24,10 @@ locals {
 
 resource "aws_iam_role" "drift" {
   name                 = local.drift_role_name
-  description          = "GitHub Actions of ${var.repository}, environment ${var.environment}-drift: plans for the Order service, read-only."
+  description          = "GitHub Actions of ${local.repository}, environment ${var.environment}-drift: plans for the Order service, read-only."
   max_session_duration = 3600
   permissions_boundary = aws_iam_policy.deployment_boundary.arn
-  assume_role_policy   = local.trust["${var.environment}-drift"]
+  assume_role_policy   = jsonencode({ Version = "2012-10-17", Statement = [local.trust["${var.environment}-drift"]] })
 }
 
 resource "aws_iam_policy" "drift" {

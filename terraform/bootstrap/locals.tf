@@ -21,10 +21,11 @@ locals {
   }
 
   state_bucket    = "bbws-terraform-state-${var.environment}"
-  lock_table      = "terraform-locks-${var.environment}"
   releases_bucket = "bbws-releases-${var.environment}"
   role_name       = "github-2-bbws-order-lambda-${var.environment}"
   issuer          = "token.actions.githubusercontent.com"
+  # OWNER/NAME, without the ids.
+  repository = replace(trimprefix(var.subject_prefix, "repo:"), "/@[0-9]+/", "")
 
   deployment_boundary = "bbws-order-lambda-deployment-boundary-${var.environment}"
   function_boundary   = "bbws-order-lambda-function-boundary-${var.environment}"
@@ -33,12 +34,15 @@ locals {
   iam      = "arn:aws:iam::${var.account_id}"
   role_arn = "${local.iam}:role/${local.role_name}"
   # Roles of functions, API Gateway and replication. A wider pattern would match other projects' roles.
-  role_arns               = ["${local.iam}:role/bbws-order*", "${local.iam}:role/bbws-email-templates-*"]
-  function_boundary_arn   = "${local.iam}:policy/${local.function_boundary}"
-  state_bucket_arns       = [for suffix in local.failover ? ["", "-failover"] : [""] : "arn:aws:s3:::${local.state_bucket}${suffix}"]
-  releases_bucket_arns    = [for suffix in local.failover ? ["", "-failover"] : [""] : "arn:aws:s3:::${local.releases_bucket}${suffix}"]
-  previous_bucket_arns    = local.previous == null ? [] : ["arn:aws:s3:::bbws-releases-${local.previous}"]
-  orders_bucket_arns      = ["arn:aws:s3:::bbws-orders-${var.environment}*"]
-  templates_bucket_arns   = ["arn:aws:s3:::bbws-email-templates-${var.environment}*"]
+  role_arns             = ["${local.iam}:role/bbws-order*", "${local.iam}:role/bbws-email-templates-*"]
+  function_boundary_arn = "${local.iam}:policy/${local.function_boundary}"
+  state_bucket_arns     = [for suffix in local.failover ? ["", "-failover"] : [""] : "arn:aws:s3:::${local.state_bucket}${suffix}"]
+  releases_bucket_arns  = [for suffix in local.failover ? ["", "-failover"] : [""] : "arn:aws:s3:::${local.releases_bucket}${suffix}"]
+  previous_bucket_arns  = local.previous == null ? [] : ["arn:aws:s3:::bbws-releases-${local.previous}"]
+  orders_bucket_arns    = ["arn:aws:s3:::bbws-orders-${var.environment}*"]
+  templates_bucket_arns = ["arn:aws:s3:::bbws-email-templates-${var.environment}*"]
+  # Terraform locks a state with an object next to it, which it deletes afterwards.
+  lock_arns               = [for arn in local.state_bucket_arns : "${arn}/order-lambda/*.tflock"]
+  replication_role_arns   = [for bucket in ["orders", "email-templates"] : "${local.iam}:role/bbws-${bucket}-${var.environment}*-replication"]
   application_bucket_arns = concat(local.orders_bucket_arns, local.templates_bucket_arns)
 }

@@ -11,13 +11,6 @@ module "state_bucket" {
   permissions_boundary = null
 }
 
-module "lock_table" {
-  source = "../modules/dynamodb"
-
-  name     = local.lock_table
-  hash_key = "LockID"
-}
-
 # The fail-over deployment has its own state: it must be readable when the home region is lost.
 module "failover_state_bucket" {
   source = "../modules/s3"
@@ -29,15 +22,6 @@ module "failover_state_bucket" {
 
   name                 = "${local.state_bucket}-failover"
   permissions_boundary = null
-}
-
-module "failover_lock_table" {
-  source    = "../modules/dynamodb"
-  count     = local.failover ? 1 : 0
-  providers = { aws = aws.failover }
-
-  name     = local.lock_table
-  hash_key = "LockID"
 }
 
 module "releases_bucket" {
@@ -72,31 +56,60 @@ resource "aws_iam_openid_connect_provider" "github" {
   client_id_list = ["sts.amazonaws.com"]
 }
 
+# API Gateway creates this role with the caller's rights when a stage first enables tracing, and the deployment role has none.
+resource "aws_iam_service_linked_role" "api_gateway" {
+  aws_service_name = "ops.apigateway.amazonaws.com"
+}
+
 locals {
   # Trust one GitHub environment. GitHub starts the job there only after the environment's approvals.
-  trust = { for job in [var.environment, "${var.environment}-drift"] : job => jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Sid       = "GitHubEnvironment"
-      Effect    = "Allow"
-      Principal = { Federated = aws_iam_openid_connect_provider.github.arn }
-      Action    = "sts:AssumeRoleWithWebIdentity"
-      Condition = {
-        StringEquals = {
-          "${local.issuer}:aud" = "sts.amazonaws.com"
-          "${local.issuer}:sub" = "repo:${var.repository}:environment:${job}"
-        }
+  trust = { for job in [var.environment, "${var.environment}-drift"] : job => {
+    Sid       = "GitHubEnvironment"
+    Effect    = "Allow"
+    Principal = { Federated = aws_iam_openid_connect_provider.github.arn }
+    Action    = "sts:AssumeRoleWithWebIdentity"
+    Condition = {
+      StringEquals = {
+        "${local.issuer}:aud" = "sts.amazonaws.com"
+        "${local.issuer}:sub" = "${var.subject_prefix}:environment:${job}"
+        # After a rename or deletion another repository can take the name, but never the id.
+        "${local.issuer}:repository_id" = var.repository_id
       }
-    }]
-  }) }
+    }
+  } }
+
+  # People who deploy in an incident. The principal is the account, because Identity Center may recreate its roles.
+  operator_principals = { AWS = "${local.iam}:root" }
+  operator_roles = {
+    Sid       = "OperatorRoles"
+    Effect    = "Allow"
+    Principal = local.operator_principals
+    Action    = "sts:AssumeRole"
+    # Without aws:MultiFactorAuthPresent: sessions of Identity Center, which checks MFA itself, do not have the key.
+    Condition = { ArnEquals = { "aws:PrincipalArn" = var.operator_role_arns } }
+  }
+  operator_users = {
+    Sid       = "OperatorUsers"
+    Effect    = "Allow"
+    Principal = local.operator_principals
+    Action    = "sts:AssumeRole"
+    Condition = {
+      ArnEquals = { "aws:PrincipalArn" = var.operator_user_arns }
+      Bool      = { "aws:MultiFactorAuthPresent" = "true" }
+    }
+  }
+  operators = concat(
+    [for statement in [local.operator_roles] : statement if length(var.operator_role_arns) > 0],
+    [for statement in [local.operator_users] : statement if length(var.operator_user_arns) > 0],
+  )
 }
 
 resource "aws_iam_role" "deployment" {
   name                 = local.role_name
-  description          = "GitHub Actions of ${var.repository}, environment ${var.environment}: deploys the Order service."
+  description          = "GitHub Actions of ${local.repository}, environment ${var.environment}: deploys the Order service."
   max_session_duration = 3600
   permissions_boundary = aws_iam_policy.deployment_boundary.arn
-  assume_role_policy   = local.trust[var.environment]
+  assume_role_policy   = jsonencode({ Version = "2012-10-17", Statement = concat([local.trust[var.environment]], local.operators) })
 }
 
 resource "aws_iam_policy" "deployment" {

@@ -18,13 +18,50 @@ variable "account_id" {
   }
 }
 
-variable "repository" {
-  description = "GitHub repository whose workflows deploy, as owner/name."
+variable "subject_prefix" {
+  description = "Prefix of `sub` in the repository's OIDC tokens, exactly as GitHub's API shows it (README.md)."
   type        = string
 
   validation {
-    # A wildcard would trust other repositories.
-    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$", var.repository))
-    error_message = "repository must be owner/name, such as kimmyai/orders."
+    # A wildcard would trust other repositories; a colon would end the prefix.
+    condition     = can(regex("^repo:[A-Za-z0-9][A-Za-z0-9@-]*/[A-Za-z0-9._@-]+$", var.subject_prefix))
+    error_message = "subject_prefix must be repo:OWNER@OWNER_ID/NAME@REPOSITORY_ID, or repo:OWNER/NAME if the repository still uses names."
+  }
+
+  validation {
+    condition     = !strcontains(var.subject_prefix, "@") || endswith(var.subject_prefix, "@${var.repository_id}")
+    error_message = "subject_prefix names another repository than repository_id."
+  }
+}
+
+variable "repository_id" {
+  description = "Numeric id of the GitHub repository whose workflows deploy."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[1-9][0-9]*$", var.repository_id))
+    error_message = "repository_id must be a number: the id that GitHub's API shows, not the name."
+  }
+}
+
+variable "operator_role_arns" {
+  description = "IAM Identity Center roles of this account whose users may assume the deployment role in an incident. Identity Center must require MFA."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.operator_role_arns : can(regex("^arn:aws:iam::${var.account_id}:role/aws-reserved/sso\\.amazonaws\\.com/[A-Za-z0-9_+=,.@/-]+$", arn))])
+    error_message = "operator_role_arns must be ARNs of Identity Center roles (role/aws-reserved/sso.amazonaws.com/...) of this account, without wildcards."
+  }
+}
+
+variable "operator_user_arns" {
+  description = "IAM users of this account who may assume the deployment role in an incident, if they signed in with MFA."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.operator_user_arns : can(regex("^arn:aws:iam::${var.account_id}:user/[A-Za-z0-9_+=,.@/-]+$", arn))])
+    error_message = "operator_user_arns must be ARNs of IAM users of this account, without wildcards."
   }
 }

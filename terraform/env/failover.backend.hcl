@@ -1,5 +1,5 @@
-bucket         = "bbws-terraform-state-prod-failover"
-key            = "order-lambda/terraform.tfstate"
-dynamodb_table = "terraform-locks-prod"
-region         = "eu-west-1"
-encrypt        = true
+bucket       = "bbws-terraform-state-prod-failover"
+key          = "order-lambda/terraform.tfstate"
+region       = "eu-west-1"
+encrypt      = true
+use_lockfile = true

@@ -1,5 +1,5 @@
-bucket         = "bbws-terraform-state-local"
-key            = "order-lambda/terraform.tfstate"
-dynamodb_table = "terraform-locks-local"
-region         = "af-south-1"
-encrypt        = true
+bucket       = "bbws-terraform-state-local"
+key          = "order-lambda/terraform.tfstate"
+region       = "af-south-1"
+encrypt      = true
+use_lockfile = true

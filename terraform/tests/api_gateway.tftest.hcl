@@ -67,6 +67,16 @@ run "the_api" {
   }
 
   assert {
+    condition     = alltrue([for type in ["MISSING_AUTHENTICATION_TOKEN", "INVALID_SIGNATURE", "DEFAULT_4XX", "RESOURCE_NOT_FOUND"] : aws_api_gateway_gateway_response.problem[type].status_code == "404"])
+    error_message = "An unknown route must be 404, with and without a token: API Gateway reads an unexpected token as a signature."
+  }
+
+  assert {
+    condition     = length(setsubtract(["ACCESS_DENIED", "BAD_REQUEST_BODY", "BAD_REQUEST_PARAMETERS", "EXPIRED_TOKEN", "INVALID_API_KEY", "QUOTA_EXCEEDED", "REQUEST_TOO_LARGE", "THROTTLED", "UNAUTHORIZED", "UNSUPPORTED_MEDIA_TYPE", "WAF_FILTERED"], keys(aws_api_gateway_gateway_response.problem))) == 0
+    error_message = "Every 4xx response type needs its own status, because DEFAULT_4XX is 404 here."
+  }
+
+  assert {
     condition     = aws_cloudwatch_log_group.access.retention_in_days == 90
     error_message = "Logs must be kept 90 days."
   }

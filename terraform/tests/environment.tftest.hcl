@@ -95,7 +95,12 @@ run "the_environment" {
   }
 
   assert {
-    condition     = var.environment == "local" || (var.require_tls && var.tracing_enabled)
-    error_message = "TLS and tracing may be off only in environment local."
+    condition     = var.environment == "local" || (var.require_tls && var.tracing_enabled && var.mail_feedback_enabled)
+    error_message = "TLS, tracing and mail feedback may be off only in environment local."
+  }
+
+  assert {
+    condition     = output.mail_alarm_names == [for kind in ["bounces", "complaints"] : "bbws-mail-${kind}-${var.environment}" if var.environment != "local"]
+    error_message = "Every account must have an alarm on bounces and complaints."
   }
 }

@@ -45,10 +45,11 @@ run "failover_outside_prod_is_rejected" {
 run "local_exceptions_in_prod_are_rejected" {
   command = plan
   expect_failures = [
-    var.require_tls, var.authorizer, var.deletion_protection, var.point_in_time_recovery_days, var.failover_region, var.message_retention_days,
+    var.require_tls, var.mail_feedback_enabled, var.authorizer, var.deletion_protection, var.point_in_time_recovery_days, var.failover_region, var.message_retention_days,
   ]
   variables {
     require_tls                 = false
+    mail_feedback_enabled       = false
     authorizer                  = "issuer"
     deletion_protection         = false
     point_in_time_recovery_days = 7
@@ -61,7 +62,7 @@ run "values_out_of_range_are_rejected" {
   command = plan
   expect_failures = [
     var.throttle_rate, var.architecture, var.region, var.log_level, var.internal_notification_email, var.cart_api_url, var.retry_delay_seconds,
-    var.bucket_suffix, var.runbook_url,
+    var.bucket_suffix, var.runbook_url, var.archive_invoices_after_days,
   ]
   variables {
     throttle_rate               = 20000
@@ -73,5 +74,6 @@ run "values_out_of_range_are_rejected" {
     retry_delay_seconds         = 2
     bucket_suffix               = "_X"
     runbook_url                 = "https://example.com/wiki"
+    archive_invoices_after_days = 30
   }
 }

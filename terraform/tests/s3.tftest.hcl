@@ -20,7 +20,6 @@ mock_provider "aws" {
 
 variables {
   name                 = "bbws-orders-prod"
-  archive_after_days   = 730
   expire_after_days    = 2557
   replicate            = true
   permissions_boundary = "arn:aws:iam::536580886816:policy/boundary"
@@ -56,17 +55,32 @@ run "the_orders_bucket" {
   }
 
   assert {
-    condition     = [for transition in aws_s3_bucket_lifecycle_configuration.this[0].rule[0].transition : [transition.days, transition.storage_class]] == [[730, "GLACIER"]]
-    error_message = "Invoices go to Glacier after two years."
+    condition     = length(aws_s3_bucket_lifecycle_configuration.this[0].rule[0].transition) == 0
+    error_message = "Objects must stay in S3 unless archive_after_days is set."
   }
 
   assert {
-    condition     = aws_s3_bucket_lifecycle_configuration.this[0].rule[0].expiration[0].days == 2557
-    error_message = "Invoices are kept seven years."
+    condition = alltrue([for configuration in [aws_s3_bucket_lifecycle_configuration.this[0], aws_s3_bucket_lifecycle_configuration.failover[0]] :
+      configuration.rule[0].expiration[0].days == 2557 && configuration.rule[0].noncurrent_version_expiration[0].noncurrent_days == 30 && configuration.rule[1].expiration[0].expired_object_delete_marker
+    ])
+    error_message = "Objects, their versions and their delete markers must be gone 30 days after expiry, in both regions."
+  }
+}
+
+run "a_bucket_with_an_archive" {
+  module {
+    source = "./modules/s3"
+  }
+  providers = {
+    aws          = aws
+    aws.failover = aws.failover
+  }
+  variables {
+    archive_after_days = 730
   }
 
   assert {
-    condition     = aws_s3_bucket_lifecycle_configuration.failover[0].rule[0].expiration[0].days == 2557
-    error_message = "A copy in the other region is kept as long as its original, and no longer."
+    condition     = [for transition in aws_s3_bucket_lifecycle_configuration.this[0].rule[0].transition : [transition.days, transition.storage_class]] == [[730, "GLACIER"]] && aws_s3_bucket_lifecycle_configuration.this[0].transition_default_minimum_object_size == "varies_by_storage_class"
+    error_message = "Objects below 128 KB must move to Glacier too."
   }
 }

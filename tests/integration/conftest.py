@@ -1,4 +1,4 @@
-"""A bare engine with the few resources that handlers need, made in a second; a handler runs in the test's process."""
+"""An engine with the few resources that handlers need; the handlers run in the process of the tests."""
 
 import json
 import threading
@@ -12,7 +12,7 @@ from aiosmtpd.controller import Controller
 
 from common.settings import settings
 from localstack.aws import Aws
-from localstack.engines import Embedded
+from localstack.engines.ministack import MiniStack
 from localstack.mailbox import Mailbox
 from localstack.sidecars.cart_stub import CartStub
 from localstack.sidecars.mail_catcher import MailCatcher
@@ -51,11 +51,11 @@ def _make_tables(aws: Aws) -> None:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """An engine with nothing in it."""
+    """An empty engine."""
     if not ENGINE_VENV.exists():
-        raise FileNotFoundError(f"{ENGINE_VENV} is not there: run `make unit`, which makes it")
+        raise FileNotFoundError(f"{ENGINE_VENV} does not exist: run `make test`, which makes it")
     stack = Stack(tmp_path_factory.mktemp("engine"), ports={"engine": ENGINE_PORT, "smtp": SMTP_PORT})
-    engine = Embedded()
+    engine = MiniStack()
     engine.start(stack)
     try:
         yield stack
@@ -65,7 +65,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def aws(stack: Stack) -> Aws:
-    """Clients of an engine with tables, queues, topic and buckets; every event of the topic is seen in a queue."""
+    """Clients of an engine with tables, topic, buckets and the verified sender of mails."""
     aws = Aws(stack.endpoint)
     _make_tables(aws)
     for bucket in (settings.orders_bucket, settings.templates_bucket):
@@ -79,8 +79,8 @@ class Queue:
     """A queue of one test.
 
     Args:
-        aws: clients of the engine.
-        name: begin of its name.
+        aws: Clients of the engine.
+        name: First part of the queue's name.
     """
 
     def __init__(self, aws: Aws, name: str) -> None:
@@ -97,23 +97,23 @@ class Queue:
         return next(message for message in self.receive() if message["MessageId"] == sent)
 
     def receive(self) -> list[Any]:
-        """The messages that wait; nobody else sees them for a minute."""
-        answer = self._sqs.receive_message(
+        """Receive the waiting messages; they are hidden from other receivers for a minute."""
+        response = self._sqs.receive_message(
             QueueUrl=self.url,
             MaxNumberOfMessages=10,
             VisibilityTimeout=60,
             MessageSystemAttributeNames=["ApproximateReceiveCount"],
         )
-        return answer.get("Messages", [])
+        return response.get("Messages", [])
 
     def take(self) -> dict[str, Any]:
-        """The next message's body, taken out of the queue."""
+        """Receive the next message, delete it and return its body."""
 
-        def ask() -> Any:
+        def attempt() -> Any:
             messages = self._sqs.receive_message(QueueUrl=self.url, VisibilityTimeout=60).get("Messages")
             return messages[0] if messages else None
 
-        message = poll(f"a message in {self.name}", ask, 10)
+        message = poll(f"a message in {self.name}", attempt, 10)
         self._sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
         body: dict[str, Any] = json.loads(message["Body"])
         return body
@@ -129,7 +129,7 @@ def creation_queue(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Queue:
 
 @pytest.fixture
 def events_seen(aws: Aws) -> Iterator[Queue]:
-    """A queue with all that the functions publish from now on."""
+    """A queue that gets every event that the functions publish from now on."""
     queue = Queue(aws, "events-seen")
     subscription = aws.sns.subscribe(
         TopicArn=settings.order_events_topic_arn,
@@ -144,7 +144,7 @@ def events_seen(aws: Aws) -> Iterator[Queue]:
 
 @pytest.fixture(scope="session")
 def carts() -> Iterator[CartStub]:
-    """The Cart service that the record function asks."""
+    """The Cart service that the record function queries."""
     stub = CartStub(CART_PORT)
     threading.Thread(target=stub.serve_forever, daemon=True).start()
     yield stub
@@ -154,7 +154,7 @@ def carts() -> Iterator[CartStub]:
 
 @pytest.fixture(scope="session")
 def mailbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mailbox]:
-    """Where the engine's SES delivers."""
+    """The mailbox that the engine's SES delivers to."""
     directory: Path = tmp_path_factory.mktemp("mail")
     controller = Controller(MailCatcher(directory), hostname="127.0.0.1", port=SMTP_PORT)
     controller.start()

@@ -31,7 +31,7 @@ PAID = {
 
 @pytest.fixture
 def tenant_id() -> str:
-    """A tenant of the test's own."""
+    """A tenant that only this test uses."""
     return f"tenant-{uuid4().hex[:8]}"
 
 
@@ -42,50 +42,54 @@ def order(tenant_id: str) -> Order:
 
 
 def call(handler: Callable[..., dict[str, Any]], *request: Any, **more: Any) -> tuple[int, Any, dict[str, str]]:
-    """Status, body and headers of a handler's answer, which is one that the OpenAPI document promises."""
-    answer = handler(api_event(*request, **more), context())
-    headers = {name: values[0] for name, values in answer["multiValueHeaders"].items()}
+    """Status, body and headers of a handler's response, which must be as the OpenAPI document says."""
+    response = handler(api_event(*request, **more), context())
+    headers = {name: values[0] for name, values in response["multiValueHeaders"].items()}
     method, path = request
-    assert breaches(method, path, answer["statusCode"], headers, answer["body"]) == []
-    return answer["statusCode"], json.loads(answer["body"]), headers
+    assert breaches(method, path, response["statusCode"], headers, response["body"]) == []
+    return response["statusCode"], json.loads(response["body"]), headers
 
 
 class TestCreateOrder:
-    def test_an_order_is_queued_for_the_callers_tenant(self, tenant_id: str, creation_queue: Queue) -> None:
+    def test_create_order_is_queued(self, tenant_id: str, creation_queue: Queue) -> None:
+        """An accepted order is queued for the tenant of the caller."""
         headers = {"x-correlation-id": "c-1"}
-        status, body, answered = call(
+        status, body, received = call(
             create_order, "POST", "/v1.0/orders", tenant_id=tenant_id, body=order_request(), headers=headers
         )
         message = creation_queue.take()
         assert status == 202
-        assert answered["Location"] == f"orders/{body['orderId']}"
-        assert answered["X-Correlation-Id"] == message["correlationId"] == "c-1"
+        assert received["Location"] == f"orders/{body['orderId']}"
+        assert received["X-Correlation-Id"] == message["correlationId"] == "c-1"
         assert message["payload"]["orderId"] == body["orderId"]
         assert message["payload"]["tenantId"] == tenant_id
         assert message["payload"]["createdBy"] == "user-1"
         assert message["payload"]["order"]["cartId"] == "cart-1"
 
-    def test_a_correlation_id_that_is_none_is_replaced(self, tenant_id: str, creation_queue: Queue) -> None:
-        _, _, answered = call(
+    def test_create_invalid_correlation_id_is_replaced(self, tenant_id: str, creation_queue: Queue) -> None:
+        """An invalid correlation id is replaced."""
+        _, _, received = call(
             create_order,
             *("POST", "/v1.0/orders"),
             tenant_id=tenant_id,
             body=order_request(),
             headers={"X-Correlation-Id": "a b\n"},
         )
-        assert answered["X-Correlation-Id"] == creation_queue.take()["correlationId"] != "a b\n"
+        assert received["X-Correlation-Id"] == creation_queue.take()["correlationId"] != "a b\n"
 
-    def test_the_same_key_is_queued_once(self, tenant_id: str, creation_queue: Queue) -> None:
+    def test_create_repeated_key_is_queued_once(self, tenant_id: str, creation_queue: Queue) -> None:
+        """Requests with the same idempotency key are queued once; another body is 422."""
         request: Any = {"tenant_id": tenant_id, "headers": {"idempotency-key": str(uuid4())}}
-        answers = [call(create_order, "POST", "/v1.0/orders", body=order_request(), **request) for _ in range(2)]
-        assert answers[0][:2] == answers[1][:2]
+        responses = [call(create_order, "POST", "/v1.0/orders", body=order_request(), **request) for _ in range(2)]
+        assert responses[0][:2] == responses[1][:2]
         creation_queue.take()
         assert creation_queue.receive() == []
         status, _, _ = call(create_order, "POST", "/v1.0/orders", body=order_request(cartId="cart-2"), **request)
         assert status == 422
         assert creation_queue.receive() == []
 
-    def test_bad_input_is_named_and_not_queued(self, tenant_id: str, creation_queue: Queue) -> None:
+    def test_create_invalid_order_is_400(self, tenant_id: str, creation_queue: Queue) -> None:
+        """An invalid order is 400 with the fields named, and is not queued."""
         status, body, headers = call(
             create_order, "POST", "/v1.0/orders", tenant_id=tenant_id, body=order_request(cartId=None, price=1)
         )
@@ -96,13 +100,15 @@ class TestCreateOrder:
 
 
 class TestGetOrder:
-    def test_the_owner_gets_it_with_its_etag(self, tenant_id: str, order: Order) -> None:
+    def test_get_by_owner_has_etag(self, tenant_id: str, order: Order) -> None:
+        """The owner gets the order with its ETag."""
         status, body, headers = call(get_order, "GET", f"/v1.0/orders/{order.id}", tenant_id=tenant_id)
         assert (status, headers["ETag"]) == (200, '"1"')
         assert (body["id"], body["total"], body["orderNumber"]) == (str(order.id), "402.50", order.order_number)
         assert "GSI1_PK" not in body
 
-    def test_an_admin_gets_any_and_a_stranger_none(self, order: Order) -> None:
+    def test_get_by_other_tenant_is_404(self, order: Order) -> None:
+        """An admin gets the order; for other tenants it is 404."""
         path = f"/v1.0/orders/{order.id}"
         assert call(get_order, "GET", path, tenant_id="tenant-x", groups="admin")[0] == 200
         assert call(get_order, "GET", path, tenant_id="tenant-x", groups="[staff admin]")[0] == 200
@@ -110,13 +116,15 @@ class TestGetOrder:
         assert call(get_order, "GET", path, tenant_id="tenant-x")[0] == 404
         assert call(get_order, "GET", path, tenant_id=None)[0] == 403
 
-    def test_an_id_that_is_none_is_400(self) -> None:
+    def test_get_invalid_id_is_400(self) -> None:
+        """An invalid order id is 400."""
         status, body, _ = call(get_order, "GET", "/v1.0/orders/x")
         assert (status, body["errors"]) == (400, [{"field": "orderId", "detail": "must be a UUID"}])
 
 
 class TestListOrders:
-    def test_pages_follow_each_other_newest_first(self, tenant_id: str) -> None:
+    def test_list_pages_have_every_order_once(self, tenant_id: str) -> None:
+        """Every order is on one page, in whatever page size."""
         repository = OrderRepository(clients.dynamodb(), settings.orders_table)
         recorded = [str(repository.record(draft(tenant_id)).order.id) for _ in range(3)]
         path = f"/v1.0/tenants/{tenant_id}/orders"
@@ -128,14 +136,16 @@ class TestListOrders:
         assert "startAt" not in second
         assert sorted(item["id"] for page in (first, second) for item in page["items"]) == sorted(recorded)
 
-    def test_a_status_narrows_and_a_wrong_one_is_named(self, tenant_id: str, order: Order) -> None:
+    def test_list_filter_by_status(self, tenant_id: str, order: Order) -> None:
+        """The list can be filtered by status; an unknown status is 400."""
         path = f"/v1.0/tenants/{tenant_id}/orders"
         _, found, _ = call(list_orders, "GET", path, tenant_id=tenant_id, query={"status": "PENDING_PAYMENT"})
         _, none, _ = call(list_orders, "GET", path, tenant_id=tenant_id, query={"status": "PAID"})
         assert ([item["id"] for item in found["items"]], none["items"]) == ([str(order.id)], [])
         assert call(list_orders, "GET", path, tenant_id=tenant_id, query={"status": "paid"})[0] == 400
 
-    def test_another_tenants_list_is_for_admins(self, tenant_id: str) -> None:
+    def test_list_of_other_tenant_is_403(self, tenant_id: str) -> None:
+        """Another tenant's list is 403, except for admins."""
         path = f"/v1.0/tenants/{tenant_id}/orders"
         assert call(list_orders, "GET", path, tenant_id="tenant-x")[0] == 403
         assert call(list_orders, "GET", path, tenant_id="tenant-x", groups="admin")[0] == 200
@@ -147,7 +157,8 @@ class TestUpdateOrder:
         more = {"tenant_id": order.tenant_id, **more}
         return call(update_order, "PUT", f"/v1.0/orders/{order.id}", body=change, headers=headers, **more)
 
-    def test_a_new_status_is_written_and_published(self, order: Order, events_seen: Queue) -> None:
+    def test_update_status_is_stored_and_published(self, order: Order, events_seen: Queue) -> None:
+        """A new status is stored and published."""
         status, body, headers = self.put(order, PAID)
         event = events_seen.take()
         assert (status, headers["ETag"]) == (200, '"2"')
@@ -157,34 +168,38 @@ class TestUpdateOrder:
         assert event["payload"]["fromStatus"] == "PENDING_PAYMENT"
         assert event["payload"]["toStatus"] == OrderStatus.PAID
 
-    def test_the_same_change_again_is_published_again_under_the_same_id(self, order: Order, events_seen: Queue) -> None:
+    def test_update_retry_is_published_with_same_id(self, order: Order, events_seen: Queue) -> None:
+        """A retried change is published again with the same message id."""
         self.put(order, PAID)
         assert self.put(order, PAID)[0] == 200
         assert events_seen.take()["messageId"] == events_seen.take()["messageId"]
 
-    def test_a_change_whose_answer_was_lost_is_published(
+    def test_update_sdk_retry_is_published(
         self, order: Order, events_seen: Queue, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A change that the SDK wrote twice because a response was lost is published."""
         write = OrderRepository.update
 
-        def write_and_lose_the_answer(*given: Any, **changes: Any) -> Order:
+        def write_and_lose_response(*given: Any, **changes: Any) -> Order:
             write(*given, **changes)
-            # What the SDK's second try is told.
+            # The retry of the SDK fails, because the first attempt was written.
             return write(*given, **changes)
 
-        monkeypatch.setattr(OrderRepository, "update", write_and_lose_the_answer)
+        monkeypatch.setattr(OrderRepository, "update", write_and_lose_response)
         status, _, headers = self.put(order, PAID)
         assert (status, headers["ETag"]) == (200, '"2"')
         assert events_seen.take()["payload"]["toStatus"] == OrderStatus.PAID
 
-    def test_a_stale_version_is_409_and_silent(self, order: Order, events_seen: Queue) -> None:
+    def test_update_stale_version_is_409(self, order: Order, events_seen: Queue) -> None:
+        """A stale version is 409 and publishes nothing."""
         self.put(order, PAID)
         events_seen.take()
         assert self.put(order, {"status": "CANCELLED"})[0] == 409
         assert self.put(order, {"status": "CANCELLED"}, etag='"7"')[0] == 409
         assert events_seen.receive() == []
 
-    def test_payment_details_alone_are_no_event(self, order: Order, events_seen: Queue) -> None:
+    def test_update_payment_only_publishes_nothing(self, order: Order, events_seen: Queue) -> None:
+        """A change of payment details alone publishes nothing."""
         status, body, _ = self.put(order, {"paymentDetails": PAID["paymentDetails"]})
         assert (status, body["status"], body["version"]) == (200, "PENDING_PAYMENT", 2)
         assert events_seen.receive() == []
@@ -192,12 +207,14 @@ class TestUpdateOrder:
     @pytest.mark.parametrize(
         "change", [{"status": "COMPLETED"}, {"status": "PENDING_PAYMENT"}, {**PAID, "status": "CANCELLED"}]
     )
-    def test_what_the_status_machine_refuses_is_409(self, order: Order, change: dict[str, Any]) -> None:
+    def test_update_forbidden_change_is_409(self, order: Order, change: dict[str, Any]) -> None:
+        """A change that the status machine does not allow is 409."""
         status, body, _ = self.put(order, change)
         assert status == 409
         assert "PENDING_PAYMENT" in body["detail"]
 
-    def test_if_match_and_ownership_are_checked(self, order: Order) -> None:
+    def test_update_checks_if_match_and_owner(self, order: Order) -> None:
+        """If-Match is required and valid, and the order is the tenant's own."""
         assert self.put(order, PAID, etag=None)[0] == 428
         assert self.put(order, PAID, etag="x")[0] == 400
         assert self.put(order, PAID, tenant_id="tenant-x")[0] == 404

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from labs.rehearsal.accounts import ACCOUNTS, REPOSITORY, Accounts
+from labs.rehearsal.accounts import ACCOUNTS, SUBJECT_PREFIX, Accounts
 from localstack.stack import StackError
 from tests.support.secure_engine import secure_engine
 
@@ -55,14 +56,16 @@ def error_code(call: Callable[[], object]) -> str:
 @pytest.mark.parametrize(
     "claims",
     [
-        {"sub": f"repo:{REPOSITORY}:ref:refs/heads/main"},
-        {"sub": f"repo:{REPOSITORY}:environment:sit"},
-        {"sub": f"repo:{REPOSITORY}:environment:dev2"},
-        {"sub": "repo:someone/orders:environment:dev"},
-        {"aud": f"https://github.com/{REPOSITORY}"},
+        {"sub": f"{SUBJECT_PREFIX}:ref:refs/heads/main"},
+        {"sub": f"{SUBJECT_PREFIX}:environment:sit"},
+        {"sub": f"{SUBJECT_PREFIX}:environment:dev2"},
+        {"sub": "repo:kimmyai/bbws-order-lambda:environment:dev"},
+        {"sub": "repo:someone@1/orders@2:environment:dev"},
+        {"repository_id": "2"},
+        {"aud": "https://github.com/kimmyai"},
         {"iss": "https://token.example.com"},
     ],
-    ids=["branch", "environment", "longer environment", "repository", "audience", "issuer"],
+    ids=["branch", "environment", "longer environment", "name", "repository", "id", "audience", "issuer"],
 )
 def test_role_with_another_token_is_denied(accounts: Accounts, claims: dict[str, str]) -> None:
     """Only a job in this environment of this repository may assume the deployment role."""
@@ -119,6 +122,27 @@ def test_deletion_of_release_is_denied(client: Callable[..., Any]) -> None:
     assert error_code(lambda: s3.delete_bucket_policy(Bucket="bbws-releases-dev")) == "AccessDenied"
 
 
+def test_lock_of_state_is_deleted(client: Callable[..., Any]) -> None:
+    """The deployment role deletes Terraform's lock, and neither a state nor the lock of another project."""
+    s3 = client("s3")
+    bucket, state = "bbws-terraform-state-dev", "order-lambda/terraform.tfstate"
+    for key in (state, f"{state}.tflock"):
+        s3.put_object(Bucket=bucket, Key=key, Body=b"{}")
+    s3.delete_object(Bucket=bucket, Key=f"{state}.tflock")
+    for key in (state, "other/terraform.tfstate.tflock"):
+        assert error_code(partial(s3.delete_object, Bucket=bucket, Key=key)) == "AccessDenied"
+
+
+def test_role_of_service_is_deleted(client: Callable[..., Any]) -> None:
+    """The deployment role deletes this service's roles, but not its own or that of another service."""
+    iam = client("iam")
+    name = "bbws-order-lambda-old-dev"
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=FUNCTIONS_TRUST, PermissionsBoundary=BOUNDARY)
+    iam.delete_role(RoleName=name)
+    for other in (ROLE, "AWSServiceRoleForOps"):
+        assert error_code(partial(iam.delete_role, RoleName=other)) == "AccessDenied"
+
+
 def test_other_region_is_denied(client: Callable[..., Any]) -> None:
     """The deployment role works in the account's own regions only."""
     sqs = client("sqs", "eu-west-1")
@@ -134,4 +158,4 @@ def test_change_by_drift_role_is_denied(accounts: Accounts) -> None:
     update = {"FunctionName": "bbws-order-lambda-get-order-dev", "Name": "live", "FunctionVersion": "1"}
     assert error_code(lambda: functions.update_alias(**update)).startswith("AccessDenied")
     with pytest.raises(StackError, match="does not let"):
-        accounts.sign_in("dev", "dev-drift", sub=f"repo:{REPOSITORY}:environment:dev")
+        accounts.sign_in("dev", "dev-drift", sub=f"{SUBJECT_PREFIX}:environment:dev")

@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 from pypdf import PdfReader
 
-from common import clients, events, notifications
+from common import clients, notifications
 from common.errors import PermanentError
 from common.events import Envelope, OrderCreationRequested
 from common.models import OrderRequest
@@ -31,6 +31,7 @@ from localstack.lambda_events import context, sqs_event
 from localstack.mailbox import Mailbox
 from localstack.sidecars.cart_stub import CartStub
 from tests.integration.conftest import Queue
+from tests.support import samples
 from tests.support.samples import draft, order_request
 from tooling.polling import poll
 
@@ -53,7 +54,7 @@ def order(repository: OrderRepository) -> Order:
 
 @pytest.fixture
 def cart(carts: CartStub) -> Iterator[dict[str, Any]]:
-    """A cart of one mug at 89.00, of a tenant of the test's own."""
+    """A cart with one mug at 89.00, of a tenant that only this test uses."""
     cart_id = f"cart-{uuid4().hex}"
     item = {"productId": "p-1", "name": "Mug", "quantity": 1, "unitPrice": "89.00"}
     carts.carts[cart_id] = {
@@ -67,14 +68,14 @@ def cart(carts: CartStub) -> Iterator[dict[str, Any]]:
 
 
 def requested(cart: dict[str, Any], **changes: Any) -> Envelope:
-    """The message that asks for the order of a cart to be recorded."""
+    """The message that the order of a cart is to be recorded."""
     request = OrderRequest.parse_obj(order_request(cartId=cart["cartId"], **changes))
     payload = OrderCreationRequested(order_id=uuid4(), tenant_id=cart["tenantId"], created_by="user-1", order=request)
-    return events.order_creation_requested(payload, "c-1")
+    return Envelope.of(payload, "c-1")
 
 
 def handle(handler: Handler, queue: Queue, *bodies: str) -> list[str]:
-    """Give messages to a handler in one batch; the bodies of those that it reports as failed."""
+    """Pass messages to a handler in one batch; return the bodies of those that it reports as failed."""
     messages = [queue.send(body) for body in bodies]
     failed = handler(sqs_event(queue.name, *messages), context())["batchItemFailures"]
     ids = {failure["itemIdentifier"] for failure in failed}
@@ -82,15 +83,16 @@ def handle(handler: Handler, queue: Queue, *bodies: str) -> list[str]:
 
 
 def mail_of(mailbox: Mailbox, correlation_id: str) -> EmailMessage:
-    """The one mail with a correlation id."""
+    """The only mail with a correlation id."""
     ((_, mail),) = poll(f"mail {correlation_id}", lambda: mailbox.find(correlation_id) or None, 10)
     return mail
 
 
 class TestRecord:
-    def test_an_order_is_priced_recorded_and_published(
+    def test_record_order_is_priced_and_published(
         self, repository: OrderRepository, cart: dict[str, Any], creation_queue: Queue, events_seen: Queue
     ) -> None:
+        """An order is priced, recorded and published."""
         message = requested(cart, campaignCode="SPRING10")
         assert handle(order_creator_record, creation_queue, message.encode()) == []
         recorded = repository.get(cart["tenantId"], message.payload.order_id)
@@ -101,21 +103,22 @@ class TestRecord:
         assert (event["eventType"], event["correlationId"]) == ("OrderRecorded", "c-1")
         assert event["payload"] == {"tenantId": cart["tenantId"], "orderId": str(recorded.id)}
 
-    def test_a_new_order_takes_the_fewest_calls(self, cart: dict[str, Any], creation_queue: Queue) -> None:
-        asked: list[str] = []
+    def test_record_new_order_needs_two_calls(self, cart: dict[str, Any], creation_queue: Queue) -> None:
+        """A new order needs two calls of DynamoDB."""
+        calls: list[str] = []
 
-        def note(model: Any, **_: Any) -> None:
-            asked.append(model.name)
+        def count_call(model: Any, **_: Any) -> None:
+            calls.append(model.name)
 
-        clients.dynamodb().meta.events.register("before-call.dynamodb", note)
+        clients.dynamodb().meta.events.register("before-call.dynamodb", count_call)
         try:
             assert handle(order_creator_record, creation_queue, requested(cart).encode()) == []
         finally:
-            clients.dynamodb().meta.events.unregister("before-call.dynamodb", note)
-        assert asked == ["GetItem", "TransactWriteItems"]
+            clients.dynamodb().meta.events.unregister("before-call.dynamodb", count_call)
+        assert calls == ["GetItem", "TransactWriteItems"]
 
     @pytest.mark.parametrize("status", [404, 503])
-    def test_a_message_that_comes_again_publishes_again_and_keeps_the_number(
+    def test_record_redelivery_keeps_number(
         self,
         status: int,
         repository: OrderRepository,
@@ -124,16 +127,17 @@ class TestRecord:
         creation_queue: Queue,
         events_seen: Queue,
     ) -> None:
+        """A redelivered message keeps the order number and publishes again, even without the cart."""
         message = requested(cart)
         handle(order_creator_record, creation_queue, message.encode())
         before = repository.get(cart["tenantId"], message.payload.order_id)
-        # As after a crash between the write and the publish, with the cart gone by then, or nobody there to ask.
+        # As after a crash between write and publish, with the cart deleted or the Cart service down by then.
         carts.outages[cart["cartId"]] = {"status": status, "refused": 0}
         assert handle(order_creator_record, creation_queue, message.encode()) == []
         assert repository.get(cart["tenantId"], message.payload.order_id) == before
         assert events_seen.take()["messageId"] == events_seen.take()["messageId"]
 
-    def test_an_order_and_its_value_are_counted_once_whatever_is_delivered_twice(
+    def test_record_redelivery_is_counted_once(
         self,
         repository: OrderRepository,
         cart: dict[str, Any],
@@ -141,6 +145,7 @@ class TestRecord:
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
+        """An order and its value are counted once, however often it is delivered."""
         message = requested(cart)
 
         def counted() -> list[dict[str, Any]]:
@@ -154,13 +159,13 @@ class TestRecord:
         assert directive["Dimensions"] == [["service"]]
         assert {"Name": "OrderValue", "Unit": "None"} in directive["Metrics"]
         assert handle(order_creator_record, creation_queue, message.encode()) == []
-        # Two deliveries at one moment: neither finds the order, and one of them writes it.
+        # Two concurrent deliveries: neither finds the order, and only one writes it.
         blind = mock.Mock(get=lambda *_: None, record=repository.record)
         monkeypatch.setattr(record_service, "_repository", blind)
         assert handle(order_creator_record, creation_queue, message.encode()) == []
         assert counted() == []
 
-    def test_the_message_stays_if_the_event_cannot_be_published(
+    def test_record_publish_failure_keeps_message(
         self,
         repository: OrderRepository,
         cart: dict[str, Any],
@@ -168,6 +173,7 @@ class TestRecord:
         events_seen: Queue,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        """If the event cannot be published, the message fails and the next delivery publishes."""
         message = requested(cart)
         with monkeypatch.context() as patched:
             patched.setenv("ORDER_EVENTS_TOPIC_ARN", settings.order_events_topic_arn + "-gone")
@@ -176,14 +182,15 @@ class TestRecord:
         assert handle(order_creator_record, creation_queue, message.encode()) == []
         assert events_seen.take()["payload"]["orderId"] == str(message.payload.order_id)
 
-    def test_only_what_is_bad_in_a_batch_fails(
+    def test_record_batch_fails_only_bad_messages(
         self, repository: OrderRepository, carts: CartStub, cart: dict[str, Any], creation_queue: Queue
     ) -> None:
+        """Of a batch, only the bad messages fail."""
         good = [requested(cart) for _ in range(3)]
         poison = "not JSON"
-        missing = requested({**cart, "cartId": "cart-that-is-not-there"}).encode()
+        missing = requested({**cart, "cartId": "cart-that-does-not-exist"}).encode()
         foreign = requested({**cart, "tenantId": "tenant-other"}).encode()
-        other = events.order_recorded(Order(**draft().dict(), order_number="ORD-2026-00001"), "c-1").encode()
+        other = samples.order_recorded(Order(**draft().dict(), order_number="ORD-2026-00001"), "c-1").encode()
         failed = handle(
             order_creator_record,
             creation_queue,
@@ -200,42 +207,47 @@ class TestRecord:
             assert repository.get(cart["tenantId"], message.payload.order_id)
 
     @pytest.mark.parametrize("quantity", [1, 100_000])
-    def test_a_cart_that_no_order_can_hold_is_refused_at_once(
+    def test_record_too_expensive_cart_is_refused(
         self, cart: dict[str, Any], creation_queue: Queue, quantity: int
     ) -> None:
-        # One such line has a total that is too large, many of them a line.
+        """A cart that costs more than an order can hold is refused at once."""
+        # With one of them the total is too large, with many the line is.
         cart["items"][0] |= {"quantity": quantity, "unitPrice": "999999999999.99"}
         message = requested(cart).encode()
         assert handle(order_creator_record, creation_queue, message) == [message]
         assert [m["Body"] for m in creation_queue.receive()] == [message]
 
-    def test_a_service_that_is_down_is_asked_again_later_and_poison_at_once(
+    def test_record_transient_failure_is_delayed(
         self, carts: CartStub, cart: dict[str, Any], creation_queue: Queue
     ) -> None:
+        """A message is retried later while the Cart service is down; a malformed one at once."""
         carts.outages[cart["cartId"]] = {"status": 503, "refused": 0}
         message = requested(cart)
         assert handle(order_creator_record, creation_queue, "poison", message.encode())
-        # The poison is there again at once, the other after the delay of two seconds.
+        # The malformed message is redelivered at once, the other after the delay of two seconds.
         assert [m["Body"] for m in creation_queue.receive()] == ["poison"]
         (again,) = poll("the other message", lambda: creation_queue.receive() or None, 10)
         assert again["Body"] == message.encode()
         del carts.outages[cart["cartId"]]
 
-    def test_currencies_must_agree(self, cart: dict[str, Any]) -> None:
+    def test_record_other_currency_is_refused(self, cart: dict[str, Any]) -> None:
+        """An order in another currency than its cart is refused."""
         request = requested(cart).payload
         wrong = request.copy(update={"order": request.order.copy(update={"currency": "USD"})})
         with pytest.raises(PermanentError, match="in ZAR, the order in USD"):
             record_service.record(wrong, datetime.now(UTC), "c-1")
 
-    def test_an_empty_batch_is_answered(self) -> None:
+    def test_record_empty_batch_succeeds(self) -> None:
+        """An empty batch succeeds."""
         assert order_creator_record({"Records": []}, context()) == {"batchItemFailures": []}
 
 
 class TestInvoice:
-    def test_an_invoice_is_stored_noted_and_published(
+    def test_invoice_is_stored_and_published(
         self, repository: OrderRepository, order: Order, creation_queue: Queue, events_seen: Queue
     ) -> None:
-        assert handle(order_pdf_creator, creation_queue, events.order_recorded(order, "c-2").encode()) == []
+        """An invoice is stored, its key is on the order, and the event is published."""
+        assert handle(order_pdf_creator, creation_queue, samples.order_recorded(order, "c-2").encode()) == []
         invoiced = repository.get(order.tenant_id, order.id)
         assert invoiced is not None
         assert invoiced.invoice_key == f"{order.tenant_id}/orders/order_{order.id}.pdf"
@@ -245,16 +257,17 @@ class TestInvoice:
         pdf = clients.s3().get_object(Bucket=settings.orders_bucket, Key=invoiced.invoice_key)["Body"].read()
         assert order.order_number in PdfReader(io.BytesIO(pdf)).pages[0].extract_text()
 
-    @pytest.mark.parametrize("noted", [True, False], ids=["noted", "not noted"])
-    def test_an_invoice_is_issued_once(
-        self, repository: OrderRepository, order: Order, creation_queue: Queue, events_seen: Queue, noted: bool
+    @pytest.mark.parametrize("key_stored", [True, False], ids=["key stored", "key not stored"])
+    def test_invoice_redelivery_keeps_first(
+        self, repository: OrderRepository, order: Order, creation_queue: Queue, events_seen: Queue, key_stored: bool
     ) -> None:
-        body = events.order_recorded(order, "c-2").encode()
+        """A redelivered message keeps the first invoice and publishes again."""
+        body = samples.order_recorded(order, "c-2").encode()
         handle(order_pdf_creator, creation_queue, body)
         key = f"{order.tenant_id}/orders/order_{order.id}.pdf"
         first = clients.s3().get_object(Bucket=settings.orders_bucket, Key=key)["LastModified"]
-        if not noted:
-            # As after a crash between the upload and the note of it.
+        if not key_stored:
+            # As after a crash between the upload and the update of the order.
             clients.dynamodb().update_item(
                 TableName=settings.orders_table,
                 Key={"PK": {"S": f"TENANT#{order.tenant_id}"}, "SK": {"S": f"ORDER#{order.id}"}},
@@ -267,11 +280,13 @@ class TestInvoice:
         assert again is not None
         assert again.invoice_key == key
 
-    def test_an_order_that_is_not_there_comes_again(self, order: Order, creation_queue: Queue) -> None:
-        body = events.order_recorded(order.copy(update={"id": UUID(int=0)}), "c-2").encode()
+    def test_invoice_missing_order_is_retried(self, order: Order, creation_queue: Queue) -> None:
+        """A message about an order that is not in the table is retried."""
+        body = samples.order_recorded(order.copy(update={"id": UUID(int=0)}), "c-2").encode()
         assert handle(order_pdf_creator, creation_queue, body) == [body]
 
-    def test_a_bucket_that_refuses_is_no_success(self, order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_invoice_upload_failure_raises(self, order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A failed upload is not taken for an invoice that exists."""
         monkeypatch.setenv("ORDERS_BUCKET", "no-such-bucket")
         from functions.order_pdf_creator.service import create_invoice
 
@@ -280,19 +295,21 @@ class TestInvoice:
 
 
 class TestMails:
-    def test_the_team_is_told_once(self, order: Order, creation_queue: Queue, mailbox: Mailbox) -> None:
+    def test_notification_is_sent_once(self, order: Order, creation_queue: Queue, mailbox: Mailbox) -> None:
+        """The internal team gets one mail for an order, however often it is delivered."""
         correlation_id = str(uuid4())
-        body = events.order_recorded(order, correlation_id).encode()
+        body = samples.order_recorded(order, correlation_id).encode()
         for _ in range(2):
             assert handle(order_internal_notification, creation_queue, body) == []
         mail = mail_of(mailbox, correlation_id)
         assert mail["To"] == "orders@kimmyai.io"
         assert order.order_number in mail["Subject"]
 
-    def test_the_customer_gets_the_invoice(self, order: Order, creation_queue: Queue, mailbox: Mailbox) -> None:
+    def test_confirmation_has_invoice_attached(self, order: Order, creation_queue: Queue, mailbox: Mailbox) -> None:
+        """The confirmation has the invoice attached."""
         correlation_id, key = str(uuid4()), f"{order.tenant_id}/orders/order_{order.id}.pdf"
         clients.s3().put_object(Bucket=settings.orders_bucket, Key=key, Body=b"%PDF-1.7 invoice")
-        body = events.invoice_created(order, key, correlation_id).encode()
+        body = samples.invoice_created(order, key, correlation_id).encode()
         assert handle(customer_order_confirmation, creation_queue, body) == []
         mail = mail_of(mailbox, correlation_id)
         assert mail["To"] == order.customer_email
@@ -301,31 +318,34 @@ class TestMails:
         assert attachment.get_content() == b"%PDF-1.7 invoice"
 
     @pytest.mark.parametrize("status", OrderStatus)
-    def test_the_customer_is_told_of_each_status(
+    def test_status_mail_is_sent_for_each_status(
         self, order: Order, creation_queue: Queue, mailbox: Mailbox, status: OrderStatus
     ) -> None:
+        """The customer gets a mail for each status."""
         correlation_id = str(uuid4())
         changed = order.copy(update={"status": status})
-        body = events.order_status_changed(changed, OrderStatus.PENDING_PAYMENT, correlation_id).encode()
+        body = samples.order_status_changed(changed, OrderStatus.PENDING_PAYMENT, correlation_id).encode()
         assert handle(customer_order_confirmation, creation_queue, body) == []
         text = mail_of(mailbox, correlation_id).get_body(("plain",))
         assert text is not None
         assert order.order_number in text.get_content()
 
-    def test_a_mail_that_could_not_be_sent_is_sent_later(
+    def test_mail_send_failure_is_retried(
         self, order: Order, creation_queue: Queue, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A mail that could not be sent is sent on the next delivery."""
         correlation_id = str(uuid4())
-        body = events.order_recorded(order, correlation_id).encode()
+        body = samples.order_recorded(order, correlation_id).encode()
         with monkeypatch.context() as patched:
             patched.setenv("MAIL_FROM", "not an address")
             assert handle(order_internal_notification, creation_queue, body) == [body]
         assert handle(order_internal_notification, creation_queue, body) == []
         assert mail_of(mailbox, correlation_id)
 
-    def test_a_mail_is_sent_once_although_its_note_fails_at_first(
+    def test_mail_record_failure_sends_no_second(
         self, order: Order, creation_queue: Queue, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A mail is sent once although writing its idempotency record fails at first."""
         failing = iter(range(5))
 
         def fail(**_: Any) -> None:
@@ -333,40 +353,43 @@ class TestMails:
                 raise ConnectionClosedError(endpoint_url="dynamodb")
 
         monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
-        notes = clients.dynamodb_for_mail_records().meta.events
-        notes.register("before-send.dynamodb.UpdateItem", fail, unique_id="fail")
+        hooks = clients.dynamodb_for_mail_records().meta.events
+        hooks.register("before-send.dynamodb.UpdateItem", fail, unique_id="fail")
         correlation_id = str(uuid4())
-        body = events.order_recorded(order, correlation_id).encode()
+        body = samples.order_recorded(order, correlation_id).encode()
         try:
             assert handle(order_internal_notification, creation_queue, body) == []
         finally:
-            notes.unregister("before-send.dynamodb.UpdateItem", unique_id="fail")
+            hooks.unregister("before-send.dynamodb.UpdateItem", unique_id="fail")
         assert next(failing, None) is None
         assert handle(order_internal_notification, creation_queue, body) == []
         assert mail_of(mailbox, correlation_id)
 
-    def test_a_mail_at_which_a_process_died_waits_for_its_time_to_be_up(
+    def test_mail_after_crash_waits_for_timeout(
         self, order: Order, creation_queue: Queue, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """After a crash while sending, the next delivery waits for the timeout of the function."""
+
         class Killed(BaseException):
             pass
 
         def die(_: EmailMessage) -> str:
             raise Killed
 
-        body = events.order_recorded(order, "c-4").encode()
+        body = samples.order_recorded(order, "c-4").encode()
         delays: list[int] = []
         monkeypatch.setattr(notifications, "send", die)
         with pytest.raises(Killed):
             handle(order_internal_notification, creation_queue, body)
         monkeypatch.setattr(sqs, "_delay_retry", lambda _, seconds: delays.append(seconds))
         assert handle(order_internal_notification, creation_queue, body) == [body]
-        # The time-out of the function, and not the two seconds of other failures.
+        # The timeout of the function, not the two seconds of other failures.
         assert delays == [31]
 
-    def test_a_message_for_another_function_is_refused(self, order: Order, creation_queue: Queue) -> None:
-        recorded = events.order_recorded(order, "c-3").encode()
-        created = events.invoice_created(order, "key", "c-3").encode()
+    def test_event_of_other_function_is_refused(self, order: Order, creation_queue: Queue) -> None:
+        """An event for another function is refused."""
+        recorded = samples.order_recorded(order, "c-3").encode()
+        created = samples.invoice_created(order, "key", "c-3").encode()
         assert handle(customer_order_confirmation, creation_queue, recorded) == [recorded]
         assert handle(order_internal_notification, creation_queue, created) == [created]
         assert handle(order_pdf_creator, creation_queue, created) == [created]

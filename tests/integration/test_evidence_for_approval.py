@@ -1,4 +1,4 @@
-"""What a promotion is approved by, made before that by the role that may only read; TLS and IAM enforced."""
+"""The pack for an approval, written by the read-only role, with TLS and IAM enforced."""
 
 import shutil
 import subprocess
@@ -24,7 +24,7 @@ from tooling.paths import ROOT
 
 @pytest.fixture(scope="module")
 def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
-    """The accounts of an engine; dev's and sit's are made ready."""
+    """The accounts of an engine; those of dev and sit are bootstrapped."""
     with secure_engine(tmp_path_factory.mktemp("accounts")) as stack:
         accounts = Accounts(stack)
         accounts.bootstrap("dev")
@@ -45,24 +45,23 @@ def release(tmp_path: Path) -> Manifest:
     return make_release(folder)
 
 
-def test_who_approves_sees_the_plan_before_and_nothing_is_changed(
-    accounts: Accounts, release: Manifest, tmp_path: Path
-) -> None:
+def test_approval_pack_changes_nothing(accounts: Accounts, release: Manifest, tmp_path: Path) -> None:
+    """The pack for an approval has the plan, and writing it changes nothing."""
     digest = release.digest()
     dev = Store(accounts.client("s3", accounts.sign_in("dev")), "bbws-releases-dev")
     dev.upload(tmp_path / "release")
-    credentials = accounts.sign_in("sit", "sit-drift") | {"EVIDENCE": str(tmp_path / "evidence")}
-    arguments = ("approve", "--to", "sit", "--release", digest, "--var-file", str(accounts.var_file()))
+    credentials = accounts.sign_in("sit", "sit-drift") | {"EVIDENCE_DIR": str(tmp_path / "evidence")}
+    arguments = ("pack", digest, "--to", "sit", "--var-file", str(accounts.var_file()))
 
     def approve() -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "evidence", *arguments]
+        command = [sys.executable, "-m", "cli.release", *arguments]
         return subprocess.run(
             command, cwd=ROOT, env=credentials, capture_output=True, text=True, check=False, timeout=300
         )
 
     early = approve()
     assert (early.returncode, early.stdout) == (1, "")
-    assert f"there are no records of {digest[:12]} in bbws-releases-dev: `make record TO=dev`" in early.stderr
+    assert f"there are no records of {digest[:12]} in bbws-releases-dev: `bin/release record --to dev`" in early.stderr
 
     for stage in ("local", "dev"):
         write_records(tmp_path / "tested", stage, release, recorded_test())
@@ -82,7 +81,8 @@ def test_who_approves_sees_the_plan_before_and_nothing_is_changed(
     assert {name: Store(root, name).keys("") for name in before} == before
 
 
-def test_the_role_reads_the_release_before_and_no_other(accounts: Accounts) -> None:
+def test_drift_role_reads_release_only(accounts: Accounts) -> None:
+    """The role that writes the pack reads the release bucket before, and nothing else."""
     s3 = accounts.client("s3", accounts.sign_in("sit", "sit-drift"))
     s3.list_objects_v2(Bucket="bbws-releases-dev")
     for bucket in ("bbws-releases-dev", "bbws-releases-sit"):
@@ -92,7 +92,8 @@ def test_the_role_reads_the_release_before_and_no_other(accounts: Accounts) -> N
         s3.list_objects_v2(Bucket="bbws-terraform-state-dev")
 
 
-def test_records_go_with_the_release_and_the_first_stay(accounts: Accounts, tmp_path: Path) -> None:
+def test_records_travel_with_release(accounts: Accounts, tmp_path: Path) -> None:
+    """Records travel with the release, and the first records of a stage stay."""
     release = make_release(tmp_path / "release")
     digest = release.digest()
     dev = Store(accounts.client("s3", accounts.root("dev")), "bbws-releases-dev")

@@ -1,4 +1,4 @@
-"""The invoice's package with its own Pango: this machine's libraries are collected as the Lambda image's are."""
+"""The invoice's package with its own Pango, collected from this machine as from the Lambda image."""
 
 import hashlib
 import platform
@@ -9,52 +9,55 @@ from pathlib import Path
 
 import pytest
 
-from release.packaging import build, isolation, natives
+from release.packaging import build, isolation, libraries, natives
 from tooling.paths import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the libraries of a Lambda package")
-ARCHITECTURE: build.Architecture = "arm64" if platform.machine() == "aarch64" else "x86_64"
+ARCHITECTURE: libraries.Architecture = "arm64" if platform.machine() == "aarch64" else "x86_64"
 
 
 @pytest.fixture
 def collected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with this machine's libraries in `lib/`, in the place of those that the Docker build gives."""
+    """A folder with this machine's libraries in `lib/`, in place of those from the Docker build."""
     collector = ROOT / "release" / "packaging" / "natives.py"
     target = tmp_path / "natives"
-    # As in the image: by its path, with nothing of the project on sys.path.
+    # Run it as in the image, with nothing of the project on sys.path.
     subprocess.run([sys.executable, "-I", "-S", collector, target / "lib"], cwd=tmp_path, check=True, timeout=60)
-    monkeypatch.setattr(build, "_native_libraries", lambda architecture: target)
+    monkeypatch.setattr(libraries, "native_libraries", lambda architecture: target)
     monkeypatch.setattr(build, "PACKAGES", tmp_path / "packages")
     return target
 
 
-def test_the_invoice_is_drawn_with_the_libraries_of_its_package(collected: Path) -> None:
-    with build._alone():
+def test_invoice_renders_with_packaged_libraries(collected: Path) -> None:
+    """The invoice is rendered with the libraries of its package alone."""
+    with libraries.exclusive():
         build.build("order_pdf_creator", ARCHITECTURE, "lambda-image")
     package = build.packages_dir(ARCHITECTURE) / "order_pdf_creator.zip"
-    loaded = isolation.load(package, build.runtime_libraries())
+    loaded = isolation.load(package, libraries.runtime_libraries())
     carried = {f"lib/{path.name}" for path in (collected / "lib").iterdir()}
     assert carried >= {f"lib/{soname}" for soname in natives.OPENED}
     assert {name for name in loaded.files if name.startswith("lib/")} == carried
 
-    with build._alone():
+    with libraries.exclusive():
         assert not build.build("order_pdf_creator", ARCHITECTURE, "lambda-image")
         assert build.build("order_pdf_creator", ARCHITECTURE, "host")
     assert not any(name.startswith("lib/") for name in zipfile.ZipFile(package).namelist())
 
 
-def test_a_library_left_out_is_noticed(collected: Path) -> None:
+def test_import_with_broken_library_names_it(collected: Path) -> None:
+    """A library that does not load is named."""
     (collected / "lib" / "libpango-1.0.so.0").write_bytes(b"not a library")
-    with build._alone():
+    with libraries.exclusive():
         build.build("order_pdf_creator", ARCHITECTURE, "lambda-image")
     package = build.packages_dir(ARCHITECTURE) / "order_pdf_creator.zip"
-    with pytest.raises(build.BuildError, match=r"(?s)order_pdf_creator\.zip cannot be imported alone.*libpango"):
-        isolation.load(package, build.runtime_libraries())
+    with pytest.raises(libraries.BuildError, match=r"(?s)order_pdf_creator\.zip cannot be imported alone.*libpango"):
+        isolation.load(package, libraries.runtime_libraries())
 
 
-def test_the_pure_packages_are_the_same_with_and_without(collected: Path) -> None:
+def test_pure_package_is_equal_without_pango(collected: Path) -> None:
+    """Packages without compiled modules are the same with and without Pango."""
     package = build.packages_dir(ARCHITECTURE) / "get_order.zip"
-    with build._alone():
+    with libraries.exclusive():
         assert build.build("get_order", ARCHITECTURE, "lambda-image")
         digest = hashlib.sha256(package.read_bytes()).hexdigest()
         package.unlink()

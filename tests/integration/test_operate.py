@@ -1,6 +1,5 @@
-"""What one does in an incident, and what the engine was taught for it."""
+"""The commands of an incident, and the AWS operations that the engine needs for them."""
 
-import argparse
 import json
 import time
 from datetime import UTC, datetime, timedelta
@@ -11,24 +10,21 @@ from uuid import uuid4
 import pytest
 
 from localstack.aws import Aws
-from ops import alarms, incident, log_queries, queues, restore
+from ops import alarms, incident, log_queries, queues, restores
 from ops.alarms import AlarmError
 from ops.incident import Account
 from ops.log_queries import QueryError
 from ops.queues import QueueError
-from ops.restore import RestoreError
+from ops.restores import RestoreError
 from tests.support.lambda_functions import make_function
 from tooling.polling import poll
 
 SECONDS = 20
 
 
-def run(aws: Aws, outputs: dict[str, Any], *words: str) -> list[str]:
-    """What a command prints."""
-    parser = argparse.ArgumentParser()
-    commands = parser.add_subparsers(dest="command")
-    incident.add_commands(lambda name, text: commands.add_parser(name, help=text))
-    return incident.run(parser.parse_args(words), Account(aws.client, outputs))
+def account(aws: Aws, outputs: dict[str, Any] | None = None) -> Account:
+    """The engine's account."""
+    return Account(aws.client, outputs or {})
 
 
 @pytest.fixture
@@ -68,31 +64,30 @@ def on_queue(aws: Aws, queue: str, metric: str) -> str:
 
 
 class TestAlarms:
-    def test_a_queue_rings_and_falls_silent(self, aws: Aws, queue: str) -> None:
+    def test_alarm_of_queue_follows_its_messages(self, aws: Aws, queue: str) -> None:
         deep, old = [
             on_queue(aws, queue, metric)
             for metric in ("ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage")
         ]
-        outputs = {"alarm_names": [deep, old]}
-        assert run(aws, outputs, "alarms")[-1] == "2 alarms, 0 ring"
+        engine = account(aws, {"alarm_names": [deep, old]})
+        assert incident.show_alarms(engine)[-1] == "2 alarms, 0 in ALARM"
         send(aws, queue, "x")
-        poll("both ringing", lambda: run(aws, outputs, "alarms")[-1] == "2 alarms, 2 ring" or None, SECONDS)
-        lines = run(aws, outputs, "alarms", "--alarm", deep)
-        assert lines == [
+        poll("both in ALARM", lambda: incident.show_alarms(engine)[-1] == "2 alarms, 2 in ALARM" or None, SECONDS)
+        assert incident.show_alarms(engine, deep) == [
             f"ALARM {deep} (1 against 0)",
             "  Runbook: https://example.com/troubleshooting.md#x",
-            "1 alarms, 1 ring",
+            "1 alarms, 1 in ALARM",
         ]
-        with pytest.raises(AlarmError, match=f"after 1 s there still rings {deep}"):
-            alarms.wait_until_quiet(aws.cloudwatch, [deep], 1)
+        with pytest.raises(AlarmError, match=f"still in ALARM after 1 s: {deep}"):
+            alarms.wait_until_ok(aws.cloudwatch, [deep], 1)
         aws.sqs.purge_queue(QueueUrl=queues.url(aws.sqs, queue))
-        assert run(aws, outputs, "alarms", "--wait", str(SECONDS))[-1] == "2 alarms, 0 ring"
+        assert incident.show_alarms(engine, wait_seconds=SECONDS)[-1] == "2 alarms, 0 in ALARM"
 
-    def test_an_alarm_that_is_none_is_named(self, aws: Aws) -> None:
+    def test_alarms_unknown_name_is_refused(self, aws: Aws) -> None:
         with pytest.raises(AlarmError, match="there is no alarm nothing"):
             alarms.alarms(aws.cloudwatch, ["nothing"])
 
-    def test_what_is_filled_needs_no_data(self, aws: Aws) -> None:
+    def test_alarm_with_fill_needs_no_data(self, aws: Aws) -> None:
         table = f"table-{uuid4().hex[:8]}"
         dimensions: Any = [{"Name": "TableName", "Value": table}]
 
@@ -108,16 +103,16 @@ class TestAlarms:
                 throttled("writes", "WriteThrottleEvents"),
             ],
         )
-        assert not alarms.alarms(aws.cloudwatch, [name])[0].rings
+        assert not alarms.alarms(aws.cloudwatch, [name])[0].in_alarm
         aws.cloudwatch.put_metric_data(
             Namespace="AWS/DynamoDB",
             MetricData=[{"MetricName": "WriteThrottleEvents", "Dimensions": dimensions, "Value": 1}],
         )
-        assert alarms.alarms(aws.cloudwatch, [name])[0].rings
+        assert alarms.alarms(aws.cloudwatch, [name])[0].in_alarm
 
 
 class TestQueues:
-    def test_a_dlq_is_shown_and_stays_and_shows_nothing_private(self, aws: Aws, queue: str) -> None:
+    def test_dlq_shows_ids_and_no_personal_data(self, aws: Aws, queue: str) -> None:
         event = {
             "eventType": "OrderCreationRequested",
             "correlationId": "c-1",
@@ -125,15 +120,15 @@ class TestQueues:
         }
         ours, poison = send(aws, f"{queue}-dlq", json.dumps(event)), send(aws, f"{queue}-dlq", "thandi@acme.example")
         for _ in range(2):
-            first, second, last = run(aws, {}, "dlq", "--queue", queue)
+            first, second, last = incident.show_dlq(account(aws), queue)
             assert first.startswith(ours)
             assert first.endswith("OrderCreationRequested order o-1 correlation c-1")
             assert second.startswith(poison)
-            assert second.endswith("is no message of ours")
+            assert second.endswith("not an event of this service")
             assert "@" not in first + second
             assert last == f"2 messages in the DLQ of {queue}"
 
-    def test_one_message_is_taken_out_and_kept(self, aws: Aws, queue: str, tmp_path: Path) -> None:
+    def test_drop_keeps_message_in_private_file(self, aws: Aws, queue: str, tmp_path: Path) -> None:
         poison, other = send(aws, f"{queue}-dlq", "poison"), send(aws, f"{queue}-dlq", "other")
         file = queues.drop(aws.sqs, queue, poison, tmp_path / "dropped")
         assert (file.read_text(), file.stat().st_mode & 0o777) == ("poison", 0o600)
@@ -141,7 +136,7 @@ class TestQueues:
         with pytest.raises(QueueError, match=f"there is no message '{poison}'"):
             queues.drop(aws.sqs, queue, poison, tmp_path)
 
-    def test_a_paused_queue_fills_and_a_resumed_one_empties(self, aws: Aws, queue: str) -> None:
+    def test_pause_keeps_messages_resume_consumes_them(self, aws: Aws, queue: str) -> None:
         function = make_function("def handler(event, context):\n    pass\n")
         iam: Any = aws.iam
         allow = {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}
@@ -149,26 +144,26 @@ class TestQueues:
         iam.put_role_policy(RoleName=function, PolicyName="queue", PolicyDocument=policy)
         arn = f"arn:aws:sqs:af-south-1:000000000000:{queue}"
         aws.functions.create_event_source_mapping(FunctionName=function, EventSourceArn=arn)
-        outputs = {"queue_names": {"f": queue}, "dlq_names": {"f": f"{queue}-dlq"}}
+        engine = account(aws, {"queue_names": {"f": queue}, "dlq_names": {"f": f"{queue}-dlq"}})
 
         def shown() -> str:
-            return run(aws, outputs, "queues")[0]
+            return incident.show_queues(engine)[0]
 
-        assert run(aws, outputs, "pause", "--queue", queue) == [f"{queue} is left to fill"]
+        assert incident.pause(engine, queue) == [f"{queue} is paused: its messages wait"]
         send(aws, queue, "x")
         assert "1 waiting" in shown()
         assert "Disabl" in shown()
-        assert run(aws, outputs, "resume", "--queue", queue) == [f"{queue} is taken from again"]
-        poll("the message taken", lambda: ("0 waiting, 0 in work" in shown()) or None, SECONDS)
+        assert incident.resume(engine, queue) == [f"{queue} is resumed: its messages are consumed"]
+        poll("the message consumed", lambda: ("0 waiting, 0 in flight" in shown()) or None, SECONDS)
         assert "Enabl" in shown()
 
-    def test_what_is_no_queue_is_named(self, aws: Aws, queue: str) -> None:
+    def test_queue_commands_unknown_queue_is_refused(self, aws: Aws, queue: str) -> None:
         with pytest.raises(QueueError, match="there is no queue 'nothing'"):
             queues.dlq_messages(aws.sqs, "nothing")
         with pytest.raises(QueueError, match="has no DLQ"):
             queues.dlq_messages(aws.sqs, f"{queue}-dlq")
-        with pytest.raises(QueueError, match="nothing consumes"):
-            queues.consume(aws.sqs, aws.functions, queue, enabled=False)
+        with pytest.raises(QueueError, match="has no consumer"):
+            queues.enable_consumer(aws.sqs, aws.functions, queue, False)
 
 
 class TestQueries:
@@ -191,26 +186,25 @@ class TestQueries:
             aws.logs.put_query_definition(name=f"{prefix}/{name}", logGroupNames=[group], queryString=query)
         return prefix, function
 
-    def test_a_saved_query_finds_the_fields_of_json(self, aws: Aws, saved: tuple[str, str]) -> None:
+    def test_query_reads_fields_of_json_lines(self, aws: Aws, saved: tuple[str, str]) -> None:
         prefix, function = saved
         newest = {"level": "INFO", "message": "two", "order_id": "o-1x2"}
         assert log_queries.run(aws.logs, prefix, "all", "", 5)[0] == newest
-        outputs = {"saved_queries": {f"{prefix}/all": ""}, "function_names": {"f": function}}
-        words = ("query", "--name", "trace", "--text", "o-1.2", "--function", "f")
-        assert run(aws, outputs, *words) == ["ERROR  one  o-1.2", "1 lines"]
+        engine = account(aws, {"saved_queries": {f"{prefix}/all": ""}, "function_names": {"f": function}})
+        assert incident.query(engine, "trace", "o-1.2", "f", 60) == ["ERROR  one  o-1.2", "1 lines"]
 
-    def test_a_query_says_what_it_needs(self, aws: Aws, saved: tuple[str, str]) -> None:
+    def test_query_wrong_name_id_or_function_is_refused(self, aws: Aws, saved: tuple[str, str]) -> None:
         prefix, function = saved
-        with pytest.raises(QueryError, match="NAME is one of all, trace"):
+        with pytest.raises(QueryError, match="choose one of all, trace"):
             log_queries.run(aws.logs, prefix, "nothing", "", 5)
         for text in ("", "a/b", "a b", "x" * 65, "(a+)+"):
             with pytest.raises(QueryError, match="looks for an id"):
                 log_queries.run(aws.logs, prefix, "trace", text, 5)
-        outputs = {"saved_queries": {f"{prefix}/all": ""}, "function_names": {"f": function}}
-        with pytest.raises(QueryError, match="FUNCTION is one of f"):
-            run(aws, outputs, "query", "--name", "all", "--function", "g")
+        engine = account(aws, {"saved_queries": {f"{prefix}/all": ""}, "function_names": {"f": function}})
+        with pytest.raises(QueryError, match="--function is one of f"):
+            incident.query(engine, "all", "", "g", 60)
 
-    def test_a_query_that_was_deleted_is_gone(self, aws: Aws, saved: tuple[str, str]) -> None:
+    def test_query_deleted_is_gone(self, aws: Aws, saved: tuple[str, str]) -> None:
         (first, _) = aws.logs.describe_query_definitions(queryDefinitionNamePrefix=saved[0])["queryDefinitions"]
         aws.logs.delete_query_definition(queryDefinitionId=first["queryDefinitionId"])
         found = aws.logs.describe_query_definitions(queryDefinitionNamePrefix=saved[0])["queryDefinitions"]
@@ -248,7 +242,7 @@ class TestRestore:
         begin = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
         return poll("the next second", lambda: begin if datetime.now(UTC) > begin else None, SECONDS)
 
-    def test_what_is_missing_comes_back_and_what_is_there_stays(self, aws: Aws, table: str) -> None:
+    def test_recover_copies_missing_items_only(self, aws: Aws, table: str) -> None:
         aws.dynamodb.update_continuous_backups(
             TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
         )
@@ -263,39 +257,33 @@ class TestRestore:
             key: Any = {"PK": {"S": "TENANT#t"}, "SK": {"S": f"ORDER#{order}"}}
             aws.dynamodb.delete_item(TableName=table, Key=key)
 
-        restored = restore.restore(aws.dynamodb, table, at)
+        restored = restores.restore(aws.dynamodb, table, at)
         assert self.totals(aws, restored) == {"deleted": "1", "damaged": "1", "same": "1", "twice": "2"}
-        done = restore.recover(aws.dynamodb, restored, None)
+        done = restores.recover(aws.dynamodb, restored, None)
         assert sorted(done.put) == ["TENANT#t ORDER#deleted", "TENANT#t ORDER#twice"]
         assert done.left == ["TENANT#t ORDER#damaged"]
         assert self.totals(aws, table) == {"deleted": "1", "damaged": "9", "same": "1", "twice": "2", "new": "5"}
-        assert restore.recover(aws.dynamodb, restored, "damaged").put == ["TENANT#t ORDER#damaged"]
+        assert restores.recover(aws.dynamodb, restored, "damaged").put == ["TENANT#t ORDER#damaged"]
         assert self.totals(aws, table)["damaged"] == "1"
         with pytest.raises(RestoreError, match="there is no order new"):
-            restore.recover(aws.dynamodb, restored, "new")
-        restore.discard(aws.dynamodb, restored)
+            restores.recover(aws.dynamodb, restored, "new")
+        restores.discard(aws.dynamodb, restored)
         assert restored not in aws.dynamodb.list_tables()["TableNames"]
 
-    def test_without_recovery_or_before_it_nothing_is_restored(self, aws: Aws, table: str) -> None:
+    def test_restore_outside_backups_is_refused(self, aws: Aws, table: str) -> None:
         with pytest.raises(RestoreError, match="recovery is not enabled"):
-            restore.restore(aws.dynamodb, table, datetime.now(UTC))
+            restores.restore(aws.dynamodb, table, datetime.now(UTC))
         aws.dynamodb.update_continuous_backups(
             TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
         )
         with pytest.raises(RestoreError, match="out of the window"):
-            restore.restore(aws.dynamodb, table, datetime.now(UTC) - timedelta(hours=1))
+            restores.restore(aws.dynamodb, table, datetime.now(UTC) - timedelta(hours=1))
 
-    def test_a_live_table_is_neither_source_nor_deleted(self, aws: Aws, table: str) -> None:
-        for refused in (restore.discard, lambda client, name: restore.recover(client, name, None)):
+    def test_discard_live_table_is_refused(self, aws: Aws, table: str) -> None:
+        for refused in (restores.discard, lambda client, name: restores.recover(client, name, None)):
             with pytest.raises(RestoreError, match="is not a restored table"):
                 refused(aws.dynamodb, table)
         assert table in aws.dynamodb.list_tables()["TableNames"]
-
-    @pytest.mark.parametrize("at", ["yesterday", "2026-11-24T10:00:00", ""])
-    def test_a_moment_has_its_zone(self, aws: Aws, at: str, capsys: pytest.CaptureFixture[str]) -> None:
-        with pytest.raises(SystemExit):
-            run(aws, {}, "restore", "--at", at)
-        assert "is a moment with its zone" in capsys.readouterr().err
 
 
 def test_the_metrics_in_a_log_line_are_published(aws: Aws) -> None:

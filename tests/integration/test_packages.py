@@ -1,4 +1,4 @@
-"""The packages themselves: what is in them, what importing them loads, and that building again changes nothing."""
+"""The packages: what they contain, what importing them loads, and that another build gives the same bytes."""
 
 import hashlib
 import importlib.util
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from release.packaging import build, isolation
+from release.packaging import build, isolation, libraries
 from tooling.paths import ROOT
 
 
@@ -22,13 +22,14 @@ def packages() -> Path:
 
 
 @pytest.mark.parametrize("function", build.function_names())
-def test_a_package_imports_alone_and_loads_what_its_function_needs(packages: Path, function: str) -> None:
-    loaded = isolation.load(packages / f"{function}.zip", build.runtime_libraries()).modules
+def test_package_imports_alone(packages: Path, function: str) -> None:
+    """Each package imports alone, and only one of them loads WeasyPrint."""
+    loaded = isolation.load(packages / f"{function}.zip", libraries.runtime_libraries()).modules
     assert f"functions.{function}.handler" in loaded
     assert ("weasyprint" in loaded) is (function == "order_pdf_creator")
 
 
-# What the functions of the API load of this project, beside their own folder: all that they use, and no more.
+# The modules of this project that each function of the API loads, besides its own folder.
 _RULES = {"order", "models", "field_types", "card_numbers", "money", "status", "errors"}
 _ANY = {*_RULES, "clients", "observability", "settings"}
 _STORED = {*_ANY, "repository", "numbering"}
@@ -38,7 +39,7 @@ API = {
     "list_orders": {*_STORED, "paging", "item_json"},
     "update_order": {*_STORED, "events"},
 }
-# Large, and for the other functions, or for nobody: email.mime comes with anything that sends mail.
+# Large modules that only other functions use; whatever sends mail loads email.mime.
 NOT_FOR_THE_API = {
     "jinja2",
     "weasyprint",
@@ -51,8 +52,9 @@ NOT_FOR_THE_API = {
 
 
 @pytest.mark.parametrize("function", API)
-def test_a_function_of_the_api_loads_no_module_that_it_does_not_use(packages: Path, function: str) -> None:
-    loaded = isolation.load(packages / f"{function}.zip", build.runtime_libraries()).modules
+def test_api_package_loads_only_what_it_uses(packages: Path, function: str) -> None:
+    """A function of the API loads no module that it does not use."""
+    loaded = isolation.load(packages / f"{function}.zip", libraries.runtime_libraries()).modules
     assert {name.removeprefix("common.") for name in loaded if name.startswith("common.")} == API[function]
     assert {name for name in loaded if name.startswith("functions.adapters.")} == {
         "functions.adapters.rest",
@@ -63,7 +65,8 @@ def test_a_function_of_the_api_loads_no_module_that_it_does_not_use(packages: Pa
 
 
 @pytest.mark.parametrize("function", build.function_names())
-def test_every_module_has_its_bytecode(packages: Path, function: str) -> None:
+def test_package_has_bytecode_of_each_module(packages: Path, function: str) -> None:
+    """Each module in a package has its bytecode."""
     names = set(zipfile.ZipFile(packages / f"{function}.zip").namelist())
     sources = {name for name in names if name.endswith(".py")}
     assert f"functions/{function}/handler.py" in sources
@@ -71,7 +74,8 @@ def test_every_module_has_its_bytecode(packages: Path, function: str) -> None:
 
 
 @pytest.mark.parametrize("function", build.function_names())
-def test_what_the_runtime_brings_is_left_out(packages: Path, function: str) -> None:
+def test_package_excludes_runtime_libraries(packages: Path, function: str) -> None:
+    """A package has neither the SDK of the runtime nor any tooling."""
     names = {name.partition("/")[0] for name in zipfile.ZipFile(packages / f"{function}.zip").namelist()}
     assert names.isdisjoint(
         {"boto3", "botocore", "urllib3", "tests", "e2e", "labs", "localstack", "evidence", "ops", "release", "tooling"}
@@ -79,35 +83,44 @@ def test_what_the_runtime_brings_is_left_out(packages: Path, function: str) -> N
     assert {"common", "functions", "pydantic", "aws_lambda_powertools"} <= names
 
 
-def test_a_package_that_lacks_a_module_is_refused_with_its_name(packages: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("function", build.function_names())
+def test_package_has_pure_pydantic(packages: Path, function: str) -> None:
+    """pydantic is its pure wheel, also where other libraries are compiled."""
+    names = zipfile.ZipFile(packages / f"{function}.zip").namelist()
+    assert not [name for name in names if name.startswith("pydantic/") and name.endswith(".so")]
+
+
+def test_import_of_incomplete_package_names_module(packages: Path, tmp_path: Path) -> None:
+    """A package without one of its modules is refused, and the module named."""
     broken = tmp_path / "get_order.zip"
     with zipfile.ZipFile(packages / "get_order.zip") as whole, zipfile.ZipFile(broken, "w") as archive:
         for name in whole.namelist():
             if name != "common/paging.py" and name != "common/repository.py":
                 archive.writestr(name, whole.read(name))
-    with pytest.raises(build.BuildError, match=r"(?s)get_order\.zip cannot be imported alone.*common\.repository"):
-        isolation.load(broken, build.runtime_libraries())
+    with pytest.raises(libraries.BuildError, match=r"(?s)get_order\.zip cannot be imported alone.*common\.repository"):
+        isolation.load(broken, libraries.runtime_libraries())
 
 
-def test_a_package_over_its_budget_is_refused(packages: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_build_over_budget_is_refused(packages: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A package over the budget of its group is refused."""
     monkeypatch.setattr(build, "PACKAGES", tmp_path)
-    monkeypatch.setattr(build, "_API", build.Group("functions", pure=True, templates=(), budget=1_000_000))
-    with pytest.raises(build.BuildError, match=r"get_order\.zip has \d+ bytes; the budget of functions packages is"):
+    monkeypatch.setattr(libraries, "API", libraries.Group("functions", pure=True, templates=(), budget=1_000_000))
+    with pytest.raises(libraries.BuildError, match=r"get_order\.zip has \d+ bytes; the budget of functions pack"):
         build.build("get_order")
     assert not (tmp_path / "get_order.zip").exists()
 
 
-def test_a_package_that_aws_would_not_unpack_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_build_over_unpacked_limit_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A package too large for AWS to unpack is refused."""
     monkeypatch.setattr(build, "PACKAGES", tmp_path)
     monkeypatch.setattr(build, "_UNPACKED_BUDGET", 2_000_000)
-    with pytest.raises(build.BuildError, match=r"get_order\.zip has \d+ bytes unpacked; AWS takes at most 2000000"):
+    with pytest.raises(libraries.BuildError, match=r"get_order\.zip has \d+ bytes unpacked; AWS takes at most 2000000"):
         build.build("get_order")
     assert not (tmp_path / "get_order.zip").exists()
 
 
-def test_what_is_compiled_for_another_machine_is_not_imported_here(
-    packages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_import_skips_foreign_architecture(packages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package compiled for another machine is not imported on this one."""
     for function in ("get_order", "order_pdf_creator"):
         shutil.copyfile(packages / f"{function}.zip", tmp_path / f"{function}.zip")
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
@@ -115,7 +128,8 @@ def test_what_is_compiled_for_another_machine_is_not_imported_here(
     assert isolation.import_all(tmp_path) == ["get_order", "order_pdf_creator"]
 
 
-def test_another_folder_builds_the_same_bytes(packages: Path, tmp_path: Path) -> None:
+def test_build_in_other_folder_has_equal_bytes(packages: Path, tmp_path: Path) -> None:
+    """A build in another folder gives the same bytes."""
     for folder in ("common", "functions", "release", "requirements", "templates", "tooling"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     command = "from release.packaging import build; build.build_all()"

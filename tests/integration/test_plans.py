@@ -1,4 +1,4 @@
-"""The plans of dev, sit, prod and the fail-over, each in its account on an engine: whole, and of no other account."""
+"""The plans of dev, sit, prod and the fail-over, each in its own account of an engine."""
 
 import json
 import re
@@ -20,18 +20,18 @@ _PLAN_SECONDS = 600
 
 
 class Plans:
-    """Plans of environments, from one working folder.
+    """Plans of environments, made in one working folder.
 
     Args:
-        stack: of the engine.
-        folder: to work in.
+        stack: Stack of the engine.
+        folder: Working folder.
     """
 
     def __init__(self, stack: Stack, folder: Path) -> None:
         self._stack, self._folder, self._code = stack, folder, folder / "code"
         ignored = shutil.ignore_patterns(".terraform", "bootstrap", "tests")
         shutil.copytree(terraform.TERRAFORM_DIR, self._code, ignore=ignored)
-        # Nothing is applied, so there is no state to keep.
+        # Nothing is applied, so no state is kept.
         (self._code / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
         for function in function_names():
             (folder / f"{function}.zip").write_bytes(b"")
@@ -56,7 +56,7 @@ class Plans:
         return self.run(account, "plan", "-no-color", f"-out={self._folder / name}", *files, *packages)
 
     def planned(self, name: EnvironmentName) -> str:
-        """What the plan of an environment would make, as JSON."""
+        """The resources that the plan of an environment would make, as JSON."""
         assert (done := self.plan(name, ACCOUNTS[name])).returncode == 0, done.stdout + done.stderr
         content = json.loads(self.run(ACCOUNTS[name], "show", "-json", str(self._folder / name)).stdout)
         return json.dumps(content["planned_values"]["root_module"])
@@ -69,13 +69,14 @@ def plans(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Plans:
 
 
 def resources(module: dict[str, Any]) -> list[dict[str, Any]]:
-    """All resources of a module and those in it."""
+    """All resources of a module and of its child modules."""
     inner = [found for child in module.get("child_modules", []) for found in resources(child)]
     return [*module.get("resources", []), *inner]
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_an_environment_is_planned_whole_in_its_own_account(plans: Plans, name: EnvironmentName) -> None:
+def test_plan_has_all_resources_in_own_account(plans: Plans, name: EnvironmentName) -> None:
+    """An environment is planned whole, in its own account."""
     text = plans.planned(name)
     found = resources(json.loads(text))
     assert set(re.findall(r"arn:aws:[a-z0-9-]+:[a-z0-9-]*:(\d{12}):", text)) == {ACCOUNTS[name]}
@@ -83,7 +84,7 @@ def test_an_environment_is_planned_whole_in_its_own_account(plans: Plans, name: 
     functions = [of["values"]["function_name"] for of in found if of["type"] == "aws_lambda_function"]
     assert len(functions) == len(function_names()) == 8
     assert all(function.endswith(f"-{environment}") for function in functions)
-    # The home region makes the replica of the table and the copies of the buckets; the idempotency table is each's own.
+    # The home region makes the fail-over's replicas of the orders table and of the buckets.
     tables = [of["values"]["name"] for of in found if of["type"] == "aws_dynamodb_table"]
     assert len(tables) == (1 if name == "failover" else 2)
     buckets = {of["values"]["bucket"] for of in found if of["type"] == "aws_s3_bucket"}
@@ -91,7 +92,8 @@ def test_an_environment_is_planned_whole_in_its_own_account(plans: Plans, name: 
     assert [of for of in found if of["type"] == "aws_cognito_user_pool"]
 
 
-def test_an_environment_is_not_planned_with_the_credentials_of_another(plans: Plans) -> None:
+def test_plan_with_other_credentials_is_refused(plans: Plans) -> None:
+    """An environment is not planned with the credentials of another account."""
     done = plans.plan("dev", ACCOUNTS["sit"])
     assert done.returncode != 0
     assert "AWS account ID not allowed: 815856636111" in done.stderr

@@ -1,4 +1,4 @@
-"""A release on its way through the buckets of the accounts, and the refusals on it."""
+"""Promotion of a release through the buckets of the accounts, and what refuses it."""
 
 import subprocess
 import sys
@@ -37,7 +37,8 @@ def release(tmp_path: Path, stores: dict[str, Store]) -> Manifest:
     return stores["dev"].upload(tmp_path / "made")
 
 
-def test_the_bytes_that_were_made_arrive(stores: dict[str, Store], release: Manifest, tmp_path: Path) -> None:
+def test_download_after_two_copies_has_equal_bytes(stores: dict[str, Store], release: Manifest, tmp_path: Path) -> None:
+    """The bytes that were made in dev arrive in prod."""
     stores["sit"].copy_from(stores["dev"], release.digest())
     stores["prod"].copy_from(stores["sit"], release.digest())
     assert stores["prod"].download(release.digest(), tmp_path / "deployed") == release
@@ -45,20 +46,23 @@ def test_the_bytes_that_were_made_arrive(stores: dict[str, Store], release: Mani
         assert (tmp_path / "deployed" / name).read_bytes() == (tmp_path / "made" / name).read_bytes()
 
 
-def test_each_step_can_be_repeated(stores: dict[str, Store], release: Manifest, tmp_path: Path) -> None:
+def test_upload_and_copy_can_be_repeated(stores: dict[str, Store], release: Manifest, tmp_path: Path) -> None:
+    """Upload and copy can be repeated."""
     assert stores["dev"].upload(tmp_path / "made") == release
     for _ in range(2):
         assert stores["sit"].copy_from(stores["dev"], release.digest()) == release
 
 
-def test_a_release_that_is_not_there_is_named(stores: dict[str, Store], release: Manifest, tmp_path: Path) -> None:
+def test_copy_of_unknown_release_names_it(stores: dict[str, Store], release: Manifest, tmp_path: Path) -> None:
+    """A release that is not in the bucket is named."""
     with pytest.raises(ManifestError, match=f"there is no release {release.digest()} in {stores['sit'].bucket}"):
         stores["prod"].copy_from(stores["sit"], release.digest())
     with pytest.raises(ManifestError, match="there is no release"):
         stores["prod"].download(release.digest(), tmp_path / "deployed")
 
 
-def test_a_changed_byte_in_a_bucket_goes_no_further(aws: Aws, stores: dict[str, Store], release: Manifest) -> None:
+def test_copy_of_changed_file_is_refused(aws: Aws, stores: dict[str, Store], release: Manifest) -> None:
+    """A file with a changed byte is not copied, nor is its release."""
     file = release.files["packages/get_order.zip"]
     aws.s3.put_object(Bucket=stores["dev"].bucket, Key=f"content/{file.sha256}", Body=b"zap")
     with pytest.raises(ManifestError, match=r"packages/get_order\.zip in .* is not what the manifest says"):
@@ -67,38 +71,42 @@ def test_a_changed_byte_in_a_bucket_goes_no_further(aws: Aws, stores: dict[str, 
         stores["sit"].manifest(release.digest())
 
 
-def test_another_manifest_under_its_name_is_refused(
+def test_copy_of_replaced_manifest_is_refused(
     aws: Aws, stores: dict[str, Store], release: Manifest, tmp_path: Path
 ) -> None:
+    """A manifest under the name of another is refused."""
     other = make_release(tmp_path / "other", package=b"other")
     key = f"releases/{release.digest()}.json"
     aws.s3.put_object(Bucket=stores["dev"].bucket, Key=key, Body=other.encode())
-    with pytest.raises(ManifestError, match="not the manifest that its name says"):
+    with pytest.raises(ManifestError, match="does not have the digest in its name"):
         stores["sit"].copy_from(stores["dev"], release.digest())
 
 
-def test_a_file_that_is_gone_is_named(aws: Aws, stores: dict[str, Store], release: Manifest) -> None:
+def test_copy_without_file_names_it(aws: Aws, stores: dict[str, Store], release: Manifest) -> None:
+    """A missing file of a release is named."""
     file = release.files["sbom.json"]
     aws.s3.delete_object(Bucket=stores["dev"].bucket, Key=f"content/{file.sha256}")
     with pytest.raises(ManifestError, match=r"sbom\.json \([0-9a-f]{64}\) is not in"):
         stores["sit"].copy_from(stores["dev"], release.digest())
 
 
-def test_dev_asks_for_nothing(release: Manifest) -> None:
-    promotion.require(None, release.digest(), "dev", {})
+def test_dev_requires_no_evidence(release: Manifest) -> None:
+    """A release needs no evidence for dev."""
+    promotion.require_evidence(None, release.digest(), "dev", {})
 
 
-def test_a_stage_is_not_skipped(stores: dict[str, Store], release: Manifest) -> None:
+def test_prod_requires_evidence_of_sit(stores: dict[str, Store], release: Manifest) -> None:
+    """A release passes dev, then sit, then prod."""
     digest = release.digest()
-    with pytest.raises(EvidenceError, match=r"cannot go to sit: dev has not passed it"):
-        promotion.require(stores["dev"], digest, "sit", TECH_LEAD)
-    promotion.write(stores["dev"], release, "dev", 130, PLAN, {})
-    promotion.require(stores["dev"], digest, "sit", TECH_LEAD)
-    # What dev passed is no proof for prod: SIT's bucket has none.
-    with pytest.raises(EvidenceError, match="sit has not passed it"):
-        promotion.require(stores["sit"], digest, "prod", BOTH)
-    promotion.write(stores["sit"], release, "sit", 130, PLAN, TECH_LEAD)
-    promotion.require(stores["sit"], digest, "prod", BOTH)
+    with pytest.raises(EvidenceError, match=r"cannot go to sit: it has not passed dev"):
+        promotion.require_evidence(stores["dev"], digest, "sit", TECH_LEAD)
+    promotion.record_passed(stores["dev"], release, "dev", 130, PLAN, {})
+    promotion.require_evidence(stores["dev"], digest, "sit", TECH_LEAD)
+    # Evidence of dev is not enough for prod.
+    with pytest.raises(EvidenceError, match="it has not passed sit"):
+        promotion.require_evidence(stores["sit"], digest, "prod", BOTH)
+    promotion.record_passed(stores["sit"], release, "sit", 130, PLAN, TECH_LEAD)
+    promotion.require_evidence(stores["sit"], digest, "prod", BOTH)
 
 
 @pytest.mark.parametrize(
@@ -106,61 +114,66 @@ def test_a_stage_is_not_skipped(stores: dict[str, Store], release: Manifest) -> 
     [
         ({}, "the approval of business-owner is missing .*the approval of tech-lead is missing"),
         (TECH_LEAD, "the approval of business-owner is missing"),
-        ({"tech-lead": "Thandi", "business-owner": " thandi"}, "must be two people"),
-        ({**BOTH, "intern": "Lerato"}, "intern is no role that approves prod"),
+        ({"tech-lead": "Thandi", "business-owner": " thandi"}, "must be two different people"),
+        ({**BOTH, "intern": "Lerato"}, "intern does not approve prod"),
         ({"tech-lead": "", "business-owner": "Sipho"}, "the approval of tech-lead is missing"),
     ],
 )
-def test_prod_takes_two_people(
+def test_prod_requires_two_approvers(
     stores: dict[str, Store], release: Manifest, approvals: dict[str, str], message: str
 ) -> None:
-    promotion.write(stores["sit"], release, "sit", 130, PLAN, TECH_LEAD)
+    """Prod needs the approvals of two different people."""
+    promotion.record_passed(stores["sit"], release, "sit", 130, PLAN, TECH_LEAD)
     with pytest.raises(EvidenceError, match=message):
-        promotion.require(stores["sit"], release.digest(), "prod", approvals)
+        promotion.require_evidence(stores["sit"], release.digest(), "prod", approvals)
 
 
-def test_evidence_of_another_release_is_none(
+def test_evidence_of_other_release_is_refused(
     aws: Aws, stores: dict[str, Store], release: Manifest, tmp_path: Path
 ) -> None:
+    """Evidence of another release, or that cannot be read, does not count."""
     other = make_release(tmp_path / "other", package=b"other")
-    promotion.write(stores["dev"], other, "dev", 130, PLAN, {})
+    promotion.record_passed(stores["dev"], other, "dev", 130, PLAN, {})
     content = stores["dev"].read(f"evidence/{other.digest()}/dev.json")
     assert content
     key = f"evidence/{release.digest()}/dev.json"
     aws.s3.put_object(Bucket=stores["dev"].bucket, Key=key, Body=content)
-    with pytest.raises(EvidenceError, match="of another release"):
-        promotion.require(stores["dev"], release.digest(), "sit", TECH_LEAD)
+    with pytest.raises(EvidenceError, match="belongs to another release"):
+        promotion.require_evidence(stores["dev"], release.digest(), "sit", TECH_LEAD)
     aws.s3.put_object(Bucket=stores["dev"].bucket, Key=key, Body=b"{}")
     with pytest.raises(EvidenceError, match="cannot be read"):
-        promotion.require(stores["dev"], release.digest(), "sit", TECH_LEAD)
+        promotion.require_evidence(stores["dev"], release.digest(), "sit", TECH_LEAD)
 
 
-def test_evidence_once_written_stays(stores: dict[str, Store], release: Manifest) -> None:
-    promotion.write(stores["dev"], release, "dev", 130, PLAN, {})
+def test_first_evidence_stays(stores: dict[str, Store], release: Manifest) -> None:
+    """Evidence does not change once it is recorded."""
+    promotion.record_passed(stores["dev"], release, "dev", 130, PLAN, {})
     before = stores["dev"].read(f"evidence/{release.digest()}/dev.json")
-    promotion.write(stores["dev"], release, "dev", 1, PLAN, {})
+    promotion.record_passed(stores["dev"], release, "dev", 1, PLAN, {})
     assert stores["dev"].read(f"evidence/{release.digest()}/dev.json") == before
 
 
-def test_what_was_not_promoted_is_not_deployed(stores: dict[str, Store], release: Manifest) -> None:
+def test_approvals_of_unpromoted_release_are_refused(stores: dict[str, Store], release: Manifest) -> None:
+    """A release that was not promoted is not deployed; its first approvals stay."""
     digest = release.digest()
     assert promotion.approvals_of(stores["dev"], digest, "dev") == {}
     stores["prod"].copy_from(stores["dev"], digest)
-    with pytest.raises(EvidenceError, match=rf"was not promoted to prod: run .* --to prod --release {digest}"):
+    with pytest.raises(EvidenceError, match=rf"was not promoted to prod: run `bin/release promote {digest} --to prod`"):
         promotion.approvals_of(stores["prod"], digest, "prod")
-    promotion.promoted(stores["prod"], digest, "prod", BOTH)
-    promotion.promoted(stores["prod"], digest, "prod", {"tech-lead": "Somebody else"})
+    promotion.record_promotion(stores["prod"], digest, "prod", BOTH)
+    promotion.record_promotion(stores["prod"], digest, "prod", {"tech-lead": "Somebody else"})
     assert promotion.approvals_of(stores["prod"], digest, "prod") == BOTH
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a release command as a workflow does."""
     return subprocess.run(
-        [sys.executable, "-m", "release", *arguments], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-m", "cli.release", *arguments], capture_output=True, text=True, check=False, timeout=60
     )
 
 
-def test_the_commands_upload_refuse_and_promote(aws: Aws, tmp_path: Path) -> None:
+def test_commands_upload_refuse_and_promote(aws: Aws, tmp_path: Path) -> None:
+    """The commands upload a release, refuse it without evidence, and promote it."""
     for environment in ("dev", "sit", "prod"):
         aws.s3.create_bucket(
             Bucket=f"bbws-releases-{environment}", CreateBucketConfiguration={"LocationConstraint": "af-south-1"}
@@ -168,18 +181,18 @@ def test_the_commands_upload_refuse_and_promote(aws: Aws, tmp_path: Path) -> Non
     made = make_release(tmp_path / "made")
     digest = made.digest()
     assert digest in command("upload", "--folder", str(tmp_path / "made")).stdout
-    refused = command("promote", "--to", "sit", "--release", digest)
+    refused = command("promote", digest, "--to", "sit")
     assert refused.returncode == 1
     assert refused.stderr == (
-        f"error: {digest[:12]} cannot go to sit: dev has not passed it (there is no evidence in bbws-releases-dev); "
+        f"error: {digest[:12]} cannot go to sit: it has not passed dev (there is no evidence in bbws-releases-dev); "
         "the approval of tech-lead is missing (--approvals tech-lead=NAME)\n"
     )
-    promotion.write(Store(aws.s3, "bbws-releases-dev"), made, "dev", 130, PLAN, {})
-    promoted = command("promote", "--to", "sit", "--release", digest, "--approvals", "tech-lead=Thandi")
+    promotion.record_passed(Store(aws.s3, "bbws-releases-dev"), made, "dev", 130, PLAN, {})
+    promoted = command("promote", digest, "--to", "sit", "--approvals", "tech-lead=Thandi")
     assert digest in promoted.stdout
     assert promotion.approvals_of(Store(aws.s3, "bbws-releases-sit"), digest, "sit") == TECH_LEAD
     assert Store(aws.s3, "bbws-releases-sit").download(digest, tmp_path / "sit") == made
-    assert "nothing is promoted to dev" in command("promote", "--to", "dev", "--release", digest).stderr
-    assert "nothing is promoted to failover" in command("promote", "--to", "failover", "--release", digest).stderr
-    assert "was not promoted to prod" in command("deploy", "--to", "prod", "--release", digest).stderr
-    assert "role=name" in command("promote", "--to", "sit", "--release", digest, "--approvals", "me").stderr
+    assert "nothing is promoted to dev" in command("promote", digest, "--to", "dev").stderr
+    assert "nothing is promoted to failover" in command("promote", digest, "--to", "failover").stderr
+    assert "was not promoted to prod" in command("deploy", digest, "--to", "prod").stderr
+    assert "role=name" in command("promote", digest, "--to", "sit", "--approvals", "me").stderr

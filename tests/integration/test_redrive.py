@@ -1,4 +1,4 @@
-"""Redriving a DLQ (R4)."""
+"""Moving the messages of a DLQ back to their queue."""
 
 import json
 from dataclasses import dataclass
@@ -8,13 +8,12 @@ from uuid import uuid4
 import pytest
 
 from localstack.aws import Aws
-from ops.queues import QueueError
-from ops.redrive import Redriven, redrive
+from ops.queues import QueueError, Redriven, redrive
 
 
 @dataclass
 class Queues:
-    """A queue and its DLQ, of one test."""
+    """A queue and its DLQ."""
 
     aws: Aws
     name: str
@@ -22,7 +21,7 @@ class Queues:
     dlq: str
 
     def bodies(self, url: str) -> list[str]:
-        """What waits in a queue."""
+        """Bodies of the waiting messages."""
         found: list[str] = []
         while messages := self.aws.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60).get(
             "Messages"
@@ -41,7 +40,7 @@ def queues(aws: Aws) -> Queues:
     return Queues(aws, name, url, dlq)
 
 
-def test_a_full_dlq_is_put_back_once_however_often_it_is_asked_for(queues: Queues) -> None:
+def test_redrive_repeated_moves_each_message_once(queues: Queues) -> None:
     wanted = sorted(f"message {number}" for number in range(25))
     kind: Any = {"eventType": {"DataType": "String", "StringValue": "OrderRecorded"}}
     for body in wanted:
@@ -55,9 +54,7 @@ def test_a_full_dlq_is_put_back_once_however_often_it_is_asked_for(queues: Queue
     assert queues.bodies(queues.dlq) == []
 
 
-def test_what_was_sent_in_the_millisecond_that_it_begins_in_is_moved(
-    queues: Queues, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_redrive_message_sent_in_same_millisecond_is_moved(queues: Queues, monkeypatch: pytest.MonkeyPatch) -> None:
     sqs = queues.aws.sqs
     sqs.send_message(QueueUrl=queues.dlq, MessageBody="just now")
     (sent,) = sqs.receive_message(
@@ -67,7 +64,7 @@ def test_what_was_sent_in_the_millisecond_that_it_begins_in_is_moved(
     assert redrive(sqs, queues.name) == Redriven(moved=1, left=0)
 
 
-def test_what_fails_again_meanwhile_is_moved_once(queues: Queues, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_redrive_poison_message_is_moved_once(queues: Queues, monkeypatch: pytest.MonkeyPatch) -> None:
     sqs = queues.aws.sqs
     sqs.send_message(QueueUrl=queues.dlq, MessageBody="poison")
     delete = sqs.delete_message
@@ -79,10 +76,10 @@ def test_what_fails_again_meanwhile_is_moved_once(queues: Queues, monkeypatch: p
     monkeypatch.setattr(sqs, "delete_message", delete_and_fail_again)
     assert redrive(sqs, queues.name) == Redriven(moved=1, left=1)
     assert queues.bodies(queues.url) == ["poison"]
-    assert queues.bodies(queues.dlq) == ["poison again"], "it is not hidden from who looks next"
+    assert queues.bodies(queues.dlq) == ["poison again"], "the next reader sees it"
 
 
-def test_a_queue_that_is_none_is_named(queues: Queues) -> None:
+def test_redrive_unknown_queue_is_refused(queues: Queues) -> None:
     with pytest.raises(QueueError, match="there is no queue 'nothing'"):
         redrive(queues.aws.sqs, "nothing")
     with pytest.raises(QueueError, match="has no DLQ"):

@@ -1,4 +1,4 @@
-"""The repository on a real table: numbering under concurrency, paging, locking."""
+"""The repository on a real table: numbers under concurrency, paging, optimistic locking."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,12 +27,12 @@ def repository(aws: Aws) -> OrderRepository:
 
 @pytest.fixture
 def tenant_id() -> str:
-    """A tenant of the test's own."""
+    """A tenant that only this test uses."""
     return f"tenant-{uuid4().hex[:8]}"
 
 
-def walk(page: Callable[[str | None], Page]) -> list[Order]:
-    """All orders of a list."""
+def read_pages(page: Callable[[str | None], Page]) -> list[Order]:
+    """All orders of a list, page by page."""
     first = page(None)
     orders, position = list(first.orders), first.position
     while position:
@@ -43,7 +43,8 @@ def walk(page: Callable[[str | None], Page]) -> list[Order]:
     return orders
 
 
-def test_an_order_reads_back_as_it_was_written(repository: OrderRepository, tenant_id: str) -> None:
+def test_get_recorded_order_is_equal(repository: OrderRepository, tenant_id: str) -> None:
+    """An order is read as it was written, by its tenant or by its id."""
     order = repository.record(draft(tenant_id)).order
     assert repository.get(tenant_id, order.id) == order
     assert repository.get_by_id(order.id) == order
@@ -51,8 +52,9 @@ def test_an_order_reads_back_as_it_was_written(repository: OrderRepository, tena
     assert repository.get_by_id(uuid4()) is None
 
 
-def test_writers_at_the_same_moment_leave_no_gap(repository: OrderRepository) -> None:
-    # A year of the test's own, so that its counter is too.
+def test_record_concurrent_numbers_have_no_gap(repository: OrderRepository) -> None:
+    """Concurrent writers and redeliveries leave no gap and no duplicate in the numbers."""
+    # A year that only this test uses has a counter of its own.
     drafts = [draft(date_created=datetime(2031, 5, 1, tzinfo=UTC)) for _ in range(30)]
     again = [*drafts, *drafts[:10]]
     with ThreadPoolExecutor(max_workers=8) as pool:
@@ -64,51 +66,55 @@ def test_writers_at_the_same_moment_leave_no_gap(repository: OrderRepository) ->
         assert first == second
 
 
-def test_each_year_in_south_africa_counts_anew(repository: OrderRepository) -> None:
+def test_record_each_year_starts_at_one(repository: OrderRepository) -> None:
+    """Numbers start at 1 in each South African year."""
     last = repository.record(draft(date_created=datetime(2032, 12, 31, 21, 59, tzinfo=UTC))).order
     first = repository.record(draft(date_created=datetime(2032, 12, 31, 22, 0, tzinfo=UTC))).order
     assert (last.order_number, first.order_number) == ("ORD-2032-00001", "ORD-2033-00001")
 
 
-def test_a_counter_that_never_comes_free_is_transient(
-    repository: OrderRepository, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_record_contended_counter_is_transient(repository: OrderRepository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A counter that others always change first is a transient error."""
     monkeypatch.setattr("common.repository._MAX_BACKOFF_SECONDS", 0)
-    # Always one behind: another writer is faster each time.
+    # Always behind, as if another writer were faster each time.
     monkeypatch.setattr(repository, "_last_number", lambda _: 10_000)
     with pytest.raises(TransientError, match="after 30 attempts"):
         repository.record(draft(date_created=datetime(2034, 5, 1, tzinfo=UTC)))
 
 
-def test_another_failure_of_the_transaction_is_not_retried(tenant_id: str) -> None:
+def test_record_other_failure_is_not_retried(tenant_id: str) -> None:
+    """Another failure of the transaction is not retried."""
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         OrderRepository(clients.dynamodb(), "no-such-table").record(draft(tenant_id))
 
 
-def test_all_orders_of_a_tenant_in_pages(repository: OrderRepository, tenant_id: str) -> None:
+def test_list_all_pages_have_every_order(repository: OrderRepository, tenant_id: str) -> None:
+    """All orders of a tenant can be read in pages."""
     recorded = [repository.record(draft(tenant_id)).order for _ in range(7)]
-    found = walk(lambda position: repository.list_all(tenant_id, 3, position))
+    found = read_pages(lambda position: repository.list_all(tenant_id, 3, position))
     assert found == sorted(recorded, key=lambda order: str(order.id))
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 5, 6, 100])
-def test_orders_by_date_newest_first(repository: OrderRepository, tenant_id: str, page_size: int) -> None:
+def test_list_by_date_is_newest_first(repository: OrderRepository, tenant_id: str, page_size: int) -> None:
+    """Orders are listed newest first, between two dates, in any page size."""
     start = datetime(2026, 3, 1, tzinfo=UTC)
     recorded = [repository.record(draft(tenant_id, date_created=start + timedelta(days=day))).order for day in range(6)]
     newest_first = recorded[::-1]
 
-    def listed(**narrowed: Any) -> list[Order]:
-        wanted = OrderFilter(**narrowed)
-        return walk(lambda position: repository.list_by_date(tenant_id, page_size, wanted, position))
+    def listed(**filters: Any) -> list[Order]:
+        wanted = OrderFilter(**filters)
+        return read_pages(lambda position: repository.list_by_date(tenant_id, page_size, wanted, position))
 
     assert listed() == newest_first
     assert listed(date_from=recorded[1].date_created, date_to=recorded[4].date_created) == newest_first[1:5]
     assert listed(date_from=start + timedelta(days=9)) == []
 
 
-def test_a_status_that_few_have_bounds_what_a_page_reads(
+def test_list_rare_status_reads_are_bounded(
     repository: OrderRepository, tenant_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A filter on a rare status limits what a page reads, and the pages have every order."""
     monkeypatch.setattr("common.repository.MAX_PAGE_SIZE", 3)
     monkeypatch.setattr("common.repository._MAX_QUERIES_PER_PAGE", 2)
     oldest: OrderDraft = draft(tenant_id, date_created=datetime(2026, 1, 1, tzinfo=UTC), status=OrderStatus.PAID)
@@ -119,10 +125,11 @@ def test_a_status_that_few_have_bounds_what_a_page_reads(
     first = repository.list_by_date(tenant_id, 5, wanted)
     assert first.orders == []
     assert first.position
-    assert walk(lambda position: repository.list_by_date(tenant_id, 5, wanted, position)) == [paid]
+    assert read_pages(lambda position: repository.list_by_date(tenant_id, 5, wanted, position)) == [paid]
 
 
-def test_a_change_is_of_the_version_that_was_seen(repository: OrderRepository, tenant_id: str) -> None:
+def test_update_stale_version_is_refused(repository: OrderRepository, tenant_id: str) -> None:
+    """A change is stored only on the version that it was made from."""
     order = repository.record(draft(tenant_id)).order
     cancelled, expired = (
         order.change(OrderUpdate(status=status), expected_version=1, by="user-2", at=datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""What buckets and queues refuse, whoever asks: the policies that Terraform plans for DEV, with IAM enforced."""
+"""What the policies of buckets and queues refuse to every caller, as Terraform plans them for DEV."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ import requests
 from botocore.exceptions import ClientError
 
 from localstack import processes, terraform, tls
-from localstack.engines import Embedded
+from localstack.engines.ministack import MiniStack
 from localstack.stack import SIGNATURE, Stack
 from tooling.polling import poll
 
@@ -24,7 +24,7 @@ _PLAN_SECONDS = 120
 
 
 def client(stack: Stack, service: Any, key: dict[str, str] | None = None) -> Any:
-    """A client of the account's root, or of the owner of a key."""
+    """A client of the account's root user, or of the user with this access key."""
     return boto3.client(
         service,
         endpoint_url=stack.endpoint,
@@ -36,7 +36,7 @@ def client(stack: Stack, service: Any, key: dict[str, str] | None = None) -> Any
 
 
 def user(stack: Stack, name: str, *statements: dict[str, Any]) -> dict[str, str]:
-    """The access key of a user with these rights and no others."""
+    """Create a user with these permissions only; returns the access key."""
     iam = client(stack, "iam")
     iam.create_user(UserName=name)
     if statements:
@@ -48,7 +48,7 @@ def user(stack: Stack, name: str, *statements: dict[str, Any]) -> dict[str, str]
 
 @pytest.fixture(scope="module")
 def planned(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """The queues and buckets of DEV, as Terraform plans them: type and values of each resource."""
+    """The queues and buckets that Terraform plans for DEV: type and values of each resource."""
     folder = tmp_path_factory.mktemp("plan")
     code = folder / "code"
     shutil.copytree(terraform.TERRAFORM_DIR, code, ignore=shutil.ignore_patterns(".terraform", "bootstrap", "tests"))
@@ -80,7 +80,7 @@ def planned(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> list[dict
 
 
 def make(stack: Stack, planned: list[dict[str, Any]]) -> None:
-    """Make the queues and buckets."""
+    """Create the queues and buckets."""
     sqs, s3 = client(stack, "sqs"), client(stack, "s3")
     for resource in planned:
         match resource["type"]:
@@ -109,12 +109,12 @@ def make(stack: Stack, planned: list[dict[str, Any]]) -> None:
 
 
 def buckets(planned: list[dict[str, Any]]) -> list[str]:
-    """Names of the buckets."""
+    """The names of the buckets."""
     return [resource["bucket"] for resource in planned if resource["type"] == "aws_s3_bucket"]
 
 
 def queues(planned: list[dict[str, Any]]) -> list[str]:
-    """Names of the queues and DLQs."""
+    """The names of the queues and DLQs."""
     return [resource["name"] for resource in planned if resource["type"] == "aws_sqs_queue"]
 
 
@@ -130,7 +130,7 @@ def secure(planned: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFacto
     """An engine that speaks TLS."""
     folder = tmp_path_factory.mktemp("secure")
     ports = {use: processes.free_port() for use in ("engine", "smtp")}
-    stack, engine = Stack(folder, ports=ports, certificates=tls.make(folder / "tls")), Embedded()
+    stack, engine = Stack(folder, ports=ports, certificates=tls.make(folder / "tls")), MiniStack()
     engine.start(stack)
     try:
         make(stack, planned)
@@ -140,7 +140,7 @@ def secure(planned: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFacto
 
 
 def outcome(call: Callable[[], object]) -> str:
-    """The code of the error that a call ends with, or `done`."""
+    """The error code of a call, `denied` for every denial, or `done`."""
     try:
         call()
     except ClientError as error:
@@ -150,7 +150,7 @@ def outcome(call: Callable[[], object]) -> str:
 
 
 def outcomes(stack: Stack, planned: list[dict[str, Any]], key: dict[str, str]) -> set[str]:
-    """How it ends when somebody puts, gets and lists in each bucket, and sends to and takes from each queue."""
+    """The outcomes of a user's calls on each bucket (put, get, list) and each queue (send, receive, purge)."""
     s3, sqs = client(stack, "s3", key), client(stack, "sqs", key)
     found = set()
     for bucket in buckets(planned):
@@ -168,7 +168,8 @@ def outcomes(stack: Stack, planned: list[dict[str, Any]], key: dict[str, str]) -
 EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 
 
-def test_there_are_two_buckets_and_four_queues_with_their_dlqs(planned: list[dict[str, Any]]) -> None:
+def test_buckets_and_queues_are_encrypted(planned: list[dict[str, Any]]) -> None:
+    """The two buckets and the four queues with their DLQs are encrypted, and the buckets block public access."""
     assert sorted(buckets(planned)) == ["bbws-email-templates-dev", "bbws-orders-dev"]
     assert len(queues(planned)) == 8
     for kind, protected in (("aws_s3_bucket_policy", 2), ("aws_s3_bucket_public_access_block", 2)):
@@ -178,44 +179,49 @@ def test_there_are_two_buckets_and_four_queues_with_their_dlqs(planned: list[dic
     assert all(resource["sqs_managed_sse_enabled"] for resource in planned if resource["type"] == "aws_sqs_queue")
 
 
-def test_plain_http_is_refused_to_who_may_do_everything(plain: Stack, planned: list[dict[str, Any]]) -> None:
+def test_plain_http_is_denied_to_an_administrator(plain: Stack, planned: list[dict[str, Any]]) -> None:
+    """Buckets and queues deny plain HTTP even to an administrator."""
     assert outcomes(plain, planned, user(plain, "administrator", EVERYTHING)) == {"denied"}
 
 
-def test_tls_is_not(secure: Stack, planned: list[dict[str, Any]]) -> None:
+def test_tls_is_allowed_to_an_administrator(secure: Stack, planned: list[dict[str, Any]]) -> None:
+    """Buckets and queues allow an administrator's calls over TLS."""
     assert outcomes(secure, planned, user(secure, "administrator", EVERYTHING)) == {"done"}
 
 
-def test_no_policy_of_a_resource_lets_anybody_in(secure: Stack, planned: list[dict[str, Any]]) -> None:
+def test_user_without_permissions_is_denied(secure: Stack, planned: list[dict[str, Any]]) -> None:
+    """No policy of a bucket or queue gives access to a user without permissions."""
     assert outcomes(secure, planned, user(secure, "nobody")) == {"denied"}
 
 
-def test_a_queue_takes_messages_of_its_topic_and_of_no_other(secure: Stack, planned: list[dict[str, Any]]) -> None:
+def test_queue_accepts_messages_of_its_topic_only(secure: Stack, planned: list[dict[str, Any]]) -> None:
+    """A queue accepts messages of the order events topic and of no other topic."""
     sns, sqs = client(secure, "sns"), client(secure, "sqs")
-    its_own, foreign = (sns.create_topic(Name=name)["TopicArn"] for name in ("bbws-order-events-dev", "foreign"))
-    assert its_own == EVENTS
+    own, foreign = (sns.create_topic(Name=name)["TopicArn"] for name in ("bbws-order-events-dev", "foreign"))
+    assert own == EVENTS
     for queue in queues(planned):
-        for topic in (foreign, its_own):
+        for topic in (foreign, own):
             sns.subscribe(
                 TopicArn=topic, Protocol="sqs", Endpoint=PREFIX + queue, Attributes={"RawMessageDelivery": "true"}
             )
-    for topic in (foreign, its_own):
+    for topic in (foreign, own):
         sns.publish(TopicArn=topic, Message=topic)
-    taking = {"bbws-order-pdf-dev", "bbws-order-internal-notification-dev", "bbws-order-customer-notification-dev"}
+    subscribed = {"bbws-order-pdf-dev", "bbws-order-internal-notification-dev", "bbws-order-customer-notification-dev"}
 
     def bodies(queue: str) -> list[str]:
         url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
-        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
-        return [message["Body"] for message in answer.get("Messages", [])]
+        response = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+        return [message["Body"] for message in response.get("Messages", [])]
 
-    # The foreign topic was published to first, so what it was let deliver is there by now.
-    poll("the messages of their topic", lambda: all(bodies(queue) for queue in taking) or None, 10)
+    # The foreign topic was published to first, so its message would be there by now.
+    poll("the messages of their topic", lambda: all(bodies(queue) for queue in subscribed) or None, 10)
     assert {queue: bodies(queue) for queue in queues(planned)} == {
-        queue: [EVENTS] if queue in taking else [] for queue in queues(planned)
+        queue: [EVENTS] if queue in subscribed else [] for queue in queues(planned)
     }
 
 
-def test_nobody_reads_an_invoice_without_signing(secure: Stack, planned: list[dict[str, Any]]) -> None:
+def test_invoice_is_never_public(secure: Stack, planned: list[dict[str, Any]]) -> None:
+    """An invoice is not readable without credentials, and cannot be made public by mistake."""
     s3, bundle = client(secure, "s3"), secure.certificates and secure.certificates.bundle
     address = f"{secure.endpoint}/bbws-orders-dev/tenant-a/orders/order_1.pdf"
     assert requests.get(address, verify=bundle, timeout=10).status_code == 403
@@ -226,7 +232,6 @@ def test_nobody_reads_an_invoice_without_signing(secure: Stack, planned: list[di
         "Resource": "arn:aws:s3:::bbws-orders-dev/*",
     }
     document = json.dumps({"Version": "2012-10-17", "Statement": [public]})
-    # Nor can somebody make it public by mistake.
     assert outcome(lambda: s3.put_bucket_policy(Bucket="bbws-orders-dev", Policy=document)) == "denied"
     key = "tenant-a/orders/order_1.pdf"
     assert outcome(lambda: s3.put_object_acl(Bucket="bbws-orders-dev", Key=key, ACL="public-read")) != "done"

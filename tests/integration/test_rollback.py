@@ -1,4 +1,4 @@
-"""The way back to a release that was live before: versions of real functions, templates in a real bucket."""
+"""Rollback to an earlier release: versions of real functions, templates in a real bucket."""
 
 from pathlib import Path
 from typing import Any
@@ -38,39 +38,42 @@ def put_release(store: Store, folder: Path, name: str) -> Manifest:
     return store.upload(folder / name)
 
 
-def test_the_former_release_is_the_one_deployed_before(store: Store) -> None:
-    def note(letter: str, kind: str = "deploy") -> None:
-        history.note(store, "prod", letter * 64, kind, {})  # type: ignore[arg-type]
+def test_previous_is_release_deployed_before(store: Store) -> None:
+    """The previous release is the one deployed before the live one, also after rollbacks."""
 
-    def former() -> str | None:
-        found = history.former(store, "prod")
+    def record(letter: str, kind: str = "deploy") -> None:
+        history.record(store, "prod", letter * 64, kind, {})  # type: ignore[arg-type]
+
+    def previous() -> str | None:
+        found = history.previous(store, "prod")
         return found.release[0] if found else None
 
-    assert former() is None
-    note("a")
-    assert former() is None
-    note("b")
-    assert former() == "a"
-    note("b")
-    assert former() == "a", "a release deployed again is no way back from itself"
-    note("c")
-    assert former() == "b"
-    note("b", "rollback")
-    assert former() == "a", "going back twice goes further back, not forth"
+    assert previous() is None
+    record("a")
+    assert previous() is None
+    record("b")
+    assert previous() == "a"
+    record("b")
+    assert previous() == "a", "a release deployed again is not its own previous one"
+    record("c")
+    assert previous() == "b"
+    record("b", "rollback")
+    assert previous() == "a", "two rollbacks go back two releases"
     live = history.live(store, "prod")
     assert live
     assert live.release == "b" * 64
     assert history.live(store, "sit") is None
 
 
-def test_traffic_and_templates_go_back(aws: Aws, store: Store, tmp_path: Path) -> None:
+def test_roll_back_moves_traffic_and_templates(aws: Aws, store: Store, tmp_path: Path) -> None:
+    """A rollback gives traffic and templates back."""
     function, templates = make_function(GOOD), make_bucket(aws)
     first, second = put_release(store, tmp_path, "first"), put_release(store, tmp_path, "second")
-    history.note(store, "dev", first.digest(), "deploy", {function: "1"})
+    history.record(store, "dev", first.digest(), "deploy", {function: "1"})
     publish(aws, function, GOOD + "# second\n")
-    traffic.finish(aws.functions, [function])
+    traffic.move_to_newest(aws.functions, [function])
     rollback.put_templates(aws.s3, templates, store, second)
-    history.note(store, "dev", second.digest(), "deploy", {function: "2"})
+    history.record(store, "dev", second.digest(), "deploy", {function: "2"})
     tags: Any = [{"Key": "ManagedBy", "Value": "terraform & people"}]
     aws.s3.put_object_tagging(Bucket=templates, Key=TEMPLATE, Tagging={"TagSet": tags})
 
@@ -84,26 +87,28 @@ def test_traffic_and_templates_go_back(aws: Aws, store: Store, tmp_path: Path) -
     live = history.live(store, "dev")
     assert live
     assert live.release == first.digest()
-    # Forth again by its digest; what is the same is not put again.
-    forth = rollback.target(store, "dev", second.digest())
-    rollback.roll_back(aws.functions, aws.s3, store, forth, {"templates_bucket": templates})
+    # Roll forward by digest; equal templates are not put again.
+    forward = rollback.target(store, "dev", second.digest())
+    rollback.roll_back(aws.functions, aws.s3, store, forward, {"templates_bucket": templates})
     assert traffic.live_versions(aws.functions, [function]) == {function: "2"}
     assert rollback.put_templates(aws.s3, templates, store, second) == []
 
 
-def test_a_version_that_does_not_run_gets_no_traffic_back(aws: Aws, store: Store, tmp_path: Path) -> None:
+def test_roll_back_to_broken_version_is_refused(aws: Aws, store: Store, tmp_path: Path) -> None:
+    """A version that does not run gets no traffic back."""
     function = make_function("import no_such_module\n")
     release = put_release(store, tmp_path, "broken")
-    to = history.note(store, "dev", release.digest(), "deploy", {function: "1"})
+    to = history.record(store, "dev", release.digest(), "deploy", {function: "1"})
     publish(aws, function, GOOD)
-    traffic.finish(aws.functions, [function])
+    traffic.move_to_newest(aws.functions, [function])
     with pytest.raises(TrafficError, match="does not run"):
         rollback.roll_back(aws.functions, aws.s3, store, to, {"templates_bucket": make_bucket(aws)})
     assert traffic.live_versions(aws.functions, [function]) == {function: "2"}
 
 
-def test_without_a_former_release_the_refusal_says_so(store: Store) -> None:
-    with pytest.raises(RollbackError, match="dev has no release before the one that is live: deploy one"):
+def test_target_without_earlier_release_is_refused(store: Store) -> None:
+    """Without an earlier release, a rollback says what to do instead."""
+    with pytest.raises(RollbackError, match="dev has no earlier release than the live one: deploy one"):
         rollback.target(store, "dev", None)
     with pytest.raises(RollbackError, match=r"aaaaaaaaaaaa was never live in dev: promote and deploy it"):
         rollback.target(store, "dev", "a" * 64)

@@ -1,4 +1,4 @@
-"""Templates from the bucket, and the packaged copy when the bucket has none or a broken one (R7)."""
+"""Templates from the bucket, and the packaged copy if one is missing or broken."""
 
 from collections.abc import Iterator
 
@@ -15,13 +15,14 @@ NAME = "customer/order_confirmation"
 
 @pytest.fixture(autouse=True)
 def _fresh(aws: Aws) -> Iterator[None]:
-    templates._from_s3.cache_clear()
+    templates._bucket.cache_clear()
     metrics.clear_metrics()
     yield
-    templates._from_s3.cache_clear()
+    templates._bucket.cache_clear()
     metrics.clear_metrics()
     for kind in ("html", "txt"):
         aws.s3.delete_object(Bucket=settings.templates_bucket, Key=f"{NAME}.{kind}")
+    aws.s3.delete_object(Bucket=settings.templates_bucket, Key="mail/layout.html")
 
 
 def put(source: str, kind: str = "html") -> None:
@@ -39,14 +40,16 @@ def packaged() -> str:
     return templates.render_packaged(f"{NAME}.html", {"order": ORDER})
 
 
-def test_the_buckets_copy_comes_first() -> None:
+def test_template_in_bucket_is_used() -> None:
+    """A template in the bucket is used before the packaged one."""
     put("<p>{{ order.customer_email }}</p>")
     put("{{ order.customer_email }}", "txt")
     assert render() == "<p>a&#39;b@example.com</p>"
     assert render("txt") == "a'b@example.com"
 
 
-def test_it_is_read_once_in_a_while() -> None:
+def test_template_is_cached() -> None:
+    """A template is read from the bucket once in a period."""
     put("first")
     assert render() == "first"
     put("second")
@@ -64,12 +67,23 @@ def test_it_is_read_once_in_a_while() -> None:
         "{{ range(1000000000) | list }}",
     ],
 )
-def test_a_broken_one_is_replaced_by_the_packaged_and_counted(source: str) -> None:
+def test_template_broken_falls_back(source: str) -> None:
+    """A broken template is replaced by the packaged one, and counted."""
     put(source)
     assert render() == packaged()
     assert "TemplateFallback" in metrics.metric_set
 
 
-def test_a_missing_one_is_too() -> None:
+def test_template_missing_falls_back() -> None:
+    """A missing template is replaced by the packaged one, and counted."""
     assert render() == packaged()
     assert "TemplateFallback" in metrics.metric_set
+
+
+def test_template_layout_in_bucket_is_used() -> None:
+    """A layout in the bucket is used by the templates in the bucket; without it, the packaged copies are used."""
+    put('{% extends "mail/layout.html" %}{% block headline %}Hello{% endblock %}')
+    assert render() == packaged()
+    layout = "<h1>{% block headline %}{% endblock %}</h1>"
+    clients.s3().put_object(Bucket=settings.templates_bucket, Key="mail/layout.html", Body=layout.encode())
+    assert render() == "<h1>Hello</h1>"

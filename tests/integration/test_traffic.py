@@ -23,7 +23,7 @@ def function(aws: Aws) -> str:
 
 @pytest.fixture
 def alarm(aws: Aws) -> str:
-    """An alarm that is quiet."""
+    """An alarm in OK."""
     name = f"alarm-{uuid4().hex[:8]}"
     aws.cloudwatch.put_metric_alarm(
         AlarmName=name,
@@ -34,65 +34,70 @@ def alarm(aws: Aws) -> str:
         EvaluationPeriods=1,
         Threshold=0,
         ComparisonOperator="GreaterThanThreshold",
-        # It stays as it is set.
+        # It keeps the state that a test sets.
         TreatMissingData="ignore",
     )
     return name
 
 
-def ring(aws: Aws, alarm: str) -> None:
-    """Have an alarm ring."""
+def set_alarm(aws: Aws, alarm: str) -> None:
+    """Put an alarm into ALARM."""
     aws.cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="test")
 
 
 def weights(aws: Aws, function: str) -> tuple[str, dict[str, float]]:
-    """The version of the alias, and the parts that others have."""
+    """The version of the alias, and the shares of other versions."""
     alias = aws.functions.get_alias(FunctionName=function, Name=traffic.ALIAS)
     return alias["FunctionVersion"], alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
 
 
-def test_a_new_version_gets_the_traffic_and_only_once(aws: Aws, function: str) -> None:
-    assert traffic.finish(aws.functions, [function]) == {}
+def test_newest_version_gets_traffic_once(aws: Aws, function: str) -> None:
+    """A new version gets all traffic; a second move does nothing."""
+    assert traffic.move_to_newest(aws.functions, [function]) == {}
     publish(aws, function, GOOD + "# second\n")
-    assert traffic.finish(aws.functions, [function]) == {function: Move("1", "2")}
+    assert traffic.move_to_newest(aws.functions, [function]) == {function: Move("1", "2")}
     assert weights(aws, function) == ("2", {})
-    assert traffic.finish(aws.functions, [function]) == {}
+    assert traffic.move_to_newest(aws.functions, [function]) == {}
 
 
-def test_a_version_that_does_not_run_gets_none(aws: Aws, function: str, alarm: str) -> None:
+def test_broken_version_gets_no_traffic(aws: Aws, function: str, alarm: str) -> None:
+    """A version that does not run gets no traffic."""
     publish(aws, function, BROKEN)
     with pytest.raises(TrafficError, match=f"{function}:2 does not run: .*no_such_module"):
-        traffic.finish(aws.functions, [function])
+        traffic.move_to_newest(aws.functions, [function])
     with pytest.raises(TrafficError, match="does not run"):
         traffic.canary(aws.functions, aws.cloudwatch, [function], [alarm], percent=10, seconds=1)
     assert weights(aws, function) == ("1", {})
 
 
-def test_a_quiet_canary_goes_on(aws: Aws, function: str, alarm: str) -> None:
+def test_canary_without_alarm_gets_all_traffic(aws: Aws, function: str, alarm: str) -> None:
+    """A canary without an alarm gets all traffic."""
     publish(aws, function, GOOD + "# second\n")
     moved = traffic.canary(aws.functions, aws.cloudwatch, [function], [alarm], percent=10, seconds=1)
     assert moved == {function: Move("1", "2")}
     assert weights(aws, function) == ("2", {})
 
 
-def test_an_alarm_turns_a_canary_back(aws: Aws, function: str, alarm: str) -> None:
+def test_canary_with_alarm_rolls_back(aws: Aws, function: str, alarm: str) -> None:
+    """An alarm rolls the canary back."""
     publish(aws, function, GOOD + "# second\n")
 
-    def ring_when_shifted() -> None:
+    def alarm_when_shifted() -> None:
         poll("the shift", lambda: weights(aws, function) == ("1", {"2": 0.1}) or None, 20)
-        ring(aws, alarm)
+        set_alarm(aws, alarm)
 
-    watcher = threading.Thread(target=ring_when_shifted)
+    watcher = threading.Thread(target=alarm_when_shifted)
     watcher.start()
-    with pytest.raises(TrafficError, match=f"turned back after 10 % of the traffic: {alarm} rang"):
+    with pytest.raises(TrafficError, match=f"rolled back after 10 % of the traffic; in ALARM: {alarm}"):
         traffic.canary(aws.functions, aws.cloudwatch, [function], [alarm], percent=10, seconds=20)
     watcher.join()
     assert weights(aws, function) == ("1", {})
 
 
-def test_nothing_is_shifted_while_an_alarm_rings(aws: Aws, function: str, alarm: str) -> None:
+def test_canary_does_not_start_in_alarm(aws: Aws, function: str, alarm: str) -> None:
+    """No traffic moves while an alarm is in ALARM."""
     publish(aws, function, GOOD + "# second\n")
-    ring(aws, alarm)
-    with pytest.raises(TrafficError, match=f"{alarm} ring already"):
+    set_alarm(aws, alarm)
+    with pytest.raises(TrafficError, match=f"in ALARM already: {alarm}"):
         traffic.canary(aws.functions, aws.cloudwatch, [function], [alarm], percent=10, seconds=1)
     assert weights(aws, function) == ("1", {})

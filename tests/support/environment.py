@@ -1,4 +1,4 @@
-"""The environment that the functions read at import, as Terraform would set it, on ports of this test process."""
+"""Sets the functions' environment as Terraform does, with free ports of this test process."""
 
 import os
 

@@ -13,7 +13,7 @@ from release import traffic
 
 
 def package(source: str) -> bytes:
-    """A function's zip."""
+    """The package of a function, as a zip."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("function.py", source)
@@ -21,16 +21,16 @@ def package(source: str) -> bytes:
 
 
 def publish(aws: Aws, function: str, source: str) -> str:
-    """Publish another version."""
+    """Publish a new version and return its number."""
     return aws.functions.update_function_code(FunctionName=function, ZipFile=package(source), Publish=True)["Version"]
 
 
 def make_function(source: str, session: boto3.Session | None = None) -> str:
-    """Make a function whose alias has all traffic on its first version, and return its name.
+    """Create a function whose alias sends all traffic to its first version, and return its name.
 
     Args:
-        source: of it.
-        session: of the account; the tests' own if None.
+        source: Source of the function.
+        session: Session of the account; the tests' own if None.
     """
     session = session or boto3.Session()
     name = f"function-{uuid4().hex[:8]}"

@@ -1,4 +1,4 @@
-"""A small release for tests."""
+"""Makes a small release for tests."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ from release.manifest import Manifest, Sha256
 
 
 def make_release(folder: Path, package: bytes = b"zip", templates: Mapping[str, bytes] | None = None) -> Manifest:
-    """Write a release of one package, templates and an SBOM into a folder, with what is there already."""
+    """Write a release of one package, templates and an SBOM into a folder, with the files that it has."""
     (folder / "packages").mkdir(parents=True, exist_ok=True)
     (folder / "packages" / "get_order.zip").write_bytes(package)
     (folder / "sbom.json").write_bytes(b"{}")
@@ -19,7 +19,7 @@ def make_release(folder: Path, package: bytes = b"zip", templates: Mapping[str, 
         commit=manifest.Commit("a" * 40),
         architecture="arm64",
         natives="lambda-image",
-        files={name: manifest._file(folder / name) for name in manifest._files(folder)},
+        files=manifest.read_files(folder),
         locks={"requirements/functions.txt": Sha256("b" * 64)},
         tools={"python": "3.12.1"},
     )

@@ -1,19 +1,21 @@
-"""Orders and requests that tests start from."""
+"""Sample orders, requests and messages."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
+from common.events import Envelope, InvoiceCreated, OrderRecorded, OrderStatusChanged
 from common.models import Address, CartItem, OrderRequest
 from common.order import Order, OrderDraft
 from common.pricing import price
+from common.status import OrderStatus
 
 CREATED = datetime(2026, 11, 24, 8, 30, tzinfo=UTC)
 
 
 def order_request(**changes: Any) -> dict[str, Any]:
-    """The JSON body of a good POST /v1.0/orders, with changes; a change to None takes the field out."""
+    """The JSON body of a valid POST /v1.0/orders, with changes; a change to None removes the field."""
     body: dict[str, Any] = {
         "customerEmail": "thandi@example.co.za",
         "cartId": "cart-1",
@@ -25,7 +27,7 @@ def order_request(**changes: Any) -> dict[str, Any]:
 
 
 def address(**changes: Any) -> dict[str, Any]:
-    """The JSON of a good billing address, with changes; a change to None takes the field out."""
+    """The JSON of a valid billing address, with changes; a change to None removes the field."""
     good = {
         "street": "12 Long Street",
         "city": "Cape Town",
@@ -68,8 +70,26 @@ def draft(tenant_id: str = "tenant-a", order_id: UUID | None = None, **changes: 
 
 
 def order(number: str = "ORD-2026-00001", **changes: Any) -> Order:
-    """An order on record."""
+    """A recorded order."""
     return Order(**draft(**changes).dict(), order_number=number)
 
 
 TOTAL = Decimal("402.50")
+
+
+def order_recorded(of: Order, correlation_id: str) -> Envelope:
+    """The message that an order was recorded."""
+    return Envelope.of(OrderRecorded(tenant_id=of.tenant_id, order_id=of.id), correlation_id)
+
+
+def invoice_created(of: Order, key: str, correlation_id: str) -> Envelope:
+    """The message that the invoice of an order was stored."""
+    return Envelope.of(InvoiceCreated(tenant_id=of.tenant_id, order_id=of.id, invoice_key=key), correlation_id)
+
+
+def order_status_changed(of: Order, from_status: OrderStatus, correlation_id: str) -> Envelope:
+    """The message that an order has its current status."""
+    event = OrderStatusChanged(
+        tenant_id=of.tenant_id, order_id=of.id, from_status=from_status, to_status=of.status, version=of.version
+    )
+    return Envelope.of(event, correlation_id)

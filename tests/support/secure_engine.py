@@ -1,19 +1,19 @@
-"""An engine that speaks TLS, for the tests of accounts and certificates."""
+"""An engine that speaks TLS."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from localstack import processes, tls
-from localstack.engines import Embedded
+from localstack.engines.ministack import MiniStack
 from localstack.stack import Stack
 
 
 @contextmanager
 def secure_engine(folder: Path) -> Iterator[Stack]:
-    """Start one on free ports, with certificates of its own, and stop it in the end."""
+    """Start an engine on free ports with certificates of its own, and stop it at the end."""
     ports = {use: processes.free_port() for use in ("engine", "cart", "smtp")}
-    stack, engine = Stack(folder, ports=ports, certificates=tls.make(folder / "tls")), Embedded()
+    stack, engine = Stack(folder, ports=ports, certificates=tls.make(folder / "tls")), MiniStack()
     engine.start(stack)
     try:
         yield stack

@@ -1,4 +1,4 @@
-"""A user pool with one user, who is signed in, for tests."""
+"""User pools with a signed-in user."""
 
 from typing import Any, NamedTuple
 
@@ -6,19 +6,19 @@ from localstack import seed
 
 
 class SignedIn(NamedTuple):
-    """A pool, and the tokens of its user.
+    """A user pool and the tokens of its user.
 
     Args:
-        pool_arn: of the pool.
-        tokens: IdToken, AccessToken, RefreshToken.
+        pool_arn: ARN of the pool.
+        tokens: The user's IdToken, AccessToken and RefreshToken.
     """
 
     pool_arn: str
     tokens: dict[str, str]
 
 
-def sign_in_somebody(client: Any) -> SignedIn:
-    """Make a pool as Terraform does, in the account and region of a client of Cognito, and sign a new user in."""
+def sign_in_new_user(client: Any) -> SignedIn:
+    """Create a pool as Terraform does, in the account and region of a Cognito client, and sign a new user in."""
     schema = [{"Name": "tenantId", "AttributeDataType": "String"}]
     pool = client.create_user_pool(PoolName="users", Schema=schema)["UserPool"]
     app = client.create_user_pool_client(

@@ -1,3 +1,5 @@
+"""The REST adapter: request, caller, body, response and errors of a function of the API."""
+
 import base64
 import json
 import re
@@ -26,7 +28,7 @@ _json: st.SearchStrategy[Any] = st.recursive(
 
 def _echo(request: rest.Request) -> rest.Response:
     order = rest.parse_body(request, OrderRequest)
-    return rest.json_response(HTTPStatus.OK, {"tenant": rest.caller(request).tenant_id, "cart": order.cart_id})
+    return rest.Response(HTTPStatus.OK, {"tenant": rest.caller(request).tenant_id, "cart": order.cart_id})
 
 
 def _broken(_: rest.Request) -> rest.Response:
@@ -34,7 +36,7 @@ def _broken(_: rest.Request) -> rest.Response:
 
 
 def _odd(_: rest.Request) -> rest.Response:
-    return rest.json_response(HTTPStatus.OK, {"odd": {1, 2}})
+    return rest.Response(HTTPStatus.OK, {"odd": {1, 2}})
 
 
 def _with_order_id(text: str) -> rest.Request:
@@ -42,22 +44,24 @@ def _with_order_id(text: str) -> rest.Request:
 
 
 def call(method: str, path: str, endpoint: rest.Endpoint = _echo, **more: Any) -> tuple[int, Any]:
-    """The answer of a function whose one route is POST /orders."""
-    answer = rest.rest_handler("POST", "/orders", endpoint)(api_event(method, path, **more), context())
-    return answer["statusCode"], json.loads(answer["body"])
+    """Status and body of the response of a function with the route POST /orders."""
+    response = rest.rest_handler("POST", "/orders", endpoint)(api_event(method, path, **more), context())
+    return response["statusCode"], json.loads(response["body"])
 
 
-def test_a_good_body_is_a_model() -> None:
+def test_body_valid_is_parsed() -> None:
+    """A valid body is parsed as its model."""
     assert call("POST", "/orders", body=order_request()) == (200, {"tenant": "tenant-a", "cart": "cart-1"})
 
 
 @pytest.mark.parametrize("headers", [{"X-Correlation-Id": "c-9"}, {"x-correlation-id": "c-9"}])
-def test_an_answer_is_as_api_gateway_takes_it(headers: dict[str, str]) -> None:
-    answer = rest.rest_handler("POST", "/orders", _echo)(
+def test_response_has_gateway_format(headers: dict[str, str]) -> None:
+    """A response has the format of a Lambda proxy integration and the correlation id of the request."""
+    response = rest.rest_handler("POST", "/orders", _echo)(
         api_event("POST", "/orders", body=order_request(), headers=headers), context()
     )
-    assert json.loads(answer.pop("body"))
-    assert answer == {
+    assert json.loads(response.pop("body"))
+    assert response == {
         "statusCode": 200,
         "isBase64Encoded": False,
         "multiValueHeaders": {
@@ -80,41 +84,47 @@ def test_an_answer_is_as_api_gateway_takes_it(headers: dict[str, str]) -> None:
         ("null", "must be a JSON object"),
     ],
 )
-def test_what_is_no_object_is_400(body: str | None, detail: str) -> None:
+def test_body_not_object_is_400(body: str | None, detail: str) -> None:
+    """A body that is not a JSON object is 400."""
     status, problem = call("POST", "/orders", body=body)
     assert status == 400
     assert detail in problem["detail"]
 
 
-def test_a_body_is_at_most_256_kb_of_bytes() -> None:
-    # Two bytes each: what counts is what travels.
+def test_body_over_256_kb_is_413() -> None:
+    """A body above 256 KB is 413; the limit counts bytes, not characters."""
     status, problem = call("POST", "/orders", body=json.dumps({"a": "é" * 131_072}, ensure_ascii=False))
     assert status == 413
     assert "262144" in problem["detail"]
 
 
-def test_another_content_type_is_415() -> None:
+def test_body_other_content_type_is_415() -> None:
+    """A body of another content type is 415."""
     headers = {"content-type": "text/xml; charset=utf-8"}
     assert call("POST", "/orders", body=order_request(), headers=headers)[0] == 415
 
 
 @pytest.mark.parametrize("tenant_id", [None, "", "a b", "tenant#1", "t" * 65, "tenant-a\n"])
-def test_a_token_without_a_tenant_is_403(tenant_id: str | None) -> None:
+def test_caller_without_tenant_is_403(tenant_id: str | None) -> None:
+    """A token without a valid tenant is 403."""
     assert call("POST", "/orders", body=order_request(), tenant_id=tenant_id)[0] == 403
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/orders"), ("POST", "/orders/"), ("POST", "/nothing")])
-def test_another_route_is_404(method: str, path: str) -> None:
+def test_route_of_another_function_is_404(method: str, path: str) -> None:
+    """A request for another route is 404."""
     status, problem = call(method, path, body=order_request())
     assert (status, problem["detail"]) == (404, "There is no such route.")
 
 
-def test_the_call_that_tries_a_new_version_is_answered() -> None:
-    assert rest.rest_handler("POST", "/orders", _broken)(traffic.NOTHING, context())["statusCode"] == 404
+def test_route_of_smoke_test_is_404() -> None:
+    """The request that tries a new version before it gets traffic is 404."""
+    assert rest.rest_handler("POST", "/orders", _broken)(traffic.EMPTY_EVENT, context())["statusCode"] == 404
 
 
 @pytest.mark.parametrize("endpoint", [_broken, _odd])
-def test_an_unexpected_error_tells_nothing(endpoint: rest.Endpoint) -> None:
+def test_unexpected_error_is_500_without_details(endpoint: rest.Endpoint) -> None:
+    """An unexpected error is 500 with the correlation id and no internals."""
     status, problem = call("POST", "/orders", endpoint, headers={"X-Correlation-Id": "c-9"})
     assert status == 500
     assert problem["detail"] == "Unexpected error. Quote the correlation id c-9 to support."
@@ -124,7 +134,8 @@ def test_an_unexpected_error_tells_nothing(endpoint: rest.Endpoint) -> None:
 @pytest.mark.parametrize(
     "number", ["9" * 10**6, "-" + "9" * 200_000, "1e999999", "0." + "9" * 200_000, "1" + "0" * 5_000]
 )
-def test_a_deadly_number_is_refused(number: str) -> None:
+def test_body_huge_number_is_refused(number: str) -> None:
+    """A number too long to be parsed is refused, not computed."""
     status, _ = call("POST", "/orders", body=f'{{"cartId": {number}}}')
     assert status == (413 if len(number) > rest.MAX_BODY_BYTES else 400)
 
@@ -134,16 +145,18 @@ def test_a_deadly_number_is_refused(number: str) -> None:
     st.booleans(),
     st.sampled_from(["application/json", "APPLICATION/JSON; charset=latin-1", "", ";", "json"]) | st.text(max_size=9),
 )
-def test_whatever_is_sent_is_answered_with_what_is_documented(body: str, encoded: bool, content_type: str) -> None:
+def test_body_any_gets_documented_response(body: str, encoded: bool, content_type: str) -> None:
+    """Any body gets a response that the OpenAPI document describes."""
     event = api_event("POST", "/v1.0/orders", body=body, headers={"content-type": content_type})
-    answer = create_order({**event, "isBase64Encoded": encoded}, context())
-    headers = {name: values[0] for name, values in answer["multiValueHeaders"].items()}
-    assert answer["statusCode"] in (400, 415)
-    assert breaches("POST", "/v1.0/orders", answer["statusCode"], headers, answer["body"]) == []
+    response = create_order({**event, "isBase64Encoded": encoded}, context())
+    headers = {name: values[0] for name, values in response["multiValueHeaders"].items()}
+    assert response["statusCode"] in (400, 415)
+    assert breaches("POST", "/v1.0/orders", response["statusCode"], headers, response["body"]) == []
 
 
 @given(st.text(max_size=60) | st.uuids().map(str) | st.uuids().map(lambda uuid: uuid.urn))
-def test_an_order_id_is_a_uuid_in_its_one_form(text: str) -> None:
+def test_order_id_only_canonical_uuid_is_parsed(text: str) -> None:
+    """An order id is a UUID in its canonical form, in either case."""
     if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text.lower()):
         assert str(rest.parse_order_id(_with_order_id(text))) == text.lower()
     else:
@@ -152,6 +165,7 @@ def test_an_order_id_is_a_uuid_in_its_one_form(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["{%s}", "urn:uuid:%s", " %s", "%s\n"])
-def test_other_forms_of_a_uuid_are_refused(text: str) -> None:
+def test_order_id_other_uuid_form_is_refused(text: str) -> None:
+    """Other forms of a UUID are refused."""
     with pytest.raises(InvalidFieldsError):
         rest.parse_order_id(_with_order_id(text % "6f1c1e4e-0b0c-4b8e-9c57-3f5f3f1f0a11"))

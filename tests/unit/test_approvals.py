@@ -1,4 +1,4 @@
-"""Who approved, as GitHub tells it."""
+"""Who approved, as GitHub reports it."""
 
 import json
 import threading
@@ -8,29 +8,31 @@ from typing import Any
 
 import pytest
 
-from release import approvals
+from release import promotion
 from release.promotion import EvidenceError
 
 
 def review(state: str, login: str, *environments: str) -> dict[str, Any]:
-    """A review, with what this project reads of it."""
+    """A review, with the fields that this project reads."""
     return {"state": state, "user": {"login": login}, "environments": [{"name": name} for name in environments]}
 
 
-def test_each_environment_stands_for_a_role() -> None:
+def test_approval_has_role_of_github_environment() -> None:
+    """Each GitHub environment stands for the role of its reviewers."""
     reviews = [review("approved", "sipho", "prod-business-owner"), review("approved", "thandi", "prod")]
-    assert approvals.by_role(reviews, "prod") == {"business-owner": "sipho", "tech-lead": "thandi"}
-    assert approvals.by_role(reviews, "sit") == {}
-    assert approvals.by_role([review("approved", "thandi", "sit")], "sit") == {"tech-lead": "thandi"}
+    assert promotion.approvals_by_role(reviews, "prod") == {"business-owner": "sipho", "tech-lead": "thandi"}
+    assert promotion.approvals_by_role(reviews, "sit") == {}
+    assert promotion.approvals_by_role([review("approved", "thandi", "sit")], "sit") == {"tech-lead": "thandi"}
 
 
-def test_a_rejection_is_no_approval() -> None:
-    assert approvals.by_role([review("rejected", "thandi", "sit")], "sit") == {}
+def test_rejection_is_no_approval() -> None:
+    """A rejection is no approval."""
+    assert promotion.approvals_by_role([review("rejected", "thandi", "sit")], "sit") == {}
 
 
 @pytest.fixture
 def github() -> Iterator[dict[str, str]]:
-    """The variables of a run, and an API that knows one approval of it and wants its token."""
+    """The variables of a run, and an API that has one approval of it and checks its token."""
 
     class Api(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -55,13 +57,15 @@ def github() -> Iterator[dict[str, str]]:
     server.server_close()
 
 
-def test_a_run_is_asked_for_with_its_token(github: dict[str, str]) -> None:
-    assert approvals.of_this_run("sit", github) == {"tech-lead": "thandi"}
+def test_approvals_are_read_with_token_of_run(github: dict[str, str]) -> None:
+    """The approvals of a run are read with its token."""
+    assert promotion.approvals_in_github("sit", github) == {"tech-lead": "thandi"}
 
 
 @pytest.mark.parametrize(
     "wrong", [{"GITHUB_TOKEN": "other"}, {"GITHUB_RUN_ID": "8"}, {"GITHUB_API_URL": "http://[::1]:9"}]
 )
-def test_no_answer_is_no_approval(github: dict[str, str], wrong: dict[str, str]) -> None:
-    with pytest.raises(EvidenceError, match="GitHub does not say who approved this run"):
-        approvals.of_this_run("sit", github | wrong)
+def test_failed_request_is_no_approval(github: dict[str, str], wrong: dict[str, str]) -> None:
+    """Without a response from GitHub there is no approval."""
+    with pytest.raises(EvidenceError, match="cannot read who approved this run from"):
+        promotion.approvals_in_github("sit", github | wrong)

@@ -1,9 +1,12 @@
+"""What the invoice may load."""
+
 import pytest
 
 from common.invoice import ASSETS, AssetFetcher
 
 
-def test_the_invoices_own_assets_are_fetched() -> None:
+def test_fetch_own_asset_succeeds() -> None:
+    """The invoice's own assets are fetched."""
     assert AssetFetcher().fetch((ASSETS / "invoice.css").as_uri())
 
 
@@ -21,6 +24,7 @@ def test_the_invoices_own_assets_are_fetched() -> None:
         "data:text/css,*{}",
     ],
 )
-def test_nothing_else_is(url: str) -> None:
+def test_fetch_other_url_is_refused(url: str) -> None:
+    """Every other URL is refused."""
     with pytest.raises(ValueError, match="own assets only"):
         AssetFetcher().fetch(url)

@@ -1,72 +1,182 @@
+"""The bench: what it makes of its figures, and the pure parts of its measurements."""
+
+import io
 import json
+import threading
+import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from labs.bench import plots, report
-from labs.bench.rows import Row, Unit, shown
+from common.repository import attributes_of
+from labs.bench import api, baselines, numbers, orders, report, starts
+from labs.bench.report import Row, interleave, text
+from localstack.stack import StackError
+from release.packaging import build
 
-FAST = Row("init", "init of get_order", "s", (0.11, 0.12, 0.10), "the same clients", (0.10, 0.10, 0.10), 1.25)
-SLOW = Row(
-    "burst", "orders a second", "1/s", (2.0, 1.0, 3.0), "empty functions", (10.0, 10.0, 10.0), 0.5, at_least=True
-)
-ALONE = Row("packages", "get_order, zipped", "bytes", (1_300_000,), limit=3_000_000)
-COUNTED = Row("numbers", "numbers a second", "1/s", (40.0,), note="conflicts were retried 12 times")
+FAST = Row("starts", "start of get_order", "s", (0.11, 0.12, 0.10), "the same clients", (0.10, 0.10, 0.10), 1.25)
+SLOW = Row("burst", "burst of orders", "1/s", (2.0, 1.0, 3.0), "a loop", (10.0, 10.0, 10.0), 0.5, at_least=True)
+ALONE = Row("waits", "make up", "s", (63.4,), limit=75)
+REPORTED = Row("numbers", "numbers a second", "1/s", (40.0,), note="without gap")
 
 
-def test_what_is_judged_is_the_ratio_of_each_round() -> None:
+def test_row_judges_the_ratio_of_each_round() -> None:
+    """Each figure of ours is divided by the baseline of the same round."""
     assert FAST.judged == pytest.approx((1.1, 1.2, 1.0))
     assert FAST.median == pytest.approx(1.1)
 
 
-def test_what_stands_alone_is_judged_itself() -> None:
-    assert ALONE.judged == (1_300_000,)
-
-
-@pytest.mark.parametrize(("row", "kept"), [(FAST, True), (SLOW, False), (ALONE, True), (COUNTED, None)])
-def test_a_limit_is_kept_missed_or_not_there(row: Row, kept: bool | None) -> None:
-    assert row.kept is kept
-
-
-def test_a_ratio_to_be_reached_is_kept_at_the_limit_and_above() -> None:
-    assert SLOW._replace(ours=(5.0, 5.0, 5.0)).kept is True
-    assert FAST._replace(ours=(0.2, 0.2, 0.2)).kept is False
+def test_row_without_baseline_judges_our_figure() -> None:
+    """A limit without a baseline applies to our figures themselves."""
+    assert ALONE.judged == (63.4,)
 
 
 @pytest.mark.parametrize(
-    ("value", "unit", "text"),
-    [(1.5, "s", "1.5 s"), (0.0123, "s", "12.3 ms"), (0.000045, "s", "45 µs"), (1_300_000, "bytes", "1.3 MB"),
-     (2, "calls", "2 calls"), (12.5, "USD", "USD 12.50")],
+    ("row", "verdict"),
+    [
+        (FAST, "kept"),
+        (FAST._replace(ours=(0.2, 0.2, 0.2)), "missed"),
+        (SLOW, "missed"),
+        (SLOW._replace(ours=(5.0, 5.0, 5.0)), "kept"),
+        (ALONE, "kept"),
+        (REPORTED, ""),
+    ],
+)
+def test_row_verdict(row: Row, verdict: str) -> None:
+    """The median decides; a limit to reach is kept at the limit; without a limit there is no verdict."""
+    assert row.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "expected"),
+    [(63.42, "s", "63.4 s"), (0.01234, "s", "12.3 ms"), (0.000045, "s", "45 µs"), (2, "calls", "2 calls"),
+     (34.567, "1/s", "34.57 1/s"), (251.33, "USD", "251.3 USD")],
 )  # fmt: skip
-def test_a_figure_is_shown_in_the_unit_that_suits_it(value: float, unit: Unit, text: str) -> None:
-    assert shown(value, unit) == text
+def test_text_scales_to_the_unit(value: float, unit: str, expected: str) -> None:
+    """A figure has an SI prefix that suits its size."""
+    assert text(value, unit) == expected
 
 
-def test_the_table_says_ratio_spread_and_verdict() -> None:
-    text = report.markdown([FAST, SLOW, COUNTED])
-    assert "| 1.10 (1.00 to 1.20) | at most 1.25 × | kept |" in text
-    assert "| 0.20 (0.10 to 0.30) | at least 0.5 × | missed |" in text
-    assert text.endswith("- numbers a second: conflicts were retried 12 times\n")
+def test_markdown_has_ratio_range_limit_and_verdict() -> None:
+    """A row shows the median ratio, its range, the limit and the verdict; notes follow the table."""
+    table = report.markdown([FAST, SLOW, REPORTED])
+    assert "| 1.10 (1.00 to 1.20) | at most 1.25 × | kept |" in table
+    assert "| 0.20 (0.10 to 0.30) | at least 0.5 × | missed |" in table
+    assert table.endswith("- numbers a second: without gap\n")
 
 
-def test_the_plot_shows_each_row_that_has_a_limit_to_its_floor() -> None:
-    svg = plots.ratios([FAST, SLOW, ALONE])
-    assert "init of get_order" in svg
-    assert "orders a second" in svg
-    assert "zipped" not in svg
+def test_plot_shows_rows_with_a_baseline_and_a_limit() -> None:
+    """A row without a baseline is not plotted; a ratio outside the plot is written at its edge."""
+    svg = report.plot([FAST, SLOW, ALONE])
+    assert "start of get_order" in svg
+    assert "burst of orders" in svg
+    assert "make up" not in svg
+    assert "to 9.0" in report.plot([FAST._replace(ours=(0.9, 0.1, 0.1))])
 
 
-def test_a_ratio_far_beyond_the_limit_is_told_at_the_edge() -> None:
-    assert "to 9.0" in plots.ratios([FAST._replace(ours=(0.9, 0.1, 0.1))])
+def test_write_writes_table_plot_and_json(tmp_path: Path) -> None:
+    """All figures are in the JSON file; without ratios there is no plot."""
+    report.write([FAST, REPORTED], tmp_path / "both")
+    assert json.loads((tmp_path / "both" / "results.json").read_text())["rows"][0]["ours"] == list(FAST.ours)
+    assert (tmp_path / "both" / "table.md").read_text().startswith("Measured 2")
+    assert (tmp_path / "both" / "ratios.svg").exists()
+    report.write([REPORTED], tmp_path / "one")
+    assert not (tmp_path / "one" / "ratios.svg").exists()
 
 
-def test_what_was_measured_is_written_whole(tmp_path: Path) -> None:
-    report.write([FAST, COUNTED], tmp_path)
-    assert json.loads((tmp_path / "results.json").read_text())["rows"][0]["ours"] == list(FAST.ours)
-    assert (tmp_path / "table.md").read_text().startswith("Measured 2")
-    assert (tmp_path / "ratios.svg").exists()
+def test_interleave_alternates_and_skips_the_warm_up() -> None:
+    """Neither side is always second, and figures of the warm-up do not count."""
+    taken: list[str] = []
+
+    def side(name: str) -> str:
+        taken.append(name)
+        return f"{name}{len(taken)}"
+
+    ours, baseline = interleave(lambda: side("o"), lambda: side("b"), times=4, warm=2)
+    assert "".join(taken) == "boob" * 3
+    assert (ours, baseline) == (["o6", "o7", "o10", "o11"], ["b5", "b8", "b9", "b12"])
 
 
-def test_a_bench_without_ratios_has_no_plot(tmp_path: Path) -> None:
-    report.write([COUNTED], tmp_path)
-    assert not (tmp_path / "ratios.svg").exists()
+def test_api_row_has_the_percentile_of_each_round() -> None:
+    """p95 of each round is compared with p95 of the baseline."""
+    hundred = [n / 1000 for n in range(1, 101)]
+    row = api.row("api", "GET", 0.95, [(hundred, [0.05] * 100), ([0.06], [0.05])], "one call")
+    assert (row.what, row.ours, row.baseline) == ("GET, p95", (0.095, 0.06), (0.05, 0.05))
+    assert row.judged == pytest.approx((1.9, 1.2))
+
+
+def test_one_order_in_a_thousand_is_rare() -> None:
+    """Orders have their own ids and rising dates, and one in 1,000 has the rare status."""
+    made = list(orders.orders("tenant-a", range(990, 2_010)))
+    assert [n for n, order in enumerate(made, start=990) if order.status is orders.RARE] == [1_000, 2_000]
+    assert len({order.id for order in made}) == len(made)
+    assert [order.date_created for order in made] == sorted(order.date_created for order in made)
+
+
+def test_write_repeats_unprocessed_items() -> None:
+    """Items that a batch left unprocessed are sent again."""
+    items: list[Any] = []
+
+    class Client:
+        def batch_write_item(self, RequestItems: dict[str, list[Any]]) -> dict[str, Any]:  # noqa: N803
+            ((table, requests),) = RequestItems.items()
+            now, later = (requests[:-1], requests[-1:]) if len(requests) > 1 else (requests, [])
+            items.extend(request["PutRequest"]["Item"] for request in now)
+            return {"UnprocessedItems": {table: later} if later else {}}
+
+    orders.write(Client(), "t", "tenant-a", 60)
+    expected = [attributes_of(order) for order in orders.orders("tenant-a", range(60))]
+    assert sorted(item["SK"]["S"] for item in items) == sorted(item["SK"]["S"] for item in expected)
+
+
+def test_at_once_runs_all_batches_at_once() -> None:
+    """Each batch makes its calls, and all batches run at the same time."""
+    done: list[int] = []
+    # Nobody passes before all batches have arrived.
+    together = threading.Barrier(50, timeout=30)
+
+    def one(n: int) -> None:
+        together.wait()
+        done.append(n)
+
+    assert numbers.at_once(one, 50, each=2) > 0
+    assert sorted(done) == list(range(100))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["ORD-2090-00001", "ORD-2090-00003"], "missing: ORD-2090-00002"),
+        (["ORD-2090-00001", "ORD-2090-00002", "ORD-2090-00002"], "came twice"),
+        (["ORD-2090-00001"], "1 of 2 orders have a number"),
+    ],
+)
+def test_require_no_gap_refuses(given: list[str], expected: str) -> None:
+    """A gap, a duplicate and a missing number are errors."""
+    with pytest.raises(StackError, match=expected):
+        numbers.require_no_gap(given, 2090, 2)
+
+
+def test_require_no_gap_accepts_any_order() -> None:
+    """Numbers without a gap may come in any order."""
+    numbers.require_no_gap(["ORD-2090-00002", "ORD-2090-00001"], 2090, 2)
+
+
+def test_draft_is_the_same_for_the_same_number() -> None:
+    """The id follows from tenant and number, so a repeated batch records nothing twice."""
+    june = datetime(2090, 6, 1, tzinfo=UTC)
+    assert orders.draft("a", 1, june).id == orders.draft("a", 1, june).id != orders.draft("a", 2, june).id
+
+
+def test_baseline_package_has_the_clients_of_the_functions() -> None:
+    """Baselines call AWS with the same clients as the service."""
+    with zipfile.ZipFile(io.BytesIO(baselines.package())) as archive:
+        assert sorted(archive.namelist()) == ["baseline.py", "common/__init__.py", "common/clients.py"]
+
+
+def test_every_api_function_has_a_start_baseline() -> None:
+    """Cold starts are measured for each function of the API and for the invoice function."""
+    functions = {name for name in build.function_names() if "functions.adapters.rest" in build.modules_of(name)}
+    assert set(starts.BASELINES) == functions | {"order_pdf_creator"}

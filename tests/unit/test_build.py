@@ -3,13 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from release.packaging import build
+from release.packaging import build, libraries
 from tooling.paths import ROOT
 
 API = ("create_order", "get_order", "list_orders", "update_order")
 
 
-def test_there_are_the_eight_functions() -> None:
+def test_function_names_are_the_eight() -> None:
+    """Each of the eight functions gets a package."""
     assert build.function_names() == sorted(
         [
             *API,
@@ -22,7 +23,8 @@ def test_there_are_the_eight_functions() -> None:
 
 
 @pytest.mark.parametrize("function", build.function_names())
-def test_a_package_has_the_modules_of_its_function_only(function: str) -> None:
+def test_modules_of_function_exclude_other_functions(function: str) -> None:
+    """A package has no module of another function, and only one has the invoice."""
     modules = build.modules_of(function)
     others = {f"functions.{name}" for name in build.function_names() if name != function}
     assert not any(module.startswith(f"{other}.") for module in modules for other in others)
@@ -30,7 +32,8 @@ def test_a_package_has_the_modules_of_its_function_only(function: str) -> None:
     assert not any(module.startswith(("localstack", "release", "e2e", "tests")) for module in modules)
 
 
-def test_nothing_that_runs_in_aws_knows_the_local_stack() -> None:
+def test_functions_do_not_mention_local_stack() -> None:
+    """What runs in AWS does not know that it may run locally."""
     sources = [*Path(ROOT, "functions").rglob("*.py"), *Path(ROOT, "common").rglob("*.py")]
     assert len(sources) > 30
     for source in sources:
@@ -40,12 +43,13 @@ def test_nothing_that_runs_in_aws_knows_the_local_stack() -> None:
         assert '"local"' not in text, f"{source}: what runs in AWS must not ask whether it is local"
 
 
-def test_the_same_files_are_the_same_bytes(tmp_path: Path) -> None:
+def test_zip_of_equal_files_has_equal_bytes(tmp_path: Path) -> None:
+    """Order and times of the files do not change the bytes of a package."""
     (tmp_path / "b.py").write_text("b")
     (tmp_path / "a.py").write_text("a")
     first, second = tmp_path / "1.zip", tmp_path / "2.zip"
-    build._zip(first, {"b.py": tmp_path / "b.py", "a.py": tmp_path / "a.py"})
+    libraries.add_to_zip(first, {"b.py": tmp_path / "b.py", "a.py": tmp_path / "a.py"})
     (tmp_path / "a.py").touch()
-    build._zip(second, {"a.py": tmp_path / "a.py", "b.py": tmp_path / "b.py"})
+    libraries.add_to_zip(second, {"a.py": tmp_path / "a.py", "b.py": tmp_path / "b.py"})
     assert first.read_bytes() == second.read_bytes()
     assert zipfile.ZipFile(first).namelist() == ["a.py", "b.py"]

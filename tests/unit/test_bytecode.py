@@ -24,7 +24,8 @@ def _compiled(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.pyc")}
 
 
-def test_equal_sources_are_equal_bytes_in_any_folder(tmp_path: Path) -> None:
+def test_bytecode_is_equal_in_any_folder(tmp_path: Path) -> None:
+    """Equal sources compile to equal bytes in any folder."""
     first, second = tmp_path / "a", tmp_path / "somewhere" / "else"
     _write(first, SOURCES)
     _write(second, dict(reversed(SOURCES.items())))
@@ -34,7 +35,8 @@ def test_equal_sources_are_equal_bytes_in_any_folder(tmp_path: Path) -> None:
     assert _compiled(first) == _compiled(second)
 
 
-def test_the_source_is_not_asked_whether_it_is_newer(tmp_path: Path) -> None:
+def test_bytecode_names_source_by_unchecked_hash(tmp_path: Path) -> None:
+    """Python loads the bytecode without looking at the source, and the bytecode names no folder."""
     _write(tmp_path, SOURCES)
     bytecode.add(tmp_path)
     for name in SOURCES:
@@ -43,7 +45,8 @@ def test_the_source_is_not_asked_whether_it_is_newer(tmp_path: Path) -> None:
         assert str(tmp_path).encode() not in content
 
 
-def test_what_is_not_python_is_named(tmp_path: Path) -> None:
+def test_bytecode_of_invalid_module_names_it(tmp_path: Path) -> None:
+    """A module that is not Python is named, with what to do."""
     _write(tmp_path, {**SOURCES, "package/three.py": "def broken(:\n"})
     with pytest.raises(bytecode.BytecodeError, match=r"(?s)leave its library out:.*package/three\.py.*SyntaxError"):
         bytecode.add(tmp_path)

@@ -1,3 +1,5 @@
+"""The client of the Cart service: what it reads, and whether a failure is worth a retry."""
+
 import gzip
 import json
 import threading
@@ -23,7 +25,7 @@ CART = {
 
 @pytest.fixture
 def stub() -> Iterator[CartStub]:
-    """A cart stub that serves."""
+    """A cart stub that is running."""
     server = CartStub(0)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -39,20 +41,23 @@ def client(stub: CartStub) -> CartClient:
     return CartClient(f"http://127.0.0.1:{stub.server_port}", read_timeout=2)
 
 
-def test_a_cart_is_read_and_fields_that_are_new_are_passed_over(stub: CartStub, client: CartClient) -> None:
+def test_cart_unknown_fields_are_ignored(stub: CartStub, client: CartClient) -> None:
+    """A cart is read, and fields that are new are ignored."""
     stub.carts["cart-1"] = CART
     cart = client.cart("cart-1")
     assert (cart.tenant_id, cart.items[0].quantity, str(cart.items[0].unit_price)) == ("tenant-a", 2, "89.00")
 
 
-def test_a_campaign_is_read_or_is_none(client: CartClient) -> None:
+def test_campaign_missing_is_none(client: CartClient) -> None:
+    """A campaign is read; one that does not exist is None."""
     campaign = client.campaign("SPRING10")
     assert campaign is not None
     assert campaign.discount_percent == 10
     assert client.campaign("NO-SUCH") is None
 
 
-def test_a_cart_that_is_not_there_is_permanent(client: CartClient) -> None:
+def test_cart_missing_is_permanent_error(client: CartClient) -> None:
+    """A cart that does not exist is a permanent error."""
     with pytest.raises(PermanentError, match="cart-9 does not exist"):
         client.cart("cart-9")
 
@@ -61,15 +66,17 @@ def test_a_cart_that_is_not_there_is_permanent(client: CartClient) -> None:
     ("status", "kind"),
     [(500, TransientError), (503, TransientError), (429, TransientError), (400, PermanentError), (302, PermanentError)],
 )
-def test_a_status_says_whether_a_retry_helps(
+def test_cart_status_decides_kind_of_error(
     stub: CartStub, client: CartClient, status: int, kind: type[Exception]
 ) -> None:
+    """Server errors are transient, other statuses permanent."""
     stub.outages["cart-1"] = {"status": status, "refused": 0}
     with pytest.raises(kind, match=str(status)):
         client.cart("cart-1")
 
 
-def test_no_answer_is_transient() -> None:
+def test_cart_no_connection_is_transient_error() -> None:
+    """A service that cannot be reached is a transient error."""
     with pytest.raises(TransientError, match="NewConnectionError"):
         CartClient(f"http://127.0.0.1:{free_port()}").cart("cart-1")
 
@@ -86,7 +93,8 @@ def test_no_answer_is_transient() -> None:
         {"items": [{**CART["items"][0], "unitPrice": "1.001"}]},  # type: ignore[dict-item]
     ],
 )
-def test_what_is_no_cart_is_permanent(stub: CartStub, client: CartClient, changes: dict[str, Any]) -> None:
+def test_cart_invalid_is_permanent_error(stub: CartStub, client: CartClient, changes: dict[str, Any]) -> None:
+    """A response that is not a valid cart is a permanent error that names the field."""
     stub.carts["cart-1"] = {**CART, **changes}
     with pytest.raises(PermanentError, match=next(iter(changes))):
         client.cart("cart-1")
@@ -105,7 +113,9 @@ def test_what_is_no_cart_is_permanent(stub: CartStub, client: CartClient, change
     ],
     ids=["HTML", "no UTF-8", "deep", "long number", "pairs", "too long", "zip of 8 MB"],
 )
-def test_what_is_no_json_or_too_long_is_permanent(body: bytes, encoding: str, message: str) -> None:
+def test_cart_unreadable_is_permanent_error(body: bytes, encoding: str, message: str) -> None:
+    """A response that is not JSON, too deep, too long or compressed is a permanent error."""
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)

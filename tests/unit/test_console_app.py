@@ -1,4 +1,4 @@
-"""The console's pages over real HTTP: what they show, what they escape, and whom they refuse."""
+"""The console's pages over real HTTP: what they show, what they escape, and which requests they refuse."""
 
 import json
 import threading
@@ -16,21 +16,21 @@ from botocore.exceptions import EndpointConnectionError
 
 from common.order import Order
 from localstack.console import trace
-from localstack.console.alarms import Alarm
 from localstack.console.app import Console
-from localstack.console.live import Finder, LiveStack, Story, Way, asked
-from localstack.console.logs import Call, Line
+from localstack.console.live import LiveStack, OrderTrace, RequestTrace, StackFinder
+from localstack.console.logs import Invocation, Line
 from localstack.console.mails import MailFolder
-from localstack.console.orders import OrderBook, Tracked
-from localstack.console.queues import Pair, Queue, message_of
+from localstack.console.orders import OrderBook, TrackedOrder
+from localstack.console.queues import Queue, QueuePair, parse_message
 from localstack.processes import free_port
 from localstack.stack import Running, Stack, StackError
-from ops.queues import QueueError
-from ops.redrive import Redriven
+from ops.alarms import Alarm
+from ops.queues import QueueError, Redriven
 from tests.support.samples import order
 from tooling.polling import poll
 
 ID = "11111111-1111-4111-8111-111111111111"
+OTHER_ID = "22222222-2222-4222-8222-222222222222"
 HOSTILE = "<script>alert(1)</script>"
 MAIL = "1795556580022437161-ccacf7e3"
 
@@ -48,33 +48,36 @@ class FakeStack(LiveStack):
 
     def refresh(self) -> None:
         for mail in self.mails.refresh():
-            self.book.note_mail(mail)
+            self.book.add_mail(mail)
 
-    def newest(self) -> list[Tracked]:
+    def newest(self) -> list[TrackedOrder]:
         if self.problem:
             raise self.problem
         return self.book.newest()
 
-    def find(self, text: str) -> Tracked | None:
+    def find(self, text: str) -> TrackedOrder | None:
         return self.book.find(text)
 
-    def story(self, order_id: str) -> Story | None:
+    def trace(self, order_id: str) -> OrderTrace | None:
         tracked = self.book.find(order_id)
         if tracked is None:
             return None
-        now = tracked.began
+        now = tracked.accepted_at
         line = Line("create_order", "s", "r", now, "ERROR", HOSTILE, "c", {HOSTILE: HOSTILE})
-        spans = trace.spans([line], [Call("create_order", "r", now, now + timedelta(seconds=1))], [], None)
-        ways = [Way("Order", "c", spans, trace.axis(spans), [line]), Way(HOSTILE, "", [], None, [])]
+        spans = trace.spans([line], [Invocation("create_order", "r", now, now + timedelta(seconds=1))], [], None)
+        found = [
+            RequestTrace("Trace", "c", spans, trace.axis(spans), [line]),
+            RequestTrace(HOSTILE, "", [], None, []),
+        ]
         self.refresh()
-        return Story(tracked, trace.milestones(now, tracked.moments), ways, self.mails.newest(5))
+        return OrderTrace(tracked, {"accepted": 0.15, "recorded": 2.5}, found, self.mails.newest(5))
 
     def invoice(self, order: Order) -> bytes:
         return b"%PDF-1.7"
 
-    def queues(self) -> list[Pair]:
-        message = message_of({"MessageId": HOSTILE, "Body": json.dumps({"eventType": HOSTILE}), "ReceiveCount": 3})
-        return [Pair("order_pdf_creator", Queue("q", []), Queue("d", [message] * 21))]
+    def queues(self) -> list[QueuePair]:
+        message = parse_message({"MessageId": HOSTILE, "Body": json.dumps({"eventType": HOSTILE}), "ReceiveCount": 3})
+        return [QueuePair("order_pdf_creator", Queue("q", []), Queue("d", [message] * 21))]
 
     def redrive(self, function: str) -> tuple[str, Redriven]:
         if self.problem:
@@ -83,18 +86,18 @@ class FakeStack(LiveStack):
         return "bbws-order-pdf-local", Redriven(1, 0)
 
     def alarms(self) -> list[Alarm]:
-        return [Alarm("a", HOSTILE, "ALARM", HOSTILE, None), Alarm("b", "", "OK", "", datetime.now(UTC))]
+        return [Alarm("a", "ALARM", HOSTILE, HOSTILE), Alarm("b", "OK", "", "", datetime.now(UTC))]
 
 
-class FakeFinder(Finder):
+class FakeFinder(StackFinder):
     """Finds the fake stack, or none."""
 
     def __init__(self, live: FakeStack) -> None:
         self.live: FakeStack | None = live
 
-    def now(self) -> LiveStack:
+    def current(self) -> LiveStack:
         if self.live is None:
-            raise StackError("There is no finished stack here. Run `make up`, or wait if it runs.")
+            raise StackError("No finished stack was found here. Run `make up`, or wait if it is running.")
         return self.live
 
 
@@ -128,7 +131,7 @@ class Site:
 def site(tmp_path: Path) -> Iterator[Site]:
     """A console over a stack with one order and one mail."""
     live = FakeStack(tmp_path)
-    live.book.note_order(order(order_id=UUID(ID), invoice_key="k", last_updated_by=HOSTILE))
+    live.book.add_order(order(order_id=UUID(ID), invoice_key="k", last_updated_by=HOSTILE))
     message = EmailMessage()
     message["To"], message["Subject"] = f'"{HOSTILE}" <a@example.com>', f"New order ORD-2026-00001 of {HOSTILE}"
     message.set_content(HOSTILE)
@@ -155,7 +158,8 @@ PAGES += ["/queues", "/alarms", f"/find?q={HOSTILE}"]
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_nothing_is_shown_unescaped_and_no_page_runs_or_fetches_what_is_not_its_own(site: Site, path: str) -> None:
+def test_hostile_texts_are_escaped(site: Site, path: str) -> None:
+    """Texts of orders, mails and messages are escaped, and pages load only the console's own files."""
     answer = site.get(path)
     assert answer.status_code == (404 if "/find" in path else 200)
     assert HOSTILE not in answer.text
@@ -166,9 +170,20 @@ def test_nothing_is_shown_unescaped_and_no_page_runs_or_fetches_what_is_not_its_
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_a_mail_is_shown_in_a_frame_that_may_do_nothing(site: Site) -> None:
+def test_steps_are_within_late_or_waiting(site: Site) -> None:
+    """A step is within its agreed limit, slow, or not reached yet."""
+    steps = site.get(f"/orders/{ID}").text.split('<ol class="limits">')[1].split("</ol>")[0].split("<li>")[1:]
+    assert "✓ 150 ms</span>" in steps[0]
+    assert 'value="0.5"' in steps[0]
+    assert "! 2.50 s, slow</span>" in steps[1]
+    assert 'value="1"' in steps[1]
+    assert all("… waiting</span>" in step for step in steps[2:])
+
+
+def test_mail_frame_is_sandboxed(site: Site) -> None:
+    """A mail's HTML is shown in a sandboxed frame."""
     page = site.get(f"/mails/{MAIL}").text
-    assert f'<iframe class="letter" sandbox src="/mails/{MAIL}/body"' in page
+    assert f'<iframe sandbox src="/mails/{MAIL}/body"' in page
     body = site.get(f"/mails/{MAIL}/body")
     assert body.text.strip() == HOSTILE
     policy = body.headers["Content-Security-Policy"].split("; ")
@@ -176,51 +191,58 @@ def test_a_mail_is_shown_in_a_frame_that_may_do_nothing(site: Site) -> None:
     assert not any(rule.startswith("script-src") for rule in policy)
 
 
-def test_an_attachment_is_sent_if_it_is_a_pdf(site: Site) -> None:
+def test_only_pdf_attachments_are_served(site: Site) -> None:
+    """Attachments other than PDFs are not served."""
     pdf = site.get(f"/mails/{MAIL}/attachments/0")
     assert (pdf.headers["Content-Type"], pdf.content) == ("application/pdf", b"%PDF-1.7")
     assert site.get(f"/mails/{MAIL}/attachments/1").status_code == 404
     assert site.get(f"/mails/{MAIL}/attachments/2").status_code == 404
 
 
-def test_an_invoice_is_sent_once_it_is_there(site: Site) -> None:
+def test_invoice_is_served_once_written(site: Site) -> None:
+    """The invoice is served as soon as the order has one."""
     answer = site.get(f"/orders/{ID}/invoice.pdf")
     assert (answer.headers["Content-Type"], answer.content) == ("application/pdf", b"%PDF-1.7")
-    site.live.book.note_order(order("ORD-2026-00001", order_id=UUID(ID)))
+    site.live.book.add_order(order("ORD-2026-00001", order_id=UUID(ID)))
     for kind in ("pdf", "png"):
         assert site.get(f"/orders/{ID}/invoice.{kind}").status_code == 404
 
 
-def test_what_is_not_there_is_said_to_be_missing(site: Site) -> None:
+def test_unknown_pages_are_404(site: Site) -> None:
+    """Unknown pages, orders and mails are 404 with a readable page."""
     for path in ("/nothing", "/orders/x", "/mails/x", "/mails/x/body", f"/mails/{MAIL}?as=raw", "/static/x.js"):
         answer = site.get(path)
         assert answer.status_code == 404, path
         assert "Not found" in answer.text
 
 
-def test_an_order_is_found_by_its_number(site: Site) -> None:
+def test_find_goes_to_order(site: Site) -> None:
+    """The search goes to the order with the number."""
     answer = site.get("/find?q=ord-2026-00001", allow_redirects=False)
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/orders/{ID}")
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])
-def test_a_name_that_another_site_has_pointed_here_is_refused(site: Site, host: str) -> None:
+def test_other_host_is_refused(site: Site, host: str) -> None:
+    """A request for another host name is refused."""
     answer = site.get("/", headers={"Host": host})
     assert answer.status_code == 400
     assert "ORD-2026-00001" not in answer.text
 
 
-def test_a_redrive_from_the_page_itself_is_done_and_told(site: Site) -> None:
+def test_redrive_is_done_and_reported(site: Site) -> None:
+    """A redrive from the console's page is done, and the page says what it did."""
     answer = site.redrive(site.token())
     assert answer.status_code == 303
     assert site.live.redriven == ["order_pdf_creator"]
-    note = "1 message put back on bbws-order-pdf-local; 0 in its DLQ."
+    note = "1 message moved back to bbws-order-pdf-local; 0 left in its DLQ."
     assert note in site.get(answer.headers["Location"]).text
-    assert "put back on" not in site.get("/queues?redriven=another&moved=1&left=0").text
-    assert "put back on" not in site.get("/queues?redriven=bbws-order-pdf-local&moved=x&left=0").text
+    assert "moved back to" not in site.get("/queues?redriven=another&moved=1&left=0").text
+    assert "moved back to" not in site.get("/queues?redriven=bbws-order-pdf-local&moved=x&left=0").text
 
 
-def test_a_redrive_from_elsewhere_is_refused(site: Site) -> None:
+def test_redrive_from_other_site_is_refused(site: Site) -> None:
+    """A redrive without the console's origin and token is refused."""
     token = site.token()
     for refused in (
         site.redrive(token, Origin="http://evil.example"),
@@ -236,79 +258,58 @@ def test_a_redrive_from_elsewhere_is_refused(site: Site) -> None:
     assert site.live.redriven == []
 
 
-def test_a_redrive_that_cannot_be_done_says_why(site: Site) -> None:
+def test_failed_redrive_says_why(site: Site) -> None:
+    """A redrive that fails shows the reason."""
     site.live.problem = QueueError("queue x has no DLQ")
     answer = site.redrive(site.token())
     assert answer.status_code == 503
     assert "queue x has no DLQ" in answer.text
 
 
-def test_a_stack_that_is_down_says_so_with_the_command(site: Site) -> None:
+def test_stack_down_names_remedy(site: Site) -> None:
+    """When the stack is down, each page says so and names the command that repairs it."""
     site.finder.live = None
     for path in ("/", "/queues", "/alarms", "/mails", f"/orders/{ID}"):
         answer = site.get(path)
         assert answer.status_code == 503
         assert "Run `make up`" in answer.text
     site.finder.live = site.live
-    site.live.problem = EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
-    assert "run `make up`" in site.get("/").text
+    for problem in (EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), requests.ConnectionError()):
+        site.live.problem = problem
+        answer = site.get("/")
+        assert answer.status_code == 503
+        assert f"The stack did not respond ({type(problem).__name__})" in answer.text
+        assert "`make up` repairs it" in answer.text
 
 
-def test_orders_come_as_they_move_and_a_lost_stack_is_told(site: Site) -> None:
-    answer = site.get("/events", stream=True)
-    assert answer.headers["Content-Type"].startswith("text/event-stream")
-    lines = (line for line in answer.iter_lines(decode_unicode=True) if line and not line.startswith(":"))
-
-    def event() -> tuple[str, Any]:
-        name, data = next(lines), next(lines)
-        return name.removeprefix("event: "), json.loads(data.removeprefix("data: "))
-
-    try:
-        name, content = event()
-        assert (name, content["keep"]) == ("rows", [ID])
-        assert "ORD-2026-00001" in content["rows"][0]["html"]
-        line = Line("create_order", "s", "r", datetime.now(UTC), "INFO", "order accepted", "c", {"order_id": MOVED})
-        site.live.book.note_line(line)
-        name, content = event()
-        assert (name, content["keep"]) == ("rows", [MOVED, ID])
-        assert [row["id"] for row in content["rows"]] == [MOVED]
-        site.finder.live = None
-        name, content = event()
-        assert name == "down"
-        assert "Run `make up`" in content["text"]
-        anew = FakeStack(site.live.stack.directory)
-        site.finder.live = anew
-        assert [event()[0], event()[0]] == ["anew", "rows"]
-    finally:
-        answer.close()
+def test_orders_page_shows_each_step(site: Site) -> None:
+    """The list shows new orders and their steps, and tells the browser to refresh it."""
+    assert 'data-refresh="1000"' in site.get("/").text
+    line = Line("create_order", "s", "r", datetime.now(UTC), "INFO", "order accepted", "c", {"order_id": OTHER_ID})
+    site.live.book.add_line(line)
+    page = site.get("/").text
+    assert page.index(f"row-{OTHER_ID}") < page.index(f"row-{ID}")
+    assert 'data-stage="accepted"' in page
+    site.live.book.add_line(
+        Line("order_creator_record", "s", "r", datetime.now(UTC), "INFO", "order recorded", "c", {"order_id": OTHER_ID})
+    )
+    assert 'data-stage="accepted"' not in site.get("/").text
 
 
-MOVED = "22222222-2222-4222-8222-222222222222"
-
-
-def test_a_stack_is_found_when_it_is_up_and_found_anew_when_its_engine_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    finder = Finder(tmp_path)
-    with pytest.raises(StackError, match="no finished stack"):
-        finder.now()
+def test_finder_follows_restarts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The finder reports a missing or unhealthy stack, and finds a restarted one again."""
+    finder = StackFinder(tmp_path)
+    with pytest.raises(StackError, match="No finished stack"):
+        finder.current()
     names = ("function_names", "queue_names", "dlq_names")
     outputs = {**{name: {} for name in names}, "orders_table": "t", "alarm_names": []}
     stack = Stack(tmp_path, ports={"engine": free_port()}, outputs=outputs)
     stack.save()
-    with pytest.raises(StackError, match=r"does not answer.*make up"):
-        finder.now()
-    monkeypatch.setattr("localstack.engines.Embedded.healthy", lambda engine, stack: True)
-    live = finder.now()
-    assert finder.now() is live
+    with pytest.raises(StackError, match=r"does not respond.*make up"):
+        finder.current()
+    monkeypatch.setattr("localstack.engines.ministack.MiniStack.healthy", lambda engine, stack: True)
+    live = finder.current()
+    assert finder.current() is live
     stack.running["engine"] = Running(1, 1.0)
     stack.save()
-    assert finder.now() is not live
-
-
-def test_what_a_stack_does_not_answer_is_a_sentence() -> None:
-    def refuse() -> None:
-        raise requests.ConnectionError
-
-    with pytest.raises(StackError, match=r"did not answer \(ConnectionError\)"):
-        asked(refuse)
+    assert finder.current() is not live

@@ -1,4 +1,4 @@
-"""Which planned changes are drift, and which only say that code went past Terraform."""
+"""Which planned changes are drift, and which only show that `make watch` deployed code without Terraform."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ BEFORE = {"source_code_hash": "old", "version": "1", "timeout": 30, "environment
 
 
 def planned(after: dict[str, Any], actions: str = "update", of: str = "aws_lambda_function") -> dict[str, Any]:
-    """A change in the form of `terraform show -json`: the version is known once it is applied."""
+    """A change as `terraform show -json` prints it; the version is known only after an apply."""
     kept = {name: value for name, value in BEFORE.items() if name != "version"}
     unknown = {"version": True, "environment": [{"variables": {}}]}
     change = {"actions": [actions], "before": BEFORE, "after": {**kept, **after}, "after_unknown": unknown}
@@ -21,7 +21,7 @@ def planned(after: dict[str, Any], actions: str = "update", of: str = "aws_lambd
 
 
 def differences(stack: Stack, monkeypatch: pytest.MonkeyPatch, *plan: dict[str, Any], outdated: str = "") -> list[str]:
-    """What differs by a plan and by the packages."""
+    """The differences that a plan and the packages show."""
     monkeypatch.setattr(LocalTerraform, "changes", lambda _: list(plan))
     monkeypatch.setattr(redeploy, "outdated", lambda *_: {outdated: b""} if outdated else {})
     return drift.differences(stack)
@@ -29,11 +29,12 @@ def differences(stack: Stack, monkeypatch: pytest.MonkeyPatch, *plan: dict[str, 
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Stack:
-    """A stack that nobody asks."""
+    """A stack without an engine."""
     return Stack(tmp_path, ports={"engine": 1, "cart": 2})
 
 
-def test_code_is_judged_by_what_the_functions_run(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_planned_code_is_compared_with_functions(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code is drift only if the functions do not run it."""
     code = planned({"source_code_hash": "new"})
     assert differences(stack, monkeypatch, code) == []
     assert differences(stack, monkeypatch, code, outdated="get_order") == ["the code of get_order"]
@@ -49,9 +50,8 @@ def test_code_is_judged_by_what_the_functions_run(stack: Stack, monkeypatch: pyt
         {**planned({}), "change": {"actions": ["delete"], "before": BEFORE, "after": None, "after_unknown": {}}},
         {**planned({}), "change": {"actions": ["create"], "before": None, "after": BEFORE, "after_unknown": {}}},
     ],
-    ids=["another attribute", "a nested one", "another resource", "gone", "not there"],
+    ids=["attribute", "nested attribute", "other resource", "deleted", "created"],
 )
-def test_whatever_else_is_planned_is_drift(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
-) -> None:
+def test_other_planned_change_is_drift(stack: Stack, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]) -> None:
+    """Every other planned change is drift."""
     assert differences(stack, monkeypatch, change) == [change["address"]]

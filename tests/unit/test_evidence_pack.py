@@ -260,7 +260,7 @@ def test_tests_are_listed_by_file() -> None:
     """Tests are listed in plain words by file, cases of one test in one line."""
     cases = [recorded_test(sentence="Refused transitions change nothing", case=name) for name in ("PAID", "EXPIRED")]
     html = rendered(make_stage(pytest_run(*cases)))
-    assert "Every status transition, allowed and refused (R3)" in html
+    assert "The status machine: every transition, allowed and refused, and what a payment needs" in html
     assert re.search(r'Refused transitions change nothing</th><td class="number">2</td>', html)
 
 
@@ -317,7 +317,7 @@ def test_plan_has_attributes_but_no_values() -> None:
         {"address": "d", "change": {"actions": ["delete"], "before": {"k": 1}, "after": None}},
         {"address": "e", "change": {"actions": ["no-op"], "before": {}, "after": {}}},
     ]
-    assert [change.dict() for change in deploy.described(raw)] == [
+    assert [change.dict() for change in deploy.describe(raw)] == [
         {"address": "a", "action": "change", "fields": ["memory_size", "runtime", "version"]},
         {"address": "b", "action": "replace", "fields": ["k"]},
         {"address": "c", "action": "add", "fields": []},
@@ -352,7 +352,7 @@ def test_stages_share_one_release(tmp_path: Path) -> None:
 
 def test_bad_records_say_what_to_do(tmp_path: Path) -> None:
     """Missing or invalid records are an error that names the command to run."""
-    with pytest.raises(PackError, match="run `make e2e TARGET=local`"):
+    with pytest.raises(PackError, match="run `bin/test e2e --target local`"):
         stages.read(tmp_path / "local")
     write_records(tmp_path, "local", None, recorded_test())
     (tmp_path / "local" / "run-2.json").write_text("{}")
@@ -362,7 +362,7 @@ def test_bad_records_say_what_to_do(tmp_path: Path) -> None:
 
 def test_summary_links_to_pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The summary of a workflow run has results, plan and a link to the pack."""
-    monkeypatch.setenv("EVIDENCE", str(tmp_path))
+    monkeypatch.setenv("EVIDENCE_DIR", str(tmp_path))
     release = make_release(tmp_path / "release")
     write_records(tmp_path / "records", "dev", release, recorded_test(), recorded_test("failed", message="no"))
     planned = Planned(environment="sit", release=Sha256(release.digest()), at=NOW, changes=[])

@@ -15,11 +15,7 @@ from tooling.paths import ROOT
 @pytest.mark.parametrize(
     ("node", "sentence", "case"),
     [
-        (
-            "e2e/test_status.py::test_refused_transitions_change_nothing[PAID]",
-            "Refused transitions change nothing",
-            "PAID",
-        ),
+        ("e2e/test_status.py::test_order_is_paid[EFT]", "Order is paid", "EFT"),
         (
             "e2e/test_access_patterns.py::test_list_by_status",
             "A list of one status has every order in that status and no other",
@@ -65,7 +61,7 @@ def test_late_check_is_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 TESTS = '''
-"""Told by a file."""
+"""Tests of a file."""
 import pytest
 
 
@@ -94,7 +90,7 @@ def test_run_is_recorded(tmp_path: Path, workers: list[str]) -> None:
     """A run of pytest is recorded with and without xdist."""
     test = tmp_path / "test_some.py"
     test.write_text(TESTS)
-    command = [sys.executable, "-m", "pytest", "-p", "e2e.conftest", str(test), "-c", str(ROOT / "pyproject.toml")]
+    command = [sys.executable, "-m", "pytest", "-p", "evidence.collect", str(test), "-c", str(ROOT / "pyproject.toml")]
     options = ["--rootdir", str(tmp_path), "--evidence", str(tmp_path / "records"), "-m", "not alone", *workers]
     environment = {"STACK_DIR": str(tmp_path / "stack"), "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(

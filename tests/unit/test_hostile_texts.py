@@ -1,4 +1,4 @@
-"""Texts that are meant to be more than text stay text: in mails, in the invoice and on the way to both."""
+"""Hostile texts in an order stay text: in mails, in the invoice and in their HTML."""
 
 import io
 import re
@@ -18,7 +18,7 @@ from common.order import Order, OrderItem
 from common.status import OrderStatus
 from tests.support.samples import CREATED, address, draft, order
 
-# WeasyPrint's own lines, which nobody counts, would be watched; ours are counted in other tests.
+# Coverage would also trace WeasyPrint, slowly; other tests cover our lines.
 pytestmark = pytest.mark.no_cover
 
 ORDER_ID = UUID("6f1c1e4e-0b0c-4b8e-9c57-3f5f3f1f0a11")
@@ -49,10 +49,10 @@ SCRIPTS = {
 
 
 def hostile_order(text: str) -> Order:
-    """An order with a text wherever the Cart service may put one, and in its address, which a model would refuse."""
+    """An order with a text in all names from the Cart service, and in its address, where the model would refuse it."""
     item = CartItem.parse_obj({"productId": "p", "name": text, "quantity": 77, "unitPrice": "1.00"})
-    moments = {"validFrom": CREATED, "validTo": CREATED}
-    campaign = Campaign.parse_obj({"code": "C", "name": text[:200], "discountPercent": "10", **moments})
+    validity = {"validFrom": CREATED, "validTo": CREATED}
+    campaign = Campaign.parse_obj({"code": "C", "name": text[:200], "discountPercent": "10", **validity})
     lines = [OrderItem(**item.dict(), line_total=Amount("77.00")), *draft().items]
     found = order(order_id=ORDER_ID, items=lines, campaign=campaign, discount="1.00")
     place = Address.parse_obj(address()).copy(update={"street": text, "city": text, "province": text})
@@ -60,7 +60,7 @@ def hostile_order(text: str) -> Order:
 
 
 class Outline(HTMLParser):
-    """The tags of a page with their attributes, and its text."""
+    """The tags of a page with their attributes, and the text of the page."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ def _packaged(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def fetched(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The URLs that are asked for while an invoice is drawn."""
+    """The URLs that are fetched while an invoice is rendered."""
     urls: list[str] = []
     fetch = invoice.AssetFetcher.fetch
 
@@ -122,19 +122,20 @@ def mails(of: Order) -> list[Any]:
 
 
 def pdf_text(pdf: bytes) -> str:
-    """The text of a PDF as a reader of it copies it."""
+    """The text of a PDF as a PDF reader copies it."""
     document = pypdfium2.PdfDocument(io.BytesIO(pdf))
     # U+FFFE is a hyphen at the end of a line.
     return " ".join(page.get_textpage().get_text_range() for page in document).replace("\ufffe", "-")
 
 
 def squeezed(text: str) -> str:
-    """A text without white space, which lines that break add and take."""
+    """A text without white space, which line breaks add and remove."""
     return re.sub(r"\s|\u00a0", "", text)
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_a_mail_has_the_same_tags_and_shows_the_text(text: str) -> None:
+def test_mail_hostile_text_stays_text(text: str) -> None:
+    """A mail with a hostile text has the same tags and headers, and shows the text."""
     for harmless, hostile in zip(mails(hostile_order(HARMLESS)), mails(hostile_order(text)), strict=True):
         expected = Outline(harmless.get_body(("html",)).get_content())
         found = Outline(hostile.get_body(("html",)).get_content())
@@ -147,7 +148,8 @@ def test_a_mail_has_the_same_tags_and_shows_the_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_an_invoice_asks_for_nothing_and_shows_the_text(text: str, fetched: list[str]) -> None:
+def test_invoice_hostile_text_stays_text(text: str, fetched: list[str]) -> None:
+    """An invoice with a hostile text loads nothing else, and shows the text."""
     harmless = pdf_text(invoice.render_invoice(hostile_order(HARMLESS)))
     assets = set(fetched)
     pdf = invoice.render_invoice(hostile_order(text))
@@ -159,12 +161,13 @@ def test_an_invoice_asks_for_nothing_and_shows_the_text(text: str, fetched: list
 
 
 @pytest.mark.parametrize("text", SCRIPTS.values(), ids=SCRIPTS)
-def test_a_name_of_any_script_can_be_copied_from_the_invoice(text: str) -> None:
+def test_invoice_any_script_can_be_copied(text: str) -> None:
+    """A name in any script can be copied from the invoice."""
     found = pdf_text(invoice.render_invoice(hostile_order(text)))
     line = squeezed(found.partition("Amount")[2].partition("Rooibos")[0])
     expected = squeezed(f"{text} 77 R 1.00 R 77.00")
     if any(unicodedata.bidirectional(character) in ("R", "AL") for character in text):
-        # A reader gives a line that begins on the right in an order of its own; no character is lost or another.
+        # PDF readers copy right-to-left lines in another order; no character is lost or replaced.
         assert sorted(line) == sorted(expected)
         assert max(re.findall(r"\w+", text), key=len) in found
     else:

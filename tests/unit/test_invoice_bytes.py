@@ -1,4 +1,4 @@
-"""The same order is the same invoice, byte for byte, whatever its process has drawn before."""
+"""The same order has the same invoice, byte for byte."""
 
 import json
 import subprocess
@@ -18,14 +18,15 @@ print(json.dumps(digests))
 
 
 def _digests(*samples: str) -> list[str]:
-    """Of invoices drawn one after the other in a process of their own."""
+    """Digests of invoices rendered one after the other in a new process."""
     command = [sys.executable, "-c", f"import tests.support.environment\n{SCRIPT}", *samples]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
     digests: list[str] = json.loads(done.stdout)
     return digests
 
 
-def test_what_was_drawn_before_shows_in_no_invoice() -> None:
+def test_invoice_bytes_do_not_depend_on_others() -> None:
+    """The bytes of an invoice do not depend on invoices rendered before."""
     first, second = _digests("campaign", "scripts", "campaign"), _digests("scripts", "campaign")
     assert first[0] == first[2] == second[1]
     assert first[1] == second[0] != first[0]

@@ -1,4 +1,4 @@
-"""The invoice is drawn with its own fonts, on a machine that has others and on one that has none."""
+"""The invoice is rendered with its own fonts, whatever fonts the machine has."""
 
 import os
 import subprocess
@@ -9,13 +9,15 @@ from weasyprint.text.ffi import ffi, fontconfig
 from common.invoice import ASSETS
 
 
-def test_fontconfig_finds_the_invoices_fonts_and_no_others() -> None:
+def test_fontconfig_finds_only_own_fonts() -> None:
+    """Fontconfig finds the fonts of the invoice and no others."""
     config = ffi.gc(fontconfig.FcInitLoadConfigAndFonts(), fontconfig.FcConfigDestroy)
     fonts = fontconfig.FcConfigGetFonts(config, fontconfig.FcSetSystem)
     assert fonts.nfont == len(list((ASSETS / "fonts").glob("*.ttf"))) == 2
 
 
-def test_drawing_without_a_home_says_nothing() -> None:
+def test_render_without_home_prints_nothing() -> None:
+    """Rendering without a home directory prints no warning."""
     # Fontconfig and Pango write their complaints to the error output themselves.
     script = (
         "from common.invoice import render_pdf;"

@@ -1,54 +1,196 @@
-"""What a machine lacks is named, with how to get it."""
+"""What a machine lacks is reported with how to get it; environments come from locked requirements."""
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tooling.paths import ROOT
 
 MACHINE = ROOT / "tooling" / "machine.py"
+GROUPS = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
 
 
-def run(path: str, home: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": path, "HOME": str(home), "PYENV_ROOT": str(home), **variables}
-    command = [sys.executable, str(MACHINE), *arguments]
+def run(
+    path: str, home: Path, *arguments: str, machine: Path = MACHINE, variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": path, "HOME": str(home), "PYENV_ROOT": str(home), **(variables or {})}
+    command = [sys.executable, str(machine), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
 
-def fake(folder: Path, name: str, prints: str) -> None:
-    program = folder / name
-    program.write_text(f"#!/bin/sh\ncat <<'END'\n{prints}\nEND\n")
-    program.chmod(0o755)
+def fake(folder: Path, name: str, script: str) -> None:
+    """Write a program that is a shell script."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
 
 
-def test_a_machine_without_terraform_is_told_where_it_comes_from(tmp_path: Path) -> None:
+def fake_terraform(folder: Path, version: str) -> str:
+    """Write a Terraform of a version, and return a PATH that starts with it."""
+    fake(folder, "terraform", f"""echo '{{"terraform_version": "{version}"}}'""")
+    return f"{folder}:{os.environ['PATH']}"
+
+
+def test_check_without_terraform_says_how_to_get_it(tmp_path: Path) -> None:
+    """A machine without Terraform is reported with the address to get it from."""
     done = run("/usr/sbin:/sbin", tmp_path)
     assert done.returncode == 1
     assert "missing: Terraform 1.10 or later" in done.stderr
     assert "https://developer.hashicorp.com/terraform/install" in done.stderr
 
 
-def test_a_terraform_that_is_too_old_is_named_with_its_version(tmp_path: Path) -> None:
-    fake(tmp_path, "terraform", '{"terraform_version": "1.5.7"}')
-    done = run(f"{tmp_path}:{os.environ['PATH']}", tmp_path)
+def test_check_with_old_terraform_names_version(tmp_path: Path) -> None:
+    """A Terraform that is too old is reported with its version."""
+    done = run(fake_terraform(tmp_path, "1.5.7"), tmp_path)
     assert done.returncode == 1
     assert "Terraform 1.10 or later (there is 1.5.7)" in done.stderr
 
 
-def test_a_complete_machine_lacks_nothing(tmp_path: Path) -> None:
-    fake(tmp_path, "terraform", '{"terraform_version": "1.10.0"}')
-    done = run(f"{tmp_path}:{os.environ['PATH']}", tmp_path)
+def test_check_of_complete_machine_is_silent(tmp_path: Path) -> None:
+    """A machine that has everything gets no message."""
+    done = run(fake_terraform(tmp_path, "1.10.0"), tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_chromium_is_asked_for_by_the_tests_alone_and_can_be_named(tmp_path: Path) -> None:
-    fake(tmp_path, "terraform", '{"terraform_version": "1.10.0"}')
+def test_check_requires_chromium_only_for_tests(tmp_path: Path) -> None:
+    """Only the tests need Chromium, and the variable CHROMIUM can name one."""
+    path, none = fake_terraform(tmp_path, "1.10.0"), {"CHROMIUM": str(tmp_path / "none")}
     fake(tmp_path, "browser", "")
-    path, none = f"{tmp_path}:{os.environ['PATH']}", {"CHROMIUM": str(tmp_path / "none")}
-    lacking = run(path, tmp_path, "test", **none)
+    lacking = run(path, tmp_path, "test", variables=none)
     assert lacking.returncode == 1
     assert "missing: Chromium or Chrome" in lacking.stderr
     assert "apt-get install chromium" in lacking.stderr
-    assert run(path, tmp_path, **none).returncode == 0
-    assert run(path, tmp_path, "test", CHROMIUM=str(tmp_path / "browser")).returncode == 0
+    assert run(path, tmp_path, variables=none).returncode == 0
+    assert run(path, tmp_path, "test", variables={"CHROMIUM": str(tmp_path / "browser")}).returncode == 0
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A repository with machine.py, an empty lock file for each environment, and a uv that writes down its calls."""
+    root = tmp_path / "checkout"
+    (root / "tooling").mkdir(parents=True)
+    (root / "tooling" / "machine.py").write_bytes(MACHINE.read_bytes())
+    (root / "requirements").mkdir()
+    for name in ("engine", "local", "dev", "moto", "uv"):
+        (root / "requirements" / f"{name}.txt").write_text(f"# {name}\n")
+    script = f"""
+[ "$1" = --version ] && exec echo uv
+echo "$UV_DEFAULT_INDEX $@" >> {root}/calls
+[ "$1" = venv ] || exit 0
+for venv in "$@"; do :; done
+mkdir -p "$venv/bin" && printf '#!/bin/sh\\necho 3.12\\n' > "$venv/bin/python" && chmod +x "$venv/bin/python"
+"""
+    fake(tmp_path / "bin", "uv", script)
+    return root
+
+
+def install(checkout: Path, name: str, **variables: str) -> list[str]:
+    """Install an environment; returns uv's new calls."""
+    path = fake_terraform(checkout.parent / "bin", "1.10.0")
+    (checkout / "calls").write_text("")
+    done = run(path, checkout.parent, "install", name, machine=checkout / "tooling" / "machine.py", variables=variables)
+    assert done.returncode == 0, done.stderr
+    return (checkout / "calls").read_text().splitlines()
+
+
+def test_install_makes_environments_once(checkout: Path) -> None:
+    """An environment is made once, and updated in place when its lock file changes."""
+    calls = [call.replace(f"{checkout}/", "") for call in install(checkout, "local")]
+    assert [re.sub(r"--quiet |--require-hashes ", "", call).strip() for call in calls] == [
+        "venv --python=3.12 build/engine-venv",
+        "pip sync --python=build/engine-venv/bin/python requirements/engine.txt",
+        "venv --python=3.12 .venv",
+        "pip sync --python=.venv/bin/python requirements/local.txt",
+    ]
+    assert all("--require-hashes" in call for call in calls if "sync" in call)
+    assert install(checkout, "local") == []
+    (checkout / "requirements" / "local.txt").write_text("# changed\n")
+    assert [call.split()[-1] for call in install(checkout, "local")] == ["requirements/local.txt"]
+    assert [call.split()[-1] for call in install(checkout, "dev")] == ["requirements/dev.txt"]
+    assert install(checkout, "local") == [], "the environment for the tests serves make up too"
+
+
+def test_install_of_tool_leaves_project_alone(checkout: Path) -> None:
+    """A tool's environment is made by itself."""
+    assert [call.split()[-1] for call in install(checkout, "moto")] == [
+        f"{checkout}/build/moto-venv",
+        "requirements/moto.txt",
+    ]
+
+
+def test_install_takes_index_from_pip(checkout: Path) -> None:
+    """The index that pip is set to is uv's too, unless uv has one."""
+    index = {"PIP_INDEX_URL": "https://pip.example/simple"}
+    fake(checkout.parent / "bin", "pip", """echo ":env:.index-url='$PIP_INDEX_URL'" """)
+    assert {call.split()[0] for call in install(checkout, "moto", **index)} == {"https://pip.example/simple"}
+    (checkout / "requirements" / "moto.txt").write_text("# changed\n")
+    own = {"UV_DEFAULT_INDEX": "https://uv.example/simple"}
+    assert {call.split()[0] for call in install(checkout, "moto", **index, **own)} == {"https://uv.example/simple"}
+
+
+def test_install_without_network_says_what_to_check(checkout: Path) -> None:
+    """When uv fails, the message holds what it printed and what to do."""
+    fake(checkout.parent / "bin", "uv", '[ "$1" = --version ] && exec echo uv; echo "no route to host"; exit 2')
+    path = fake_terraform(checkout.parent / "bin", "1.10.0")
+    done = run(path, checkout.parent, "install", "local", machine=checkout / "tooling" / "machine.py")
+    assert done.returncode == 1
+    assert "no route to host" in done.stderr
+    assert "pyenv install 3.12" in done.stderr
+
+
+def requested(group: str) -> list[Requirement]:
+    """What a dependency group names, with the groups that it includes."""
+    found = []
+    for entry in GROUPS[group]:
+        found += [Requirement(entry)] if isinstance(entry, str) else requested(entry["include-group"])
+    return found
+
+
+def locked(group: str) -> dict[str, str]:
+    """The versions in a group's lock file, by name."""
+    lines = (ROOT / "requirements" / f"{group}.txt").read_text().splitlines()
+    pins = [line.rstrip(" \\").partition("==") for line in lines if "==" in line]
+    return {canonicalize_name(name.partition("[")[0]): version for name, _, version in pins}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_lock_file_satisfies_its_group(group: str) -> None:
+    """Each library of a dependency group is locked, in a version that the group allows."""
+    versions = locked(group)
+    for requirement in requested(group):
+        assert requirement.specifier.contains(versions[canonicalize_name(requirement.name)]), requirement
+
+
+def test_lock_files_have_versions_of_dev() -> None:
+    """The tests run the versions that the functions and the local stack run."""
+    dev = locked("dev").items()
+    for group in ("functions", "mail", "invoice", "local"):
+        assert locked(group).items() <= dev, f"{group}: run `python3 tooling/machine.py lock`"
+    assert locked("uv").items() <= locked("local").items()
+
+
+def test_lock_files_name_no_index() -> None:
+    """Lock files hold versions and hashes: nothing about where the libraries come from."""
+    for path in (ROOT / "requirements").glob("*"):
+        for line in path.read_text().splitlines():
+            assert re.fullmatch(r"[\w.-]+(\[[\w, -]+\])?==\S+ \\|    --hash=sha256:[0-9a-f]{64}( \\)?", line), line
+
+
+def test_project_environment_has_no_conflicts() -> None:
+    """The locked libraries agree with each other; installing them does not check that."""
+    done = subprocess.run(
+        [sys.executable, "-m", "uv", "pip", "check", "--python", sys.executable],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr

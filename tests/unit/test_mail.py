@@ -1,11 +1,16 @@
+"""Mails as MIME messages."""
+
 from email import message_from_bytes
 from email.policy import default
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from common import clients, mail
 from common.errors import PermanentError
-from common.mail import Attachment, build_message
+from common.mail import Attachment, build_message, send
+from tests.support.samples import order
 
 
 def message(**changes: Any) -> Any:
@@ -20,7 +25,8 @@ def message(**changes: Any) -> Any:
     return build_message(**good)
 
 
-def test_a_mail_is_seven_bit_and_reads_back() -> None:
+def test_mail_is_seven_bit_and_complete() -> None:
+    """A mail is 7-bit, and its parts can be read back."""
     raw = message(attachments=[Attachment("ORD.pdf", b"%PDF\xff")]).as_bytes()
     assert raw.isascii()
     assert max(map(len, raw.splitlines())) <= 998  # RFC 5322, 2.1.1
@@ -37,6 +43,32 @@ def test_a_mail_is_seven_bit_and_reads_back() -> None:
 @pytest.mark.parametrize("field", ["to", "subject", "correlation_id"])
 @pytest.mark.parametrize("control", ["\n", "\r\n", "\r", "\0", "\x7f", "\x85", "\u2028", "\n "])
 @pytest.mark.parametrize("rest", ["Bcc: y@example.com", ""])
-def test_a_header_holds_no_line_break_or_other_control(field: str, control: str, rest: str) -> None:
+def test_mail_control_in_header_is_refused(field: str, control: str, rest: str) -> None:
+    """A line break or another control character in a header is refused."""
     with pytest.raises(PermanentError, match="header refused"):
         message(**{field: f"x@example.com{control}{rest}"})
+
+
+def test_subject_is_title_of_html(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The subject is the title of the HTML in one line; without a title it is the order number."""
+    placed = order()
+    for html, subject in (
+        ("<title>We&#39;re\n  waiting &amp; ready</title>", "We're waiting & ready"),
+        ("<p>no title</p>", placed.order_number),
+    ):
+        monkeypatch.setattr(mail, "render", lambda name, context, html=html: html)
+        assert mail.order_notification(placed, "c-1")["Subject"] == subject
+
+
+@pytest.mark.parametrize("configuration_set", ["bbws-order-mail-dev", None])
+def test_sent_mail_names_configuration_set(monkeypatch: pytest.MonkeyPatch, configuration_set: str | None) -> None:
+    """SES reports bounces and complaints of mails that name a configuration set; the local engine has none."""
+    monkeypatch.delenv("MAIL_CONFIGURATION_SET", raising=False)
+    if configuration_set:
+        monkeypatch.setenv("MAIL_CONFIGURATION_SET", configuration_set)
+    ses = Mock()
+    ses.send_raw_email.return_value = {"MessageId": "m-1"}
+    monkeypatch.setattr(clients, "ses", lambda: ses)
+    assert send(message()) == "m-1"
+    sent: Any = message_from_bytes(ses.send_raw_email.call_args.kwargs["RawMessage"]["Data"], policy=default)
+    assert sent["X-SES-CONFIGURATION-SET"] == configuration_set

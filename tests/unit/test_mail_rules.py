@@ -1,4 +1,4 @@
-"""Every mail keeps to what mail clients show, and each rule notices a mail that does not."""
+"""Every mail keeps the rules of mail clients, and each rule notices a mail that breaks it."""
 
 from functools import cache
 
@@ -6,34 +6,36 @@ import pytest
 
 from common.order import Order
 from localstack.preview import mail_rules
-from localstack.preview.render import CONFIRMATION, INVOICE, Subject, message, part, render, subjects
+from localstack.preview.render import CONFIRMATION, INVOICE, Preview, message, part, previews, render
 from localstack.preview.samples import orders
 from tests.unit.test_hostile_texts import HOSTILE, hostile_order
 
-MAILS = [subject for subject in subjects() if subject.template != INVOICE]
+MAILS = [preview for preview in previews() if preview.template != INVOICE]
 
 
 @cache
 def good() -> str:
-    return part(message(Subject(CONFIRMATION, "campaign")), "html")
+    return part(message(Preview(CONFIRMATION, "campaign")), "html")
 
 
-@pytest.mark.parametrize("subject", MAILS, ids=lambda subject: subject.slug)
-def test_every_mail_keeps_the_rules(subject: Subject) -> None:
-    result = render(subject)
+@pytest.mark.parametrize("preview", MAILS, ids=lambda preview: preview.slug)
+def test_mail_keeps_rules(preview: Preview) -> None:
+    """Every mail keeps the rules of mail clients."""
+    result = render(preview)
     assert result.error == ""
     assert result.problems == []
     assert result.text.strip()
 
 
-def test_the_longest_order_stays_below_what_gmail_clips(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_longest_order_is_not_clipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The longest order stays below the size at which Gmail clips a mail."""
     longest = orders()["200-lines"]
     line = longest.items[0].copy(update={"name": "&" * 500})
-    # Escaped, & is the longest of all characters.
+    # & is the longest character when escaped.
     monkeypatch.setattr(
         "localstack.preview.render.orders", lambda: {"longest": longest.copy(update={"items": [line] * 1_000})}
     )
-    result = render(Subject(CONFIRMATION, "longest"))
+    result = render(Preview(CONFIRMATION, "longest"))
     assert result.problems == []
     assert "and 950 more" in result.html
     assert result.text.count("&" * 500) == 1_000
@@ -41,17 +43,18 @@ def test_the_longest_order_stays_below_what_gmail_clips(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_texts_break_no_rule(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hostile texts in an order break no rule."""
     hostile: dict[str, Order] = {"hostile": hostile_order(text)}
     monkeypatch.setattr("localstack.preview.render.orders", lambda: hostile)
-    assert render(Subject(CONFIRMATION, "hostile")).problems == []
+    assert render(Preview(CONFIRMATION, "hostile")).problems == []
 
 
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("<body", "<script>x()</script><body", "<script> is not one of the tags"),
+        ("<body", "<script>x()</script><body", "script is not one of the tags"),
         ("<body", "<body onload='x()'", "onload runs a script"),
-        ("<h1", "<img src='cid:logo'><h1", "<img> has no alt text"),
+        ("<h1", "<img src='cid:logo'><h1", "img has no alt text"),
         ("<h1", "<img src='https://example.com/x.png' alt='x'><h1", "outside of the mail"),
         ("<h1", "<a href='https://example.com'>x</a><h1", "outside of the mail"),
         ("background:#f3f5f8", "background:url(https://example.com/x.png)", "loads something"),
@@ -67,7 +70,8 @@ def test_hostile_texts_break_no_rule(text: str, monkeypatch: pytest.MonkeyPatch)
         ("</body>", f"<p>{'x' * 100_000}</p></body>", "Gmail clips"),
     ],
 )
-def test_each_rule_notices(old: str, new: str, problem: str) -> None:
+def test_rule_notices_broken_mail(old: str, new: str, problem: str) -> None:
+    """Each rule notices a mail that breaks it."""
     broken = good().replace(old, new)
     assert broken != good()
     assert [found for found in mail_rules.problems(broken) if problem in found]

@@ -17,22 +17,26 @@ def release(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_release_as_it_was_made_is_trusted(release: Path) -> None:
+def test_verify_of_unchanged_release_passes(release: Path) -> None:
+    """A release that nobody changed passes."""
     assert manifest.verify(release) == manifest.read(release / "release.json")
 
 
-def test_the_name_of_a_release_is_the_digest_of_its_manifest(release: Path) -> None:
+def test_digest_is_sha256_of_manifest(release: Path) -> None:
+    """The name of a release is the SHA-256 of its manifest."""
     done = subprocess.run(["sha256sum", release / "release.json"], capture_output=True, text=True, check=True)
     assert manifest.read(release / "release.json").digest() == done.stdout.split()[0]
 
 
-def test_a_changed_byte_is_refused_by_name(release: Path) -> None:
+def test_verify_of_changed_byte_names_file(release: Path) -> None:
+    """A changed byte is refused, and its file named."""
     (release / "packages" / "get_order.zip").write_bytes(b"zap")
     with pytest.raises(ManifestError, match=r"packages/get_order\.zip has digest [0-9a-f]{64}"):
         manifest.verify(release)
 
 
-def test_a_file_missing_and_one_too_many_are_named(release: Path) -> None:
+def test_verify_names_missing_and_extra_files(release: Path) -> None:
+    """A missing file and an extra file are named."""
     (release / "sbom.json").rename(release / "packages" / "extra.zip")
     with pytest.raises(ManifestError) as refused:
         manifest.verify(release)
@@ -53,14 +57,16 @@ def test_a_file_missing_and_one_too_many_are_named(release: Path) -> None:
         ({"when": "today"}, "when"),
     ],
 )
-def test_what_is_no_manifest_is_refused_with_its_field(release: Path, changes: dict[str, Any], field: str) -> None:
+def test_read_of_invalid_manifest_names_field(release: Path, changes: dict[str, Any], field: str) -> None:
+    """A manifest with a wrong field is refused, and the field named."""
     path = release / "release.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
     with pytest.raises(ManifestError, match=f"{field}:"):
         manifest.read(path)
 
 
-def test_no_manifest_and_no_json_say_so(tmp_path: Path) -> None:
+def test_read_without_manifest_says_how_to_make_one(tmp_path: Path) -> None:
+    """A missing file and a file that is not JSON are reported."""
     with pytest.raises(ManifestError, match="make release"):
         manifest.read(tmp_path / "release.json")
     (tmp_path / "release.json").write_text("{")
@@ -68,9 +74,10 @@ def test_no_manifest_and_no_json_say_so(tmp_path: Path) -> None:
         manifest.read(tmp_path / "release.json")
 
 
-def test_a_tree_with_changes_is_no_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_make_with_uncommitted_changes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No release is made with uncommitted changes."""
     monkeypatch.setattr(manifest, "ROOT", tmp_path)
     subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
     (tmp_path / "changed.py").touch()
-    with pytest.raises(ManifestError, match=r"not committed; commit them first:\n\?\? changed\.py"):
+    with pytest.raises(ManifestError, match=r"uncommitted changes; commit them first:\n\?\? changed\.py"):
         manifest.make(tmp_path / "release", "arm64", "host")

@@ -1,3 +1,5 @@
+"""Requests, updates and carts: valid ones are parsed, invalid ones are refused with the field named."""
+
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -21,31 +23,36 @@ def _wrong_fields(model: Any, body: dict[str, Any]) -> set[str]:
     return {".".join(map(str, error["loc"])) for error in refused.value.errors()}
 
 
-def test_a_good_request_is_taken_with_its_defaults() -> None:
+def test_request_valid_gets_defaults() -> None:
+    """A valid request is parsed and gets its defaults."""
     request = OrderRequest.parse_obj(order_request())
     assert request.currency == "ZAR"
     assert request.campaign_code is None
 
 
 @pytest.mark.parametrize("field", ["customerEmail", "cartId", "billingAddress", "paymentMethod"])
-def test_every_missing_field_is_named(field: str) -> None:
+def test_request_missing_field_is_named(field: str) -> None:
+    """A missing field is named."""
     assert _wrong_fields(OrderRequest, order_request(**{field: None})) == {field}
 
 
 @pytest.mark.parametrize("field", ["street", "city", "province", "postalCode", "country"])
-def test_every_missing_line_of_the_address_is_named(field: str) -> None:
+def test_address_missing_field_is_named(field: str) -> None:
+    """A missing field of the address is named."""
     body = order_request(billingAddress=address(**{field: None}))
     assert _wrong_fields(OrderRequest, body) == {f"billingAddress.{field}"}
 
 
-def test_all_wrong_fields_are_named_at_once() -> None:
+def test_request_invalid_fields_are_all_named() -> None:
+    """All invalid fields are named at once."""
     body = order_request(customerEmail=7, cartId="../x", paymentMethod="GOLD", price="1.00", currency="USD")
     assert _wrong_fields(OrderRequest, body) == {"customerEmail", "cartId", "paymentMethod", "price", "currency"}
 
 
 @pytest.mark.parametrize("value", [7, -1, True, ["x"], {"a": 1}, 1.5])
 @pytest.mark.parametrize("field", ["customerEmail", "cartId", "campaignCode"])
-def test_other_types_are_not_turned_into_text(field: str, value: object) -> None:
+def test_text_other_type_is_refused(field: str, value: object) -> None:
+    """A value of another type is refused, not converted to text."""
     assert _wrong_fields(OrderRequest, order_request(**{field: value})) == {field}
 
 
@@ -67,7 +74,8 @@ def test_other_types_are_not_turned_into_text(field: str, value: object) -> None
         "{{7*7}}@c..co",
     ],
 )
-def test_bad_mail_addresses_are_refused(email: str) -> None:
+def test_email_invalid_is_refused(email: str) -> None:
+    """An invalid email address is refused."""
     assert _wrong_fields(OrderRequest, order_request(customerEmail=email)) == {"customerEmail"}
 
 
@@ -89,18 +97,21 @@ def test_bad_mail_addresses_are_refused(email: str) -> None:
         "a\u2028b",
     ],
 )
-def test_markup_templates_and_control_characters_are_refused(text: str) -> None:
+def test_address_markup_is_refused(text: str) -> None:
+    """Markup, template syntax and control characters in an address are refused."""
     body = order_request(billingAddress=address(street=text))
     assert _wrong_fields(OrderRequest, body) == {"billingAddress.street"}
 
 
 @pytest.mark.parametrize("text", ["Zoë Street 5", "ул. Ленина 1", "شارع الملك", "長安街", "O'Neill & Sons, 3/4 #5"])
-def test_names_of_any_script_are_taken(text: str) -> None:
+def test_address_any_script_is_accepted(text: str) -> None:
+    """An address in any script is accepted, without the spaces around it."""
     request = OrderRequest.parse_obj(order_request(billingAddress=address(street=f" {text} ")))
     assert request.billing_address.street == text
 
 
-def test_names_are_normalised() -> None:
+def test_address_is_normalised() -> None:
+    """An address is stored in Unicode normal form C."""
     request = OrderRequest.parse_obj(order_request(billingAddress=address(city="Zoe\u0308")))
     assert request.billing_address.city == "Zoë"
 
@@ -115,7 +126,8 @@ def test_names_are_normalised() -> None:
         ("ZA", "٨٠٠١", False),
     ],
 )
-def test_the_postal_code_follows_the_country(country: str, code: str, good: bool) -> None:
+def test_postal_code_depends_on_country(country: str, code: str, good: bool) -> None:
+    """A postal code has four digits in South Africa and is freer elsewhere."""
     body = order_request(billingAddress=address(country=country, postalCode=code))
     if good:
         assert OrderRequest.parse_obj(body).billing_address.postal_code == code
@@ -139,18 +151,20 @@ PAYMENT = {"method": "EFT", "transactionId": "t-1", "paidAt": "2026-11-24T10:00:
         ({"status": "CANCELLED", "total": "0.00"}, {"total"}),
     ],
 )
-def test_bad_updates_are_refused(body: dict[str, Any], wrong: set[str]) -> None:
+def test_update_invalid_is_refused(body: dict[str, Any], wrong: set[str]) -> None:
+    """An invalid update is refused and the field named."""
     assert _wrong_fields(OrderUpdate, body) == wrong
 
 
-def test_a_paid_update_has_its_details() -> None:
+def test_update_paid_with_details_is_accepted() -> None:
+    """An update to PAID with payment details is accepted."""
     update = OrderUpdate.parse_obj({"status": "PAID", "paymentDetails": PAYMENT})
     assert update.payment_details is not None
     assert update.payment_details.transaction_id == "t-1"
 
 
-# What the schemes publish for tests: Visa (13, 16 and 19 digits), Mastercard twice, American Express, Diners Club, JCB,
-# Discover, UnionPay, Maestro.
+# Test numbers published by the card schemes: Visa (13, 16 and 19 digits), Mastercard twice, American Express, Diners
+# Club, JCB, Discover, UnionPay, Maestro.
 CARDS = [
     "4222222222222",
     "4111111111111111",
@@ -168,21 +182,24 @@ CARDS = [
 
 @pytest.mark.parametrize("card", CARDS)
 @pytest.mark.parametrize("form", ["{}", "tx-{}", "pay_{}_2026", "2026-{}", "card{}", "{}-12-2030", "ref4-{}"])
-def test_a_card_number_is_no_transaction_id(form: str, card: str) -> None:
+def test_transaction_id_card_number_is_refused(form: str, card: str) -> None:
+    """A transaction id that contains a card number is refused."""
     for number in (card, "-".join(card[at : at + 4] for at in range(0, len(card), 4))):
         body = {"paymentDetails": {**PAYMENT, "transactionId": form.format(number)}}
         assert _wrong_fields(OrderUpdate, body) == {"paymentDetails.transactionId"}, number
 
 
-def test_spaces_hide_no_card_number() -> None:
+def test_card_number_with_spaces_is_found() -> None:
+    """A card number with spaces in it is found."""
     assert holds_card_number("paid with 4111 1111 1111 1111, thank you")
     assert holds_card_number("3782 822463 10005")
 
 
 @pytest.mark.parametrize("card", CARDS)
 @given(data=st.data())
-def test_a_mistyped_card_number_is_none(card: str, data: st.DataObject) -> None:
-    # What the Luhn check is for: it sees every single wrong digit.
+def test_card_number_mistyped_is_not_found(card: str, data: st.DataObject) -> None:
+    """A card number with one wrong digit is not taken for one."""
+    # The Luhn check finds every single wrong digit.
     at = data.draw(st.integers(2, len(card) - 1))
     digit = data.draw(st.sampled_from(sorted(set("0123456789") - {card[at]})))
     assert not holds_card_number(card[:at] + digit + card[at + 1 :])
@@ -202,41 +219,50 @@ def test_a_mistyped_card_number_is_none(card: str, data: st.DataObject) -> None:
         "pi_3MtwBwLkdIwHu7ix28a3tqPa",
     ],
 )
-def test_references_that_look_a_little_like_one_are_taken(transaction_id: str) -> None:
+def test_transaction_id_like_card_is_accepted(transaction_id: str) -> None:
+    """References that only resemble a card number are accepted."""
     update = OrderUpdate.parse_obj({"paymentDetails": {**PAYMENT, "transactionId": transaction_id}})
     assert update.payment_details is not None
 
 
 @given(st.uuids(version=4))
-def test_no_uuid_is_taken_for_a_card_number(identifier: UUID) -> None:
+def test_card_number_uuid_is_not_found(identifier: UUID) -> None:
+    """No UUID is taken for a card number."""
     assert not holds_card_number(str(identifier))
     assert not holds_card_number(f"tx-{identifier.hex}")
 
 
-def test_an_order_on_record_can_be_read_whatever_its_transaction_id() -> None:
+def test_payment_on_record_is_always_readable() -> None:
+    """Payment details on record are readable whatever their transaction id."""
     assert PaymentDetails.parse_obj({**PAYMENT, "transactionId": CARDS[0]}).transaction_id == CARDS[0]
 
 
-def test_a_list_of_pairs_is_not_an_object() -> None:
+def test_object_list_of_pairs_is_refused() -> None:
+    """A list of pairs is refused where an object is expected."""
     body = order_request(billingAddress=list(address().items()))
     assert _wrong_fields(OrderRequest, body) == {"billingAddress"}
 
 
-@pytest.mark.parametrize("moment", [1_795_000_000, "1795000000", "2026-11-24", "0001-01-01T00:00:00+01:00", True, None])
-def test_a_payment_is_at_a_moment_written_out(moment: object) -> None:
-    body = {"paymentDetails": {**PAYMENT, "paidAt": moment}}
+@pytest.mark.parametrize(
+    "timestamp", [1_795_000_000, "1795000000", "2026-11-24", "0001-01-01T00:00:00+01:00", True, None]
+)
+def test_paid_at_not_timestamp_is_refused(timestamp: object) -> None:
+    """paidAt must be a timestamp with an offset."""
+    body = {"paymentDetails": {**PAYMENT, "paidAt": timestamp}}
     assert _wrong_fields(OrderUpdate, body) == {"paymentDetails.paidAt"}
 
 
-@pytest.mark.parametrize("moment", ["2026-11-24T12:00:00+02:00", "2026-11-24T10:00:00.000000Z"])
-def test_the_same_moment_is_the_same_however_it_is_written(moment: str) -> None:
-    details = OrderUpdate.parse_obj({"paymentDetails": {**PAYMENT, "paidAt": moment}}).payment_details
+@pytest.mark.parametrize("timestamp", ["2026-11-24T12:00:00+02:00", "2026-11-24T10:00:00.000000Z"])
+def test_timestamp_any_offset_is_same_time(timestamp: str) -> None:
+    """The same time with another offset is formatted the same."""
+    details = OrderUpdate.parse_obj({"paymentDetails": {**PAYMENT, "paidAt": timestamp}}).payment_details
     assert details
     assert format_timestamp(details.paid_at) == "2026-11-24T10:00:00.000000Z"
 
 
 @given(st.datetimes(timezones=st.just(UTC)), st.datetimes(timezones=st.just(UTC)))
-def test_moments_sort_as_their_texts_do(one: datetime, other: datetime) -> None:
+def test_timestamp_text_order_is_time_order(one: datetime, other: datetime) -> None:
+    """Formatted timestamps sort like the times that they are."""
     assert (format_timestamp(one) < format_timestamp(other)) is (one < other)
     assert parse_timestamp(format_timestamp(one)) == one
 
@@ -250,7 +276,8 @@ def test_moments_sort_as_their_texts_do(one: datetime, other: datetime) -> None:
         ("شاي 👩‍👩‍👧 {{7*7}} <b>", "شاي 👩‍👩‍👧 {{7*7}} <b>"),
     ],
 )
-def test_a_products_name_is_one_line_that_turns_nothing_around(name: str, kept: str) -> None:
+def test_product_name_is_cleaned(name: str, kept: str) -> None:
+    """Control and bidirectional characters are removed from a product name."""
     item = CartItem.parse_obj({"productId": "p", "name": name, "quantity": 1, "unitPrice": "1.00"})
     assert item.name == kept
 
@@ -275,19 +302,20 @@ _GOOD: list[tuple[Any, dict[str, Any]]] = [
 
 @st.composite
 def _altered(draw: st.DrawFn) -> tuple[Any, Any]:
-    """A model, and an object that is good for it but for one value."""
+    """A model, and a valid object for it in which one value is replaced."""
     model, body = draw(st.sampled_from(_GOOD))
     changed = {**body, draw(st.sampled_from(sorted(body)) | st.text(max_size=5)): draw(_json)}
-    # As it comes, through JSON's text: with its numbers, infinities and half surrogates.
+    # Through JSON, as a request arrives: with its numbers, infinities and lone surrogates.
     return model, json.loads(json.dumps(changed))
 
 
 @given(_altered() | st.tuples(st.sampled_from([model for model, _ in _GOOD]), _json))
-def test_whatever_is_sent_is_the_model_or_is_refused_by_name(altered: tuple[Any, Any]) -> None:
+def test_model_any_json_is_parsed_or_refused(altered: tuple[Any, Any]) -> None:
+    """Any JSON is a valid model, or is refused; what is valid survives a message."""
     model, body = altered
     try:
         parsed = model.parse_obj(body)
     except ValidationError:
         return
-    # What was taken can be put into a message and read there.
+    # What is valid can be sent in a message and parsed again.
     assert model.parse_raw(parsed.json(by_alias=True)) == parsed

@@ -1,4 +1,4 @@
-"""Which libraries are collected; tests/integration/test_native_libraries.py collects them and draws with them."""
+"""Which shared libraries are collected; tests/integration/test_native_libraries.py renders with them."""
 
 import re
 import sys
@@ -10,10 +10,11 @@ import weasyprint.text.ffi
 from release.packaging import natives
 
 
-def test_what_weasyprint_opens_is_what_is_collected() -> None:
+def test_opened_libraries_are_those_of_weasyprint() -> None:
+    """The collected libraries are those that WeasyPrint opens."""
     source = Path(weasyprint.text.ffi.__file__).read_text()
     opened = set(re.findall(r"'(lib[a-z0-9.-]+\.so\.\d+)'", source))
-    # WeasyPrint's own SVG to vector fonts: it asks for it, and does well without.
+    # Optional: WeasyPrint renders without it.
     assert opened - {"libharfbuzz-vector.so.0"} == set(natives.OPENED)
 
 
@@ -31,21 +32,24 @@ def test_what_weasyprint_opens_is_what_is_collected() -> None:
         ("libresolver.so.1", True),
     ],
 )
-def test_what_python_runs_on_is_left_out(
+def test_closure_excludes_system_libraries(
     soname: str, carried: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    """Libraries that Python itself runs on stay out of the package."""
     monkeypatch.setattr(natives, "_output", lambda *_: f"\t{soname} => /lib64/{soname} (0x0000ffff)\n")
     assert natives.closure([tmp_path]) == ({soname: Path("/lib64", soname)} if carried else {})
 
 
-def test_what_is_needed_and_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_closure_names_missing_dependency(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A dependency that is not installed is named."""
     monkeypatch.setattr(natives, "_output", lambda *_: "\tlibthai.so.0 => not found\n\tlibz.so.1 => /lib64/libz.so.1\n")
-    with pytest.raises(natives.NativesError, match=r"^needed and not installed: libthai\.so\.0$"):
+    with pytest.raises(natives.NativesError, match=r"^not installed, but needed: libthai\.so\.0$"):
         natives.closure([tmp_path])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a loader's cache")
-def test_what_weasyprint_opens_and_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_collect_names_missing_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A library that WeasyPrint opens and that is not installed is named."""
     everything = natives.installed()
     assert set(natives.OPENED) <= everything.keys()
     everything.pop("libharfbuzz-subset.so.0")

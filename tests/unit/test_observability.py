@@ -1,3 +1,5 @@
+"""Logs contain no email address and no token."""
+
 import io
 import json
 from collections.abc import Iterator
@@ -13,7 +15,7 @@ TOKEN = ".".join(("eyJhbGciOiJub25lIn0", "eyJzdWIiOiJ0aGFuZGkifQ", "c2ln"))
 
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
-    """What is logged."""
+    """The lines that are logged."""
     handler: Any = logger.registered_handler
     written = io.StringIO()
     before = handler.setStream(written)
@@ -21,8 +23,9 @@ def lines() -> Iterator[io.StringIO]:
     handler.setStream(before)
 
 
-def test_an_error_of_aws_tells_no_mail_address(lines: io.StringIO) -> None:
-    # As SES says it of an account in its sandbox (SES Developer Guide, "Amazon SES email sending errors").
+def test_log_aws_error_hides_address(lines: io.StringIO) -> None:
+    """The email address in an error of SES is not logged."""
+    # The message of SES for an account in the sandbox (SES Developer Guide, "Amazon SES email sending errors").
     message = "Email address is not verified. The following identities failed the check: thandi+x@acme.example"
     try:
         raise ClientError({"Error": {"Code": "MessageRejected", "Message": message}}, "SendRawEmail")
@@ -44,7 +47,8 @@ def test_an_error_of_aws_tells_no_mail_address(lines: io.StringIO) -> None:
         f"{TOKEN}/thandi@acme.example",
     ],
 )
-def test_no_line_holds_a_mail_address_or_a_token(lines: io.StringIO, text: str) -> None:
+def test_log_hides_addresses_and_tokens(lines: io.StringIO, text: str) -> None:
+    """Email addresses and tokens are removed from every field of a log line."""
     logger.warning(text, order_id="o-1", more={"text": text})
     line = json.loads(lines.getvalue())
     assert line["order_id"] == "o-1"
@@ -54,7 +58,8 @@ def test_no_line_holds_a_mail_address_or_a_token(lines: io.StringIO, text: str) 
         assert "eyJ" not in found
 
 
-def test_what_is_no_address_stays(lines: io.StringIO) -> None:
+def test_log_other_text_is_unchanged(lines: io.StringIO) -> None:
+    """Text that only resembles an address is logged unchanged."""
     text = 'File "handler.py", line 3\n    @logger.inject\n    a @ b.T'
     logger.info(text, number=7)
     assert json.loads(lines.getvalue())["message"] == text

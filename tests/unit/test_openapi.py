@@ -1,4 +1,4 @@
-"""docs/openapi.json is what the code does, and holds answers to it."""
+"""docs/openapi.json and docs/api.md are made from the code, valid and complete, and detect an undocumented response."""
 
 import importlib
 import json
@@ -11,8 +11,10 @@ import jsonschema_rs
 import pytest
 import schemathesis
 
+from common import errors
+from functions.adapters.problem_details import from_refusal
 from localstack.lambda_events import api_event, context
-from release.openapi import __main__ as openapi
+from release.openapi.__main__ import contents
 from release.openapi.contract import breaches
 from release.openapi.document import document, gateway_statuses, routes
 from tests.support.samples import order
@@ -23,21 +25,20 @@ FUNCTIONS = ("create_order", "get_order", "list_orders", "update_order")
 
 
 def statuses(function: str) -> set[int]:
-    """The statuses that the document has for a function."""
+    """The documented statuses of a function."""
     method, path = routes()[function]
     return {int(status) for status in document()["paths"][path][method.lower()]["responses"]}
 
 
-def test_the_committed_document_is_the_generated_one() -> None:
-    assert openapi.PATH.read_text() == openapi.text(), "run `make openapi` and commit docs/openapi.json"
+@pytest.mark.parametrize("name", contents())
+def test_openapi_committed_file_is_generated(name: str) -> None:
+    """The committed document and page are those that the code generates."""
+    assert (ROOT / name).read_text() == contents()[name], f"run `bin/release openapi` and commit {name}"
 
 
-def test_the_committed_page_is_the_generated_one() -> None:
-    assert openapi.REFERENCE.read_text() == openapi.page(), "run `make openapi` and commit docs/api.md"
-
-
-def test_the_page_has_every_route_parameter_field_and_status() -> None:
-    page = openapi.page()
+def test_api_page_has_everything_documented() -> None:
+    """The page lists every route, status, parameter and field of the document."""
+    page = contents()["docs/api.md"]
     for path, operations in document()["paths"].items():
         for method, operation in operations.items():
             _, heading, rest = page.partition(f"## {method.upper()} {path}\n")
@@ -54,22 +55,23 @@ def test_the_page_has_every_route_parameter_field_and_status() -> None:
             assert f"\n| `{field}` |" in section, (name, field)
 
 
-def test_the_page_tells_limits_and_what_holds_between_fields() -> None:
-    page = openapi.page()
-    for told in (
+def test_api_page_states_limits_and_rules() -> None:
+    """The page states limits, defaults, and the rules between fields."""
+    page = contents()["docs/api.md"]
+    for expected in (
         "| `quantity` | yes | integer, 1 to 100000 |",
-        "| `customerEmail` | yes | string, at most 254 characters | A mail address in ASCII. |",
-        "| `pageSize` | query |  | integer, 1 to 100; `50` if left out | Orders in the page. |",
-        'If `country` is `"ZA"`, `postalCode` is `^[0-9]{4}$`.',
-        "If `moreAvailable` is `true`, `startAt` is given; otherwise `startAt` is not there.",
-        'If `status` is `"PAID"`, `paymentDetails` is given.',
+        "| `customerEmail` | yes | string, at most 254 characters | An email address in ASCII. |",
+        "| `pageSize` | query |  | integer, 1 to 100; default `50` | Maximum number of orders in the page. |",
+        "| `postalCode` | yes | string `^[A-Za-z0-9][A-Za-z0-9 -]{0,11}$` | Four digits in South Africa. |",
+        "| `startAt` |  | string `^[A-Za-z0-9_-]{1,1024}$` | Present if and only if `moreAvailable` is true. |",
+        "An order can become PAID only with `paymentDetails`.",
         'PUT /v1.0/orders/5103948b-360d-5b4a-9dd9-7db45bafb3e4\nAuthorization: Bearer …\nIf-Match: "1"\n',
     ):
-        assert told in page, told
+        assert expected in page, expected
 
 
 def examples(node: Any) -> Iterator[tuple[dict[str, Any], Any]]:
-    """Every example of the document, with the schema that it is of."""
+    """Every example of the document, with its schema."""
     if isinstance(node, dict):
         if "example" in node:
             yield node["schema"], node["example"]
@@ -77,37 +79,42 @@ def examples(node: Any) -> Iterator[tuple[dict[str, Any], Any]]:
             yield from examples(value)
 
 
-def test_every_example_is_what_its_schema_takes() -> None:
+def test_openapi_examples_match_schemas() -> None:
+    """Every example is valid by its schema, and every request and response has one."""
     components = {"components": document()["components"]}
     found = list(examples({name: part for name, part in document().items() if name != "servers"}))
     for schema, example in found:
         validator = jsonschema_rs.validator_for({**components, **schema}, validate_formats=True)
         assert [error.message for error in validator.iter_errors(example)] == []
-    wanted = {"OrderRequest", "OrderAccepted", "Order", "OrderUpdate", "OrderPage", "Problem", "Health"}
-    assert {schema["$ref"].rpartition("/")[2] for schema, _ in found if "$ref" in schema} == wanted
+    expected = {"OrderRequest", "OrderAccepted", "Order", "OrderUpdate", "OrderPage", "Problem", "Health"}
+    assert {schema["$ref"].rpartition("/")[2] for schema, _ in found if "$ref" in schema} == expected
 
 
-def test_the_document_is_valid_openapi() -> None:
+def test_openapi_document_is_valid() -> None:
+    """The document is valid OpenAPI 3.1, and its schemas are valid JSON Schema 2020-12."""
     schemathesis.openapi.from_dict(document()).validate()
     for schema in document()["components"]["schemas"].values():
         jsonschema_rs.meta.validate({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
 
 
-def test_a_document_that_is_none_is_found_invalid() -> None:
+def test_openapi_validation_invalid_document_fails() -> None:
+    """The validation used above does find an invalid document."""
     with pytest.raises(Exception, match="responses"):
         schemathesis.openapi.from_dict({**document(), "paths": {"/x": {"get": {"responses": []}}}}).validate()
 
 
-def test_the_routes_are_terraforms_and_each_is_its_functions() -> None:
+def test_openapi_routes_reach_their_functions() -> None:
+    """The routes are those of Terraform, and each function handles its own."""
     assert set(routes()) == set(FUNCTIONS)
     for function, (method, path) in routes().items():
         handler = importlib.import_module(f"functions.{function}.handler").lambda_handler
         filled = path.format(orderId=ORDER_ID, tenantId="tenant-a")
-        # Without a tenant the function is reached and refuses; no such route would be 404.
+        # Without a tenant, the right function responds 403; a route that is not its own would be 404.
         assert handler(api_event(method, filled, tenant_id=None), context())["statusCode"] == 403
 
 
-def test_what_the_gateway_answers_is_documented() -> None:
+def test_openapi_gateway_responses_are_documented() -> None:
+    """Every status of API Gateway's own responses is documented."""
     assert gateway_statuses() == {401, 403, 404, 413, 415, 429, 500, 502, 504}
     anywhere = gateway_statuses() - {404, 413, 415}
     for function in FUNCTIONS:
@@ -116,10 +123,16 @@ def test_what_the_gateway_answers_is_documented() -> None:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_the_statuses_that_a_function_names_are_documented(function: str) -> None:
+def test_openapi_function_statuses_are_documented(function: str) -> None:
+    """Every status that a function names, itself or as an error of the domain, is documented."""
     sources = "".join(path.read_text() for path in (ROOT / "functions" / function).glob("*.py"))
     named = {HTTPStatus[name].value for name in re.findall(r"HTTPStatus\.([A-Z_]+)", sources)}
-    assert named
+    refusals = [getattr(errors, name, None) for name in set(re.findall(r"\b[A-Z]\w+Error\b", sources))]
+    for refusal in refusals:
+        if isinstance(refusal, type) and issubclass(refusal, errors.RefusedError):
+            error = refusal([]) if refusal is errors.InvalidFieldsError else refusal()
+            named.add(from_refusal(error).status.value)
+    assert len(named) > 1
     assert named <= statuses(function)
 
 
@@ -132,12 +145,13 @@ GOOD_HEADERS = {
 
 
 def order_body(**changes: Any) -> str:
-    """An order as get_order answers it, with changes."""
-    api = importlib.import_module("functions.adapters.rest")
-    return json.dumps({**json.loads(api.json_response(HTTPStatus.OK, order()).body), **changes})
+    """The body of an order as get_order returns it, with changes."""
+    rest = importlib.import_module("functions.adapters.rest")
+    return json.dumps({**json.loads(rest.to_json(order())), **changes})
 
 
-def test_a_good_answer_breaches_nothing() -> None:
+def test_breaches_documented_response_is_empty() -> None:
+    """A documented response has no breach, of a function or of API Gateway."""
     assert breaches("GET", f"/v1.0/orders/{ORDER_ID}", 200, GOOD_HEADERS, order_body()) == []
     problem = json.dumps(
         {"type": "about:blank", "title": "Not Found", "status": 404, "detail": "There is no such route."}
@@ -161,11 +175,15 @@ def test_a_good_answer_breaches_nothing() -> None:
         (404, {"Content-Type": "application/problem+json"}, '{"type": "about:blank"}', "required"),
     ],
 )
-def test_a_bad_answer_is_told(status: int, headers: dict[str, str], body: str, breach: str) -> None:
+def test_breaches_undocumented_response_is_reported(
+    status: int, headers: dict[str, str], body: str, breach: str
+) -> None:
+    """An undocumented status, content type, header, field or value is reported."""
     (found, *_) = breaches("GET", f"/v1.0/orders/{ORDER_ID}", status, {**GOOD_HEADERS, **headers}, body)
     assert breach in found
 
 
-def test_an_answer_without_a_required_header_is_told() -> None:
+def test_breaches_missing_header_is_reported() -> None:
+    """A response without a required header is reported."""
     headers = {name: value for name, value in GOOD_HEADERS.items() if name != "ETag"}
     assert breaches("GET", f"/v1.0/orders/{ORDER_ID}", 200, headers, order_body()) == ["header ETag is missing"]

@@ -1,10 +1,10 @@
-"""`make preview`: everything is shown without AWS, errors say where they are, and the browser is told of changes."""
+"""`make preview`: everything is rendered without AWS, errors name their line, and changes are rendered again."""
 
 import shutil
+import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,21 +12,19 @@ from typing import Any
 
 import pytest
 import requests
-import uvicorn
-from jinja2 import Template
+from jinja2 import FileSystemLoader
 
 from common import clients, mail, templates
 from common.status import OrderStatus
-from localstack import browser
-from localstack.preview import __main__ as command_line
+from localstack import browser, processes
 from localstack.preview import book, render, server
-from localstack.preview.render import CONFIRMATION, INVOICE, NOTIFICATION, STATUS, Subject, subjects
+from localstack.preview.render import CONFIRMATION, INVOICE, NOTIFICATION, STATUS, Preview, previews
 from localstack.preview.samples import orders
 from localstack.processes import free_port
 from tooling.paths import ROOT
 from tooling.polling import poll
 
-# WeasyPrint's own lines, which nobody counts, would be watched; ours are counted in other tests.
+# Tracing WeasyPrint's lines would take long; other tests measure the coverage of ours.
 pytestmark = pytest.mark.no_cover
 
 SECONDS = 30
@@ -39,7 +37,7 @@ def packaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(templates.PACKAGED, folder)
     monkeypatch.setattr(templates, "PACKAGED", folder)
     monkeypatch.setattr(render, "PACKAGED", folder)
-    monkeypatch.setattr(templates, "_jinja", templates._environment())
+    monkeypatch.setattr(templates, "_packaged", templates.environment(FileSystemLoader(folder)))
     return folder
 
 
@@ -51,140 +49,141 @@ def edit(path: Path, old: str, new: str) -> int:
     return text[: text.index(old)].count("\n") + 1
 
 
-def test_every_template_is_shown_with_every_sample() -> None:
-    shown = {(subject.template, subject.sample) for subject in subjects()}
+def test_every_template_has_every_sample() -> None:
+    """Every template is previewed with every sample."""
+    shown = {(preview.template, preview.sample) for preview in previews()}
     assert shown == {
         *((template, name) for template in (CONFIRMATION, NOTIFICATION, INVOICE) for name in orders()),
         *((STATUS, status.value.lower()) for status in OrderStatus),
     }
     names = {str(path.relative_to(templates.PACKAGED).with_suffix("")) for path in templates.PACKAGED.rglob("*.html")}
-    assert {template for template, _ in shown} == names
+    assert {template for template, _ in shown} == names - {"mail/layout", "mail/order_table"}
 
 
-def test_nothing_is_asked_of_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_preview_calls_no_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Previews build no AWS client and open no connection."""
+
     def refuse(*_: Any) -> None:
         raise AssertionError("an AWS client was built or called")
 
     for name in ("s3", "ses", "sqs", "sns", "dynamodb", "dynamodb_for_mail_records"):
         monkeypatch.setattr(clients, name, refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    assert [render.render(subject).error for subject in subjects()] == [""] * len(subjects())
+    assert [render.render(preview).error for preview in previews()] == [""] * len(previews())
 
 
-def test_outside_of_a_preview_templates_come_from_s3(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+def test_templates_come_from_s3_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outside of previews, templates come from S3."""
+    requested: list[str] = []
 
-    def from_s3(name: str, _: int) -> Template:
-        asked.append(name)
-        return templates._jinja.get_template(name)
+    def read(name: str) -> str:
+        requested.append(name)
+        return (templates.PACKAGED / name).read_text()
 
-    monkeypatch.setattr(templates, "_from_s3", from_s3)
+    monkeypatch.setattr(templates, "_read_from_bucket", read)
+    templates._bucket.cache_clear()
     mail.order_notification(orders()["one-line"], "c-1")
-    assert asked == ["internal/order_notification.txt", "internal/order_notification.html"]
+    mail_parts = ["internal/order_notification.html", "mail/layout.html", "mail/order_table.html"]
+    assert requested == [*mail_parts, "internal/order_notification.txt"]
 
 
-def test_an_error_of_syntax_says_where_it_is_and_a_repair_is_seen(
-    packaged: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = packaged / "customer" / "order_confirmation.html"
+def test_syntax_error_names_line(packaged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A syntax error names file and line, and the next rendering sees the fix."""
+    path = packaged / "mail" / "order_table.html"
     line = edit(path, "{% for item", "{% fro item")
-    error = render.render(Subject(CONFIRMATION, "one-line")).error
-    assert error.startswith(f"templates/customer/order_confirmation.html:{line}: ")
+    error = render.render(Preview(CONFIRMATION, "one-line")).error
+    assert error.startswith(f"templates/mail/order_table.html:{line}: ")
     assert "fro" in error
     edit(path, "{% fro item", "{% for item")
-    monkeypatch.setattr(templates, "_jinja", templates._environment())
-    assert render.render(Subject(CONFIRMATION, "one-line")).error == ""
+    monkeypatch.setattr(templates, "_packaged", templates.environment(FileSystemLoader(packaged)))
+    assert render.render(Preview(CONFIRMATION, "one-line")).error == ""
 
 
-def test_a_name_that_there_is_not_says_where_it_is(packaged: Path) -> None:
+def test_undefined_name_names_line(packaged: Path) -> None:
+    """An undefined name is an error with file and line."""
     line = edit(packaged / "invoice" / "invoice.html", "order.subtotal", "order.subtoal")
-    error = render.render(Subject(INVOICE, "one-line")).error
+    error = render.render(Preview(INVOICE, "one-line")).error
     assert error.startswith(f"templates/invoice/invoice.html:{line}: ")
     assert "subtoal" in error
 
 
-def test_a_broken_template_leaves_the_others_and_is_told_on_its_page(
-    packaged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    mails = [subject for subject in subjects() if subject.template != INVOICE]
-    monkeypatch.setattr(book, "subjects", lambda: mails)
-    edit(packaged / "customer" / "order_status_update.txt", "{{ message }}", "{{ massage }}")
+def test_broken_template_leaves_others(packaged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broken template is reported on its page, and the others are rendered."""
+    mails = [preview for preview in previews() if preview.template != INVOICE]
+    monkeypatch.setattr(book, "previews", lambda: mails)
+    line = edit(packaged / "customer" / "order_status_update.txt", "{{ message }}", "{{ massage }}")
     made = book.Book(tmp_path / "book")
     made.write()
     assert len(made.errors) == len(OrderStatus)
     page = (tmp_path / "book" / "order-status-update.paid" / "index.html").read_text()
-    assert "templates/customer/order_status_update.txt:5: " in page
+    assert f"templates/customer/order_status_update.txt:{line}: " in page
     good = tmp_path / "book" / "order-confirmation.markup"
-    assert (good / "source.html").read_text() == render.render(Subject(CONFIRMATION, "markup")).html
+    assert (good / "source.html").read_text() == render.render(Preview(CONFIRMATION, "markup")).html
     assert "<script>alert(1)</script>" in (good / "text.txt").read_text()
     assert "<script>alert(1)</script>" not in (good / "index.html").read_text()
     index = (tmp_path / "book" / "index.html").read_text()
-    assert all(f"{subject.slug}/index.html" in index for subject in mails)
+    assert all(f"{preview.slug}/index.html" in index for preview in mails)
 
 
-def test_pictures_are_taken_of_what_has_changed_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(book, "subjects", lambda: [Subject(STATUS, "paid"), Subject(INVOICE, "one-line")])
-    made = book.Book(tmp_path)
+def test_only_changed_pictures_are_taken(packaged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures are taken only of what has changed."""
+    monkeypatch.setattr(book, "previews", lambda: [Preview(STATUS, "paid"), Preview(INVOICE, "one-line")])
+    made = book.Book(tmp_path / "book")
     made.write()
-    assert made.draw() == 2
-    names = {path.name for path in (tmp_path / "order-status-update.paid").iterdir()}
+    assert made.take_pictures() == 2
+    names = {path.name for path in (tmp_path / "book" / "order-status-update.paid").iterdir()}
     pictures = {"light-640.png", "dark-640.png", "light-360.png", "dark-360.png"}
-    assert names == {*pictures, "index.html", "source.html", "text.txt", "document.pdf", "drawn.sha256"}
-    assert "page-01.png" in {path.name for path in (tmp_path / "invoice.one-line").iterdir()}
-    monkeypatch.setitem(mail._STATUS_TEXTS, OrderStatus.PAID, ("Paid", "Thanks."))
-    again = book.Book(tmp_path)
+    assert names == {*pictures, "index.html", "source.html", "text.txt", "document.pdf", "pictures.sha256"}
+    assert "page-01.png" in {path.name for path in (tmp_path / "book" / "invoice.one-line").iterdir()}
+    edit(packaged / "customer" / "order_status_update.txt", "We've received your payment", "Paid")
+    monkeypatch.setattr(templates, "_packaged", templates.environment(FileSystemLoader(packaged)))
+    again = book.Book(tmp_path / "book")
     again.write()
-    assert again.draw() == 1
-    assert again.draw() == 0
+    assert again.take_pictures() == 1
+    assert again.take_pictures() == 0
 
 
-def test_there_is_a_page_before_the_first_is_made(tmp_path: Path) -> None:
+def test_first_page_exists_at_once(tmp_path: Path) -> None:
+    """There is a page before the first rendering has finished."""
     made = book.Book(tmp_path / "book")
     made.begin()
     index = tmp_path / "book" / "index.html"
-    assert "They are being made" in index.read_text()
+    assert "are being rendered" in index.read_text()
     index.write_text("a former one")
     made.begin()
     assert index.read_text() == "a former one"
 
 
-def test_samples_that_do_not_run_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+def test_broken_samples_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """Samples that do not run are reported in the terminal and on the page."""
+
     def broken() -> None:
         raise ValueError("quantity must be at least 1")
 
-    monkeypatch.setattr(book, "subjects", broken)
-    monkeypatch.setattr(command_line, "Book", lambda: book.Book(tmp_path))
-    monkeypatch.setattr(sys, "argv", ["preview", "--once"])
-    assert command_line.main() == 1
+    monkeypatch.setattr(book, "previews", broken)
+    monkeypatch.setattr(server, "Book", lambda: book.Book(tmp_path))
+    assert server.run(0, once=True) == 1
     assert "quantity must be at least 1" in capsys.readouterr().err
     assert "quantity must be at least 1" in (tmp_path / "index.html").read_text()
 
 
-def test_a_machine_without_chromium_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_chromium_names_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Chromium the error says how to install it."""
     monkeypatch.setenv("CHROMIUM", "/nowhere/chromium")
     with pytest.raises(browser.BrowserError, match=r"no Chromium or Chrome was found.*apt-get install chromium"):
         browser.find()
 
 
-@pytest.mark.parametrize("port", ["0", "x", "99999"])
-def test_a_port_that_is_none_is_told(port: str, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    monkeypatch.setenv("PREVIEW_PORT", port)
-    monkeypatch.setattr(sys, "argv", ["preview"])
-    assert command_line.main() == 1
-    assert "PREVIEW_PORT" in capsys.readouterr().err
-
-
-def test_a_port_that_is_taken_is_told(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+def test_taken_port_is_refused(capsys: Any) -> None:
+    """A port that is taken is an error that names who has it."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        monkeypatch.setenv("PREVIEW_PORT", str(taken.getsockname()[1]))
-        monkeypatch.setattr(sys, "argv", ["preview"])
-        assert command_line.main() == 1
+        assert server.run(taken.getsockname()[1]) == 1
     assert "is taken by" in capsys.readouterr().err
 
 
 @pytest.fixture
-def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Path]]:
-    """The address of a served book, and a template that it follows; making it is counting its version up."""
+def served(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """The address of served previews, and a template that they follow; rendering increases their version."""
     folder, sources = tmp_path / "book", tmp_path / "sources"
     folder.mkdir()
     sources.mkdir()
@@ -192,55 +191,36 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[st
     (folder / book.VERSION).write_text("1")
     source = sources / "mail.html"
     source.write_text("one")
+    render = tmp_path / "render.py"
     version = f"pathlib.Path({str(folder / book.VERSION)!r})"
-    script = f"import pathlib; version = {version}; version.write_text(str(int(version.read_text()) + 1))"
-    monkeypatch.setattr(server, "command", lambda: [sys.executable, "-c", script])
+    render.write_text(f"import pathlib; v = {version}; v.write_text(str(int(v.read_text() or 0) + 1))")
     port = free_port()
-    application = server.application(folder, [sources])
-    running = uvicorn.Server(
-        uvicorn.Config(application, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=1)
-    )
-    thread = threading.Thread(target=running.run)
-    thread.start()
-    poll("the previews' server", lambda: running.started or None, SECONDS)
+    call = f"serve({port}, Path({str(folder)!r}), [Path({str(sources)!r})], '{sys.executable} {render}')"
+    script = f"from pathlib import Path; from localstack.preview.server import serve; {call}"
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT)
+    poll("the previews' server", lambda: processes.listens(port) or None, SECONDS)
     yield f"http://127.0.0.1:{port}", source
-    running.should_exit = True
-    thread.join(SECONDS)
-    assert not thread.is_alive()
+    process.send_signal(signal.SIGINT)
+    process.wait(SECONDS)
 
 
-def test_a_change_is_made_and_the_browser_told(served: tuple[str, Path]) -> None:
+def test_change_renders_again(served: tuple[str, Path]) -> None:
+    """Previews are rendered at the start and after each change, and the page can see the new version."""
     address, source = served
     with requests.Session() as client:
         client.trust_env = False
-        answer = client.get(f"{address}/", timeout=SECONDS)
-        assert answer.text == "<p>Previews</p>"
-        assert answer.headers["Cache-Control"] == "no-store"
-        with client.get(f"{address}/events", stream=True, timeout=SECONDS) as events:
-            assert events.headers["Content-Type"].startswith("text/event-stream")
-            lines = (line for line in events.iter_lines(chunk_size=1, decode_unicode=True) if line)
-            # It is made when the server starts.
-            while next(lines) != "data: 2":
-                pass
-            # A watcher that starts tells nobody; so it is written until somebody has seen it.
-            stop = threading.Event()
 
-            def save() -> None:
-                while not stop.wait(0.2):
-                    source.write_text(str(time.monotonic()))
+        def version() -> int:
+            return int(client.get(f"{address}/{book.VERSION}", timeout=SECONDS).text or 0)
 
-            saving = threading.Thread(target=save)
-            saving.start()
-            try:
-                assert int(next(lines).removeprefix("data: ")) > 2
-            finally:
-                stop.set()
-                saving.join(SECONDS)
+        response = client.get(f"{address}/", timeout=SECONDS)
+        assert response.text == "<p>Previews</p>"
+        assert response.headers["Cache-Control"] == "no-store"
+        rendered = poll("the first rendering", lambda: version() if version() > 1 else None, SECONDS)
 
+        def changed() -> int | None:
+            # A watcher that has just started may miss a change, so save until it sees one.
+            source.write_text(str(time.monotonic()))
+            return version() if version() > rendered else None
 
-def test_make_knows_the_command() -> None:
-    for given, option in (("ONCE=1", "--once"), ("ACCEPT=1", "--accept")):
-        done = subprocess.run(
-            ["make", "-n", "preview", given], capture_output=True, text=True, timeout=SECONDS, check=True, cwd=ROOT
-        )
-        assert f"-m localstack.preview {option}" in done.stdout
+        poll("another rendering", changed, SECONDS)

@@ -1,3 +1,5 @@
+"""Money, VAT and the price of a cart."""
+
 from decimal import Decimal
 
 import pytest
@@ -26,6 +28,7 @@ def _campaign(percent: str) -> Campaign:
     [("0.004", "0.00"), ("0.005", "0.01"), ("1.015", "1.02"), ("2.675", "2.68"), ("-0.005", "-0.01")],
 )
 def test_cents_round_half_up(exact: str, rounded: str) -> None:
+    """Amounts are rounded half up to the cent."""
     assert to_cents(Decimal(exact)) == Decimal(rounded)
 
 
@@ -33,8 +36,9 @@ AMOUNTS = st.decimals(0, 10**12, places=6, allow_nan=False)
 
 
 @given(AMOUNTS)
-def test_a_cent_is_the_nearest_and_of_two_the_upper(exact: Decimal) -> None:
-    # In whole millionths, where nothing is rounded.
+def test_cents_any_amount_rounds_to_nearest(exact: Decimal) -> None:
+    """Any amount is rounded to the nearest cent, and up from the middle."""
+    # In integers, so that nothing is rounded here.
     millionths = int(exact * 1_000_000)
     assert int(to_cents(exact) * 100) == (millionths + 5_000) // 10_000
     assert to_cents(to_cents(exact)) == to_cents(exact)
@@ -42,18 +46,21 @@ def test_a_cent_is_the_nearest_and_of_two_the_upper(exact: Decimal) -> None:
 
 
 @given(st.integers(0, 10**14))
-def test_vat_is_fifteen_hundredths_of_the_cents(cents: int) -> None:
+def test_vat_any_amount_is_15_percent(cents: int) -> None:
+    """VAT is 15 percent, rounded half up."""
     assert vat(Decimal(cents) / 100) * 100 == (15 * cents + 50) // 100
 
 
-def test_vat_is_rounded_once_on_the_order_and_not_on_its_lines() -> None:
-    # Each line's VAT would be 0.0045 → 0.00; the order's is 0.045 → 0.05.
+def test_vat_is_rounded_on_order_only() -> None:
+    """VAT is rounded once on the order, not on its lines."""
+    # On the lines VAT would be 10 × 0.0045 → 0.00; on the order it is 0.045 → 0.05.
     priced = price([_item(1, "0.03")] * 10, None)
     assert priced.subtotal == Decimal("0.30")
     assert priced.tax == Decimal("0.05")
 
 
-def test_campaign_comes_off_before_vat() -> None:
+def test_price_campaign_applies_before_vat() -> None:
+    """A campaign is taken off before VAT."""
     priced = price([_item(3, "99.99")], _campaign("12.5"))
     assert priced.subtotal == Decimal("299.97")
     assert priced.discount == Decimal("37.50")
@@ -61,7 +68,8 @@ def test_campaign_comes_off_before_vat() -> None:
     assert priced.total == Decimal("301.84")
 
 
-def test_a_full_discount_costs_nothing() -> None:
+def test_price_full_discount_is_zero() -> None:
+    """A discount of 100 percent makes the order free."""
     priced = price([_item(1, "10.00")], _campaign("100"))
     assert (priced.tax, priced.total) == (Decimal("0.00"), Decimal("0.00"))
 
@@ -70,7 +78,8 @@ def test_a_full_discount_costs_nothing() -> None:
     st.lists(st.tuples(st.integers(1, 1_000), st.decimals(0, 100_000, places=2)), min_size=1, max_size=30),
     st.decimals(0, 100, places=2),
 )
-def test_the_parts_add_up_to_the_cent(lines: list[tuple[int, Decimal]], percent: Decimal) -> None:
+def test_price_parts_add_up(lines: list[tuple[int, Decimal]], percent: Decimal) -> None:
+    """Subtotal, discount, VAT and total add up to the cent."""
     priced = price([_item(quantity, str(unit)) for quantity, unit in lines], _campaign(str(percent)))
     assert priced.subtotal == sum(quantity * unit for quantity, unit in lines)
     assert priced.total == priced.subtotal - priced.discount + priced.tax
@@ -80,7 +89,8 @@ def test_the_parts_add_up_to_the_cent(lines: list[tuple[int, Decimal]], percent:
 
 
 @pytest.mark.parametrize("lines", [[(2, "999999999999.99")], [(1, "999999999999.99")] * 2])
-def test_what_costs_more_than_an_amount_can_hold_is_refused(lines: list[tuple[int, str]]) -> None:
+def test_price_too_large_is_refused(lines: list[tuple[int, str]]) -> None:
+    """A price that is larger than an amount can hold is refused."""
     with pytest.raises(ValidationError):
         draft(**vars(price([_item(quantity, unit) for quantity, unit in lines], None)))
 
@@ -89,7 +99,8 @@ def test_what_costs_more_than_an_amount_can_hold_is_refused(lines: list[tuple[in
     st.lists(st.tuples(st.integers(1, 100_000), st.decimals(0, 999_999_999_999, places=2)), min_size=1, max_size=30),
     st.decimals(0, 100, places=2),
 )
-def test_an_order_is_priced_exactly_or_refused(lines: list[tuple[int, Decimal]], percent: Decimal) -> None:
+def test_price_any_cart_is_exact_or_refused(lines: list[tuple[int, Decimal]], percent: Decimal) -> None:
+    """Any cart is priced exactly, or refused."""
     subtotal = sum((quantity * unit for quantity, unit in lines), Decimal(0))
     try:
         priced = price([_item(quantity, str(unit)) for quantity, unit in lines], _campaign(str(percent)))

@@ -1,10 +1,12 @@
+"""The status machine, compared with a second list written by hand."""
+
 import itertools
 
 import pytest
 
 from common.status import OrderStatus, can_transition
 
-# R3, written out a second time by hand.
+# The agreed transitions.
 ALLOWED = {
     ("PENDING_PAYMENT", "PAID"),
     ("PAID", "PROCESSING"),
@@ -20,5 +22,6 @@ ALLOWED = {
 
 
 @pytest.mark.parametrize(("current", "new"), list(itertools.product(OrderStatus, OrderStatus)))
-def test_a_transition_is_allowed_exactly_when_r3_lists_it(current: OrderStatus, new: OrderStatus) -> None:
+def test_transition_is_allowed_only_if_agreed(current: OrderStatus, new: OrderStatus) -> None:
+    """A transition is allowed if and only if it was agreed."""
     assert can_transition(current, new) is ((current, new) in ALLOWED)

@@ -1,4 +1,4 @@
-"""Which end-to-end tests a target allows."""
+"""Which end-to-end tests run against which environment."""
 
 import subprocess
 import sys
@@ -8,7 +8,8 @@ import pytest
 from tooling.paths import ROOT
 
 
-def collected(target: str) -> set[str]:
+def collect(target: str) -> set[str]:
+    """The ids of the end-to-end tests that run against an environment."""
     command = [sys.executable, "-m", "pytest", "e2e", "--collect-only", "-q", "--target", target]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
     return {line for line in done.stdout.splitlines() if "::" in line}
@@ -17,22 +18,24 @@ def collected(target: str) -> set[str]:
 @pytest.fixture(scope="module")
 def everything() -> set[str]:
     """All end-to-end tests."""
-    return collected("local")
+    return collect("local")
 
 
-def test_prod_is_only_read(everything: set[str]) -> None:
-    allowed = collected("prod")
+def test_prod_runs_read_only_tests(everything: set[str]) -> None:
+    """In production only the tests run that change nothing."""
+    allowed = collect("prod")
     assert allowed == {test for test in everything if test.startswith("e2e/test_reachable.py")}
     assert allowed
 
 
-def test_an_account_runs_all_but_what_needs_the_sidecars(everything: set[str]) -> None:
-    allowed = collected("dev")
+def test_dev_runs_all_tests_without_sidecars(everything: set[str]) -> None:
+    """In an AWS account every test runs that needs no part of the local stack, such as its mailbox."""
+    allowed = collect("dev")
     left_out = {test.partition("[")[0].rpartition("::")[2] for test in everything - allowed}
-    assert "test_customer_and_team_get_one_mail_each" in left_out
-    assert "test_an_order_waits_for_the_cart_service_to_come_back" in left_out
-    assert "test_an_order_is_priced_recorded_and_invoiced_to_the_cent" not in left_out
-    # What is left out is mostly of modules that try the local stack itself: its console, logs, rights and engine.
+    assert "test_order_is_mailed_to_customer_and_team" in left_out
+    assert "test_order_during_cart_outage_is_recorded_later" in left_out
+    assert "test_order_is_recorded_and_invoiced" not in left_out
+    # Most tests that do not run are in modules about the local stack itself: its console, logs, permissions and engine.
     modules = {test.partition("::")[0] for test in allowed}
     of_both = {test for test in everything if test.partition("::")[0] in modules}
     assert len(modules) > 8

@@ -1,4 +1,4 @@
-"""Whatever changes are asked for, in whatever order, an order's life is one that R3 allows."""
+"""Random changes of an order by several callers: its life is one that the status machine allows."""
 
 from itertools import pairwise
 from unittest import mock
@@ -26,11 +26,11 @@ class OneOrder:
         self.order: Order = order()
 
     def get(self, tenant_id: str, order_id: UUID) -> Order | None:
-        """AP1."""
+        """The order, by tenant and id."""
         return self.order if (tenant_id, order_id) == (self.order.tenant_id, self.order.id) else None
 
     def get_by_id(self, order_id: UUID) -> Order | None:
-        """AP4."""
+        """The order, by id."""
         return self.order if order_id == self.order.id else None
 
     def update(self, changed: Order) -> Order:
@@ -51,7 +51,7 @@ _details = st.builds(
 
 
 class Life(RuleBasedStateMachine):
-    """An order and those who change it."""
+    """An order and the callers that change it."""
 
     @initialize()
     def place(self) -> None:
@@ -67,13 +67,13 @@ class Life(RuleBasedStateMachine):
         seen=st.sampled_from([-1, 0, 0, 0, 1]),
     )
     def change(self, caller: Caller, status: OrderStatus | None, details: PaymentDetails | None, seen: int) -> None:
-        """Ask for a change, having seen this version, an earlier or one that is none."""
+        """Request a change of this version, of an earlier one, or of one that does not exist yet."""
         before, published = self.repository.order, self.topic.publish.call_count
         change = OrderUpdate.construct(status=status, payment_details=details)
         refused: type[RefusedError] | None = None
         with mock.patch.multiple(service, _repository=self.repository, _sns=self.topic):
             try:
-                answered = service.update(caller, before.id, before.version + seen, change)
+                result = service.update(caller, before.id, before.version + seen, change)
             except RefusedError as error:
                 refused = type(error)
         after, new_events = self.repository.order, self.topic.publish.call_count - published
@@ -81,17 +81,17 @@ class Life(RuleBasedStateMachine):
         if refused:
             assert (after, new_events) == (before, 0)
         elif seen == -1:
-            # The same change once more, whose answer was lost.
-            assert answered == after == before
+            # The same change again, as after a lost response.
+            assert result == after == before
         else:
-            assert answered == after
+            assert result == after
             assert after.version == before.version + 1
             assert new_events == (after.status is not before.status)
             self.statuses.append(after.status)
 
     @invariant()
     def is_allowed(self) -> None:
-        """Each step of its life is one of the status machine, and what it costs stays as it was."""
+        """Each step is a transition of the status machine, and the total never changes."""
         for one, following in pairwise(self.statuses):
             assert one is following or following in TRANSITIONS[one]
         assert self.repository.order.total == order().total

@@ -1,6 +1,7 @@
-"""Mails and invoices look as they did when somebody looked at them; the comparison notices what a person would."""
+"""Mails and invoices look as reviewed; the comparison notices what a person would notice."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,40 +11,43 @@ from PIL import Image, ImageFilter
 
 from common import invoice
 from common.templates import only_packaged
-from localstack.preview import reviewed
-from localstack.preview.pictures import VIEWS, Camera, Comparison, View, of_pdf, png
-from localstack.preview.render import CONFIRMATION, NOTIFICATION, STATUS, Subject, message, part
+from localstack.preview import pictures
+from localstack.preview.pictures import VIEWS, Camera, Comparison, View, open_camera, pdf_pages, png
+from localstack.preview.render import CONFIRMATION, NOTIFICATION, STATUS, Preview, message, part
 from localstack.preview.samples import orders
 
-# WeasyPrint's own lines, which nobody counts, would be watched; ours are counted in other tests.
+# Tracing WeasyPrint's lines would take long; other tests measure the coverage of ours.
 pytestmark = pytest.mark.no_cover
 
 
 @pytest.fixture(scope="module")
 def camera() -> Iterator[Camera]:
-    with Camera() as camera:
+    with open_camera() as camera:
         yield camera
 
 
 def html() -> str:
-    return part(message(Subject(CONFIRMATION, "campaign")), "html")
+    return part(message(Preview(CONFIRMATION, "campaign")), "html")
 
 
 def test_mails_look_as_reviewed(camera: Camera) -> None:
-    drawn = dict(reviewed.mails(camera))
-    assert [text for name, image in drawn.items() if (text := reviewed.difference(name, image))] == []
+    """Mails look as they did when they were reviewed, and load nothing."""
+    current = dict(pictures.mails(camera))
+    assert [text for name, image in current.items() if (text := pictures.difference(name, image))] == []
     assert camera.refused == []
-    assert {f"{name}.png" for name in drawn} == {path.name for path in reviewed.REVIEWED.glob("order-*.png")}
+    assert {f"{name}.png" for name in current} == {path.name for path in pictures.REVIEWED.glob("order-*.png")}
 
 
 def test_invoices_look_as_reviewed() -> None:
-    drawn = dict(reviewed.invoices())
-    assert [text for name, image in drawn.items() if (text := reviewed.difference(name, image))] == []
-    assert {f"{name}.png" for name in drawn} == {path.name for path in reviewed.REVIEWED.glob("invoice.*.png")}
+    """Invoices look as they did when they were reviewed."""
+    current = dict(pictures.invoices())
+    assert [text for name, image in current.items() if (text := pictures.difference(name, image))] == []
+    assert {f"{name}.png" for name in current} == {path.name for path in pictures.REVIEWED.glob("invoice.*.png")}
 
 
 def test_reviewed_pictures_are_small() -> None:
-    assert sum(path.stat().st_size for path in reviewed.REVIEWED.iterdir()) < 1_500_000
+    """The reviewed pictures take less than 1.5 MB."""
+    assert sum(path.stat().st_size for path in pictures.REVIEWED.iterdir()) < 1_500_000
 
 
 @pytest.mark.parametrize("view", [VIEWS[0], VIEWS[-1]], ids=str)
@@ -60,11 +64,12 @@ def test_reviewed_pictures_are_small() -> None:
         ("15px;line-height:22px", "15px;line-height:23px"),
     ],
 )
-def test_a_changed_mail_is_noticed(camera: Camera, view: View, old: str, new: str, tmp_path: Path) -> None:
+def test_changed_mail_is_noticed(camera: Camera, view: View, old: str, new: str, tmp_path: Path) -> None:
+    """A small change of a mail is noticed."""
     changed = html().replace(old, new)
     assert changed != html()
     seen_in = {"#0b6e6e": not view.dark, "#5d6b7a": not view.dark, "#5cc2c2": view.dark}.get(old, True)
-    problem = reviewed.difference(f"order-confirmation.campaign.{view}", camera.shoot(changed, view), tmp_path)
+    problem = pictures.difference(f"order-confirmation.campaign.{view}", camera.shoot(changed, view), tmp_path)
     assert bool(problem) == seen_in
     kinds = {path.name.split(".")[-2] for path in tmp_path.glob("*.png")}
     assert kinds == ({"expected", "actual", "diff"} if seen_in else set())
@@ -79,23 +84,25 @@ def test_a_changed_mail_is_noticed(camera: Camera, view: View, old: str, new: st
         ("714.04", "714.05"),
     ],
 )
-def test_a_changed_invoice_is_noticed(old: str, new: str, tmp_path: Path) -> None:
+def test_changed_invoice_is_noticed(old: str, new: str, tmp_path: Path) -> None:
+    """A small change of an invoice is noticed."""
     order = orders()["campaign"]
     with only_packaged():
         changed = invoice.invoice_html(order).replace(old, new)
     assert new in changed
-    (page,) = of_pdf(invoice.render_pdf(changed, order.id.bytes))
-    problem = reviewed.difference("invoice.campaign.page-1", page, tmp_path)
+    (page,) = pdf_pages(invoice.render_pdf(changed, order.id.bytes))
+    problem = pictures.difference("invoice.campaign.page-1", page, tmp_path)
     assert problem is not None
     assert all(str(path) in problem for path in tmp_path.iterdir())
 
 
 def picture() -> Image.Image:
-    with Image.open(reviewed.REVIEWED / "order-confirmation.campaign.light-640.png") as file:
+    with Image.open(pictures.REVIEWED / "order-confirmation.campaign.light-640.png") as file:
         return file.convert("RGB")
 
 
-def test_a_little_grey_at_the_edges_of_letters_is_no_difference() -> None:
+def test_softer_edges_are_no_difference() -> None:
+    """Slightly softer edges of letters are no difference."""
     # As between two versions of a font renderer: each pixel a fifth nearer to those around it.
     softer = Image.blend(picture(), picture().filter(ImageFilter.BoxBlur(1)), 0.2)
     comparison = Comparison(picture(), softer)
@@ -103,55 +110,45 @@ def test_a_little_grey_at_the_edges_of_letters_is_no_difference() -> None:
     assert comparison.same
 
 
-def test_another_size_is_a_difference_and_shown_side_by_side() -> None:
+def test_other_size_is_a_difference() -> None:
+    """Pictures of different sizes differ and are shown side by side."""
     taller = picture().resize((640, picture().height + 1))
     comparison = Comparison(picture(), taller)
     assert (comparison.share, comparison.same) == (1.0, False)
     assert comparison.picture().width == 1280
 
 
-def test_a_picture_that_nobody_reviewed_is_told() -> None:
-    assert "never reviewed" in (reviewed.difference("nobody", picture()) or "")
+def test_unreviewed_picture_is_reported() -> None:
+    """A picture that was never reviewed is reported."""
+    assert "never reviewed" in (pictures.difference("nobody", picture()) or "")
 
 
-def test_accepting_writes_what_differs_and_drops_what_is_gone(
-    camera: Camera, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reviewed, "REVIEWED", tmp_path)
-    monkeypatch.setattr(reviewed, "DIFFERENCES", tmp_path / "differences")
-    monkeypatch.setattr(reviewed, "mails", lambda camera: iter(()))
-    monkeypatch.setattr(reviewed, "Camera", lambda: _Kept(camera))
+def test_accept_writes_changed_pictures(camera: Camera, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Accepting writes changed pictures and removes those without a template."""
+    monkeypatch.setattr(pictures, "REVIEWED", tmp_path)
+    monkeypatch.setattr(pictures, "DIFFERENCES", tmp_path / "differences")
+    monkeypatch.setattr(pictures, "_DOCUMENTS", {})
+    monkeypatch.setattr(pictures, "mails", lambda camera: iter(()))
+    monkeypatch.setattr(pictures, "open_camera", lambda: nullcontext(camera))
     blank = Image.new("RGB", (10, 10), "white")
-    monkeypatch.setattr(reviewed, "invoices", lambda: iter([("same", blank), ("other", blank), ("new", blank)]))
+    monkeypatch.setattr(pictures, "invoices", lambda: iter([("same", blank), ("other", blank), ("new", blank)]))
     for name, colour in {"same": "white", "other": "red", "gone": "white"}.items():
         (tmp_path / f"{name}.png").write_bytes(png(Image.new("RGB", (10, 10), colour)))
-    assert reviewed.accept() == ["other", "new"]
+    assert pictures.accept() == ["other", "new"]
     assert {path.stem for path in tmp_path.glob("*.png")} == {"same", "other", "new"}
-    assert reviewed.accept() == []
-
-
-class _Kept:
-    """A camera that another fixture closes."""
-
-    def __init__(self, camera: Camera) -> None:
-        self.camera = camera
-
-    def __enter__(self) -> Camera:
-        return self.camera
-
-    def __exit__(self, *_: object) -> None:
-        return None
+    assert pictures.accept() == []
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=str)
 @pytest.mark.parametrize(
-    "subject",
-    [Subject(CONFIRMATION, "campaign"), Subject(NOTIFICATION, "scripts"), Subject(STATUS, "refunded")],
-    ids=lambda subject: subject.slug,
+    "preview",
+    [Preview(CONFIRMATION, "campaign"), Preview(NOTIFICATION, "scripts"), Preview(STATUS, "refunded")],
+    ids=lambda preview: preview.slug,
 )
-def test_everybody_can_read_a_mail(camera: Camera, subject: Subject, view: View) -> None:
-    page = camera.open(part(message(subject), "html"), view)
-    # A mail is not a page with landmarks; contrast, tables, language and headings are asked for.
+def test_mails_are_accessible(camera: Camera, preview: Preview, view: View) -> None:
+    """Mails pass axe in light and dark, and fit a phone."""
+    page = camera.open(part(message(preview), "html"), view)
+    # A mail is not a page with landmarks; contrast, tables, language and headings are checked.
     rules = {"region": {"enabled": False}, "landmark-one-main": {"enabled": False}}
     found: Any = Axe().run(page, options={"rules": rules})
     assert [violation["id"] for violation in found.response["violations"]] == []
@@ -159,12 +156,14 @@ def test_everybody_can_read_a_mail(camera: Camera, subject: Subject, view: View)
     assert page.evaluate("document.documentElement.scrollWidth") <= view.width
 
 
-def test_contrast_that_is_too_low_is_noticed(camera: Camera) -> None:
+def test_low_contrast_is_noticed(camera: Camera) -> None:
+    """Contrast that is too low is noticed."""
     page = camera.open(html().replace("#5d6b7a", "#b0b8c0"), VIEWS[0])
     assert "color-contrast" in [violation["id"] for violation in Axe().run(page).response["violations"]]
 
 
-def test_a_mail_gets_nothing_from_outside(camera: Camera) -> None:
+def test_mail_loads_nothing(camera: Camera) -> None:
+    """A mail cannot load anything."""
     camera.refused.clear()
     camera.shoot(html().replace("<h1", "<img src='http://example.invalid/x.png' alt='x'><h1"), VIEWS[0])
     assert camera.refused == ["http://example.invalid/x.png"]

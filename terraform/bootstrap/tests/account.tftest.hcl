@@ -21,7 +21,8 @@ mock_provider "aws" {
 }
 
 variables {
-  repository = "kimmyai/orders"
+  subject_prefix = "repo:kimmyai@5544123/orders@821093847"
+  repository_id  = "821093847"
 }
 
 run "the_account" {
@@ -33,8 +34,9 @@ run "the_account" {
       Action    = "sts:AssumeRoleWithWebIdentity"
       Condition = {
         StringEquals = {
-          "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
-          "token.actions.githubusercontent.com:sub" = "repo:kimmyai/orders:environment:${var.environment}"
+          "token.actions.githubusercontent.com:aud"           = "sts.amazonaws.com"
+          "token.actions.githubusercontent.com:sub"           = "repo:kimmyai@5544123/orders@821093847:environment:${var.environment}"
+          "token.actions.githubusercontent.com:repository_id" = "821093847"
         }
       }
     }]
@@ -64,7 +66,7 @@ run "the_account" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role.drift.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"] == "repo:kimmyai/orders:environment:${var.environment}-drift"
+    condition     = jsondecode(aws_iam_role.drift.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"] == "repo:kimmyai@5544123/orders@821093847:environment:${var.environment}-drift"
     error_message = "The drift role must trust jobs in {env}-drift only."
   }
 
@@ -107,10 +109,10 @@ run "the_account" {
   assert {
     condition = alltrue(flatten([for policy in aws_iam_policy.deployment : [
       for statement in jsondecode(policy.policy).Statement : [
-        for resource in flatten([statement.Resource]) : !strcontains(resource, "bbws-releases") && !strcontains(resource, "terraform-state")
+        for resource in flatten([statement.Resource]) : endswith(resource, "/order-lambda/*.tflock") || (!strcontains(resource, "bbws-releases") && !strcontains(resource, "terraform-state"))
       ] if anytrue([for action in flatten([statement.Action]) : startswith(action, "s3:Delete")])
     ]]))
-    error_message = "Nothing may be deleted from the release and state buckets."
+    error_message = "Nothing but locks may be deleted from the release and state buckets."
   }
 
   assert {
@@ -165,12 +167,60 @@ run "the_account" {
   }
 
   assert {
-    condition     = [length(module.failover_state_bucket), length(module.failover_lock_table), contains(local.releases_bucket_arns, "arn:aws:s3:::bbws-releases-prod-failover") ? 1 : 0] == (var.environment == "prod" ? [1, 1, 1] : [0, 0, 0])
+    condition     = aws_iam_role.deployment.description == "GitHub Actions of kimmyai/orders, environment ${var.environment}: deploys the Order service."
+    error_message = "The role's description must name the repository without its ids."
+  }
+
+  assert {
+    condition     = aws_iam_service_linked_role.api_gateway.aws_service_name == "ops.apigateway.amazonaws.com"
+    error_message = "API Gateway's service-linked role must exist: the deployment role may not create it, and tracing needs it."
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(aws_iam_policy.function_boundary.policy).Statement : [statement.Action, statement.Condition] if statement.Sid == "EnvironmentVariablesKey"
+    ] == [["kms:Decrypt", { "ForAnyValue:StringEquals" = { "kms:ResourceAliases" = "alias/aws/lambda" } }]]
+    error_message = "The functions' boundary must allow Lambda to decrypt environment variables."
+  }
+
+  assert {
+    condition     = [length(module.failover_state_bucket), contains(local.releases_bucket_arns, "arn:aws:s3:::bbws-releases-prod-failover") ? 1 : 0] == (var.environment == "prod" ? [1, 1] : [0, 0])
     error_message = "Only prod must have resources in the fail-over region."
   }
 
   assert {
     condition     = (module.releases_bucket.failover_bucket == "bbws-releases-prod-failover") == (var.environment == "prod")
     error_message = "Only prod's releases must be replicated to eu-west-1."
+  }
+}
+
+run "a_repository_with_names_in_its_subject" {
+  variables {
+    subject_prefix = "repo:kimmyai/orders"
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role.deployment.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"] == "repo:kimmyai/orders:environment:${var.environment}"
+    error_message = "A repository that still uses names must be trusted by its name."
+  }
+}
+
+run "operators" {
+  variables {
+    operator_role_arns = ["arn:aws:iam::${var.account_id}:role/aws-reserved/sso.amazonaws.com/af-south-1/AWSReservedSSO_Operators_0123456789abcdef"]
+    operator_user_arns = ["arn:aws:iam::${var.account_id}:user/thandi"]
+  }
+
+  assert {
+    condition = [for statement in jsondecode(aws_iam_role.deployment.assume_role_policy).Statement : [statement.Sid, statement.Action, statement.Principal, statement.Condition] if statement.Sid != "GitHubEnvironment"] == [
+      ["OperatorRoles", "sts:AssumeRole", { AWS = "arn:aws:iam::${var.account_id}:root" }, { ArnEquals = { "aws:PrincipalArn" = ["arn:aws:iam::${var.account_id}:role/aws-reserved/sso.amazonaws.com/af-south-1/AWSReservedSSO_Operators_0123456789abcdef"] } }],
+      ["OperatorUsers", "sts:AssumeRole", { AWS = "arn:aws:iam::${var.account_id}:root" }, { ArnEquals = { "aws:PrincipalArn" = ["arn:aws:iam::${var.account_id}:user/thandi"] }, Bool = { "aws:MultiFactorAuthPresent" = "true" } }],
+    ]
+    error_message = "Operators must be able to assume the deployment role: Identity Center roles, and users with MFA."
+  }
+
+  assert {
+    condition     = length(jsondecode(aws_iam_role.drift.assume_role_policy).Statement) == 1
+    error_message = "Operators must not need the drift role."
   }
 }

@@ -7,7 +7,8 @@ mock_provider "aws" {
 }
 
 variables {
-  repository = "kimmyai/orders"
+  subject_prefix = "repo:kimmyai@5544123/orders@821093847"
+  repository_id  = "821093847"
 }
 
 run "account_of_another_environment_is_rejected" {
@@ -29,16 +30,43 @@ run "environment_without_an_account_is_rejected" {
 
 run "repository_wildcard_is_rejected" {
   command         = plan
-  expect_failures = [var.repository]
+  expect_failures = [var.subject_prefix]
   variables {
-    repository = "kimmyai/*"
+    subject_prefix = "repo:kimmyai/*"
+  }
+}
+
+run "subject_with_a_job_is_rejected" {
+  command         = plan
+  expect_failures = [var.subject_prefix]
+  variables {
+    subject_prefix = "repo:kimmyai/orders:environment:dev"
   }
 }
 
 run "repository_without_owner_is_rejected" {
   command         = plan
-  expect_failures = [var.repository]
+  expect_failures = [var.subject_prefix]
   variables {
-    repository = "orders"
+    subject_prefix = "repo:orders"
+  }
+}
+
+run "id_of_another_repository_is_rejected" {
+  command         = plan
+  expect_failures = [var.subject_prefix]
+  variables {
+    repository_id = "21093847"
+  }
+}
+
+run "values_that_trust_too_many_are_rejected" {
+  command         = plan
+  expect_failures = [var.repository_id, var.operator_role_arns, var.operator_user_arns]
+  variables {
+    subject_prefix     = "repo:kimmyai/orders"
+    repository_id      = "*"
+    operator_role_arns = ["arn:aws:iam::${var.account_id}:role/aws-reserved/sso.amazonaws.com/*"]
+    operator_user_arns = ["arn:aws:iam::815856636111:user/thandi"]
   }
 }

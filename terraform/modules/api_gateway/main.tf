@@ -14,17 +14,24 @@ locals {
 
   # Responses of the gateway itself, as problem details (RFC 9457) without internals.
   gateway_responses = {
-    UNAUTHORIZED                   = { status = 401, title = "Unauthorized", detail = "A valid ID token is required in the Authorization header." }
-    EXPIRED_TOKEN                  = { status = 401, title = "Unauthorized", detail = "The token has expired." }
-    ACCESS_DENIED                  = { status = 403, title = "Forbidden", detail = "The token does not allow this." }
-    MISSING_AUTHENTICATION_TOKEN   = { status = 404, title = "Not Found", detail = "There is no such route." }
-    RESOURCE_NOT_FOUND             = { status = 404, title = "Not Found", detail = "There is no such route." }
-    REQUEST_TOO_LARGE              = { status = 413, title = "Request Entity Too Large", detail = "The body is too large; the limit is 262144 bytes." }
-    UNSUPPORTED_MEDIA_TYPE         = { status = 415, title = "Unsupported Media Type", detail = "The body must be application/json." }
-    THROTTLED                      = { status = 429, title = "Too Many Requests", detail = "Too many requests; try again in a moment." }
-    INTEGRATION_FAILURE            = { status = 502, title = "Bad Gateway", detail = "The service did not respond; try again." }
-    INTEGRATION_TIMEOUT            = { status = 504, title = "Gateway Timeout", detail = "The service did not respond in time; try again." }
-    DEFAULT_4XX                    = { status = null, title = "Bad Request", detail = "The request was refused." }
+    UNAUTHORIZED                 = { status = 401, title = "Unauthorized", detail = "A valid ID token is required in the Authorization header." }
+    EXPIRED_TOKEN                = { status = 401, title = "Unauthorized", detail = "The token has expired." }
+    ACCESS_DENIED                = { status = 403, title = "Forbidden", detail = "The token does not allow this." }
+    BAD_REQUEST_BODY             = { status = 400, title = "Bad Request", detail = "The request was rejected." }
+    BAD_REQUEST_PARAMETERS       = { status = 400, title = "Bad Request", detail = "The request was rejected." }
+    INVALID_API_KEY              = { status = 403, title = "Forbidden", detail = "The request was rejected." }
+    WAF_FILTERED                 = { status = 403, title = "Forbidden", detail = "The request was rejected." }
+    QUOTA_EXCEEDED               = { status = 429, title = "Too Many Requests", detail = "Too many requests; try again in a moment." }
+    MISSING_AUTHENTICATION_TOKEN = { status = 404, title = "Not Found", detail = "There is no such route." }
+    RESOURCE_NOT_FOUND           = { status = 404, title = "Not Found", detail = "There is no such route." }
+    REQUEST_TOO_LARGE            = { status = 413, title = "Request Entity Too Large", detail = "The body is too large; the limit is 262144 bytes." }
+    UNSUPPORTED_MEDIA_TYPE       = { status = 415, title = "Unsupported Media Type", detail = "The body must be application/json." }
+    THROTTLED                    = { status = 429, title = "Too Many Requests", detail = "Too many requests; try again in a moment." }
+    INTEGRATION_FAILURE          = { status = 502, title = "Bad Gateway", detail = "The service did not respond; try again." }
+    INTEGRATION_TIMEOUT          = { status = 504, title = "Gateway Timeout", detail = "The service did not respond in time; try again." }
+    # On an unknown route API Gateway reads the bearer token as a signature of AWS, and gives one of these.
+    INVALID_SIGNATURE              = { status = 404, title = "Not Found", detail = "There is no such route." }
+    DEFAULT_4XX                    = { status = 404, title = "Not Found", detail = "There is no such route." }
     DEFAULT_5XX                    = { status = null, title = "Internal Server Error", detail = "Unexpected error; try again." }
     AUTHORIZER_CONFIGURATION_ERROR = { status = 500, title = "Internal Server Error", detail = "Unexpected error; try again." }
   }

@@ -4,6 +4,11 @@ resource "aws_cognito_user_pool" "this" {
   auto_verified_attributes = ["email"]
   deletion_protection      = var.deletion_protection ? "ACTIVE" : "INACTIVE"
 
+  # Only a new pool takes this setting: a change would delete all users.
+  username_configuration {
+    case_sensitive = false
+  }
+
   schema {
     name                = "tenantId"
     attribute_data_type = "String"

@@ -62,6 +62,8 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
   count = var.archive_after_days == null && var.expire_after_days == null ? 0 : 1
 
   bucket = aws_s3_bucket.this.id
+  # By default S3 never moves objects below 128 KB.
+  transition_default_minimum_object_size = var.archive_after_days == null ? null : "varies_by_storage_class"
 
   rule {
     id     = "archive-then-expire"
@@ -88,6 +90,29 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
         days = expiration.value
       }
     }
+
+    # In a versioned bucket expiration only adds a delete marker; this deletes the object itself.
+    dynamic "noncurrent_version_expiration" {
+      for_each = var.expire_after_days == null ? [] : [var.noncurrent_days]
+      content {
+        noncurrent_days = noncurrent_version_expiration.value
+      }
+    }
+  }
+
+  # A rule of its own: S3 does not accept it together with an expiration in days.
+  dynamic "rule" {
+    for_each = var.expire_after_days == null ? [] : [1]
+    content {
+      id     = "delete-markers"
+      status = "Enabled"
+
+      filter {}
+
+      expiration {
+        expired_object_delete_marker = true
+      }
+    }
   }
 }
 
@@ -100,6 +125,7 @@ resource "aws_s3_object" "this" {
   etag         = filemd5("${var.objects_dir}/${each.value}")
   content_type = lookup(local.content_types, reverse(split(".", each.value))[0], "application/octet-stream")
 
-  # An object that is written before versioning is enabled has no version to roll back to.
-  depends_on = [aws_s3_bucket_versioning.this]
+  # An object that is written before versioning is enabled has no version to roll back to. S3 replicates only objects that
+  # are written after the replication rule exists.
+  depends_on = [aws_s3_bucket_versioning.this, aws_s3_bucket_replication_configuration.this]
 }

@@ -84,6 +84,21 @@ resource "aws_s3_bucket_lifecycle_configuration" "failover" {
     expiration {
       days = var.expire_after_days
     }
+
+    noncurrent_version_expiration {
+      noncurrent_days = var.noncurrent_days
+    }
+  }
+
+  rule {
+    id     = "delete-markers"
+    status = "Enabled"
+
+    filter {}
+
+    expiration {
+      expired_object_delete_marker = true
+    }
   }
 }
 
@@ -151,6 +166,7 @@ resource "aws_s3_bucket_replication_configuration" "this" {
     }
   }
 
-  # S3 accepts the configuration only when both buckets have versioning.
-  depends_on = [aws_s3_bucket_versioning.this, aws_s3_bucket_versioning.failover]
+  # S3 accepts the configuration only when both buckets have versioning. Without the role's policy the first objects would
+  # fail to replicate, and S3 does not retry.
+  depends_on = [aws_s3_bucket_versioning.this, aws_s3_bucket_versioning.failover, aws_iam_role_policy.replication]
 }

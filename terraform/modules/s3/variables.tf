@@ -4,7 +4,7 @@ variable "name" {
 }
 
 variable "archive_after_days" {
-  description = "Days after which objects move to Glacier; null for never."
+  description = "Days after which objects move to Glacier, however small they are; null for never."
   type        = number
   default     = null
 }
@@ -13,6 +13,12 @@ variable "expire_after_days" {
   description = "Days after which objects expire; null for never."
   type        = number
   default     = null
+}
+
+variable "noncurrent_days" {
+  description = "Days after which an expired or overwritten object is deleted for good, in buckets with expire_after_days."
+  type        = number
+  default     = 30
 }
 
 variable "replicate" {

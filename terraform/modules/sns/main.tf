@@ -18,6 +18,8 @@ resource "aws_sns_topic_policy" "this" {
       Principal = { Service = var.publishing_services }
       Action    = "sns:Publish"
       Resource  = aws_sns_topic.this.arn
+      # Otherwise the service would also publish for alarms of other accounts.
+      Condition = { StringEquals = { "aws:SourceAccount" = var.account_id } }
     }]
   })
 }

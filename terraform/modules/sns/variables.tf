@@ -15,6 +15,17 @@ variable "emails" {
   default     = []
 }
 
+variable "account_id" {
+  description = "AWS account for which publishing_services may publish."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.account_id != null || length(var.publishing_services) == 0
+    error_message = "account_id is required with publishing_services."
+  }
+}
+
 variable "publishing_services" {
   description = "AWS services that may publish to the topic, such as cloudwatch.amazonaws.com."
   type        = list(string)

@@ -1,0 +1,89 @@
+"""What the functions' roles are granted, and what the engine allowed and denied them."""
+
+import json
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+from localstack import stack as stacks
+from localstack.targets import Platform
+
+POLICY = "function"
+
+
+class Grant(NamedTuple):
+    """A permission of a function's role: one action on one resource, or on those that match a pattern."""
+
+    function: str
+    action: str
+    resource: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the engine decided about one call of a role."""
+
+    role: str
+    action: str
+    resource: str
+    allowed: bool
+
+
+def role_policy(platform: Platform, function: str) -> dict[str, Any]:
+    """The policy of a function's role; a role has only this one."""
+    iam, role = platform.aws.iam, platform.outputs["role_names"][function]
+    assert iam.list_role_policies(RoleName=role)["PolicyNames"] == [POLICY]
+    assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
+    document: dict[str, Any] = iam.get_role_policy(RoleName=role, PolicyName=POLICY)["PolicyDocument"]
+    return document
+
+
+def put_role_policy(platform: Platform, function: str, document: dict[str, Any]) -> None:
+    """Replace the policy of a function's role."""
+    role = platform.outputs["role_names"][function]
+    platform.aws.iam.put_role_policy(RoleName=role, PolicyName=POLICY, PolicyDocument=json.dumps(document))
+
+
+def grants(platform: Platform) -> list[Grant]:
+    """Every permission of every function's role."""
+    return [
+        Grant(function, action, resource)
+        for function in platform.outputs["role_names"]
+        for statement in role_policy(platform, function)["Statement"]
+        for action in statement["Action"]
+        for resource in statement["Resource"]
+    ]
+
+
+def decisions() -> list[Decision]:
+    """What the engine of the local stack has decided since its start."""
+    return [Decision(**json.loads(line)) for line in stacks.require().decisions_file.read_text().splitlines()]
+
+
+def forget_denials() -> None:
+    """Delete the denials that a test caused on purpose from the engine's record."""
+    file = stacks.require().decisions_file
+    lines = [line for line in file.read_text().splitlines(keepends=True) if json.loads(line)["allowed"]]
+    file.write_text("".join(lines))
+
+
+def count_uses(platform: Platform) -> dict[Grant, int]:
+    """Number of resources that each permission was used on."""
+    functions = {role: function for function, role in platform.outputs["role_names"].items()}
+    used = [(functions.get(made.role), made.action, made.resource) for made in decisions() if made.allowed]
+    return {
+        grant: sum(
+            (grant.function, grant.action) == (function, action) and fnmatchcase(resource, grant.resource)
+            for function, action, resource in used
+        )
+        for grant in grants(platform)
+    }
+
+
+def format_table(uses: dict[Grant, int]) -> str:
+    """Permissions and their uses as a table of text."""
+    rows = [("function", "permission", "on", "used on"), *((*grant, str(count)) for grant, count in uses.items())]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)), row[3]]) for row in rows
+    )

@@ -1,0 +1,101 @@
+"""`make up` on a running stack: it skips Terraform when nothing has changed, and repairs what has."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from e2e import working_tree
+from e2e.tenant import Tenant
+from localstack import engines
+from localstack.redeploy import redeploy
+from localstack.targets import Platform
+from tooling.paths import ROOT
+
+pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.embedded]
+
+SECONDS = 300
+TERRAFORM = "Terraform apply"
+
+
+def run(tree: Path, *arguments: str) -> str:
+    """Run a command of the local stack in a working tree; returns what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", "cli.ops", "stack", *arguments],
+        cwd=tree,
+        env={**os.environ, "STACK_DIR": str(engines.require().directory)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def up(tree: Path = ROOT) -> str:
+    """Bring the stack up from a working tree; returns what is printed."""
+    release = engines.require().release
+    return run(tree, "up", *(("--release-dir", release) if release else ()))
+
+
+def test_up_repairs_what_was_changed_by_hand(platform: Platform, tenant: Tenant) -> None:
+    """A second start of the stack runs Terraform only if a resource was changed by hand, and then repairs it."""
+    up()
+    correlation = f"up-{uuid4()}"
+    tenant.invoiced(tenant.place(correlation))
+    tenant.mails(correlation, 2)
+    assert TERRAFORM not in up(), "orders and mails change no resource"
+
+    aws, topic = platform.aws, platform.outputs["events_topic_arn"]
+    role, function = (platform.outputs[names]["get_order"] for names in ("role_names", "function_names"))
+    alarm = platform.outputs["alarm_names"][0]
+
+    def subscriptions() -> list[Any]:
+        found = aws.sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+        return sorted(found, key=lambda subscription: subscription["Endpoint"])
+
+    def state() -> list[object]:
+        return [
+            aws.iam.get_role_policy(RoleName=role, PolicyName="function")["PolicyDocument"],
+            aws.functions.get_function_configuration(FunctionName=function)["Timeout"],
+            aws.cloudwatch.describe_alarms(AlarmNames=[alarm])["MetricAlarms"][0]["Threshold"],
+            [subscription["Endpoint"] for subscription in subscriptions()],
+        ]
+
+    before = state()
+    aws.iam.delete_role_policy(RoleName=role, PolicyName="function")
+    aws.functions.update_function_configuration(FunctionName=function, Timeout=3)
+    aws.cloudwatch.delete_alarms(AlarmNames=[alarm])
+    aws.sns.unsubscribe(SubscriptionArn=subscriptions()[0]["SubscriptionArn"])
+    printed = up()
+    for call in ("DeleteAlarms", "DeleteRolePolicy", "Unsubscribe", "UpdateFunctionConfiguration"):
+        assert f":{call}" in printed, "it names the calls that made Terraform run"
+    assert state() == before
+    assert TERRAFORM not in up()
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Iterator[Path]:
+    """A copy of the working tree; afterwards the stack runs the original again."""
+    if engines.require().release:
+        pytest.skip("the stack runs a release, not a working tree")
+    working_tree.copy_to(tmp_path, "libraries", "packages")
+    yield tmp_path
+    redeploy(engines.require())
+
+
+def test_up_deploys_a_changed_handler_without_terraform(copy: Path) -> None:
+    """A changed handler is deployed without Terraform, and is not reported as drift."""
+    up()
+    handler = copy / "functions" / "get_order" / "handler.py"
+    handler.write_text(handler.read_text() + "\n# changed\n")
+    printed = up(copy)
+    assert "built get_order\n" in printed
+    assert TERRAFORM not in printed
+    assert "the stack is as its Terraform made it" in run(copy, "drift")

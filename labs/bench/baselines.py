@@ -1,0 +1,147 @@
+"""Puts baseline functions on a stack's engine: behind its API, and in a loop of queues and a topic.
+
+The bench has a stack of its own, so what it makes here goes with that stack.
+"""
+
+import io
+import json
+import uuid
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from common.templates import only_packaged
+from labs.bench.invoice import html_with_style
+from localstack.aws import Aws
+from localstack.preview.samples import orders
+from localstack.stack import ACCOUNT, REGION, Stack
+from ops.queues import url, wait_idle
+from release.packaging.build import packages_dir
+from tooling.paths import ROOT
+
+_HANDLERS = Path(__file__).with_name("baseline_functions.py")
+# As in terraform/main.tf and terraform/locals.tf.
+_BATCH_SIZE, _FIRST_CONCURRENCY, _CONCURRENCY = 10, 5, 10
+_SENDERS = 8
+
+
+def _arn(service: str, resource: str) -> str:
+    return f"arn:aws:{service}:{'' if service == 'iam' else REGION}:{ACCOUNT}:{resource}"
+
+
+def _policy(**statement: Any) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]})
+
+
+def package(renders: bool = False) -> bytes:
+    """The zip of the baseline functions; one that renders invoices has what the invoice function's package has."""
+    content = io.BytesIO((packages_dir() / "order_pdf_creator.zip").read_bytes() if renders else b"")
+    with zipfile.ZipFile(content, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(_HANDLERS, "baseline.py")
+        if renders:
+            with only_packaged():
+                archive.writestr("baseline_invoice.html", html_with_style(orders()["no-campaign"]))
+        else:
+            for file in ("common/__init__.py", "common/clients.py"):
+                archive.write(ROOT / file, file)
+    return content.getvalue()
+
+
+def _function(aws: Aws, name: str, handler: str, code: bytes, environment: dict[str, str]) -> str:
+    """Make a function with a role that may do everything, and return its ARN."""
+    trust = _policy(Principal={"Service": "lambda.amazonaws.com"}, Action="sts:AssumeRole")
+    aws.iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+    aws.iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=_policy(Action="*", Resource="*"))
+    return aws.functions.create_function(
+        FunctionName=name,
+        Runtime="python3.12",
+        Role=_arn("iam", f"role/{name}"),
+        Handler=f"baseline.{handler}",
+        Code={"ZipFile": code},
+        MemorySize=512,
+        Timeout=60,
+        Environment={"Variables": environment},
+    )["FunctionArn"]
+
+
+def behind_api(stack: Stack, handler: str, function: str, method: str, path: str) -> str:
+    """Put a handler of baseline_functions.py, with a function's environment variables, behind the API's authorizer.
+
+    Returns:
+        The first segment of the path, in place of `v1.0`. The embedded engine serves it without a deployment.
+    """
+    aws, name = Aws(stack.endpoint), f"baseline-{uuid.uuid4().hex[:8]}"
+    ours = aws.functions.get_function_configuration(FunctionName=stack.outputs["function_names"][function])
+    arn = _function(aws, name, handler, package(), ours["Environment"]["Variables"])
+    api, rest = aws.client("apigateway"), {"restApiId": stack.outputs["api_id"]}
+    resource = next(found["id"] for found in api.get_resources(**rest, limit=500)["items"] if found["path"] == "/")
+    for part in (name, *path.split("/")):
+        resource = api.create_resource(**rest, parentId=resource, pathPart=part)["id"]
+    route = {**rest, "resourceId": resource, "httpMethod": method}
+    authorizer = api.get_authorizers(**rest)["items"][0]["id"]
+    api.put_method(**route, authorizationType="COGNITO_USER_POOLS", authorizerId=authorizer)
+    uri = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{arn}/invocations"
+    api.put_integration(**route, type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)
+    invoke = {"Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com"}
+    aws.client("lambda").add_permission(FunctionName=name, StatementId="api-gateway", **invoke)
+    return name
+
+
+class Loop:
+    """The engine's own loop: queue, function, table, topic, three queues and functions, one of which may render."""
+
+    def __init__(self, stack: Stack, renders: bool) -> None:
+        self._aws, self.name = Aws(stack.endpoint), f"loop-{uuid.uuid4().hex[:8]}"
+        self._aws.dynamodb.create_table(
+            TableName=self.name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        )
+        topic = self._aws.sns.create_topic(Name=self.name)["TopicArn"]
+        handlers = {"first": "begin", "pdf": "render" if renders else "end", "internal": "end", "customer": "end"}
+        self._mappings = {f"{self.name}-{use}": self._queue(use, each, topic) for use, each in handlers.items()}
+
+    def _queue(self, use: str, handler: str, topic: str) -> str:
+        """Make a queue with its function, and return the id of their mapping."""
+        aws, name = self._aws, f"{self.name}-{use}"
+        policy = _policy(Principal="*", Action="sqs:SendMessage", Resource=_arn("sqs", name))
+        aws.sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "360", "Policy": policy})
+        if use != "first":
+            raw = {"RawMessageDelivery": "true"}
+            aws.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=_arn("sqs", name), Attributes=raw)
+        _function(aws, name, handler, package(handler == "render"), {"TABLE": self.name, "TOPIC": topic})
+        return aws.functions.create_event_source_mapping(
+            EventSourceArn=_arn("sqs", name),
+            FunctionName=name,
+            BatchSize=_BATCH_SIZE,
+            FunctionResponseTypes=["ReportBatchItemFailures"],
+            ScalingConfig={"MaximumConcurrency": _FIRST_CONCURRENCY if use == "first" else _CONCURRENCY},
+        )["UUID"]
+
+    def run(self, messages: int, seconds: float) -> None:
+        """Send messages from eight threads, and return when the last has been handled; DeadlineError if too late."""
+        sqs = self._aws.sqs
+        first = url(sqs, f"{self.name}-first")
+        with ThreadPoolExecutor(_SENDERS) as pool:
+            list(pool.map(lambda n: sqs.send_message(QueueUrl=first, MessageBody=str(n)), range(messages)))
+        wait_idle(sqs, self._mappings, seconds, interval=0.2)
+
+    def stop(self) -> None:
+        """Delete the functions, whose processes end."""
+        for function, mapping in self._mappings.items():
+            self._aws.functions.delete_event_source_mapping(UUID=mapping)
+            self._aws.functions.delete_function(FunctionName=function)
+
+
+@contextmanager
+def loop(stack: Stack, renders: bool) -> Iterator[Loop]:
+    """A loop that is stopped at the end of the context."""
+    made = Loop(stack, renders)
+    try:
+        yield made
+    finally:
+        made.stop()

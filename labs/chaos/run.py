@@ -1,0 +1,250 @@
+"""The runs: a load, faults, one redrive, and the audit."""
+
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import NamedTuple, Self
+
+from labs.chaos.auditor import INTERNAL, Auditor, Finding, table
+from labs.chaos.load import Load, Placed
+from localstack import engines
+from localstack.aws import Aws
+from localstack.engines.ministack import MiniStack
+from localstack.faults.control import Control, Journal
+from localstack.faults.plan import KILLS, RATES, Fault, KillPoint, Outage, Plan
+from localstack.stack import Stack, StackError
+from localstack.up import console
+from ops.queues import redrive, url, wait_idle
+
+SEEDS = (11, 23, 47)
+ORDERS = 1_000
+_FEW = 6
+_SHORT = 15
+_STEADY_SECONDS = 600
+# In AWS six times the function's timeout. Here just above the time that a notifier claims a mail for, so that a run
+# does not wait three minutes for each function that was killed; shorter still with few orders, whose batches are quick.
+_VISIBILITY_SECONDS = {"order_creator_record": 30, "order_pdf_creator": 60}
+_VISIBILITY_SECONDS |= {"order_internal_notification": 32, "customer_order_confirmation": 32}
+_SHORT_SECONDS = {"order_creator_record": 20, "order_pdf_creator": 20}
+# As in Terraform.
+_BATCH_SIZE = 10
+_IDLE_SECONDS = 900
+_WAVES = 6
+# The SDK makes three attempts of each call.
+_SDK_ATTEMPTS = 3
+_ALWAYS = 1_000
+
+
+def _outages(service: str, fault: Fault, times: int, *functions: str) -> tuple[Outage, ...]:
+    return tuple(Outage(service, fault, times, function) for function in functions)
+
+
+_NOTIFIERS = ("internal-notifier", "customer-notifier")
+# Failures that pass without help, so that the calls which follow a failure can be kill points too.
+_PASSING = (
+    *_outages("cart", Fault.ERROR, 1, "creator-record"),
+    *_outages("sns", Fault.ERROR, _SDK_ATTEMPTS, "pdf-creator"),
+    *_outages("ses", Fault.REFUSE, 1, *_NOTIFIERS),
+)
+OUTAGES = {
+    "slow Cart service": _outages("cart", Fault.STALL_BEFORE, 1, "creator-record"),
+    "Cart service down": _outages("cart", Fault.ERROR, _ALWAYS, "creator-record"),
+    "SNS failing after the table write": _outages("sns", Fault.ERROR, _ALWAYS, "creator-record"),
+    "S3 down during the invoice": _outages("s3", Fault.ERROR, _ALWAYS, "pdf-creator"),
+    "SES refusing": _outages("ses", Fault.REFUSE, _ALWAYS, *_NOTIFIERS),
+}
+
+
+class Result(NamedTuple):
+    """A run: its title, the auditor's findings, faults by kind, and messages that were moved back from DLQs."""
+
+    title: str
+    findings: Sequence[Finding]
+    faults: Counter[str]
+    redriven: int
+
+    @property
+    def kept(self) -> bool:
+        """Whether every promise was checked and kept."""
+        return all(finding.checked and not finding.broken for finding in self.findings)
+
+
+class Runs:
+    """Runs on one stack with a fault proxy; the end of the context restores its queues. A short run has few orders."""
+
+    def __init__(self, stack: Stack, short: bool = False) -> None:
+        self._stack, self._aws, self._proxy = stack, Aws(stack.endpoint), Control(stack)
+        self._queues: dict[str, str] = stack.outputs["queue_names"]
+        self._dlqs: dict[str, str] = stack.outputs["dlq_names"]
+        seconds = _VISIBILITY_SECONDS | (_SHORT_SECONDS if short else {})
+        self._before = {function: self._hide(function, each) for function, each in seconds.items()}
+        # Earlier tests leave messages in the DLQs, such as an order without a cart.
+        self._wait_idle()
+        for name in self._dlqs.values():
+            self._aws.sqs.purge_queue(QueueUrl=url(self._aws.sqs, name))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for function, seconds in self._before.items():
+            self._hide(function, seconds)
+
+    def _hide(self, function: str, seconds: int) -> int:
+        """Set the visibility timeout of a function's queue, and return what it was."""
+        queue = url(self._aws.sqs, self._queues[function])
+        before = self._aws.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
+        self._aws.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": str(seconds)})
+        return int(before["VisibilityTimeout"])
+
+    def _begin(self, name: str, plan: Plan | None = None) -> tuple[Load, Auditor]:
+        load = Load(self._stack, name)
+        auditor = Auditor(self._stack, load.tenants)
+        self._proxy.begin(plan or Plan())
+        return load, auditor
+
+    def random(self, seed: int, orders: int) -> Result:
+        """Orders under random faults; the same seed gives the same orders the same faults."""
+        load, auditor = self._begin(f"seed-{seed}", Plan(seed, RATES))
+        return self._finish(f"{orders} orders under random faults, seed {seed}", auditor, load.place(range(orders)))
+
+    def outage(self, name: str, orders: int) -> Result:
+        """Orders while something is slow, or down for longer than messages are retried."""
+        load, auditor = self._begin(name.lower().replace(" ", "-"), Plan(outages=OUTAGES[name]))
+        return self._finish(f"{orders} orders, {name}", auditor, load.place(range(orders)))
+
+    def load(self, orders: int, every_seconds: float) -> Result:
+        """Orders without faults; with 0 seconds between them as fast as they are accepted."""
+        load, auditor = self._begin(f"load-{every_seconds:g}")
+        began = time.monotonic()
+        placed = load.place(range(orders), every_seconds=every_seconds)
+        title = f"{orders} orders, one every {every_seconds:g} s, accepted in {time.monotonic() - began:.0f} s"
+        return self._finish(title, auditor, placed)
+
+    def kills(self) -> Result:
+        """A kill at every call of every function, before and after it takes effect."""
+        # One message at a time, so that each kill hits one order.
+        self._set_batch_size(1)
+        load, auditor = self._begin("kills", Plan(outages=_PASSING))
+        placed = load.place(range(8), paid_every=2)
+        self._wait_idle()
+        steps = self._proxy.journal().steps
+        points = [
+            KillPoint(function, step, fault) for function, service, step in steps if service != "api" for fault in KILLS
+        ]
+        self._proxy.begin(Plan(kills=tuple(points), outages=_PASSING))
+        for _ in range(_WAVES):
+            left = self._proxy.journal().kills_left
+            if not left:
+                break
+            placed += load.place(range(len(placed), len(placed) + len(left) + 8), paid_every=2)
+            self._wait_idle()
+        left = self._proxy.journal().kills_left
+        if left:
+            raise StackError(f"no call reached these kill points in {_WAVES} waves: {', '.join(map(str, left))}")
+        self._set_batch_size(_BATCH_SIZE)
+        return self._finish(f"{len(points)} kill points, {len(placed)} orders", auditor, placed)
+
+    def _set_batch_size(self, messages: int) -> None:
+        for mapping in self._aws.functions.list_event_source_mappings()["EventSourceMappings"]:
+            self._aws.functions.update_event_source_mapping(UUID=mapping["UUID"], BatchSize=messages)
+
+    def restart(self, orders: int) -> Result:
+        """The engine restarted in the middle of a load."""
+        load, auditor = self._begin("restart")
+        accepted = threading.Event()
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            future = pool.submit(load.place, range(orders), accepted=(orders // 2, accepted))
+            if not accepted.wait(_IDLE_SECONDS):
+                raise StackError(f"half of {orders} orders were not accepted in {_IDLE_SECONDS} s")
+            self._proxy.freeze(True)
+            MiniStack().restart(self._stack)
+            self._proxy.freeze(False)
+            placed = future.result()
+        return self._finish(f"{orders} orders, the engine restarted after {orders // 2}", auditor, placed)
+
+    def poison(self, orders: int) -> Result:
+        """A poison message in each queue in the middle of a load."""
+        load, auditor = self._begin("poison")
+        placed = load.place(range(orders // 2))
+        poison = {name: f"poison {uuid.uuid4()}" for name in self._queues}
+        for function, text in poison.items():
+            self._aws.sqs.send_message(QueueUrl=url(self._aws.sqs, self._queues[function]), MessageBody=text)
+        placed += load.place(range(orders // 2, orders))
+        self._wait_idle()
+        finding = Finding("a poison message affects only itself")
+        for function, text in poison.items():
+            dlq = url(self._aws.sqs, self._dlqs[function])
+            found = self._aws.sqs.receive_message(QueueUrl=dlq, MaxNumberOfMessages=10).get("Messages", [])
+            finding.check([m["Body"] for m in found] == [text], f"DLQ of {function}: {[m['Body'][:80] for m in found]}")
+            for message in found:
+                self._aws.sqs.delete_message(QueueUrl=dlq, ReceiptHandle=message["ReceiptHandle"])
+        result = self._finish(f"{orders} orders, a poison message in each queue", auditor, placed)
+        return result._replace(findings=[*result.findings, finding])
+
+    def _wait_idle(self) -> None:
+        def pending() -> bool:
+            return bool(self._proxy.journal().copies)
+
+        wait_idle(self._aws.sqs, self._queues.values(), _IDLE_SECONDS, interval=1, pending=pending)
+
+    def _finish(self, title: str, auditor: Auditor, placed: Sequence[Placed]) -> Result:
+        self._wait_idle()
+        journal = self._proxy.journal()
+        self._proxy.begin(Plan())
+        with ThreadPoolExecutor() as pool:
+            redriven = sum(pool.map(lambda name: redrive(self._aws.sqs, name).moved, self._queues.values()))
+        self._wait_idle()
+        findings = auditor.audit(placed, _duplicates(journal, placed))
+        return Result(title, findings, Counter(entry["fault"] for entry in journal.faults), redriven)
+
+
+def _duplicates(journal: Journal, placed: Sequence[Placed]) -> set[tuple[str, str]]:
+    """Recipients and correlation ids of mails that may be sent twice."""
+    customers = {text: order.email for order in placed for text in (order.correlation, order.paid) if text}
+    return {
+        (INTERNAL if function == "internal-notifier" else customers[mail], mail)
+        for function, mail in journal.unrecorded()
+        if mail in customers
+    }
+
+
+def _chosen(runs: Runs, seeds: Sequence[int], orders: int, load: bool, short: bool) -> Iterator[Callable[[], Result]]:
+    if short:
+        yield partial(runs.random, SEEDS[0], _SHORT)
+        return
+    if load:
+        yield partial(runs.load, orders, 0)
+        yield partial(runs.load, _STEADY_SECONDS, 1)
+        return
+    if not seeds:
+        yield runs.kills
+        for name in OUTAGES:
+            yield partial(runs.outage, name, _FEW)
+        yield partial(runs.poison, 10 * _FEW)
+        yield partial(runs.restart, 10 * _FEW)
+    for seed in seeds or SEEDS:
+        yield partial(runs.random, seed, orders)
+
+
+def run(*, seeds: Sequence[int] = (), orders: int = ORDERS, load: bool = False, short: bool = False) -> int:
+    """Run, print a table for each run, and return the exit status: 1 if a promise was broken.
+
+    With seeds only random faults, to repeat a run; with `load` only a burst of orders and ten steady minutes without
+    faults; with `short` only a few orders under random faults.
+    """
+    broken = False
+    with Runs(engines.require(), short) as runs:
+        for each in _chosen(runs, seeds, orders, load, short):
+            began = time.monotonic()
+            result = each()
+            broken |= not result.kept
+            console.print(table(result.title, result.findings))
+            console.print(f"faults: {dict(sorted(result.faults.items()))}, redriven: {result.redriven}")
+            verdict = "every promise kept" if result.kept else "[red]broken[/]"
+            console.print(f"{verdict}, {time.monotonic() - began:.0f} s\n")
+    return int(broken)

@@ -1,0 +1,169 @@
+"""Signs customers up, lets Locust load the API as them, reports where it breaks, and removes them."""
+
+import json
+import os
+import statistics
+import tempfile
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import requests
+from rich.markdown import Markdown
+
+from labs.bench.report import machine
+from labs.customers import ITEMS, put_cart, sign_up
+from labs.load import report, steps
+from labs.load.steps import PACE_SECONDS, Step, failures, from_json
+from localstack import demo, targets
+from localstack.stack import StackError
+from localstack.targets import Platform
+from localstack.up import console, shown, step
+from tooling.commands import run as run_command
+from tooling.machine import TOOL_VENVS
+from tooling.paths import ROOT
+
+RATES = (5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 60.0, 80.0, 120.0, 160.0)
+_LOCUST = TOOL_VENVS["load"] / "bin" / "locust"
+_TARGETS = ("local", "dev", "sit")
+_LOWEST_RATE, _HIGHEST_RATE = 1 / PACE_SECONDS, 1000.0
+# With fewer, p95 is simply the longest.
+_FEWEST_ORDERS = 20
+# An ID token lives an hour, and nobody signs in again.
+_LONGEST_SECONDS = 50 * 60
+# For Locust to start and to end, in addition to its steps.
+_EXTRA_SECONDS = 60
+
+
+def parse_rates(text: str) -> tuple[float, ...]:
+    """The rates of a text such as 2,5,10; StackError if it has something else than numbers."""
+    try:
+        return tuple(float(each) for each in text.split(","))
+    except ValueError:
+        raise StackError(f"the rates are {text!r}; write numbers with commas between them, such as 2,5,10") from None
+
+
+def up_to_gate(rates: Sequence[float], gate: float | None) -> tuple[float, ...]:
+    """The rates to try, up to the gate; StackError if they do not rise, or the gate is not one of them."""
+    text = ", ".join(f"{rate:g}" for rate in rates)
+    if not all(_LOWEST_RATE <= rate <= _HIGHEST_RATE for rate in rates) or any(a >= b for a, b in pairwise(rates)):
+        raise StackError(f"the rates are {text}; they must rise, from {_LOWEST_RATE:g} to {_HIGHEST_RATE:g} a second")
+    if gate is not None and gate not in rates:
+        raise StackError(f"the gate is {gate:g}; choose one of the rates: {text}")
+    return tuple(rate for rate in rates if gate is None or rate <= gate)
+
+
+def total_seconds(rates: Sequence[float], seconds: int) -> float:
+    """Seconds that all steps take; StackError if a step is too short for p95, or the steps outlive the tokens."""
+    orders = rates[0] * seconds * steps.ORDERS / (steps.ORDERS + steps.READS + steps.LISTS)
+    if orders < _FEWEST_ORDERS:
+        raise StackError(
+            f"{rates[0]:g} requests a second for {seconds} s are {orders:g} orders, and p95 needs {_FEWEST_ORDERS}: "
+            "choose higher rates or more seconds"
+        )
+    total = steps.WARM_SECONDS + len(rates) * (steps.SETTLE_SECONDS + seconds)
+    if total > _LONGEST_SECONDS:
+        raise StackError(
+            f"{len(rates)} rates of {seconds} s take {total:.0f} s, but the customers' tokens are valid for an hour: "
+            f"choose at most {_LONGEST_SECONDS} s"
+        )
+    return total
+
+
+def platform_of(target: str) -> Platform:
+    """The platform to load; StackError if it must not be loaded, is not up, or has no Cart service that is known."""
+    if target not in _TARGETS:
+        allowed = ", ".join(_TARGETS)
+        raise StackError(
+            f"{target} is never loaded: a load test writes orders and sends mails. Choose one of {allowed}"
+        )
+    if not _LOCUST.exists():
+        raise StackError(f"{shown(_LOCUST)} is missing: `make load` installs it")
+    platform = targets.chosen(target)
+    if not platform.cart_url:
+        raise StackError("E2E_CART_URL is not set: set it to the URL of a Cart service where tests may put carts")
+    return platform
+
+
+def _round_trip(api_url: str) -> float:
+    """Median seconds of `GET /health`, which API Gateway answers itself, over an open connection."""
+    with requests.Session() as http:
+        times = [http.get(f"{api_url}/health", timeout=30).elapsed.total_seconds() for _ in range(21)]
+    # The first one opens the connection.
+    return statistics.median(times[1:])
+
+
+@contextmanager
+def customers(platform: Platform, count: int) -> Iterator[list[dict[str, Any]]]:
+    """Customers of tenants of their own; their users are removed at the end in any case."""
+    cognito, outputs = platform.aws.cognito, platform.outputs
+    # Mails of an account go to the simulator of SES, which accepts any label.
+    domain = "example.com" if platform.mailbox else "simulator.amazonses.com"
+    with ExitStack() as removal:
+        found = []
+        for _ in range(count):
+            tenant = f"load-{uuid.uuid4().hex[:12]}"
+            email = f"success+{tenant}@{domain}"
+            if platform.issuer:
+                token = platform.issuer.sign_in(email, tenant)["IdToken"]
+            else:
+                token = sign_up(cognito, outputs, tenant, email)
+                removal.callback(cognito.admin_delete_user, UserPoolId=outputs["user_pool_id"], Username=email)
+            cart = put_cart(platform.cart_url or "", tenant, ITEMS)
+            found.append({"tenant": tenant, "token": token, "body": demo.request(email, cart)})
+        yield found
+
+
+def _locust(plan: dict[str, Any], seconds: float, log: Path) -> list[Step]:
+    """Let Locust run the plan; UserError if it failed or took too long."""
+    # A temporary folder, which nobody else can read: the plan has the tokens.
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "plan.json"
+        path.write_text(json.dumps(plan))
+        environment = {**os.environ, steps.PLAN_VARIABLE: str(path), "PYTHONPATH": str(ROOT)}
+        command = [str(_LOCUST), "--headless", "--only-summary", "--exit-code-on-error", "0"]
+        command += ["--locustfile", str(Path(__file__).with_name("locustfile.py"))]
+        run_command("locust", command, seconds + _EXTRA_SECONDS, environment, ROOT, log).checked()
+    result = Path(plan["result"])
+    if not result.exists():
+        raise StackError(f"Locust ended before the first rate was measured: {shown(log)} shows why")
+    return [from_json(content) for content in json.loads(result.read_text())]
+
+
+def run(
+    target: str, rates: Sequence[float] = RATES, seconds: int = 20, gate: float | None = None, count: int = 5
+) -> int:
+    """Load the API as some customers at rising rates until one breaks a limit; write steps, table and plot.
+
+    Returns:
+        The exit status: 1 if the gate, the last of the rates, does not hold.
+
+    Raises:
+        UserError: An option is not possible, or Locust failed.
+    """
+    rates = up_to_gate(rates, gate)
+    total, platform = total_seconds(rates, seconds), platform_of(target)
+    folder = ROOT / "build" / "load" / target
+    folder.mkdir(parents=True, exist_ok=True)
+    result = folder / "steps.json"
+    result.unlink(missing_ok=True)
+    with customers(platform, count) as found:
+        round_trip = _round_trip(platform.api_url)
+        plan = {"api_url": platform.api_url, "customers": found, "rates": rates, "seconds": seconds}
+        plan |= {"round_trip": round_trip, "result": str(result)}
+        with step(f"load of {', '.join(f'{rate:g}' for rate in rates)} requests a second, {seconds} s each"):
+            measured = _locust(plan, total, folder / "locust.log")
+    text = report.markdown(measured, f"{target} under load: {machine()}; round trip {round_trip * 1000:.0f} ms")
+    (folder / "table.md").write_text(text)
+    report.plot(measured, f"{target}: latency against rate", folder / "latency.svg")
+    console.print(Markdown(text))
+    console.print(f"The plot is {shown(folder / 'latency.svg')}, the table {shown(folder / 'table.md')}")
+    if gate is None:
+        return 0
+    failed = failures(measured, gate)
+    verdict = "[red]fails[/]: " + "; ".join(failed) if failed else "[green]holds[/]"
+    console.print(f"The gate of {gate:g} requests a second {verdict}", soft_wrap=True)
+    return 1 if failed else 0

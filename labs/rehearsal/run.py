@@ -1,0 +1,370 @@
+"""The life of a release in three accounts and two regions: deployments, refusals, rollbacks, a lost region."""
+
+import os
+import platform
+import re
+import shutil
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from labs.rehearsal.accounts import SUBJECT_PREFIX, Accounts
+from labs.rehearsal.commands import Commands
+from labs.rehearsal.customer import Customer
+from localstack import processes, tls
+from localstack import stack as stacks
+from localstack.engines.ministack import MiniStack
+from localstack.stack import Stack, StackError
+from localstack.up import console, down, shown, start_cart_stub
+from release import history, manifest, traffic
+from release.environments import ENVIRONMENTS, EnvironmentName
+from release.store import Store
+from tooling import docker, documents
+from tooling.paths import ROOT
+
+FOLDER = ROOT / "build" / "rehearsal"
+RELEASE = ROOT / "build" / "release"
+TECH_LEAD = "tech-lead=Thandi"
+BOTH = f"{TECH_LEAD} business-owner=Sipho"
+CANARY_SECONDS = 120
+_ROLLBACK_SECONDS = 120
+# For the second release, since all tests ran on the first and these see what differs.
+SOME_TESTS = "order_flow or reachable or locking"
+# Fails only in prod, so that only the canary finds it.
+SABOTAGE = """
+
+_sound = lambda_handler
+
+
+def lambda_handler(event: dict[str, Any], context: Any) -> Any:
+    if os.environ["ORDERS_TABLE"].endswith("-prod") and event["path"] != "/":
+        raise RuntimeError("sabotaged")
+    return _sound(event, context)
+"""
+SABOTAGED_TEMPLATE = "customer/order_confirmation.html"
+
+
+class Rehearsal:
+    """The steps, on a running engine."""
+
+    def __init__(self, stack: Stack, commands: Commands) -> None:
+        self._stack, self._accounts, self._commands = stack, Accounts(stack), commands
+        self.table = Table("stage", "release", "tested", "approved by", "seconds", title="Rehearsal")
+
+    def _add(self, stage: str, release: str, tested: str, approved: str, started: float) -> None:
+        self.table.add_row(stage, release[:12], tested, approved, f"{time.monotonic() - started:.0f}")
+
+    def _follow(
+        self, page: str, heading: str, to: EnvironmentName, *, release: str = "", job: str | None = None, **more: str
+    ) -> str:
+        """Run commands of a runbook as the job of an environment, perhaps for a release, and return their output."""
+        chosen = {"TARGET": to, **({"RELEASE": release, **_evidence(release)} if release else {}), **more}
+        name = f"{heading.lower()}, {to}{f', {release[:12]}' if release else ''}"
+        return self._commands.follow(name, page, heading, self._accounts.sign_in(to, job), **chosen)
+
+    def _options(self) -> dict[str, str]:
+        return {
+            "REHEARSAL_VAR_FILE": str(self._accounts.var_file()),
+            "REHEARSAL_CANARY_SECONDS": str(CANARY_SECONDS),
+        }
+
+    def _tests(self, only: str = "") -> dict[str, str]:
+        return {"E2E_CART_URL": self._stack.cart_url, **({"PYTEST_ADDOPTS": f"-k '{only}'"} if only else {})}
+
+    def _client(self, service: str, environment: EnvironmentName) -> Any:
+        return self._accounts.client(service, self._accounts.root(environment))
+
+    def build(self, folder: Path, tree: Path = ROOT) -> str:
+        """Make a release of a tree and return its digest."""
+        started = time.monotonic()
+        architecture = {"aarch64": "arm64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
+        name, host_pango = f"build {folder.name}", not docker.available()
+        if tree == ROOT:
+            chosen = {"REHEARSAL_ARCHITECTURE": architecture, **({"REHEARSAL_HOST_PANGO": "1"} if host_pango else {})}
+            self._commands.follow(name, "deployment", "Make a release", os.environ, **chosen)
+        else:
+            pango = ("--host-pango",) if host_pango else ()
+            arguments = ("make", "--architecture", architecture, "--folder", str(folder), *pango)
+            self._commands.release(name, *arguments, environment=os.environ, cwd=tree)
+        digest = manifest.read(folder / manifest.NAME).digest()
+        self._add(name, digest, "packages import alone, budgets", "", started)
+        return digest
+
+    def sabotage(self) -> Path:
+        """Commit a release that fails in prod only, in a clone of this repository; returns the clone."""
+        clone = FOLDER / "sabotaged-tree"
+        git = ("git", "-C", str(clone), "-c", "user.name=rehearsal", "-c", "user.email=rehearsal@example.com")
+        self._commands.run("clone", "git", "clone", "--quiet", str(ROOT), str(clone), environment=os.environ)
+        handler = clone / "functions" / "get_order" / "handler.py"
+        handler.write_text(f"import os\nfrom typing import Any\n\n{handler.read_text()}{SABOTAGE}")
+        template = clone / "templates" / SABOTAGED_TEMPLATE
+        template.write_text(template.read_text() + "<!-- sabotaged -->\n")
+        self._commands.run("sabotage", *git, "commit", "--quiet", "-am", "Sabotage prod", environment=os.environ)
+        # The libraries are the same, so pip need not download them again.
+        shutil.copytree(ROOT / "build" / "libraries", clone / "build" / "libraries")
+        return clone
+
+    def test_locally(self, digest: str) -> None:
+        """Run the end-to-end tests with the release's packages on a local stack."""
+        started = time.monotonic()
+        # Without faults and without tests that need a stack alone: the environments that follow cannot have them.
+        command = ("bin/test", "e2e", "--own-stack", "--release-dir", str(RELEASE), "--quick")
+        environment = {**os.environ, **_evidence(digest)}
+        output = self._commands.run("local end-to-end tests", *command, environment=environment)
+        self._add("local", digest, _passed(output), "", started)
+
+    def bootstrap(self) -> None:
+        """Bootstrap the accounts, and check that they refuse other jobs."""
+        started = time.monotonic()
+        self._accounts.bootstrap_all()
+        console.print(f"[green]✓[/] bootstrap of three accounts [dim]{time.monotonic() - started:.1f} s[/]")
+        for subject in (f"{SUBJECT_PREFIX}:ref:refs/heads/main", "repo:someone/else:environment:dev"):
+            try:
+                self._accounts.sign_in("dev", sub=subject)
+            except StackError:
+                console.print(f"[green]✓[/] {subject}: refused by dev")
+            else:
+                raise StackError(f"{subject} was accepted by dev")
+
+    def upload(self, folder: Path) -> None:
+        """Upload a release to DEV's bucket."""
+        if folder == RELEASE:
+            self._follow("deployment", "Put a release into dev", "dev")
+        else:
+            arguments, environment = ("upload", "--folder", str(folder)), self._accounts.sign_in("dev")
+            self._commands.release(f"upload {folder.name}", *arguments, environment=environment)
+
+    def promote(self, to: EnvironmentName, digest: str, approvals: str) -> None:
+        """Promote a release."""
+        self._follow("deployment", "Promote a release", to, release=digest, APPROVALS=approvals)
+
+    def show(self, to: EnvironmentName, digest: str) -> None:
+        """Render what approvers read, with a role that may only read."""
+        job = f"{to}-drift"
+        self._follow("deployment", "See what is promoted", to, release=digest, job=job, **self._options())
+
+    def deploy(self, to: EnvironmentName, digest: str, approvals: str = "", tests: str = "") -> None:
+        """Deploy a release, run the end-to-end tests that pytest's -k selects there, and write the evidence."""
+        started, report = time.monotonic(), str(FOLDER / f"e2e-{to}.xml")
+        self._follow("deployment", "Deploy a release", to, release=digest, **self._options())
+        tests_of_release = {"REPORT": report, **self._tests(tests)}
+        output = self._follow("deployment", "Prove that the release works", to, release=digest, **tests_of_release)
+        self._follow("deployment", "Write the evidence", to, release=digest, REPORT=report)
+        self._add(to, digest, _passed(output), approvals, started)
+
+    def follow_in_dev(self, folder: Path, digest: str) -> None:
+        """Take the next release to dev."""
+        self.upload(folder)
+        self.deploy("dev", digest, tests=SOME_TESTS)
+
+    def follow_in_sit(self, digest: str) -> None:
+        """Check sit for drift, query it as on-call does, and take the next release there."""
+        self._follow("deployment", "Look for drift", "sit", job="sit-drift", **self._options())
+        self._commands.follow("look at sit", "operations", "Look at the day", self._accounts.root("sit"), TARGET="sit")
+        self.promote("sit", digest, TECH_LEAD)
+        self.deploy("sit", digest, TECH_LEAD, tests=SOME_TESTS)
+
+    def _refused(self, name: str, text: str, to: EnvironmentName, *arguments: str) -> None:
+        self._commands.refused(name, text, *arguments, environment=self._accounts.sign_in(to))
+
+    def refuse_to_skip(self, digest: str) -> None:
+        """Check that no stage can be skipped and no approval left out."""
+
+        def promote(name: str, text: str, to: EnvironmentName, approvals: str) -> None:
+            arguments = ("promote", digest, "--to", to, "--approvals", approvals)
+            self._refused(name, text, to, *arguments)
+
+        promote("to sit before dev has passed it", "dev has not passed it", "sit", TECH_LEAD)
+        promote("to prod past sit", "sit has not passed it", "prod", BOTH)
+        promote("to prod with one person for both", "must be two people", "prod", f"{TECH_LEAD} business-owner=Thandi")
+        deploy = ("deploy", digest, "--to", "prod")
+        self._refused("a deployment without promotion", "was not promoted", "prod", *deploy)
+
+    def refuse_without_approval(self, digest: str) -> None:
+        """Check that evidence alone is not enough."""
+        text = "the approval of tech-lead is missing"
+        self._refused("to sit without approval", text, "sit", "promote", digest, "--to", "sit")
+
+    def refuse_changed(self) -> None:
+        """Check that a changed byte is found, and its file named."""
+        changed = FOLDER / "changed"
+        shutil.copytree(RELEASE, changed)
+        with (changed / "packages" / "get_order.zip").open("ab") as package:
+            package.write(b"\0")
+        text = "packages/get_order.zip has digest"
+        self._refused("a changed byte", text, "dev", "upload", "--folder", str(changed))
+
+    def fail_canary(self, good: str, bad: str) -> None:
+        """Deploy a release to prod that fails there, and check that the canary rolls it back."""
+        started = time.monotonic()
+        customer = Customer(self._accounts, "prod")
+        order = customer.order()["id"]
+        functions = self._client("lambda", "prod")
+        options = ("--var-file", str(self._accounts.var_file()), "--seconds", str(CANARY_SECONDS))
+        # Requests before the canary would count too, and hide for minutes that a tenth of them fails.
+        with customer.polling(order, lambda: _shares_traffic(functions)) as statuses:
+            self._refused(
+                "the canary of a sabotaged release",
+                # One server error of the API is enough for this alarm; the function's needs more than 5 %.
+                "rolled back after 10 % of the traffic; in ALARM: bbws-order-api-5xx-prod",
+                "prod",
+                *("deploy", bad, "--to", "prod", *options),
+            )
+            failed, answered = sum(status >= 500 for status in statuses), len(statuses)
+        after = {customer.api.get(order).status_code for _ in range(40)}
+        if after != {200}:
+            raise StackError(f"after the canary was rolled back, prod responded {after}")
+        self._require_templates("prod", good)
+        tested = f"{failed} of {answered} responses failed, then none of 40"
+        self._add("prod, canary rolled back", bad, tested, BOTH, started)
+
+    def _require_templates(self, environment: EnvironmentName, digest: str) -> None:
+        s3 = self._client("s3", environment)
+        found = Store(s3, self._accounts.outputs(environment)["templates_bucket"]).read(SABOTAGED_TEMPLATE)
+        releases = Store(s3, ENVIRONMENTS[environment].release_bucket)
+        expected = releases.manifest(digest).files[f"templates/{SABOTAGED_TEMPLATE}"].sha256
+        if found != releases.file(SABOTAGED_TEMPLATE, expected):
+            raise StackError(f"{SABOTAGED_TEMPLATE} in {environment} is not that of {digest[:12]}")
+
+    def _live(self, environment: EnvironmentName) -> str:
+        live = history.live(
+            Store(self._client("s3", environment), ENVIRONMENTS[environment].release_bucket), environment
+        )
+        return live.release if live else "none"
+
+    def roll_back(self, environment: EnvironmentName, to: str) -> None:
+        """Roll an environment back to the previous release."""
+        started = time.monotonic()
+        self._follow("rollback", "Look at what is live", environment)
+        self._follow("rollback", "Roll back", environment)
+        seconds = time.monotonic() - started
+        if seconds > _ROLLBACK_SECONDS:
+            raise StackError(f"the rollback of {environment} took {seconds:.0f} s; the limit is {_ROLLBACK_SECONDS} s")
+        if (live := self._live(environment)) != to:
+            raise StackError(f"{environment} was not rolled back to {to[:12]} but to {live[:12]}")
+        self._require_templates(environment, to)
+        Customer(self._accounts, environment).order()
+        output = self._follow("rollback", "Prove that the rollback holds", environment, **self._tests(SOME_TESTS))
+        tested = f"traffic, templates, an order; {_passed(output)}"
+        self._add(f"{environment}, rolled back", to, tested, "", started)
+
+    def switch(self, environment: EnvironmentName, digests: Sequence[str]) -> None:
+        """Switch an environment to releases by their digests, one after another."""
+        for digest in digests:
+            self._follow("rollback", "Go to a certain release", environment, release=digest)
+            self._require_templates(environment, digest)
+
+    def fail_over(self, digest: str) -> None:
+        """Lose prod's home region, and serve from the other region."""
+        home = Customer(self._accounts, "prod")
+        orders = [home.order() for _ in range(3)]
+        newest = max(datetime.fromisoformat(order["dateCreated"]) for order in orders)
+        lost, started, region = datetime.now(UTC), time.monotonic(), ENVIRONMENTS["prod"].region
+        self._stack.lost_file.write_text(f"{region}\n{self._accounts.outputs('prod')['api_id']}\n")
+        if home.api.get(orders[0]["id"]).status_code != 503:
+            raise StackError("the home region is lost but still responds")
+        console.print(f"[yellow]![/] {region} is lost")
+        evidence = _evidence(digest)
+        self._follow("disaster-recovery", "Deploy the fail-over", "failover", **evidence, **self._options())
+        there = Customer(self._accounts, "failover")
+        found = [there.api.get(order["id"]) for order in orders]
+        recovered = time.monotonic() - started
+        if any(response.status_code != 200 for response in found):
+            raise StackError(f"after the loss the orders' statuses are {[each.status_code for each in found]}")
+        bucket = Store(self._client("s3", "failover"), self._accounts.outputs("failover")["orders_bucket"])
+        for key in (response.json()["invoiceKey"] for response in found):
+            if not (bucket.read(key) or b"").startswith(b"%PDF"):
+                raise StackError(f"the fail-over has no copy of {key}")
+        there.order()
+        if (live := self._live("failover")) != digest:
+            raise StackError(f"the fail-over has release {live[:12]}, prod had {digest[:12]}")
+        output = self._follow("disaster-recovery", "Prove that the fail-over serves", "failover", **evidence)
+        tested = f"{len(found)} earlier orders and invoices read, a new one placed; {_passed(output)}"
+        self._add("fail-over", digest, tested, BOTH, started)
+        age = (lost - newest).total_seconds()
+        console.print(f"RTO {recovered:.0f} s, from the loss to the first response (agreed: below 3,600 s)")
+        console.print(f"RPO: no order lost; the newest was {age:.1f} s old (agreed: below 300 s)")
+
+    def require_followed(self) -> None:
+        """Check that every command of the runbooks that needs accounts was run, and print how many there were."""
+        required = [block for block in documents.runbook_blocks() if block.rehearsed]
+        left = [f"{block.page}, {block.heading}" for block in required if block not in self._commands.followed]
+        if left:
+            raise StackError(f"not rehearsed of the runbooks: {'; '.join(left)}")
+        runs, commands = (sum(len(block.commands) for block in each) for each in (self._commands.followed, required))
+        console.print(f"runbook commands executed: all {commands} that need accounts, in {runs} runs")
+
+
+def _evidence(release: str) -> dict[str, str]:
+    # Two releases are tested at the same time, so each has a folder for its evidence.
+    return {"EVIDENCE_DIR": str(FOLDER / "evidence" / release[:12])}
+
+
+def _shares_traffic(functions: Any) -> bool:
+    """Whether the function that prod's customers call has a canary."""
+    alias = functions.get_alias(FunctionName="bbws-order-lambda-get-order-prod", Name=traffic.ALIAS)
+    return bool(alias.get("RoutingConfig", {}).get("AdditionalVersionWeights"))
+
+
+def _passed(output: str) -> str:
+    """How many tests passed, by the summaries of pytest."""
+    return f"{sum(map(int, re.findall(r'^=.*?(\d+) passed', output, re.MULTILINE)))} end-to-end tests"
+
+
+def _steps(rehearsal: Rehearsal) -> None:
+    good = rehearsal.build(RELEASE)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        local: Future[None] = pool.submit(rehearsal.test_locally, good)
+        rehearsal.bootstrap()
+        bad_folder = FOLDER / "sabotaged"
+        bad = rehearsal.build(bad_folder, rehearsal.sabotage())
+        local.result()
+    rehearsal.refuse_changed()
+    rehearsal.upload(RELEASE)
+    rehearsal.refuse_to_skip(good)
+    rehearsal.deploy("dev", good)
+    rehearsal.refuse_without_approval(good)
+    # As in real life, the next release is in an environment while this one is in the environment after it.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        following = pool.submit(rehearsal.follow_in_dev, bad_folder, bad)
+        rehearsal.promote("sit", good, TECH_LEAD)
+        rehearsal.deploy("sit", good, TECH_LEAD)
+        following.result()
+        following = pool.submit(rehearsal.follow_in_sit, bad)
+        rehearsal.show("prod", good)
+        rehearsal.promote("prod", good, BOTH)
+        rehearsal.deploy("prod", good, BOTH)
+        following.result()
+    rehearsal.promote("prod", bad, BOTH)
+    rehearsal.fail_canary(good, bad)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        rollbacks = [pool.submit(rehearsal.roll_back, environment, good) for environment in ("sit", "dev")]
+    for future in rollbacks:
+        future.result()
+    rehearsal.switch("dev", (bad, good))
+    rehearsal.fail_over(good)
+    rehearsal.require_followed()
+
+
+def rehearse() -> None:
+    """Run every step, and print a table of what was tested and approved; UserError if a step failed."""
+    started = time.monotonic()
+    down(stacks.load(FOLDER / "engine"))
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    folder, ports = FOLDER / "engine", {use: processes.free_port() for use in ("engine", "cart", "smtp")}
+    stack = Stack(folder, ports=ports, certificates=tls.make(folder / "tls"))
+    MiniStack().start(stack)
+    start_cart_stub(stack)
+    rehearsal = Rehearsal(stack, Commands(FOLDER / "logs"))
+    try:
+        _steps(rehearsal)
+    finally:
+        console.print(rehearsal.table)
+        down(stack)
+    minutes = (time.monotonic() - started) / 60
+    console.print(f"Rehearsed in {minutes:.1f} minutes; the output of each step is in {shown(FOLDER / 'logs')}")

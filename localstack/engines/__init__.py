@@ -1,0 +1,61 @@
+"""Emulators of AWS that a stack can run on: MiniStack in a virtual environment, or LocalStack in Docker.
+
+Start with `choose`; ministack.py and localstack.py implement `Engine`.
+"""
+
+from pathlib import Path
+from typing import Protocol
+
+from localstack import stack as stacks
+from localstack.engines.localstack import LocalStack
+from localstack.engines.ministack import MiniStack
+from localstack.stack import Stack, StackError
+from tooling import docker
+
+
+class Engine(Protocol):
+    """An emulator of AWS."""
+
+    name: str
+
+    @property
+    def has_cognito(self) -> bool:
+        """Whether users sign in to its Cognito; if not, the harness's issuer gives them tokens."""
+
+    def start(self, stack: Stack) -> None:
+        """Start it and wait until it responds."""
+
+    def stop(self, stack: Stack) -> None:
+        """Stop it and discard its state."""
+
+    def healthy(self, stack: Stack) -> bool:
+        """Whether it runs and responds."""
+
+
+def choose(name: str | None) -> Engine:
+    """Return the engine with a name; MiniStack without one, since it runs everywhere and emulates the whole stack.
+
+    Raises:
+        StackError: There is no such engine, or it cannot run here.
+    """
+    if name in (None, "", "embedded"):
+        return MiniStack()
+    if name != "localstack":
+        raise StackError(f"there is no engine {name}: ENGINE is embedded or localstack")
+    if not docker.available():
+        raise StackError("ENGINE=localstack needs Docker, which does not respond: start Docker, or use ENGINE=embedded")
+    return LocalStack()
+
+
+def require(directory: Path | None = None) -> Stack:
+    """Return the stack in a folder, if its engine responds.
+
+    Raises:
+        StackError: There is no stack, or its engine is gone.
+    """
+    stack = stacks.require(directory)
+    if not choose(stack.engine).healthy(stack):
+        raise StackError(
+            f"the engine of the stack in {stack.directory} does not respond: `make up` creates the stack again"
+        )
+    return stack

@@ -1,0 +1,104 @@
+"""MiniStack, the embedded engine: a process of its own virtual environment, which enforces IAM."""
+
+import os
+import shutil
+
+import requests
+
+from localstack import processes
+from localstack.sidecars.issuer import ISSUER_POOL
+from localstack.stack import ACCOUNT, PROCESS_VARIABLE, REGION, Stack, StackError
+from tooling.machine import ENGINE_VENV
+from tooling.paths import ROOT
+from tooling.polling import poll
+
+_START_SECONDS = 60
+_SAVE_SECONDS = 60
+
+
+class MiniStack:
+    """MiniStack with the patches of localstack/ministack_patches."""
+
+    name = "embedded"
+    has_cognito = True
+
+    def start(self, stack: Stack) -> None:
+        """Start MiniStack on the stack's port and wait until it responds."""
+        # Functions inherit this environment: credentials and endpoints of the shell must not reach them.
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON", "VIRTUAL_ENV"))
+        } | {
+            PROCESS_VARIABLE: str(stack.directory),
+            "AUTH": "true",
+            "MINISTACK_ACCOUNT_ID": ACCOUNT,
+            "MINISTACK_REGION": REGION,
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(stack.ports["engine"]),
+            "SMTP_HOST": f"127.0.0.1:{stack.ports['smtp']}",
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "LAMBDA_EXECUTOR": "local",
+            # An order after a long pause should not meet cold starts.
+            "LAMBDA_WARM_TTL_SECONDS": "86400",
+            "PYTHONUNBUFFERED": "1",
+            # Unpacked packages are removed with the stack.
+            "TMPDIR": str(stack.engine_dir),
+            "STATE_DIR": str(stack.engine_dir / "state"),
+            "LOST_FILE": str(stack.lost_file),
+            "DECISIONS_FILE": str(stack.decisions_file),
+            "CHANGES_FILE": str(stack.changes_file),
+        }
+        if stack.issuer_url:
+            environment |= {"ISSUER_URL": stack.issuer_url, "ISSUER_POOL": ISSUER_POOL}
+        if stack.proxy_url:
+            # Functions inherit the proxy's URL. State is kept on disk, since runs with faults restart the engine.
+            environment |= {
+                "AWS_ENDPOINT_URL": stack.proxy_url,
+                "PERSIST_STATE": "1",
+                "S3_PERSIST": "1",
+                "S3_DATA_DIR": str(stack.engine_dir / "s3"),
+            }
+        if stack.certificates:
+            # Functions inherit this, and so trust engine and cart stub.
+            environment |= stack.certificates.trusted() | {
+                "USE_SSL": "1",
+                "MINISTACK_SSL_CERT": stack.certificates.certificate,
+                "MINISTACK_SSL_KEY": stack.certificates.key,
+            }
+        stack.engine_dir.mkdir(parents=True, exist_ok=True)
+        # -P: our modules must not shadow the engine's libraries of the same name.
+        main = ROOT / "localstack" / "ministack_patches" / "__main__.py"
+        log = stack.logs_dir / "engine.log"
+        # Terraform has not checked the state that the engine loads from disk.
+        stack.applied = None
+        command = [str(ENGINE_VENV / "bin" / "python"), "-P", str(main)]
+        stack.running["engine"] = processes.start(command, log, environment, stack.directory)
+        stack.save()
+
+        def responds() -> bool | None:
+            if not processes.alive(stack.running["engine"]):
+                last = (log.read_text().splitlines() or ["nothing"])[-1]
+                raise StackError(f"MiniStack ended while starting; its last line is: {last} (see {log})")
+            return self.healthy(stack) or None
+
+        poll(f"MiniStack responds on port {stack.ports['engine']} (log: {log})", responds, _START_SECONDS)
+
+    def restart(self, stack: Stack) -> None:
+        """Stop MiniStack and its workers, then start it with the state on disk."""
+        processes.stop(stack.running.get("engine"), _SAVE_SECONDS)
+        self.start(stack)
+
+    def stop(self, stack: Stack) -> None:
+        """Stop MiniStack and its workers and remove its files."""
+        processes.stop(stack.running.get("engine"))
+        shutil.rmtree(stack.engine_dir, ignore_errors=True)
+
+    def healthy(self, stack: Stack) -> bool:
+        """Whether MiniStack runs and responds."""
+        if not processes.alive(stack.running.get("engine")):
+            return False
+        authority = stack.certificates.bundle if stack.certificates else True
+        try:
+            return requests.get(f"{stack.endpoint}/_ministack/health", timeout=2, verify=authority).ok
+        except requests.RequestException:
+            return False

@@ -1,0 +1,197 @@
+"""CloudWatch: alarms on the metric of one resource and on metric math, and metrics in log lines."""
+
+import ast
+import html
+import json
+import operator
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ministack.services import cloudwatch, lambda_svc
+
+from localstack.ministack_patches.patching import Function, Patches
+
+patches = Patches()
+
+_OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "GreaterThanThreshold": operator.gt,
+    "GreaterThanOrEqualToThreshold": operator.ge,
+    "LessThanThreshold": operator.lt,
+    "LessThanOrEqualToThreshold": operator.le,
+}
+
+
+def _value(metrics: Mapping[str, float], expression: str) -> float:
+    """Value of a metric math expression of numbers, ids, + - * / and FILL(id, number).
+
+    Raises:
+        KeyError: A metric has no data and no FILL.
+        ValueError: The expression contains anything else.
+        ZeroDivisionError: The expression divides by zero.
+    """
+
+    def of(node: ast.expr) -> float:
+        match node:
+            case ast.Call(ast.Name("FILL"), [ast.Name(name), ast.Constant(int() | float() as number)]):
+                return metrics.get(name, number)
+            case ast.BinOp(left, operator_node, right) if type(operator_node) in _OPERATORS:
+                return _OPERATORS[type(operator_node)](of(left), of(right))
+            case ast.Name(name):
+                return metrics[name]
+            case ast.Constant(int() | float() as number):
+                return number
+        raise ValueError(f"unsupported metric math: {expression}")
+
+    return of(ast.parse(expression, mode="eval").body)
+
+
+def _metric(of: Mapping[str, Any], statistic: str, seconds: float) -> float | None:
+    dimensions = cloudwatch._dims_key(cloudwatch._dims_from_list(of["Dimensions"]))
+    points_of = cloudwatch._metrics.get((of["Namespace"], of["MetricName"], dimensions)) or []
+    points = [p for p in points_of if p["Timestamp"] >= time.time() - seconds]
+    value: float | None = cloudwatch._calc_stats(points).get(statistic)
+    return value
+
+
+def _alarm_value(alarm: dict[str, Any]) -> float | None:
+    if not alarm.get("Metrics"):
+        window = alarm["Period"] * alarm["EvaluationPeriods"]
+        return _metric(alarm, alarm["Statistic"], window)
+    metrics: dict[str, float] = {}
+    for query in alarm["Metrics"]:
+        if stat := query.get("MetricStat"):
+            window = stat["Period"] * alarm["EvaluationPeriods"]
+            found = _metric(stat["Metric"], stat["Stat"], window)
+            if found is not None:
+                metrics[query["Id"]] = found
+    (returned,) = [query for query in alarm["Metrics"] if query.get("ReturnData", True)]
+    try:
+        return _value(metrics, returned["Expression"])
+    except (KeyError, ZeroDivisionError):
+        return None
+
+
+def _evaluate(alarm: dict[str, Any]) -> None:
+    value = _alarm_value(alarm)
+    if value is None and alarm["TreatMissingData"] != "notBreaching":
+        return
+    breaching = value is not None and _COMPARISONS[alarm["ComparisonOperator"]](value, alarm["Threshold"])
+    state = "ALARM" if breaching else "OK"
+    if state != alarm["StateValue"]:
+        reason = "no data" if value is None else f"{value:g} against {alarm['Threshold']:g}"
+        alarm |= {"StateValue": state, "StateReason": reason}
+        alarm["StateUpdatedTimestamp"] = int(time.time())
+
+
+@patches.changes
+def evaluate_alarms() -> None:
+    """Evaluate alarms on the metric of their own dimensions, and on metric math, whenever alarms are read.
+
+    MiniStack ignores dimensions and metric math, and loses most of an alarm in the Query protocol, which Terraform
+    speaks. Without data an alarm is OK if it says notBreaching, and keeps its state otherwise. Source: CloudWatch User
+    Guide, "Using metric math" and "Configuring how CloudWatch alarms treat missing data".
+    """
+    put, describe = cloudwatch._put_metric_alarm, cloudwatch._describe_alarms
+
+    def put_alarm(parameters: Any, content: Any, *form: bool) -> Any:
+        response = put(parameters, content, *form)
+        if content.get("Metrics"):
+            alarm = cloudwatch._alarms[content["AlarmName"]]
+            alarm["Metrics"] = content["Metrics"]
+            for name in ("MetricName", "Namespace", "Statistic", "Period", "Dimensions"):
+                del alarm[name]
+        return response
+
+    def describe_alarms(*arguments: Any) -> Any:
+        for alarm in cloudwatch._alarms.values():
+            _evaluate(alarm)
+        return describe(*arguments)
+
+    cloudwatch._put_metric_alarm = _in_every_protocol("PutMetricAlarm", put_alarm)
+    cloudwatch._describe_alarms = _in_every_protocol("DescribeAlarms", describe_alarms)
+    cloudwatch._evaluate_alarm = _evaluate
+
+
+@patches.replaces(lambda_svc, "_emit_lambda_logs")
+def publish_embedded_metrics(
+    emit: Function, function: dict[str, Any], request_id: str, text: str, *arguments: Any, **named: Any
+) -> None:
+    """Publish the metrics that functions log in the embedded metric format; MiniStack publishes none.
+
+    Source: CloudWatch User Guide, "Specification: Embedded metric format".
+    """
+    emit(function, request_id, text, *arguments, **named)
+    for line in (text or "").splitlines():
+        if '"_aws"' in line:
+            _publish(line)
+
+
+def _publish(line: str) -> None:
+    try:
+        content = json.loads(line)
+        for directive in content["_aws"]["CloudWatchMetrics"]:
+            for names in directive["Dimensions"]:
+                dimensions = {name: content[name] for name in names}
+                for metric in directive["Metrics"]:
+                    values = content[metric["Name"]]
+                    for value in values if isinstance(values, list) else [values]:
+                        unit = metric.get("Unit", "None")
+                        cloudwatch.record_metric(directive["Namespace"], metric["Name"], value, unit, dimensions)
+    except (KeyError, TypeError, ValueError):
+        # As in AWS, a line in any other format is an ordinary line.
+        return
+
+
+def _in_every_protocol(operation: str, handle: Function) -> Function:
+    """Make a handler for JSON serve the Query protocol too."""
+
+    def handler(parameters: Any, content: Any, is_cbor: bool, is_json: bool = False) -> Any:
+        if is_cbor or is_json:
+            return handle(parameters, content, is_cbor, is_json)
+        status, headers, body = handle(parameters, _content(parameters), False, True)
+        if status != 200:
+            return status, headers, body
+        result = f"<{operation}Result>{_xml(json.loads(body or '{}'))}</{operation}Result>"
+        return cloudwatch._xml(200, f"{operation}Response", result)
+
+    return handler
+
+
+def _content(parameters: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Convert a Query request to JSON: `Metrics.member.1.Id=x` to {"Metrics": [{"Id": "x"}]}."""
+    content: dict[str, Any] = {}
+    for name, values in parameters.items():
+        *path, last = name.split(".")
+        node = content
+        for part in path:
+            node = node.setdefault(part, {})
+        node[last] = values[0] if isinstance(values, list) else values
+    found: dict[str, Any] = _typed(content)
+    return found
+
+
+def _typed(value: Any, name: str = "") -> Any:
+    if isinstance(value, dict):
+        if "member" in value:
+            return [_typed(value["member"][number]) for number in sorted(value["member"], key=int)]
+        return {key: _typed(item, key) for key, item in value.items()}
+    if name in ("ActionsEnabled", "ReturnData"):
+        return value == "true"
+    return int(value) if name in ("Period", "MaxRecords") else value
+
+
+def _xml(value: Any, name: str = "") -> str:
+    if isinstance(value, dict):
+        return "".join(f"<{key}>{_xml(item, key)}</{key}>" for key, item in value.items() if item is not None)
+    if isinstance(value, list):
+        return "".join(f"<member>{_xml(item)}</member>" for item in value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return html.escape(cloudwatch._ts_iso(value) if name.endswith("Timestamp") else str(value))

@@ -1,0 +1,103 @@
+"""IAM: checks that MiniStack makes under another action, resource or condition key than AWS does.
+
+Source of every value here: Service Authorization Reference.
+"""
+
+import json
+import re
+from typing import Any
+
+import cbor2
+from ministack.core import iam_actions, iam_evaluator
+from ministack.services import iam
+
+from localstack.ministack_patches.patching import Function, Patches
+
+patches = Patches()
+
+_BOUNDARY_IN_REQUEST = {"iam:CreateRole", "iam:PutRolePermissionsBoundary"}
+_BATCHES = {
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+}
+# Calls on one alias or mapping, which MiniStack takes for calls on the list of them.
+_ON_ONE = {
+    r"/functions/[^/]+/aliases/[^/]+": "Alias",
+    r"/event-source-mappings/[^/]+": "EventSourceMapping",
+}
+_VERBS = {"GET": "Get", "PUT": "Update", "DELETE": "Delete"}
+_ALARM = "arn:aws:cloudwatch:{region}:{account}:alarm:"
+_DASHBOARD = "arn:aws:cloudwatch::{account}:dashboard/"
+# Resources that AWS checks a call on, from the fields of its request; MiniStack checks these calls on `*`.
+_RESOURCES = {
+    "cloudwatch:DescribeAlarms": _ALARM + "*",
+    "cloudwatch:GetDashboard": _DASHBOARD + "{DashboardName}",
+    "cloudwatch:ListTagsForResource": "{ResourceARN}",
+    "cloudwatch:PutDashboard": _DASHBOARD + "{DashboardName}",
+    "cloudwatch:PutMetricAlarm": _ALARM + "{AlarmName}",
+    "dynamodb:ListTagsOfResource": "{ResourceArn}",
+    "dynamodb:TagResource": "{ResourceArn}",
+    "lambda:CreateFunction": "arn:aws:lambda:{region}:{account}:function:{FunctionName}",
+    "sns:ListTagsForResource": "{ResourceArn}",
+    "sns:TagResource": "{ResourceArn}",
+}
+
+
+@patches.replaces(iam_actions, "extract_iam_action")
+def check_action(action_of: Function, service: str, method: str, path: str, *request: Any) -> str | None:
+    """Check calls on one alias or mapping, and batches of SQS, under the action that AWS checks."""
+    if service == "lambda" and method in _VERBS:
+        for pattern, kind in _ON_ONE.items():
+            if re.search(pattern + "/?$", path):
+                return f"lambda:{_VERBS[method]}{kind}"
+    action: str | None = action_of(service, method, path, *request)
+    return _BATCHES.get(action or "", action)
+
+
+@patches.replaces(iam_actions, "extract_resource_arn")
+def check_resource(arn_of: Function, *request: Any) -> Any:
+    """Check calls on the resource that they name, where MiniStack checks them on `*`."""
+    arn = arn_of(*request)
+    *_, body, parameters, region, account = request
+    action = iam_actions.extract_iam_action(*request[:-2])
+    if arn != "*" or action not in _RESOURCES:
+        return arn
+    return _RESOURCES[action].format_map({**_fields(body, parameters), "region": region, "account": account})
+
+
+@patches.replaces(iam_actions, "request_tag_context")
+def give_condition_keys(
+    context: Function, service: str, action: str, body: bytes, parameters: dict[str, Any]
+) -> dict[str, Any]:
+    """Give requests `iam:PermissionsBoundary` and `lambda:FunctionArn`, which MiniStack leaves out."""
+    keys: dict[str, Any] = {}
+    if action.startswith("iam:"):
+        fields = _fields(body, parameters)
+        boundary = fields.get("PermissionsBoundary")
+        if action not in _BOUNDARY_IN_REQUEST:
+            boundary = (iam._roles.get(fields.get("RoleName", "")) or {}).get("PermissionsBoundary")
+        keys = {"iam:PermissionsBoundary": boundary} if boundary else {}
+    elif action == "lambda:CreateEventSourceMapping":
+        keys = {"lambda:FunctionArn": _fields(body, parameters).get("FunctionName", "")}
+    return {**context(service, action, body, parameters), **keys}
+
+
+@patches.replaces(iam_evaluator, "_resolve_condition_key")
+def give_role_of_session(resolve: Function, name: str, request: Any) -> Any:
+    """Give `aws:PrincipalArn` the ARN of a session's role; MiniStack gives that of the session."""
+    if name.lower() != "aws:principalarn":
+        return resolve(name, request)
+    principal: str = iam_evaluator.caller_arn()
+    session = re.fullmatch(r"arn:aws:sts::(\d{12}):assumed-role/([^/]+)/.*", principal)
+    return f"arn:aws:iam::{session[1]}:role/{session[2]}" if session else principal
+
+
+def _fields(body: bytes, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a request in JSON, CBOR or form encoding."""
+    found: dict[str, Any] = {}
+    if body[:1] == b"{":
+        found = json.loads(body)
+    elif b"\xa0" <= body[:1] <= b"\xbf":  # a map, in CBOR
+        found = cbor2.loads(body)
+    return {name: value[0] if isinstance(value, list) else value for name, value in parameters.items()} | found

@@ -1,0 +1,38 @@
+"""S3: missing objects."""
+
+from contextvars import ContextVar
+from typing import Any
+
+from ministack.core import iam_evaluator, responses
+from ministack.services import s3
+
+from localstack.ministack_patches.patching import Function, Patches
+
+patches = Patches()
+
+# Access key of the caller whose GetObject is handled.
+_reader: ContextVar[str] = ContextVar("reader", default="")
+_enforce = iam_evaluator.enforce
+
+
+@patches.replaces(iam_evaluator, "enforce")
+def remember_reader(enforce: Function, access_key: str, action: str, *request: Any, **named: Any) -> Any:
+    """Remember who reads an object, for `deny_missing_objects`."""
+    _reader.set(access_key if action == "s3:GetObject" else "")
+    return enforce(access_key, action, *request, **named)
+
+
+@patches.replaces(s3, "_get_object")
+def deny_missing_objects(get_object: Function, bucket: str, key: str, *request: Any) -> Any:
+    """Respond with AccessDenied instead of NoSuchKey to a caller that may read the object but not list the bucket.
+
+    MiniStack responds with NoSuchKey. Source: S3 API Reference, GetObject, permissions.
+    """
+    response = get_object(bucket, key, *request)
+    if response[0] != 404 or b"<Code>NoSuchKey</Code>" not in response[2] or not _reader.get():
+        return response
+    bucket_arn = f"arn:aws:s3:::{bucket}"
+    # MiniStack's own: the caller asked for an object, so this check must not be recorded as a denied ListBucket.
+    if _enforce(_reader.get(), "s3:ListBucket", "s3", responses.get_region(), resource_arn=bucket_arn) is None:
+        return response
+    return s3._error("AccessDenied", "Access Denied", 403, f"/{bucket}/{key}")

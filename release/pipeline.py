@@ -1,0 +1,211 @@
+"""The steps that take a release from account to account: promote, deploy, shift, record, roll back, find drift.
+
+Each step finds the buckets, outputs and clients of its environment in the account that the shell is signed in to.
+Start here, then docs/release.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import boto3
+
+from release import deploy, history, manifest, promotion, rollback, traffic
+from release.environments import ENVIRONMENTS, EnvironmentName, terraform_outputs
+from release.history import Deployment
+from release.manifest import Manifest
+from release.promotion import EvidenceError, Record
+from release.store import Store
+from release.traffic import Move
+from tooling.paths import ROOT
+
+RELEASE_FOLDER = ROOT / "build" / "release"
+CANARY_SECONDS = 600.0
+_CANARY_PERCENT = 10
+
+
+def client(service: Any, environment: EnvironmentName) -> Any:
+    """Client of an AWS service in the region of an environment."""
+    return boto3.client(service, region_name=ENVIRONMENTS[environment].region)
+
+
+def store(environment: EnvironmentName) -> Store:
+    """Release bucket of an environment."""
+    return Store(client("s3", environment), ENVIRONMENTS[environment].release_bucket)
+
+
+def outputs(environment: EnvironmentName) -> dict[str, Any]:
+    """Terraform's outputs of an environment."""
+    known = ENVIRONMENTS[environment]
+    return terraform_outputs(client("s3", environment), known.state_bucket, known.state_key)
+
+
+def environment_before(to: EnvironmentName) -> EnvironmentName:
+    """The environment that a release is promoted from.
+
+    Raises:
+        EvidenceError: nothing is promoted to this environment.
+    """
+    before = ENVIRONMENTS[to].before
+    if before is None or to == "failover":
+        raise EvidenceError(
+            f"nothing is promoted to {to}: "
+            + ("`bin/release upload` puts a release there" if before is None else "prod's releases are replicated")
+        )
+    return before
+
+
+def promote(to: EnvironmentName, digest: str, given: Mapping[str, str]) -> Manifest:
+    """Copy a release to the bucket of an environment, once the environment before has passed it.
+
+    Args:
+        to: The environment.
+        digest: Digest of the release's manifest.
+        given: Name of the person who approves, by role; in GitHub Actions the reviews of the run count instead.
+
+    Raises:
+        EvidenceError: a record or an approval is missing.
+        ManifestError: the bucket does not have the whole release.
+    """
+    source, target = store(environment_before(to)), store(to)
+    approved = promotion.approvals_in_github(to) if promotion.in_github() else given
+    promotion.require_evidence(source, digest, to, approved)
+    copied = target.copy_from(source, digest)
+    promotion.record_promotion(target, digest, to, approved)
+    return copied
+
+
+def release_to_deploy(to: EnvironmentName, given: str | None) -> str:
+    """Digest of the release to deploy: the given one; by default build/release in dev, and prod's in the fail-over.
+
+    Raises:
+        DeployError: none is given, and the environment has no default.
+        ManifestError: build/release is not there.
+    """
+    if given:
+        return given
+    if to == "dev":
+        return manifest.read(RELEASE_FOLDER / manifest.NAME).digest()
+    live = history.live(store(to), "prod") if to == "failover" else None
+    if live is None:
+        raise deploy.DeployError(f"name the release to deploy to {to}: `bin/release deploy DIGEST --to {to}`")
+    return live.release
+
+
+def _approvals_of(to: EnvironmentName, digest: str) -> dict[str, str]:
+    # Prod's approvals hold for its fail-over too.
+    return promotion.approvals_of(store(to), digest, "prod" if to == "failover" else to)
+
+
+def plan(to: EnvironmentName, digest: str, remove: Collection[str], var_files: Collection[Path]) -> deploy.Prepared:
+    """Download a promoted release and plan its deployment.
+
+    Raises:
+        EvidenceError: the release was not promoted to this environment.
+        ManifestError: the bucket does not have the whole release.
+        DeployError: the plan is refused or failed.
+    """
+    _approvals_of(to, digest)
+    folder = deploy.work_dir(to) / "release"
+    store(to).download(digest, folder)
+    return deploy.prepare(to, folder, remove, var_files)
+
+
+def shift(to: EnvironmentName, digest: str, seconds: float) -> dict[str, Move]:
+    """Move the traffic to the new versions: at once, or in prod 10 % first, watched by the alarms.
+
+    Args:
+        to: The environment.
+        digest: Digest of the release that was applied.
+        seconds: How long to watch the canary.
+
+    Returns:
+        What moved, by function; the history of the environment has a record of it.
+
+    Raises:
+        TrafficError: a version does not run, or an alarm is in ALARM; the old versions have the traffic.
+    """
+    found, functions = outputs(to), client("lambda", to)
+    names, alarms = list(found["function_names"].values()), list(found["alarm_names"])
+    try:
+        if ENVIRONMENTS[to].canary:
+            moved = traffic.canary(functions, client("cloudwatch", to), names, alarms, _CANARY_PERCENT, seconds)
+        else:
+            moved = traffic.move_to_newest(functions, names)
+    except traffic.TrafficError:
+        releases = store(to)
+        if live := history.live(releases, to):
+            # Terraform has put the new templates there already.
+            live_release = releases.manifest(live.release)
+            rollback.put_templates(client("s3", to), found["templates_bucket"], releases, live_release)
+        raise
+    history.record(store(to), to, digest, "deploy", traffic.live_versions(functions, names))
+    return moved
+
+
+def record(to: EnvironmentName, report: Path) -> Record:
+    """Record in the release bucket that the release of the last plan passed its tests in an environment.
+
+    Args:
+        to: The environment.
+        report: JUnit report of the end-to-end tests.
+
+    Raises:
+        EvidenceError: the report is missing, a test failed, or the release was not promoted.
+        DeployError: there is no plan for this environment.
+    """
+    prepared = deploy.read_plan(to)
+    approved = _approvals_of(to, prepared.release)
+    release = store(to).manifest(prepared.release)
+    return promotion.record_passed(store(to), release, to, promotion.tests_passed(report), prepared.summary, approved)
+
+
+def roll_back(to: EnvironmentName, digest: str | None) -> tuple[Deployment, list[str]]:
+    """Give traffic and templates back to a release that was live before: the given one, or the previous one.
+
+    Returns:
+        The record of the rollback, and the templates that changed.
+
+    Raises:
+        RollbackError: there is no such release.
+        TrafficError: a version does not run; nothing moved.
+    """
+    releases = store(to)
+    back_to = rollback.target(releases, to, digest)
+    return rollback.roll_back(client("lambda", to), client("s3", to), releases, back_to, outputs(to))
+
+
+class Drift(NamedTuple):
+    """Digest of the live release, and the address of each resource that differs, with what Terraform would do."""
+
+    release: str
+    changes: list[str]
+
+
+def drift(to: EnvironmentName, var_files: Collection[Path]) -> Drift | None:
+    """Compare an environment with the release that is live, and publish an alert if they differ.
+
+    Returns:
+        The differences; None if nothing was ever deployed.
+    """
+    live = history.live(store(to), to)
+    if live is None:
+        return None
+    folder = deploy.work_dir(to) / "drift"
+    store(to).download(live.release, folder)
+    changes = deploy.preview(to, folder, var_files).changes
+    found = Drift(live.release, [f"{change.address} ({change.action})" for change in changes])
+    if found.changes:
+        client("sns", to).publish(
+            TopicArn=outputs(to)["alerts_topic_arn"],
+            Subject=f"Drift in {to}: {len(found.changes)} resources",
+            Message=drift_text(to, found),
+        )
+    return found
+
+
+def drift_text(to: EnvironmentName, found: Drift) -> str:
+    """The differences of an environment, for people."""
+    return f"{to} differs from release {found.release[:12]}:\n" + "\n".join(found.changes)

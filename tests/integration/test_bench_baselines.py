@@ -1,0 +1,153 @@
+"""The bench's baselines and measurements on a bare engine."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import boto3
+import pytest
+import requests
+
+from labs.bench import starts
+from labs.bench.api import creation_held
+from labs.bench.baselines import behind_api, loop
+from labs.bench.measured_calls import call, recorded
+from labs.processes import cpu_seconds, workers
+from localstack.aws import Aws
+from localstack.stack import Stack
+from ops import queues
+from tests.integration.conftest import Queue
+from tests.support.lambda_functions import make_function
+from tests.support.user_pools import sign_in_new_user
+from tooling.paths import ROOT
+
+# Imported before anything else, so that every module gets this boto3.client.
+_SPY = """
+import boto3
+import atexit, json
+names, make = [], boto3.client
+boto3.client = lambda name, *arguments, **options: names.append(name) or make(name, *arguments, **options)
+atexit.register(lambda: print(json.dumps(names)))
+"""
+
+
+def _clients(statements: str) -> list[str]:
+    ended = subprocess.run(
+        [sys.executable, "-c", f"import tests.support.environment\n{_SPY}\n{statements}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    made: list[str] = json.loads(ended.stdout)
+    return sorted(made)
+
+
+@pytest.mark.parametrize("function", starts.BASELINES)
+def test_start_baseline_makes_the_clients_of_its_function(function: str) -> None:
+    """A start is compared with a process that makes the same clients and no others."""
+    baseline = starts.BASELINES[function]
+    made = _clients(f"import functions.{function}.handler")
+    assert made == _clients(baseline.statements) == sorted(baseline.clients)
+
+
+@pytest.fixture
+def api() -> Iterator[tuple[str, str]]:
+    """The id of an API with an authorizer, as Terraform makes it, and a valid token."""
+    client: Any = boto3.client("apigateway")
+    user = sign_in_new_user(boto3.client("cognito-idp"))
+    made = client.create_rest_api(name="orders")["id"]
+    client.create_authorizer(
+        restApiId=made,
+        name="users",
+        type="COGNITO_USER_POOLS",
+        providerARNs=[user.pool_arn],
+        identitySource="method.request.header.Authorization",
+    )
+    client.create_deployment(restApiId=made, stageName="local")
+    yield made, user.tokens["IdToken"]
+    client.delete_rest_api(restApiId=made)
+
+
+@pytest.fixture
+def ours(aws: Aws, creation_queue: Queue) -> str:
+    """A function that has the environment of create_order."""
+    name = make_function("def handler(event, context):\n    return None\n")
+    aws.functions.update_function_configuration(
+        FunctionName=name, Environment={"Variables": {"ORDER_CREATION_QUEUE_URL": creation_queue.url}}
+    )
+    return name
+
+
+def test_baseline_behind_the_api_sends_one_message(
+    stack: Stack, api: tuple[str, str], ours: str, creation_queue: Queue
+) -> None:
+    """The baseline has the API's authorizer, and sends the body to the queue."""
+    identity, token = api
+    known = replace(stack, outputs={"api_id": identity, "stage": "local", "function_names": {"create_order": ours}})
+    root = behind_api(known, "send_message", "create_order", "POST", "orders")
+
+    def post(authorization: str) -> int:
+        headers = {"Authorization": authorization}
+        return requests.post(
+            f"{known.api_url}/{root}/orders", json={"cartId": "c"}, headers=headers, timeout=30
+        ).status_code
+
+    assert (post(f"Bearer {token}"), post("Bearer nobody")) == (202, 401)
+    assert creation_queue.take() == {"cartId": "c"}
+
+
+def test_creation_held_keeps_messages_and_then_deletes_them(
+    aws: Aws, stack: Stack, ours: str, creation_queue: Queue
+) -> None:
+    """While the queue is held nothing consumes it; afterwards it is empty, and its consumer enabled."""
+    consuming = {
+        "Effect": "Allow",
+        "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+        "Resource": creation_queue.arn,
+    }
+    aws.iam.put_role_policy(
+        RoleName=ours,
+        PolicyName="consume",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [consuming]}),
+    )
+    aws.functions.create_event_source_mapping(FunctionName=f"{ours}:live", EventSourceArn=creation_queue.arn)
+    known = replace(stack, outputs={"queue_names": {"order_creator_record": creation_queue.name}})
+
+    def state() -> Any:
+        return queues.states(aws.sqs, aws.functions, [creation_queue.name])[0]
+
+    with creation_held(known):
+        aws.sqs.send_message(QueueUrl=creation_queue.url, MessageBody="{}")
+        assert (state().waiting, state().consumer) == (1, "Disabled")
+    assert (state().waiting, state().hidden, state().consumer) == (0, 0, "Enabled")
+
+
+@pytest.mark.usefixtures("aws")
+def test_loop_handles_every_message(stack: Stack, aws: Aws) -> None:
+    """Each message passes the table, the topic and three queues; the functions' processes are found."""
+    with loop(stack, renders=False) as baseline:
+        baseline.run(3, seconds=60)
+        assert len(aws.dynamodb.scan(TableName=baseline.name)["Items"]) == 3
+        names = {worker.function for worker in workers(stack) if worker.function.startswith(baseline.name)}
+        assert names == {f"{baseline.name}-{use}" for use in ("first", "pdf", "internal", "customer")}
+        assert cpu_seconds(stack)[f"{baseline.name}-first"] > 0
+    functions = [each["FunctionName"] for each in aws.functions.list_functions()["Functions"]]
+    assert not [name for name in functions if name.startswith(baseline.name)]
+
+
+@pytest.mark.usefixtures("aws")
+def test_recorded_has_the_calls_of_functions_only(stack: Stack) -> None:
+    """CloudTrail lists each call of a function, and the test's own calls are left out."""
+    with loop(stack, renders=False) as baseline:
+        baseline.run(1, seconds=60)
+        with recorded(stack) as events:
+            baseline.run(4, seconds=60)
+        first = f"{baseline.name}-first"
+        calls = Counter(call(name, event)[:2] for name, event in events)
+        assert calls == {(first, "dynamodb:PutItem"): 4, (first, "sns:Publish"): 4}
