@@ -1,10 +1,16 @@
 """The command-line programs: what they refuse, and what they ignore."""
 
+import importlib.metadata
+import re
+import subprocess
+import sys
+
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from cli import ops, release
+from tooling.paths import ROOT
 
 DIGEST = "a" * 64
 
@@ -73,3 +79,19 @@ def test_options_are_not_read_from_the_shell() -> None:
     for app in (ops.app, release.app):
         collect(typer.main.get_command(app))  # type: ignore[arg-type]
     assert found == {"REHEARSAL_VAR_FILE", "REHEARSAL_CANARY_SECONDS", "REHEARSAL_ARCHITECTURE", "REHEARSAL_HOST_PANGO"}
+
+
+def test_ops_starts_with_the_local_libraries_only() -> None:
+    """`bin/ops` runs where only the libraries of the local platform are installed."""
+    script = "import sys, cli.ops; print(*sys.modules)"
+    modules = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    distributions = importlib.metadata.packages_distributions()
+    loaded = {name for module in modules.split() for name in distributions.get(module, [])}
+    locked = set(
+        re.findall(r"^([\w.-]+)(?:\[.*\])?==", (ROOT / "requirements" / "local.txt").read_text(), re.MULTILINE)
+    )
+    plain = [{re.sub(r"[-_.]+", "-", name).lower() for name in names} for names in (loaded, locked)]
+    # urllib3 and requests take these if they find them.
+    assert plain[0] - plain[1] <= {"brotli", "chardet"}
