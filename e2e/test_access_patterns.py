@@ -8,8 +8,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from common.order import Order
-from common.repository import OrderRepository, attributes_of
+from common.repository import OrderRepository
 from common.status import OrderStatus
+from common.table_items import attributes_of
 from e2e.tenant import Tenant
 from tooling.polling import poll
 

@@ -45,20 +45,9 @@ def names(stack: Stack) -> dict[str, Any]:
         """Return the ID token of a seeded user."""
         return seed.token(stack, email)
 
-    return {
-        "stack": stack,
-        "table": table,
-        "order": order,
-        "token": token,
-        "dynamodb": aws.dynamodb,
-        "sqs": aws.sqs,
-        "s3": aws.s3,
-        "sns": aws.sns,
-        "lambda_": aws.functions,
-        "logs": aws.logs,
-        "ses": aws.ses,
-        "cognito": aws.cognito,
-    }
+    services = ("dynamodb", "sqs", "s3", "sns", "logs", "ses", "cognito")
+    clients = {name: getattr(aws, name) for name in services} | {"lambda_": aws.functions}
+    return {"stack": stack, "table": table, "order": order, "token": token, **clients}
 
 
 def open_shell(stack: Stack) -> None:

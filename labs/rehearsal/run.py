@@ -4,9 +4,12 @@ import os
 import platform
 import re
 import shutil
+import threading
 import time
-from collections.abc import Sequence
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,8 +18,7 @@ from rich.table import Table
 
 from labs.rehearsal.accounts import SUBJECT_PREFIX, Accounts
 from labs.rehearsal.commands import Commands
-from labs.rehearsal.customer import Customer
-from localstack import processes, tls
+from localstack import demo, processes, tls
 from localstack import stack as stacks
 from localstack.engines.ministack import MiniStack
 from localstack.stack import Stack, StackError
@@ -25,6 +27,7 @@ from release import history, manifest, traffic
 from release.environments import ENVIRONMENTS, EnvironmentName
 from release.store import Store
 from tooling import docker, documents
+from tooling.order_client import OrderClient
 from tooling.paths import ROOT
 
 FOLDER = ROOT / "build" / "rehearsal"
@@ -68,10 +71,7 @@ class Rehearsal:
         return self._commands.follow(name, page, heading, self._accounts.sign_in(to, job), **chosen)
 
     def _options(self) -> dict[str, str]:
-        return {
-            "REHEARSAL_VAR_FILE": str(self._accounts.var_file()),
-            "REHEARSAL_CANARY_SECONDS": str(CANARY_SECONDS),
-        }
+        return {"REHEARSAL_VAR_FILE": str(self._accounts.var_file()), "REHEARSAL_CANARY_SECONDS": str(CANARY_SECONDS)}
 
     def _tests(self, only: str = "") -> dict[str, str]:
         return {"E2E_CART_URL": self._stack.cart_url, **({"PYTEST_ADDOPTS": f"-k '{only}'"} if only else {})}
@@ -202,12 +202,12 @@ class Rehearsal:
     def fail_canary(self, good: str, bad: str) -> None:
         """Deploy a release to prod that fails there, and check that the canary rolls it back."""
         started = time.monotonic()
-        customer = Customer(self._accounts, "prod")
-        order = customer.order()["id"]
+        customer = self._accounts.customer("prod")
+        order = _order(customer)["id"]
         functions = self._client("lambda", "prod")
         options = ("--var-file", str(self._accounts.var_file()), "--seconds", str(CANARY_SECONDS))
         # Requests before the canary would count too, and hide for minutes that a tenth of them fails.
-        with customer.polling(order, lambda: _shares_traffic(functions)) as statuses:
+        with _polling(customer, order, lambda: _shares_traffic(functions)) as statuses:
             self._refused(
                 "the canary of a sabotaged release",
                 # One server error of the API is enough for this alarm; the function's needs more than 5 %.
@@ -216,7 +216,7 @@ class Rehearsal:
                 *("deploy", bad, "--to", "prod", *options),
             )
             failed, answered = sum(status >= 500 for status in statuses), len(statuses)
-        after = {customer.api.get(order).status_code for _ in range(40)}
+        after = {customer.get(order).status_code for _ in range(40)}
         if after != {200}:
             raise StackError(f"after the canary was rolled back, prod responded {after}")
         self._require_templates("prod", good)
@@ -248,7 +248,7 @@ class Rehearsal:
         if (live := self._live(environment)) != to:
             raise StackError(f"{environment} was not rolled back to {to[:12]} but to {live[:12]}")
         self._require_templates(environment, to)
-        Customer(self._accounts, environment).order()
+        _order(self._accounts.customer(environment))
         output = self._follow("rollback", "Prove that the rollback holds", environment, **self._tests(SOME_TESTS))
         tested = f"traffic, templates, an order; {_passed(output)}"
         self._add(f"{environment}, rolled back", to, tested, "", started)
@@ -261,18 +261,18 @@ class Rehearsal:
 
     def fail_over(self, digest: str) -> None:
         """Lose prod's home region, and serve from the other region."""
-        home = Customer(self._accounts, "prod")
-        orders = [home.order() for _ in range(3)]
+        home = self._accounts.customer("prod")
+        orders = [_order(home) for _ in range(3)]
         newest = max(datetime.fromisoformat(order["dateCreated"]) for order in orders)
         lost, started, region = datetime.now(UTC), time.monotonic(), ENVIRONMENTS["prod"].region
         self._stack.lost_file.write_text(f"{region}\n{self._accounts.outputs('prod')['api_id']}\n")
-        if home.api.get(orders[0]["id"]).status_code != 503:
+        if home.get(orders[0]["id"]).status_code != 503:
             raise StackError("the home region is lost but still responds")
         console.print(f"[yellow]![/] {region} is lost")
         evidence = _evidence(digest)
         self._follow("disaster-recovery", "Deploy the fail-over", "failover", **evidence, **self._options())
-        there = Customer(self._accounts, "failover")
-        found = [there.api.get(order["id"]) for order in orders]
+        there = self._accounts.customer("failover")
+        found = [there.get(order["id"]) for order in orders]
         recovered = time.monotonic() - started
         if any(response.status_code != 200 for response in found):
             raise StackError(f"after the loss the orders' statuses are {[each.status_code for each in found]}")
@@ -280,7 +280,7 @@ class Rehearsal:
         for key in (response.json()["invoiceKey"] for response in found):
             if not (bucket.read(key) or b"").startswith(b"%PDF"):
                 raise StackError(f"the fail-over has no copy of {key}")
-        there.order()
+        _order(there)
         if (live := self._live("failover")) != digest:
             raise StackError(f"the fail-over has release {live[:12]}, prod had {digest[:12]}")
         output = self._follow("disaster-recovery", "Prove that the fail-over serves", "failover", **evidence)
@@ -303,6 +303,31 @@ class Rehearsal:
 def _evidence(release: str) -> dict[str, str]:
     # Two releases are tested at the same time, so each has a folder for its evidence.
     return {"EVIDENCE_DIR": str(FOLDER / "evidence" / release[:12])}
+
+
+def _order(customer: OrderClient) -> dict[str, Any]:
+    """Place the demo order, and return it once it has its invoice."""
+    return customer.await_invoiced(customer.place(demo.order(), idempotency_key=str(uuid.uuid4())).order_id)
+
+
+@contextmanager
+def _polling(customer: OrderClient, order_id: str, has_begun: Callable[[], bool]) -> Iterator[list[int]]:
+    """Request an order again and again once a condition holds; yields the response statuses, which grow."""
+    statuses, done = list[int](), threading.Event()
+
+    def request() -> None:
+        while not has_begun():
+            if done.wait(0.2):
+                return
+        while not done.is_set():
+            statuses.append(customer.get(order_id).status_code)
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        pool.submit(request)
+        try:
+            yield statuses
+        finally:
+            done.set()
 
 
 def _shares_traffic(functions: Any) -> bool:

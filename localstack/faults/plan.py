@@ -146,10 +146,10 @@ class Decider:
 
     def _random(self, key: str, occurrence: int, call: Call) -> Fault | None:
         # Seeded by the call: the sequence of calls differs in each run.
-        draw = random.Random(f"{self._plan.seed}/{key}/{occurrence}").uniform(0, 1_000)  # noqa: S311  # nosec B311
+        position = random.Random(f"{self._plan.seed}/{key}/{occurrence}").uniform(0, 1_000)  # noqa: S311  # nosec B311
         for fault, rate in self._plan.rates.items():
-            draw -= rate
-            if draw < 0:
+            position -= rate
+            if position < 0:
                 return fault if _possible(fault, call) else None
         return None
 

@@ -209,7 +209,7 @@ class Proxy:
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
         ) as received:
             response = web.Response(status=received.status, body=await received.read())
-            # aiohttp sets a type of its own.
+            # aiohttp sets a default type.
             response.headers.popall("Content-Type", None)
             for name, value in received.headers.items():
                 if name.lower() not in _HOP_BY_HOP:

@@ -120,9 +120,9 @@ def test_alias_routes_by_weight(aws: Aws, stack: Stack) -> None:
 def test_api_of_other_account_is_called_by_url(aws: Aws, stack: Stack) -> None:
     """An API of another account is called by its URL alone."""
     account = "536580886816"
-    answer = "def handler(event, context):\n    return {'statusCode': 201}\n"
+    source = "def handler(event, context):\n    return {'statusCode': 201}\n"
     session = boto3.Session(aws_access_key_id=account, aws_secret_access_key="test")
-    function = make_function(answer, session)
+    function = make_function(source, session)
     assert requests.get(api_of(function, stack, account), timeout=30).status_code == 201
 
 
@@ -381,11 +381,11 @@ def pages_of(aws: Aws, table: str, owner: str, bounds: tuple[int, int], limit: i
     }
     pages = []
     while True:
-        answer = aws.dynamodb.query(**request)
-        pages.append([item["id"]["S"] for item in answer["Items"]])
-        if "LastEvaluatedKey" not in answer:
+        response = aws.dynamodb.query(**request)
+        pages.append([item["id"]["S"] for item in response["Items"]])
+        if "LastEvaluatedKey" not in response:
             return pages
-        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        request["ExclusiveStartKey"] = response["LastEvaluatedKey"]
 
 
 def test_index_query_follows_writes(aws: Aws) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from common.repository import attributes_of
+from common.table_items import attributes_of
 from labs.bench import api, baselines, numbers, orders, report, starts
 from labs.bench.report import Row, interleave, text
 from localstack.stack import StackError

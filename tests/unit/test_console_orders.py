@@ -11,7 +11,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from common.order import Order
-from common.repository import OrderFilter, OrderRepository, Page, attributes_of
+from common.repository import OrderFilter, OrderRepository, Page
+from common.table_items import attributes_of
 from localstack.console.logs import FunctionLogs, Line
 from localstack.console.mails import CUSTOMER, INTERNAL, STATUS, Mail, MailFolder, body
 from localstack.console.orders import NEWEST, OrderBook, OrderReader

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.item_json import item_json
 from common.models import Campaign, CartItem
 from common.order import Order, PaymentDetails
 from common.pricing import price
-from common.repository import Page, attributes_of
+from common.repository import Page
 from common.status import OrderStatus
+from common.table_items import attributes_of, item_json
 from functions.adapters import rest
 from tests.support.samples import order
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from localstack import logs
 from localstack.stack import Stack, StackError
 
-MOMENT = 1_795_556_406_445
+TIMESTAMP = 1_795_556_406_445
 LINE = {
     "level": "WARNING",
     "location": "_queue:78",
@@ -32,7 +32,7 @@ def styles(text: Any) -> dict[str, str]:
 
 def test_readable_line_colours_level() -> None:
     """A line has its level in colour and its correlation id dimmed; constant fields are left out."""
-    shown = logs.readable(json.dumps(LINE), MOMENT)
+    shown = logs.readable(json.dumps(LINE), TIMESTAMP)
     assert shown.plain[8:].startswith(".445 WARNING  packaged template used location=_queue:78 order_id=o-1 tries=2")
     assert shown.plain.endswith(" demo-1")
     assert "arn:aws" not in shown.plain
@@ -43,35 +43,35 @@ def test_readable_line_colours_level() -> None:
 @pytest.mark.parametrize(("level", "colour"), [("INFO", "green"), ("ERROR", "red"), ("CRITICAL", "bold red")])
 def test_readable_level_has_its_colour(level: str, colour: str) -> None:
     """Each level has its colour."""
-    assert styles(logs.readable(json.dumps({**LINE, "level": level}), MOMENT))[level] == colour
+    assert styles(logs.readable(json.dumps({**LINE, "level": level}), TIMESTAMP))[level] == colour
 
 
 def test_readable_exception_has_lines() -> None:
     """An exception is shown line by line."""
     exception = 'Traceback (most recent call last):\n  File "a.py", line 1\nValueError: [x]'
-    shown = logs.readable(json.dumps({**LINE, "level": "ERROR", "exception": exception}), MOMENT)
+    shown = logs.readable(json.dumps({**LINE, "level": "ERROR", "exception": exception}), TIMESTAMP)
     assert shown.plain.splitlines()[1:] == [f"    {row}" for row in exception.splitlines()]
     assert "\\n" not in shown.plain
 
 
 def test_readable_lambda_line_is_dimmed() -> None:
     """Lambda's own lines are dimmed, unexpected text is highlighted."""
-    assert styles(logs.readable(REPORT, MOMENT))["REPORT RequestId: 1  Duration: 56 ms"] == "dim"
-    assert styles(logs.readable("Segmentation fault", MOMENT))["Segmentation fault"] == "yellow"
-    assert styles(logs.readable("[1]", MOMENT))["[1]"] == "yellow"
+    assert styles(logs.readable(REPORT, TIMESTAMP))["REPORT RequestId: 1  Duration: 56 ms"] == "dim"
+    assert styles(logs.readable("Segmentation fault", TIMESTAMP))["Segmentation fault"] == "yellow"
+    assert styles(logs.readable("[1]", TIMESTAMP))["[1]"] == "yellow"
 
 
 def test_readable_metric_is_short() -> None:
     """A metric takes one dimmed line."""
     metric = {"_aws": {"CloudWatchMetrics": [{"Metrics": [{"Name": "OrdersAccepted"}]}]}, "OrdersAccepted": [1.0]}
-    assert styles(logs.readable(json.dumps(metric), MOMENT))["METRIC   OrdersAccepted=[1.0]"] == "dim"
+    assert styles(logs.readable(json.dumps(metric), TIMESTAMP))["METRIC   OrdersAccepted=[1.0]"] == "dim"
 
 
 def test_as_json_event_is_one_line() -> None:
     """Each event becomes one line of JSON, whatever was logged."""
-    assert logs.as_json(json.dumps(LINE), MOMENT) == json.dumps(LINE)
+    assert logs.as_json(json.dumps(LINE), TIMESTAMP) == json.dumps(LINE)
     for message in (REPORT, "two\nlines", json.dumps(LINE, indent=2), "[1]"):
-        line = logs.as_json(message, MOMENT)
+        line = logs.as_json(message, TIMESTAMP)
         assert "\n" not in line
         assert json.loads(line) == {"timestamp": "2026-11-24T21:40:06.445000+00:00", "message": message}
 
@@ -79,7 +79,7 @@ def test_as_json_event_is_one_line() -> None:
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
     """A stack whose one function has logged a line."""
-    event = {"logStreamName": "s", "timestamp": MOMENT, "message": json.dumps(LINE)}
+    event = {"logStreamName": "s", "timestamp": TIMESTAMP, "message": json.dumps(LINE)}
     monkeypatch.setattr(logs, "_events", lambda *_: iter([event]))
     monkeypatch.setattr(logs, "Aws", lambda *_: type("Clients", (), {"logs": None}))
     return Stack(None, ports={"engine": 1}, outputs={"function_names": {"get_order": "f"}})  # type: ignore[arg-type]

@@ -193,8 +193,8 @@ def test_open_console_without_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         monkeypatch.delenv(name, raising=False)
     try:
         up.open_console(stack)
-        answer = requests.get(stack.console_url, timeout=10)
-        assert (answer.status_code, "Run `make up`" in answer.text) == (503, True)
+        response = requests.get(stack.console_url, timeout=10)
+        assert (response.status_code, "Run `make up`" in response.text) == (503, True)
         assert opened == []
         first = stack.running["console"]
         monkeypatch.setenv("DISPLAY", ":0")
