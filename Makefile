@@ -79,3 +79,6 @@ release: ## make a release of the commit in build/release (ARCHITECTURE=arm64|x8
 
 rehearse: ## rehearse the life of a release here: three accounts, a bad release, rollbacks, a lost region
 	@$(call takes,)bin/ops lab rehearse
+
+.DEFAULT:
+	@$(error there is no make $@: `make help`, `bin/ops --help`, `bin/release --help` and `bin/test --help` show what there is)

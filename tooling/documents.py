@@ -42,6 +42,7 @@ REHEARSED: Final = frozenset(
 RUN_HERE: Final = (
     "make up",
     "make order",
+    "make console",
     "TOKEN=",
     "curl -s ",
     "make logs FUNCTION=",

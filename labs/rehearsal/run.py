@@ -215,12 +215,12 @@ class Rehearsal:
                 "prod",
                 *("deploy", bad, "--to", "prod", *options),
             )
-            failed, answered = sum(status >= 500 for status in statuses), len(statuses)
+            failed, responses = sum(status >= 500 for status in statuses), len(statuses)
         after = {customer.get(order).status_code for _ in range(40)}
         if after != {200}:
             raise StackError(f"after the canary was rolled back, prod responded {after}")
         self._require_templates("prod", good)
-        tested = f"{failed} of {answered} responses failed, then none of 40"
+        tested = f"{failed} of {responses} responses failed, then none of 40"
         self._add("prod, canary rolled back", bad, tested, BOTH, started)
 
     def _require_templates(self, environment: EnvironmentName, digest: str) -> None:

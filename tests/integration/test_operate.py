@@ -1,4 +1,4 @@
-"""The commands of on-call, and the AWS operations that the engine provides for them."""
+"""The commands of an incident, and the AWS operations that the engine needs for them."""
 
 import json
 import time
@@ -43,7 +43,7 @@ def send(aws: Aws, queue: str, body: str) -> str:
 
 
 def put_alarm(aws: Aws, **settings: Any) -> str:
-    """Create an alarm that goes off above zero; returns its name."""
+    """Create an alarm with a period of ten seconds and a threshold of 0."""
     name = f"alarm-{uuid4().hex[:8]}"
     aws.cloudwatch.put_metric_alarm(
         AlarmName=name,
@@ -58,14 +58,14 @@ def put_alarm(aws: Aws, **settings: Any) -> str:
 
 
 def on_queue(aws: Aws, queue: str, metric: str) -> str:
-    """Create an alarm on a metric of a queue over ten seconds; returns its name."""
+    """An alarm on a metric of a queue."""
     dimensions = [{"Name": "QueueName", "Value": queue}]
     return put_alarm(aws, Namespace="AWS/SQS", MetricName=metric, Dimensions=dimensions, Statistic="Maximum", Period=10)
 
 
 class TestAlarms:
     def test_alarm_of_queue_follows_its_messages(self, aws: Aws, queue: str) -> None:
-        """Alarms on depth and age go off while a message waits, and are OK again once it is gone."""
+        """Alarms on depth and age of a queue go into ALARM with a message, and back to OK without."""
         deep, old = [
             on_queue(aws, queue, metric)
             for metric in ("ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage")
@@ -85,12 +85,12 @@ class TestAlarms:
         assert incident.show_alarms(engine, wait_seconds=SECONDS)[-1] == "2 alarms, 0 in ALARM"
 
     def test_alarms_unknown_name_is_refused(self, aws: Aws) -> None:
-        """An unknown alarm is refused."""
+        """An alarm that does not exist is named."""
         with pytest.raises(AlarmError, match="there is no alarm nothing"):
             alarms.alarms(aws.cloudwatch, ["nothing"])
 
     def test_alarm_with_fill_needs_no_data(self, aws: Aws) -> None:
-        """An alarm on an expression with FILL works although a metric has no data."""
+        """An alarm on a sum of filled metrics works before there is any data."""
         table = f"table-{uuid4().hex[:8]}"
         dimensions: Any = [{"Name": "TableName", "Value": table}]
 
@@ -116,7 +116,7 @@ class TestAlarms:
 
 class TestQueues:
     def test_dlq_shows_ids_and_no_personal_data(self, aws: Aws, queue: str) -> None:
-        """The list of a DLQ shows ids and event types, no personal data, and leaves the messages there."""
+        """The messages of a DLQ are shown by their ids, and stay."""
         event = {
             "eventType": "OrderCreationRequested",
             "correlationId": "c-1",
@@ -133,7 +133,7 @@ class TestQueues:
             assert last == f"2 messages in the DLQ of {queue}"
 
     def test_drop_keeps_message_in_private_file(self, aws: Aws, queue: str, tmp_path: Path) -> None:
-        """A dropped message is deleted from the DLQ and saved to a file that only its owner can read."""
+        """A dropped message leaves the DLQ and is kept in a file for the user only."""
         poison, other = send(aws, f"{queue}-dlq", "poison"), send(aws, f"{queue}-dlq", "other")
         file = queues.drop(aws.sqs, queue, poison, tmp_path / "dropped")
         assert (file.read_text(), file.stat().st_mode & 0o777) == ("poison", 0o600)
@@ -142,7 +142,7 @@ class TestQueues:
             queues.drop(aws.sqs, queue, poison, tmp_path)
 
     def test_pause_keeps_messages_resume_consumes_them(self, aws: Aws, queue: str) -> None:
-        """A paused queue keeps its messages, and a resumed one is consumed."""
+        """A paused queue keeps its messages; a resumed one is consumed."""
         function = make_function("def handler(event, context):\n    pass\n")
         iam: Any = aws.iam
         allow = {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}
@@ -164,7 +164,7 @@ class TestQueues:
         assert "Enabl" in shown()
 
     def test_queue_commands_unknown_queue_is_refused(self, aws: Aws, queue: str) -> None:
-        """A missing queue, and one without a DLQ or a consumer, is refused."""
+        """A queue that does not exist, or has no DLQ or consumer, is named."""
         with pytest.raises(QueueError, match="there is no queue 'nothing'"):
             queues.dlq_messages(aws.sqs, "nothing")
         with pytest.raises(QueueError, match="has no DLQ"):
@@ -176,7 +176,7 @@ class TestQueues:
 class TestQueries:
     @pytest.fixture
     def saved(self, aws: Aws) -> tuple[str, str]:
-        """The prefix of two saved queries, and the function whose logs they read."""
+        """The prefix of two queries, and the function whose lines they read."""
         prefix, function = f"prefix-{uuid4().hex[:8]}", f"function-{uuid4().hex[:8]}"
         group = f"/aws/lambda/{function}"
         aws.logs.create_log_group(logGroupName=group)
@@ -194,7 +194,7 @@ class TestQueries:
         return prefix, function
 
     def test_query_reads_fields_of_json_lines(self, aws: Aws, saved: tuple[str, str]) -> None:
-        """A saved query reads the fields of JSON log lines, and matches an id exactly."""
+        """A saved query finds fields of JSON lines, and an id with a dot exactly."""
         prefix, function = saved
         newest = {"level": "INFO", "message": "two", "order_id": "o-1x2"}
         assert log_queries.run(aws.logs, prefix, "all", "", 5)[0] == newest
@@ -202,7 +202,7 @@ class TestQueries:
         assert incident.query(engine, "trace", "o-1.2", "f", 60) == ["ERROR  one  o-1.2", "1 lines"]
 
     def test_query_wrong_name_id_or_function_is_refused(self, aws: Aws, saved: tuple[str, str]) -> None:
-        """An unknown query, a text that is not an id, and an unknown function are refused."""
+        """A query says which name, id or function it needs."""
         prefix, function = saved
         with pytest.raises(QueryError, match="choose one of all, trace"):
             log_queries.run(aws.logs, prefix, "nothing", "", 5)
@@ -214,7 +214,7 @@ class TestQueries:
             incident.query(engine, "all", "", "g", 60)
 
     def test_query_deleted_is_gone(self, aws: Aws, saved: tuple[str, str]) -> None:
-        """A deleted query is no longer listed."""
+        """A deleted query is not listed."""
         (first, _) = aws.logs.describe_query_definitions(queryDefinitionNamePrefix=saved[0])["queryDefinitions"]
         aws.logs.delete_query_definition(queryDefinitionId=first["queryDefinitionId"])
         found = aws.logs.describe_query_definitions(queryDefinitionNamePrefix=saved[0])["queryDefinitions"]
@@ -242,18 +242,18 @@ class TestRestore:
 
     @staticmethod
     def totals(aws: Aws, table: str) -> dict[str, str]:
-        """The totals of the orders in a table."""
+        """Total of each order in a table, by its id."""
         items = aws.dynamodb.scan(TableName=table, ConsistentRead=True)["Items"]
         return {item["SK"]["S"].removeprefix("ORDER#"): item["total"]["N"] for item in items}
 
     @staticmethod
     def next_second() -> datetime:
-        """Wait for the next second and return its start."""
+        """The beginning of the next second, once it has come."""
         begin = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
         return poll("the next second", lambda: begin if datetime.now(UTC) > begin else None, SECONDS)
 
     def test_recover_copies_missing_items_only(self, aws: Aws, table: str) -> None:
-        """A recovery copies deleted orders back, and replaces a damaged one only if it is named."""
+        """Missing items are copied back, others only when asked for by id."""
         aws.dynamodb.update_continuous_backups(
             TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
         )
@@ -282,7 +282,7 @@ class TestRestore:
         assert restored not in aws.dynamodb.list_tables()["TableNames"]
 
     def test_restore_outside_backups_is_refused(self, aws: Aws, table: str) -> None:
-        """A restore without backups, or to a time before them, is refused."""
+        """Without recovery, or before its window, nothing is restored."""
         with pytest.raises(RestoreError, match="recovery is not enabled"):
             restores.restore(aws.dynamodb, table, datetime.now(UTC))
         aws.dynamodb.update_continuous_backups(
@@ -292,15 +292,15 @@ class TestRestore:
             restores.restore(aws.dynamodb, table, datetime.now(UTC) - timedelta(hours=1))
 
     def test_discard_live_table_is_refused(self, aws: Aws, table: str) -> None:
-        """The live table is never discarded, nor copied onto itself."""
+        """A live table is neither deleted nor copied from."""
         for refused in (restores.discard, lambda client, name: restores.recover(client, name, None)):
             with pytest.raises(RestoreError, match="is not a restored table"):
                 refused(aws.dynamodb, table)
         assert table in aws.dynamodb.list_tables()["TableNames"]
 
 
-def test_metrics_in_a_log_line_are_published(aws: Aws) -> None:
-    """Metrics in a log line are published, if the function may write logs."""
+def test_metrics_in_log_line_are_published(aws: Aws) -> None:
+    """Metrics in a log line are published if the role may write logs."""
     namespace = f"Test{uuid4().hex[:8]}"
     directive = {"Namespace": namespace, "Dimensions": [["service"]], "Metrics": [{"Name": "Value", "Unit": "None"}]}
     line = {"_aws": {"Timestamp": 1, "CloudWatchMetrics": [directive]}, "service": "s", "Value": [1.5, 2.5]}
@@ -309,7 +309,7 @@ def test_metrics_in_a_log_line_are_published(aws: Aws) -> None:
     iam: Any = aws.iam
     allow = {"Effect": "Allow", "Action": "logs:*", "Resource": "*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
-    # A role that may not write logs publishes no metrics either.
+    # A role that may not write logs publishes nothing.
     aws.functions.invoke(FunctionName=function)
     assert aws.cloudwatch.list_metrics(Namespace=namespace)["Metrics"] == []
     iam.put_role_policy(RoleName=function, PolicyName="logs", PolicyDocument=policy)

@@ -1,6 +1,7 @@
 """The command-line programs: what they refuse, and what they ignore."""
 
 import importlib.metadata
+import os
 import re
 import subprocess
 import sys
@@ -79,6 +80,28 @@ def test_options_are_not_read_from_the_shell() -> None:
     for app in (ops.app, release.app):
         collect(typer.main.get_command(app))  # type: ignore[arg-type]
     assert found == {"REHEARSAL_VAR_FILE", "REHEARSAL_CANARY_SECONDS", "REHEARSAL_ARCHITECTURE", "REHEARSAL_HOST_PANGO"}
+
+
+@pytest.mark.parametrize(
+    ("program", "typed", "offered"),
+    [
+        ("ops", "dlq q --target ", ["local", "dev", "sit", "prod", "failover"]),
+        ("release", "pro", ["promote"]),
+        ("test", "e", ["e2e"]),
+    ],
+)
+def test_shell_completes_commands_and_values(program: str, typed: str, offered: list[str]) -> None:
+    """The shell asks the program itself for completions, and gets them without any set-up."""
+    words = f"bin/{program} {typed}"
+    question = {
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(words.count(" ")),
+        f"_{program.upper()}_COMPLETE": "complete_bash",
+    }
+    done = subprocess.run(
+        [f"bin/{program}"], cwd=ROOT, env=os.environ | question, capture_output=True, text=True, check=True, timeout=30
+    )
+    assert done.stdout.split() == offered
 
 
 def test_ops_starts_with_the_local_libraries_only() -> None:

@@ -24,17 +24,7 @@ ACCOUNTS = dict(
 Key = tuple[str, str]
 PROMOTIONS: dict[str, EnvironmentName] = {"promote-sit": "sit", "promote-prod": "prod"}
 CHECKS = ("validate", "test", "package", "e2e")
-# Jobs that sign in to AWS, and the one that signs the release, hold more than `contents: read`.
-MORE_RIGHTS: dict[Key, set[str]] = {
-    ("deploy-dev", "attest"): {"attestations", "id-token"},
-    ("deploy-dev", "deploy"): {"contents", "id-token"},
-    ("promote-sit", "evidence"): {"contents", "id-token"},
-    ("promote-sit", "promote"): {"actions", "contents", "id-token"},
-    ("promote-prod", "evidence"): {"contents", "id-token"},
-    ("promote-prod", "promote"): {"actions", "contents", "id-token"},
-    ("rollback", "rollback"): {"contents", "id-token"},
-    ("drift", "drift"): {"contents", "id-token"},
-}
+ATTEST = ("deploy-dev", "attest")
 TRIGGERS = {
     **{key: {"workflow_call"} for key in CHECKS},
     **{key: {"workflow_dispatch"} for key in ("promote-sit", "promote-prod", "rollback")},
@@ -49,6 +39,8 @@ DEPLOYING: dict[Key, str] = {
     ("promote-prod", "promote"): "prod",
     ("rollback", "rollback"): "${{ inputs.environment }}",
 }
+PROMOTING = {(workflow, "promote") for workflow in PROMOTIONS}
+SIGNING_IN = {*DEPLOYING, *((workflow, "evidence") for workflow in PROMOTIONS), ("drift", "drift")}
 EVEN_AFTER_FAILURE = "${{ !cancelled() }}"
 
 
@@ -147,10 +139,11 @@ def test_triggers_are_the_expected_ones() -> None:
 def test_jobs_have_only_needed_permissions() -> None:
     """A job reads the repository; only those that sign in, sign, or read approvals may do more."""
     assert all(content["permissions"] == {} for content in WORKFLOWS.values())
+    read, sign_in = {"contents": "read"}, {"id-token": "write"}
     for key, job in JOBS.items():
-        rights = job["permissions"]
-        assert set(rights) == MORE_RIGHTS.get(key, {"contents"}), key
-        assert {name for name, level in rights.items() if level == "write"} <= {"attestations", "id-token"}, key
+        needed = {"attestations": "write", **sign_in} if key == ATTEST else read
+        needed = needed | (sign_in if key in SIGNING_IN else {}) | ({"actions": "read"} if key in PROMOTING else {})
+        assert job["permissions"] == needed, key
 
 
 def test_credentials_are_short_lived_and_not_kept() -> None:
@@ -170,21 +163,21 @@ def test_secrets_reach_only_the_steps_that_need_them() -> None:
     texts = [path.read_text() for path in FILES]
     assert {name for text in texts for name in re.findall(r"secrets\.(\w+)", text)} == {"LOCALSTACK_AUTH_TOKEN"}
     assert not any("inherit" in text for text in texts)
-    given = {name: [step["run"] for _, step in RUNS if name in step.get("env", {})] for name in (
-        "LOCALSTACK_AUTH_TOKEN", "GITHUB_TOKEN")}  # fmt: skip
-    assert all("--engine localstack" in line for line in given["LOCALSTACK_AUTH_TOKEN"])
-    assert all(line.startswith("bin/release promote ") for line in given["GITHUB_TOKEN"])
-    asking = {key for key, step in RUNS if step["run"].startswith("bin/release promote ")}
-    assert asking == {key for key, rights in MORE_RIGHTS.items() if "actions" in rights}
-    assert sum(text.count("github.token") for text in texts) == len(given["GITHUB_TOKEN"]) == len(asking)
+    localstack, github = (
+        [step["run"] for _, step in RUNS if name in step.get("env", {})]
+        for name in ("LOCALSTACK_AUTH_TOKEN", "GITHUB_TOKEN")
+    )
+    assert all("--engine localstack" in line for line in localstack)
+    assert all(line.startswith("bin/release promote ") for line in github)
+    assert {key for key, step in RUNS if step["run"].startswith("bin/release promote ")} == PROMOTING
+    assert sum(text.count("github.token") for text in texts) == len(github) == len(PROMOTING)
 
 
 def test_each_environment_has_the_role_of_its_account() -> None:
     """A job signs in to the account of its environment, with the role of this service."""
-    signing_in = {key for key in JOBS if using(key, "aws-actions/configure-aws-credentials")}
-    assert signing_in == set(MORE_RIGHTS) - {("deploy-dev", "attest")}
+    assert {key for key in JOBS if using(key, "aws-actions/configure-aws-credentials")} == SIGNING_IN
     assert set(ACCOUNTS) == {"dev", "sit", "prod"}
-    for key in signing_in:
+    for key in SIGNING_IN:
         for environment, role in roles(key).items():
             account = ACCOUNTS[environment.removesuffix("-drift")]
             assert role == f"arn:aws:iam::{account}:role/github-2-bbws-order-lambda-{environment}", key
