@@ -179,9 +179,14 @@ class Rehearsal:
             arguments = ("promote", digest, "--to", to, "--approvals", approvals)
             self._refused(name, text, to, *arguments)
 
-        promote("to sit before dev has passed it", "dev has not passed it", "sit", TECH_LEAD)
-        promote("to prod past sit", "sit has not passed it", "prod", BOTH)
-        promote("to prod with one person for both", "must be two people", "prod", f"{TECH_LEAD} business-owner=Thandi")
+        promote("to sit before dev has passed it", "it has not passed dev", "sit", TECH_LEAD)
+        promote("to prod past sit", "it has not passed sit", "prod", BOTH)
+        promote(
+            "to prod with one person for both",
+            "must be two different people",
+            "prod",
+            f"{TECH_LEAD} business-owner=Thandi",
+        )
         deploy = ("deploy", digest, "--to", "prod")
         self._refused("a deployment without promotion", "was not promoted", "prod", *deploy)
 
