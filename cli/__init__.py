@@ -12,3 +12,5 @@ os.environ.pop("PYTHONPATH", None)
 # Compiled libraries are kept, whatever the shell says: hundreds of processes start from them.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# Terraform and its provider are Go: 100 MB more memory for a quarter less computing.
+os.environ.setdefault("GOGC", "400")

@@ -1,4 +1,7 @@
-"""`bin/ops lab`: measurements, load, faults, a rehearsal of releases, and the tables of docs/scale.md."""
+"""`bin/ops lab`: measurements, load, faults, a rehearsal of releases, and the tables of docs/scale.md.
+
+Labs are imported when they are called: they need libraries that only the tests' environment has.
+"""
 
 import os
 from typing import Annotated
@@ -6,27 +9,22 @@ from typing import Annotated
 import typer
 
 from cli.own_stack import own_stack
-from labs import scale as scales
-from labs.bench import run as benches
-from labs.chaos import run as chaoses
-from labs.load import run as loads
-from labs.rehearsal import run as rehearsals
 from tooling.paths import ROOT
 
 app = typer.Typer(help="Experiments: measurements, load, faults, a rehearsal of releases.", no_args_is_help=True)
 
-_RATES = ",".join(f"{rate:g}" for rate in loads.RATES)
-
 
 @app.command()
 def bench(
-    part: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(benches.PARTS)}.")] = None,
+    part: Annotated[list[str] | None, typer.Option(help="Only this part, such as api; repeatable.")] = None,
     rounds: Annotated[int, typer.Option(min=1, max=20, help="Rounds of each part.")] = 3,
 ) -> None:
     """Measure cold starts, API, list, invoices and cost against baselines, on a stack of its own."""
+    from labs.bench import run as benches
+
     unknown = sorted({*(part or ())} - {*benches.PARTS})
     if unknown:
-        raise typer.BadParameter(f"there is no part {', '.join(unknown)}", param_hint="--part")
+        raise typer.BadParameter(f"{unknown[0]!r} is not one of {', '.join(benches.PARTS)}", param_hint="--part")
     with own_stack(ROOT / "build" / "bench" / "stack") as environment:
         os.environ.update(environment)
         benches.run(part or (), rounds)
@@ -35,13 +33,15 @@ def bench(
 @app.command()
 def chaos(
     seed: Annotated[list[int] | None, typer.Option(help="Only random faults, of this seed; repeatable.")] = None,
-    orders: Annotated[int, typer.Option(min=1, help="Orders in a burst, or under random faults.")] = chaoses.ORDERS,
+    orders: Annotated[int, typer.Option(min=1, help="Orders in a burst, or under random faults.")] = 1_000,
     load: Annotated[bool, typer.Option("--load", help="A burst and ten steady minutes, no faults.")] = False,
     short: Annotated[
         bool, typer.Option("--short", help="A few orders, on the stack that is up with --faults.")
     ] = False,
 ) -> None:
     """Check the promises under faults, kills and restarts, on a stack of its own."""
+    from labs.chaos import run as chaoses
+
     if short:
         raise typer.Exit(chaoses.run(short=True))
     with own_stack(ROOT / "build" / "chaos", "--faults") as environment:
@@ -52,23 +52,30 @@ def chaos(
 @app.command()
 def load(
     target: Annotated[str, typer.Option(help="Environment to load, which gets orders: local, dev or sit.")],
-    rates: Annotated[str, typer.Option(help="Requests a second, rising.")] = _RATES,
+    rates: Annotated[str | None, typer.Option(help="Requests a second, rising, such as 2,5,10.")] = None,
     seconds: Annotated[int, typer.Option(min=1, help="Seconds to measure each rate.")] = 20,
     gate: Annotated[float | None, typer.Option(help="One of the rates: the last one, and it must hold.")] = None,
     customers: Annotated[int, typer.Option(min=1, max=50, help="Customers who take turns.")] = 5,
 ) -> None:
     """Load the API at rising rates until it breaks, and plot latency against rate."""
-    raise typer.Exit(loads.run(target, loads.parse_rates(rates), seconds, gate, customers))
+    from labs.load import run as loads
+
+    chosen = loads.parse_rates(rates) if rates else loads.RATES
+    raise typer.Exit(loads.run(target, chosen, seconds, gate, customers))
 
 
 @app.command()
 def rehearse() -> None:
     """Rehearse the life of a release: three accounts, a bad release, rollbacks, a lost region."""
+    from labs.rehearsal import run as rehearsals
+
     rehearsals.rehearse()
 
 
 @app.command()
 def scale() -> None:
     """Print the tables of docs/scale.md: what far more load does to counter, partitions and quotas."""
+    from labs import scale as scales
+
     for heading, table in scales.tables():
         print(f"{heading}\n\n{table}\n")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from cli import stack
 from evidence import pack as packs
 from evidence import stages
 from release import deploy as deployments
@@ -36,6 +37,11 @@ def _digest(text: str) -> str:
     return text
 
 
+def _maybe_digest(text: str) -> str:
+    # A workflow passes an empty text on.
+    return text and _digest(text)
+
+
 def _approvals(text: str) -> dict[str, str]:
     pairs = [word.partition("=") for word in text.split()]
     if not all(role and name for role, _, name in pairs):
@@ -43,9 +49,12 @@ def _approvals(text: str) -> dict[str, str]:
     return {role: name for role, _, name in pairs}
 
 
-To = Annotated[EnvironmentName, typer.Option("--to", "--target", help="Environment.")]
+_TO = typer.Option("--to", "--target", help="Environment.")
+To = Annotated[EnvironmentName, _TO]
 Digest = Annotated[str, typer.Argument(parser=_digest, metavar="DIGEST", help="Digest of the release's manifest.")]
-MaybeDigest = Annotated[str | None, typer.Argument(parser=_digest, metavar="[DIGEST]", help="Digest of the manifest.")]
+MaybeDigest = Annotated[
+    str | None, typer.Argument(parser=_maybe_digest, metavar="[DIGEST]", help="Digest of the manifest.")
+]
 Folder = Annotated[Path, typer.Option(help="Folder of the release.")]
 VarFiles = Annotated[
     list[Path] | None,
@@ -89,10 +98,14 @@ def build() -> None:
 @app.command()
 def make(
     folder: Folder = pipeline.RELEASE_FOLDER,
-    architecture: Annotated[Literal["arm64", "x86_64"], typer.Option(help="Architecture of the functions.")] = "arm64",
+    architecture: Annotated[
+        Literal["arm64", "x86_64"], typer.Option(envvar="REHEARSAL_ARCHITECTURE", help="Architecture of the functions.")
+    ] = "arm64",
     host_pango: Annotated[
         bool,
-        typer.Option("--host-pango", help="Leave Pango out of the invoice package: no Docker needed, not for AWS."),
+        typer.Option(
+            "--host-pango", envvar="REHEARSAL_HOST_PANGO", help="Leave out Pango: no Docker needed, not for AWS."
+        ),
     ] = False,
 ) -> None:
     """Make a release of the commit in build/release."""
@@ -180,14 +193,17 @@ def record(to: To, report: Annotated[Path, typer.Option(help="JUnit report of th
 @app.command()
 def rollback(to: To, digest: MaybeDigest = None) -> None:
     """Give traffic and templates back to the previous release, or to another that was live."""
-    done, templates = pipeline.roll_back(to, digest)
+    done, templates = pipeline.roll_back(to, digest or None)
     print(f"release  {done.release}\nlive     {len(done.versions)} functions in {to} have its versions again")
     print(f"templates {', '.join(templates) or 'unchanged'}")
 
 
 @app.command()
-def drift(to: To, var_file: VarFiles = None) -> None:
-    """Show what differs from the live release, and publish an alert if something does."""
+def drift(to: Annotated[Stage, _TO], var_file: VarFiles = None) -> None:
+    """Show what differs from the live release, and publish an alert if something does; on local, from this tree."""
+    if to == "local":
+        stack.drift()
+        return
     found = pipeline.drift(to, var_file or [])
     if found is None:
         print(f"nothing is deployed in {to}")

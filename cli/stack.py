@@ -12,7 +12,6 @@ from localstack.aws import Aws
 from localstack.drift import differences
 from localstack.logs import checked, show_logs
 from localstack.place_order import place_order
-from localstack.preview import server as previews
 from localstack.shell import open_shell
 from localstack.stack import StackError
 from localstack.terraform import LocalTerraform
@@ -52,7 +51,7 @@ def up(
 @app.command()
 def down() -> None:
     """Stop the local stack and delete what it held; mails and logs stay."""
-    stop_stack(stacks.load())
+    stop_stack()
 
 
 @app.command()
@@ -128,6 +127,9 @@ def preview(
     accept: Annotated[bool, typer.Option("--accept", help="Accept the pictures as they are now.")] = False,
 ) -> None:
     """Show every template with sample data; needs no stack and no AWS."""
+    # Needs the browser, which only the tests' environment can drive.
+    from localstack.preview import server as previews
+
     raise typer.Exit(previews.run(port, once, accept))
 
 

@@ -29,7 +29,7 @@ class Event(Model):
 
     @property
     def subject(self) -> str:
-        """What tells this event from others of its type."""
+        """Identifies the event among those of its type."""
         return str(self.order_id)
 
 

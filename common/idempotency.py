@@ -1,4 +1,4 @@
-"""Idempotency records: which requests were answered and which mails were sent, kept for a day."""
+"""Idempotency records: the responses of requests and the mails that were sent, kept for a day."""
 
 from __future__ import annotations
 

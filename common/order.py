@@ -15,13 +15,7 @@ from common.status import PAYMENT_STATUSES, TRANSITIONS, OrderStatus, can_transi
 
 @dataclass(frozen=True)
 class Caller:
-    """The user that sent a request, from the verified token.
-
-    Args:
-        subject: the user's id in Cognito.
-        tenant_id: the user's tenant.
-        is_admin: whether the user may access every tenant.
-    """
+    """The user that sent a request, from the verified token; `subject` is the user's id in Cognito."""
 
     subject: str
     tenant_id: str

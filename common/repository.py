@@ -11,13 +11,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-
 from common.errors import StaleVersionError, TransientError
 from common.field_types import format_timestamp
 from common.numbering import format_number, number_year
 from common.order import Order, OrderDraft
 from common.status import OrderStatus
+from common.table_items import attributes_of, order_key, partition_key, to_attributes, to_order
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -35,8 +34,6 @@ _POSITION = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z#[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 )
 
-_serializer = TypeSerializer()
-_deserializer = TypeDeserializer()
 _jitter = random.SystemRandom()
 
 
@@ -63,7 +60,7 @@ class Page:
     @property
     def orders(self) -> list[Order]:
         """The orders as models."""
-        return [_order(item) for item in self.items]
+        return [to_order(item) for item in self.items]
 
 
 @dataclass(frozen=True)
@@ -92,49 +89,6 @@ class OrderFilter:
         return _POSITION.fullmatch(position) is not None and first <= position <= last
 
 
-def _partition(tenant_id: str) -> str:
-    return f"TENANT#{tenant_id}"
-
-
-def _order_key(tenant_id: str, order_id: UUID) -> dict[str, Any]:
-    return _attributes({"PK": _partition(tenant_id), "SK": f"ORDER#{order_id}"})
-
-
-def _plain(value: object) -> object:
-    """A value of a model as DynamoDB's serializer accepts it."""
-    if isinstance(value, datetime):
-        return format_timestamp(value)
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value
-
-
-def _attributes(values: Mapping[str, object]) -> dict[str, Any]:
-    return {key: _serializer.serialize(_plain(value)) for key, value in values.items() if value is not None}
-
-
-def attributes_of(order: Order) -> dict[str, Any]:
-    """The item of an order in DynamoDB's format, with the keys of table and indexes."""
-    partition = _partition(order.tenant_id)
-    keys = {
-        "PK": partition,
-        "SK": f"ORDER#{order.id}",
-        "GSI1_PK": partition,
-        "GSI1_SK": f"{format_timestamp(order.date_created)}#{order.id}",
-        "GSI2_PK": f"ORDER#{order.id}",
-        "GSI2_SK": "METADATA",
-    }
-    return _attributes({**keys, **order.dict(by_alias=True)})
-
-
-def _order(item: Mapping[str, Any]) -> Order:
-    return Order.parse_obj({key: _deserializer.deserialize(value) for key, value in item.items()})
-
-
 class OrderRepository:
     """Reads and writes orders.
 
@@ -149,10 +103,8 @@ class OrderRepository:
 
     def get(self, tenant_id: str, order_id: UUID) -> Order | None:
         """Read one order of a tenant, strongly consistent; None if it does not exist."""
-        response = self._client.get_item(
-            TableName=self._table, Key=_order_key(tenant_id, order_id), ConsistentRead=True
-        )
-        return _order(response["Item"]) if "Item" in response else None
+        response = self._client.get_item(TableName=self._table, Key=order_key(tenant_id, order_id), ConsistentRead=True)
+        return to_order(response["Item"]) if "Item" in response else None
 
     def get_recorded(self, tenant_id: str, order_id: UUID) -> Order:
         """Read the order that an event is about.
@@ -171,21 +123,21 @@ class OrderRepository:
             TableName=self._table,
             IndexName=_ID_INDEX,
             KeyConditionExpression="GSI2_PK = :id AND GSI2_SK = :sk",
-            ExpressionAttributeValues=_attributes({":id": f"ORDER#{order_id}", ":sk": "METADATA"}),
+            ExpressionAttributeValues=to_attributes({":id": f"ORDER#{order_id}", ":sk": "METADATA"}),
             Limit=1,
         )
-        return _order(response["Items"][0]) if response["Items"] else None
+        return to_order(response["Items"][0]) if response["Items"] else None
 
     def list_all(self, tenant_id: str, page_size: int, position: str | None = None) -> Page:
         """A page of a tenant's orders by id, strongly consistent: for complete reads, such as an export."""
-        start = {"PK": _partition(tenant_id), "SK": f"ORDER#{position}"} if position else None
+        start = {"PK": partition_key(tenant_id), "SK": f"ORDER#{position}"} if position else None
         response = self._client.query(
             TableName=self._table,
             ConsistentRead=True,
             KeyConditionExpression="PK = :pk AND begins_with(SK, :prefix)",
-            ExpressionAttributeValues=_attributes({":pk": _partition(tenant_id), ":prefix": "ORDER#"}),
+            ExpressionAttributeValues=to_attributes({":pk": partition_key(tenant_id), ":prefix": "ORDER#"}),
             Limit=page_size,
-            **({"ExclusiveStartKey": _attributes(start)} if start else {}),  # type: ignore[arg-type]
+            **({"ExclusiveStartKey": to_attributes(start)} if start else {}),  # type: ignore[arg-type]
         )
         items = response["Items"]
         return Page(list(items), items[-1]["id"]["S"] if "LastEvaluatedKey" in response else None)
@@ -203,7 +155,7 @@ class OrderRepository:
             position: where the page begins, from the page before it; None for the first page.
         """
         first, last = filters.bounds()
-        values: dict[str, object] = {":pk": _partition(tenant_id), ":from": first, ":to": last}
+        values: dict[str, object] = {":pk": partition_key(tenant_id), ":from": first, ":to": last}
         request: dict[str, Any] = {
             "TableName": self._table,
             "IndexName": _DATE_INDEX,
@@ -214,7 +166,7 @@ class OrderRepository:
             values[":status"] = filters.status
             request["FilterExpression"] = "#status = :status"
             request["ExpressionAttributeNames"] = {"#status": "status"}
-        request["ExpressionAttributeValues"] = _attributes(values)
+        request["ExpressionAttributeValues"] = to_attributes(values)
 
         items: list[Mapping[str, Any]] = []
         for _ in range(_MAX_QUERIES_PER_PAGE):
@@ -229,14 +181,14 @@ class OrderRepository:
                 return Page(items[:page_size], items[page_size - 1]["GSI1_SK"]["S"])
             if "LastEvaluatedKey" not in response:
                 return Page(items, None)
-            position = _deserializer.deserialize(response["LastEvaluatedKey"]["GSI1_SK"])
+            position = response["LastEvaluatedKey"]["GSI1_SK"]["S"]
         return Page(items, position)
 
     @staticmethod
     def _date_key(tenant_id: str, position: str) -> dict[str, Any]:
-        partition = _partition(tenant_id)
+        partition = partition_key(tenant_id)
         order_id = position.rpartition("#")[2]
-        return _attributes({"GSI1_PK": partition, "GSI1_SK": position, "PK": partition, "SK": f"ORDER#{order_id}"})
+        return to_attributes({"GSI1_PK": partition, "GSI1_SK": position, "PK": partition, "SK": f"ORDER#{order_id}"})
 
     def record(self, draft: OrderDraft) -> Recorded:
         """Number an order and write it, in one transaction with the counter of its year.
@@ -251,7 +203,7 @@ class OrderRepository:
             TransientError: other writers were faster 30 times in a row.
         """
         year = number_year(draft.date_created)
-        counter = _attributes({"PK": "COUNTER#ORDER", "SK": f"YEAR#{year}"})
+        counter = to_attributes({"PK": "COUNTER#ORDER", "SK": f"YEAR#{year}"})
         for attempt in range(_MAX_NUMBER_ATTEMPTS):
             last = self._last_number(counter)
             order = Order.of(draft, format_number(year, last + 1))
@@ -260,7 +212,7 @@ class OrderRepository:
                 "Key": counter,
                 "UpdateExpression": "SET lastNumber = :next",
                 "ConditionExpression": "lastNumber = :last" if last else "attribute_not_exists(lastNumber)",
-                "ExpressionAttributeValues": _attributes({":next": last + 1, ":last": last or None}),
+                "ExpressionAttributeValues": to_attributes({":next": last + 1, ":last": last or None}),
             }
             put: Any = {
                 "TableName": self._table,
@@ -296,25 +248,25 @@ class OrderRepository:
         try:
             response = self._client.update_item(
                 TableName=self._table,
-                Key=_order_key(changed.tenant_id, changed.id),
+                Key=order_key(changed.tenant_id, changed.id),
                 UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
                 ConditionExpression="#version = :expected",
                 ExpressionAttributeNames={f"#{name}": name for name in values},
-                ExpressionAttributeValues=_attributes(
+                ExpressionAttributeValues=to_attributes(
                     {":expected": changed.version - 1, **{f":{name}": value for name, value in values.items()}}
                 ),
                 ReturnValues="ALL_NEW",
             )
         except self._client.exceptions.ConditionalCheckFailedException as error:
             raise StaleVersionError from error
-        return _order(response["Attributes"])
+        return to_order(response["Attributes"])
 
     def set_invoice_key(self, tenant_id: str, order_id: UUID, invoice_key: str) -> None:
         """Store where an order's invoice is. This makes no new version: the version guards what a PUT changes."""
         self._client.update_item(
             TableName=self._table,
-            Key=_order_key(tenant_id, order_id),
+            Key=order_key(tenant_id, order_id),
             UpdateExpression="SET invoiceKey = :key",
             ConditionExpression="attribute_exists(PK)",
-            ExpressionAttributeValues=_attributes({":key": invoice_key}),
+            ExpressionAttributeValues=to_attributes({":key": invoice_key}),
         )

@@ -1,4 +1,4 @@
-"""Options, markers and fixtures of the end-to-end tests."""
+"""Fixtures of the end-to-end tests, and the choice of tests that a target allows."""
 
 from collections.abc import Callable, Iterator
 
@@ -8,7 +8,7 @@ from e2e.tenant import Tenant
 from evidence import collect
 from evidence.collect import LOCAL_STACK, LocalStack, OrderTimer
 from localstack import stack as stacks
-from localstack import targets as platforms
+from localstack import targets
 from localstack.targets import Platform
 from tooling import doc_images
 
@@ -26,7 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what a target does not allow: in AWS what needs the local sidecars, in prod all that writes."""
+    """Deselect what a target does not allow: in AWS what needs the local sidecars, in production all that writes."""
     target = config.getoption("--target")
     allowed = [item for item in items if _allowed(item, target)]
     config.hook.pytest_deselected(items=[item for item in items if item not in allowed])
@@ -42,7 +42,7 @@ def _allowed(item: pytest.Item, target: str) -> bool:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tells what tests counted, with record_property."""
+    """Print what tests recorded with record_property."""
     for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")):
         for name, value in report.user_properties:
             terminalreporter.write_line(f"{name}: {value}")
@@ -50,13 +50,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def platform(pytestconfig: pytest.Config) -> Platform:
-    """The stack that is tested."""
-    return platforms.chosen(pytestconfig.getoption("--target"))
+    """The stack under test."""
+    return targets.chosen(pytestconfig.getoption("--target"))
 
 
 @pytest.fixture
 def make_tenant(platform: Platform, timer: OrderTimer) -> Iterator[Callable[..., Tenant]]:
-    """Makes tenants, each with one user; the users are removed after the test."""
+    """Makes tenants with one user each; the users are deleted after the test."""
     made: list[Tenant] = []
 
     def make(group: str | None = None) -> Tenant:
@@ -70,5 +70,5 @@ def make_tenant(platform: Platform, timer: OrderTimer) -> Iterator[Callable[...,
 
 @pytest.fixture
 def tenant(make_tenant: Callable[..., Tenant]) -> Tenant:
-    """A tenant of the test's own."""
+    """A new tenant."""
     return make_tenant()

@@ -1,4 +1,4 @@
-"""The evidence pack, drawn from an order of this stack."""
+"""The evidence pack of an order of this stack."""
 
 import json
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from localstack.targets import Platform
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A stage's folder of the test's own."""
+    """The folder of a stage, for this test only."""
     made = tmp_path / "local"
     made.mkdir()
     return made
@@ -29,9 +29,10 @@ def timer(folder: Path) -> OrderTimer:
 
 
 @pytest.mark.sidecars
-def test_a_pack_shows_what_became_of_an_order(
+def test_pack_shows_an_order(
     make_tenant: Callable[..., Tenant], platform: Platform, folder: Path, pytestconfig: pytest.Config
 ) -> None:
+    """The evidence pack shows an order's mail and invoice, its times and the tests in plain words."""
     tenant, correlation_id, evidence = make_tenant(), f"e2e-{uuid4()}", Recorder(folder, "main")
     order = tenant.invoiced(tenant.place(correlation_id))
     to_customer = next(mail for mail in tenant.mails(correlation_id, 2) if mail["To"] == tenant.email)
@@ -44,10 +45,10 @@ def test_a_pack_shows_what_became_of_an_order(
     reporter.pytest_sessionfinish(0)
 
     stage = stages.read(folder)
-    # The rest counts only if the test looked for it at once, which a busy machine may not.
+    # The other steps count only if they were checked promptly, which a busy machine may not manage.
     assert {time.step for time in stage.times} >= {"accepted", "internal mail", "customer mail"}
     assert {time.load for time in stage.times} == {"alongside other tests"}
-    # Only now: Matplotlib and WeasyPrint take more than a second, and every worker collects this file.
+    # Imported late: WeasyPrint takes a second to import, and every worker collects this file.
     from evidence import page
 
     html = page.render([stage], None, datetime.now(UTC))

@@ -23,7 +23,7 @@ def test_concurrent_requests_give_one_order(tenant: Tenant) -> None:
     body, headers = tenant.body(), {"Idempotency-Key": str(uuid4())}
     with ThreadPoolExecutor(max_workers=5) as pool:
         responses = list(pool.map(lambda _: tenant.call("POST", "/v1.0/orders", json=body, headers=headers), range(5)))
-    # 409 asks the caller to retry, since the first request is still in flight.
+    # 409 means that the first request is still in flight; the caller retries.
     assert {response.status_code for response in responses} <= {202, 409}
     (order_id,) = {response.json()["orderId"] for response in responses if response.status_code == 202}
     tenant.recorded(order_id)
@@ -31,7 +31,7 @@ def test_concurrent_requests_give_one_order(tenant: Tenant) -> None:
 
 
 def test_same_key_with_another_body_is_refused(tenant: Tenant) -> None:
-    """A key that comes again with another body is refused, and the first order stays as it is."""
+    """A key repeated with another body is refused, and the first order stays as it is."""
     body, headers = tenant.body(), {"Idempotency-Key": str(uuid4())}
     first = tenant.call("POST", "/v1.0/orders", json=body, headers=headers)
     second = tenant.call("POST", "/v1.0/orders", json={**body, "paymentMethod": "CARD"}, headers=headers)

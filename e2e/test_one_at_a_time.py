@@ -63,7 +63,7 @@ def exceeded(times: Times) -> list[str]:
 
 
 def test_orders_one_at_a_time_keep_the_agreed_limits(tenant: Tenant, recorder: ListRecorder) -> None:
-    """Orders one at a time get consecutive numbers, an invoice and a mail each, within the agreed times."""
+    """Orders one at a time get consecutive numbers, an invoice and mails each, within twice the agreed limits."""
     drain(tenant.platform, DEADLINE_SECONDS)
     numbers = []
     for _ in range(ORDERS):

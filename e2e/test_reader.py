@@ -1,4 +1,4 @@
-"""The commands of the documents, run on the local stack as a reader runs them."""
+"""Runs the commands of the documents on the local stack, as a reader runs them."""
 
 import subprocess
 
@@ -6,7 +6,7 @@ import pytest
 
 from localstack import engines
 from tooling import documents
-from tooling.commands import outside_make
+from tooling.commands import environment_without_make
 from tooling.documents import Block
 from tooling.paths import ROOT
 
@@ -17,18 +17,20 @@ SECONDS = 300
 
 @pytest.mark.parametrize(
     "block",
-    [block for block in documents.command_blocks() if documents.runs_here(block)],
+    [block for block in documents.command_blocks() if block.runs_here],
     ids=lambda block: f"{block.document}: {block.commands[0][:40]}",
 )
-def test_a_block_runs(block: Block) -> None:
+def test_block_of_document_runs(block: Block) -> None:
+    """Every block of commands for the local stack runs as it stands in its document."""
     stack = engines.require()
-    # A stack that runs a release goes on with it.
-    environment = outside_make() | {"STACK_DIR": str(stack.directory), "RELEASE_DIR": stack.release or ""}
-    script = "\n".join(["set -euo pipefail", *block.commands]).replace(documents.shown_api(), stack.api_url)
+    script = "\n".join(["set -euo pipefail", *block.lines]).replace(documents.api_in_readme(), stack.api_url)
+    if stack.release:
+        # The stack keeps the release that it runs.
+        script = script.replace("make up", f"make up RELEASE_DIR={stack.release}")
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=ROOT,
-        env=environment,
+        env=environment_without_make() | {"STACK_DIR": str(stack.directory)},
         capture_output=True,
         text=True,
         check=False,

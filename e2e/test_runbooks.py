@@ -1,6 +1,6 @@
-"""Every command of docs/runbooks/ that needs no account, run in the state that it is for (R11).
+"""Runs every command of docs/runbooks/ that needs no account, in the state that it is for.
 
-Each alarm is rung by its own cause. What needs accounts, `make rehearse` runs (tooling/runbooks.py).
+Each alarm is put into ALARM by its own cause. `make rehearse` runs the commands that need accounts.
 """
 
 import os
@@ -19,10 +19,10 @@ from e2e.tenant import DEADLINE_SECONDS, Tenant
 from localstack.targets import Platform
 from ops import incident
 from release import traffic
-from tooling import runbooks
+from tooling import documents
+from tooling.documents import Block
 from tooling.paths import ROOT
 from tooling.polling import poll
-from tooling.runbooks import Block
 
 pytestmark = [pytest.mark.alone, pytest.mark.long, pytest.mark.sidecars, pytest.mark.embedded]
 
@@ -31,26 +31,26 @@ _TROUBLE = "troubleshooting"
 
 
 class Reader:
-    """Somebody who does what the runbooks say.
+    """Follows the runbooks, and remembers which blocks it ran.
 
     Args:
-        target: of the stack.
+        target: Target of the commands.
     """
 
     def __init__(self, target: str) -> None:
-        self._blocks = runbooks.blocks()
+        self._blocks = documents.runbook_blocks()
         self._environment = {**os.environ, "TARGET": target}
         self.done: list[Block] = []
 
     def follow(self, page: str, heading: str, number: int = 0, fails: bool = False, **variables: str) -> str:
-        """Run a block, and return what it printed.
+        """Run a block, and return its output.
 
         Args:
-            page: of the block.
-            heading: that it is under.
-            number: among its blocks.
-            fails: whether the block is to end with a failure.
-            variables: that it names; ALARM's own block, with the variables of its steps, is run first.
+            page: Page of the block.
+            heading: Heading that it stands under.
+            number: Its number under the heading.
+            fails: Whether the block must fail.
+            variables: Variables that it names; the block of ALARM, which sets others, is run first.
         """
         wanted = (page, heading, number)
         (block,) = [one for one in self._blocks if (one.page, one.heading, one.number) == wanted]
@@ -73,7 +73,7 @@ class Reader:
         return done.stdout
 
     def variable(self, alarm: str, name: str) -> str:
-        """The value that an alarm's block gives to a variable."""
+        """The value of a variable that the block of an alarm sets."""
         heading = alarm.replace(f"-{self._environment['TARGET']}", "-{env}")
         (block,) = [one for one in self._blocks if one.heading == heading]
         script = f"{block.text}\nprintenv {name}"
@@ -86,13 +86,13 @@ class Reader:
 
 @pytest.fixture(scope="module")
 def reader(platform: Platform) -> Reader:
-    """The reader of all tests here, who keeps account of what was run."""
+    """One reader for all tests: the last test checks what was run."""
     return Reader(platform.target)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def empty_dlqs(platform: Platform) -> None:
-    """What the tests before left in DLQs is not for these."""
+    """Empties the DLQs of what earlier tests left there."""
     for name in platform.outputs["dlq_names"].values():
         platform.aws.sqs.purge_queue(QueueUrl=platform.queue_url(name))
 
@@ -105,7 +105,7 @@ def _mapping(platform: Platform, function: str) -> str:
 
 @pytest.fixture
 def consumers(platform: Platform) -> Iterator[dict[str, str]]:
-    """The event source mapping of each consumer, by its folder; all take messages again in the end."""
+    """The event source mapping of each consumer, by its folder; all are enabled at the end."""
     found = {function: _mapping(platform, function) for function in platform.outputs["queue_names"]}
     yield found
     for mapping in found.values():
@@ -115,36 +115,40 @@ def consumers(platform: Platform) -> Iterator[dict[str, str]]:
 CONSUMERS = ["order_creator_record", "order_pdf_creator", "order_internal_notification", "customer_order_confirmation"]
 
 
-def test_each_alarm_has_its_heading_and_leads_to_it(platform: Platform) -> None:
+def test_alarm_leads_to_its_heading(platform: Platform) -> None:
+    """Each alarm has a section in the runbook, and its description links to it."""
     found = {alarm["AlarmName"]: alarm["AlarmDescription"] for alarm in alarms.describe(platform)}
-    assert sorted(found) == sorted(runbooks.alarms(platform.target)) == sorted(platform.outputs["alarm_names"])
+    assert sorted(found) == sorted(documents.alarms(platform.target)) == sorted(platform.outputs["alarm_names"])
     for name, description in found.items():
         heading = name.replace(f"-{platform.target}", "-{env}")
         url = "https://github.com/kimmyai/bbws-order-lambda/blob/main/docs/runbooks/troubleshooting.md"
-        assert description.endswith(f" Runbook: {url}#{runbooks.anchor(heading)}")
+        assert description.endswith(f" Runbook: {url}#{documents.anchor(heading)}")
 
 
-def test_the_daily_look_and_the_saved_queries(reader: Reader) -> None:
+def test_daily_look_and_saved_queries(reader: Reader) -> None:
+    """The daily look shows alarms and queues, and the saved queries run."""
     for page, heading in (("operations", "Look at the day"), (_TROUBLE, "Troubleshooting")):
         printed = reader.follow(page, heading)
-        assert re.search(r"^30 alarms, \d+ ring$", printed, re.MULTILINE)
+        assert re.search(r"^30 alarms, \d+ in ALARM$", printed, re.MULTILINE)
         assert printed.count(" waiting, ") == 8
     assert len(re.findall(r"^\d+ lines$", reader.follow("operations", "Saved queries"), re.MULTILINE)) == 3
 
 
-def test_orders_wait_for_the_maintenance_of_the_cart_service(reader: Reader, consumers: Any, tenant: Tenant) -> None:
+def test_orders_wait_for_cart_maintenance(reader: Reader, consumers: Any, tenant: Tenant) -> None:
+    """Orders wait in the paused queue, and are created after the maintenance."""
     printed = reader.follow("operations", "Maintenance of the Cart service")
     assert printed.splitlines() == [
-        "bbws-order-creation-local is left to fill",
-        "bbws-order-creation-local is taken from again",
+        "bbws-order-creation-local is paused: its messages wait",
+        "bbws-order-creation-local is resumed: its messages are consumed",
     ]
     tenant.ordered()
     assert "consumer Enabled" in reader.follow("operations", "Maintenance of the Cart service", 1)
 
 
-def test_orders_that_were_deleted_or_damaged_are_back(
+def test_deleted_and_damaged_orders_are_recovered(
     reader: Reader, consumers: Any, platform: Platform, tenant: Tenant
 ) -> None:
+    """A restored table gives back what was deleted, and on request what was damaged."""
     table, dynamodb = platform.outputs["orders_table"], platform.aws.dynamodb
 
     def recovery(enabled: bool) -> None:
@@ -156,7 +160,7 @@ def test_orders_that_were_deleted_or_damaged_are_back(
         return {"PK": {"S": f"TENANT#{tenant.id}"}, "SK": {"S": f"ORDER#{order['id']}"}}
 
     page = "disaster-recovery"
-    # As in the accounts; locally it is off.
+    # Recovery is on in the accounts, and off locally.
     recovery(True)
     restored = ""
     try:
@@ -179,27 +183,27 @@ def test_orders_that_were_deleted_or_damaged_are_back(
 
         reader.follow(page, "Stop writing order numbers")
         waiting = tenant.place()
-        printed = reader.follow(page, "Restore the table beside the live one", AT=at.isoformat())
+        printed = reader.follow(page, "Restore the table next to the live one", AT=at.isoformat())
         restored = printed.split()[-1]
         assert restored.startswith(f"{table}-restored-")
         printed = reader.follow(page, "Put back what is missing", FROM=restored)
-        assert f"another: TENANT#{tenant.id} ORDER#{damaged['id']}\n" in printed
-        assert printed.endswith("1 items put back, 1 left\n")
+        assert f"differs: TENANT#{tenant.id} ORDER#{damaged['id']}\n" in printed
+        assert printed.endswith("1 items copied back, 1 left\n")
         assert tenant.get(deleted["id"]).json() == deleted
         assert tenant.get(damaged["id"]).json()["total"] == "0.01"
         reader.follow(page, "Put back what is missing", 1, FROM=restored, ORDER=damaged["id"])
         assert tenant.get(damaged["id"]).json() == damaged
         assert tenant.get(waiting).status_code == 404
-        reader.follow(page, "Take orders again")
+        reader.follow(page, "Process orders again")
 
         def number(order: dict[str, Any]) -> int:
             return int(order["orderNumber"].rpartition("-")[2])
 
         assert number(tenant.recorded(waiting)) == number(damaged) + 1
         printed = reader.follow(page, "Prove that the orders are back", FROM=restored)
-        # The counter has moved on with the order that waited.
-        assert "left as it is, since the live one is another: COUNTER#ORDER YEAR#" in printed
-        assert "0 items put back, 1 left\n" in printed
+        # The counter has moved on with the waiting order.
+        assert "not overwritten, the live item differs: COUNTER#ORDER YEAR#" in printed
+        assert "0 items copied back, 1 left\n" in printed
         assert restored not in dynamodb.list_tables()["TableNames"]
     finally:
         recovery(False)
@@ -208,7 +212,8 @@ def test_orders_that_were_deleted_or_damaged_are_back(
 
 
 @pytest.mark.parametrize("function", CONSUMERS)
-def test_a_dlq_is_emptied(reader: Reader, platform: Platform, function: str) -> None:
+def test_dlq_is_emptied(reader: Reader, platform: Platform, function: str) -> None:
+    """Messages of a DLQ are shown, explained by the logs, moved back, or dropped into a file."""
     queue, dlq = platform.outputs["queue_names"][function], platform.outputs["dlq_names"][function]
     alarm = f"{dlq}-not-empty"
     poison = f"poison {uuid4()}"
@@ -219,17 +224,17 @@ def test_a_dlq_is_emptied(reader: Reader, platform: Platform, function: str) -> 
 
         printed = reader.follow(_TROUBLE, "Look into the DLQ", ALARM=alarm)
         assert re.search(
-            rf"^{sent} \S+Z is no message of ours\n1 messages in the DLQ of {queue}$", printed, re.MULTILINE
+            rf"^{sent} \S+Z not an event of this service\n1 messages in the DLQ of {queue}$", printed, re.MULTILINE
         )
         assert re.search(rf"message refused .*{sent}", printed)
         assert poison not in printed
         assert "message refused" in reader.follow(_TROUBLE, "Look into the DLQ", 1, TEXT=sent)
 
-        assert "1 messages put back" in reader.follow(_TROUBLE, "Empty the DLQ", ALARM=alarm)
-        poll("the poison back in the DLQ", lambda: counts(platform, [dlq])[dlq] == 1 or None, DEADLINE_SECONDS)
+        assert "1 messages moved back" in reader.follow(_TROUBLE, "Empty the DLQ", ALARM=alarm)
+        poll("the poison message back in the DLQ", lambda: counts(platform, [dlq])[dlq] == 1 or None, DEADLINE_SECONDS)
         printed = reader.follow(_TROUBLE, "Look into the DLQ", ALARM=alarm)
-        again = re.findall(r"^(\S+) \S+Z is no message of ours$", printed, re.MULTILINE)
-        assert again != [sent], "what is sent again has another id"
+        again = re.findall(r"^(\S+) \S+Z not an event of this service$", printed, re.MULTILINE)
+        assert again != [sent], "a message that is moved back gets another id"
         reader.follow(_TROUBLE, "Empty the DLQ", 1, ALARM=alarm, MESSAGE=again[0])
         (kept,) = incident.DROPPED.glob(f"*{again[0]}")
         assert (kept.read_text(), kept.stat().st_mode & 0o777) == (poison, 0o600)
@@ -237,18 +242,19 @@ def test_a_dlq_is_emptied(reader: Reader, platform: Platform, function: str) -> 
 
         printed = reader.follow(_TROUBLE, "Prove that the DLQ is empty", ALARM=alarm)
         assert f"0 messages in the DLQ of {queue}" in printed
-        assert printed.endswith("1 alarms, 0 ring\n")
+        assert printed.endswith("1 alarms, 0 in ALARM\n")
 
 
 @pytest.mark.parametrize("function", CONSUMERS)
-def test_a_queue_moves_again(
+def test_old_queue_moves_again(
     reader: Reader, platform: Platform, consumers: dict[str, str], tenant: Tenant, function: str
 ) -> None:
+    """A queue whose consumer is disabled is found and resumed."""
     queue = platform.outputs["queue_names"][function]
     old, deep = f"{queue}-old", f"{queue}-deep"
     for alarm in (old, deep):
         assert reader.variable(alarm, "QUEUE") == queue
-    # A message is deep and old enough here; what is measured and compared is the same.
+    # One message is deep and old enough here; what is measured and compared is the same.
     with alarms.short_periods(platform, [old, deep], Threshold=0.5):
         platform.aws.functions.update_event_source_mapping(UUID=consumers[function], Enabled=False)
         order = tenant.place()
@@ -259,23 +265,24 @@ def test_a_queue_moves_again(
         printed = reader.follow(_TROUBLE, "Get the queue moving", 1, ALARM=deep)
         assert re.search(rf"^{queue} +1 waiting, .*consumer Disabl", printed, re.MULTILINE)
         platform.aws.functions.update_event_source_mapping(UUID=consumers[function], Enabled=False)
-        assert "taken from again" in reader.follow(_TROUBLE, "Get the queue moving", ALARM=old)
+        assert "is resumed" in reader.follow(_TROUBLE, "Get the queue moving", ALARM=old)
         tenant.invoiced(order)
         poll(f"{queue} empty", lambda: not counts(platform, [queue])[queue] or None, DEADLINE_SECONDS)
 
         for alarm in (old, deep):
             printed = reader.follow(_TROUBLE, "Prove that the queue moves", ALARM=alarm)
             assert re.search(rf"^{queue} +0 waiting, .*consumer Enabl", printed, re.MULTILINE)
-            assert printed.endswith("1 alarms, 0 ring\n")
+            assert printed.endswith("1 alarms, 0 in ALARM\n")
 
 
-def test_a_function_that_fails(reader: Reader, platform: Platform) -> None:
+def test_failing_function_is_found(reader: Reader, platform: Platform) -> None:
+    """The section on failing functions shows the error, and drift shows a change by hand."""
     names: dict[str, str] = platform.outputs["function_names"]
     failing = {f"{name}-errors": (folder, name) for folder, name in names.items()}
     with alarms.short_periods(platform, list(failing)):
         for alarm, (folder, name) in failing.items():
             assert reader.variable(alarm, "FUNCTION") == folder
-            # An event that is none of its trigger's.
+            # An event that its trigger would never send.
             assert "FunctionError" in platform.aws.functions.invoke(
                 FunctionName=name, Qualifier=traffic.ALIAS, Payload="{}"
             )
@@ -285,12 +292,13 @@ def test_a_function_that_fails(reader: Reader, platform: Platform) -> None:
         assert re.search(rf"/aws/lambda/{names['order_pdf_creator']} .*KeyError", printed)
         assert "create-order" not in printed
         assert "the stack is as its Terraform made it" not in reader.follow(
-            _TROUBLE, "Mend the function", fails=True, TO=platform.target
+            _TROUBLE, "Fix the function", fails=True, TO=platform.target
         ), "the changed alarms are a change by hand"
-        assert reader.follow(_TROUBLE, "Prove that the function runs", ALARM=alarm).endswith("1 alarms, 0 ring\n")
+        assert reader.follow(_TROUBLE, "Prove that the function runs", ALARM=alarm).endswith("1 alarms, 0 in ALARM\n")
 
 
-def test_a_function_that_is_slow(reader: Reader, platform: Platform, tenant: Tenant) -> None:
+def test_slow_function_is_found(reader: Reader, platform: Platform, tenant: Tenant) -> None:
+    """The section on slow functions shows the slow calls and the steps of a request."""
     names: dict[str, str] = platform.outputs["function_names"]
     slow = {f"{name}-slow": (folder, name) for folder, name in names.items()}
     correlation_id = f"e2e-{uuid4()}"
@@ -304,16 +312,19 @@ def test_a_function_that_is_slow(reader: Reader, platform: Platform, tenant: Ten
         alarm = f"{names['order_creator_record']}-slow"
         printed = reader.follow(_TROUBLE, "Look at the slow calls", ALARM=alarm, TEXT=correlation_id)
         assert "order recorded" in printed
-        assert reader.follow(_TROUBLE, "Prove that the function is quick", ALARM=alarm).endswith("1 alarms, 0 ring\n")
+        assert reader.follow(_TROUBLE, "Prove that the function is fast", ALARM=alarm).endswith(
+            "1 alarms, 0 in ALARM\n"
+        )
 
 
-def test_server_errors_of_the_api(reader: Reader, platform: Platform, tenant: Tenant) -> None:
+def test_api_server_errors_are_explained(reader: Reader, platform: Platform, tenant: Tenant) -> None:
+    """The section on server errors shows the failed request and the policy that was changed."""
     alarm = f"bbws-order-api-5xx-{platform.target}"
     order = tenant.ordered()
     before = permissions.role_policy(platform, "get_order")
     without = [one for one in before["Statement"] if "dynamodb:GetItem" not in one["Action"]]
     with alarms.short_periods(platform, [alarm]):
-        # Somebody changes a right by hand.
+        # Somebody changes a policy by hand.
         permissions.put_role_policy(platform, "get_order", {**before, "Statement": without})
         try:
             answer = tenant.get(order["id"])
@@ -328,28 +339,30 @@ def test_server_errors_of_the_api(reader: Reader, platform: Platform, tenant: Te
             permissions.put_role_policy(platform, "get_order", before)
             permissions.forget_denials()
         assert tenant.get(order["id"]).status_code == 200
-        assert reader.follow(_TROUBLE, "Prove that the API answers", ALARM=alarm).endswith("1 alarms, 0 ring\n")
+        assert reader.follow(_TROUBLE, "Prove that the API works", ALARM=alarm).endswith("1 alarms, 0 in ALARM\n")
 
 
-def test_a_table_that_throttles(reader: Reader, consumers: Any, platform: Platform) -> None:
+def test_throttled_table_is_relieved(reader: Reader, consumers: Any, platform: Platform) -> None:
+    """The section on throttling pauses and resumes the queue."""
     alarm = f"bbws-order-table-throttles-{platform.target}"
     dimensions: Any = [
         {"Name": "TableName", "Value": platform.outputs["orders_table"]},
         {"Name": "GlobalSecondaryIndexName", "Value": "OrderByIdIndex"},
     ]
     with alarms.short_periods(platform, [alarm]):
-        # The engine throttles nothing, so its count is put.
+        # The engine never throttles, so the test publishes the metric.
         platform.aws.cloudwatch.put_metric_data(
             Namespace="AWS/DynamoDB",
             MetricData=[{"MetricName": "WriteThrottleEvents", "Dimensions": dimensions, "Value": 3}],
         )
         alarms.wait_for_alarm(platform, [alarm])
         reader.follow(_TROUBLE, "Look at the table", ALARM=alarm)
-        assert "left to fill" in reader.follow(_TROUBLE, "Mend the throttling")
-        assert reader.follow(_TROUBLE, "Prove that the table keeps up", ALARM=alarm).endswith("1 alarms, 0 ring\n")
+        assert "is paused" in reader.follow(_TROUBLE, "Fix the throttling")
+        assert reader.follow(_TROUBLE, "Prove that the table keeps up", ALARM=alarm).endswith("1 alarms, 0 in ALARM\n")
 
 
-def test_where_an_order_is(reader: Reader, tenant: Tenant) -> None:
+def test_order_is_traced(reader: Reader, tenant: Tenant) -> None:
+    """A query shows each step of an order, and nothing personal."""
     order = tenant.invoiced(tenant.place())
     printed = reader.follow(_TROUBLE, "A customer asks where an order is", TEXT=order["id"])
     assert [re.search(r"INFO  (\w+ \w+)", line)[1] for line in printed.splitlines()[:-1]] == [  # type: ignore[index]
@@ -361,12 +374,13 @@ def test_where_an_order_is(reader: Reader, tenant: Tenant) -> None:
 
 
 def test_every_command_was_run(reader: Reader, record_property: Any) -> None:
-    all_blocks = runbooks.blocks()
+    """The tests above ran every block that needs no account."""
+    all_blocks = documents.runbook_blocks()
     left = [f"{block.page}, {block.heading}: {block.text}" for block in all_blocks if not block.rehearsed]
     done = [f"{block.page}, {block.heading}: {block.text}" for block in reader.done]
     assert sorted(set(left) - set(done)) == []
-    here = sum(block.commands for block in all_blocks if not block.rehearsed)
-    runs = sum(block.commands for block in reader.done)
-    rehearsed = sum(block.commands for block in all_blocks if block.rehearsed)
-    text = f"all {here} of the local stack, {runs} runs of them; {rehearsed} more are of make rehearse"
+    here = sum(len(block.commands) for block in all_blocks if not block.rehearsed)
+    runs = sum(len(block.commands) for block in reader.done)
+    rehearsed = sum(len(block.commands) for block in all_blocks if block.rehearsed)
+    text = f"all {here} for the local stack, in {runs} runs; make rehearse runs {rehearsed} more"
     record_property("runbook commands executed", text)

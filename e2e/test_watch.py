@@ -74,7 +74,7 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
         )
     try:
         watched = Watched(copy, log)
-        watched.wait_for("Ctrl-C ends it", START_SECONDS)
+        watched.wait_for("press Ctrl-C to stop", START_SECONDS)
         yield watched
     finally:
         process.terminate()

@@ -1,6 +1,7 @@
 """Pictures of invoices and mails, made without a browser (docs/decisions/0011-evidence-pack.md)."""
 
 import io
+import threading
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -8,8 +9,6 @@ from typing import NamedTuple
 
 import pypdfium2
 from PIL import Image, ImageChops
-
-from common.invoice import AssetFetcher
 
 # As wide as our mails, and taller than any of a test. Browsers do not let a table inherit `align`.
 _MAIL_PAGE = """
@@ -19,6 +18,8 @@ _MAIL_PAGE = """
   td[align=center] > table { margin: 0 auto }
 """
 _SCALE = 1.6
+# PDFium must not be used by two threads at once.
+_pdfium = threading.Lock()
 # Text uses few colours: a palette takes a third of the bytes and looks the same.
 _COLOURS = 64
 _MARGIN = 12
@@ -48,20 +49,37 @@ class Mail(NamedTuple):
     pages: list[Picture]
 
 
-def pdf_pages(pdf: bytes) -> list[Picture]:
-    """Pictures of the pages of a PDF."""
-    return [_picture(page) for page in _rasterize(pdf)]
+def rasterize(pdf: bytes, scale: float, pages: int | None = None) -> list[Image.Image]:
+    """Render the pages of a PDF.
+
+    Args:
+        pdf: The PDF.
+        scale: Pixels per point.
+        pages: Number of pages; None for all.
+
+    Raises:
+        pypdfium2.PdfiumError: It is not a PDF.
+    """
+    with _pdfium, pypdfium2.PdfDocument(pdf) as document:
+        numbers = range(len(document))[:pages]
+        return [document[number].render(scale=scale).to_pil().convert("RGB") for number in numbers]
 
 
 def pdf_text(pdf: bytes) -> str:
     """Text of all pages of a PDF."""
-    with pypdfium2.PdfDocument(pdf) as document:
+    with _pdfium, pypdfium2.PdfDocument(pdf) as document:
         return "\n".join(page.get_textpage().get_text_range() for page in document)
+
+
+def pdf_pages(pdf: bytes) -> list[Picture]:
+    """Pictures of the pages of a PDF."""
+    return [_picture(page) for page in rasterize(pdf, _SCALE)]
 
 
 def html_pages(html: str) -> list[Picture]:
     """Pictures of an HTML mail in a mail program that loads nothing, with the invoice's fonts on every machine."""
-    # Imported late: common.invoice must first tell WeasyPrint where the fonts are.
+    # Imported late, since it takes a second; common.invoice first, because it configures WeasyPrint's fonts.
+    from common.invoice import AssetFetcher  # isort: skip
     from weasyprint import CSS, HTML
 
     pdf = HTML(string=html, url_fetcher=AssetFetcher()).write_pdf(
@@ -69,7 +87,7 @@ def html_pages(html: str) -> list[Picture]:
         # Mails use attributes for what mail programs ignore in CSS.
         presentational_hints=True,
     )
-    return [_picture(_trim_bottom(page)) for page in _rasterize(pdf)]
+    return [_picture(_trim_bottom(page)) for page in rasterize(pdf, _SCALE)]
 
 
 def parse_mail(content: bytes) -> Mail:
@@ -88,11 +106,6 @@ def parse_mail(content: bytes) -> Mail:
 def _body(mail: EmailMessage, kind: str) -> str:
     part = mail.get_body((kind,))
     return str(part.get_content()) if part else ""
-
-
-def _rasterize(pdf: bytes) -> list[Image.Image]:
-    with pypdfium2.PdfDocument(pdf) as document:
-        return [page.render(scale=_SCALE).to_pil().convert("RGB") for page in document]
 
 
 def _picture(image: Image.Image) -> Picture:

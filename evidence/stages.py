@@ -216,7 +216,7 @@ def read(path: Path) -> Stage:
     except ValidationError as error:
         raise PackError(f"a record in {path} cannot be read: {error}; run `make e2e` again") from None
     if not runs:
-        raise PackError(f"there are no records in {path}: run `make e2e TARGET={path.name}`")
+        raise PackError(f"there are no records in {path}: run `bin/test e2e --target {path.name}`")
     release = path / manifest.NAME
     return Stage(
         name=path.name,

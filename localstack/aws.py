@@ -1,9 +1,8 @@
-"""boto3 clients of an engine, with the rights of its root user, or of the account that the shell is signed in to."""
+"""boto3 clients of an engine, as its root user, or of the account that the shell is signed in to."""
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 
@@ -20,14 +19,28 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
+# boto3's names of the services whose clients have another name here.
+_SERVICES: Final = {"cognito": "cognito-idp", "functions": "lambda"}
+
 
 class Aws:
-    """Clients, each built when first used.
+    """Clients by service, each created when first used.
 
     Args:
         endpoint: URL of the engine; None for AWS.
-        region: of the account.
+        region: Region of the account.
     """
+
+    cloudwatch: CloudWatchClient
+    cognito: CognitoIdentityProviderClient
+    dynamodb: DynamoDBClient
+    functions: LambdaClient
+    iam: Any
+    logs: CloudWatchLogsClient
+    s3: S3Client
+    ses: SESClient
+    sns: SNSClient
+    sqs: SQSClient
 
     def __init__(self, endpoint: str | None, region: str = REGION) -> None:
         self._endpoint = endpoint
@@ -37,56 +50,16 @@ class Aws:
             region_name=region,
         )
 
+    if not TYPE_CHECKING:  # mypy would accept any attribute
+
+        def __getattr__(self, name: str) -> Any:
+            """Create a client; Python calls this only for one that does not exist yet."""
+            if name not in Aws.__annotations__:
+                raise AttributeError(name)
+            client = self.client(_SERVICES.get(name, name))
+            setattr(self, name, client)
+            return client
+
     def client(self, service: Any) -> Any:
-        """A client of a service, by its name."""
+        """Create a client of a service by boto3's name."""
         return self._session.client(service, endpoint_url=self._endpoint)
-
-    @cached_property
-    def cloudwatch(self) -> CloudWatchClient:
-        """Alarms."""
-        return self._session.client("cloudwatch", endpoint_url=self._endpoint)
-
-    @cached_property
-    def cognito(self) -> CognitoIdentityProviderClient:
-        """User pools."""
-        return self._session.client("cognito-idp", endpoint_url=self._endpoint)
-
-    @cached_property
-    def dynamodb(self) -> DynamoDBClient:
-        """Tables."""
-        return self._session.client("dynamodb", endpoint_url=self._endpoint)
-
-    @cached_property
-    def functions(self) -> LambdaClient:
-        """Functions."""
-        return self._session.client("lambda", endpoint_url=self._endpoint)
-
-    @cached_property
-    def iam(self) -> Any:
-        """Roles and users."""
-        return self._session.client("iam", endpoint_url=self._endpoint)
-
-    @cached_property
-    def logs(self) -> CloudWatchLogsClient:
-        """Logs."""
-        return self._session.client("logs", endpoint_url=self._endpoint)
-
-    @cached_property
-    def s3(self) -> S3Client:
-        """Buckets."""
-        return self._session.client("s3", endpoint_url=self._endpoint)
-
-    @cached_property
-    def ses(self) -> SESClient:
-        """Mail."""
-        return self._session.client("ses", endpoint_url=self._endpoint)
-
-    @cached_property
-    def sns(self) -> SNSClient:
-        """Topics."""
-        return self._session.client("sns", endpoint_url=self._endpoint)
-
-    @cached_property
-    def sqs(self) -> SQSClient:
-        """Queues."""
-        return self._session.client("sqs", endpoint_url=self._endpoint)

@@ -1,31 +1,32 @@
-"""The system's Chromium, which tries the console and takes the pictures of mails."""
+"""The system's Chromium, which tests the console and takes screenshots of mails."""
 
 import os
 
+from tooling.cli import UserError
 from tooling.machine import CHROMIUM_MISSING, find_chromium
 
 
-class BrowserError(Exception):
-    """There is no Chromium; the text says how to get it."""
+class BrowserError(UserError):
+    """There is no Chromium; the message says how to install it."""
 
 
 def find() -> str:
-    """The path of a Chromium or Chrome.
+    """Find Chromium or Chrome.
 
     Raises:
-        BrowserError: there is none.
+        BrowserError: There is none.
     """
     found = find_chromium()
     if found is None:
-        raise BrowserError(f"no {CHROMIUM_MISSING.what} was found. Get it: {CHROMIUM_MISSING.remedy}")
+        raise BrowserError(f"no {CHROMIUM_MISSING.what} was found. Install it: {CHROMIUM_MISSING.remedy}")
     return found
 
 
 def flags() -> list[str]:
-    """The options of a Chromium that asks nothing of anybody and draws the same everywhere."""
+    """Options that keep Chromium off the network and make it render the same on every machine."""
     quiet = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
     quiet += ["--disable-component-update", "--disable-sync"]
-    drawing = ["--font-render-hinting=none", "--disable-lcd-text", "--force-color-profile=srgb"]
+    rendering = ["--font-render-hinting=none", "--disable-lcd-text", "--force-color-profile=srgb"]
     # Chromium has no sandbox for root.
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-    return [*quiet, *drawing, *sandbox]
+    return [*quiet, *rendering, *sandbox]

@@ -1,4 +1,4 @@
-"""The demo order of fixtures/order.json, and other good requests made of it."""
+"""The demo order of fixtures/order.json, and valid requests derived from it."""
 
 import json
 from typing import Any
@@ -7,18 +7,18 @@ from localstack.sidecars.cart_stub import FIXTURES
 
 
 def order() -> dict[str, Any]:
-    """The body of the request that `make order` sends."""
+    """Body of the request that `make order` sends."""
     found: dict[str, Any] = json.loads((FIXTURES / "order.json").read_text())
     return found
 
 
 def request(email: str, cart_id: str, **changes: Any) -> dict[str, Any]:
-    """The body of a good request without a campaign.
+    """Body of a valid request without a campaign.
 
     Args:
-        email: of the customer.
-        cart_id: of the cart.
-        changes: fields that are to be otherwise, or added.
+        email: The customer's address.
+        cart_id: Id of the cart.
+        changes: Fields to replace or add.
     """
     plain = {name: value for name, value in order().items() if name != "campaignCode"}
     return {**plain, "customerEmail": email, "cartId": cart_id, **changes}

@@ -1,4 +1,4 @@
-"""Events as Lambda gives them to a handler."""
+"""Lambda events of API Gateway and SQS."""
 
 import json
 import re
@@ -23,12 +23,12 @@ class _Context:
 
 
 def context() -> LambdaContext:
-    """What Lambda tells of a call."""
+    """Lambda context of a call."""
     return cast("LambdaContext", _Context())
 
 
 def _resource(method: str, path: str) -> tuple[str, dict[str, str] | None]:
-    """The path as Terraform has it, and its parameters; of a path that Terraform does not have, itself and none."""
+    """Resource and path parameters of a path by Terraform's routes; the path itself and None if no route matches."""
     for routed, template in routes().values():
         match = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template), path)
         if match and routed == method:
@@ -46,7 +46,7 @@ def api_event(
     headers: dict[str, str] | None = None,
     query: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    """A request that API Gateway has let through; a body that is text goes as it is."""
+    """Event of a request that API Gateway has authorized; a body that is a string is used as it is."""
     resource, path_parameters = _resource(method, path)
     claims = {"sub": "user-1", "custom:tenantId": tenant_id, "cognito:groups": groups}
     return {
@@ -68,7 +68,7 @@ def api_event(
 
 
 def sqs_event(queue: str, *messages: dict[str, Any]) -> dict[str, Any]:
-    """A batch of messages as `receive_message` gave them."""
+    """Event of a batch of messages in the form of `receive_message`."""
     return {
         "Records": [
             {

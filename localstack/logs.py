@@ -1,4 +1,4 @@
-"""`make logs`: what a function logged, in colour for people, and a line of JSON for each event for programs."""
+"""`make logs`: the log of a function, in colour on a terminal, else a line of JSON for each event."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 0.5
 _LEVELS = {"DEBUG": "cyan", "INFO": "green", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
-# Lambda's own lines.
-_OF_LAMBDA = ("START ", "END ", "REPORT ", "INIT_START ")
-# Of every line the same, or shown in a place of its own.
-_SHOWN_ELSEWHERE = {
+# First words of Lambda's own lines.
+_LAMBDA_LINES = ("START ", "END ", "REPORT ", "INIT_START ")
+# Fields with a fixed place in the line, and those that are the same in every line.
+_NOT_LISTED = {
     *("level", "message", "timestamp", "correlation_id", "exception", "exception_name", "stack_trace"),
     *("service", "function_name", "function_memory_size", "function_arn", "function_request_id", "cold_start"),
 }
 
 
 def show_logs(stack: Stack, function: str, follow: bool, console: Console) -> None:
-    """Print what a function logged.
+    """Print the log of a function.
 
     Args:
-        stack: that it runs in.
-        function: its folder.
-        follow: whether to go on until Ctrl-C.
-        console: to print on; a terminal gets lines for people, anything else JSON.
+        stack: The stack that the function runs in.
+        function: Folder of the function.
+        follow: Whether to continue until Ctrl-C.
+        console: Console to print on; a terminal gets readable lines, anything else JSON.
     """
     name = stack.outputs["function_names"][function]
     for event in _events(Aws(stack.endpoint).logs, f"/aws/lambda/{name}", follow):
@@ -50,10 +50,10 @@ def show_logs(stack: Stack, function: str, follow: bool, console: Console) -> No
 
 
 def checked(function: str) -> str:
-    """A function's folder, if it is one.
+    """Return the folder of a function.
 
     Raises:
-        StackError: it is none; names those that there are, and the one that may be meant.
+        StackError: There is no such function; the message lists all, and the closest match.
     """
     names = function_names()
     if function in names:
@@ -65,7 +65,7 @@ def checked(function: str) -> str:
 
 
 def _events(client: CloudWatchLogsClient, group: str, follow: bool) -> Iterator[FilteredLogEventTypeDef]:
-    """The events of a log group, each once, in the order of their time; with `follow` those to come, too."""
+    """Yield the events of a log group by time, each once; with `follow` also future ones."""
     since, seen = 0, set[tuple[str, int, str]]()
     while True:
         pages = client.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since)
@@ -77,7 +77,7 @@ def _events(client: CloudWatchLogsClient, group: str, follow: bool) -> Iterator[
                 yield event
         if not follow:
             return
-        # Older ones are not asked for again.
+        # The next query does not return older ones.
         seen = {key for key in seen if key[1] >= since}
         time.sleep(_POLL_SECONDS)
 
@@ -91,38 +91,38 @@ def _object(message: str) -> dict[str, Any] | None:
 
 
 def as_json(message: str, timestamp: int) -> str:
-    """An event as one line of JSON: as it was logged, or with its text as `message` if that is not JSON.
+    """Format an event as one line of JSON: as logged if it is one, else with the text as `message`.
 
     Args:
-        message: of the event.
-        timestamp: of it, in milliseconds since the epoch.
+        message: Text of the event.
+        timestamp: Its time in milliseconds since the epoch.
     """
     if _object(message) is not None and "\n" not in message:
         return message
-    return json.dumps({"timestamp": _moment(timestamp).isoformat(), "message": message})
+    return json.dumps({"timestamp": _utc(timestamp).isoformat(), "message": message})
 
 
-def _moment(timestamp: int) -> datetime:
+def _utc(timestamp: int) -> datetime:
     return datetime.fromtimestamp(timestamp / 1000, UTC)
 
 
 def readable(message: str, timestamp: int) -> Text:
-    """An event for people: time, level, message, fields, and correlation id; an exception on lines of its own.
+    """Format an event as time, level, message, fields and correlation id; an exception gets separate lines.
 
     Args:
-        message: of the event.
-        timestamp: of it, in milliseconds since the epoch.
+        message: Text of the event.
+        timestamp: Its time in milliseconds since the epoch.
     """
-    clock = (f"{_moment(timestamp).astimezone():%H:%M:%S.%f}"[:-3], "dim")
+    clock = (f"{_utc(timestamp).astimezone():%H:%M:%S.%f}"[:-3], "dim")
     found = _object(message)
     if found is None:
         text = message.replace("\t", "  ")
-        return Text.assemble(clock, " ", (text, "dim" if message.startswith(_OF_LAMBDA) else "yellow"))
+        return Text.assemble(clock, " ", (text, "dim" if message.startswith(_LAMBDA_LINES) else "yellow"))
     if "_aws" in found:
         names = [metric["Name"] for part in found["_aws"]["CloudWatchMetrics"] for metric in part["Metrics"]]
         return Text.assemble(clock, " ", ("METRIC   " + " ".join(f"{n}={_value(found.get(n))}" for n in names), "dim"))
     level = str(found.get("level", ""))
-    fields = [f" {name}={_value(value)}" for name, value in found.items() if name not in _SHOWN_ELSEWHERE]
+    fields = [f" {name}={_value(value)}" for name, value in found.items() if name not in _NOT_LISTED]
     line = Text.assemble(clock, " ", (f"{level:<8}", _LEVELS.get(level, "")), " ", _value(found.get("message", "")))
     line.append("".join(fields))
     if found.get("correlation_id"):

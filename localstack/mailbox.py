@@ -1,4 +1,4 @@
-"""Reads what the mail catcher kept."""
+"""Mails that the mail catcher stored."""
 
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 class Mailbox:
-    """The mails of a stack, by correlation id.
+    """Mails of a stack by correlation id.
 
     Args:
-        directory: where the mail catcher puts them.
+        directory: Folder of the mail catcher.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -18,8 +18,8 @@ class Mailbox:
         self._headers: dict[Path, str | None] = {}
 
     def find(self, correlation_id: str) -> list[tuple[Path, EmailMessage]]:
-        """The mails that carry a correlation id, oldest first."""
-        # A kept mail never changes, so that each is read once however often one asks.
+        """Find the mails with a correlation id, oldest first."""
+        # Mails never change, so each is parsed once.
         for path in self._directory.glob("*.eml"):
             if path not in self._headers:
                 self._headers[path] = _parse(path)["X-Correlation-Id"]
@@ -31,5 +31,5 @@ def _parse(path: Path) -> EmailMessage:
 
 
 def arrived_at(path: Path) -> float:
-    """When a kept mail arrived, in seconds since the epoch: the mail catcher names it by that."""
+    """When a mail arrived, in seconds since the epoch, from its file name."""
     return int(path.name.partition("-")[0]) / 1e9

@@ -17,7 +17,7 @@ from tooling.order_client import OrderClient, UnexpectedStatusError
 from tooling.polling import poll
 
 _DEADLINE_SECONDS = 60
-_LOOK_AT: dict[Step, str] = {
+_FUNCTIONS: dict[Step, str] = {
     "recorded": "order_creator_record",
     "invoice": "order_pdf_creator",
     "internal mail": "order_internal_notification",
@@ -25,28 +25,26 @@ _LOOK_AT: dict[Step, str] = {
 }
 
 
-class _Journey:
-    """Times the steps of one order."""
+class _Trace:
+    """Times of one order's steps, counted from now."""
 
-    def start(self) -> None:
-        """Start the clock."""
+    def __init__(self) -> None:
         self._started = time.monotonic()
 
-    def done(self, step: Step, note: str) -> None:
-        """Print a step that is done."""
+    def done(self, step: Step, result: str) -> None:
+        """Print when a step was done."""
         elapsed = time.monotonic() - self._started
-        good = elapsed <= LIMITS[step]
-        mark = "[green]✓[/]" if good else "[yellow]![/]"
+        mark = "[green]✓[/]" if elapsed <= LIMITS[step] else "[yellow]![/]"
         limit = f"{LIMITS[step]:g} s"
-        console.print(f"{mark} {step:<14}{elapsed:6.2f} s [dim]of {limit:<6}[/] {note}", soft_wrap=True)
+        console.print(f"{mark} {step:<14}{elapsed:6.2f} s [dim]of {limit:<6}[/] {result}", soft_wrap=True)
 
     def wait[T](self, step: Step, attempt: Callable[[], T | None]) -> T:
         """Wait for a step and return its result.
 
         Raises:
-            DeadlineError: it did not happen in time; the text says where to look.
+            DeadlineError: The step takes too long; the message says where to look.
         """
-        where = f"{step} (look at `make logs FUNCTION={_LOOK_AT[step]}`, and at the DLQs in `make status`)"
+        where = f"{step} (see `make logs FUNCTION={_FUNCTIONS[step]}`, and the DLQs in `make status`)"
         with console.status(f"waiting: {step}"):
             return poll(where, attempt, _DEADLINE_SECONDS)
 
@@ -55,31 +53,30 @@ def place_order(stack: Stack) -> None:
     """Place the demo order of fixtures/order.json and follow it to the mails.
 
     Raises:
-        UserError: the API refused the order, or a step did not happen in time.
+        UserError: The API refused the order, or a step takes too long.
     """
     user = seed.users()[0]
     correlation_id = f"demo-{uuid.uuid4()}"
-    journey = _Journey()
     with OrderClient(stack.api_url, seed.token(stack, user["email"])) as client:
-        journey.start()
+        trace = _Trace()
         order_id = _place(client, correlation_id)
-        journey.done("accepted", f"order {order_id}")
+        trace.done("accepted", f"order {order_id}")
 
         def recorded() -> dict[str, Any] | None:
             response = client.get(order_id)
             return response.json() if response.status_code == 200 else None
 
-        order = journey.wait("recorded", recorded)
+        order = trace.wait("recorded", recorded)
         number = order["orderNumber"]
-        journey.done("recorded", f"{number}, total R {order['total']}")
-        key = journey.wait("invoice", lambda: (recorded() or {}).get("invoiceKey"))
+        trace.done("recorded", f"{number}, total R {order['total']}")
+        key = trace.wait("invoice", lambda: (recorded() or {}).get("invoiceKey"))
 
     invoice = stack.directory / "invoices" / f"{number}.pdf"
     invoice.parent.mkdir(exist_ok=True)
     invoice.write_bytes(
         Aws(stack.endpoint).s3.get_object(Bucket=stack.outputs["orders_bucket"], Key=key)["Body"].read()
     )
-    journey.done("invoice", shown(invoice))
+    trace.done("invoice", shown(invoice))
 
     mailbox = Mailbox(stack.mail_dir)
 
@@ -92,7 +89,7 @@ def place_order(stack: Stack) -> None:
 
     subjects: dict[Step, str] = {"internal mail": "^New order", "customer mail": "^Your order"}
     for step, pattern in subjects.items():
-        journey.done(step, shown(journey.wait(step, mail_to(pattern))))
+        trace.done(step, shown(trace.wait(step, mail_to(pattern))))
 
 
 def _place(client: OrderClient, correlation_id: str) -> str:

@@ -1,20 +1,21 @@
-"""Processes of the stack that outlive the command that starts them, and the ports that they listen on."""
+"""Processes of a stack, which outlive the command that starts them, and the ports that they listen on."""
 
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 from localstack.stack import Running, StackError
 
-# By id: a Popen that is let go of warns of the process that it leaves running.
+# By id; a Popen that is garbage-collected warns about the process that it leaves running.
 _started: dict[int, subprocess.Popen[bytes]] = {}
 
 
 def free_port() -> int:
-    """A port that nothing listens on at this moment."""
+    """Find a port that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -29,31 +30,36 @@ def listens(port: int) -> bool:
 
 
 def owner(port: int) -> str:
-    """Who listens on a port, for people."""
-    try:
+    """Describe the process that listens on a port."""
+    with suppress(psutil.Error, TypeError):
         for connection in psutil.net_connections("tcp"):
             if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN:
                 return f"{psutil.Process(connection.pid).name()}, process {connection.pid}"
-    except (psutil.Error, TypeError):
-        pass
     return "a process of another user"
 
 
 def require_free(port: int, use: str, variable: str) -> None:
-    """Check that a port can be taken.
+    """Check that a port is free.
 
     Raises:
-        StackError: it is taken; names the port, its owner, and the variable that chooses another.
+        StackError: It is taken; the message names the port, its owner, and the variable that chooses another.
     """
     if listens(port):
         raise StackError(
-            f"port {port}, wanted for the {use}, is taken by {owner(port)}: stop it, or choose another port with "
+            f"port {port}, needed for the {use}, is taken by {owner(port)}: stop it, or choose another port with "
             f"`make up {variable}=…`"
         )
 
 
 def start(command: Sequence[str], log: Path, environment: Mapping[str, str], cwd: Path) -> Running:
-    """Start a process of its own session, its output to a log file."""
+    """Start a process in a new session.
+
+    Args:
+        command: Program and arguments.
+        log: File for its output.
+        environment: All of its environment variables.
+        cwd: Its working folder.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -70,13 +76,11 @@ def start(command: Sequence[str], log: Path, environment: Mapping[str, str], cwd
 
 
 def _find(running: Running | None) -> psutil.Process | None:
-    try:
+    with suppress(psutil.NoSuchProcess):
         process = psutil.Process(running.pid) if running else None
-        # Another process may have the id by now: after a restart of the machine, for one.
+        # Another process may have the id by now, such as after a restart of the machine.
         if running and process and process.create_time() == running.started:
             return process if process.status() != psutil.STATUS_ZOMBIE else None
-    except psutil.NoSuchProcess:
-        pass
     return None
 
 
@@ -85,8 +89,23 @@ def alive(running: Running | None) -> bool:
     return _find(running) is not None
 
 
+def find(variable: str, value: str) -> list[Running]:
+    """Find the processes of this user that have an environment variable with a value."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.environ().get(variable) == value:
+                found.append(Running(process.pid, process.create_time()))
+    return found
+
+
 def stop(running: Running | None, seconds: float = 10) -> None:
-    """End a process and what it started: asked first, killed if it has not gone in time."""
+    """Terminate a process and its children, and kill what is left.
+
+    Args:
+        running: The process; nothing happens if it is None or has ended.
+        seconds: Time to end in before it is killed.
+    """
     process = _find(running)
     if process is None:
         return

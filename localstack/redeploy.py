@@ -1,4 +1,4 @@
-"""Code and templates of this tree into the local stack, without Terraform; `make watch` and `make up` use it."""
+"""Deploys code and templates of this tree to the local stack without Terraform, for `make watch` and `make up`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from jinja2 import Environment, TemplateSyntaxError
 
-from localstack import apply_check
 from localstack.aws import Aws
 from localstack.stack import Stack, StackError
+from localstack.terraform import LocalTerraform
 from release import templates, traffic
-from release.packaging import build, isolation, libraries
-from release.packaging.libraries import BuildError
+from release.packaging import build, isolation
+from release.packaging.libraries import BuildError, runtime_libraries
 from release.traffic import TrafficError
 from tooling.paths import ROOT
 
@@ -26,23 +26,54 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
 
-# Versions that are kept: the newest, and the one before it, which may still be at work.
-_KEPT = 2
+# The newest version, and the previous one, which may still have calls in flight.
+_VERSIONS_KEPT = 2
 _WORKERS = 4
 
 
 class Redeployed(NamedTuple):
-    """What has changed.
+    """Result of a redeployment.
 
     Args:
-        functions: that have the traffic on their new version.
-        templates: keys that were put into the bucket.
-        refused: for each function whose new version does not run, why; its old version goes on.
+        functions: Functions whose traffic is on a new version.
+        templates: Keys of the templates that were uploaded.
+        refused: Reasons why a new version does not run, one for each such function; its old version stays live.
     """
 
     functions: list[str]
     templates: list[str]
     refused: list[str]
+
+
+# Cached: creating clients takes longer than the calls.
+_clients = cache(Aws)
+
+
+def redeploy(stack: Stack) -> Redeployed:
+    """Build what has changed, upload changed templates, and shift the traffic to new versions.
+
+    Args:
+        stack: A stack that runs this tree.
+
+    Raises:
+        BuildError: A package cannot be built; the message names file and line if the cause is a syntax error.
+        StackError: A template has a syntax error, or the stack runs a release or lacks a function.
+    """
+    if stack.release:
+        raise StackError(f"the stack runs the release in {stack.release}: `make up` deploys this tree, then watch")
+    contents = checked_templates(stack)
+    build.build_all()
+    aws, terraform = _clients(stack.endpoint), LocalTerraform(stack)
+    as_applied = terraform.reason_to_apply() is None
+    # Templates first: processes of new versions read them when they start.
+    uploaded = put_templates(aws.s3, stack, contents)
+    functions = publish(aws.functions, stack)
+    with ThreadPoolExecutor(max_workers=_WORKERS) as pool:
+        refusals = list(pool.map(lambda function: _shift(aws.functions, stack, function), functions))
+    if as_applied:
+        terraform.mark_applied()
+    refused = {function: why for function, why in zip(functions, refusals, strict=True) if why}
+    return Redeployed([name for name in functions if name not in refused], uploaded, list(refused.values()))
 
 
 def _package(stack: Stack, function: str) -> Path:
@@ -51,25 +82,20 @@ def _package(stack: Stack, function: str) -> Path:
 
 
 def _names(stack: Stack) -> dict[str, str]:
-    """The functions' names in AWS, by folder.
+    """AWS names of the functions, by folder.
 
     Raises:
-        StackError: the stack has not all functions of this tree.
+        StackError: The stack lacks a function of this tree.
     """
     names: dict[str, str] = stack.outputs["function_names"]
     missing = [function for function in build.function_names() if function not in names and not stack.release]
     if missing:
-        raise StackError(f"the stack has no {', '.join(missing)}: see that terraform/locals.tf has, and run `make up`")
+        raise StackError(f"the stack has no {', '.join(missing)}: add it to terraform/locals.tf, then run `make up`")
     return names
 
 
 def outdated(client: LambdaClient, stack: Stack) -> dict[str, bytes]:
-    """The packages, by their function's folder, that are not what its newest version holds.
-
-    Args:
-        client: of Lambda.
-        stack: whose packages are built.
-    """
+    """Packages that differ from the newest version of their function, by the function's folder."""
     found = {}
     for function, name in _names(stack).items():
         content = _package(stack, function).read_bytes()
@@ -80,14 +106,10 @@ def outdated(client: LambdaClient, stack: Stack) -> dict[str, bytes]:
 
 
 def publish(client: LambdaClient, stack: Stack) -> list[str]:
-    """Publish a version of each function whose newest one is not what its package holds.
-
-    Args:
-        client: of Lambda.
-        stack: whose packages are built.
+    """Publish a version of each function whose package differs from its newest version; traffic does not move.
 
     Returns:
-        The folders of those functions; their traffic is where it was.
+        Folders of those functions.
     """
     packages, names = outdated(client, stack), _names(stack)
     for function, content in packages.items():
@@ -95,42 +117,11 @@ def publish(client: LambdaClient, stack: Stack) -> list[str]:
     return list(packages)
 
 
-def redeploy(stack: Stack) -> Redeployed:
-    """Build what has changed, put changed templates into their bucket, and give new versions the traffic.
-
-    Args:
-        stack: that runs what is built from this tree.
-
-    Raises:
-        BuildError: a package could not be built; names file and line of what is not Python.
-        StackError: a template is none, or the stack runs a release, or has not all functions.
-    """
-    if stack.release:
-        raise StackError(f"the stack runs the release in {stack.release}: `make up` puts this tree there, then watch")
-    found = checked_templates(stack)
-    build.build_all()
-    aws = _clients(stack.endpoint)
-    as_applied = apply_check.reason(stack) is None
-    # First: the new versions' processes read them anew.
-    put = put_templates(aws.s3, stack, found)
-    functions = publish(aws.functions, stack)
-    with ThreadPoolExecutor(max_workers=_WORKERS) as pool:
-        refusals = list(pool.map(lambda function: _shift(aws.functions, stack, function), functions))
-    if as_applied:
-        apply_check.note(stack)
-    refused = {function: why for function, why in zip(functions, refusals, strict=True) if why}
-    return Redeployed([function for function in functions if function not in refused], put, list(refused.values()))
-
-
-# Made once: making them takes longer than what is asked of them.
-_clients = cache(Aws)
-
-
 def checked_templates(stack: Stack) -> dict[str, bytes]:
-    """The templates that a stack is to have, by key.
+    """Read the templates that a stack should have, by key.
 
     Raises:
-        StackError: one is not Jinja2; names the file and the line.
+        StackError: One is not Jinja2; the message names file and line.
     """
     root = Path(stack.release or ROOT)
     folder = root / "templates"
@@ -147,47 +138,47 @@ def checked_templates(stack: Stack) -> dict[str, bytes]:
 
 
 def put_templates(client: S3Client, stack: Stack, contents: Mapping[str, bytes]) -> list[str]:
-    """Put those templates into their bucket that are not there as they are; return their keys."""
+    """Upload the templates that differ from those in the bucket; return their keys."""
     bucket = stack.outputs["templates_bucket"]
     return [key for key, content in contents.items() if templates.put(client, bucket, key, content)]
 
 
 def _shift(client: LambdaClient, stack: Stack, function: str) -> str | None:
-    """Give a function's traffic to its newest version; or say why it does not run."""
+    """Shift a function's traffic to its newest version, or return why that does not run."""
     name = stack.outputs["function_names"][function]
     try:
         traffic.move_to_newest(client, [name])
     except TrafficError as error:
-        return _why(_package(stack, function)) or str(error)
-    forget(client, name)
+        return _import_error(_package(stack, function)) or str(error)
+    delete_old_versions(client, name)
     return None
 
 
-def forget(client: LambdaClient, name: str) -> None:
-    """Delete all versions of a function but the newest: each that was called keeps a process of the engine's."""
+def delete_old_versions(client: LambdaClient, name: str) -> None:
+    """Delete a function's old versions, since the engine keeps a process for each that was called."""
     pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
     numbers = sorted(int(v["Version"]) for page in pages for v in page["Versions"] if v["Version"] != "$LATEST")
-    for number in numbers[:-_KEPT]:
+    for number in numbers[:-_VERSIONS_KEPT]:
         client.delete_function(FunctionName=name, Qualifier=str(number))
 
 
-def _why(package: Path) -> str | None:
-    """Why a package cannot be imported: file and line in this tree, and the error; None if it can."""
+def _import_error(package: Path) -> str | None:
+    """File and line in this tree, and the error, if a package cannot be imported."""
     try:
-        isolation.load(package, libraries.runtime_libraries())
+        isolation.load(package, runtime_libraries())
     except BuildError as error:
         return blame(str(error), build.function_names())
     return None
 
 
 def blame(traceback: str, functions: Collection[str]) -> str:
-    """The last line of our own code in a traceback, and the error, in one line.
+    """Reduce a traceback to one line: the last line of our own code, and the error.
 
     Args:
-        traceback: of an import, its paths as in this tree.
-        functions: folders of the functions.
+        traceback: Traceback of an import, with paths as in this tree.
+        functions: Folders of the functions.
     """
     ours = "|".join(("common", "functions/adapters", *(f"functions/{name}" for name in functions)))
     places = re.findall(rf'File "((?:{ours})[^"]*)", line (\d+)', traceback)
-    said = traceback.strip().splitlines()[-1]
-    return f"{places[-1][0]}:{places[-1][1]}: {said}" if places else said
+    error = traceback.strip().splitlines()[-1]
+    return f"{places[-1][0]}:{places[-1][1]}: {error}" if places else error

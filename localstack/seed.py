@@ -1,4 +1,4 @@
-"""Tenants and users of the local user pool, from fixtures/users.json, and their tokens."""
+"""Users of the local user pool, from fixtures/users.json, and their tokens."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
     from mypy_boto3_cognito_idp.type_defs import AttributeTypeTypeDef
 
-# Of an emulated pool on this machine; no user of it exists anywhere else.
+# Password in an emulated pool on this machine; its users exist nowhere else.
 PASSWORD = "Local-Passw0rd!"  # noqa: S105  # nosec B105  # pragma: allowlist secret
 
 
 def users() -> list[dict[str, str]]:
-    """The users of the fixtures: email, tenantId, and group if any."""
+    """Users of the fixtures: email, tenantId, and group if they have one."""
     found: list[dict[str, str]] = json.loads((FIXTURES / "users.json").read_text())
     return found
 
@@ -35,7 +35,7 @@ def add_user(
     tenant_id: str | None,
     group: str | None = None,
 ) -> None:
-    """Add a user to a pool, or leave it as it is if it is there."""
+    """Add a user to a pool; one that exists keeps its attributes."""
     attributes: list[AttributeTypeTypeDef] = [
         {"Name": "email", "Value": email},
         {"Name": "email_verified", "Value": "true"},
@@ -54,14 +54,14 @@ def add_user(
 def sign_in(
     client: CognitoIdentityProviderClient, pool_id: str, client_id: str, email: str, password: str
 ) -> dict[str, str]:
-    """Sign a user in as the portal does, by SRP, and return the tokens: IdToken, AccessToken, RefreshToken."""
+    """Sign a user in by SRP, as the portal does, and return IdToken, AccessToken and RefreshToken."""
     login = AWSSRP(username=email, password=password, pool_id=pool_id, client_id=client_id, client=client)
     tokens: dict[str, str] = login.authenticate_user()["AuthenticationResult"]
     return tokens
 
 
 def seed(stack: Stack) -> None:
-    """Add the fixtures' users; safe to repeat. An issuer of tokens knows no users, and so needs none."""
+    """Add the users of the fixtures; safe to repeat, and nothing to do where the issuer replaces Cognito."""
     if stack.issuer_url:
         return
     client = Aws(stack.endpoint).cognito
@@ -70,18 +70,16 @@ def seed(stack: Stack) -> None:
 
 
 def token(stack: Stack, email: str) -> str:
-    """The ID token of a seeded user.
+    """Return the ID token of a seeded user.
 
     Raises:
-        StackError: there is no such user.
+        StackError: There is no such user.
     """
-    known = {user["email"]: user for user in users()}
-    if email not in known:
-        raise StackError(f"there is no user {email}; these are seeded: {', '.join(known)}")
+    user = next((user for user in users() if user["email"] == email), None)
+    if user is None:
+        seeded = ", ".join(user["email"] for user in users())
+        raise StackError(f"there is no user {email}: choose one of {seeded}")
     if stack.issuer_url:
-        user = known[email]
         return Issuer(stack.issuer_url).sign_in(email, user["tenantId"], user.get("group"))["IdToken"]
-    outputs = stack.outputs
-    return sign_in(
-        Aws(stack.endpoint).cognito, outputs["user_pool_id"], outputs["user_pool_client_id"], email, PASSWORD
-    )["IdToken"]
+    pool_id, client_id = stack.outputs["user_pool_id"], stack.outputs["user_pool_client_id"]
+    return sign_in(Aws(stack.endpoint).cognito, pool_id, client_id, email, PASSWORD)["IdToken"]

@@ -1,4 +1,4 @@
-"""`make shell`: a Python shell with clients of the local stack."""
+"""`bin/ops stack shell`: a Python shell with clients of the local stack."""
 
 import code
 import sys
@@ -11,26 +11,26 @@ from localstack.aws import Aws
 from localstack.stack import ACCOUNT, REGION, SIGNATURE, Stack, StackError
 
 _BANNER = """The stack in {directory}, API {api}
-  table         the orders table, as a resource of boto3: table.scan()["Items"]
-  order(id)     what the table has of an order
+  table         the orders table as a boto3 resource: table.scan()["Items"]
+  order(id)     the item of an order
   token(email)  the ID token of a seeded user: token({email!r})
   stack         ports, folders and Terraform's outputs: stack.outputs["queue_names"]
   dynamodb sqs s3 sns lambda_ logs ses cognito
-                clients of boto3 with every right: sqs.list_queues()["QueueUrls"]
-Ctrl-D ends it."""
+                boto3 clients with all permissions: sqs.list_queues()["QueueUrls"]
+Press Ctrl-D to leave."""
 
 
 def names(stack: Stack) -> dict[str, Any]:
-    """What the shell knows by name."""
+    """Names that the shell starts with."""
     aws = Aws(stack.endpoint)
     session = boto3.Session(aws_access_key_id=ACCOUNT, aws_secret_access_key=SIGNATURE, region_name=REGION)
     table = session.resource("dynamodb", endpoint_url=stack.endpoint).Table(stack.outputs["orders_table"])
 
     def order(order_id: str) -> dict[str, Any]:
-        """What the table has of an order.
+        """Return the item of an order.
 
         Raises:
-            StackError: there is none with this id.
+            StackError: There is no order with this id.
         """
         found: list[dict[str, Any]] = table.query(
             IndexName="OrderByIdIndex",
@@ -38,37 +38,22 @@ def names(stack: Stack) -> dict[str, Any]:
             ExpressionAttributeValues={":order": f"ORDER#{order_id}"},
         )["Items"]
         if not found:
-            raise StackError(f'there is no order {order_id}: table.scan()["Items"] has those that there are')
+            raise StackError(f'there is no order {order_id}: table.scan()["Items"] lists all')
         return found[0]
 
     def token(email: str) -> str:
-        """The ID token of a seeded user.
-
-        Raises:
-            StackError: there is none; names those that there are.
-        """
+        """Return the ID token of a seeded user."""
         return seed.token(stack, email)
 
-    return {
-        "stack": stack,
-        "table": table,
-        "order": order,
-        "token": token,
-        "dynamodb": aws.dynamodb,
-        "sqs": aws.sqs,
-        "s3": aws.s3,
-        "sns": aws.sns,
-        "lambda_": aws.functions,
-        "logs": aws.logs,
-        "ses": aws.ses,
-        "cognito": aws.cognito,
-    }
+    services = ("dynamodb", "sqs", "s3", "sns", "logs", "ses", "cognito")
+    clients = {name: getattr(aws, name) for name in services} | {"lambda_": aws.functions}
+    return {"stack": stack, "table": table, "order": order, "token": token, **clients}
 
 
 def open_shell(stack: Stack) -> None:
-    """Read Python and run it, until the input ends."""
+    """Run an interactive Python shell until the input ends."""
     banner = _BANNER.format(directory=stack.directory, api=stack.api_url, email=seed.users()[0]["email"])
     if sys.stdin.isatty():
-        # Importing it gives the shell its history and its editing.
+        # Importing it gives the shell history and line editing.
         import readline  # noqa: F401
     code.interact(banner, local=names(stack), exitmsg="")

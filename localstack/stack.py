@@ -1,9 +1,9 @@
-"""Where a local stack is and what is known of it: one folder, so that several can run side by side."""
+"""The local stack: where its folder is and what it knows of itself. Several can run side by side, a folder each."""
 
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -12,33 +12,34 @@ from tooling.paths import ROOT
 
 ACCOUNT: Final = "000000000000"
 REGION: Final = "af-south-1"
-# What the engine takes for the signature of an account's root: any text.
-SIGNATURE = "test"
-# When the engine refuses or does not answer.
-ADVICE: Final = "If the stack is not as it should be, `make up` repairs it; `make down`, then `make up`, begins anew."
-
-# What containers call the machine that they run on.
-DOCKER_HOST_NAME = "host.docker.internal"
+# Secret key of the account's root user; the engine accepts any.
+SIGNATURE: Final = "test"
+# For errors of the engine.
+ADVICE: Final = "If the stack is broken, `make up` repairs it; `make down`, then `make up`, starts from scratch."
+# Environment variable of every process of a stack, with the folder of the stack.
+PROCESS_VARIABLE: Final = "ORDER_STACK_DIR"
+# Containers reach the machine that they run on by this name.
+DOCKER_HOST_NAME: Final = "host.docker.internal"
 
 
 class StackError(UserError):
-    """The local stack cannot do what was asked; the text says why and what to do."""
+    """The local stack cannot do what was requested; the message says why and what to do."""
 
 
 class Running(NamedTuple):
-    """A process: its id, and when it started in seconds since the epoch, since ids are used again."""
+    """A process: its id, and its start in seconds since the epoch, since ids are reused."""
 
     pid: int
     started: float
 
 
 class Certificates(NamedTuple):
-    """Paths of what a stack speaks TLS with, in PEM; nobody but this machine knows the authority.
+    """Paths of PEM files for TLS, issued by an authority that only this machine knows.
 
     Args:
-        bundle: the authorities that the machine trusts anyway, and this one.
-        certificate: of 127.0.0.1.
-        key: of it.
+        bundle: Authorities that the machine trusts already, and ours.
+        certificate: Certificate of 127.0.0.1.
+        key: Its private key.
     """
 
     bundle: str
@@ -46,16 +47,16 @@ class Certificates(NamedTuple):
     key: str
 
     def trusted(self) -> dict[str, str]:
-        """The environment variables that make SDKs, Terraform's provider and Python trust the authority."""
+        """Environment variables that make SDKs, Terraform's provider and Python trust the authority."""
         return dict.fromkeys(("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), self.bundle)
 
 
 class Applied(NamedTuple):
-    """When Terraform last left a stack as it should be.
+    """Terraform's last complete apply.
 
     Args:
-        inputs: digest of what an apply depends on, but for what packages and templates hold.
-        changes: how many calls may have changed the engine until then.
+        inputs: Digest of everything that an apply depends on, except the content of packages and templates.
+        changes: Number of calls recorded by then that may have changed the engine's resources.
     """
 
     inputs: str
@@ -67,15 +68,15 @@ class Stack:
     """A local stack.
 
     Args:
-        directory: its folder; holds stack.json, logs, mails.
-        engine: name of its engine.
-        ports: by use: engine, cart, smtp, console; proxy where faults can be put between the functions and what they
-            call, and issuer where tokens are not those of Cognito.
-        running: its processes, by name.
-        outputs: of Terraform, once applied.
-        applied: of what; None if Terraform must look.
-        release: folder of the release that it runs; None for what is built from this tree.
-        certificates: that engine and cart stub serve with; None for plain HTTP.
+        directory: Folder of the stack, with stack.json, logs and mails.
+        engine: Name of the engine.
+        ports: Ports by use: engine, cart, smtp, console; proxy for a stack with a fault proxy, issuer for one whose
+            tokens are not Cognito's.
+        running: Processes by name.
+        outputs: Terraform's outputs; empty before the first apply.
+        applied: The last apply; None if Terraform must check the stack.
+        release: Folder of the release that the stack runs; None if it runs this tree.
+        certificates: Certificates that engine and cart stub serve with; None for plain HTTP.
     """
 
     directory: Path
@@ -88,13 +89,13 @@ class Stack:
     certificates: Certificates | None = None
 
     @property
-    def endpoint(self) -> str:
-        """URL of the engine; an IP address, which makes SDKs and Terraform address buckets by path."""
-        return f"{self._scheme}://127.0.0.1:{self.ports['engine']}"
-
-    @property
     def _scheme(self) -> str:
         return "https" if self.certificates else "http"
+
+    @property
+    def endpoint(self) -> str:
+        """URL of the engine; an IP address, so that SDKs and Terraform address buckets by path."""
+        return f"{self._scheme}://127.0.0.1:{self.ports['engine']}"
 
     @property
     def api_url(self) -> str:
@@ -108,7 +109,7 @@ class Stack:
 
     @property
     def functions_cart_url(self) -> str:
-        """URL of the cart stub, or of the proxy before it, as functions reach it: LocalStack's are in containers."""
+        """URL of cart stub or fault proxy as functions reach it; LocalStack's run in containers."""
         url = self.proxy_url or self.cart_url
         return url.replace("127.0.0.1", DOCKER_HOST_NAME) if self.engine == "localstack" else url
 
@@ -119,18 +120,23 @@ class Stack:
 
     @property
     def proxy_url(self) -> str | None:
-        """URL of the fault proxy, which functions are given for engine and cart stub; None where there is none."""
+        """URL of the fault proxy, which functions use as engine and cart stub; None without one."""
         return f"http://127.0.0.1:{self.ports['proxy']}" if "proxy" in self.ports else None
 
     @property
     def issuer_url(self) -> str | None:
-        """URL of the issuer of tokens; None where Cognito gives them."""
+        """URL of the issuer of tokens; None if Cognito issues them."""
         return f"http://127.0.0.1:{self.ports['issuer']}" if "issuer" in self.ports else None
 
     @property
     def mail_dir(self) -> Path:
-        """Folder with one .eml for each mail sent."""
+        """Folder with an .eml file for each mail sent."""
         return self.directory / "mail"
+
+    @property
+    def logs_dir(self) -> Path:
+        """Folder with the logs of engine, sidecars and Terraform."""
+        return self.directory / "logs"
 
     @property
     def engine_dir(self) -> Path:
@@ -139,26 +145,21 @@ class Stack:
 
     @property
     def lost_file(self) -> Path:
-        """Lists what the embedded engine acts as if it were lost."""
+        """File that names the regions and APIs that the embedded engine treats as lost; usually absent."""
         return self.engine_dir / "lost"
 
     @property
     def decisions_file(self) -> Path:
-        """Notes of the embedded engine on what each role was allowed and denied."""
+        """The embedded engine's record of what each role was allowed and denied."""
         return self.engine_dir / "decisions.jsonl"
 
     @property
     def changes_file(self) -> Path:
-        """Notes of the embedded engine on the calls that may have changed a resource."""
+        """The embedded engine's record of the calls that may have changed a resource."""
         return self.engine_dir / "changes"
 
-    @property
-    def logs_dir(self) -> Path:
-        """Folder with the logs of engine, cart stub, mail catcher and Terraform."""
-        return self.directory / "logs"
-
     def aws_environment(self) -> dict[str, str]:
-        """The environment variables that point SDKs and Terraform at the engine instead of AWS."""
+        """Environment variables that point SDKs and Terraform at the engine instead of AWS."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": ACCOUNT,
@@ -183,25 +184,40 @@ def api_url(endpoint: str, outputs: Mapping[str, Any]) -> str:
 
     Args:
         endpoint: URL of the engine.
-        outputs: of Terraform.
+        outputs: Terraform's outputs.
     """
     return f"{endpoint}/_aws/execute-api/{outputs['api_id']}/{outputs['stage']}"
 
 
 def default_directory() -> Path:
-    """The folder named by STACK_DIR, or build/local."""
-    return Path(os.environ.get("STACK_DIR", ROOT / "build" / "local")).resolve()
+    """Folder named by STACK_DIR, or build/local."""
+    return Path(os.environ.get("STACK_DIR") or ROOT / "build" / "local").resolve()
 
 
 def load(directory: Path | None = None) -> Stack:
-    """The stack in a folder; an empty one if there is none yet."""
+    """Load the stack in a folder; an empty one if there is none.
+
+    Raises:
+        StackError: Its stack.json cannot be read, or another version of this tree wrote it.
+    """
     directory = directory or default_directory()
+    file = directory / "stack.json"
     try:
-        content = json.loads((directory / "stack.json").read_text())
+        return _decode(directory, json.loads(file.read_text()))
     except FileNotFoundError:
         return Stack(directory=directory)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise StackError(
+            f"{file} cannot be read ({error}): run `make down`, which stops what it started, then `make up`"
+        ) from None
+
+
+def _decode(directory: Path, content: dict[str, Any]) -> Stack:
+    unknown = content.keys() - {each.name for each in fields(Stack)}
+    if unknown:
+        raise ValueError(f"this version does not know {', '.join(sorted(unknown))}")
     running = {name: Running(*process) for name, process in content.pop("running").items()}
-    certificates, applied = content.pop("certificates"), content.pop("applied", None)
+    applied, certificates = content.pop("applied", None), content.pop("certificates")
     return Stack(
         directory=directory,
         running=running,
@@ -212,10 +228,10 @@ def load(directory: Path | None = None) -> Stack:
 
 
 def require(directory: Path | None = None) -> Stack:
-    """The stack in a folder.
+    """Load the stack in a folder.
 
     Raises:
-        StackError: it has not been made.
+        StackError: It has not been created, or cannot be read.
     """
     stack = load(directory)
     if not stack.outputs:

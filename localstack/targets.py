@@ -1,4 +1,4 @@
-"""The stack that is tested: this machine's, or one that Terraform made in an AWS account."""
+"""The stack that tests and tools use: the local one, or that of an environment in AWS."""
 
 import os
 from dataclasses import dataclass
@@ -9,22 +9,21 @@ from localstack.aws import Aws
 from localstack.mailbox import Mailbox
 from localstack.sidecars.issuer import Issuer
 from localstack.stack import api_url
-from release import terraform_state
-from release.environments import ENVIRONMENTS, Environment
+from release.environments import ENVIRONMENTS, Environment, terraform_outputs
 
 
 @dataclass(frozen=True)
 class Platform:
-    """A stack, reached from outside.
+    """A stack as seen from outside.
 
     Args:
-        target: its environment.
-        aws: clients of its account.
-        outputs: of its Terraform.
-        api_url: of its API.
-        cart_url: of a Cart service where tests may put carts; None where there is none, as in prod.
-        mailbox: where its mails arrive; None in AWS, where they leave for good.
-        issuer: of tokens, where an engine has no Cognito; None where users sign in.
+        target: Name of the environment, local, dev, sit or prod.
+        aws: Clients of its account.
+        outputs: Terraform's outputs.
+        api_url: URL of the Order API.
+        cart_url: URL of a Cart service where tests may create carts; None if there is none, as in prod.
+        mailbox: Mails that the stack sent; None in AWS, where they leave.
+        issuer: Issuer of tokens if the engine has no Cognito; None if users sign in.
     """
 
     target: str
@@ -36,15 +35,15 @@ class Platform:
     issuer: Issuer | None = None
 
     def queue_url(self, name: str) -> str:
-        """The URL of a queue."""
+        """URL of a queue."""
         return self.aws.sqs.get_queue_url(QueueName=name)["QueueUrl"]
 
 
 def local() -> Platform:
-    """The stack in STACK_DIR.
+    """Return the stack in STACK_DIR.
 
     Raises:
-        StackError: it has not been made.
+        StackError: It has not been created.
     """
     stack = stacks.require()
     return Platform(
@@ -58,16 +57,16 @@ def local() -> Platform:
     )
 
 
-def deployed(name: str, place: Environment) -> Platform:
-    """The stack of an environment, by the Terraform state in the account that the shell is signed in to.
+def deployed(name: str, environment: Environment) -> Platform:
+    """Return the stack of an environment, from the Terraform state in the account that the shell is signed in to.
 
     Args:
-        name: of the environment.
-        place: where it is.
+        name: Name of the environment.
+        environment: Its region and state.
     """
-    aws = Aws(None, place.region)
-    outputs = terraform_state.outputs(aws.s3, place.state_bucket, place.state_key)
-    # A rehearsal's account is on this machine, and so is its API.
+    aws = Aws(None, environment.region)
+    outputs = terraform_outputs(aws.s3, environment.state_bucket, environment.state_key)
+    # The accounts of a rehearsal are on this machine, and so are their APIs.
     engine = os.environ.get("AWS_ENDPOINT_URL")
     return Platform(
         target=name,
@@ -80,9 +79,9 @@ def deployed(name: str, place: Environment) -> Platform:
 
 
 def chosen(target: str) -> Platform:
-    """The stack of a target: local, or the name of an environment.
+    """Return the stack of a target: local, or the name of an environment.
 
     Raises:
-        StackError: the local one has not been made.
+        StackError: The local stack has not been created.
     """
-    return local() if target == "local" else deployed(target, ENVIRONMENTS[target])  # type: ignore[index]  # these are the only others
+    return local() if target == "local" else deployed(target, ENVIRONMENTS[target])  # type: ignore[index]  # no other names

@@ -1,23 +1,19 @@
-"""Terraform against the local engine: the environment is all that differs from AWS."""
+"""Terraform on a local stack; only its environment variables differ from those for AWS."""
 
 import glob
 import hashlib
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from localstack import engines
 from localstack.aws import Aws
-from localstack.stack import ADVICE, REGION, Stack, StackError
-from release import terraform_state
-from release.packaging import build
+from localstack.stack import REGION, Applied, Stack, StackError
+from release.environments import terraform_outputs
 from tooling import commands
-from tooling.cli import run_cli
 from tooling.commands import CommandError
 from tooling.paths import ROOT
 
@@ -25,14 +21,14 @@ TERRAFORM_DIR = ROOT / "terraform"
 _STATE_BUCKET = "bbws-terraform-state-local"
 _STATE_KEY = "order-lambda/terraform.tfstate"
 _DEADLINE_SECONDS = 600
-# Below TERRAFORM_DIR, and nothing to an apply.
+# Folders of TERRAFORM_DIR that an apply does not read.
 _NOT_APPLIED = ("bootstrap", "tests", ".terraform")
-# Where Terraform itself looks, and where machines without a registry keep a copy.
+# Folders that Terraform searches itself, and where machines without a registry keep a copy.
 _MIRRORS = ("~/.terraform.d/plugins", "~/.local/share/terraform/plugins", "/usr/*/terraform/plugins", "/opt/*")
 
 
 def _mirror() -> Path | None:
-    """A folder with the AWS provider: the one named by TF_PLUGIN_MIRROR, or one where Terraform would look."""
+    """Find a folder with the AWS provider: the one named by TF_PLUGIN_MIRROR, or one that Terraform would search."""
     given = os.environ.get("TF_PLUGIN_MIRROR")
     for pattern in [given] if given else _MIRRORS:
         for folder in sorted(glob.glob(os.path.expanduser(pattern))):
@@ -42,14 +38,14 @@ def _mirror() -> Path | None:
 
 
 def cli_config() -> str:
-    """Terraform's CLI configuration: providers from a mirror where there is one, else from the registry."""
+    """Terraform's CLI configuration: providers from a mirror if there is one, else from the registry."""
     mirror = _mirror()
     method = f'filesystem_mirror {{\n    path = "{mirror}"\n  }}' if mirror else "direct {}"
     return f"provider_installation {{\n  {method}\n}}\n"
 
 
 def cli_environment(directory: Path) -> dict[str, str]:
-    """Environment variables that tell Terraform where providers come from; the configuration goes into a folder."""
+    """Write Terraform's CLI configuration into a folder, and return the environment variables that name it."""
     directory.mkdir(parents=True, exist_ok=True)
     config = directory / "terraform.rc"
     config.write_text(cli_config())
@@ -57,9 +53,9 @@ def cli_environment(directory: Path) -> dict[str, str]:
 
 
 def environment(directory: Path) -> dict[str, str]:
-    """Environment variables for Terraform, its files kept in a folder of ours."""
+    """Environment variables for Terraform; credentials and workspace of the shell are left out."""
     return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+        **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_WORKSPACE"))},
         **cli_environment(directory),
         "TF_DATA_DIR": str(directory / "terraform"),
     }
@@ -69,7 +65,7 @@ class LocalTerraform:
     """Runs Terraform for a local stack.
 
     Args:
-        stack: the stack; its engine must answer.
+        stack: The stack; its engine must respond.
     """
 
     def __init__(self, stack: Stack) -> None:
@@ -84,14 +80,14 @@ class LocalTerraform:
         ]
 
     def run(self, *arguments: str, log: str | None = None) -> str:
-        """Run a Terraform command and return what it printed.
+        """Run a Terraform command and return its output.
 
         Args:
-            arguments: of Terraform.
-            log: name of a file for what it prints.
+            arguments: Command and options.
+            log: Name of a log file for its output.
 
         Raises:
-            StackError: it failed or took too long; the text ends with what it printed last, and what to do.
+            StackError: It failed or took too long; the message has the end of its output, and what to do.
         """
         try:
             return commands.run(
@@ -103,7 +99,7 @@ class LocalTerraform:
             ).checked()
         except CommandError as error:
             raise StackError(
-                f"{error}\nIf it is not the configuration, begin anew: `make down`, then `make up`."
+                f"{error}\nIf the configuration is right, start from scratch: `make down`, then `make up`."
             ) from None
 
     def prepare_backend(self) -> None:
@@ -116,7 +112,7 @@ class LocalTerraform:
                 raise
 
     def init(self) -> None:
-        """Initialise the working folder against the state in the engine."""
+        """Initialise Terraform's folder for the state in the engine."""
         self.run(
             "init",
             "-reconfigure",
@@ -127,14 +123,14 @@ class LocalTerraform:
 
     def apply(self) -> dict[str, Any]:
         """Apply, and return the outputs."""
-        # One stack has one `make up` at a time by a lock of its own, which is free when an apply was cut off.
+        # No lock of Terraform's: `make up` holds the stack's own, which an interrupted apply releases.
         arguments = ("-auto-approve", "-no-color", "-parallelism=40", "-lock=false", *self._variables)
         self.run("apply", *arguments, log="terraform-apply.log")
-        # Read, and not asked for with `terraform output`, which takes a second.
-        return terraform_state.outputs(Aws(self._stack.endpoint).s3, _STATE_BUCKET, _STATE_KEY)
+        # `terraform output` would take a second.
+        return terraform_outputs(Aws(self._stack.endpoint).s3, _STATE_BUCKET, _STATE_KEY)
 
     def inputs(self) -> str:
-        """Digest of what an apply depends on, but for what packages and templates hold."""
+        """Digest of everything that an apply depends on, except the content of packages and templates."""
         templates = self._code.parent / "templates"
         names = [str(path.relative_to(templates)) for path in sorted(templates.rglob("*")) if path.is_file()]
         shell = {name: value for name, value in os.environ.items() if name.startswith(("TF_VAR_", "TF_CLI_ARGS"))}
@@ -146,14 +142,35 @@ class LocalTerraform:
         return digest.hexdigest()
 
     def changes(self) -> list[dict[str, Any]]:
-        """What a plan would change, in the form of `terraform show -json`."""
+        """Resource changes that a plan contains, as `terraform show -json` has them."""
         plan = str(self._stack.directory / "second.tfplan")
         self.run("plan", "-no-color", "-parallelism=40", "-lock=false", f"-out={plan}", *self._variables)
         found: list[dict[str, Any]] = json.loads(self.run("show", "-json", plan)).get("resource_changes", [])
         return [change for change in found if change["change"]["actions"] not in (["no-op"], ["read"])]
 
+    def _calls(self) -> list[str] | None:
+        """Recorded calls that may have changed the engine's resources; None if the engine keeps no record."""
+        file = self._stack.changes_file
+        return file.read_text().splitlines() if file.exists() else None
+
+    def reason_to_apply(self) -> str | None:
+        """Why an apply is needed; None if at most packages and templates differ (docs/decisions/0013-up-again.md)."""
+        calls, applied = self._calls(), self._stack.applied
+        if applied is None or calls is None:
+            return "the state of the stack is unknown"
+        if self.inputs() != applied.inputs:
+            return "configuration, variables or names of templates have changed"
+        since = sorted(set(calls[applied.changes :]))
+        return f"called since: {', '.join(since)}" if since else None
+
+    def mark_applied(self) -> None:
+        """Save that the stack is as Terraform would leave it now."""
+        calls = self._calls()
+        self._stack.applied = None if calls is None else Applied(self.inputs(), len(calls))
+        self._stack.save()
+
     def passthrough(self, arguments: list[str]) -> int:
-        """Run any Terraform command on this terminal, with the local variables where the command takes them."""
+        """Run any Terraform command on this terminal, with the local variables if it takes variables."""
         takes_variables = arguments[:1] in (["plan"], ["apply"], ["destroy"], ["import"], ["refresh"], ["console"])
         command = [
             "terraform",
@@ -163,52 +180,3 @@ class LocalTerraform:
             *arguments[1:],
         ]
         return subprocess.run(command, env=self._environment, check=False).returncode
-
-
-def _run_all(directory: Path, commands: list[list[str]]) -> int:
-    """Run Terraform commands on a configuration, each only if the one before succeeded; the last one's exit status."""
-    variables = environment(ROOT / "build" / "terraform-check" / directory.name)
-    for arguments in commands:
-        print(f"terraform {' '.join(arguments)}", flush=True)
-        status = subprocess.run(["terraform", f"-chdir={directory}", *arguments], env=variables, check=False)
-        if status.returncode:
-            return status.returncode
-    return 0
-
-
-def check() -> int:
-    """`terraform fmt`, `validate` and `test`, with a mocked provider: nothing is asked of AWS or an engine."""
-    build.build_all()
-    tests = sorted(path.name for path in (TERRAFORM_DIR / "tests").glob("*.tftest.hcl"))
-    with_variables = {"environment.tftest.hcl", "failover.tftest.hcl", "refusals.tftest.hcl"}
-    alone = [f"-filter=tests/{name}" for name in tests if name not in with_variables]
-
-    def in_each(test: str, *environments: str) -> list[list[str]]:
-        return [["test", f"-var-file=env/{name}.tfvars", f"-filter=tests/{test}.tftest.hcl"] for name in environments]
-
-    prepare = [["init", "-backend=false", "-lockfile=readonly", "-test-directory=tests"], ["validate", "-no-tests"]]
-    return _run_all(
-        TERRAFORM_DIR,
-        [
-            ["fmt", "-check", "-recursive", "-diff"],
-            *prepare,
-            ["test", *alone],
-            *in_each("refusals", "prod"),
-            ["test", "-var-file=env/prod.tfvars", "-var-file=env/failover.tfvars", "-filter=tests/failover.tftest.hcl"],
-            *in_each("environment", "local", "dev", "sit", "prod"),
-        ],
-    ) or _run_all(
-        TERRAFORM_DIR / "bootstrap",
-        [*prepare, *in_each("refusals", "dev"), *in_each("account", "dev", "sit", "prod")],
-    )
-
-
-def main() -> int:
-    """`check`, or a command of Terraform's against the local stack; returns the exit status."""
-    if sys.argv[1:] == ["check"]:
-        return check()
-    return LocalTerraform(engines.require()).passthrough(sys.argv[1:] or ["version"])
-
-
-if __name__ == "__main__":
-    sys.exit(run_cli(main, ADVICE))

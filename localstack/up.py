@@ -1,4 +1,4 @@
-"""`make up`: from a clone to a stack that takes orders; what is there already is kept, what is broken is repaired."""
+"""`make up`: from a clone to a stack that takes orders; keeps what is there and repairs what is broken."""
 
 import fcntl
 import os
@@ -13,9 +13,10 @@ from pathlib import Path
 from rich.console import Console
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from localstack import apply_check, engines, processes, redeploy, seed, warm
+from localstack import engines, processes, redeploy, seed, warm
+from localstack import stack as stacks
 from localstack.aws import Aws
-from localstack.stack import Stack, StackError
+from localstack.stack import PROCESS_VARIABLE, Stack, StackError
 from localstack.terraform import LocalTerraform
 from release import manifest, traffic
 from release.packaging import build
@@ -40,18 +41,18 @@ _SIDECARS = {
 }
 _SIDECAR_SECONDS = 60
 
-# A file, such as CI's log, has no width; 80 columns would break the rows of a table.
+# A file, such as a CI log, has no width; rich's 80 columns would break the rows of tables.
 console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 150)
 
 
 def shown(path: Path) -> str:
-    """A path for people: from where they are."""
+    """Path relative to the current folder."""
     return os.path.relpath(path)
 
 
 @contextmanager
 def step(name: str) -> Iterator[None]:
-    """Show a step while it runs, and how long it took."""
+    """Show a step while it runs, then how long it took."""
     started = time.monotonic()
     with console.status(name):
         yield
@@ -60,14 +61,14 @@ def step(name: str) -> Iterator[None]:
 
 @contextmanager
 def exclusive(stack: Stack, seconds: float = 0) -> Iterator[None]:
-    """Keep others from changing the same stack: another `make up`, or what `make watch` deploys.
+    """Keep other processes from changing the stack, such as another `make up` or `make watch`.
 
     Args:
-        stack: that is changed.
-        seconds: to wait for others to end.
+        stack: The stack to change.
+        seconds: Longest time to wait for others to end.
 
     Raises:
-        StackError: they have not.
+        StackError: Another process still changes the stack.
     """
     stack.directory.mkdir(parents=True, exist_ok=True)
     with (stack.directory / "lock").open("w") as lock:
@@ -100,8 +101,8 @@ def _start_sidecar(stack: Stack, name: str, use: str, *arguments: str, wait: boo
     processes.stop(stack.running.get(name))
     processes.require_free(stack.ports[use], name.replace("_", " "), _DEFAULT_PORTS[use][0])
     command = [sys.executable, "-m", _SIDECARS[name], "--port", str(stack.ports[use]), *arguments]
-    log = stack.logs_dir / f"{name}.log"
-    stack.running[name] = processes.start(command, log, os.environ, ROOT)
+    environment = os.environ | {PROCESS_VARIABLE: str(stack.directory)}
+    stack.running[name] = processes.start(command, stack.logs_dir / f"{name}.log", environment, ROOT)
     stack.save()
     if wait:
         _wait_for_sidecar(stack, name, use)
@@ -120,7 +121,7 @@ def _start_console(stack: Stack) -> None:
 
 
 def start_cart_stub(stack: Stack) -> None:
-    """Start the Cart service, if it does not run."""
+    """Start the cart stub if it does not run."""
     tls = stack.certificates
     options = ("--certificate", tls.certificate, "--key", tls.key) if tls else ()
     _start_sidecar(stack, "cart_stub", "cart", *options)
@@ -129,7 +130,7 @@ def start_cart_stub(stack: Stack) -> None:
 def _start(stack: Stack, engine: engines.Engine) -> None:
     start_cart_stub(stack)
     _start_sidecar(stack, "mail_catcher", "smtp", "--directory", str(stack.mail_dir))
-    # It is not needed before all else is up, so nothing waits for it.
+    # Nothing needs the console while the stack comes up, so do not wait for it.
     _start_console(stack)
     if stack.proxy_url:
         _start_sidecar(stack, "fault_proxy", "proxy", "--engine", stack.endpoint, "--cart", stack.cart_url)
@@ -137,8 +138,8 @@ def _start(stack: Stack, engine: engines.Engine) -> None:
         _start_sidecar(stack, "issuer", "issuer", "--key-file", str(stack.directory / "issuer.pem"))
     if engine.healthy(stack) and stack.outputs:
         return
-    # An engine that stopped has lost its state and Terraform's with it, and one whose first apply was cut off holds
-    # what Terraform does not know of: all is made anew.
+    # A stopped engine has lost its state, and Terraform's with it; after an interrupted first apply it has resources
+    # that Terraform does not know. Start from scratch in both cases.
     if stack.running:
         engine.stop(stack)
     processes.require_free(stack.ports["engine"], "engine", "PORT")
@@ -158,19 +159,19 @@ def up(
     """Bring a stack up.
 
     Args:
-        stack: as it was last known.
+        stack: The stack as it was last saved.
         engine_name: embedded, localstack, or None to choose.
-        free_ports: whether to take any free ports, for a stack beside another.
-        release: folder of a release, whose bytes are run; None to build those of this tree.
-        faults: whether functions reach everything through a proxy that can put faults in the way.
-        issuer: whether tokens are those of the harness's issuer even where the engine has Cognito.
-        ports: Chosen ports, by use: engine, cart, smtp, console.
+        free_ports: Whether to take any free ports, for a second stack.
+        release: Folder of a release to run; None to build and run this tree.
+        faults: Whether functions reach engine and cart stub through the fault proxy.
+        issuer: Whether the harness's issuer issues the tokens even if the engine has Cognito.
+        ports: Chosen ports by use: engine, cart, smtp, console.
 
     Raises:
-        ManifestError: the folder is not the release that was made.
-        StackError: it cannot be brought up; the text says why and what to do.
-        BuildError: a package could not be built.
-        TrafficError: a new version of a function does not run; the old one goes on.
+        ManifestError: The folder is not the release that was built.
+        StackError: The stack cannot be brought up; the message says why and what to do.
+        BuildError: A package cannot be built.
+        TrafficError: A new version of a function does not run; the old one stays live.
     """
     started = time.monotonic()
     if release:
@@ -189,64 +190,60 @@ def up(
             _start(stack, engine)
         stack.release = str(release.resolve()) if release else None
         templates = redeploy.checked_templates(stack)
-        unlike = apply_check.reason(stack)
-        with step("Packages and providers" if unlike else "Packages"), ThreadPoolExecutor(max_workers=1) as pool:
+        terraform = LocalTerraform(stack)
+        reason = terraform.reason_to_apply()
+        with step("Packages and providers" if reason else "Packages"), ThreadPoolExecutor(max_workers=1) as pool:
             packages = pool.submit(build.build_all if release is None else list[str])
-            if unlike:
-                _prepare(stack)
+            if reason:
+                terraform.prepare_backend()
+                terraform.init()
             built = packages.result()
         if built:
             console.print(f"  built {', '.join(built)}", soft_wrap=True)
-        if unlike:
-            _apply(stack, unlike)
+        if reason:
+            _apply(stack, terraform, reason)
         try:
             with step("Templates, users, traffic to the new versions"):
                 _finish(stack, templates)
         except TrafficError:
-            # It is asked for again the next time, and Terraform has no part in it.
-            apply_check.note(stack)
+            # The next `make up` publishes again; Terraform's resources are up to date.
+            terraform.mark_applied()
             raise
-        apply_check.note(stack)
+        terraform.mark_applied()
         _wait_for_sidecar(stack, "console", "console")
     console.print(f"\nThe stack is up after {time.monotonic() - started:.0f} s.")
 
 
-def _prepare(stack: Stack) -> None:
-    terraform = LocalTerraform(stack)
-    terraform.prepare_backend()
-    terraform.init()
-
-
-def _apply(stack: Stack, reason: str) -> None:
+def _apply(stack: Stack, terraform: LocalTerraform, reason: str) -> None:
     again = stack.applied is not None
-    # As long as it works nobody knows how the stack is.
+    # Until the apply ends, the state of the stack is unknown.
     stack.applied = None
     stack.save()
     name = f"Terraform apply ({reason})" if again else "Terraform apply"
-    # Terraform waits most of the time, and a function that it has made can have its imports meanwhile.
-    with step(name), warm.as_they_come(Aws(stack.endpoint).functions):
-        stack.outputs = LocalTerraform(stack).apply()
+    # Terraform mostly waits, so functions that exist already can import their libraries.
+    with step(name), warm.new_functions(Aws(stack.endpoint).functions):
+        stack.outputs = terraform.apply()
         stack.save()
 
 
 def _finish(stack: Stack, templates: Mapping[str, bytes]) -> None:
-    """Put there what Terraform does not, or was not asked for, and give the traffic to what runs."""
+    """Deploy what Terraform does not, or did not this time, and shift the traffic to it."""
     aws, names = Aws(stack.endpoint), stack.outputs["function_names"].values()
     with ThreadPoolExecutor(max_workers=8) as pool:
         seeded = pool.submit(seed.seed, stack)
-        # First: the new versions' processes read them anew.
+        # Templates first: processes of new versions read them when they start.
         redeploy.put_templates(aws.s3, stack, templates)
-        # Terraform remembers what it put there, not what `make watch` put in its place.
+        # Terraform compares with its state, which does not have what `make watch` deployed.
         redeploy.publish(aws.functions, stack)
         for name in traffic.move_to_newest(aws.functions, names):
-            redeploy.forget(aws.functions, name)
-        # The first call of a process waits for imports; better here than in the first order.
+            redeploy.delete_old_versions(aws.functions, name)
+        # Cold starts here, so that the first order has none.
         list(pool.map(lambda name: traffic.invoke_empty(aws.functions, name, traffic.ALIAS), names))
         seeded.result()
 
 
 def explain(stack: Stack) -> None:
-    """Say where the stack is and what to do next."""
+    """Print the addresses of the stack and the next commands."""
     console.print(
         f"""
   API       {stack.api_url}
@@ -254,17 +251,17 @@ def explain(stack: Stack) -> None:
   mails     {shown(stack.mail_dir)}
   console   {stack.console_url}
 
-Next: [bold]make order[/] places one and shows its way, [bold]make e2e[/] tests everything,
-[bold]make logs FUNCTION=create_order[/] shows what a function logged, [bold]make down[/] stops.""",
+Next: [bold]make order[/] places an order and shows its trace, [bold]make e2e[/] tests everything,
+[bold]make logs FUNCTION=create_order[/] shows the logs of a function, [bold]make down[/] stops the stack.""",
         soft_wrap=True,
     )
 
 
 def open_console(stack: Stack, port: int | None = None) -> None:
-    """Open the console in a browser, or print its address where there is no display; start it if it does not run.
+    """Open the console in a browser, or print its URL if there is no display; start it if it does not run.
 
     Raises:
-        StackError: another `make up` works on the stack, or the port is taken.
+        StackError: Another `make up` works on the stack, or the port is taken.
     """
     if not processes.alive(stack.running.get("console")):
         with exclusive(stack):
@@ -277,8 +274,18 @@ def open_console(stack: Stack, port: int | None = None) -> None:
     console.print(stack.console_url, soft_wrap=True)
 
 
-def down(stack: Stack) -> None:
-    """Stop a stack and forget it; mails, logs and invoices fetched stay on disk."""
+def down(stack: Stack | None = None) -> None:
+    """Stop a stack and forget it; mails, logs and downloaded invoices stay on disk.
+
+    Args:
+        stack: The stack; None for the one in STACK_DIR, whose processes are stopped even if stack.json cannot be read.
+    """
+    try:
+        stack = stack or stacks.load()
+    except StackError:
+        stack = Stack(stacks.default_directory())
+        for process in processes.find(PROCESS_VARIABLE, str(stack.directory)):
+            processes.stop(process)
     if stack.running:
         engines.choose(stack.engine).stop(stack)
     for name in _SIDECARS:

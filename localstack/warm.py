@@ -1,4 +1,4 @@
-"""Functions that are called before somebody waits for them: the first call of a process waits for imports."""
+"""Cold starts ahead of the first order: calls each function while Terraform still waits."""
 
 from __future__ import annotations
 
@@ -16,34 +16,28 @@ from release.traffic import TrafficError
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
-_LOOK_SECONDS = 1.0
+_INTERVAL_SECONDS = 1.0
 
 
 @contextmanager
-def as_they_come(client: LambdaClient) -> Iterator[None]:
-    """Call each function once as soon as it can be called, until the block ends.
-
-    One that cannot be is left to whoever needs it, and says why.
-
-    Args:
-        client: of Lambda.
-    """
+def new_functions(client: LambdaClient) -> Iterator[None]:
+    """Call each function once as soon as it exists, until the block ends; failures are left to later callers."""
     ended, called = threading.Event(), set[str]()
 
-    def look() -> None:
-        while not ended.wait(_LOOK_SECONDS):
+    def call_new() -> None:
+        while not ended.wait(_INTERVAL_SECONDS):
             pages = client.get_paginator("list_functions").paginate()
             for name in {function["FunctionName"] for page in pages for function in page["Functions"]} - called:
-                # Without its alias it cannot be called yet; one that fails when it is called is not called again.
+                # Without its alias it cannot be called yet: the next round tries again.
                 with suppress(ClientError):
                     with suppress(TrafficError):
                         traffic.invoke_empty(client, name, traffic.ALIAS)
                     called.add(name)
 
     with ThreadPoolExecutor(max_workers=1) as pool:
-        looking = pool.submit(look)
+        calling = pool.submit(call_new)
         try:
             yield
         finally:
             ended.set()
-    looking.result()
+    calling.result()

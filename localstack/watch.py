@@ -1,4 +1,4 @@
-"""`make watch`: what is saved in functions/, common/ or templates/ is live in the local stack seconds later."""
+"""`make watch`: deploys what is saved in functions/, common/ or templates/ to the local stack within seconds."""
 
 import time
 from datetime import datetime
@@ -16,33 +16,33 @@ from tooling.cli import UserError
 from tooling.paths import ROOT
 
 _FOLDERS = ("functions", "common", "templates")
-# Of quiet after a save, in milliseconds: an editor that saves all its files does it within that.
-_QUIET_MS = 50
-# Of saves without a pause, in milliseconds.
-_PATIENCE_MS = 400
-# How often the watch looks up from waiting, in milliseconds.
-_LOOK_MS = 200
+# Deploy after a pause in saves of this length: an editor that saves all its files does so without one.
+_PAUSE_MS = 50
+# Deploy after saves without a pause for this long.
+_LONGEST_MS = 400
+# Interval of the checks for Ctrl-C.
+_INTERVAL_MS = 200
 _MAKE_UP_SECONDS = 300
 
 
 def watch() -> None:
-    """Deploy what differs, then what is saved, until Ctrl-C. What does not build or run is told, and is not deployed.
+    """Deploy what differs, then what is saved, until Ctrl-C; report what does not build or run without deploying it.
 
     Raises:
-        StackError: there is no stack.
+        StackError: There is no stack.
     """
     engines.require()
     saves = watchfiles.watch(
         *(ROOT / name for name in _FOLDERS),
-        debounce=_PATIENCE_MS,
-        step=_QUIET_MS,
-        rust_timeout=_LOOK_MS,
+        debounce=_LONGEST_MS,
+        step=_PAUSE_MS,
+        rust_timeout=_INTERVAL_MS,
         yield_on_timeout=True,
     )
-    # Looked at once before anything is deployed, so that what is saved meanwhile is seen.
+    # The watch starts before the first deployment, so that it sees what is saved meanwhile.
     next(saves)
     _deploy()
-    console.print(f"watching {', '.join(f'{name}/' for name in _FOLDERS)}; Ctrl-C ends it", soft_wrap=True)
+    console.print(f"watching {', '.join(f'{name}/' for name in _FOLDERS)}; press Ctrl-C to stop", soft_wrap=True)
     for changes in saves:
         if changes:
             _deploy()
@@ -52,17 +52,17 @@ def _deploy() -> None:
     started = time.monotonic()
     try:
         with exclusive(stacks.load(), _MAKE_UP_SECONDS):
-            # As it is now: `make up` may have made it anew.
+            # Loaded each time, since `make up` may have replaced the stack.
             done = redeploy(engines.require())
     except UserError as error:
         _refuse(str(error))
     except (BotoCoreError, ClientError) as error:
         _refuse(f"{error}\n{ADVICE}")
     else:
-        _tell(done, time.monotonic() - started)
+        _report(done, time.monotonic() - started)
 
 
-def _tell(done: Redeployed, seconds: float) -> None:
+def _report(done: Redeployed, seconds: float) -> None:
     for reason in done.refused:
         _refuse(reason)
     changed = [*done.templates, *done.functions]
@@ -71,7 +71,7 @@ def _tell(done: Redeployed, seconds: float) -> None:
 
 
 def _refuse(reason: str) -> None:
-    console.print(f"[red]✗[/] {_now()} {escape(reason)} [dim](what was live stays)[/]", soft_wrap=True)
+    console.print(f"[red]✗[/] {_now()} {escape(reason)} [dim](the live version stays)[/]", soft_wrap=True)
 
 
 def _now() -> str:

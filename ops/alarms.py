@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
-
 from tooling.cli import UserError
+from tooling.polling import DeadlineError, poll
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -29,12 +29,14 @@ class Alarm:
         state: ALARM, OK or INSUFFICIENT_DATA.
         reason: Why it has this state, in CloudWatch's words.
         description: What it means; ends with the URL of its section in the runbook.
+        since: When it got this state; None before its first evaluation.
     """
 
     name: str
     state: str
     reason: str
     description: str
+    since: datetime | None = None
 
     @property
     def in_alarm(self) -> bool:
@@ -50,7 +52,13 @@ def alarms(client: CloudWatchClient, names: Collection[str]) -> list[Alarm]:
     """
     pages = client.get_paginator("describe_alarms").paginate(AlarmTypes=["MetricAlarm"])
     found = [
-        Alarm(one["AlarmName"], one["StateValue"], one["StateReason"], one.get("AlarmDescription", ""))
+        Alarm(
+            name=one["AlarmName"],
+            state=one["StateValue"],
+            reason=one["StateReason"],
+            description=one.get("AlarmDescription", ""),
+            since=one.get("StateUpdatedTimestamp"),
+        )
         for page in pages
         for one in page["MetricAlarms"]
         if one["AlarmName"] in names
@@ -74,15 +82,14 @@ def wait_until_ok(client: CloudWatchClient, names: Collection[str], seconds: flo
     Raises:
         AlarmError: one of them does not exist, or is still in ALARM after this time.
     """
-    waiting = Retrying(
-        stop=stop_after_delay(seconds),
-        wait=wait_fixed(min(_POLL_SECONDS, seconds / 4)),
-        retry=retry_if_result(lambda found: any(alarm.in_alarm for alarm in found)),
-    )
+    found: list[Alarm] = []
+
+    def all_ok() -> list[Alarm] | None:
+        found[:] = alarms(client, names)
+        return None if any(alarm.in_alarm for alarm in found) else found
+
     try:
-        return waiting(alarms, client, names)
-    except RetryError as error:
-        left = [alarm.name for alarm in error.last_attempt.result() if alarm.in_alarm]
-        raise AlarmError(
-            f"still in ALARM after {seconds:g} s: {', '.join(left)}; read its section in the runbook again"
-        ) from None
+        return poll("no alarm in ALARM", all_ok, seconds, min(_POLL_SECONDS, seconds / 4))
+    except DeadlineError:
+        left = ", ".join(alarm.name for alarm in found if alarm.in_alarm)
+        raise AlarmError(f"still in ALARM after {seconds:g} s: {left}; read its section in the runbook again") from None

@@ -7,9 +7,8 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
-
 from tooling.cli import UserError
+from tooling.polling import DeadlineError, poll
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -64,15 +63,15 @@ def run(
         endTime=int(now) + 1,
         queryString=query,
     )
-    polling = Retrying(
-        stop=stop_after_delay(_DEADLINE_SECONDS),
-        wait=wait_fixed(_POLL_SECONDS),
-        retry=retry_if_result(lambda response: response["status"] in ("Scheduled", "Running")),
-    )
+
+    def result() -> GetQueryResultsResponseTypeDef | None:
+        found = logs.get_query_results(queryId=started["queryId"])
+        return None if found["status"] in ("Scheduled", "Running") else found
+
     try:
-        response: GetQueryResultsResponseTypeDef = polling(logs.get_query_results, queryId=started["queryId"])
-    except RetryError:
-        raise QueryError(f"query {name} has no result after {_DEADLINE_SECONDS:g} s: choose fewer --minutes") from None
+        response = poll(f"query {name}", result, _DEADLINE_SECONDS, _POLL_SECONDS)
+    except DeadlineError as error:
+        raise QueryError(f"{error}: choose fewer --minutes") from None
     if response["status"] != "Complete":
         raise QueryError(f"query {name} ended as {response['status']}: run it again, with fewer --minutes")
     return [

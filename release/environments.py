@@ -1,7 +1,13 @@
 """The environments that releases are deployed to: dev, sit, prod and prod's fail-over."""
 
+from __future__ import annotations
+
+import json
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 EnvironmentName = Literal["dev", "sit", "prod", "failover"]
 
@@ -63,3 +69,9 @@ ENVIRONMENTS: dict[EnvironmentName, Environment] = {
         state_bucket="bbws-terraform-state-prod-failover",
     ),
 }
+
+
+def terraform_outputs(client: S3Client, bucket: str, key: str) -> dict[str, Any]:
+    """Terraform's outputs in the state at a key, by name."""
+    state = json.loads(client.get_object(Bucket=bucket, Key=key)["Body"].read())
+    return {name: output["value"] for name, output in state["outputs"].items()}

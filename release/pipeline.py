@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import boto3
 
-from release import approvals, deploy, history, manifest, promotion, rollback, terraform_state, traffic
-from release.environments import ENVIRONMENTS, EnvironmentName
+from release import deploy, history, manifest, promotion, rollback, traffic
+from release.environments import ENVIRONMENTS, EnvironmentName, terraform_outputs
 from release.history import Deployment
 from release.manifest import Manifest
 from release.promotion import EvidenceError, Record
@@ -39,7 +39,7 @@ def store(environment: EnvironmentName) -> Store:
 def outputs(environment: EnvironmentName) -> dict[str, Any]:
     """Terraform's outputs of an environment."""
     known = ENVIRONMENTS[environment]
-    return terraform_state.outputs(client("s3", environment), known.state_bucket, known.state_key)
+    return terraform_outputs(client("s3", environment), known.state_bucket, known.state_key)
 
 
 def environment_before(to: EnvironmentName) -> EnvironmentName:
@@ -70,7 +70,7 @@ def promote(to: EnvironmentName, digest: str, given: Mapping[str, str]) -> Manif
         ManifestError: the bucket does not have the whole release.
     """
     source, target = store(environment_before(to)), store(to)
-    approved = approvals.of_this_run(to) if approvals.in_github() else given
+    approved = promotion.approvals_in_github(to) if promotion.in_github() else given
     promotion.require_evidence(source, digest, to, approved)
     copied = target.copy_from(source, digest)
     promotion.record_promotion(target, digest, to, approved)

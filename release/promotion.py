@@ -1,17 +1,28 @@
 """Records what a release has passed and who approved it, and checks both before a promotion (docs/release.md)."""
 
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from xml.etree import ElementTree  # nosec B405  # it reads our own pytest's report
 
+import requests
 from pydantic import Field, ValidationError
 
 from release.environments import ENVIRONMENTS, EnvironmentName
 from release.manifest import Manifest, Sha256, Strict, wrong_fields
 from release.store import Store
 from tooling.cli import UserError
+
+_GITHUB_SECONDS = 20
+# The role of the reviewers of each GitHub environment, by environment to promote to (docs/release.md).
+_GITHUB_ROLES: dict[EnvironmentName, dict[str, str]] = {
+    "dev": {},
+    "sit": {"sit": "tech-lead"},
+    "prod": {"prod-business-owner": "business-owner", "prod": "tech-lead"},
+    "failover": {"prod-business-owner": "business-owner", "prod": "tech-lead"},
+}
 
 
 class EvidenceError(UserError):
@@ -169,3 +180,43 @@ def require_evidence(source: Store | None, digest: str, to: EnvironmentName, app
         missing.append(f"{' and '.join(required)} must be two different people")
     if missing:
         raise EvidenceError(f"{digest[:12]} cannot go to {to}: {'; '.join(missing)}")
+
+
+def in_github() -> bool:
+    """Whether this runs in GitHub Actions."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+def approvals_by_role(reviews: list[dict[str, Any]], to: EnvironmentName) -> dict[str, str]:
+    """Logins of who approved, by role, from GitHub's "Get the review history for a workflow run"."""
+    roles = _GITHUB_ROLES[to]
+    return {
+        roles[environment["name"]]: review["user"]["login"]
+        for review in reviews
+        if review["state"] == "approved"
+        for environment in review["environments"]
+        if environment["name"] in roles
+    }
+
+
+def approvals_in_github(to: EnvironmentName, variables: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Logins of who approved this workflow run, by role.
+
+    Args:
+        to: The environment to promote to.
+        variables: Variables of GitHub Actions; GITHUB_TOKEN needs `actions: read`.
+
+    Raises:
+        EvidenceError: GitHub does not respond, or refuses the token.
+    """
+    url = "{GITHUB_API_URL}/repos/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}/approvals".format_map(variables)
+    headers = {
+        "Authorization": f"Bearer {variables.get('GITHUB_TOKEN', '')}",
+        "Accept": "application/vnd.github+json",
+    }
+    try:
+        response = requests.get(url, headers=headers, timeout=_GITHUB_SECONDS)
+        response.raise_for_status()
+        return approvals_by_role(response.json(), to)
+    except (OSError, ValueError) as error:
+        raise EvidenceError(f"cannot read who approved this run from {url}: {error}") from None

@@ -42,13 +42,13 @@ def target(store: Store, environment: EnvironmentName, release: str | None) -> D
     """
     if release is None:
         found = history.previous(store, environment)
-        if found is None:
-            raise RollbackError(f"{environment} has no earlier release than the live one: deploy one instead")
-        return found
-    for record in history.newest_first(store, environment):
-        if record.release == release:
-            return record
-    raise RollbackError(f"{release[:12]} was never live in {environment}: promote and deploy it instead")
+        problem = f"{environment} has no earlier release than the live one: deploy one instead"
+    else:
+        found = next((past for past in history.newest_first(store, environment) if past.release == release), None)
+        problem = f"{release[:12]} was never live in {environment}: promote and deploy it instead"
+    if found is None:
+        raise RollbackError(problem)
+    return found
 
 
 def roll_back(

@@ -66,7 +66,7 @@ class Store:
         content = self.read(f"releases/{digest}.json")
         if content is None:
             raise ManifestError(
-                f"there is no release {digest} in {self.bucket}: `make upload` or `make promote` puts it there"
+                f"there is no release {digest} in {self.bucket}: upload it, or promote it with `bin/release`"
             )
         if hashlib.sha256(content).hexdigest() != digest:
             raise ManifestError(f"releases/{digest}.json in {self.bucket} does not have the digest in its name")

@@ -1,4 +1,4 @@
-"""Commands of others, such as Terraform: run with a deadline, and what they printed kept."""
+"""Runs other programs, such as Terraform, with a deadline, and keeps their output."""
 
 import os
 import subprocess
@@ -8,21 +8,21 @@ from typing import NamedTuple
 
 from tooling.cli import UserError
 
-# Of what a command printed, in an error: its end, which says what went wrong.
-_TOLD = 4_000
+# How many characters of a program's output an error has: the end says what went wrong.
+_SHOWN = 4_000
 
 
 class CommandError(UserError):
-    """A command failed, or took too long; the text ends with what it printed last."""
+    """A program failed, is not installed, or took too long; the text ends with its last output."""
 
 
-class Ended(NamedTuple):
-    """A command that has ended.
+class Completed(NamedTuple):
+    """A program that has ended.
 
     Args:
-        what: it did, for the error.
-        status: its exit status.
-        output: what it printed, on both outputs.
+        what: What it was for, as the error says it.
+        status: Its exit status.
+        output: Its output, of both streams.
     """
 
     what: str
@@ -30,18 +30,18 @@ class Ended(NamedTuple):
     output: str
 
     def checked(self) -> str:
-        """What it printed.
+        """Its output.
 
         Raises:
             CommandError: it failed.
         """
         if self.status:
-            raise CommandError(f"{self.what} failed:\n{self.output[-_TOLD:]}")
+            raise CommandError(f"{self.what} failed:\n{self.output[-_SHOWN:]}")
         return self.output
 
 
-def outside_make() -> dict[str, str]:
-    """This process's environment without what a make hands down, as a developer's shell has it."""
+def environment_without_make() -> dict[str, str]:
+    """This process's environment without what make hands to its recipes."""
     return {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
 
 
@@ -52,19 +52,19 @@ def run(
     environment: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     log: Path | None = None,
-) -> Ended:
-    """Run a command to its end, good or bad.
+) -> Completed:
+    """Run a program to its end, successful or not.
 
     Args:
-        what: it does, for the error.
-        command: the program and its arguments.
-        seconds: that it may take.
-        environment: of it; this process's if None.
-        cwd: folder that it runs in; this process's if None.
-        log: file for what it prints.
+        what: What it is for, as the error says it.
+        command: The program and its arguments.
+        seconds: How long it may take.
+        environment: Its environment variables; those of this process if None.
+        cwd: Folder that it runs in; that of this process if None.
+        log: File for its output.
 
     Raises:
-        CommandError: it took longer, or there is no such program.
+        CommandError: it took longer, or is not installed.
     """
     try:
         done = subprocess.run(
@@ -85,4 +85,4 @@ def run(
     if log:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(done.stdout)
-    return Ended(what, done.returncode, done.stdout)
+    return Completed(what, done.returncode, done.stdout)

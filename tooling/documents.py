@@ -1,4 +1,4 @@
-"""What the documents of this repository say: their links, their headings, and the commands in their blocks."""
+"""Reads this repository's documents: links, headings, and the blocks of commands that the tests run."""
 
 from __future__ import annotations
 
@@ -6,44 +6,143 @@ import re
 import subprocess
 from collections import Counter
 from functools import cache
-from typing import NamedTuple
+from pathlib import Path
+from typing import Final, NamedTuple
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from tooling.paths import ROOT
 
+RUNBOOKS: Final = "docs/runbooks"
 _SHELLS = {"sh", "bash"}
-# Another test's: its commands change what runs.
-_RUNBOOKS = "docs/runbooks/"
+_ENVIRONMENT = "{env}"
 
+# Runbook and heading of the blocks that `make rehearse` runs; e2e/test_runbooks.py runs all others on the local stack.
+REHEARSED: Final = frozenset(
+    {
+        ("deployment", "Make a release"),
+        ("deployment", "Put a release into dev"),
+        ("deployment", "See what is promoted"),
+        ("deployment", "Promote a release"),
+        ("deployment", "Deploy a release"),
+        ("deployment", "Prove that the release works"),
+        ("deployment", "Write the evidence"),
+        ("deployment", "Look for drift"),
+        ("rollback", "Look at what is live"),
+        ("rollback", "Roll back"),
+        ("rollback", "Go to a certain release"),
+        ("rollback", "Prove that the rollback holds"),
+        ("disaster-recovery", "Deploy the fail-over"),
+        ("disaster-recovery", "Prove that the fail-over serves"),
+    }
+)
 
-class Block(NamedTuple):
-    """The commands of a block.
-
-    Args:
-        document: path of the document.
-        commands: as they are typed, one after the other in one shell.
-    """
-
-    document: str
-    commands: tuple[str, ...]
+# Beginning of each command that e2e/test_reader.py runs on the local stack.
+RUN_HERE: Final = (
+    "make up",
+    "make order",
+    "make console",
+    "TOKEN=",
+    "curl -s ",
+    "make logs FUNCTION=",
+    "bin/ops redrive bbws-order-pdf-local",
+)
+# Beginning of each command that something else runs, and what runs it.
+RUN_ELSEWHERE: Final = {
+    "make watch": "e2e/test_watch.py",
+    "make e2e": "tests/__main__.py: `bin/test all` runs the same tests",
+    "bin/release pack ": "labs/rehearsal/run.py",
+    "make conformance ENGINE=embedded": ".ci/run: in `make test`",
+    "make conformance ": ".github/workflows/conformance.yml",
+    "bin/test conformance ": ".github/workflows/conformance.yml",
+    ".venv/bin/python -m tests.conformance.apply": "tests/conformance/apply.py: by hand",
+    "make test": ".ci/run",
+    "make rehearse": "labs/rehearsal/run.py: by hand",
+    "make release": "labs/rehearsal/run.py",
+    "bin/release promote ": "labs/rehearsal/run.py",
+    "bin/release deploy ": "labs/rehearsal/run.py",
+    "bin/release record ": "labs/rehearsal/run.py",
+    "bin/release build": "tests/integration/test_packages.py",
+    "bin/test e2e --target ": "labs/rehearsal/run.py",
+    "E2E_CART_URL=": "labs/rehearsal/run.py",
+    "make chaos": "labs/chaos/run.py: by hand; `make test` makes a short run",
+    "make bench": "labs/bench/run.py: by hand",
+    "make load": "e2e/test_load.py",
+    "bin/ops lab scale": "tests/unit/test_scale.py",
+    "bin/ops redrive bbws-order-pdf-prod": "tests/integration/test_redrive.py",
+    "cd terraform": "labs/rehearsal/accounts.py",
+    "terraform init ": "labs/rehearsal/accounts.py, release/deploy.py",
+    "terraform plan ": "release/deploy.py",
+    "terraform apply ": "labs/rehearsal/accounts.py, release/deploy.py",
+    "terraform import ": "terraform/bootstrap/main.tf: only an account that has the provider already needs it",
+    "aws ": "terraform/bootstrap/README.md: a person runs it against an account",
+    "gh api ": "terraform/bootstrap/README.md: a person runs it against GitHub",
+    "gh workflow run ": "tests/unit/test_workflows.py: only GitHub has workflows",
+    "gh attestation verify ": "tests/unit/test_workflows.py: only GitHub signs",
+}
 
 
 class Link(NamedTuple):
     """A link or a picture.
 
     Args:
-        document: path of the document.
-        target: as it is written.
+        document: Path of the document.
+        target: Where it leads, as it is written.
     """
 
     document: str
     target: str
 
 
+class Block(NamedTuple):
+    """A fenced block of a document.
+
+    Args:
+        document: Path of the document.
+        heading: Heading that it stands under; empty before the first.
+        number: Its number among the command blocks of the heading, from 0.
+        language: Language of the fence, such as sh or console.
+        text: Its content.
+    """
+
+    document: str
+    heading: str
+    number: int
+    language: str
+    text: str
+
+    @property
+    def lines(self) -> list[str]:
+        """Its lines as they are typed into one shell: each line of a shell, or what follows `$ ` in a console."""
+        lines = self.text.splitlines()
+        if self.language == "console":
+            return [line[2:] for line in lines if line.startswith("$ ")]
+        return [line for line in lines if line and not line.startswith("#")] if self.language in _SHELLS else []
+
+    @property
+    def commands(self) -> list[str]:
+        """Its lines that do more than set a variable of the shell."""
+        return [line for line in self.lines if not line.startswith("export ")]
+
+    @property
+    def page(self) -> str:
+        """Name of the document without folder and ending."""
+        return Path(self.document).stem
+
+    @property
+    def rehearsed(self) -> bool:
+        """Whether it needs accounts, and so is run by the rehearsal."""
+        return (self.page, self.heading) in REHEARSED
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether it is run on the local stack: as a whole, since its commands build on each other."""
+        return all(command.startswith(RUN_HERE) for command in self.commands)
+
+
 def documents() -> list[str]:
-    """The paths of all documents that are, or will be, in the repository."""
+    """Paths of all documents that are in the repository, or will be with the next commit."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
         cwd=ROOT,
@@ -70,97 +169,59 @@ def links(document: str) -> list[Link]:
     ]
 
 
-def anchors(document: str) -> set[str]:
-    """The anchors that GitHub gives a document's headings."""
+def headings(document: str) -> list[str]:
+    """The headings of a document, as they are written."""
     tokens = _tokens(document)
+    return [tokens[place + 1].content for place, token in enumerate(tokens) if token.type == "heading_open"]
+
+
+def anchor(heading: str) -> str:
+    """The anchor that GitHub gives the first heading with this text."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def anchors(document: str) -> set[str]:
+    """The anchors that GitHub gives a document's headings; equal ones are numbered."""
     seen: Counter[str] = Counter()
     found = set()
-    for place, token in enumerate(tokens):
-        if token.type == "heading_open":
-            text = "".join(child.content for child in tokens[place + 1].children or [])
-            slug = re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
-            found.add(f"{slug}-{seen[slug]}" if seen[slug] else slug)
-            seen[slug] += 1
+    for slug in map(anchor, headings(document)):
+        found.add(f"{slug}-{seen[slug]}" if seen[slug] else slug)
+        seen[slug] += 1
     return found
 
 
-def blocks(document: str) -> list[tuple[str, str]]:
-    """Language and content of each block of a document."""
-    return [(token.info, token.content) for token in _tokens(document) if token.type == "fence"]
-
-
-def _commands(language: str, content: str) -> tuple[str, ...]:
-    """What follows `$ ` in a console, and each line of a shell."""
-    lines = content.splitlines()
-    if language == "console":
-        return tuple(line[2:] for line in lines if line.startswith("$ "))
-    return tuple(line for line in lines if line and not line.startswith("#")) if language in _SHELLS else ()
+def blocks(document: str) -> list[Block]:
+    """The fenced blocks of a document, in order."""
+    tokens, found, heading = _tokens(document), [], ""
+    numbers: Counter[str] = Counter()
+    for place, token in enumerate(tokens):
+        if token.type == "heading_open":
+            heading = tokens[place + 1].content
+        elif token.type == "fence":
+            block = Block(document, heading, numbers[heading], token.info, token.content)
+            numbers[heading] += bool(block.lines)
+            found.append(block)
+    return found
 
 
 def command_blocks() -> list[Block]:
-    """The blocks with commands of all documents but the runbooks, whose own test runs them."""
-    found = [
-        Block(path, _commands(language, content))
-        for path in documents()
-        if not path.startswith(_RUNBOOKS)
-        for language, content in blocks(path)
-    ]
+    """The blocks with commands of all documents except the runbooks."""
+    found = (block for path in documents() if not path.startswith(RUNBOOKS) for block in blocks(path))
     return [block for block in found if block.commands]
 
 
-# What e2e/test_reader.py runs on the local stack.
-RUN_HERE = (
-    "make up",
-    "make order",
-    "TOKEN=",
-    "curl -s ",
-    "make help",
-    "make logs FUNCTION=",
-    "make redrive QUEUE=bbws-order-pdf-local",
-    "complete -W ",
-)
-# What runs elsewhere, by its beginning: where.
-RUN_ELSEWHERE = {
-    "make watch": "e2e/test_watch.py",
-    "make alarms": "e2e/test_runbooks.py",
-    "make dlq ": "e2e/test_runbooks.py",
-    "make e2e": "Makefile: e2e-fresh calls it",
-    "make pack ": "labs/rehearsal/run.py",
-    "make conformance ENGINE=embedded": ".ci/run: in `make test`",
-    "make conformance ": ".github/workflows/conformance.yml",
-    ".venv/bin/python -m tests.conformance.apply": "tests/conformance/apply.py: it is run by hand",
-    "make test": ".ci/run",
-    "make rehearse": "labs/rehearsal/run.py: it is run by hand, and calls all that is below",
-    "make release ": "labs/rehearsal/run.py",
-    "make promote ": "labs/rehearsal/run.py",
-    "make deploy ": "labs/rehearsal/run.py",
-    "make record ": "labs/rehearsal/run.py",
-    "make e2e TARGET=": "labs/rehearsal/run.py",
-    "E2E_CART_URL=": "labs/rehearsal/run.py",
-    "make chaos": "labs/chaos/run.py: it is run by hand, a short run by `make test`",
-    "make bench": "labs/bench/run.py: it is run by hand",
-    "make load": "e2e/test_load.py",
-    "make simulate": "tests/unit/test_scale.py",
-    "make redrive QUEUE=bbws-order-pdf-prod": "tests/integration/test_redrive.py",
-    "make build": "tests/integration/test_packages.py",
-    "cd terraform": "labs/rehearsal/accounts.py",
-    "terraform init ": "labs/rehearsal/accounts.py, release/deploy.py",
-    "terraform plan ": "release/deploy.py",
-    "terraform apply ": "labs/rehearsal/accounts.py, release/deploy.py",
-    "terraform import ": "terraform/bootstrap/main.tf: only an account that has the provider already takes it",
-    "aws ": "terraform/bootstrap/README.md: a person runs it against an account",
-    "gh api ": "terraform/bootstrap/README.md: a person runs it against GitHub",
-    "gh workflow run ": "tests/unit/test_workflows.py: GitHub alone has workflows",
-    "gh attestation verify ": "tests/unit/test_workflows.py: GitHub alone signs",
-}
+def runbook_blocks() -> list[Block]:
+    """The blocks with commands of the runbooks, in the order of the pages."""
+    return [block for path in documents() if path.startswith(RUNBOOKS) for block in blocks(path) if block.lines]
 
 
-def shown_api() -> str:
-    """The address of the API that README's `make up` printed, which a reader replaces by that of their own stack."""
+def alarms(environment: str) -> list[str]:
+    """Names in an environment of the alarms that have a heading in the runbook of alarms."""
+    named = [heading for heading in headings(f"{RUNBOOKS}/troubleshooting.md") if _ENVIRONMENT in heading]
+    return [heading.replace(_ENVIRONMENT, environment) for heading in named]
+
+
+def api_in_readme() -> str:
+    """Address of the API that README's `make up` prints; a reader replaces it with that of their own stack."""
     (shown,) = re.findall(r"^  API +(\S+)$", (ROOT / "README.md").read_text(), re.MULTILINE)
     return str(shown)
-
-
-def runs_here(block: Block) -> bool:
-    """Whether a block is run on the local stack: as a whole, since its commands build on each other."""
-    return all(command.startswith(RUN_HERE) for command in block.commands)

@@ -166,6 +166,8 @@ def _make(name: str, venv: Path) -> None:
         return
     print(f"installing requirements/{name}.txt into {venv.relative_to(ROOT)}", flush=True)
     version, python = _TOOL_PYTHON.get(name, _PYTHON), str(venv / "bin" / "python")
+    # An interrupted update must not pass for the old state.
+    (venv / _STAMP).unlink(missing_ok=True)
     if _output(python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])") != version:
         shutil.rmtree(str(venv), ignore_errors=True)
         advice = f"Get Python {version}: pyenv install {version}, or brew install python@{version}."

@@ -3,33 +3,32 @@
 from collections.abc import Callable
 from typing import cast
 
-from tenacity import RetryError as _GaveUpError
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from tooling.cli import UserError
 
 
 class DeadlineError(UserError):
-    """What was waited for did not come in time; the text says what it is."""
+    """A condition did not become true in time; the text says which."""
 
 
 def poll[T](what: str, ask: Callable[[], T | None], seconds: float, interval: float = 0.05) -> T:
-    """Ask again and again until there is an answer other than None.
+    """Call a function until it returns something other than None; return that.
 
     Args:
-        what: is waited for, for the error.
-        ask: gives the answer, or None as long as there is none.
-        seconds: how long to ask.
-        interval: seconds between two askings.
+        what: What is waited for, as the error says it.
+        ask: The function.
+        seconds: How long to wait.
+        interval: Seconds between two calls.
 
     Raises:
-        DeadlineError: there was no answer in time.
+        DeadlineError: it still returned None at the end of this time.
     """
     retrying = Retrying(
-        stop=stop_after_delay(seconds), wait=wait_fixed(interval), retry=retry_if_result(lambda answer: answer is None)
+        stop=stop_after_delay(seconds), wait=wait_fixed(interval), retry=retry_if_result(lambda result: result is None)
     )
     try:
-        answer = retrying(ask)
-    except _GaveUpError:
+        result = retrying(ask)
+    except RetryError:
         raise DeadlineError(f"{what}: not after {seconds:g} s") from None
-    return cast("T", answer)
+    return cast("T", result)

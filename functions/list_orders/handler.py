@@ -4,10 +4,10 @@ from http import HTTPStatus
 
 from common import clients, paging
 from common.errors import ForbiddenTenantError
-from common.item_json import item_json
 from common.order import Order
 from common.repository import OrderRepository
 from common.settings import settings
+from common.table_items import item_json
 from functions.adapters import rest
 from functions.list_orders.query import parse_query
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from common.repository import MAX_PAGE_SIZE, OrderFilter, OrderRepository
 from labs.bench import orders
 from labs.bench.baselines import behind_api
-from labs.bench.rows import Row, interleave
+from labs.bench.report import Row, interleave
 from labs.customers import Customer, customer
 from localstack import demo, engines
 from localstack.aws import Aws
@@ -25,11 +25,7 @@ SIZES: Final = (100, 10_000, 100_000)
 
 
 def measure(rounds: int) -> Iterator[Row]:
-    """Measure POST and GET of an order.
-
-    Raises:
-        UserError: The stack is not up, or the API responded with an error.
-    """
+    """Measure POST and GET of an order; UserError if the stack is not up or the API responded with an error."""
     stack = engines.require()
     buyer = customer(stack, "bench-api")
     body = demo.request(buyer.email, "cart-1")
@@ -46,11 +42,7 @@ def measure(rounds: int) -> Iterator[Row]:
 
 
 def measure_list(rounds: int) -> Iterator[Row]:
-    """Measure lists of 100, 10,000 and 100,000 orders, and count the orders that DynamoDB reads for them.
-
-    Raises:
-        UserError: The stack is not up, or the API responded with an error.
-    """
+    """Measure lists of 100, 10,000 and 100,000 orders, and count the orders that DynamoDB reads for them."""
     stack = engines.require()
     baseline = behind_api(stack, "query", "list_orders", "GET", "tenants/{tenantId}/orders")
     for size in SIZES:
@@ -95,11 +87,7 @@ def _reads(stack: Stack, tenant: str, filters: OrderFilter) -> float:
 
 @contextmanager
 def creation_held(stack: Stack) -> Iterator[None]:
-    """Keep messages in the creation queue, and delete them at the end: invoices would take the processors.
-
-    Raises:
-        DeadlineError: The queue's consumer does not stop, or does not go on.
-    """
+    """Keep messages in the creation queue, and delete them at the end: invoices would take the processors."""
     aws, queue = Aws(stack.endpoint), stack.outputs["queue_names"]["order_creator_record"]
 
     def switch(enabled: bool) -> None:

@@ -68,17 +68,10 @@ def _function(aws: Aws, name: str, handler: str, code: bytes, environment: dict[
 
 
 def behind_api(stack: Stack, handler: str, function: str, method: str, path: str) -> str:
-    """Put a baseline function behind the stack's API, with its authorizer.
-
-    Args:
-        stack: Stack on the embedded engine, which serves a route without a deployment.
-        handler: Handler in baseline_functions.py.
-        function: Folder of the function whose environment variables it gets.
-        method: HTTP method of its route.
-        path: Path of its route, without a slash at the beginning.
+    """Put a handler of baseline_functions.py, with a function's environment variables, behind the API's authorizer.
 
     Returns:
-        The first segment of its path, in place of `v1.0`.
+        The first segment of the path, in place of `v1.0`. The embedded engine serves it without a deployment.
     """
     aws, name = Aws(stack.endpoint), f"baseline-{uuid.uuid4().hex[:8]}"
     ours = aws.functions.get_function_configuration(FunctionName=stack.outputs["function_names"][function])
@@ -98,12 +91,7 @@ def behind_api(stack: Stack, handler: str, function: str, method: str, path: str
 
 
 class Loop:
-    """The engine's own loop: queue, function, table, topic, three queues, three functions.
-
-    Args:
-        stack: Stack whose engine runs it.
-        renders: Whether the function of the pdf queue renders an invoice for each message.
-    """
+    """The engine's own loop: queue, function, table, topic, three queues and functions, one of which may render."""
 
     def __init__(self, stack: Stack, renders: bool) -> None:
         self._aws, self.name = Aws(stack.endpoint), f"loop-{uuid.uuid4().hex[:8]}"
@@ -135,11 +123,7 @@ class Loop:
         )["UUID"]
 
     def run(self, messages: int, seconds: float) -> None:
-        """Send messages from eight threads, and return when the last has been handled.
-
-        Raises:
-            DeadlineError: They were not handled in so many seconds.
-        """
+        """Send messages from eight threads, and return when the last has been handled; DeadlineError if too late."""
         sqs = self._aws.sqs
         first = url(sqs, f"{self.name}-first")
         with ThreadPoolExecutor(_SENDERS) as pool:

@@ -9,7 +9,7 @@ from functools import partial
 import psutil
 
 from labs.bench.baselines import Loop, loop
-from labs.bench.rows import Row, interleave
+from labs.bench.report import Row, interleave
 from labs.processes import cpu_seconds
 from localstack import demo, engines, seed
 from localstack.mailbox import arrived_at
@@ -25,11 +25,7 @@ _MAILS = 2
 
 
 def measure(rounds: int) -> Iterator[Row]:
-    """Measure the burst alternately with a loop that renders invoices and with one that does nothing.
-
-    Raises:
-        UserError: The stack is not up, or a burst did not end in time.
-    """
+    """Measure the burst alternately with a loop that renders invoices and with one that does nothing."""
     stack, notes = engines.require(), list[str]()
 
     def burst() -> float:
@@ -50,16 +46,12 @@ def measure(rounds: int) -> Iterator[Row]:
     for vs, renders in baselines.items():
         with loop(stack, renders) as baseline:
             ours, theirs = interleave(burst, partial(through, baseline), rounds)
-        what = f"burst of {_ORDERS} orders until the last mail"
+        what = f"burst of {_ORDERS} orders until the last mail, {'rendering' if renders else 'empty'} loop"
         yield Row("burst", what, "1/s", tuple(ours), vs, tuple(theirs), 0.5, at_least=True, note=notes[-1])
 
 
 def place(stack: Stack, count: int, seconds: float) -> list[str]:
-    """Place demo orders, eight at a time, wait for all their mails, and return the names of the mails' files.
-
-    Raises:
-        UserError: An order was refused, or a mail did not arrive in time.
-    """
+    """Place demo orders, eight at a time, wait for all their mails, and return the names of the mails' files."""
     before = {path.name for path in stack.mail_dir.glob("*.eml")}
     body = demo.order()
 

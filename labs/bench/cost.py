@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 
 from labs.bench import measured_calls
 from labs.bench.measured_calls import Measured
+from labs.bench.report import Row
 from labs.bench.required_calls import BOTH, ORDER, REQUIRED, Call
-from labs.bench.rows import Row
 from localstack import engines
 from localstack.aws import Aws
 from localstack.stack import Stack
@@ -45,11 +45,7 @@ class Use(NamedTuple):
 
 
 def measure(rounds: int) -> Iterator[Row]:
-    """Measure calls and cost of an order, and write the tables of docs/cost.md into build/bench.
-
-    Raises:
-        UserError: The stack is not up, or orders did not make the same calls.
-    """
+    """Measure calls and cost of an order, and write the tables of docs/cost.md into build/bench."""
     stack = engines.require()
     measured_calls.warm_up(stack)
     measured = [measured_calls.measure(stack) for _ in range(rounds)]

@@ -10,7 +10,7 @@ from weasyprint import HTML
 from common.invoice import ASSETS, PDF_VARIANT, invoice_html, render_pdf
 from common.order import Order
 from common.templates import only_packaged
-from labs.bench.rows import Row, interleave
+from labs.bench.report import Row, interleave
 from localstack.preview.samples import long_order
 
 # By lines of the order: invoices of each side in a round, and the limit of the ratio.

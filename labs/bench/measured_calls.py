@@ -36,11 +36,7 @@ class Measured(NamedTuple):
 
 @contextmanager
 def recorded(stack: Stack) -> Iterator[list[tuple[str, dict[str, Any]]]]:
-    """Record the calls of the running functions; the list of AWS name and CloudTrail event is filled at the end.
-
-    Raises:
-        StackError: A function made more calls than can be read back.
-    """
+    """Record the calls of the running functions; the list of AWS name and CloudTrail event is filled at the end."""
     trail, found = Aws(stack.endpoint).client("cloudtrail"), list[tuple[str, dict[str, Any]]]()
     functions = {worker.access_key: worker.function for worker in workers(stack)}
 
@@ -74,11 +70,7 @@ def warm_up(stack: Stack) -> None:
 
 
 def measure(stack: Stack) -> Measured:
-    """Place orders one at a time, and return what each of them used.
-
-    Raises:
-        StackError: They did not make the same calls.
-    """
+    """Place orders one at a time, and return what each of them used."""
     began, aws = int(time.time() * 1_000), Aws(stack.endpoint)
     with recorded(stack) as events:
         for _ in range(_ORDERS):
@@ -115,11 +107,7 @@ def call(function: str, event: dict[str, Any]) -> Call:
 
 
 def of_one(calls: Iterable[Call], orders: int) -> Counter[Call]:
-    """The calls of one of several orders.
-
-    Raises:
-        StackError: The orders did not make the same calls.
-    """
+    """The calls of one of several orders; StackError if they did not make the same calls."""
     counts = Counter(calls)
     uneven = ", ".join(" ".join(call) for call, times in counts.items() if times % orders)
     if uneven:

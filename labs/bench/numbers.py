@@ -14,7 +14,7 @@ from common.errors import TransientError
 from common.numbering import format_number
 from common.repository import OrderRepository
 from labs.bench import orders
-from labs.bench.rows import Row
+from labs.bench.report import Row
 from localstack import engines
 from localstack.stack import ACCOUNT, REGION, SIGNATURE, StackError
 
@@ -27,11 +27,7 @@ _FIRST_YEAR = 2090
 
 
 def measure(rounds: int) -> Iterator[Row]:
-    """Measure how many orders are numbered in a second, by the record function's own code.
-
-    Raises:
-        UserError: A number is missing or was given twice, or the stack is not up.
-    """
+    """Measure how many orders the record function's own code numbers in a second."""
     stack = engines.require()
     client = boto3.client(
         "dynamodb",
@@ -94,11 +90,7 @@ def at_once(one: Callable[[int], None], batches: int, each: int) -> float:
 
 
 def require_no_gap(numbers: Collection[str], year: int, count: int) -> None:
-    """Require the order numbers from 1 to a count, each once.
-
-    Raises:
-        StackError: One is missing or was given twice.
-    """
+    """Require the order numbers from 1 to a count; StackError if one is missing or was given twice."""
     expected = [format_number(year, n) for n in range(1, count + 1)]
     if sorted(numbers) != expected:
         missing = next((number for number in expected if number not in numbers), "none")

@@ -10,8 +10,8 @@ from common.models import Cart, OrderRequest
 from common.numbering import format_number
 from common.order import Order, OrderDraft
 from common.pricing import draft_order
-from common.repository import attributes_of
 from common.status import OrderStatus
+from common.table_items import attributes_of
 from labs.customers import ITEMS
 from localstack import demo
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.markdown import Markdown
 
 from labs.bench import api, burst, cost, invoice, numbers, report, starts, waits
-from labs.bench.rows import Part, Row
+from labs.bench.report import Part, Row
 from localstack.up import console, shown, step
 from tooling.paths import ROOT
 
@@ -24,14 +24,10 @@ PARTS: dict[str, Part] = {
 
 
 def run(parts: Sequence[str], rounds: int) -> None:
-    """Measure parts, print the table and write it into build/bench.
-
-    Args:
-        parts: names from PARTS; all if empty
-        rounds: rounds of each part
+    """Measure parts, all if none are named, print the table and write it into build/bench.
 
     Raises:
-        UserError: a part could not be measured; the text says why.
+        UserError: A part could not be measured; the text says why.
     """
     rows: list[Row] = []
     try:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from labs.bench.rows import Row, interleave
+from labs.bench.report import Row, interleave
 from localstack.stack import SIGNATURE, StackError
 from release.packaging import build, isolation, libraries
 
@@ -38,11 +38,7 @@ BASELINES: Final = {
 
 
 def _start(folder: Path, statements: str) -> float:
-    """Seconds until statements have run in a new process that has what Lambda has on its path.
-
-    Raises:
-        StackError: They failed or took too long; the text ends with the interpreter's output.
-    """
+    """Seconds until statements have run in a new process with Lambda's path; StackError if they failed."""
     variables = {
         "AWS_LAMBDA_FUNCTION_NAME": "bench",
         "LAMBDA_TASK_ROOT": str(folder),
@@ -59,16 +55,12 @@ def _start(folder: Path, statements: str) -> float:
     except subprocess.TimeoutExpired:
         raise StackError(f"not ready after {isolation.DEADLINE_SECONDS} s: {statements}") from None
     if ended.returncode:
-        raise StackError(f"the start failed; `make build` tries each package:\n{ended.stderr}")
+        raise StackError(f"the start failed; `bin/release build` tries each package:\n{ended.stderr}")
     return float(ended.stdout) - began
 
 
 def measure(rounds: int) -> Iterator[Row]:
-    """Measure the start of each API function and of the invoice function.
-
-    Raises:
-        UserError: A package could not be built, or a start failed.
-    """
+    """Measure the start of each API function and of the invoice function."""
     build.build_all()
     for function, baseline in BASELINES.items():
         with isolation.unpacked(build.PACKAGES / f"{function}.zip") as folder:

@@ -1,19 +1,18 @@
-"""What a developer waits for: `make up` cold, again, and with one handler changed; `make test`."""
+"""What a developer waits for: the stack up from nothing, again, and with one handler changed; `make test`."""
 
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from labs.bench.rows import Row
-from localstack import processes
+from labs.bench.report import Row
 from release.packaging import build
 from tooling import commands
 from tooling.paths import ROOT
 
 _FOLDER = ROOT / "build" / "bench" / "waits"
 _HANDLER = Path("functions", "get_order", "handler.py")
-_PORTS = ("PORT", "CART_PORT", "SMTP_PORT", "CONSOLE_PORT")
 # What tools have made; the copy links to this tree's environments, or makes its own.
 _NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "build", "__pycache__", ".*_cache", ".terraform")
 
@@ -32,34 +31,30 @@ def _copy() -> Path:
     return tree
 
 
+def _seconds(command: list[str], folder: Path, environment: dict[str, str]) -> float:
+    """Seconds that a command takes; CommandError if it failed."""
+    began = time.monotonic()
+    commands.run(" ".join(command), command, 1_800, environment, cwd=folder).checked()
+    return time.monotonic() - began
+
+
 def measure(rounds: int) -> Iterator[Row]:
-    """Measure `make up` in a copy of this tree, and `make test` in this tree, each on a stack of its own.
-
-    Raises:
-        CommandError: a command failed; the text ends with its output.
-    """
-    tree = _copy()
-    outside = {name: value for name, value in commands.outside_make().items() if name != "STACK_DIR"}
-    ports = {name: str(processes.free_port()) for name in _PORTS}
-    own = {**outside, **ports, "STACK_DIR": str(_FOLDER / "stack")}
-
-    def make(target: str, environment: dict[str, str], folder: Path) -> float:
-        began = time.monotonic()
-        commands.run(f"make {target}", ["make", target], 1_800, environment, cwd=folder).checked()
-        return time.monotonic() - began
-
+    """Measure the stack of a copy of this tree, and `make test` in this tree, on a stack of its own."""
+    tree, stack = _copy(), [sys.executable, "-m", "cli.ops", "stack"]
+    outside = {name: value for name, value in commands.environment_without_make().items() if name != "STACK_DIR"}
+    own = {**outside, "STACK_DIR": str(_FOLDER / "stack")}
     cold, again, changed, test = list[float](), list[float](), list[float](), list[float]()
     for number in range(rounds):
         try:
-            cold.append(make("up", own, tree))
-            again.append(make("up", own, tree))
-            (tree / _HANDLER).write_text(f"{(ROOT / _HANDLER).read_text()}\n# {number}\n")
-            changed.append(make("up", own, tree))
+            for taken in (cold, again, changed):
+                if taken is changed:
+                    (tree / _HANDLER).write_text(f"{(ROOT / _HANDLER).read_text()}\n# {number}\n")
+                taken.append(_seconds([*stack, "up", "--free-ports"], tree, own))
         finally:
-            make("down", own, tree)
-        test.append(make("test", outside, ROOT))
+            _seconds([*stack, "down"], tree, own)
+        test.append(_seconds(["make", "test"], ROOT, outside))
     note = "packages are built and environments installed before; 55 s are the provider's wait for a bucket's lifecycle"
-    yield Row("waits", "`make up`, cold", "s", tuple(cold), limit=75, note=note)
-    yield Row("waits", "`make up` again", "s", tuple(again), limit=15)
-    yield Row("waits", "`make up`, one handler changed", "s", tuple(changed), limit=3)
+    yield Row("waits", "stack up, cold", "s", tuple(cold), limit=75, note=note)
+    yield Row("waits", "stack up again", "s", tuple(again), limit=15)
+    yield Row("waits", "stack up, one handler changed", "s", tuple(changed), limit=3)
     yield Row("waits", "`make test`", "s", tuple(test), limit=480, note="environments are installed before")

@@ -61,16 +61,9 @@ class Load:
         accepted: tuple[int, threading.Event] | None = None,
         every_seconds: float = 0,
     ) -> list[Placed]:
-        """Place orders, eight at a time.
+        """Place orders, eight at a time; the same numbers give the same orders, and one in `paid_every` is paid.
 
-        Args:
-            numbers: Numbers of the orders; the same numbers give the same orders.
-            paid_every: One order in so many is paid.
-            accepted: A number of orders, and the event to set when so many are accepted.
-            every_seconds: Seconds from one order to the next; 0 for as fast as they are accepted.
-
-        Raises:
-            UserError: An order was refused, or not accepted in time.
+        The event is set once so many orders are accepted. With `every_seconds` 0 orders follow as soon as possible.
         """
         placed = []
         began = time.monotonic()

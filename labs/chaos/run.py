@@ -27,12 +27,8 @@ _SHORT = 15
 _STEADY_SECONDS = 600
 # In AWS six times the function's timeout. Here just above the time that a notifier claims a mail for, so that a run
 # does not wait three minutes for each function that was killed; shorter still with few orders, whose batches are quick.
-_VISIBILITY_SECONDS = {
-    "order_creator_record": 30,
-    "order_pdf_creator": 60,
-    "order_internal_notification": 32,
-    "customer_order_confirmation": 32,
-}
+_VISIBILITY_SECONDS = {"order_creator_record": 30, "order_pdf_creator": 60}
+_VISIBILITY_SECONDS |= {"order_internal_notification": 32, "customer_order_confirmation": 32}
 _SHORT_SECONDS = {"order_creator_record": 20, "order_pdf_creator": 20}
 # As in Terraform.
 _BATCH_SIZE = 10
@@ -42,22 +38,24 @@ _WAVES = 6
 _SDK_ATTEMPTS = 3
 _ALWAYS = 1_000
 
+
+def _outages(service: str, fault: Fault, times: int, *functions: str) -> tuple[Outage, ...]:
+    return tuple(Outage(service, fault, times, function) for function in functions)
+
+
+_NOTIFIERS = ("internal-notifier", "customer-notifier")
 # Failures that pass without help, so that the calls which follow a failure can be kill points too.
 _PASSING = (
-    Outage("cart", Fault.ERROR, 1, "creator-record"),
-    Outage("sns", Fault.ERROR, _SDK_ATTEMPTS, "pdf-creator"),
-    Outage("ses", Fault.REFUSE, 1, "internal-notifier"),
-    Outage("ses", Fault.REFUSE, 1, "customer-notifier"),
+    *_outages("cart", Fault.ERROR, 1, "creator-record"),
+    *_outages("sns", Fault.ERROR, _SDK_ATTEMPTS, "pdf-creator"),
+    *_outages("ses", Fault.REFUSE, 1, *_NOTIFIERS),
 )
 OUTAGES = {
-    "slow Cart service": (Outage("cart", Fault.STALL_BEFORE, 1, "creator-record"),),
-    "Cart service down": (Outage("cart", Fault.ERROR, _ALWAYS, "creator-record"),),
-    "SNS failing after the table write": (Outage("sns", Fault.ERROR, _ALWAYS, "creator-record"),),
-    "S3 down during the invoice": (Outage("s3", Fault.ERROR, _ALWAYS, "pdf-creator"),),
-    "SES refusing": (
-        Outage("ses", Fault.REFUSE, _ALWAYS, "internal-notifier"),
-        Outage("ses", Fault.REFUSE, _ALWAYS, "customer-notifier"),
-    ),
+    "slow Cart service": _outages("cart", Fault.STALL_BEFORE, 1, "creator-record"),
+    "Cart service down": _outages("cart", Fault.ERROR, _ALWAYS, "creator-record"),
+    "SNS failing after the table write": _outages("sns", Fault.ERROR, _ALWAYS, "creator-record"),
+    "S3 down during the invoice": _outages("s3", Fault.ERROR, _ALWAYS, "pdf-creator"),
+    "SES refusing": _outages("ses", Fault.REFUSE, _ALWAYS, *_NOTIFIERS),
 }
 
 
@@ -210,7 +208,7 @@ def _duplicates(journal: Journal, placed: Sequence[Placed]) -> set[tuple[str, st
     customers = {text: order.email for order in placed for text in (order.correlation, order.paid) if text}
     return {
         (INTERNAL if function == "internal-notifier" else customers[mail], mail)
-        for function, mail in journal.unnoted()
+        for function, mail in journal.unrecorded()
         if mail in customers
     }
 
@@ -236,14 +234,8 @@ def _chosen(runs: Runs, seeds: Sequence[int], orders: int, load: bool, short: bo
 def run(*, seeds: Sequence[int] = (), orders: int = ORDERS, load: bool = False, short: bool = False) -> int:
     """Run, print a table for each run, and return the exit status: 1 if a promise was broken.
 
-    Args:
-        seeds: Only random faults, of these seeds, to repeat a run; all runs if empty.
-        orders: Orders in a burst, or under random faults.
-        load: Only a burst and ten steady minutes, without faults.
-        short: Only a few orders under random faults.
-
-    Raises:
-        UserError: The stack has no fault proxy, or a run did not end in time.
+    With seeds only random faults, to repeat a run; with `load` only a burst of orders and ten steady minutes without
+    faults; with `short` only a few orders under random faults.
     """
     broken = False
     with Runs(engines.require(), short) as runs:

@@ -89,7 +89,7 @@ def platform_of(target: str) -> Platform:
 
 
 def _round_trip(api_url: str) -> float:
-    """Median seconds of `GET /health`, which API Gateway answers itself, over an open connection."""
+    """Median seconds of `GET /health`, which API Gateway handles itself, over an open connection."""
     with requests.Session() as http:
         times = [http.get(f"{api_url}/health", timeout=30).elapsed.total_seconds() for _ in range(21)]
     # The first one opens the connection.
@@ -136,17 +136,10 @@ def _locust(plan: dict[str, Any], seconds: float, log: Path) -> list[Step]:
 def run(
     target: str, rates: Sequence[float] = RATES, seconds: int = 20, gate: float | None = None, count: int = 5
 ) -> int:
-    """Load the API at rising rates until one breaks a limit; write steps.json, table.md and latency.svg.
-
-    Args:
-        target: local, dev or sit.
-        rates: Requests a second, rising.
-        seconds: Seconds that each rate is measured.
-        gate: One of the rates: the last one, and it must hold.
-        count: Number of customers who take turns.
+    """Load the API as some customers at rising rates until one breaks a limit; write steps, table and plot.
 
     Returns:
-        The exit status: 1 if the gate fails.
+        The exit status: 1 if the gate, the last of the rates, does not hold.
 
     Raises:
         UserError: An option is not possible, or Locust failed.

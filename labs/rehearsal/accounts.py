@@ -11,10 +11,12 @@ import boto3
 import jwt
 from botocore.exceptions import ClientError
 
+from labs.customers import sign_up
 from localstack import terraform
-from localstack.stack import SIGNATURE, Stack, StackError
+from localstack.stack import SIGNATURE, Stack, StackError, api_url
 from release.environments import ENVIRONMENTS, EnvironmentName
 from tooling import commands
+from tooling.order_client import OrderClient
 from tooling.paths import ROOT
 
 ACCOUNTS: Final[dict[EnvironmentName, str]] = {
@@ -41,18 +43,21 @@ class Accounts:
         self.endpoint = stack.endpoint
         self.bundle = stack.certificates.bundle
 
-    def session(self, credentials: Mapping[str, str]) -> boto3.Session:
-        """A session with these credentials."""
-        return boto3.Session(
-            aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
-            aws_session_token=credentials.get("AWS_SESSION_TOKEN"),
-            region_name=credentials["AWS_REGION"],
-        )
-
     def client(self, service: Any, credentials: Mapping[str, str]) -> Any:
         """A client with these credentials, at the engine."""
-        return self.session(credentials).client(service, endpoint_url=self.endpoint, verify=self.bundle)
+        session = boto3.Session(
+            credentials["AWS_ACCESS_KEY_ID"],
+            credentials["AWS_SECRET_ACCESS_KEY"],
+            credentials.get("AWS_SESSION_TOKEN"),
+            credentials["AWS_REGION"],
+        )
+        return session.client(service, endpoint_url=self.endpoint, verify=self.bundle)
+
+    def customer(self, environment: EnvironmentName) -> OrderClient:
+        """A customer of an environment, who is signed in."""
+        outputs, cognito = self.outputs(environment), self.client("cognito-idp", self.root(environment))
+        token = sign_up(cognito, outputs, "tenant-acme", "thandi@acme.example")
+        return OrderClient(api_url(self.endpoint, outputs), token, verify=self.bundle, timeout=60)
 
     def root(self, environment: EnvironmentName) -> dict[str, str]:
         """Environment variables of an account's root user, who bootstraps it."""

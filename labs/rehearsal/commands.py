@@ -8,9 +8,9 @@ from pathlib import Path
 
 from localstack.stack import StackError
 from localstack.up import console
-from tooling import commands, runbooks
+from tooling import commands, documents
+from tooling.documents import Block
 from tooling.paths import ROOT
-from tooling.runbooks import Block
 
 _DEADLINE_SECONDS = 900
 _SHOWN = 4_000
@@ -24,7 +24,9 @@ class Commands:
         self._logs, self._numbers = logs, itertools.count(1)
         self.followed: list[Block] = []
 
-    def _run(self, name: str, command: tuple[str, ...], environment: Mapping[str, str], cwd: Path) -> commands.Ended:
+    def _run(
+        self, name: str, command: tuple[str, ...], environment: Mapping[str, str], cwd: Path
+    ) -> commands.Completed:
         log = self._logs / f"{next(self._numbers):02}-{name.replace(' ', '-')}.log"
         return commands.run(name, command, _DEADLINE_SECONDS, environment, cwd, log)
 
@@ -48,7 +50,7 @@ class Commands:
         Raises:
             UserError: The heading has not exactly one block of commands, or it failed or took too long.
         """
-        found = [block for block in runbooks.blocks() if (block.page, block.heading) == (page, heading)]
+        found = [block for block in documents.runbook_blocks() if (block.page, block.heading) == (page, heading)]
         if len(found) != 1:
             raise StackError(f"docs/runbooks/{page}.md has {len(found)} blocks under {heading!r}, not one")
         output = self.run(name, "bash", "-euc", found[0].text, environment={**environment, **variables})

@@ -4,19 +4,21 @@ import os
 import platform
 import re
 import shutil
+import threading
 import time
-from collections.abc import Sequence
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.table import Table
 
 from labs.rehearsal.accounts import SUBJECT_PREFIX, Accounts
 from labs.rehearsal.commands import Commands
-from labs.rehearsal.customer import Customer
-from localstack import processes, tls
+from localstack import demo, processes, tls
 from localstack import stack as stacks
 from localstack.engines.ministack import MiniStack
 from localstack.stack import Stack, StackError
@@ -24,7 +26,8 @@ from localstack.up import console, down, shown, start_cart_stub
 from release import history, manifest, traffic
 from release.environments import ENVIRONMENTS, EnvironmentName
 from release.store import Store
-from tooling import docker, runbooks
+from tooling import docker, documents
+from tooling.order_client import OrderClient
 from tooling.paths import ROOT
 
 FOLDER = ROOT / "build" / "rehearsal"
@@ -49,32 +52,29 @@ def lambda_handler(event: dict[str, Any], context: Any) -> Any:
 SABOTAGED_TEMPLATE = "customer/order_confirmation.html"
 
 
-class Row(NamedTuple):
-    """A row of the table at the end."""
-
-    stage: str
-    release: str
-    tested: str
-    approved: str
-    seconds: float
-
-
 class Rehearsal:
     """The steps, on a running engine."""
 
     def __init__(self, stack: Stack, commands: Commands) -> None:
         self._stack, self._accounts, self._commands = stack, Accounts(stack), commands
-        self.rows: list[Row] = []
+        self.table = Table("stage", "release", "tested", "approved by", "seconds", title="Rehearsal")
 
     def _add(self, stage: str, release: str, tested: str, approved: str, started: float) -> None:
-        self.rows.append(Row(stage, release[:12], tested, approved, time.monotonic() - started))
+        self.table.add_row(stage, release[:12], tested, approved, f"{time.monotonic() - started:.0f}")
 
-    def _evidence(self, digest: str) -> dict[str, str]:
-        """A folder of its own for a release's evidence, since two releases are tested at the same time."""
-        return {"EVIDENCE_DIR": str(FOLDER / "evidence" / digest[:12])}
+    def _follow(
+        self, page: str, heading: str, to: EnvironmentName, *, release: str = "", job: str | None = None, **more: str
+    ) -> str:
+        """Run commands of a runbook as the job of an environment, perhaps for a release, and return their output."""
+        chosen = {"TARGET": to, **({"RELEASE": release, **_evidence(release)} if release else {}), **more}
+        name = f"{heading.lower()}, {to}{f', {release[:12]}' if release else ''}"
+        return self._commands.follow(name, page, heading, self._accounts.sign_in(to, job), **chosen)
 
     def _options(self) -> dict[str, str]:
-        return {"VAR_FILE": str(self._accounts.var_file()), "CANARY_SECONDS": str(CANARY_SECONDS)}
+        return {"REHEARSAL_VAR_FILE": str(self._accounts.var_file()), "REHEARSAL_CANARY_SECONDS": str(CANARY_SECONDS)}
+
+    def _tests(self, only: str = "") -> dict[str, str]:
+        return {"E2E_CART_URL": self._stack.cart_url, **({"PYTEST_ADDOPTS": f"-k '{only}'"} if only else {})}
 
     def _client(self, service: str, environment: EnvironmentName) -> Any:
         return self._accounts.client(service, self._accounts.root(environment))
@@ -83,9 +83,9 @@ class Rehearsal:
         """Make a release of a tree and return its digest."""
         started = time.monotonic()
         architecture = {"aarch64": "arm64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
-        name, host_pango = f"build {folder.name}", not docker.answers()
+        name, host_pango = f"build {folder.name}", not docker.available()
         if tree == ROOT:
-            chosen = {"ARCHITECTURE": architecture, **({"HOST_PANGO": "1"} if host_pango else {})}
+            chosen = {"REHEARSAL_ARCHITECTURE": architecture, **({"REHEARSAL_HOST_PANGO": "1"} if host_pango else {})}
             self._commands.follow(name, "deployment", "Make a release", os.environ, **chosen)
         else:
             pango = ("--host-pango",) if host_pango else ()
@@ -113,8 +113,8 @@ class Rehearsal:
         """Run the end-to-end tests with the release's packages on a local stack."""
         started = time.monotonic()
         # Without faults and without tests that need a stack alone: the environments that follow cannot have them.
-        command = ("make", "--no-print-directory", "e2e-fresh", f"RELEASE_DIR={RELEASE}", "QUICK=1")
-        environment = {**os.environ, **self._evidence(digest)}
+        command = ("bin/test", "e2e", "--own-stack", "--release-dir", str(RELEASE), "--quick")
+        environment = {**os.environ, **_evidence(digest)}
         output = self._commands.run("local end-to-end tests", *command, environment=environment)
         self._add("local", digest, _passed(output), "", started)
 
@@ -133,37 +133,28 @@ class Rehearsal:
 
     def upload(self, folder: Path) -> None:
         """Upload a release to DEV's bucket."""
-        environment, name = self._accounts.sign_in("dev"), f"upload {folder.name}"
         if folder == RELEASE:
-            self._commands.follow(name, "deployment", "Put a release into dev", environment)
+            self._follow("deployment", "Put a release into dev", "dev")
         else:
-            self._commands.release(name, "upload", "--folder", str(folder), environment=environment)
+            arguments, environment = ("upload", "--folder", str(folder)), self._accounts.sign_in("dev")
+            self._commands.release(f"upload {folder.name}", *arguments, environment=environment)
 
     def promote(self, to: EnvironmentName, digest: str, approvals: str) -> None:
         """Promote a release."""
-        chosen = self._evidence(digest) | {"TARGET": to, "RELEASE": digest, "APPROVALS": approvals}
-        credentials = self._accounts.sign_in(to)
-        self._commands.follow(f"promote to {to}", "deployment", "Promote a release", credentials, **chosen)
+        self._follow("deployment", "Promote a release", to, release=digest, APPROVALS=approvals)
 
     def show(self, to: EnvironmentName, digest: str) -> None:
         """Render what approvers read, with a role that may only read."""
-        chosen = self._evidence(digest) | self._options() | {"TARGET": to, "RELEASE": digest}
-        credentials = self._accounts.sign_in(to, f"{to}-drift")
-        self._commands.follow(f"evidence for {to}", "deployment", "See what is promoted", credentials, **chosen)
+        job = f"{to}-drift"
+        self._follow("deployment", "See what is promoted", to, release=digest, job=job, **self._options())
 
     def deploy(self, to: EnvironmentName, digest: str, approvals: str = "", tests: str = "") -> None:
         """Deploy a release, run the end-to-end tests that pytest's -k selects there, and write the evidence."""
         started, report = time.monotonic(), str(FOLDER / f"e2e-{to}.xml")
-        chosen = {"TARGET": to, "RELEASE": digest}
-        options = {"REPORT": report, "E2E_CART_URL": self._stack.cart_url, **_only(tests)}
-
-        def follow(name: str, page: str, heading: str, **more: str) -> str:
-            credentials = self._accounts.sign_in(to) | self._evidence(digest)
-            return self._commands.follow(name, page, heading, credentials, **chosen, **more)
-
-        follow(f"deploy to {to}", "deployment", "Deploy a release", **self._options())
-        output = follow(f"end-to-end tests in {to}", "deployment", "Prove that the release works", **options)
-        follow(f"record {to}", "deployment", "Write the evidence", REPORT=report)
+        self._follow("deployment", "Deploy a release", to, release=digest, **self._options())
+        tests_of_release = {"REPORT": report, **self._tests(tests)}
+        output = self._follow("deployment", "Prove that the release works", to, release=digest, **tests_of_release)
+        self._follow("deployment", "Write the evidence", to, release=digest, REPORT=report)
         self._add(to, digest, _passed(output), approvals, started)
 
     def follow_in_dev(self, folder: Path, digest: str) -> None:
@@ -173,8 +164,7 @@ class Rehearsal:
 
     def follow_in_sit(self, digest: str) -> None:
         """Check sit for drift, query it as on-call does, and take the next release there."""
-        drift = self._accounts.sign_in("sit", "sit-drift")
-        self._commands.follow("drift of sit", "deployment", "Look for drift", drift, TARGET="sit", **self._options())
+        self._follow("deployment", "Look for drift", "sit", job="sit-drift", **self._options())
         self._commands.follow("look at sit", "operations", "Look at the day", self._accounts.root("sit"), TARGET="sit")
         self.promote("sit", digest, TECH_LEAD)
         self.deploy("sit", digest, TECH_LEAD, tests=SOME_TESTS)
@@ -189,9 +179,14 @@ class Rehearsal:
             arguments = ("promote", digest, "--to", to, "--approvals", approvals)
             self._refused(name, text, to, *arguments)
 
-        promote("to sit before dev has passed it", "dev has not passed it", "sit", TECH_LEAD)
-        promote("to prod past sit", "sit has not passed it", "prod", BOTH)
-        promote("to prod with one person for both", "must be two people", "prod", f"{TECH_LEAD} business-owner=Thandi")
+        promote("to sit before dev has passed it", "it has not passed dev", "sit", TECH_LEAD)
+        promote("to prod past sit", "it has not passed sit", "prod", BOTH)
+        promote(
+            "to prod with one person for both",
+            "must be two different people",
+            "prod",
+            f"{TECH_LEAD} business-owner=Thandi",
+        )
         deploy = ("deploy", digest, "--to", "prod")
         self._refused("a deployment without promotion", "was not promoted", "prod", *deploy)
 
@@ -212,12 +207,12 @@ class Rehearsal:
     def fail_canary(self, good: str, bad: str) -> None:
         """Deploy a release to prod that fails there, and check that the canary rolls it back."""
         started = time.monotonic()
-        customer = Customer(self._accounts, "prod")
-        order = customer.order()["id"]
+        customer = self._accounts.customer("prod")
+        order = _order(customer)["id"]
         functions = self._client("lambda", "prod")
         options = ("--var-file", str(self._accounts.var_file()), "--seconds", str(CANARY_SECONDS))
         # Requests before the canary would count too, and hide for minutes that a tenth of them fails.
-        with customer.polling(order, lambda: _shares_traffic(functions)) as statuses:
+        with _polling(customer, order, lambda: _shares_traffic(functions)) as statuses:
             self._refused(
                 "the canary of a sabotaged release",
                 # One server error of the API is enough for this alarm; the function's needs more than 5 %.
@@ -225,12 +220,12 @@ class Rehearsal:
                 "prod",
                 *("deploy", bad, "--to", "prod", *options),
             )
-            failed, answered = sum(status >= 500 for status in statuses), len(statuses)
-        after = {customer.api.get(order).status_code for _ in range(40)}
+            failed, responses = sum(status >= 500 for status in statuses), len(statuses)
+        after = {customer.get(order).status_code for _ in range(40)}
         if after != {200}:
             raise StackError(f"after the canary was rolled back, prod responded {after}")
         self._require_templates("prod", good)
-        tested = f"{failed} of {answered} responses failed, then none of 40"
+        tested = f"{failed} of {responses} responses failed, then none of 40"
         self._add("prod, canary rolled back", bad, tested, BOTH, started)
 
     def _require_templates(self, environment: EnvironmentName, digest: str) -> None:
@@ -250,45 +245,39 @@ class Rehearsal:
     def roll_back(self, environment: EnvironmentName, to: str) -> None:
         """Roll an environment back to the previous release."""
         started = time.monotonic()
-        credentials = self._accounts.sign_in(environment) | {"TARGET": environment}
-        self._commands.follow(f"history of {environment}", "rollback", "Look at what is live", credentials)
-        self._commands.follow(f"roll back {environment}", "rollback", "Roll back", credentials)
+        self._follow("rollback", "Look at what is live", environment)
+        self._follow("rollback", "Roll back", environment)
         seconds = time.monotonic() - started
         if seconds > _ROLLBACK_SECONDS:
             raise StackError(f"the rollback of {environment} took {seconds:.0f} s; the limit is {_ROLLBACK_SECONDS} s")
         if (live := self._live(environment)) != to:
             raise StackError(f"{environment} was not rolled back to {to[:12]} but to {live[:12]}")
         self._require_templates(environment, to)
-        Customer(self._accounts, environment).order()
-        name, chosen = f"proof of the rollback of {environment}", {"E2E_CART_URL": self._stack.cart_url}
-        output = self._commands.follow(
-            name, "rollback", "Prove that the rollback holds", credentials, **chosen, **_only(SOME_TESTS)
-        )
+        _order(self._accounts.customer(environment))
+        output = self._follow("rollback", "Prove that the rollback holds", environment, **self._tests(SOME_TESTS))
         tested = f"traffic, templates, an order; {_passed(output)}"
         self._add(f"{environment}, rolled back", to, tested, "", started)
 
     def switch(self, environment: EnvironmentName, digests: Sequence[str]) -> None:
         """Switch an environment to releases by their digests, one after another."""
         for digest in digests:
-            credentials, chosen = self._accounts.sign_in(environment), {"TARGET": environment, "RELEASE": digest}
-            name = f"{environment} to {digest[:12]}"
-            self._commands.follow(name, "rollback", "Go to a certain release", credentials, **chosen)
+            self._follow("rollback", "Go to a certain release", environment, release=digest)
             self._require_templates(environment, digest)
 
     def fail_over(self, digest: str) -> None:
         """Lose prod's home region, and serve from the other region."""
-        home = Customer(self._accounts, "prod")
-        orders = [home.order() for _ in range(3)]
+        home = self._accounts.customer("prod")
+        orders = [_order(home) for _ in range(3)]
         newest = max(datetime.fromisoformat(order["dateCreated"]) for order in orders)
         lost, started, region = datetime.now(UTC), time.monotonic(), ENVIRONMENTS["prod"].region
         self._stack.lost_file.write_text(f"{region}\n{self._accounts.outputs('prod')['api_id']}\n")
-        if home.api.get(orders[0]["id"]).status_code != 503:
+        if home.get(orders[0]["id"]).status_code != 503:
             raise StackError("the home region is lost but still responds")
         console.print(f"[yellow]![/] {region} is lost")
-        credentials, page = self._accounts.sign_in("failover") | self._evidence(digest), "disaster-recovery"
-        self._commands.follow("deploy to the fail-over", page, "Deploy the fail-over", credentials, **self._options())
-        there = Customer(self._accounts, "failover")
-        found = [there.api.get(order["id"]) for order in orders]
+        evidence = _evidence(digest)
+        self._follow("disaster-recovery", "Deploy the fail-over", "failover", **evidence, **self._options())
+        there = self._accounts.customer("failover")
+        found = [there.get(order["id"]) for order in orders]
         recovered = time.monotonic() - started
         if any(response.status_code != 200 for response in found):
             raise StackError(f"after the loss the orders' statuses are {[each.status_code for each in found]}")
@@ -296,10 +285,10 @@ class Rehearsal:
         for key in (response.json()["invoiceKey"] for response in found):
             if not (bucket.read(key) or b"").startswith(b"%PDF"):
                 raise StackError(f"the fail-over has no copy of {key}")
-        there.order()
+        _order(there)
         if (live := self._live("failover")) != digest:
             raise StackError(f"the fail-over has release {live[:12]}, prod had {digest[:12]}")
-        output = self._commands.follow("tests in the fail-over", page, "Prove that the fail-over serves", credentials)
+        output = self._follow("disaster-recovery", "Prove that the fail-over serves", "failover", **evidence)
         tested = f"{len(found)} earlier orders and invoices read, a new one placed; {_passed(output)}"
         self._add("fail-over", digest, tested, BOTH, started)
         age = (lost - newest).total_seconds()
@@ -308,16 +297,42 @@ class Rehearsal:
 
     def require_followed(self) -> None:
         """Check that every command of the runbooks that needs accounts was run, and print how many there were."""
-        required = [block for block in runbooks.blocks() if block.rehearsed]
+        required = [block for block in documents.runbook_blocks() if block.rehearsed]
         left = [f"{block.page}, {block.heading}" for block in required if block not in self._commands.followed]
         if left:
             raise StackError(f"not rehearsed of the runbooks: {'; '.join(left)}")
-        runs, commands = (sum(block.commands for block in each) for each in (self._commands.followed, required))
+        runs, commands = (sum(len(block.commands) for block in each) for each in (self._commands.followed, required))
         console.print(f"runbook commands executed: all {commands} that need accounts, in {runs} runs")
 
 
-def _only(tests: str) -> dict[str, str]:
-    return {"ARGS": f"-k '{tests}'"} if tests else {}
+def _evidence(release: str) -> dict[str, str]:
+    # Two releases are tested at the same time, so each has a folder for its evidence.
+    return {"EVIDENCE_DIR": str(FOLDER / "evidence" / release[:12])}
+
+
+def _order(customer: OrderClient) -> dict[str, Any]:
+    """Place the demo order, and return it once it has its invoice."""
+    return customer.await_invoiced(customer.place(demo.order(), idempotency_key=str(uuid.uuid4())).order_id)
+
+
+@contextmanager
+def _polling(customer: OrderClient, order_id: str, has_begun: Callable[[], bool]) -> Iterator[list[int]]:
+    """Request an order again and again once a condition holds; yields the response statuses, which grow."""
+    statuses, done = list[int](), threading.Event()
+
+    def request() -> None:
+        while not has_begun():
+            if done.wait(0.2):
+                return
+        while not done.is_set():
+            statuses.append(customer.get(order_id).status_code)
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        pool.submit(request)
+        try:
+            yield statuses
+        finally:
+            done.set()
 
 
 def _shares_traffic(functions: Any) -> bool:
@@ -329,14 +344,6 @@ def _shares_traffic(functions: Any) -> bool:
 def _passed(output: str) -> str:
     """How many tests passed, by the summaries of pytest."""
     return f"{sum(map(int, re.findall(r'^=.*?(\d+) passed', output, re.MULTILINE)))} end-to-end tests"
-
-
-def _start(folder: Path) -> Stack:
-    ports = {use: processes.free_port() for use in ("engine", "cart", "smtp")}
-    stack = Stack(folder, ports=ports, certificates=tls.make(folder / "tls"))
-    MiniStack().start(stack)
-    start_cart_stub(stack)
-    return stack
 
 
 def _steps(rehearsal: Rehearsal) -> None:
@@ -375,24 +382,19 @@ def _steps(rehearsal: Rehearsal) -> None:
 
 
 def rehearse() -> None:
-    """Run every step, and print a table of what was tested and approved.
-
-    Raises:
-        UserError: A step failed, or something was not refused.
-    """
+    """Run every step, and print a table of what was tested and approved; UserError if a step failed."""
     started = time.monotonic()
     down(stacks.load(FOLDER / "engine"))
     shutil.rmtree(FOLDER, ignore_errors=True)
-    commands = Commands(FOLDER / "logs")
-    stack = _start(FOLDER / "engine")
-    rehearsal = Rehearsal(stack, commands)
+    folder, ports = FOLDER / "engine", {use: processes.free_port() for use in ("engine", "cart", "smtp")}
+    stack = Stack(folder, ports=ports, certificates=tls.make(folder / "tls"))
+    MiniStack().start(stack)
+    start_cart_stub(stack)
+    rehearsal = Rehearsal(stack, Commands(FOLDER / "logs"))
     try:
         _steps(rehearsal)
     finally:
-        table = Table("stage", "release", "tested", "approved by", "seconds", title="Rehearsal")
-        for row in rehearsal.rows:
-            table.add_row(*row[:-1], f"{row.seconds:.0f}")
-        console.print(table)
+        console.print(rehearsal.table)
         down(stack)
     minutes = (time.monotonic() - started) / 60
     console.print(f"Rehearsed in {minutes:.1f} minutes; the output of each step is in {shown(FOLDER / 'logs')}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import secrets
 from datetime import UTC, datetime
 from decimal import Decimal
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode
@@ -15,15 +17,16 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from localstack.console.live import LiveStack, StackFinder, first_page
-from localstack.console.mails import Content, Mail
+from evidence.pictures import rasterize
+from localstack.console.live import LiveStack, StackFinder
+from localstack.console.mails import Mail, body
 from localstack.console.orders import NEWEST
 from tooling.agreed_limits import LIMITS
 from tooling.cli import UserError
@@ -33,6 +36,7 @@ _HERE = Path(__file__).resolve().parent
 _MAILS = 50
 _MESSAGES = 20
 _BODY_BYTES = 4_096
+_PIXELS_PER_POINT = 2
 _PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
     "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -50,21 +54,12 @@ _HEADERS = {
 }
 
 
-class _Headers:
-    """Adds the headers of every response that the response does not set itself."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                present = {name.lower() for name, _ in message["headers"]}
-                missing = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
-                message["headers"] += [header for header in missing if header[0].lower() not in present]
-            await send(message)
-
-        await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
+async def _add_headers(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    """Add the headers that the response does not set itself."""
+    response = await call_next(request)
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
 
 
 def _duration(seconds: float) -> str:
@@ -132,7 +127,7 @@ class Console:
                 Mount("/static", StaticFiles(directory=_HERE / "static")),
             ],
             middleware=[
-                Middleware(_Headers),
+                Middleware(BaseHTTPMiddleware, dispatch=_add_headers),
                 Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"], www_redirect=False),
             ],
             exception_handlers={**dict.fromkeys(errors, self._down), 404: self._not_found},
@@ -181,7 +176,11 @@ class Console:
         if order is None or order.invoice_key is None or form not in ("pdf", "png"):
             raise HTTPException(404, "This order has no invoice yet.")
         pdf = live.invoice(order)
-        return Response(first_page(pdf), media_type="image/png") if form == "png" else _pdf(pdf, order.order_number)
+        if form == "pdf":
+            return _pdf(pdf, order.order_number)
+        picture = io.BytesIO()
+        rasterize(pdf, _PIXELS_PER_POINT, pages=1)[0].save(picture, "PNG")
+        return Response(picture.getvalue(), media_type="image/png")
 
     def mails(self, request: Request) -> Response:
         """The newest mails."""
@@ -189,30 +188,31 @@ class Console:
         live.refresh()
         return self._page("mails.html", "mails", mails=live.mails.newest(_MAILS))
 
-    def _mail(self, request: Request) -> tuple[LiveStack, Mail, Content]:
+    def _mail(self, request: Request) -> tuple[LiveStack, Mail, EmailMessage]:
         live = self._finder.current()
         live.refresh()
         mail = live.mails.get(request.path_params["name"])
         if mail is None:
             raise HTTPException(404, "This mail does not exist.")
-        return live, mail, live.mails.content(mail)
+        return live, mail, live.mails.read(mail)
 
     def mail(self, request: Request) -> Response:
         """One mail: as HTML, as text, or its source."""
-        live, mail, content = self._mail(request)
+        live, mail, message = self._mail(request)
         form = request.query_params.get("as", "html")
         if form not in ("html", "text", "source"):
             raise HTTPException(404)
         order = live.find(mail.order_number or "")
-        return self._page("mail.html", "mails", mail=mail, content=content, form=form, order=order)
+        text = body(message, "plain") if form == "text" else bytes(message).decode(errors="replace")
+        return self._page("mail.html", "mails", mail=mail, message=message, text=text, form=form, order=order)
 
     def mail_body(self, request: Request) -> Response:
         """The HTML of a mail, for its frame."""
-        return HTMLResponse(self._mail(request)[2].html, headers={"Content-Security-Policy": _MAIL_POLICY})
+        return HTMLResponse(body(self._mail(request)[2], "html"), headers={"Content-Security-Policy": _MAIL_POLICY})
 
     def attachment(self, request: Request) -> Response:
         """A PDF attached to a mail; other types are not served."""
-        attachments, number = self._mail(request)[2].attachments, request.path_params["number"]
+        attachments, number = list(self._mail(request)[2].iter_attachments()), request.path_params["number"]
         if number >= len(attachments) or attachments[number].get_content_type() != "application/pdf":
             raise HTTPException(404, "This attachment does not exist.")
         return _pdf(attachments[number].get_content(), "attachment")

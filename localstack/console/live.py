@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import threading
@@ -11,20 +10,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import pypdfium2
-
 from common.order import Order
 from common.repository import OrderRepository
 from localstack import engines
 from localstack import stack as stacks
 from localstack.aws import Aws
-from localstack.console import resources, trace
+from localstack.console import queues, trace
 from localstack.console.logs import FunctionLogs, Line
 from localstack.console.mails import STATUS, Mail, MailFolder
 from localstack.console.orders import OrderReader, TrackedOrder
-from localstack.console.resources import Alarm, QueuePair
+from localstack.console.queues import QueuePair
 from localstack.console.trace import Axis, Span
 from localstack.stack import Stack, StackError
+from ops.alarms import Alarm, alarms
 from ops.queues import Redriven, redrive
 from tooling.paths import ROOT
 
@@ -34,9 +32,6 @@ _PAUSE_FACTOR = 4
 _HEALTHY_SECONDS = 2.0
 # What the API accepts as a correlation id; a message put on a queue by hand may have anything.
 _SEARCHABLE = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_PIXELS_PER_POINT = 2
-# PDFium must not be used by two threads at once.
-_pdfium = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -156,7 +151,7 @@ class LiveStack:
 
     def queues(self) -> list[QueuePair]:
         """Every queue with its DLQ."""
-        return resources.list_queues(self.stack)
+        return queues.list_queues(self.stack)
 
     def redrive(self, function: str) -> tuple[str, Redriven]:
         """Redrive the DLQ of a function; returns the name of its queue and the numbers of messages.
@@ -172,19 +167,7 @@ class LiveStack:
 
     def alarms(self) -> list[Alarm]:
         """The alarms, those in ALARM first."""
-        return resources.list_alarms(self._aws.cloudwatch, self.stack.outputs["alarm_names"])
-
-
-def first_page(pdf: bytes) -> bytes:
-    """The first page of a PDF as a PNG of 144 dots per inch.
-
-    Raises:
-        pypdfium2.PdfiumError: It is not a PDF.
-    """
-    picture = io.BytesIO()
-    with _pdfium, pypdfium2.PdfDocument(pdf) as document:
-        document[0].render(scale=_PIXELS_PER_POINT).to_pil().save(picture, "PNG")
-    return picture.getvalue()
+        return alarms(self._aws.cloudwatch, self.stack.outputs["alarm_names"])
 
 
 class StackFinder:

@@ -42,17 +42,6 @@ class Mail:
     correlation_id: str
 
 
-@dataclass(frozen=True)
-class Content:
-    """Content of a mail: headers, both bodies, source and attachments."""
-
-    headers: list[tuple[str, str]]
-    html: str
-    text: str
-    source: str
-    attachments: list[EmailMessage]
-
-
 def _kind(subject: str) -> str:
     if subject.startswith("New order"):
         return INTERNAL
@@ -107,15 +96,12 @@ class MailFolder:
         """Mails whose subject has this order number, oldest first."""
         return sorted((mail for mail in self._mails.values() if mail.order_number == number), key=lambda m: m.at)
 
-    def content(self, mail: Mail) -> Content:
+    def read(self, mail: Mail) -> EmailMessage:
         """Read the whole mail."""
-        raw = (self._directory / f"{mail.name}.eml").read_bytes()
-        message = message_from_bytes(raw, policy=default)
-        html, text = (part.get_content() if (part := message.get_body((kind,))) else "" for kind in ("html", "plain"))
-        return Content(
-            headers=[(name, str(value)) for name, value in message.items()],
-            html=html,
-            text=text,
-            source=raw.decode("utf-8", errors="replace"),
-            attachments=list(message.iter_attachments()),
-        )
+        return message_from_bytes((self._directory / f"{mail.name}.eml").read_bytes(), policy=default)
+
+
+def body(message: EmailMessage, kind: str) -> str:
+    """Body of a mail, `plain` or `html`; empty if it has none."""
+    part = message.get_body((kind,))
+    return str(part.get_content()) if part else ""

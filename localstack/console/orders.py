@@ -81,13 +81,10 @@ class TrackedOrder:
         """Name, seconds since acceptance (None if unknown), and completion of each later step."""
         times = self.reached | self.mailed
         in_table = {"recorded": self.order is not None, "invoice": bool(self.order and self.order.invoice_key)}
-        return [
-            # Two clocks can make a step seem earlier than the acceptance.
-            (step, max(0.0, (times[step] - self.accepted_at).total_seconds()) if step in times else None,
-             step in times or in_table.get(step, False))
-            for step in LIMITS
-            if step != "accepted"
-        ]  # fmt: skip
+        # Two clocks can make a step seem earlier than the acceptance.
+        seconds = {step: max(0.0, (at - self.accepted_at).total_seconds()) for step, at in times.items()}
+        later = [step for step in LIMITS if step != "accepted"]
+        return [(step, seconds.get(step), step in times or in_table.get(step, False)) for step in later]
 
 
 class OrderBook:

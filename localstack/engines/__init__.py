@@ -42,7 +42,7 @@ def choose(name: str | None) -> Engine:
         return MiniStack()
     if name != "localstack":
         raise StackError(f"there is no engine {name}: ENGINE is embedded or localstack")
-    if not docker.answers():
+    if not docker.available():
         raise StackError("ENGINE=localstack needs Docker, which does not respond: start Docker, or use ENGINE=embedded")
     return LocalStack()
 

@@ -7,7 +7,7 @@ import requests
 
 from localstack import processes
 from localstack.sidecars.issuer import ISSUER_POOL
-from localstack.stack import ACCOUNT, REGION, Stack, StackError
+from localstack.stack import ACCOUNT, PROCESS_VARIABLE, REGION, Stack, StackError
 from tooling.machine import ENGINE_VENV
 from tooling.paths import ROOT
 from tooling.polling import poll
@@ -28,6 +28,7 @@ class MiniStack:
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON", "VIRTUAL_ENV"))
         } | {
+            PROCESS_VARIABLE: str(stack.directory),
             "AUTH": "true",
             "MINISTACK_ACCOUNT_ID": ACCOUNT,
             "MINISTACK_REGION": REGION,

@@ -1,4 +1,4 @@
-"""What is known of a request that passes the proxy: who asks which service for what, and about which order."""
+"""Identifies the requests that pass the proxy: function, service, operation and order."""
 
 import base64
 import email
@@ -12,19 +12,19 @@ from microburst.detection import detect
 CUSTOMER = "customer"
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _ORDER = re.compile(rf"(?:ORDER#|order_|orderId\W{{1,8}})({_UUID})")
-# How Powertools names a record: function and hash of the event.
-_NOTE = re.compile(r"[\w.-]+#[0-9a-f]{32}")
+# Powertools' id of an idempotency record: function and hash of the event.
+_RECORD = re.compile(r"[\w.-]+#[0-9a-f]{32}")
 
 
 @dataclass
 class Worker:
-    """A process of a function, and what it is at.
+    """A process of a function, and what it is working on.
 
     Args:
-        pid: of the process.
-        function: short name, such as pdf-creator.
-        order: id of the order that its last call named.
-        mail: correlation id of the mail that it sent last.
+        pid: Id of the process.
+        function: Short name of the function, such as pdf-creator.
+        order: Id of the order in its last call that had one.
+        mail: Correlation id of the last mail that it sent.
     """
 
     pid: int
@@ -38,12 +38,12 @@ class Call:
     """One request.
 
     Args:
-        function: short name of the function that asks; `customer` for a request to the API.
+        function: Short name of the calling function; `customer` for a request to the API.
         service: `dynamodb`, `s3`, …, or `cart`, `api`.
-        step: operation and what it is done to, without ids: equal in every order's way.
-        subject: what tells this call from the same step of another order; the same whenever a run is repeated.
-        order: id of the order, if it is known.
-        mail: correlation id of the mail that is sent or noted.
+        step: Operation and resource without ids, so the same for every order.
+        subject: Distinguishes the same step of different orders; the same each time that a run is replayed.
+        order: Id of the order, if known.
+        mail: Correlation id of the mail that is sent or recorded as sent.
     """
 
     function: str
@@ -55,48 +55,48 @@ class Call:
 
     @property
     def sends_mail(self) -> bool:
-        """Whether SES is asked to send."""
+        """Whether it sends a mail."""
         return self.service == "ses"
 
     @property
-    def notes_mail(self) -> bool:
-        """Whether it is noted that a mail was sent."""
+    def records_mail(self) -> bool:
+        """Whether it completes the idempotency record of a mail."""
         return self.mail is not None and self.step.startswith("UpdateItem bbws-order-idempotency")
 
 
 def identify(method: str, path: str, headers: Mapping[str, str], body: bytes, worker: Worker | None) -> Call:
-    """The call that a request is; what it tells of its worker is kept there.
+    """Identify a request, and update its worker.
 
     Args:
-        method: of HTTP.
-        path: with the query.
-        headers: names as they were sent.
-        body: of the request.
-        worker: the process that asks; None for a customer.
+        method: HTTP method.
+        path: Path with query.
+        headers: Headers with names as sent.
+        body: Body of the request.
+        worker: The calling process; None for a customer.
     """
     bare = path.partition("?")[0]
     if worker is None:
         return Call(CUSTOMER, "api", f"{method} {re.sub(_UUID, '*', bare)}", f"{bare} {_key(headers)}", None, None)
     if "Authorization" not in headers:
         return Call(worker.function, "cart", f"GET {bare.split('/')[2]}", bare, worker.order, None)
-    # The host is the proxy's: it tells nothing, and is looked up in the models of every service of AWS.
+    # Without Host, which is the proxy's: microburst would search the models of every AWS service for it.
     found = detect({name: value for name, value in headers.items() if name != "Host"}, method, bare, {}, body)
     service, operation = found.service or "", found.operation or method
     text = unquote_plus(bare + " " + body.decode("latin-1")) if service != "ses" else ""
     mail = _correlation_id(body) if service == "ses" else None
     order = _ORDER.search(text)
-    note = _NOTE.search(text)
+    record = _RECORD.search(text)
     if order:
         worker.order = order[1]
     elif worker.function == "create-order" and operation == "PutItem":
-        # It begins with a note of the request; what it was at before is another order.
+        # Its first call creates an idempotency record; the order of its previous calls is another one.
         worker.order = None
     if mail:
         worker.mail = mail
     target = _target(service, bare, found.resource, counts="COUNTER#" in text and order is None)
-    subject = mail or (note[0] if note else None) or (order[1] if order else None) or target
-    noted = worker.mail if note and "notifier" in worker.function else None
-    return Call(worker.function, service, f"{operation} {target}".rstrip(), subject, worker.order, mail or noted)
+    subject = mail or (record[0] if record else None) or (order[1] if order else None) or target
+    recorded = worker.mail if record and "notifier" in worker.function else None
+    return Call(worker.function, service, f"{operation} {target}".rstrip(), subject, worker.order, mail or recorded)
 
 
 def _key(headers: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""The fault proxy of a stack, as a run uses it."""
+"""Client of a stack's fault proxy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-from localstack.faults.plan import LOST_ANSWERS, Fault, KillPoint, Plan
+from localstack.faults.plan import LOST_RESPONSES, Fault, KillPoint, Plan
 from localstack.stack import Stack, StackError
 
 _SECONDS = 60
@@ -17,10 +17,10 @@ class Journal:
     """What happened since a plan began.
 
     Args:
-        faults: each a call and its fault.
-        steps: function, service and step of every call.
-        kills_left: the kill points that no call has come to.
-        copies: messages that are still to be repeated.
+        faults: Calls with their faults.
+        steps: Function, service and step of every call.
+        kills_left: Kill points that no call has reached.
+        copies: Number of messages that are still to be repeated.
     """
 
     faults: Sequence[dict[str, Any]]
@@ -28,26 +28,25 @@ class Journal:
     kills_left: Sequence[KillPoint]
     copies: int
 
-    def unnoted(self) -> set[tuple[str, str]]:
-        """Function and correlation id of mails that may come twice: sent, and the process or SES's answer lost before
-        that was noted."""
-        return {(entry["function"], entry["mail"]) for entry in self.faults if _loses_the_note(entry)}
+    def unrecorded(self) -> set[tuple[str, str]]:
+        """Function and correlation id of mails that may be sent twice: sent, but not recorded as sent."""
+        return {(entry["function"], entry["mail"]) for entry in self.faults if _loses_record(entry)}
 
 
-def _loses_the_note(entry: dict[str, Any]) -> bool:
+def _loses_record(entry: dict[str, Any]) -> bool:
     if entry["service"] == "ses":
-        return entry["fault"] in LOST_ANSWERS
-    return bool(entry["notes_mail"]) and entry["fault"] in (Fault.KILL_BEFORE, Fault.FROZEN)
+        return entry["fault"] in LOST_RESPONSES
+    return bool(entry["records_mail"]) and entry["fault"] in (Fault.KILL_BEFORE, Fault.FROZEN)
 
 
 class Control:
     """Controls a fault proxy.
 
     Args:
-        stack: that has one.
+        stack: A stack with a fault proxy.
 
     Raises:
-        StackError: it has none.
+        StackError: It has none.
     """
 
     def __init__(self, stack: Stack) -> None:
@@ -57,15 +56,15 @@ class Control:
         self._url = f"{self.url}/_chaos"
 
     def begin(self, plan: Plan) -> None:
-        """Follow a plan from now on; what happened before is forgotten."""
+        """Start a plan with an empty journal."""
         requests.put(f"{self._url}/plan", json=plan.encode(), timeout=_SECONDS).raise_for_status()
 
     def freeze(self, frozen: bool) -> None:
-        """Cut every new call, and return when those under way have their answers; or end that."""
+        """Cut every new call and wait until those in flight are done; or stop cutting."""
         requests.put(f"{self._url}/frozen", json=frozen, timeout=_SECONDS).raise_for_status()
 
     def journal(self) -> Journal:
-        """What happened since the plan began."""
+        """Return what happened since the plan began."""
         content = requests.get(f"{self._url}/journal", timeout=_SECONDS).json()
         left = [KillPoint(**{**point, "fault": Fault(point["fault"])}) for point in content["kills_left"]]
         return Journal(content["faults"], [tuple(step) for step in content["steps"]], left, content["copies"])

@@ -1,4 +1,4 @@
-"""Which call gets which fault: a pure function of a plan and the call, so that a run can be replayed."""
+"""Which call gets which fault: a function of plan and call alone, so that a run can be replayed."""
 
 import random
 from collections import Counter
@@ -11,7 +11,7 @@ from localstack.faults.calls import Call
 
 
 class Fault(StrEnum):
-    """What happens to a call; "after" is after it took effect, and its answer is lost."""
+    """What happens to a call; "after" means that it took effect and its response is lost."""
 
     THROTTLE = "throttle"
     ERROR = "error"
@@ -28,9 +28,9 @@ class Fault(StrEnum):
 
 
 KILLS = (Fault.KILL_BEFORE, Fault.KILL_AFTER)
-LOST_ANSWERS = (Fault.STALL_AFTER, Fault.CUT_AFTER, Fault.KILL_AFTER)
+LOST_RESPONSES = (Fault.STALL_AFTER, Fault.CUT_AFTER, Fault.KILL_AFTER)
 
-# Of a thousand calls; an order takes about 25.
+# Faults in a thousand calls; an order takes about 25 calls.
 RATES = {
     Fault.THROTTLE: 8,
     Fault.ERROR: 8,
@@ -50,9 +50,9 @@ class KillPoint:
     """A step of a function at which its process is killed.
 
     Args:
-        function: short name.
-        step: of the call.
-        fault: before or after the call takes effect.
+        function: Short name of the function.
+        step: Step of the call.
+        fault: Before or after the call takes effect.
     """
 
     function: str
@@ -62,13 +62,13 @@ class KillPoint:
 
 @dataclass(frozen=True)
 class Outage:
-    """The first calls about each subject fail, the later ones do not.
+    """Calls of a function that fail the first times for each order.
 
     Args:
-        service: that fails.
-        fault: what its callers see.
-        times: how many calls about one subject fail.
-        function: only for this one.
+        service: Service that fails.
+        fault: Fault of the calls.
+        times: Number of calls that fail for one order.
+        function: Short name of the function.
     """
 
     service: str
@@ -82,10 +82,10 @@ class Plan:
     """The faults of a run.
 
     Args:
-        seed: of the random ones.
-        rates: by fault, of a thousand calls; none for a run without random faults.
-        kills: each happens once.
-        outages: each to every order.
+        seed: Seed of the random faults.
+        rates: Random faults in a thousand calls; empty for none.
+        kills: Kill points, each used once.
+        outages: Outages, each for every order.
     """
 
     seed: int = 0
@@ -94,12 +94,12 @@ class Plan:
     outages: tuple[Outage, ...] = ()
 
     def encode(self) -> dict[str, Any]:
-        """As JSON."""
+        """Convert to JSON."""
         return asdict(self)
 
     @classmethod
     def decode(cls, content: Mapping[str, Any]) -> Self:
-        """From JSON."""
+        """Create from JSON."""
         return cls(
             content["seed"],
             {Fault(name): rate for name, rate in content["rates"].items()},
@@ -109,11 +109,7 @@ class Plan:
 
 
 class Decider:
-    """Decides by a plan, and counts what has been.
-
-    Args:
-        plan: of the run.
-    """
+    """Decides by a plan, and counts calls."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -122,7 +118,7 @@ class Decider:
         self._seen: Counter[tuple[str, ...]] = Counter()
 
     def decide(self, call: Call) -> Fault | None:
-        """The fault of a call, or None."""
+        """Return the fault of a call, or None."""
         key = (call.function, call.service, call.step, call.subject)
         self._seen[key] += 1
         return self._outage(call) or self._kill(call) or self._random("/".join(key), self._seen[key], call)
@@ -136,7 +132,7 @@ class Decider:
         return None
 
     def _kill(self, call: Call) -> Fault | None:
-        # One for each order: three would send its message to the DLQ, and nobody could say which kill broke what.
+        # One kill an order: three would send its message to the DLQ, and hide which kill broke what.
         if call.order in self._killed:
             return None
         for fault in KILLS:
@@ -149,11 +145,11 @@ class Decider:
         return None
 
     def _random(self, key: str, occurrence: int, call: Call) -> Fault | None:
-        # By the call and not by the order in which calls come, which no two runs share.
-        draw = random.Random(f"{self._plan.seed}/{key}/{occurrence}").uniform(0, 1_000)  # noqa: S311  # nosec B311
+        # Seeded by the call: the sequence of calls differs in each run.
+        position = random.Random(f"{self._plan.seed}/{key}/{occurrence}").uniform(0, 1_000)  # noqa: S311  # nosec B311
         for fault, rate in self._plan.rates.items():
-            draw -= rate
-            if draw < 0:
+            position -= rate
+            if position < 0:
                 return fault if _possible(fault, call) else None
         return None
 

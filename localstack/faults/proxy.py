@@ -1,7 +1,7 @@
-"""The proxy that functions and customers go through; `python -m localstack.faults.proxy`.
+"""Server of the fault proxy; `python -m localstack.faults.proxy`.
 
-It serves, beside what it passes on: `PUT /_chaos/plan` begins a run, `GET /_chaos/journal` tells what happened in it,
-`PUT /_chaos/frozen` with true cuts every new call and waits for those under way.
+It forwards every request except its own: `PUT /_chaos/plan` starts a run, `GET /_chaos/journal` returns what happened,
+`PUT /_chaos/frozen` with true cuts every new call and waits for those in flight.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from yarl import URL
 from localstack.faults.calls import Call, Worker, identify
 from localstack.faults.plan import Decider, Fault, Plan
 
-# Longer than a function waits for any answer (common/clients.py, common/cart_client.py).
+# Longer than any timeout of a function (common/clients.py, common/cart_client.py).
 _STALL_SECONDS = 6.0
 _SLOW_SECONDS = 2.0
 _REPEAT_SECONDS = 3.0
@@ -33,7 +33,7 @@ _FAILED = {"dynamodb": "InternalServerError", "s3": "InternalError", "sqs": "Int
 
 
 class Proxy:
-    """Passes requests on, or what its plan makes of them.
+    """Forwards requests, with the faults of its plan.
 
     Args:
         engine: URL of the engine.
@@ -47,16 +47,16 @@ class Proxy:
         self._journal: list[dict[str, Any]] = []
         self._steps: set[tuple[str, str, str]] = set()
         self._workers: dict[tuple[int, float], Worker | None] = {}
-        self._asking: weakref.WeakKeyDictionary[asyncio.BaseTransport, Worker | None] = weakref.WeakKeyDictionary()
+        self._callers: weakref.WeakKeyDictionary[asyncio.BaseTransport, Worker | None] = weakref.WeakKeyDictionary()
         self._copies: set[asyncio.Task[Any]] = set()
-        self._under_way = 0
+        self._in_flight = 0
         self._frozen = False
-        # Mails that SES took and whose note has not come, each with the call that sent it.
-        self._unnoted: dict[tuple[str, str | None], Call] = {}
+        # Calls that sent a mail which is not recorded as sent yet.
+        self._unrecorded: dict[tuple[str, str | None], Call] = {}
         self._session: ClientSession | None = None
 
     def app(self) -> web.Application:
-        """The application."""
+        """Create the application."""
         app = web.Application(client_max_size=_MAX_BYTES)
         app.cleanup_ctx.append(self._sessions)
         app.router.add_put("/_chaos/plan", self._put_plan)
@@ -73,19 +73,19 @@ class Proxy:
     async def _put_plan(self, request: web.Request) -> web.Response:
         self._decider = Decider(Plan.decode(await request.json()))
         self._journal, self._steps = [], set()
-        self._unnoted.clear()
+        self._unrecorded.clear()
         return web.json_response({})
 
     async def _put_frozen(self, request: web.Request) -> web.Response:
         self._frozen = await request.json()
         async with asyncio.timeout(_FREEZE_SECONDS):
-            while self._frozen and self._under_way:
+            while self._frozen and self._in_flight:
                 await asyncio.sleep(0.02)
         if not self._frozen:
-            # Frozen is for a restart: who was between SES's answer and the note is gone, and asked no more.
-            for call in self._unnoted.values():
-                self._note(call, Fault.KILL_AFTER)
-            self._unnoted.clear()
+            # The proxy is frozen for a restart of the engine, which kills functions between sending and recording.
+            for call in self._unrecorded.values():
+                self._record(call, Fault.KILL_AFTER)
+            self._unrecorded.clear()
         return web.json_response({})
 
     async def _get_journal(self, _: web.Request) -> web.Response:
@@ -102,13 +102,13 @@ class Proxy:
         transport = request.transport
         if transport is None:
             return None
-        if transport not in self._asking:
+        if transport not in self._callers:
             ends = (transport.get_extra_info("peername")[1], transport.get_extra_info("sockname")[1])
-            self._asking[transport] = await asyncio.to_thread(self._find_worker, *ends)
-        return self._asking[transport]
+            self._callers[transport] = await asyncio.to_thread(self._find_worker, *ends)
+        return self._callers[transport]
 
     def _find_worker(self, port: int, ours: int) -> Worker | None:
-        """The worker at the other end of a connection, by the ports of both ends."""
+        """Find the worker at the other end of a connection by the ports of both ends."""
         for connection in psutil.net_connections("tcp"):
             ends = [address.port for address in (connection.laddr, connection.raddr) if address]
             if ends == [port, ours] and connection.pid:
@@ -118,7 +118,7 @@ class Proxy:
     def _worker_of(self, pid: int) -> Worker | None:
         try:
             process = psutil.Process(pid)
-            # Ids are used again, and soon where many processes are killed.
+            # Ids are reused, and soon if many processes are killed.
             key = (pid, process.create_time())
             if key not in self._workers:
                 name = process.environ().get("AWS_LAMBDA_FUNCTION_NAME", "")
@@ -135,17 +135,17 @@ class Proxy:
         self._steps.add((call.function, call.service, call.step))
         fault = Fault.FROZEN if self._frozen else self._decider.decide(call)
         if fault:
-            self._note(call, fault)
-        self._under_way += 1
+            self._record(call, fault)
+        self._in_flight += 1
         try:
             return await self._pass(request, body, call, worker, fault)
         except (ClientError, TimeoutError):
             return _cut(request)
         finally:
-            self._under_way -= 1
+            self._in_flight -= 1
 
-    def _note(self, call: Call, fault: Fault) -> None:
-        self._journal.append({**asdict(call), "fault": fault, "notes_mail": call.notes_mail})
+    def _record(self, call: Call, fault: Fault) -> None:
+        self._journal.append({**asdict(call), "fault": fault, "records_mail": call.records_mail})
 
     async def _pass(
         self, request: web.Request, body: bytes, call: Call, worker: Worker | None, fault: Fault | None
@@ -161,14 +161,14 @@ class Proxy:
                 return _cut(request)
             case Fault.CUT_BEFORE | Fault.FROZEN:
                 return _cut(request)
-        answer = await self._forward(request, body, call)
-        if call.sends_mail and answer.status < 300:
-            self._unnoted[call.function, call.mail] = call
-        elif call.notes_mail and answer.status < 300:
-            self._unnoted.pop((call.function, call.mail), None)
+        response = await self._forward(request, body, call)
+        if call.sends_mail and response.status < 300:
+            self._unrecorded[call.function, call.mail] = call
+        elif call.records_mail and response.status < 300:
+            self._unrecorded.pop((call.function, call.mail), None)
         if fault is None and (request.transport is None or request.transport.is_closing()):
-            # Who asked has given up waiting, as on a machine with too much to do: an answer lost like any other.
-            self._note(call, Fault.STALL_AFTER)
+            # The caller timed out, as on a busy machine: a lost response like any other.
+            self._record(call, Fault.STALL_AFTER)
         match fault:
             case Fault.KILL_AFTER:
                 _kill(worker)
@@ -184,10 +184,10 @@ class Proxy:
                 copy = asyncio.create_task(self._repeat(request, body, call))
                 self._copies.add(copy)
                 copy.add_done_callback(self._copies.discard)
-        return answer
+        return response
 
     async def _repeat(self, request: web.Request, body: bytes, call: Call) -> None:
-        """The same message once more, when others have overtaken it."""
+        """Send the same message again, after later ones."""
         await asyncio.sleep(_REPEAT_SECONDS)
         try:
             await self._forward(request, body, call)
@@ -197,7 +197,7 @@ class Proxy:
     async def _forward(self, request: web.Request, body: bytes, call: Call) -> web.Response:
         if self._session is None:
             raise RuntimeError("the proxy has not been started")
-        # Host stays as it was: it is signed.
+        # Host stays unchanged: it is signed.
         headers = [(name, value) for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP]
         url = URL(self._upstreams.get(call.service, self._engine) + request.raw_path, encoded=True)
         async with self._session.request(
@@ -207,13 +207,12 @@ class Proxy:
             data=body,
             allow_redirects=False,
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
-        ) as answer:
-            kept = [(name, value) for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP]
-            response = web.Response(status=answer.status, body=await answer.read())
-            for name, value in kept:
-                if name.lower() == "content-type":
-                    response.headers[name] = value
-                else:
+        ) as received:
+            response = web.Response(status=received.status, body=await received.read())
+            # aiohttp sets a default type.
+            response.headers.popall("Content-Type", None)
+            for name, value in received.headers.items():
+                if name.lower() not in _HOP_BY_HOP:
                     response.headers.add(name, value)
             return response
 
@@ -231,7 +230,7 @@ def _kill(worker: Worker | None) -> None:
 
 
 def _error(call: Call, fault: Fault) -> web.Response:
-    """The error as AWS words it, so that the SDK takes it for one."""
+    """Respond with the error that AWS would send, so that the SDK recognises it."""
     if call.service == "cart":
         return web.json_response({"title": fault}, status=429 if fault is Fault.THROTTLE else 503)
     code = {

@@ -1,6 +1,4 @@
-"""API Gateway: which tokens a REST API accepts, what it answers when its function fails, its metrics."""
-
-from __future__ import annotations
+"""API Gateway: which tokens a REST API accepts, its response when a function fails, its metrics."""
 
 import json
 import os

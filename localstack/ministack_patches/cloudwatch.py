@@ -1,7 +1,5 @@
 """CloudWatch: alarms on the metric of one resource and on metric math, and metrics in log lines."""
 
-from __future__ import annotations
-
 import ast
 import html
 import json

@@ -1,7 +1,5 @@
 """Cognito: what users may do themselves, and how they sign in."""
 
-from __future__ import annotations
-
 import base64
 import inspect
 import json

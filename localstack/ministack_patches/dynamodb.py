@@ -1,7 +1,5 @@
 """DynamoDB: point-in-time recovery, and what a query of an index reads."""
 
-from __future__ import annotations
-
 import json
 import re
 import time

@@ -1,7 +1,5 @@
 """What the harness needs of the engine: records of decisions and changes, and the loss of a region."""
 
-from __future__ import annotations
-
 import json
 import os
 import threading
@@ -27,36 +25,20 @@ _SESSION = ":assumed-role/"
 # First words of the actions that only read; those of API Gateway are named by HTTP method.
 _READS = ("Get", "GET", "List", "Describe", "Head", "BatchGet", "Query", "Scan", "Filter", "Receive", "StartQuery")
 # Traffic through the resources, and the users of the pool: Terraform manages none of it.
-_TRAFFIC = frozenset(
-    {
-        "cloudwatch:PutMetricData",
-        "cloudwatch:SetAlarmState",
-        "cognito-idp:AdminAddUserToGroup",
-        "cognito-idp:AdminCreateUser",
-        "cognito-idp:AdminDeleteUser",
-        "cognito-idp:AdminSetUserPassword",
-        "cognito-idp:AdminUserGlobalSignOut",
-        "cognito-idp:InitiateAuth",
-        "cognito-idp:RespondToAuthChallenge",
-        "cognito-idp:RevokeToken",
-        "dynamodb:BatchWriteItem",
-        "dynamodb:ConditionCheckItem",
-        "dynamodb:DeleteItem",
-        "dynamodb:PutItem",
-        "dynamodb:TransactWriteItems",
-        "dynamodb:UpdateItem",
-        "execute-api:Invoke",
-        "lambda:InvokeFunction",
-        "logs:CreateLogStream",
-        "logs:PutLogEvents",
-        "ses:SendRawEmail",
-        "sns:Publish",
-        "sqs:ChangeMessageVisibility",
-        "sqs:DeleteMessage",
-        "sqs:PurgeQueue",
-        "sqs:SendMessage",
-    }
-)
+_TRAFFIC = {
+    "cloudwatch": "PutMetricData SetAlarmState",
+    "cognito-idp": (
+        "AdminAddUserToGroup AdminCreateUser AdminDeleteUser AdminSetUserPassword AdminUserGlobalSignOut "
+        "InitiateAuth RespondToAuthChallenge RevokeToken"
+    ),
+    "dynamodb": "BatchWriteItem ConditionCheckItem DeleteItem PutItem TransactWriteItems UpdateItem",
+    "execute-api": "Invoke",
+    "lambda": "InvokeFunction",
+    "logs": "CreateLogStream PutLogEvents",
+    "ses": "SendRawEmail",
+    "sns": "Publish",
+    "sqs": "ChangeMessageVisibility DeleteMessage PurgeQueue SendMessage",
+}
 _lock = threading.Lock()
 _recorded: set[str] = set()
 
@@ -85,7 +67,8 @@ def _record_change(change: str) -> None:
 
 def _may_change(action: str) -> bool:
     """Whether an IAM action may change a resource: every action that is not known to leave resources unchanged."""
-    return not action.partition(":")[2].startswith(_READS) and action not in _TRAFFIC
+    service, _, operation = action.partition(":")
+    return not operation.startswith(_READS) and operation not in _TRAFFIC.get(service, "").split()
 
 
 @patches.replaces(iam_evaluator, "enforce")

@@ -3,8 +3,6 @@
 Source of every value here: Service Authorization Reference.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any

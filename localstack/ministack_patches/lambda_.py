@@ -1,7 +1,5 @@
 """Lambda: aliases, event source mappings, the rights of a function's role, metrics, and the end of a call's log."""
 
-from __future__ import annotations
-
 import queue
 import random
 import time

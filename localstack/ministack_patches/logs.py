@@ -1,7 +1,5 @@
 """CloudWatch Logs Insights: saved queries, and the fields of lines that are JSON."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -31,7 +31,7 @@ class Patches:
                     return replacement(original, *arguments, **named)
 
                 if inspect.iscoroutinefunction(replacement):
-                    # The ASGI server tells applications by this.
+                    # The ASGI server recognises applications by this.
                     inspect.markcoroutinefunction(patched)
                 setattr(owner, name, patched)
 

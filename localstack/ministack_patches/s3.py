@@ -1,7 +1,5 @@
 """S3: missing objects."""
 
-from __future__ import annotations
-
 from contextvars import ContextVar
 from typing import Any
 

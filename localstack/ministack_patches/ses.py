@@ -1,7 +1,5 @@
 """SES: permissions to send mail."""
 
-from __future__ import annotations
-
 import base64
 import email
 import email.utils

@@ -1,7 +1,5 @@
 """STS: the claims that a trust policy can check."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from ministack.services import cognito, sts

@@ -13,11 +13,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pypdfium2
 from PIL import Image, ImageChops
 from playwright.sync_api import sync_playwright
 
 from common.invoice import ASSETS
+from evidence.pictures import rasterize
 from localstack import browser
 from localstack.preview.render import CONFIRMATION, INVOICE, NOTIFICATION, STATUS, Preview, Rendered, render
 from tooling import doc_images
@@ -150,8 +150,7 @@ def open_camera() -> Iterator[Camera]:
 
 def pdf_pages(pdf: bytes) -> list[Image.Image]:
     """Pictures of the pages of a PDF."""
-    with pypdfium2.PdfDocument(pdf) as document:
-        return [page.render(scale=_DOTS_PER_INCH / 72).to_pil().convert("RGB") for page in document]
+    return rasterize(pdf, _DOTS_PER_INCH / 72)
 
 
 def png(image: Image.Image) -> bytes:

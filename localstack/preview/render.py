@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
 
-import pypdfium2
 from jinja2 import TemplateSyntaxError
 
 from common import invoice, mail
 from common.status import OrderStatus
 from common.templates import PACKAGED, only_packaged
+from evidence.pictures import pdf_text
 from localstack.preview import mail_rules
 from localstack.preview.samples import orders
 
@@ -133,10 +133,8 @@ def render(preview: Preview) -> Rendered:
             order = orders()[preview.sample]
             with only_packaged(), _warnings() as warnings:
                 html, pdf = invoice.invoice_html(order), invoice.render_invoice(order)
-            with pypdfium2.PdfDocument(pdf) as document:
-                text = "\n".join(page.get_textpage().get_text_range() for page in document)
-                title = document.get_metadata_value("Title")
-            return Rendered(html, text, title, pdf, list(dict.fromkeys(warnings)))
+            title = f"Tax Invoice {order.order_number}"
+            return Rendered(html, pdf_text(pdf), title, pdf, list(dict.fromkeys(warnings)))
         sent = message(preview)
         html = part(sent, "html")
         return Rendered(html, part(sent, "plain"), sent["Subject"], problems=mail_rules.problems(html))

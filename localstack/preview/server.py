@@ -45,7 +45,7 @@ def serve(port: int, folder: Path, sources: Sequence[Path], command: str) -> Non
         port: Port of the page.
         folder: Folder with the previews.
         sources: Folders to watch.
-        command: Renders the previews; run at the start and after each change, in a process that loads the code anew.
+        command: Renders the previews; run at the start and after each change, in a new process that loads the code.
     """
     server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Files, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,4 +1,4 @@
-"""The Cart service as far as orders need it: real HTTP, from fixtures/; `python -m localstack.sidecars.cart_stub`."""
+"""The Cart service as far as orders need it, from fixtures/; `python -m localstack.sidecars.cart_stub`."""
 
 import argparse
 import json
@@ -17,9 +17,9 @@ FIXTURES = ROOT / "fixtures"
 class CartStub(ThreadingHTTPServer):
     """Serves carts and campaigns.
 
-    Beside the service's own routes it has these, for tests: `PUT /v1.0/carts/{id}` adds a cart, and
-    `PUT /control/outages/{cartId}` with `{"status": 503}` makes reads of that cart fail until it is deleted;
-    `GET` of it tells how many reads it has refused. An outage is of one cart, so that tests run side by side.
+    It has further routes for tests: `PUT /v1.0/carts/{id}` adds a cart, and `PUT /control/outages/{cartId}` with
+    `{"status": 503}` makes reads of that cart fail until `DELETE`; `GET` returns the number of failed reads. An outage
+    affects one cart only, so that tests can run in parallel.
     """
 
     daemon_threads = True
@@ -39,18 +39,18 @@ class _Handler(JsonHandler, BaseHTTPRequestHandler):
         with self.server.lock:
             match self.path.strip("/").split("/"):
                 case ["health"]:
-                    self.answer(200, {"status": "ok"})
+                    self.respond(200, {"status": "ok"})
                 case ["v1.0", "carts", cart_id] if cart_id in self.server.outages:
                     self.server.outages[cart_id]["refused"] += 1
-                    self.answer(self.server.outages[cart_id]["status"], {"title": "outage"})
+                    self.respond(self.server.outages[cart_id]["status"], {"title": "outage"})
                 case ["v1.0", "carts", cart_id] if cart_id in self.server.carts:
-                    self.answer(200, self.server.carts[cart_id])
+                    self.respond(200, self.server.carts[cart_id])
                 case ["control", "outages", cart_id] if cart_id in self.server.outages:
-                    self.answer(200, self.server.outages[cart_id])
+                    self.respond(200, self.server.outages[cart_id])
                 case ["v1.0", "campaigns", code] if code in self.server.campaigns:
-                    self.answer(200, self.server.campaigns[code])
+                    self.respond(200, self.server.campaigns[code])
                 case _:
-                    self.answer(404, {"title": "Not Found", "status": 404})
+                    self.respond(404, {"title": "Not Found", "status": 404})
 
     def do_PUT(self) -> None:
         content = self.body()
@@ -58,21 +58,21 @@ class _Handler(JsonHandler, BaseHTTPRequestHandler):
             match self.path.strip("/").split("/"):
                 case ["v1.0", "carts", cart_id]:
                     self.server.carts[cart_id] = content
-                    self.answer(200, content)
+                    self.respond(200, content)
                 case ["control", "outages", cart_id]:
                     self.server.outages[cart_id] = {"status": int(content["status"]), "refused": 0}
-                    self.answer(200, content)
+                    self.respond(200, content)
                 case _:
-                    self.answer(404, {"title": "Not Found", "status": 404})
+                    self.respond(404, {"title": "Not Found", "status": 404})
 
     def do_DELETE(self) -> None:
         with self.server.lock:
             match self.path.strip("/").split("/"):
                 case ["control", "outages", cart_id]:
                     self.server.outages.pop(cart_id, None)
-                    self.answer(200, {})
+                    self.respond(200, {})
                 case _:
-                    self.answer(404, {"title": "Not Found", "status": 404})
+                    self.respond(404, {"title": "Not Found", "status": 404})
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
-"""Tokens for an engine without Cognito: the claims that Cognito gives, signed with a key of this stack alone.
+"""Issues tokens for an engine without Cognito; `python -m localstack.sidecars.issuer`.
 
-`python -m localstack.sidecars.issuer` serves. It gives a token to whoever asks, so it listens on this machine only, and
-Terraform takes its tokens in environment local and in no other.
+They have Cognito's claims and are signed with a key of this stack. Every caller gets a token, so the issuer listens on
+127.0.0.1 only, and Terraform accepts its tokens only in environment local.
 """
 
 import argparse
@@ -34,7 +34,7 @@ _HTTP_SECONDS = 10
 
 
 def _key(file: Path) -> rsa.RSAPrivateKey:
-    """The key in a file; it is made when it is not there, and kept, since engines remember the public half."""
+    """Load the key from a file, or create it; engines cache its public half, so it must not change."""
     if not file.exists():
         made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -42,16 +42,16 @@ def _key(file: Path) -> rsa.RSAPrivateKey:
         file.write_bytes(made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     key = load_pem_private_key(file.read_bytes(), None)
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise TypeError(f"{file} holds no RSA key: remove it, and it is made anew")
+        raise TypeError(f"{file} has no RSA key: remove the file, and `make up` creates another")
     return key
 
 
 class TokenIssuer(ThreadingHTTPServer):
-    """Gives tokens, and the public key that they are verified with.
+    """Issues tokens, and publishes the key that verifies them.
 
     Args:
-        port: on 127.0.0.1.
-        key_file: of the private key, in PEM.
+        port: Port on 127.0.0.1.
+        key_file: PEM file of the private key.
     """
 
     daemon_threads = True
@@ -61,15 +61,15 @@ class TokenIssuer(ThreadingHTTPServer):
         self._key = _key(key_file)
 
     def keys(self) -> dict[str, Any]:
-        """The JWKS."""
+        """Return the JWKS."""
         public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key()))
         return {"keys": [{**public, "kid": _KEY_ID, "alg": "RS256", "use": "sig"}]}
 
     def tokens(self, user: dict[str, Any]) -> dict[str, str]:
-        """The tokens of a user, as Cognito makes them: IdToken, AccessToken, RefreshToken.
+        """Issue IdToken, AccessToken and RefreshToken for a user, as Cognito does.
 
         Args:
-            user: email; tenantId, group, pool and seconds of validity if they are not the usual.
+            user: email, and optionally tenantId, group, pool, and seconds of validity.
         """
         now = int(time.time())
         subject = str(uuid5(NAMESPACE_URL, f"mailto:{user['email']}"))
@@ -83,7 +83,7 @@ class TokenIssuer(ThreadingHTTPServer):
         }
         identity = {
             **shared,
-            # A kind of token, not one.
+            # The use of a token, not a token.
             "token_use": "id",  # nosec B105
             "aud": CLIENT_ID,
             "email": user["email"],
@@ -93,7 +93,7 @@ class TokenIssuer(ThreadingHTTPServer):
         }
         access = {
             **shared,
-            # A kind of token, not one.
+            # The use of a token, not a token.
             "token_use": "access",  # nosec B105
             "client_id": CLIENT_ID,
             "scope": "aws.cognito.signin.user.admin",
@@ -112,21 +112,21 @@ class _Handler(JsonHandler, BaseHTTPRequestHandler):
     server: TokenIssuer
 
     def do_GET(self) -> None:
-        # Every pool has the same key: that a token is of another pool, its issuer says.
+        # All pools share the key; the claim `iss` tells them apart.
         if self.path.endswith("/.well-known/jwks.json"):
-            self.answer(200, self.server.keys())
+            self.respond(200, self.server.keys())
         else:
-            self.answer(404, {"title": "Not Found", "status": 404})
+            self.respond(404, {"title": "Not Found", "status": 404})
 
     def do_POST(self) -> None:
-        self.answer(200, self.server.tokens(self.body()))
+        self.respond(200, self.server.tokens(self.body()))
 
 
 class Issuer:
-    """An issuer that runs.
+    """Client of a running issuer.
 
     Args:
-        url: of it.
+        url: URL of the issuer.
     """
 
     def __init__(self, url: str) -> None:
@@ -140,11 +140,11 @@ class Issuer:
         pool: str = ISSUER_POOL,
         seconds: int = _VALID_SECONDS,
     ) -> dict[str, str]:
-        """The tokens of a user: IdToken, AccessToken, RefreshToken."""
+        """Request IdToken, AccessToken and RefreshToken for a user."""
         user = {"email": email, "tenantId": tenant_id, "group": group, "pool": pool, "seconds": seconds}
-        answer = requests.post(f"{self.url}/tokens", json=user, timeout=_HTTP_SECONDS)
-        answer.raise_for_status()
-        tokens: dict[str, str] = answer.json()
+        response = requests.post(f"{self.url}/tokens", json=user, timeout=_HTTP_SECONDS)
+        response.raise_for_status()
+        tokens: dict[str, str] = response.json()
         return tokens
 
 

@@ -1,4 +1,4 @@
-"""Requests and answers in JSON, for the small servers that stand in for others."""
+"""HTTP handler for JSON, for the sidecars."""
 
 import json
 from http.server import BaseHTTPRequestHandler
@@ -6,12 +6,12 @@ from typing import Any
 
 
 class JsonHandler(BaseHTTPRequestHandler):
-    """A handler whose bodies are JSON, both ways."""
+    """A handler whose requests and responses are JSON."""
 
     protocol_version = "HTTP/1.1"
 
-    def answer(self, status: int, content: object) -> None:
-        """Send an answer."""
+    def respond(self, status: int, content: object) -> None:
+        """Send a response."""
         body = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -20,5 +20,5 @@ class JsonHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def body(self) -> Any:
-        """What was sent; None if nothing was."""
+        """Read the body of the request; None if it is empty."""
         return json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "null")

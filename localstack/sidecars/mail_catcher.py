@@ -1,4 +1,4 @@
-"""The mailbox of the local stack: SMTP in, a file for each mail; `python -m localstack.sidecars.mail_catcher`."""
+"""SMTP server that stores each mail in a file; `python -m localstack.sidecars.mail_catcher`."""
 
 import argparse
 import asyncio
@@ -10,10 +10,10 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
 class MailCatcher:
-    """Keeps what SES relays.
+    """Stores the mails that SES relays.
 
     Args:
-        directory: gets one .eml for each mail, named by time so that names sort as mails came.
+        directory: Folder for the .eml files, whose names sort by time of arrival.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -21,7 +21,7 @@ class MailCatcher:
         self._directory = directory
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """Write a mail, whole or not at all, before it is acknowledged."""
+        """Write a mail, whole or not at all, before acknowledging it."""
         content = envelope.content or b""
         name = f"{time.time_ns()}-{uuid.uuid4().hex[:8]}"
         partial = self._directory / f"{name}.partial"

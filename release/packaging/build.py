@@ -45,20 +45,9 @@ def modules_of(function: str) -> set[str]:
 
 
 def build(function: str, architecture: Architecture | None = None, natives: Natives = "host") -> bool:
-    """Build a function's package unless its inputs are those of the last build.
+    """Build a function's package unless its inputs are those of the last build; returns whether it was built.
 
-    Args:
-        function: Name of its folder.
-        architecture: Architecture of its compiled libraries; None for this machine's.
-        natives: Whether Pango goes into the invoice's package.
-
-    Returns:
-        Whether it was built.
-
-    Raises:
-        BuildError: a module is not Python, a library cannot be installed, or the package is over its budget.
-        BytecodeError: a module cannot be compiled.
-        DockerError: Docker cannot build the libraries of the Lambda image.
+    Args and errors are those of `build_all`.
     """
     modules = modules_of(function)
     group = _group(modules)
@@ -86,21 +75,19 @@ def build(function: str, architecture: Architecture | None = None, natives: Nati
 
 
 def build_all(architecture: Architecture | None = None, natives: Natives = "host") -> list[str]:
-    """Build every package whose inputs have changed.
+    """Build every package whose inputs have changed; returns the names of their functions.
 
     Args:
         architecture: Architecture of the compiled libraries; None for this machine's.
         natives: Whether Pango goes into the invoice's package.
 
-    Returns:
-        The names of the functions that were built.
-
     Raises:
-        BuildError: a package cannot be built, or Pango must come from the Lambda image and no Docker engine responds.
+        BuildError: a module is not Python, a library cannot be installed, a package is over its budget, or Pango must
+            come from the Lambda image and no Docker engine responds.
         BytecodeError: a module cannot be compiled.
         DockerError: Docker cannot build the libraries of the Lambda image.
     """
-    if natives == "lambda-image" and not docker.answers():
+    if natives == "lambda-image" and not docker.available():
         raise BuildError(
             "the invoice's package takes Pango from the Lambda image, and no Docker engine responds: start Docker, or "
             "leave Pango out with --host-pango, which is for the local stack and not for AWS"

@@ -1,1 +1,1 @@
-"""What the service uses of AWS, call by call, with the answer that AWS documents, tried on every engine."""
+"""The AWS calls of the service, each with the response that AWS documents, tested on every engine."""

@@ -1,7 +1,7 @@
-"""What of the Terraform an engine that lacks a part of AWS applies, and what a second plan would change.
+"""Applies the Terraform code to an engine without the parts that it lacks, and plans again.
 
-`python -m tests.conformance.apply localstack-host` starts the engine, applies, plans again, and notes it
-for docs/parity.md.
+`python -m tests.conformance.apply localstack-host` starts the engine, applies, plans and stores the result for
+docs/parity.md.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.conformance.differences import DRIFT
 from tests.conformance.engines import Engine
 
 _DEADLINE_SECONDS = 900
-# By what an engine must have for it: parts of the configuration that depend on no other part.
+# Independent parts of the configuration, by the feature that an engine needs for them.
 _PARTS: dict[str, list[str]] = {
     "": [
         "module.queue",
@@ -34,7 +34,7 @@ _PARTS: dict[str, list[str]] = {
         "module.templates_bucket",
         "module.mail",
         "module.monitoring",
-        # The paths of the API come with the functions that answer them.
+        # The routes of the API need their functions.
         *(
             f"module.api.aws_api_gateway_{of}"
             for of in ("authorizer.users", "gateway_response.problem", "account.this")

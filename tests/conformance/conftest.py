@@ -1,4 +1,4 @@
-"""Options, fixtures, and how a row comes to its column in docs/parity.md."""
+"""Options and fixtures of the conformance suite; stores each result for docs/parity.md."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from tests.conformance.engines import Clients, Engine
 from tests.conformance.resources import Resources
 from tooling.cli import UserError
 
-# What a difference shows itself as; a mistake in a row, such as a NameError, is none.
-_SHOWN_AS = (AssertionError, BotoCoreError, ClientError, KeyError, UserError)
+# Errors that a difference can raise; a mistake in a test, such as a NameError, is not a difference.
+_DIFFERENCE_ERRORS = (AssertionError, BotoCoreError, ClientError, KeyError, UserError)
 _ENGINE = pytest.StashKey[Engine]()
 _END = pytest.StashKey[ExitStack]()
 _CELLS = pytest.StashKey[dict[str, str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds --engine, --target and --check."""
-    parser.addoption("--engine", choices=engines.ENGINES, default="embedded", help="engine to try the calls on")
-    parser.addoption("--target", choices=["dev"], help="environment whose AWS account to try them on instead")
-    parser.addoption("--check", action="store_true", help="fail if docs/parity.md is not what this run found")
+    """Add --engine, --target and --check."""
+    parser.addoption("--engine", choices=engines.ENGINES, default="embedded", help="engine to test")
+    parser.addoption("--target", choices=["dev"], help="environment whose AWS account to test instead")
+    parser.addoption("--check", action="store_true", help="fail if docs/parity.md differs from this run")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Tells the markers."""
-    config.addinivalue_line("markers", "needs(*what): leaves a row out on an engine that lacks one of these")
+    """Register the marker."""
+    config.addinivalue_line("markers", "needs(*what): skips a row on an engine that lacks one of these")
     config.stash[_CELLS] = {}
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Starts the engine: which version it is decides what is expected of it."""
+    """Start the engine; its version decides which differences are expected."""
     options = session.config.option
     if options.collectonly:
         return
@@ -55,14 +55,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     known = DIFFERENCES.get(engine.name)
     if known and known.version != engine.version:
         pytest.exit(
-            f"this is {engine.name} {engine.version}, and tests/conformance/differences.py is of {known.version}: "
+            f"this is {engine.name} {engine.version}, but tests/conformance/differences.py describes {known.version}: "
             "put the new version there, and run again to see what has changed",
             returncode=1,
         )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Expects the known differences of the engine, and leaves out what it lacks."""
+    """Expect the known differences of the engine, and skip what it lacks."""
     engine = config.stash.get(_ENGINE, None)
     if engine is None:
         return
@@ -74,14 +74,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if "tokens" in needed and engine.issuer is None and "Cognito" in engine.lacks:
             lacking.append("Cognito")
         if lacking:
-            item.add_marker(pytest.mark.skip(reason=f"not there: {lacking[0]}, since {engine.lacks[lacking[0]]}"))
+            item.add_marker(pytest.mark.skip(reason=f"missing: {lacking[0]}, because {engine.lacks[lacking[0]]}"))
         elif known and row in known.rows:
-            item.add_marker(pytest.mark.xfail(reason=known.rows[row], raises=_SHOWN_AS, strict=True))
+            item.add_marker(pytest.mark.xfail(reason=known.rows[row], raises=_DIFFERENCE_ERRORS, strict=True))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-    """Notes what a row came to."""
+    """Store the result of a row."""
     report = yield
     if hasattr(report, "wasxfail") and report.skipped:
         item.config.stash[_CELLS][parity.row_of(item.nodeid)] = parity.DIFFERS
@@ -93,7 +93,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Ends the engine; a whole run without a failure goes into docs/parity.md."""
+    """Stop the engine; a complete run without a failure is written to docs/parity.md."""
     end = session.config.stash.get(_END, None)
     if end is None:
         return
@@ -107,31 +107,31 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
         reporter.write_line(
-            f"docs/parity.md is not what this run found: run `make conformance ENGINE={engine.name}`, and commit it",
+            f"docs/parity.md differs from this run: run `make conformance ENGINE={engine.name}`, and commit it",
             red=True,
         )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Tells how many rows are the same."""
+    """Print how many rows behave as AWS documents."""
     cells = list(config.stash[_CELLS].values())
     engine = config.stash.get(_ENGINE, None)
     if engine and cells:
         terminalreporter.write_line(
             f"{engine.name} {engine.version}: {cells.count(parity.SAME)} as AWS, "
-            f"{cells.count(parity.DIFFERS)} known differences, {cells.count(parity.LACKS)} not there"
+            f"{cells.count(parity.DIFFERS)} known differences, {cells.count(parity.LACKS)} missing"
         )
 
 
 @pytest.fixture(scope="session")
 def engine(pytestconfig: pytest.Config) -> Engine:
-    """The engine that runs."""
+    """The engine under test."""
     return pytestconfig.stash[_ENGINE]
 
 
 @pytest.fixture(scope="session")
 def aws(engine: Engine) -> Clients:
-    """Clients with all rights."""
+    """Clients with all permissions."""
     return Clients(engine)
 
 

@@ -1,92 +1,92 @@
-"""What engines are known to answer otherwise than AWS: each row is expected to fail, and noticed when it does not."""
+"""Known differences of engines from AWS: each row is an expected failure, and a test that passes is reported."""
 
 from typing import NamedTuple
 
 
 class Known(NamedTuple):
-    """The differences of a version of an engine: id of the row, and what it does instead."""
+    """The known differences of one version of an engine: what it does instead, by the id of the row."""
 
     version: str
     rows: dict[str, str]
 
 
-_NO_IAM = "it checks no rights: everybody may do everything"
-_NO_SIGNATURE = "it checks neither signature nor time of a presigned URL"
+_NO_IAM = "it checks no permissions: every caller may do everything"
+_NO_SIGNATURE = "it checks neither signature nor expiry of a presigned URL"
 
 DIFFERENCES: dict[str, Known] = {
     "embedded": Known(
         "1.5.33",
         {
-            "lambda/an_error_of_a_function_is_told": "errorType is Runtime.HandlerError, whatever was raised",
-            "lambda/an_answer_that_is_none_fails_the_whole_batch": "it takes the batch as done",
-            "s3/objects_are_encrypted_unasked": "it tells of no encryption that was not asked for",
-            "sns/a_filter_that_is_none_is_refused": "it takes any filter policy",
-            "sns/an_empty_event_is_refused": "it takes an empty message",
-            "sqs/a_batch_answers_for_each_of_its_messages": "it takes any delay",
-            "sqs/a_message_is_hidden_for_12_hours_at_most": "it takes any visibility time-out",
-            "sqs/an_old_receipt_handle_is_no_error": "it refuses a handle of an earlier receive",
+            "lambda/function_error_is_returned": "errorType is Runtime.HandlerError, whatever was raised",
+            "lambda/invalid_batch_response_fails_the_batch": "it treats the batch as handled",
+            "s3/objects_are_encrypted_by_default": "it reports no encryption by default",
+            "sns/invalid_filter_policy_is_refused": "it accepts any filter policy",
+            "sns/empty_event_is_refused": "it accepts an empty message",
+            "sqs/batch_reports_each_failed_message": "it accepts any delay",
+            "sqs/visibility_over_12_hours_is_refused": "it accepts any visibility timeout",
+            "sqs/old_receipt_handle_is_accepted": "it refuses the handle of an earlier receive",
         },
     ),
     "moto": Known(
         "5.2.5",
         {
-            "cloudwatch/a_log_group_keeps_its_days": "it takes any number of days",
-            "cloudwatch/an_alarm_begins_without_data": "a new alarm is OK",
-            "cognito/a_user_does_not_choose_a_tenant": "a user may write any attribute",
-            "cognito/an_unknown_user_looks_like_one_who_mistypes": "SRP signs in with any password",
-            "cognito/nobody_signs_up": "everybody may sign up",
-            "cognito/only_flows_that_were_chosen_sign_in": "every flow signs in",
-            "dynamodb/a_number_of_39_digits_is_refused": "it takes numbers of any length",
-            "dynamodb/a_page_that_is_full_has_a_key_to_go_on_from": "a full page has no key when nothing follows",
-            "dynamodb/a_query_begins_within_its_bounds": "a query may begin anywhere",
-            "iam/a_denial_beats_what_is_allowed": _NO_IAM,
-            "iam/a_missing_object_looks_denied_to_who_may_not_list": _NO_IAM,
-            "iam/a_right_to_the_table_is_none_to_its_index": _NO_IAM,
-            "iam/a_transaction_needs_the_rights_of_its_items": _NO_IAM,
-            "iam/mail_is_sent_as_the_granted_sender_only": _NO_IAM,
-            "iam/the_bucket_denies_what_the_user_is_allowed": _NO_IAM,
-            "iam/what_is_allowed_on_one_resource_is_denied_on_another": _NO_IAM,
-            "iam/what_is_not_allowed_is_denied": _NO_IAM,
-            "lambda/a_grant_is_given_once": "a second grant takes the place of the first",
-            "lambda/a_mapping_is_on_the_alias": "the mapping is on the alias's version",
-            "lambda/a_mapping_outlasts_its_function": "it does not compare time-outs",
-            "lambda/a_queue_is_mapped_once": "it maps a queue as often as asked",
-            "lambda/a_stale_change_of_code_is_refused": "functions have no revision",
-            "s3/a_presigned_url_ends": _NO_SIGNATURE,
-            "s3/a_presigned_url_is_for_one_method": _NO_SIGNATURE,
-            "s3/a_presigned_url_is_for_one_object": _NO_SIGNATURE,
-            "s3/an_altered_presigned_url_is_refused": _NO_SIGNATURE,
-            "s3/objects_are_encrypted_unasked": "it tells of no encryption that was not asked for",
-            "sns/an_empty_event_is_refused": "it takes an empty message",
-            "sqs/a_control_character_is_refused": "it takes any character",
-            "sqs/a_redrive_needs_its_dlq": "it is refused as a queue that is not there",
+            "cloudwatch/log_group_has_its_retention": "it accepts any number of days",
+            "cloudwatch/new_alarm_has_insufficient_data": "a new alarm is OK",
+            "cognito/user_cannot_change_the_tenant": "a user may write any attribute",
+            "cognito/unknown_user_looks_like_a_wrong_password": "SRP signs in with any password",
+            "cognito/sign_up_is_refused": "anyone may sign up",
+            "cognito/other_auth_flow_is_refused": "every flow is allowed",
+            "dynamodb/number_of_39_digits_is_refused": "it accepts numbers of any length",
+            "dynamodb/full_page_has_a_last_key": "a full page has no last key when nothing follows",
+            "dynamodb/start_key_out_of_bounds_is_refused": "a query may start anywhere",
+            "iam/deny_overrides_allow": _NO_IAM,
+            "iam/missing_object_is_denied_without_list": _NO_IAM,
+            "iam/index_needs_its_own_permission": _NO_IAM,
+            "iam/transaction_needs_permissions_of_its_operations": _NO_IAM,
+            "iam/mail_from_other_sender_is_denied": _NO_IAM,
+            "iam/bucket_policy_denies_despite_user_policy": _NO_IAM,
+            "iam/other_resource_is_denied": _NO_IAM,
+            "iam/user_without_policy_is_denied": _NO_IAM,
+            "lambda/statement_id_is_unique": "a second statement replaces the first",
+            "lambda/mapping_is_read_as_set": "the mapping uses the alias's version",
+            "lambda/mapping_of_short_visibility_is_refused": "it does not compare timeouts",
+            "lambda/second_mapping_of_a_queue_is_refused": "it accepts further mappings of a queue",
+            "lambda/code_update_with_old_revision_is_refused": "functions have no revision",
+            "s3/expired_presigned_url_is_refused": _NO_SIGNATURE,
+            "s3/presigned_url_is_for_one_method": _NO_SIGNATURE,
+            "s3/presigned_url_is_for_one_object": _NO_SIGNATURE,
+            "s3/altered_presigned_url_is_refused": _NO_SIGNATURE,
+            "s3/objects_are_encrypted_by_default": "it reports no encryption by default",
+            "sns/empty_event_is_refused": "it accepts an empty message",
+            "sqs/control_character_is_refused": "it accepts any character",
+            "sqs/redrive_policy_needs_its_dlq": "it is refused as a missing queue",
         },
     ),
     "localstack-host": Known(
         "4.14.0",
         {
-            "api_gateway/a_refusal_has_the_body_that_was_chosen": "a refusal has API Gateway's own body, always",
-            "cloudwatch/a_log_group_keeps_its_days": "it takes any number of days",
-            "iam/a_denial_beats_what_is_allowed": _NO_IAM,
-            "iam/a_missing_object_looks_denied_to_who_may_not_list": _NO_IAM,
-            "iam/mail_is_sent_as_the_granted_sender_only": _NO_IAM,
-            "iam/the_bucket_denies_what_the_user_is_allowed": _NO_IAM,
-            "iam/what_is_allowed_on_one_resource_is_denied_on_another": _NO_IAM,
-            "iam/what_is_not_allowed_is_denied": _NO_IAM,
-            "s3/a_presigned_url_ends": _NO_SIGNATURE,
-            "s3/a_presigned_url_is_for_one_method": _NO_SIGNATURE,
-            "s3/a_presigned_url_is_for_one_object": _NO_SIGNATURE,
-            "s3/an_altered_presigned_url_is_refused": _NO_SIGNATURE,
-            "sqs/a_batch_answers_for_each_of_its_messages": "it takes any delay",
-            "sqs/a_message_is_hidden_for_12_hours_at_most": "it takes any visibility time-out",
-            "sqs/a_redrive_needs_its_dlq": "it takes a DLQ that is not there",
+            "api_gateway/refusal_has_the_configured_body": "a refusal always has API Gateway's default body",
+            "cloudwatch/log_group_has_its_retention": "it accepts any number of days",
+            "iam/deny_overrides_allow": _NO_IAM,
+            "iam/missing_object_is_denied_without_list": _NO_IAM,
+            "iam/mail_from_other_sender_is_denied": _NO_IAM,
+            "iam/bucket_policy_denies_despite_user_policy": _NO_IAM,
+            "iam/other_resource_is_denied": _NO_IAM,
+            "iam/user_without_policy_is_denied": _NO_IAM,
+            "s3/expired_presigned_url_is_refused": _NO_SIGNATURE,
+            "s3/presigned_url_is_for_one_method": _NO_SIGNATURE,
+            "s3/presigned_url_is_for_one_object": _NO_SIGNATURE,
+            "s3/altered_presigned_url_is_refused": _NO_SIGNATURE,
+            "sqs/batch_reports_each_failed_message": "it accepts any delay",
+            "sqs/visibility_over_12_hours_is_refused": "it accepts any visibility timeout",
+            "sqs/redrive_policy_needs_its_dlq": "it accepts a missing DLQ",
         },
     ),
 }
 
-# What a second plan would change, by the engine, of the version above: what it does not tell as it was put.
+# What a second Terraform plan would change on an engine of the version above, because the engine does not return it.
 DRIFT: dict[str, dict[str, str]] = {
     "localstack-host": {
-        "aws_cloudwatch_metric_alarm.tags_all": "it does not tell the tags of alarms",
+        "aws_cloudwatch_metric_alarm.tags_all": "it does not return the tags of alarms",
     },
 }

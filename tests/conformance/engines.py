@@ -1,4 +1,4 @@
-"""The engines that the calls are tried on: each is started on a free port with nothing in it, and ended."""
+"""The engines under test: each starts empty on a free port, and stops at the end."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ _DEV_ACCOUNT = "536580886816"
 
 @dataclass(frozen=True)
 class Engine:
-    """An engine that runs.
+    """A running engine.
 
     Args:
-        name: of it, as ENGINE= has it.
-        version: of it, as the table of differences has it.
-        endpoint: its URL; None for AWS.
-        account: where things are made.
-        region: where things are made.
-        lacks: what it has not at all, and why.
-        mails: gives the mails that were sent to an address, as they were sent.
-        issuer: of the tokens that its APIs take, where it has no Cognito.
+        name: Name of the engine.
+        version: Version of the engine.
+        endpoint: URL of the engine; None for AWS.
+        account: Account of the tests' resources.
+        region: Region of the tests' resources.
+        lacks: Missing features, and why they are missing.
+        mails: Returns the raw mails that were sent to an address.
+        issuer: Issues the tokens that the engine's APIs accept, where it has no Cognito.
     """
 
     name: str
@@ -97,13 +97,13 @@ def _kept_mails(folder: Path, address: str) -> list[bytes]:
 
 @contextmanager
 def _process(command: list[str], folder: Path, settings: Mapping[str, str], alive: str) -> Iterator[None]:
-    """A server that ends with the block; `alive` is a URL that answers when it is up."""
+    """A server that stops at the end of the block; `alive` is a URL that responds once it is up."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "engine.log"
     running = processes.start(command, log, {**environment, **settings, "TMPDIR": str(folder)}, folder)
 
-    def answers() -> bool | None:
+    def responds() -> bool | None:
         if not processes.alive(running):
             raise StackError(f"the engine ended as it started; its log ends:\n{log.read_text()[-2_000:]}")
         try:
@@ -112,7 +112,7 @@ def _process(command: list[str], folder: Path, settings: Mapping[str, str], aliv
             return None
 
     try:
-        poll(f"{alive} answers (log: {log})", answers, _START_SECONDS)
+        poll(f"{alive} responds (log: {log})", responds, _START_SECONDS)
         yield
     finally:
         processes.stop(running)
@@ -133,7 +133,7 @@ def _moto(folder: Path) -> Iterator[Engine]:
             lacks={
                 "API calls": "it keeps APIs and does not serve them",
                 "invocations": "it runs functions in Docker only",
-                "mailbox": "it shows nobody the mails that it keeps",
+                "mailbox": "it has no API for the mails that it stores",
             },
         )
 
@@ -159,11 +159,11 @@ def _localstack_host(folder: Path) -> Iterator[Engine]:
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "DISABLE_EVENTS": "1",
-        # Itself it would take a CI machine that is a container for its own image.
+        # In a CI machine that is itself a container, it would otherwise believe to run in its own image.
         "OVERRIDE_IN_DOCKER": "0",
         "FILESYSTEM_ROOT": str(folder),
     }
-    # Where LocalStack on a host looks for what it runs as it starts.
+    # LocalStack on a host runs the hooks in this folder at its start.
     (folder / "etc" / "localstack").mkdir(parents=True)
     (folder / "etc" / "localstack" / "init").symlink_to(HOOKS)
     with (
@@ -176,7 +176,7 @@ def _localstack_host(folder: Path) -> Iterator[Engine]:
             locked("localstack", "localstack-core[runtime]"),
             endpoint,
             lacks={
-                "DynamoDB": "it downloads DynamoDB Local when it is first asked",
+                "DynamoDB": "it downloads DynamoDB Local on the first call",
                 "Cognito": "it has none without a token",
                 "Lambda": "a function is never ready without Docker",
                 "invocations": "it runs functions in Docker only",
@@ -228,24 +228,24 @@ ENGINES: dict[str, Callable[[Path], AbstractContextManager[Engine]]] = {
 
 @contextmanager
 def dev() -> Iterator[Engine]:
-    """The AWS account of environment dev, with the rights that the shell has in it.
+    """The AWS account of environment dev, with the permissions of the shell.
 
     Raises:
-        StackError: the shell is signed in to another account.
+        StackError: The shell is signed in to another account.
     """
     found = boto3.client("sts", region_name=REGION).get_caller_identity()["Account"]
     if found != _DEV_ACCOUNT:
         raise StackError(f"the shell is signed in to account {found}: sign in to {_DEV_ACCOUNT}, which is dev")
-    lacks = {"mailbox": "mails leave for good", "unverified senders": "what is verified there is not ours to undo"}
+    lacks = {"mailbox": "mails are delivered", "unverified senders": "its verified identities must stay"}
     yield Engine("aws", "dev", None, _DEV_ACCOUNT, REGION, lacks)
 
 
 class Clients:
-    """boto3 clients of an engine, each built when first used, without retries: an answer is seen as it came.
+    """boto3 clients of an engine, each built on first use and without retries, so that each response is seen unchanged.
 
     Args:
-        engine: which.
-        key: access key of a user; the account's own rights if None.
+        engine: Engine to call.
+        key: Access key of a user; the account's own permissions if None.
     """
 
     def __init__(self, engine: Engine, key: Mapping[str, str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""docs/parity.md: what each engine answered, row by row; `python -m tests.conformance.parity` writes it."""
+"""Writes docs/parity.md: how each engine responded, row by row (`python -m tests.conformance.parity`)."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ _SOURCE = re.compile(r"Source: (?P<page>[^<]+?)\s+<(?P<url>https://docs\.aws\.am
 
 @dataclass(frozen=True)
 class Row:
-    """A call and what it must answer.
+    """A call to AWS and the documented behaviour.
 
     Args:
-        id: module and name of the test.
-        says: what must hold.
-        page: of AWS's documentation that says so.
-        url: of the page.
+        id: Module and name of the test.
+        says: The documented behaviour.
+        page: Page of AWS's documentation.
+        url: URL of the page.
     """
 
     id: str
@@ -48,16 +48,16 @@ class Row:
 
 
 def row_of(node_id: str) -> str:
-    """The id of a row, by pytest's id of its test."""
+    """The id of a row, from pytest's id of its test."""
     path, _, name = node_id.partition("::")
     return f"{Path(path).stem.removeprefix('test_')}/{name.removeprefix('test_')}"
 
 
 def rows() -> list[Row]:
-    """All rows, in the order of the files.
+    """Every row, in the order of the files.
 
     Raises:
-        ValueError: a test does not say what must hold, or names no page of AWS's documentation.
+        ValueError: A test has no docstring, or its docstring names no page of AWS's documentation.
     """
     found = []
     for path in sorted(FOLDER.glob("test_*.py")):
@@ -74,7 +74,7 @@ def rows() -> list[Row]:
 
 
 def measured() -> dict[str, dict[str, Any]]:
-    """What the last whole run on each engine found: its version, and the cell of each row."""
+    """The results of the last complete run on each engine: its version, and the cell of each row."""
     content: dict[str, dict[str, Any]] = json.loads(MEASURED.read_text())
     for found in content.values():
         found["rows"] = {row: kind for kind, named in found["rows"].items() for row in named}
@@ -82,7 +82,7 @@ def measured() -> dict[str, dict[str, Any]]:
 
 
 def _write(content: dict[str, dict[str, Any]]) -> None:
-    """Note what was found, and write the page."""
+    """Store the results and write the page."""
     noted = {name: dict(content[name]) for name in _COLUMNS if name in content}
     for found in noted.values():
         cells = found["rows"]
@@ -92,7 +92,7 @@ def _write(content: dict[str, dict[str, Any]]) -> None:
 
 
 def note(engine: Engine, cells: dict[str, str], write: bool) -> bool:
-    """Whether a whole run found something else than is noted; with `write` that is noted, and the page written."""
+    """Whether a complete run differs from the stored results; with `write` they and the page are replaced."""
     content = measured()
     found = {
         "version": engine.version,
@@ -109,7 +109,7 @@ def note(engine: Engine, cells: dict[str, str], write: bool) -> bool:
 
 
 def note_applied(name: str, counts: dict[str, int]) -> None:
-    """Note how many resources of each type an engine made, and write the page."""
+    """Store how many resources of each type an engine created, and write the page."""
     content = measured()
     content[name]["applied"] = counts
     _write(content)
@@ -121,20 +121,20 @@ def _applied(content: dict[str, dict[str, Any]]) -> list[str]:
         counts, known = content[name]["applied"], DRIFT.get(name, {})
         text += [
             "",
-            f"## What of the Terraform {_COLUMNS[name]} {content[name]['version']} applies",
+            f"## Terraform on {_COLUMNS[name]} {content[name]['version']}",
             "",
-            f"`python -m tests.conformance.apply {name}` applies what needs nothing that is not there:",
-            f"{sum(counts.values())} resources, and plans again. What would change: {len(known) or 'nothing'}.",
+            f"`python -m tests.conformance.apply {name}` applies every resource that needs no missing feature:",
+            f"{sum(counts.values())} resources, and plans again. Changes in the second plan: {len(known) or 'none'}.",
             "",
-            *_table(["resource", "made"], [[kind, str(count)] for kind, count in counts.items()]),
+            *_table(["resource", "created"], [[kind, str(count)] for kind, count in counts.items()]),
         ]
         if known:
-            text += ["", *_table(["would change", "since"], [[f"`{at}`", why] for at, why in known.items()])]
+            text += ["", *_table(["changes", "because"], [[f"`{at}`", why] for at, why in known.items()])]
     return text
 
 
 def _cell(row: Row, cells: dict[str, str]) -> str:
-    """The cell of a row: of one that is tried with several parameters, the worst."""
+    """The cell of a row; the worst one for a row that is tested with several parameters."""
     found = {cell for name, cell in cells.items() if name.partition("[")[0] == row.id}
     return next(kind for kind in (DIFFERS, LACKS, SAME) if kind in found)
 
@@ -155,18 +155,18 @@ def _service(row: Row) -> str:
 
 
 def page() -> str:
-    """The page."""
+    """The text of the page."""
     content, all_rows = measured(), rows()
     run = [name for name in _COLUMNS if name in content]
     text = [
         "# The same on every engine",
         "",
-        f"What the service uses of AWS, call by call: {len(all_rows)} rows, each with the answer that AWS documents.",
+        f"What the service uses of AWS, call by call: {len(all_rows)} rows, each with the response that AWS documents.",
         "`make conformance ENGINE=…` writes this page; [engines.md](engines.md) says how. ✓ is as AWS documents, ✗ is",
-        "a known difference, told below, – is not there at all.",
+        "a known difference (listed below), – is missing.",
         "",
         *_table(
-            ["engine", "version", "as AWS", "known differences", "not there"],
+            ["engine", "version", "as AWS", "known differences", "missing"],
             [_counts(content, name) for name in _COLUMNS],
         ),
     ]
@@ -185,16 +185,16 @@ def page() -> str:
         "",
         "## Known differences",
         "",
-        "Each is an expected failure of `tests/conformance/differences.py`, which fails the run when it goes away.",
+        "Each is an expected failure in `tests/conformance/differences.py`; a run fails when one goes away.",
     ]
     for name in run:
         known = DIFFERENCES.get(name)
         if known and known.rows:
             lines = [[says[row.id], known.rows[row.id]] for row in all_rows if row.id in known.rows]
             text += ["", f"### {_COLUMNS[name]} {known.version}", "", *_table(["AWS", "here"], lines)]
-    text += ["", "## What is not there", ""]
+    text += ["", "## Missing features", ""]
     text += _table(
-        ["engine", "lacks", "since"],
+        ["engine", "lacks", "because"],
         [[_COLUMNS[name], what, why] for name in run for what, why in content[name].get("lacks", {}).items()],
     )
     return "\n".join([*text, *_applied(content)]) + "\n"

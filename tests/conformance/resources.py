@@ -1,4 +1,4 @@
-"""What a row makes on an engine, and takes away again."""
+"""Creates the resources of a test on an engine, and deletes them again."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ ALIAS = "live"
 
 
 def unique(prefix: str = "conformance") -> str:
-    """A name that nothing else has."""
+    """A unique name."""
     return f"{prefix}-{uuid4().hex[:12]}"
 
 
 def code_of(call: Callable[[], object]) -> str:
-    """The code of the error that a call is refused with.
+    """The error code of a refused call.
 
     Raises:
-        AssertionError: it was not refused.
+        AssertionError: The call was not refused.
     """
     try:
-        answer = call()
+        response = call()
     except ClientError as error:
         code: str = error.response["Error"]["Code"]
         return code
-    raise AssertionError(f"not refused, but answered with {answer}")
+    raise AssertionError(f"not refused: {response}")
 
 
 def policy(*statements: dict[str, Any]) -> str:
-    """A policy; a statement allows unless it says otherwise."""
+    """A policy document; statements without an effect allow."""
     return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **of} for of in statements]})
 
 
 def package(source: str) -> bytes:
-    """A function's zip."""
+    """The package of a function, as a zip."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("function.py", source)
@@ -56,7 +56,7 @@ def package(source: str) -> bytes:
 
 @dataclass(frozen=True)
 class Queue:
-    """A queue: its name, URL and ARN."""
+    """Name, URL and ARN of a queue."""
 
     name: str
     url: str
@@ -64,12 +64,12 @@ class Queue:
 
 
 class Resources:
-    """Makes things on an engine; those that are left at the end are removed, the last first.
+    """Creates resources on an engine; those that are left at the end are deleted, the last first.
 
     Args:
-        engine: where.
-        aws: clients with all rights.
-        end: what is called at the end.
+        engine: Engine that gets the resources.
+        aws: Clients with all permissions.
+        end: Collects the deletions.
     """
 
     def __init__(self, engine: Engine, aws: Clients, end: ExitStack) -> None:
@@ -78,29 +78,29 @@ class Resources:
         self._end = end
 
     def at_end(self, call: Callable[..., object], **arguments: Any) -> None:
-        """Call this when the row ends."""
+        """Call this when the test ends."""
         self._end.callback(call, **arguments)
 
     def arn(self, service: str, rest: str) -> str:
-        """The ARN of something in the engine's account and region."""
+        """An ARN in the engine's account and region."""
         return f"arn:aws:{service}:{self._engine.region}:{self._engine.account}:{rest}"
 
     def queue(self, **attributes: str) -> Queue:
-        """A queue."""
+        """Create a queue."""
         sqs, name = self._aws("sqs"), unique()
         url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
         self._end.callback(sqs.delete_queue, QueueUrl=url)
         return Queue(name, url, self.arn("sqs", name))
 
     def topic(self) -> str:
-        """The ARN of a topic."""
+        """Create a topic and return its ARN."""
         sns = self._aws("sns")
         arn: str = sns.create_topic(Name=unique())["TopicArn"]
         self._end.callback(sns.delete_topic, TopicArn=arn)
         return arn
 
     def subscribed(self, topic: str, **attributes: str) -> Queue:
-        """A queue that a topic delivers to."""
+        """Create a queue and subscribe it to a topic."""
         queue = self.queue()
         allow = {
             "Principal": {"Service": "sns.amazonaws.com"},
@@ -116,7 +116,7 @@ class Resources:
         return queue
 
     def bucket(self) -> str:
-        """The name of a versioned bucket."""
+        """Create a versioned bucket and return its name."""
         s3, name = self._aws("s3"), unique()
         s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": self._engine.region})
         self._end.callback(self._empty_and_delete, name)
@@ -131,7 +131,7 @@ class Resources:
         s3.delete_bucket(Bucket=bucket)
 
     def table(self) -> str:
-        """The name of a table with the keys and indexes of the orders table (R3)."""
+        """Create a table with the keys and indexes of the orders table and return its name."""
         dynamodb, name = self._aws("dynamodb"), unique()
         keys = ("PK", "SK", "GSI1_PK", "GSI1_SK", "GSI2_PK", "GSI2_SK")
         dynamodb.create_table(
@@ -156,7 +156,7 @@ class Resources:
         return name
 
     def user(self, *statements: dict[str, Any]) -> Clients:
-        """Clients of a user with these rights and no others."""
+        """Create a user with these permissions only and return its clients."""
         iam, name = self._aws("iam"), unique()
         iam.create_user(UserName=name)
         self._end.callback(iam.delete_user, UserName=name)
@@ -177,7 +177,7 @@ class Resources:
         return clients
 
     def role(self, service: str, *statements: dict[str, Any]) -> str:
-        """The ARN of a role that a service takes."""
+        """Create a role that a service may assume and return its ARN."""
         iam, name = self._aws("iam"), unique()
         trust = policy({"Principal": {"Service": service}, "Action": "sts:AssumeRole"})
         arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
@@ -188,7 +188,7 @@ class Resources:
         return arn
 
     def function(self, source: str, *statements: dict[str, Any]) -> str:
-        """The name of a function; its alias `live` is at its first version."""
+        """Create a function whose alias `live` is at its first version and return its name."""
         functions, name = self._aws("lambda"), unique()
         role = self.role("lambda.amazonaws.com", *statements)
 
@@ -219,13 +219,13 @@ class Resources:
             self._aws("lambda").delete_function(FunctionName=function)
 
     def _active(self, function: str) -> None:
-        """Wait until a function is made or changed; where functions do not run, they need not be ready."""
+        """Wait until a function is created or changed; an engine that cannot run functions need not be ready."""
         if "invocations" not in self._engine.lacks:
             waiter = self._aws("lambda").get_waiter("function_updated_v2")
             waiter.wait(FunctionName=function, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
 
     def publish(self, function: str, source: str | None = None) -> str:
-        """Publish a version, of other code if that is given, and return its number."""
+        """Publish a version, with new code if given, and return its number."""
         functions = self._aws("lambda")
         if source:
             functions.update_function_code(FunctionName=function, ZipFile=package(source))
@@ -234,7 +234,7 @@ class Resources:
         return version
 
     def mapping(self, queue: Queue, function: str, **options: Any) -> dict[str, Any]:
-        """An event source mapping of a queue on the function's alias."""
+        """Map a queue to the function's alias."""
         functions = self._aws("lambda")
 
         def created() -> dict[str, Any] | None:
@@ -253,7 +253,7 @@ class Resources:
         return made
 
     def received(self, queue: Queue, **options: Any) -> dict[str, Any]:
-        """The next message of a queue, once there is one; it stays in the queue, hidden for a minute."""
+        """Wait for the next message of a queue and return it; it stays in the queue, hidden for a minute."""
         options = {"VisibilityTimeout": 60, "MessageSystemAttributeNames": ["All"], **options}
 
         def ask() -> dict[str, Any] | None:
@@ -266,7 +266,7 @@ class Resources:
         return poll(f"a message in {queue.name}", ask, ARRIVAL_SECONDS)
 
     def pool(self) -> tuple[str, str]:
-        """The ids of a user pool with a tenant in its tokens and of its app client, as Terraform makes them."""
+        """Create a user pool with a tenant in its tokens and an app client, as Terraform does; returns their ids."""
         cognito = self._aws("cognito-idp")
         pool: str = cognito.create_user_pool(
             PoolName=unique(),

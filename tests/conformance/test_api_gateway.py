@@ -1,4 +1,4 @@
-"""The API: who is let in, what the function is told, and what is answered when it does not run."""
+"""The API: authorization, the event of the function, and the response when the function fails."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tooling.polling import poll
 
 pytestmark = pytest.mark.needs("API calls")
 
-# Of a user whom the row makes and removes.
+# Password of a user that exists only during a test.
 PASSWORD = "Conformance-Passw0rd!"  # pragma: allowlist secret
 _DEPLOYED_SECONDS = 60
-# Answers with the event that it got.
+# Responds with its event.
 ECHO = """
 import json
 
@@ -29,12 +29,12 @@ REFUSED = '{"title": "Unauthorized", "status": 401}'
 
 
 class Api:
-    """A REST API with a root that answers.
+    """A REST API with one level of routes.
 
     Args:
-        engine: where.
-        aws: clients with all rights.
-        make: what makes the rest.
+        engine: Engine that gets the API.
+        aws: Clients with all permissions.
+        make: Creates the other resources.
     """
 
     def __init__(self, engine: Engine, aws: Clients, make: Resources) -> None:
@@ -44,12 +44,12 @@ class Api:
         self._root = self._client.get_resources(restApiId=self.id)["items"][0]["id"]
 
     def resource(self, part: str) -> str:
-        """The id of a resource below the root."""
+        """Create a resource below the root and return its id."""
         made: str = self._client.create_resource(restApiId=self.id, parentId=self._root, pathPart=part)["id"]
         return made
 
     def mock(self, part: str, authorizer: str | None = None) -> None:
-        """A route that answers by itself."""
+        """Create a route with a mock integration."""
         at = {"restApiId": self.id, "resourceId": self.resource(part), "httpMethod": "GET"}
         self._method(at, authorizer)
         self._client.put_integration(
@@ -59,11 +59,11 @@ class Api:
             requestTemplates={"application/json": '{"statusCode": 200}'},
         )
         self._client.put_method_response(**at, statusCode="200")
-        answer = {"application/json": '{"status": "ok"}'}
-        self._client.put_integration_response(**at, statusCode="200", responseTemplates=answer)
+        response = {"application/json": '{"status": "ok"}'}
+        self._client.put_integration_response(**at, statusCode="200", responseTemplates=response)
 
     def lambda_route(self, part: str, source: str, authorizer: str | None = None) -> None:
-        """A route that a function answers."""
+        """Create a route with a function."""
         function = self._make.function(source)
         at = {"restApiId": self.id, "resourceId": self.resource(part), "httpMethod": "GET"}
         self._method(at, authorizer)
@@ -84,7 +84,7 @@ class Api:
         self._client.put_method(**at, **(kind or {"authorizationType": "NONE"}))
 
     def authorizer(self, pool_id: str) -> str:
-        """The id of an authorizer that takes the tokens of a pool."""
+        """Create an authorizer for the tokens of a user pool and return its id."""
         made: str = self._client.create_authorizer(
             restApiId=self.id,
             name="users",
@@ -95,7 +95,7 @@ class Api:
         return made
 
     def refuse_with(self, response_type: str, body: str) -> None:
-        """Answer with another body than API Gateway's own."""
+        """Set the body of a gateway response."""
         self._client.put_gateway_response(
             restApiId=self.id,
             responseType=response_type,
@@ -104,21 +104,21 @@ class Api:
         )
 
     def deploy(self) -> None:
-        """Make it answer."""
+        """Deploy the API."""
         self._client.create_deployment(restApiId=self.id, stageName="test")
 
     def get(self, part: str, token: str | None = None, **headers: str) -> requests.Response:
-        """Ask it, once its deployment is known everywhere."""
+        """Request a route as soon as the deployment is active."""
         if token is not None:
             headers["Authorization"] = token
         url = f"{self._engine.api_url(self.id, 'test')}/{part}"
 
-        def ask() -> requests.Response | None:
-            answer = requests.get(url, headers=headers, timeout=30)
-            unknown = answer.status_code in (403, 404) and part not in ("none",) and "Forbidden" in answer.text
-            return None if unknown else answer
+        def attempt() -> requests.Response | None:
+            response = requests.get(url, headers=headers, timeout=30)
+            unknown = response.status_code in (403, 404) and part not in ("none",) and "Forbidden" in response.text
+            return None if unknown else response
 
-        return poll(f"{url} is deployed", ask, _DEPLOYED_SECONDS)
+        return poll(f"{url} is deployed", attempt, _DEPLOYED_SECONDS)
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def api(engine: Engine, aws: Clients, make: Resources) -> Api:
 
 
 def user(engine: Engine, aws: Clients, make: Resources) -> tuple[str, dict[str, str]]:
-    """A pool, and the tokens of one of its users, who is an admin of tenant-a."""
+    """Create a user pool; returns its id and the tokens of a user who is an admin of tenant-a."""
     email = f"{unique()}@example.com"
     if engine.issuer:
         pool = f"{engine.region}_{unique('')}"
@@ -139,8 +139,8 @@ def user(engine: Engine, aws: Clients, make: Resources) -> tuple[str, dict[str, 
     return pool, seed.sign_in(cognito, pool, client, email, PASSWORD)
 
 
-def test_a_mock_answers_by_itself(api: Api) -> None:
-    """A mock integration answers with its template, without a function.
+def test_mock_integration_responds(api: Api) -> None:
+    """A mock integration responds with its template, without a function.
 
     Source: API Gateway Developer Guide, "Mock integrations for REST APIs in API Gateway"
     <https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-mock-integration.html>
@@ -151,8 +151,8 @@ def test_a_mock_answers_by_itself(api: Api) -> None:
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
-def test_a_mock_takes_no_other_content_type(api: Api) -> None:
-    """A mock with passthrough NEVER answers 415 to a content type that it has no template for.
+def test_mock_with_other_content_type_is_refused(api: Api) -> None:
+    """A mock integration with passthrough NEVER refuses a content type without a template with 415.
 
     Source: API Gateway Developer Guide, "Integration passthrough behaviors"
     <https://docs.aws.amazon.com/apigateway/latest/developerguide/integration-passthrough-behaviors.html>
@@ -162,8 +162,8 @@ def test_a_mock_takes_no_other_content_type(api: Api) -> None:
     assert api.get("health", **{"Content-Type": "text/csv"}).status_code == 415
 
 
-def test_a_route_that_is_not_there(api: Api) -> None:
-    """A path that is no route answers 403 Missing Authentication Token.
+def test_unknown_route_is_refused(api: Api) -> None:
+    """A request to an unknown route is refused with 403 Missing Authentication Token.
 
     Source: API Gateway Developer Guide, "Gateway response types", MISSING_AUTHENTICATION_TOKEN
     <https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html>
@@ -174,8 +174,8 @@ def test_a_route_that_is_not_there(api: Api) -> None:
     assert (answer.status_code, answer.json()) == (403, {"message": "Missing Authentication Token"})
 
 
-def test_a_request_has_its_id(api: Api) -> None:
-    """Every answer has x-amzn-RequestId, another for each request.
+def test_each_response_has_a_request_id(api: Api) -> None:
+    """Each response has its own x-amzn-RequestId.
 
     Source: API Gateway Developer Guide, "Variables for data transformations", requestId
     <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html>
@@ -188,8 +188,10 @@ def test_a_request_has_its_id(api: Api) -> None:
 
 @pytest.mark.needs("tokens")
 @pytest.mark.parametrize("kind", ["none", "empty", "not a token", "altered", "access token"])
-def test_what_is_no_id_token_is_refused(engine: Engine, aws: Clients, make: Resources, api: Api, kind: str) -> None:
-    """Without a token, and with one that is altered or no ID token, the answer is 401 Unauthorized.
+def test_request_without_id_token_is_refused(
+    engine: Engine, aws: Clients, make: Resources, api: Api, kind: str
+) -> None:
+    """A request without a token, with an altered token or with another kind of token is refused with 401 Unauthorized.
 
     Source: API Gateway Developer Guide, "Control access to REST APIs using Amazon Cognito user pools as an authorizer"
     <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-integrate-with-cognito.html>
@@ -206,8 +208,8 @@ def test_what_is_no_id_token_is_refused(engine: Engine, aws: Clients, make: Reso
 
 
 @pytest.mark.needs("tokens")
-def test_an_id_token_is_let_in(engine: Engine, aws: Clients, make: Resources, api: Api) -> None:
-    """With an ID token, alone or after Bearer, the route answers.
+def test_request_with_id_token_is_allowed(engine: Engine, aws: Clients, make: Resources, api: Api) -> None:
+    """A request with an ID token, with or without Bearer, reaches the route.
 
     Source: API Gateway Developer Guide, "Control access to REST APIs using Amazon Cognito user pools as an authorizer"
     <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-integrate-with-cognito.html>
@@ -220,8 +222,8 @@ def test_an_id_token_is_let_in(engine: Engine, aws: Clients, make: Resources, ap
 
 
 @pytest.mark.needs("tokens")
-def test_a_token_of_another_pool_is_refused(engine: Engine, aws: Clients, make: Resources, api: Api) -> None:
-    """A token of another pool of the account is refused with 401.
+def test_token_of_another_pool_is_refused(engine: Engine, aws: Clients, make: Resources, api: Api) -> None:
+    """A token of another user pool of the account is refused with 401.
 
     Source: API Gateway Developer Guide, "Control access to REST APIs using Amazon Cognito user pools as an authorizer"
     <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-integrate-with-cognito.html>
@@ -234,8 +236,8 @@ def test_a_token_of_another_pool_is_refused(engine: Engine, aws: Clients, make: 
 
 
 @pytest.mark.needs("tokens")
-def test_a_refusal_has_the_body_that_was_chosen(engine: Engine, aws: Clients, make: Resources, api: Api) -> None:
-    """A refusal has the body and content type of the API's gateway response.
+def test_refusal_has_the_configured_body(engine: Engine, aws: Clients, make: Resources, api: Api) -> None:
+    """A refusal has the body and content type that the API's gateway response configures.
 
     Source: API Gateway Developer Guide, "Gateway responses for REST APIs in API Gateway"
     <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-gatewayResponse-definition.html>
@@ -250,8 +252,8 @@ def test_a_refusal_has_the_body_that_was_chosen(engine: Engine, aws: Clients, ma
 
 
 @pytest.mark.needs("tokens", "invocations")
-def test_the_function_is_told_the_claims(engine: Engine, aws: Clients, make: Resources, api: Api) -> None:
-    """The function finds the token's claims as texts in requestContext.authorizer.claims.
+def test_function_gets_the_claims(engine: Engine, aws: Clients, make: Resources, api: Api) -> None:
+    """The function gets the token's claims as strings in requestContext.authorizer.claims.
 
     Source: API Gateway Developer Guide, "Control access to REST APIs using Amazon Cognito user pools as an authorizer"
     <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-integrate-with-cognito.html>
@@ -261,14 +263,14 @@ def test_the_function_is_told_the_claims(engine: Engine, aws: Clients, make: Res
     api.deploy()
     claims = api.get("orders", tokens["IdToken"]).json()["requestContext"]["authorizer"]["claims"]
     assert (claims["custom:tenantId"], claims["token_use"]) == ("tenant-a", "id")
-    # In AWS the list is between brackets in some cases.
+    # AWS puts the list in brackets in some cases.
     assert claims["cognito:groups"].strip("[]") == "admin"
     assert all(isinstance(value, str) for value in claims.values())
 
 
 @pytest.mark.needs("invocations")
-def test_the_function_is_told_the_request(api: Api) -> None:
-    """The function is given method, path, query, headers and the request's id, as a proxy event.
+def test_function_gets_the_request(api: Api) -> None:
+    """The function gets method, path, query, headers and request id in a proxy event.
 
     Source: API Gateway Developer Guide, "Lambda proxy integrations in API Gateway", input format
     <https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html>
@@ -279,7 +281,7 @@ def test_the_function_is_told_the_request(api: Api) -> None:
     event: dict[str, Any] = answer.json()
     assert (event["httpMethod"], event["resource"], event["body"]) == ("GET", "/orders", None)
     assert event["queryStringParameters"] == {"pageSize": "2"}
-    # Names of headers have no case (RFC 9110, 5.1).
+    # Header names are case-insensitive (RFC 9110, 5.1).
     assert {name.lower(): value for name, value in event["headers"].items()}["x-correlation-id"] == "abc"
     assert event["requestContext"]["stage"] == "test"
     assert event["requestContext"]["requestId"]
@@ -290,10 +292,10 @@ def test_the_function_is_told_the_request(api: Api) -> None:
 @pytest.mark.parametrize(
     "source",
     ["def handler(event, context):\n    raise ValueError\n", "def handler(event, context):\n    return 'text'\n"],
-    ids=["raises", "answers with no response"],
+    ids=["raises", "returns no response"],
 )
-def test_a_function_that_fails_is_a_bad_gateway(api: Api, source: str) -> None:
-    """A function that raises, or answers otherwise than as a response, is 502 Internal server error.
+def test_failing_function_is_a_bad_gateway(api: Api, source: str) -> None:
+    """A function that raises, or returns something other than a response, gives 502 Internal server error.
 
     Source: API Gateway Developer Guide, "Handle Lambda errors in API Gateway"
     <https://docs.aws.amazon.com/apigateway/latest/developerguide/handle-errors-in-lambda-integration.html>

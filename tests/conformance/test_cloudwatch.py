@@ -1,4 +1,4 @@
-"""Alarms and log groups, as Terraform makes and the tooling reads them."""
+"""Alarms and log groups, as Terraform creates them and the tooling reads them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.conformance.engines import Clients
 from tests.conformance.resources import Resources, code_of, unique
 
 
-def test_an_alarm_is_read_back_as_it_was_put(aws: Clients, make: Resources) -> None:
+def test_alarm_is_described_as_put(aws: Clients, make: Resources) -> None:
     """An alarm is described with its metric, dimensions, threshold and treatment of missing data.
 
     Source: CloudWatch API Reference, "MetricAlarm"
@@ -33,7 +33,7 @@ def test_an_alarm_is_read_back_as_it_was_put(aws: Clients, make: Resources) -> N
     assert {name: found.get(name) for name in wanted} == wanted
 
 
-def test_an_alarm_on_metric_math_is_read_back_as_it_was_put(aws: Clients, make: Resources) -> None:
+def test_metric_math_alarm_is_described_as_put(aws: Clients, make: Resources) -> None:
     """An alarm on an expression is described with its queries.
 
     Source: CloudWatch User Guide, "Using math expressions with CloudWatch metrics"
@@ -64,8 +64,8 @@ def test_an_alarm_on_metric_math_is_read_back_as_it_was_put(aws: Clients, make: 
     assert (rate["Expression"], rate["ReturnData"]) == ("100 * errors / invocations", True)
 
 
-def test_an_alarm_begins_without_data(aws: Clients, make: Resources) -> None:
-    """A new alarm is in INSUFFICIENT_DATA, and not in ALARM.
+def test_new_alarm_has_insufficient_data(aws: Clients, make: Resources) -> None:
+    """A new alarm is in INSUFFICIENT_DATA, not in ALARM.
 
     Source: CloudWatch API Reference, "PutMetricAlarm"
     <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html>
@@ -86,8 +86,8 @@ def test_an_alarm_begins_without_data(aws: Clients, make: Resources) -> None:
     assert found["StateValue"] == "INSUFFICIENT_DATA"
 
 
-def test_a_log_group_keeps_its_days(aws: Clients, make: Resources) -> None:
-    """A log group is described with its retention; a number of days that is not one of the list is refused.
+def test_log_group_has_its_retention(aws: Clients, make: Resources) -> None:
+    """A log group is described with its retention; a number of days that AWS does not list is refused.
 
     Source: CloudWatch Logs API Reference, "PutRetentionPolicy"
     <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html>

@@ -1,4 +1,4 @@
-"""Users, and the tokens that they are given."""
+"""Users and their tokens."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.conformance.resources import Resources, code_of, unique
 
 pytestmark = pytest.mark.needs("Cognito")
 
-# Of a user whom the row makes and removes.
+# Password of a user that exists only during a test.
 PASSWORD = "Conformance-Passw0rd!"  # pragma: allowlist secret
 
 
 @pytest.fixture
 def user(aws: Clients, make: Resources) -> tuple[str, str, str]:
-    """A pool, its client and a user of tenant-a, who is an admin."""
+    """A user pool, its client and a user who is an admin of tenant-a."""
     pool, client = make.pool()
     email = f"{unique()}@example.com"
     seed.add_user(aws("cognito-idp"), pool, email, PASSWORD, "tenant-a", "admin")
@@ -33,13 +33,13 @@ def tokens(aws: Clients, user: tuple[str, str, str]) -> dict[str, str]:
 
 
 def claims(token: str) -> dict[str, Any]:
-    """What a token says."""
+    """The claims of a token."""
     found: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
     return found
 
 
-def test_an_id_token_says_who_it_is(engine: Engine, aws: Clients, user: tuple[str, str, str]) -> None:
-    """An ID token names its pool, client, use, user, tenant and groups, and is good for the client's 60 minutes.
+def test_id_token_has_the_users_claims(engine: Engine, aws: Clients, user: tuple[str, str, str]) -> None:
+    """An ID token names its pool, client, use, user, tenant and groups, and is valid for the client's 60 minutes.
 
     Source: Cognito Developer Guide, "Understanding the identity (ID) token"
     <https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-id-token.html>
@@ -53,8 +53,8 @@ def test_an_id_token_says_who_it_is(engine: Engine, aws: Clients, user: tuple[st
     assert found["sub"]
 
 
-def test_an_access_token_names_no_tenant(aws: Clients, user: tuple[str, str, str]) -> None:
-    """An access token says its use and client_id; it has neither aud nor the user's attributes.
+def test_access_token_has_no_tenant(aws: Clients, user: tuple[str, str, str]) -> None:
+    """An access token has its use and client_id, but neither aud nor the user's attributes.
 
     Source: Cognito Developer Guide, "Understanding the access token"
     <https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html>
@@ -64,9 +64,7 @@ def test_an_access_token_names_no_tenant(aws: Clients, user: tuple[str, str, str
     assert not {"aud", "email", "custom:tenantId"} & set(found)
 
 
-def test_tokens_are_signed_with_a_key_that_is_published(
-    engine: Engine, aws: Clients, user: tuple[str, str, str]
-) -> None:
+def test_tokens_are_signed_with_a_published_key(engine: Engine, aws: Clients, user: tuple[str, str, str]) -> None:
     """Tokens are signed with RS256 by a key of the pool's JWKS.
 
     Source: Cognito Developer Guide, "Verifying JSON Web Tokens"
@@ -80,7 +78,7 @@ def test_tokens_are_signed_with_a_key_that_is_published(
     assert jwt.decode(token, key, ["RS256"], audience=user[1], options={"verify_iat": False})
 
 
-def test_an_unknown_user_looks_like_one_who_mistypes(aws: Clients, user: tuple[str, str, str]) -> None:
+def test_unknown_user_looks_like_a_wrong_password(aws: Clients, user: tuple[str, str, str]) -> None:
     """A wrong password and an unknown user are both refused with NotAuthorizedException.
 
     Source: Cognito Developer Guide, "Managing user existence error responses"
@@ -92,7 +90,7 @@ def test_an_unknown_user_looks_like_one_who_mistypes(aws: Clients, user: tuple[s
         assert code == "NotAuthorizedException"
 
 
-def test_a_user_does_not_choose_a_tenant(aws: Clients, user: tuple[str, str, str]) -> None:
+def test_user_cannot_change_the_tenant(aws: Clients, user: tuple[str, str, str]) -> None:
     """A user cannot write an attribute that the client may not write, such as the tenant: NotAuthorizedException.
 
     Source: Cognito Developer Guide, "Working with user attributes", attribute permissions and scopes
@@ -105,8 +103,8 @@ def test_a_user_does_not_choose_a_tenant(aws: Clients, user: tuple[str, str, str
     assert claims(tokens(aws, user)["IdToken"])["custom:tenantId"] == "tenant-a"
 
 
-def test_nobody_signs_up(aws: Clients, user: tuple[str, str, str]) -> None:
-    """SignUp is refused with NotAuthorizedException where only an administrator makes users.
+def test_sign_up_is_refused(aws: Clients, user: tuple[str, str, str]) -> None:
+    """SignUp is refused with NotAuthorizedException where only an administrator creates users.
 
     Source: Cognito API Reference, "AdminCreateUserConfigType"
     <https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminCreateUserConfigType.html>
@@ -115,7 +113,7 @@ def test_nobody_signs_up(aws: Clients, user: tuple[str, str, str]) -> None:
     assert code_of(lambda: aws("cognito-idp").sign_up(**signing_up)) == "NotAuthorizedException"
 
 
-def test_a_weak_password_is_refused(aws: Clients, user: tuple[str, str, str]) -> None:
+def test_weak_password_is_refused(aws: Clients, user: tuple[str, str, str]) -> None:
     """A password that the pool's policy does not allow is refused with InvalidPasswordException.
 
     Source: Cognito API Reference, "AdminSetUserPassword", errors
@@ -125,8 +123,8 @@ def test_a_weak_password_is_refused(aws: Clients, user: tuple[str, str, str]) ->
     assert code_of(lambda: aws("cognito-idp").admin_set_user_password(**weak)) == "InvalidPasswordException"
 
 
-def test_only_flows_that_were_chosen_sign_in(aws: Clients, user: tuple[str, str, str]) -> None:
-    """A password in the clear is refused with InvalidParameterException where the client has SRP only.
+def test_other_auth_flow_is_refused(aws: Clients, user: tuple[str, str, str]) -> None:
+    """A plain-text password is refused with InvalidParameterException where the client allows SRP only.
 
     Source: Cognito API Reference, "InitiateAuth"
     <https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_InitiateAuth.html>

@@ -24,7 +24,7 @@ def key(partition: str, sort: str = "A") -> dict[str, Any]:
 
 
 def refused(call: Any) -> dict[str, Any]:
-    """The answer that a call is refused with."""
+    """The error response of a refused call."""
     with pytest.raises(ClientError) as error:
         call()
     return dict(error.value.response)
@@ -32,13 +32,13 @@ def refused(call: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def partition() -> str:
-    """A partition of the row's own."""
+    """A new partition."""
     return f"P#{uuid4().hex}"
 
 
 @pytest.fixture
 def orders(aws: Clients, table: str, partition: str) -> list[str]:
-    """Five orders of one tenant in the index by date, written in another order than they sort."""
+    """Five orders of one tenant in the index by date, written in another order than sorted."""
     moments = ["2026-01-03", "2026-01-01", "2026-01-05", "2026-01-02", "2026-01-04"]
     for moment in moments:
         item = {
@@ -58,7 +58,7 @@ def orders(aws: Clients, table: str, partition: str) -> list[str]:
 
 
 def query(aws: Clients, table: str, partition: str, **options: Any) -> Any:
-    """What the index by date has of a partition."""
+    """The items of a partition in the index by date."""
     values = {":pk": {"S": partition}, **options.pop("values", {})}
     condition = options.pop("condition", "GSI1_PK = :pk")
     return aws("dynamodb").query(
@@ -70,8 +70,8 @@ def query(aws: Clients, table: str, partition: str, **options: Any) -> Any:
     )
 
 
-def test_an_item_is_put_once(aws: Clients, table: str, partition: str) -> None:
-    """PutItem with attribute_not_exists is refused with ConditionalCheckFailedException when the item is there.
+def test_second_put_is_refused(aws: Clients, table: str, partition: str) -> None:
+    """PutItem with attribute_not_exists is refused with ConditionalCheckFailedException when the item exists.
 
     Source: DynamoDB Developer Guide, "Condition expressions"
     <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.ConditionExpressions.html>
@@ -90,8 +90,8 @@ def test_an_item_is_put_once(aws: Clients, table: str, partition: str) -> None:
     assert found["value"] == {"S": "first"}
 
 
-def test_a_refused_put_tells_the_item_that_is_there(aws: Clients, table: str, partition: str) -> None:
-    """A refused PutItem that asks for ALL_OLD has the item that is there in its error, and otherwise has not.
+def test_refused_put_returns_the_item(aws: Clients, table: str, partition: str) -> None:
+    """A refused PutItem returns the existing item in its error if it asks for ALL_OLD, and not otherwise.
 
     Source: DynamoDB API Reference, "PutItem", ReturnValuesOnConditionCheckFailure
     <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html>
@@ -99,13 +99,13 @@ def test_a_refused_put_tells_the_item_that_is_there(aws: Clients, table: str, pa
     item = {**key(partition), "answer": {"N": "202"}}
     aws("dynamodb").put_item(TableName=table, Item=item)
     put = {"TableName": table, "Item": key(partition), "ConditionExpression": "attribute_not_exists(PK)"}
-    told = refused(lambda: aws("dynamodb").put_item(**put, ReturnValuesOnConditionCheckFailure="ALL_OLD"))
-    assert told["Item"] == item
+    error = refused(lambda: aws("dynamodb").put_item(**put, ReturnValuesOnConditionCheckFailure="ALL_OLD"))
+    assert error["Item"] == item
     assert "Item" not in refused(lambda: aws("dynamodb").put_item(**put))
 
 
-def test_a_stale_update_is_refused(aws: Clients, table: str, partition: str) -> None:
-    """UpdateItem with the version that was read is refused when another came first, and changes nothing.
+def test_stale_update_is_refused(aws: Clients, table: str, partition: str) -> None:
+    """UpdateItem with an old version is refused and changes nothing.
 
     Source: DynamoDB Developer Guide, "Optimistic locking with version number"
     <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/DynamoDBMapper.OptimisticLocking.html>
@@ -128,8 +128,8 @@ def test_a_stale_update_is_refused(aws: Clients, table: str, partition: str) -> 
     assert code_of(lambda: update(3)) == "ConditionalCheckFailedException"
 
 
-def test_an_update_of_nothing_is_refused_by_its_condition(aws: Clients, table: str, partition: str) -> None:
-    """UpdateItem whose condition compares an attribute of an item that is not there is refused, and makes no item.
+def test_conditional_update_creates_no_item(aws: Clients, table: str, partition: str) -> None:
+    """UpdateItem whose condition compares an attribute of a missing item is refused and creates no item.
 
     Source: DynamoDB API Reference, "UpdateItem"
     <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html>
@@ -170,7 +170,7 @@ def numbered(table: str, partition: str, last: int, order: str) -> list[dict[str
     ]
 
 
-def test_a_transaction_is_written_whole_or_not_at_all(aws: Clients, table: str, partition: str) -> None:
+def test_transaction_is_all_or_nothing(aws: Clients, table: str, partition: str) -> None:
     """A transaction with one failed condition writes nothing.
 
     Source: DynamoDB Developer Guide, "Amazon DynamoDB Transactions: How it works"
@@ -185,7 +185,7 @@ def test_a_transaction_is_written_whole_or_not_at_all(aws: Clients, table: str, 
 
 
 @pytest.mark.parametrize("failed", [(True, False), (False, True), (True, True)], ids=["first", "second", "both"])
-def test_a_cancelled_transaction_tells_why(aws: Clients, table: str, partition: str, failed: tuple[bool, bool]) -> None:
+def test_cancelled_transaction_has_reasons(aws: Clients, table: str, partition: str, failed: tuple[bool, bool]) -> None:
     """A cancelled transaction has a reason for each of its items, in their order: ConditionalCheckFailed or None.
 
     Source: DynamoDB API Reference, "TransactWriteItems", cancellation reasons
@@ -200,8 +200,8 @@ def test_a_cancelled_transaction_tells_why(aws: Clients, table: str, partition: 
     ]
 
 
-def test_of_transactions_side_by_side_one_wins(aws: Clients, table: str, partition: str) -> None:
-    """Of ten transactions at once on one counter, exactly one is written.
+def test_concurrent_transactions_one_wins(aws: Clients, table: str, partition: str) -> None:
+    """Of ten concurrent transactions on one counter, exactly one is written.
 
     Source: DynamoDB Developer Guide, "Transaction isolation levels"
     <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html>
@@ -220,7 +220,7 @@ def test_of_transactions_side_by_side_one_wins(aws: Clients, table: str, partiti
     assert outcomes == ["TransactionCanceledException"] * 9 + ["written"]
 
 
-def test_a_transaction_has_an_item_once(aws: Clients, table: str, partition: str) -> None:
+def test_transaction_with_one_item_twice_is_refused(aws: Clients, table: str, partition: str) -> None:
     """A transaction with two operations on one item is refused with ValidationException.
 
     Source: DynamoDB API Reference, "TransactWriteItems"
@@ -230,7 +230,7 @@ def test_a_transaction_has_an_item_once(aws: Clients, table: str, partition: str
     assert code_of(lambda: aws("dynamodb").transact_write_items(TransactItems=[put, put])) == "ValidationException"
 
 
-def test_an_index_is_read_newest_first(aws: Clients, table: str, partition: str, orders: list[str]) -> None:
+def test_index_is_read_in_both_orders(aws: Clients, table: str, partition: str, orders: list[str]) -> None:
     """An index is read in the order of its sort key, and backwards with ScanIndexForward false.
 
     Source: DynamoDB API Reference, "Query", ScanIndexForward
@@ -241,7 +241,7 @@ def test_an_index_is_read_newest_first(aws: Clients, table: str, partition: str,
 
 
 def test_between_includes_both_ends(aws: Clients, table: str, partition: str, orders: list[str]) -> None:
-    """BETWEEN in a key condition takes both of its ends.
+    """BETWEEN in a key condition includes both ends.
 
     Source: DynamoDB Developer Guide, "Key condition expressions for the Query operation"
     <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.KeyConditionExpressions.html>
@@ -256,8 +256,8 @@ def test_between_includes_both_ends(aws: Clients, table: str, partition: str, or
     assert [item["GSI1_SK"]["S"] for item in found] == orders[1:4]
 
 
-def test_pages_follow_each_other(aws: Clients, table: str, partition: str, orders: list[str]) -> None:
-    """LastEvaluatedKey of a page of an index has the keys of index and table; the page that begins there is the next.
+def test_page_continues_from_the_last_key(aws: Clients, table: str, partition: str, orders: list[str]) -> None:
+    """LastEvaluatedKey of a page of an index has the keys of index and table; the next page continues from it.
 
     Source: DynamoDB Developer Guide, "Paginating table query results"
     <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.Pagination.html>
@@ -271,10 +271,8 @@ def test_pages_follow_each_other(aws: Clients, table: str, partition: str, order
     assert "LastEvaluatedKey" not in third
 
 
-def test_a_page_that_is_full_has_a_key_to_go_on_from(
-    aws: Clients, table: str, partition: str, orders: list[str]
-) -> None:
-    """A page that its limit ended has LastEvaluatedKey, even when nothing follows; the page after it is empty.
+def test_full_page_has_a_last_key(aws: Clients, table: str, partition: str, orders: list[str]) -> None:
+    """A page that reached its limit has a LastEvaluatedKey even when nothing follows; the next page is empty.
 
     Source: DynamoDB API Reference, "Query", Limit and LastEvaluatedKey
     <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html>
@@ -285,8 +283,8 @@ def test_a_page_that_is_full_has_a_key_to_go_on_from(
     assert "LastEvaluatedKey" not in rest
 
 
-def test_a_limit_counts_before_the_filter(aws: Clients, table: str, partition: str, orders: list[str]) -> None:
-    """Limit counts the items read, not those that pass the filter: a page can be empty and still have a next one.
+def test_limit_counts_before_the_filter(aws: Clients, table: str, partition: str, orders: list[str]) -> None:
+    """Limit counts the items read, not those that pass the filter: an empty page can have a next one.
 
     Source: DynamoDB Developer Guide, "Filter expressions for the Query operation"
     <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.FilterExpression.html>
@@ -305,7 +303,7 @@ def test_a_limit_counts_before_the_filter(aws: Clients, table: str, partition: s
     assert page["LastEvaluatedKey"]["GSI1_SK"] == {"S": orders[3]}
 
 
-def test_a_query_begins_within_its_bounds(aws: Clients, table: str, partition: str, orders: list[str]) -> None:
+def test_start_key_out_of_bounds_is_refused(aws: Clients, table: str, partition: str, orders: list[str]) -> None:
     """A start key outside of the key condition is refused with ValidationException.
 
     Source: DynamoDB API Reference, "Query", ExclusiveStartKey
@@ -325,7 +323,7 @@ def test_a_query_begins_within_its_bounds(aws: Clients, table: str, partition: s
     assert code == "ValidationException"
 
 
-def test_an_index_gives_no_consistent_read(aws: Clients, table: str, partition: str) -> None:
+def test_consistent_read_of_an_index_is_refused(aws: Clients, table: str, partition: str) -> None:
     """A consistent read of a global secondary index is refused with ValidationException.
 
     Source: DynamoDB Developer Guide, "DynamoDB read consistency"
@@ -334,7 +332,7 @@ def test_an_index_gives_no_consistent_read(aws: Clients, table: str, partition: 
     assert code_of(lambda: query(aws, table, partition, ConsistentRead=True)) == "ValidationException"
 
 
-def test_an_item_without_the_keys_is_in_no_index(aws: Clients, table: str, partition: str, orders: list[str]) -> None:
+def test_item_without_index_keys_is_not_indexed(aws: Clients, table: str, partition: str, orders: list[str]) -> None:
     """An item without the keys of an index, such as the counter, is not in the index.
 
     Source: DynamoDB Developer Guide, "Take advantage of sparse indexes"
@@ -353,7 +351,7 @@ def test_an_item_without_the_keys_is_in_no_index(aws: Clients, table: str, parti
 
 
 def test_numbers_are_exact(aws: Clients, table: str, partition: str) -> None:
-    """A number of 38 digits comes back as it was written.
+    """A number of 38 digits is read as it was written.
 
     Source: DynamoDB Developer Guide, "Supported data types and naming rules in Amazon DynamoDB"
     <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>
@@ -364,7 +362,7 @@ def test_numbers_are_exact(aws: Clients, table: str, partition: str) -> None:
     assert found["total"] == {"N": number}
 
 
-def test_a_number_of_39_digits_is_refused(aws: Clients, table: str, partition: str) -> None:
+def test_number_of_39_digits_is_refused(aws: Clients, table: str, partition: str) -> None:
     """A number of 39 digits is refused with ValidationException.
 
     Source: DynamoDB Developer Guide, "Supported data types and naming rules in Amazon DynamoDB"
@@ -374,8 +372,8 @@ def test_a_number_of_39_digits_is_refused(aws: Clients, table: str, partition: s
     assert code_of(lambda: aws("dynamodb").put_item(TableName=table, Item=item)) == "ValidationException"
 
 
-def test_a_key_is_not_empty(aws: Clients, table: str) -> None:
-    """An empty text as a key is refused with ValidationException; as an attribute it is kept.
+def test_empty_key_is_refused(aws: Clients, table: str) -> None:
+    """An empty string as a key is refused with ValidationException; as an attribute it is stored.
 
     Source: DynamoDB Developer Guide, "Supported data types and naming rules in Amazon DynamoDB"
     <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>
@@ -388,7 +386,7 @@ def test_a_key_is_not_empty(aws: Clients, table: str) -> None:
     }
 
 
-def test_an_item_has_at_most_400_kilobytes(aws: Clients, table: str, partition: str) -> None:
+def test_item_over_400_kilobytes_is_refused(aws: Clients, table: str, partition: str) -> None:
     """An item of more than 400 KB is refused with ValidationException.
 
     Source: DynamoDB Developer Guide, "Quotas in Amazon DynamoDB"
@@ -398,8 +396,8 @@ def test_an_item_has_at_most_400_kilobytes(aws: Clients, table: str, partition: 
     assert code_of(lambda: aws("dynamodb").put_item(TableName=table, Item=item)) == "ValidationException"
 
 
-def test_a_reserved_word_needs_a_placeholder(aws: Clients, table: str, partition: str) -> None:
-    """`status` as it is in an expression is refused with ValidationException, since it is a reserved word.
+def test_reserved_word_needs_a_placeholder(aws: Clients, table: str, partition: str) -> None:
+    """The reserved word `status` in an expression is refused with ValidationException.
 
     Source: DynamoDB Developer Guide, "Reserved words in DynamoDB"
     <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html>
@@ -415,7 +413,7 @@ def test_a_reserved_word_needs_a_placeholder(aws: Clients, table: str, partition
     assert code == "ValidationException"
 
 
-def test_a_value_that_is_not_used_is_refused(aws: Clients, table: str, partition: str) -> None:
+def test_unused_value_is_refused(aws: Clients, table: str, partition: str) -> None:
     """A value that no expression uses is refused with ValidationException.
 
     Source: DynamoDB Developer Guide, "Using expression attribute values in DynamoDB"
@@ -432,8 +430,8 @@ def test_a_value_that_is_not_used_is_refused(aws: Clients, table: str, partition
     assert code == "ValidationException"
 
 
-def test_a_table_that_is_not_there(aws: Clients) -> None:
-    """A call on a table that is not there is refused with ResourceNotFoundException.
+def test_missing_table_is_refused(aws: Clients) -> None:
+    """A call on a missing table is refused with ResourceNotFoundException.
 
     Source: DynamoDB Developer Guide, "Error handling with DynamoDB"
     <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>

@@ -1,4 +1,4 @@
-"""What is denied."""
+"""What policies allow and deny."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tooling.polling import poll
 
 
 def allowed(call: Callable[[], object]) -> None:
-    """Check that a call is allowed, once its policy is known everywhere."""
+    """Check that a call is allowed as soon as its policy is active."""
 
     def ask() -> bool | None:
         try:
@@ -29,7 +29,7 @@ def allowed(call: Callable[[], object]) -> None:
     poll("the call is allowed", ask, KNOWN_SECONDS)
 
 
-def test_what_is_not_allowed_is_denied(make: Resources) -> None:
+def test_user_without_policy_is_denied(make: Resources) -> None:
     """A user without a policy is denied with AccessDenied.
 
     Source: IAM User Guide, "Policy evaluation logic"
@@ -40,8 +40,8 @@ def test_what_is_not_allowed_is_denied(make: Resources) -> None:
     assert code.rpartition(".")[2].startswith("AccessDenied")
 
 
-def test_what_is_allowed_on_one_resource_is_denied_on_another(make: Resources) -> None:
-    """A right to one queue is none to another.
+def test_other_resource_is_denied(make: Resources) -> None:
+    """A permission on one queue does not allow calls on another.
 
     Source: IAM User Guide, "IAM JSON policy elements: Resource"
     <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html>
@@ -53,8 +53,8 @@ def test_what_is_allowed_on_one_resource_is_denied_on_another(make: Resources) -
     assert code.rpartition(".")[2].startswith("AccessDenied")
 
 
-def test_a_denial_beats_what_is_allowed(make: Resources) -> None:
-    """An explicit Deny is stronger than any Allow.
+def test_deny_overrides_allow(make: Resources) -> None:
+    """An explicit Deny overrides any Allow.
 
     Source: IAM User Guide, "Policy evaluation logic"
     <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
@@ -69,8 +69,8 @@ def test_a_denial_beats_what_is_allowed(make: Resources) -> None:
     assert code.rpartition(".")[2].startswith("AccessDenied")
 
 
-def test_a_missing_object_looks_denied_to_who_may_not_list(aws: Clients, make: Resources) -> None:
-    """An object that is not there is AccessDenied, not NoSuchKey, to one who may read but not list the bucket.
+def test_missing_object_is_denied_without_list(aws: Clients, make: Resources) -> None:
+    """A missing object is AccessDenied, not NoSuchKey, to a user who may read but not list the bucket.
 
     Source: S3 API Reference, "GetObject", permissions
     <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
@@ -82,8 +82,8 @@ def test_a_missing_object_looks_denied_to_who_may_not_list(aws: Clients, make: R
     assert code_of(lambda: user("s3").get_object(Bucket=bucket, Key="none")) == "AccessDenied"
 
 
-def test_the_bucket_denies_what_the_user_is_allowed(engine: Engine, aws: Clients, make: Resources) -> None:
-    """A Deny in a bucket's policy is stronger than what the user's own policy allows.
+def test_bucket_policy_denies_despite_user_policy(engine: Engine, aws: Clients, make: Resources) -> None:
+    """A Deny in a bucket's policy overrides what the user's own policy allows.
 
     Source: IAM User Guide, "Policy evaluation logic"
     <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
@@ -112,8 +112,8 @@ def sends(user: Clients, sender: str) -> Callable[[], object]:
     return lambda: user("ses").send_raw_email(Source=sender, Destinations=[to], RawMessage={"Data": mail(to, sender)})
 
 
-def test_mail_is_sent_as_the_granted_sender_only(engine: Engine, aws: Clients, make: Resources) -> None:
-    """A grant with ses:FromAddress sends as that address and as no other of the domain.
+def test_mail_from_other_sender_is_denied(engine: Engine, aws: Clients, make: Resources) -> None:
+    """A permission with ses:FromAddress allows mail from that address and from no other of the domain.
 
     Source: SES Developer Guide, "Identity and access management in Amazon SES", condition keys
     <https://docs.aws.amazon.com/ses/latest/dg/control-user-access.html>
@@ -132,8 +132,8 @@ def test_mail_is_sent_as_the_granted_sender_only(engine: Engine, aws: Clients, m
 
 
 @pytest.mark.needs("DynamoDB")
-def test_a_right_to_the_table_is_none_to_its_index(make: Resources, table: str) -> None:
-    """A right to query a table is none to query its index.
+def test_index_needs_its_own_permission(make: Resources, table: str) -> None:
+    """A permission to query a table does not allow queries of its index.
 
     Source: DynamoDB Developer Guide, "Using IAM policy conditions for fine-grained access control", index ARNs
     <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html>
@@ -146,8 +146,8 @@ def test_a_right_to_the_table_is_none_to_its_index(make: Resources, table: str) 
 
 
 @pytest.mark.needs("DynamoDB")
-def test_a_transaction_needs_the_rights_of_its_items(make: Resources, table: str) -> None:
-    """A transaction needs the right of each of its operations, PutItem and UpdateItem, and none of its own.
+def test_transaction_needs_permissions_of_its_operations(make: Resources, table: str) -> None:
+    """A transaction needs the permission of each of its operations, PutItem and UpdateItem, and none of its own.
 
     Source: DynamoDB Developer Guide, "Using IAM with DynamoDB transactions"
     <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>

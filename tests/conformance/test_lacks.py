@@ -1,4 +1,4 @@
-"""That an engine lacks what it is said to lack."""
+"""Whether an engine lacks exactly the features that are listed as missing."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ _PROBES: dict[str, Callable[[Engine, Clients, Resources], Any]] = {
 
 
 @pytest.mark.parametrize("what", _PROBES)
-def test_an_engine_lacks_what_it_is_said_to_lack(engine: Engine, aws: Clients, make: Resources, what: str) -> None:
-    """What is left out as not there is not there, and everything else is.
+def test_engine_lacks_what_is_listed(engine: Engine, aws: Clients, make: Resources, what: str) -> None:
+    """An engine lacks exactly the features that are listed as missing.
 
     Source: AWS General Reference, "Service endpoints and quotas"
     <https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html>

@@ -15,11 +15,11 @@ from tooling.polling import poll
 
 pytestmark = pytest.mark.needs("Lambda")
 
-# A message is hidden for six seconds after each of its two tries.
+# A message is hidden for six seconds after each of its two attempts.
 _DLQ_SECONDS = 40
 
 ECHO = "def handler(event, context):\n    return {'version': context.function_version, 'event': event}\n"
-# Fails the messages that say so, and passes on what it was given.
+# Reports messages with "fail" in their body as failed.
 PICKY = """
 def handler(event, context):
     failed = [record["messageId"] for record in event["Records"] if "fail" in record["body"]]
@@ -28,7 +28,7 @@ def handler(event, context):
 
 
 def consuming(queue: Queue) -> dict[str, Any]:
-    """What a function needs to be given a queue's messages."""
+    """The permissions that a function needs to receive a queue's messages."""
     actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"]
     return {"Action": actions, "Resource": queue.arn}
 
@@ -40,8 +40,8 @@ def invoke(aws: Clients, function: str, event: object = None, **options: Any) ->
     )
 
 
-def test_a_version_is_not_published_twice(aws: Clients, make: Resources) -> None:
-    """PublishVersion of code that has not changed gives the version that there is.
+def test_unchanged_code_is_published_once(aws: Clients, make: Resources) -> None:
+    """PublishVersion of unchanged code returns the existing version.
 
     Source: Lambda API Reference, "PublishVersion"
     <https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html>
@@ -51,8 +51,8 @@ def test_a_version_is_not_published_twice(aws: Clients, make: Resources) -> None
     assert make.publish(function, ECHO + "# changed\n") == "2"
 
 
-def test_an_alias_is_at_a_version(aws: Clients, make: Resources) -> None:
-    """An alias has an ARN of its own and is at its version; it is read back as it was set, weights with it.
+def test_alias_is_read_as_set(aws: Clients, make: Resources) -> None:
+    """An alias has an ARN of its own and is read with its version and weights as set.
 
     Source: Lambda API Reference, "AliasConfiguration"
     <https://docs.aws.amazon.com/lambda/latest/api/API_AliasConfiguration.html>
@@ -66,8 +66,8 @@ def test_an_alias_is_at_a_version(aws: Clients, make: Resources) -> None:
     assert (found["FunctionVersion"], found["RoutingConfig"]) == ("1", routing)
 
 
-def test_an_alias_needs_its_version(aws: Clients, make: Resources) -> None:
-    """An alias at a version that is not there is refused with ResourceNotFoundException.
+def test_alias_of_missing_version_is_refused(aws: Clients, make: Resources) -> None:
+    """An alias of a missing version is refused with ResourceNotFoundException.
 
     Source: Lambda API Reference, "UpdateAlias", errors
     <https://docs.aws.amazon.com/lambda/latest/api/API_UpdateAlias.html>
@@ -77,8 +77,8 @@ def test_an_alias_needs_its_version(aws: Clients, make: Resources) -> None:
     assert code_of(lambda: aws("lambda").update_alias(**update)) == "ResourceNotFoundException"
 
 
-def test_a_stale_change_of_code_is_refused(aws: Clients, make: Resources) -> None:
-    """UpdateFunctionCode with the revision of an older state is refused with PreconditionFailedException.
+def test_code_update_with_old_revision_is_refused(aws: Clients, make: Resources) -> None:
+    """UpdateFunctionCode with an old revision id is refused with PreconditionFailedException.
 
     Source: Lambda API Reference, "UpdateFunctionCode", RevisionId
     <https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html>
@@ -90,8 +90,8 @@ def test_a_stale_change_of_code_is_refused(aws: Clients, make: Resources) -> Non
     assert code_of(lambda: aws("lambda").update_function_code(**change)) == "PreconditionFailedException"
 
 
-def test_a_function_that_is_not_there(aws: Clients) -> None:
-    """A function that is not there is refused with ResourceNotFoundException.
+def test_missing_function_is_refused(aws: Clients) -> None:
+    """A call of a missing function is refused with ResourceNotFoundException.
 
     Source: Lambda API Reference, "GetFunction", errors
     <https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html>
@@ -99,7 +99,7 @@ def test_a_function_that_is_not_there(aws: Clients) -> None:
     assert code_of(lambda: aws("lambda").get_function(FunctionName=unique())) == "ResourceNotFoundException"
 
 
-def test_the_code_has_its_digest(aws: Clients, make: Resources) -> None:
+def test_code_has_its_digest(aws: Clients, make: Resources) -> None:
     """CodeSha256 is the SHA-256 of the package, in base64.
 
     Source: Lambda API Reference, "FunctionConfiguration", CodeSha256
@@ -111,8 +111,8 @@ def test_the_code_has_its_digest(aws: Clients, make: Resources) -> None:
     assert answer["CodeSha256"] == base64.b64encode(hashlib.sha256(content).digest()).decode()
 
 
-def test_a_grant_is_given_once(aws: Clients, make: Resources) -> None:
-    """AddPermission with a statement id that is taken is refused with ResourceConflictException.
+def test_statement_id_is_unique(aws: Clients, make: Resources) -> None:
+    """AddPermission with an existing statement id is refused with ResourceConflictException.
 
     Source: Lambda API Reference, "AddPermission", errors
     <https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html>
@@ -129,8 +129,8 @@ def test_a_grant_is_given_once(aws: Clients, make: Resources) -> None:
     assert code_of(lambda: aws("lambda").add_permission(**grant)) == "ResourceConflictException"
 
 
-def test_a_mapping_is_on_the_alias(aws: Clients, make: Resources) -> None:
-    """An event source mapping is read back with the alias, the batch, its answers' kind and its concurrency.
+def test_mapping_is_read_as_set(aws: Clients, make: Resources) -> None:
+    """An event source mapping is read with its alias, batch size, response type and concurrency.
 
     Source: Lambda API Reference, "CreateEventSourceMapping"
     <https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html>
@@ -151,8 +151,8 @@ def test_a_mapping_is_on_the_alias(aws: Clients, make: Resources) -> None:
     assert found["ScalingConfig"] == {"MaximumConcurrency": 5}
 
 
-def test_a_queue_is_mapped_once(aws: Clients, make: Resources) -> None:
-    """A second mapping of a queue on the same function is refused with ResourceConflictException.
+def test_second_mapping_of_a_queue_is_refused(aws: Clients, make: Resources) -> None:
+    """A second mapping of a queue to the same function is refused with ResourceConflictException.
 
     Source: Lambda API Reference, "CreateEventSourceMapping", errors
     <https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html>
@@ -163,8 +163,8 @@ def test_a_queue_is_mapped_once(aws: Clients, make: Resources) -> None:
     assert code_of(lambda: make.mapping(queue, function)) == "ResourceConflictException"
 
 
-def test_a_mapping_outlasts_its_function(aws: Clients, make: Resources) -> None:
-    """A queue whose visibility time-out is shorter than the function's time-out is refused.
+def test_mapping_of_short_visibility_is_refused(aws: Clients, make: Resources) -> None:
+    """A mapping of a queue whose visibility timeout is shorter than the function's timeout is refused.
 
     Source: Lambda Developer Guide, "Creating and configuring an Amazon SQS event source mapping"
     <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>
@@ -175,8 +175,8 @@ def test_a_mapping_outlasts_its_function(aws: Clients, make: Resources) -> None:
 
 
 @pytest.mark.needs("invocations")
-def test_an_alias_runs_its_version(aws: Clients, make: Resources) -> None:
-    """A call of an alias runs the version that it is at, and says which.
+def test_alias_runs_its_version(aws: Clients, make: Resources) -> None:
+    """A call of an alias runs the alias's version and names it.
 
     Source: Lambda API Reference, "Invoke", X-Amz-Executed-Version
     <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
@@ -189,8 +189,8 @@ def test_an_alias_runs_its_version(aws: Clients, make: Resources) -> None:
 
 
 @pytest.mark.needs("invocations")
-def test_an_error_of_a_function_is_told(aws: Clients, make: Resources) -> None:
-    """A function that raises answers 200 with FunctionError Unhandled, errorType and errorMessage.
+def test_function_error_is_returned(aws: Clients, make: Resources) -> None:
+    """A function that raises returns 200 with FunctionError Unhandled, errorType and errorMessage.
 
     Source: Lambda API Reference, "Invoke", FunctionError
     <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
@@ -203,8 +203,8 @@ def test_an_error_of_a_function_is_told(aws: Clients, make: Resources) -> None:
 
 
 @pytest.mark.needs("invocations")
-def test_a_function_has_its_time(aws: Clients, make: Resources) -> None:
-    """A function that takes longer than its time-out is ended, with FunctionError Unhandled and `Task timed out`.
+def test_function_is_stopped_at_its_timeout(aws: Clients, make: Resources) -> None:
+    """A function that exceeds its timeout is stopped, with FunctionError Unhandled and `Task timed out`.
 
     Source: Lambda Developer Guide, "Configure Lambda function timeout"
     <https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html>
@@ -216,8 +216,8 @@ def test_a_function_has_its_time(aws: Clients, make: Resources) -> None:
 
 
 @pytest.mark.needs("invocations")
-def test_the_failures_of_a_batch_come_again_and_no_others(aws: Clients, make: Resources) -> None:
-    """Of a batch, the messages that the function names come again and then go to the DLQ; the others are deleted.
+def test_only_failed_messages_are_redelivered(aws: Clients, make: Resources) -> None:
+    """Of a batch, the messages that the function reports are redelivered and then go to the DLQ; others are deleted.
 
     Source: Lambda Developer Guide, "Implementing partial batch responses"
     <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
@@ -235,8 +235,8 @@ def test_the_failures_of_a_batch_come_again_and_no_others(aws: Clients, make: Re
 
 
 @pytest.mark.needs("invocations")
-def test_an_answer_that_is_none_fails_the_whole_batch(aws: Clients, make: Resources) -> None:
-    """A partial batch response that names a message which is not in the batch fails the batch as a whole.
+def test_invalid_batch_response_fails_the_batch(aws: Clients, make: Resources) -> None:
+    """A partial batch response that names a message outside of the batch fails the whole batch.
 
     Source: Lambda Developer Guide, "Implementing partial batch responses"
     <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
@@ -252,19 +252,19 @@ def test_an_answer_that_is_none_fails_the_whole_batch(aws: Clients, make: Resour
 
 
 def warm(aws: Clients, function: str) -> None:
-    """Call a function until it answers in its time: what a cold start makes late is no failure of a message."""
+    """Call a function until it responds in time, so that a cold start does not delay a message."""
     empty: dict[str, list[object]] = {"Records": []}
     poll(f"{function} is warm", lambda: ("FunctionError" not in invoke(aws, function, empty)) or None, 60)
 
 
 def bodies(aws: Clients, queue: Queue) -> list[str] | None:
-    """The bodies of the messages that wait."""
+    """The bodies of the waiting messages."""
     found = aws("sqs").receive_message(QueueUrl=queue.url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
     return [message["Body"] for message in found.get("Messages", [])] or None
 
 
 def left(aws: Clients, queue: Queue) -> int:
-    """How many messages a queue holds, hidden or not."""
+    """The number of messages in a queue, waiting and hidden."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     found = aws("sqs").get_queue_attributes(QueueUrl=queue.url, AttributeNames=names)["Attributes"]
     return sum(int(found[name]) for name in names)

@@ -20,8 +20,8 @@ def body(answer: Any) -> bytes:
     return found
 
 
-def test_an_object_comes_as_it_was_put(aws: Clients, make: Resources) -> None:
-    """An object comes with its bytes, type and metadata, and the MD5 of its bytes as its ETag.
+def test_object_is_read_as_put(aws: Clients, make: Resources) -> None:
+    """An object is read with its bytes, type and metadata, and has the MD5 of its bytes as ETag.
 
     Source: S3 API Reference, "Object", ETag
     <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html>
@@ -36,8 +36,8 @@ def test_an_object_comes_as_it_was_put(aws: Clients, make: Resources) -> None:
     assert body(found) == content
 
 
-def test_an_object_that_is_not_there(aws: Clients, make: Resources) -> None:
-    """An object that is not there is refused with NoSuchKey, to one who may list the bucket.
+def test_missing_object_is_refused(aws: Clients, make: Resources) -> None:
+    """A missing object is refused with NoSuchKey to a user who may list the bucket.
 
     Source: S3 API Reference, "GetObject", permissions
     <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
@@ -46,8 +46,8 @@ def test_an_object_that_is_not_there(aws: Clients, make: Resources) -> None:
     assert code_of(lambda: aws("s3").get_object(Bucket=bucket, Key="none")) == "NoSuchKey"
 
 
-def test_a_bucket_that_is_not_there(aws: Clients) -> None:
-    """A bucket that is not there is refused with NoSuchBucket.
+def test_missing_bucket_is_refused(aws: Clients) -> None:
+    """A missing bucket is refused with NoSuchBucket.
 
     Source: S3 API Reference, "Error responses"
     <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
@@ -56,7 +56,7 @@ def test_a_bucket_that_is_not_there(aws: Clients) -> None:
 
 
 def test_versions_are_kept(aws: Clients, make: Resources) -> None:
-    """A versioned bucket keeps what is overwritten, and lists its versions, the latest first.
+    """A versioned bucket keeps overwritten objects and lists the versions, the latest first.
 
     Source: S3 User Guide, "Retaining multiple versions of objects with S3 Versioning"
     <https://docs.aws.amazon.com/AmazonS3/latest/userguide/Versioning.html>
@@ -69,8 +69,8 @@ def test_versions_are_kept(aws: Clients, make: Resources) -> None:
     assert [(found["VersionId"], found["IsLatest"]) for found in listed] == [(second, True), (first, False)]
 
 
-def test_a_deletion_leaves_a_marker(aws: Clients, make: Resources) -> None:
-    """To delete an object of a versioned bucket leaves a delete marker; the object is gone, its version is not.
+def test_deletion_leaves_a_marker(aws: Clients, make: Resources) -> None:
+    """Deleting an object of a versioned bucket leaves a delete marker; the version stays.
 
     Source: S3 User Guide, "Working with delete markers"
     <https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html>
@@ -82,8 +82,8 @@ def test_a_deletion_leaves_a_marker(aws: Clients, make: Resources) -> None:
     assert body(s3.get_object(Bucket=bucket, Key="key", VersionId=version)) == b"1"
 
 
-def test_objects_are_encrypted_unasked(aws: Clients, make: Resources) -> None:
-    """A bucket encrypts with AES256 what is put into it, without being asked to.
+def test_objects_are_encrypted_by_default(aws: Clients, make: Resources) -> None:
+    """A bucket encrypts objects with AES256 by default.
 
     Source: S3 User Guide, "Setting default server-side encryption behavior for Amazon S3 buckets"
     <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-encryption.html>
@@ -93,8 +93,8 @@ def test_objects_are_encrypted_unasked(aws: Clients, make: Resources) -> None:
     assert aws("s3").head_object(Bucket=bucket, Key="key")["ServerSideEncryption"] == "AES256"
 
 
-def test_a_bucket_is_told_its_lifecycle(aws: Clients, make: Resources) -> None:
-    """A lifecycle rule is read back as it was put.
+def test_lifecycle_is_read_as_put(aws: Clients, make: Resources) -> None:
+    """A lifecycle rule is read as it was put.
 
     Source: S3 API Reference, "GetBucketLifecycleConfiguration"
     <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLifecycleConfiguration.html>
@@ -125,8 +125,8 @@ def filled(aws: Clients, make: Resources) -> str:
     return bucket
 
 
-def test_a_presigned_url_gives_its_object(aws: Clients, filled: str) -> None:
-    """A presigned URL gives its object to who has no credentials.
+def test_presigned_url_needs_no_credentials(aws: Clients, filled: str) -> None:
+    """A presigned URL gives its object to a caller without credentials.
 
     Source: S3 User Guide, "Sharing objects with presigned URLs"
     <https://docs.aws.amazon.com/AmazonS3/latest/userguide/ShareObjectPreSignedURL.html>
@@ -135,8 +135,8 @@ def test_a_presigned_url_gives_its_object(aws: Clients, filled: str) -> None:
     assert (answer.status_code, answer.content) == (200, b"invoice")
 
 
-def test_an_altered_presigned_url_is_refused(aws: Clients, filled: str) -> None:
-    """A presigned URL of which the signature was altered is refused with 403 SignatureDoesNotMatch.
+def test_altered_presigned_url_is_refused(aws: Clients, filled: str) -> None:
+    """A presigned URL with an altered signature is refused with 403 SignatureDoesNotMatch.
 
     Source: S3 API Reference, "Error responses", SignatureDoesNotMatch
     <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
@@ -146,8 +146,8 @@ def test_an_altered_presigned_url_is_refused(aws: Clients, filled: str) -> None:
     assert (answer.status_code, "SignatureDoesNotMatch" in answer.text) == (403, True)
 
 
-def test_a_presigned_url_is_for_one_object(aws: Clients, filled: str) -> None:
-    """The signature of one object's URL does not open another object.
+def test_presigned_url_is_for_one_object(aws: Clients, filled: str) -> None:
+    """The signature of a presigned URL does not open another object.
 
     Source: S3 API Reference, "Authenticating requests: using query parameters"
     <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>
@@ -157,8 +157,8 @@ def test_a_presigned_url_is_for_one_object(aws: Clients, filled: str) -> None:
     assert (answer.status_code, b"another tenant" in answer.content) == (403, False)
 
 
-def test_a_presigned_url_is_for_one_method(aws: Clients, filled: str) -> None:
-    """A URL that was presigned to read does not write.
+def test_presigned_url_is_for_one_method(aws: Clients, filled: str) -> None:
+    """A URL presigned for reading does not write.
 
     Source: S3 API Reference, "Authenticating requests: using query parameters"
     <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>
@@ -167,8 +167,8 @@ def test_a_presigned_url_is_for_one_method(aws: Clients, filled: str) -> None:
     assert body(aws("s3").get_object(Bucket=filled, Key="key")) == b"invoice"
 
 
-def test_a_presigned_url_ends(aws: Clients, filled: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A presigned URL is refused with 403 when its time is over.
+def test_expired_presigned_url_is_refused(aws: Clients, filled: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An expired presigned URL is refused with 403.
 
     Source: S3 API Reference, "Authenticating requests: using query parameters", X-Amz-Expires
     <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>

@@ -1,4 +1,4 @@
-"""Mail as the notifiers send it: whole, as MIME."""
+"""Raw MIME mails, as the notifiers send them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SENDER = f"noreply@{DOMAIN}"
 
 @pytest.fixture(autouse=True)
 def verified(engine: Engine, aws: Clients) -> None:
-    """The sender's domain, verified; in AWS it is."""
+    """The sender's domain, verified unless it is already, as in AWS."""
     if engine.endpoint:
         aws("ses").verify_domain_identity(Domain=DOMAIN)
 
@@ -40,8 +40,8 @@ def send(aws: Clients, to: str, sender: str = SENDER) -> str:
     return message_id
 
 
-def test_a_raw_mail_has_an_id(aws: Clients) -> None:
-    """SendRawEmail answers with the id of the mail, another for each.
+def test_raw_mail_has_an_id(aws: Clients) -> None:
+    """SendRawEmail returns a different id for each mail.
 
     Source: SES API Reference, "SendRawEmail"
     <https://docs.aws.amazon.com/ses/latest/APIReference/API_SendRawEmail.html>
@@ -52,8 +52,8 @@ def test_a_raw_mail_has_an_id(aws: Clients) -> None:
 
 
 @pytest.mark.needs("mailbox")
-def test_a_raw_mail_arrives_as_it_was_sent(engine: Engine, aws: Clients) -> None:
-    """A raw mail arrives with its subject, text and attachment as they were sent.
+def test_raw_mail_arrives_as_sent(engine: Engine, aws: Clients) -> None:
+    """A raw mail arrives with its subject, text and attachment unchanged.
 
     Source: SES Developer Guide, "Sending raw email using the Amazon SES API v2"
     <https://docs.aws.amazon.com/ses/latest/dg/send-email-raw.html>
@@ -69,8 +69,8 @@ def test_a_raw_mail_arrives_as_it_was_sent(engine: Engine, aws: Clients) -> None
 
 
 @pytest.mark.needs("unverified senders")
-def test_a_sender_who_is_not_verified_is_refused(aws: Clients) -> None:
-    """A mail from an address that is not verified is refused with MessageRejected.
+def test_unverified_sender_is_refused(aws: Clients) -> None:
+    """A mail from an unverified address is refused with MessageRejected.
 
     Source: SES Developer Guide, "Verified identities in Amazon SES"
     <https://docs.aws.amazon.com/ses/latest/dg/verify-addresses-and-domains.html>
@@ -78,8 +78,8 @@ def test_a_sender_who_is_not_verified_is_refused(aws: Clients) -> None:
     assert code_of(lambda: send(aws, "success@simulator.amazonses.com", f"{unique()}@example.com")) == "MessageRejected"
 
 
-def test_a_verified_domain_has_its_addresses(aws: Clients) -> None:
-    """The addresses of a verified domain may send, each without a verification of its own.
+def test_verified_domain_covers_its_addresses(aws: Clients) -> None:
+    """Every address of a verified domain may send without being verified itself.
 
     Source: SES Developer Guide, "Verified identities in Amazon SES"
     <https://docs.aws.amazon.com/ses/latest/dg/verify-addresses-and-domains.html>

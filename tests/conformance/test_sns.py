@@ -1,4 +1,4 @@
-"""The topic of events: who gets what, and in which form."""
+"""The topic of events: which subscription gets which message in which form."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def publish(aws: Clients, topic: str, message: str, event_type: str | None = Non
 
 
 def taken(aws: Clients, make: Resources, queue: Any) -> dict[str, Any]:
-    """The next message of a queue, taken out."""
+    """Receive and delete the next message of a queue."""
     message = make.received(queue)
     aws("sqs").delete_message(QueueUrl=queue.url, ReceiptHandle=message["ReceiptHandle"])
     return message
 
 
-def test_a_raw_message_is_what_was_published(aws: Clients, make: Resources) -> None:
-    """With raw delivery a queue gets the message alone, and its attributes as those of the queue's message.
+def test_raw_delivery_has_message_and_attributes(aws: Clients, make: Resources) -> None:
+    """With raw delivery a queue gets the message alone, with its attributes as message attributes.
 
     Source: SNS Developer Guide, "Amazon SNS raw message delivery"
     <https://docs.aws.amazon.com/sns/latest/dg/sns-large-payload-raw-message-delivery.html>
@@ -39,7 +39,7 @@ def test_a_raw_message_is_what_was_published(aws: Clients, make: Resources) -> N
     assert message["MessageAttributes"]["eventType"]["StringValue"] == "OrderRecorded"
 
 
-def test_a_message_comes_in_an_envelope_otherwise(aws: Clients, make: Resources) -> None:
+def test_delivery_has_an_envelope_by_default(aws: Clients, make: Resources) -> None:
     """Without raw delivery a queue gets JSON with Type, MessageId, TopicArn, Message and MessageAttributes.
 
     Source: SNS Developer Guide, "Parsing message formats"
@@ -54,8 +54,8 @@ def test_a_message_comes_in_an_envelope_otherwise(aws: Clients, make: Resources)
     assert envelope["MessageAttributes"] == {"eventType": {"Type": "String", "Value": "OrderRecorded"}}
 
 
-def test_a_filter_lets_its_events_through_and_no_other(aws: Clients, make: Resources) -> None:
-    """A subscription with a filter policy gets the events of which the attribute is one of its values, and no other.
+def test_filter_policy_selects_events(aws: Clients, make: Resources) -> None:
+    """A subscription with a filter policy gets only events whose attribute has one of its values.
 
     Source: SNS Developer Guide, "Amazon SNS subscription filter policies"
     <https://docs.aws.amazon.com/sns/latest/dg/sns-subscription-filter-policies.html>
@@ -72,8 +72,8 @@ def test_a_filter_lets_its_events_through_and_no_other(aws: Clients, make: Resou
     assert "Messages" not in aws("sqs").receive_message(QueueUrl=queue.url, WaitTimeSeconds=1)
 
 
-def test_a_subscription_is_made_once(aws: Clients, make: Resources) -> None:
-    """Subscribe with the endpoint and attributes of a subscription gives the ARN of that subscription.
+def test_repeated_subscription_is_the_same(aws: Clients, make: Resources) -> None:
+    """Subscribe with the endpoint and attributes of a subscription returns the ARN of that subscription.
 
     Source: SNS API Reference, "Subscribe"
     <https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html>
@@ -89,8 +89,8 @@ def test_a_subscription_is_made_once(aws: Clients, make: Resources) -> None:
     assert subscribe() == subscribe()
 
 
-def test_a_filter_that_is_none_is_refused(aws: Clients, make: Resources) -> None:
-    """A filter policy that is not a policy is refused with InvalidParameter.
+def test_invalid_filter_policy_is_refused(aws: Clients, make: Resources) -> None:
+    """An invalid filter policy is refused with InvalidParameter.
 
     Source: SNS API Reference, "Subscribe", errors
     <https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html>
@@ -107,7 +107,7 @@ def test_a_filter_that_is_none_is_refused(aws: Clients, make: Resources) -> None
     assert code == "InvalidParameter"
 
 
-def test_an_event_has_at_most_256_kibibytes(aws: Clients, make: Resources) -> None:
+def test_event_over_256_kibibytes_is_refused(aws: Clients, make: Resources) -> None:
     """A message of more than 256 KiB is refused with InvalidParameter.
 
     Source: SNS API Reference, "Publish"
@@ -117,7 +117,7 @@ def test_an_event_has_at_most_256_kibibytes(aws: Clients, make: Resources) -> No
     assert code_of(lambda: publish(aws, topic, "x" * (256 * 1024 + 1))) == "InvalidParameter"
 
 
-def test_an_empty_event_is_refused(aws: Clients, make: Resources) -> None:
+def test_empty_event_is_refused(aws: Clients, make: Resources) -> None:
     """An empty message is refused with InvalidParameter.
 
     Source: SNS API Reference, "Publish"
@@ -127,8 +127,8 @@ def test_an_empty_event_is_refused(aws: Clients, make: Resources) -> None:
     assert code_of(lambda: publish(aws, topic, "")) == "InvalidParameter"
 
 
-def test_a_topic_that_is_not_there(aws: Clients, make: Resources) -> None:
-    """An event for a topic that is not there is refused with NotFound.
+def test_missing_topic_is_refused(aws: Clients, make: Resources) -> None:
+    """A message to a missing topic is refused with NotFound.
 
     Source: SNS API Reference, "Publish", errors
     <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>

@@ -18,12 +18,12 @@ def send(aws: Clients, queue: Queue, body: str = "order", **options: Any) -> str
 
 
 def empty(aws: Clients, queue: Queue) -> bool:
-    """Whether a queue gives no message, asked so that all of its servers are."""
+    """Whether a queue is empty; long polling queries all of its servers."""
     return "Messages" not in aws("sqs").receive_message(QueueUrl=queue.url, WaitTimeSeconds=1)
 
 
-def test_a_message_comes_as_it_was_sent(aws: Clients, make: Resources) -> None:
-    """A message comes with its body, attributes, time of sending and number of receives.
+def test_message_is_received_as_sent(aws: Clients, make: Resources) -> None:
+    """A message is received with its body, attributes, time of sending and receive count.
 
     Source: SQS API Reference, "ReceiveMessage"
     <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>
@@ -38,8 +38,8 @@ def test_a_message_comes_as_it_was_sent(aws: Clients, make: Resources) -> None:
     assert int(message["Attributes"]["ApproximateFirstReceiveTimestamp"]) >= int(message["Attributes"]["SentTimestamp"])
 
 
-def test_a_received_message_is_hidden(aws: Clients, make: Resources) -> None:
-    """A message that was received is given to nobody else until its visibility time-out ends.
+def test_received_message_is_hidden(aws: Clients, make: Resources) -> None:
+    """A received message is hidden from other receivers until its visibility timeout ends.
 
     Source: SQS Developer Guide, "Amazon SQS visibility timeout"
     <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html>
@@ -50,8 +50,8 @@ def test_a_received_message_is_hidden(aws: Clients, make: Resources) -> None:
     assert empty(aws, queue)
 
 
-def test_a_message_comes_again_at_once_with_visibility_0(aws: Clients, make: Resources) -> None:
-    """ChangeMessageVisibility to 0 makes a message come again at once, one receive older.
+def test_visibility_0_redelivers_at_once(aws: Clients, make: Resources) -> None:
+    """ChangeMessageVisibility to 0 redelivers a message at once, with a higher receive count.
 
     Source: SQS API Reference, "ChangeMessageVisibility"
     <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>
@@ -65,8 +65,8 @@ def test_a_message_comes_again_at_once_with_visibility_0(aws: Clients, make: Res
     assert again["Attributes"]["ApproximateReceiveCount"] == "2"
 
 
-def test_a_message_is_hidden_for_12_hours_at_most(aws: Clients, make: Resources) -> None:
-    """A visibility time-out of more than 12 hours is refused with InvalidParameterValue.
+def test_visibility_over_12_hours_is_refused(aws: Clients, make: Resources) -> None:
+    """A visibility timeout of more than 12 hours is refused with InvalidParameterValue.
 
     Source: SQS API Reference, "ChangeMessageVisibility"
     <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>
@@ -80,8 +80,8 @@ def test_a_message_is_hidden_for_12_hours_at_most(aws: Clients, make: Resources)
     assert code.endswith("InvalidParameterValue")
 
 
-def test_a_deleted_message_does_not_come_again(aws: Clients, make: Resources) -> None:
-    """DeleteMessage takes a message out for good.
+def test_deleted_message_is_not_redelivered(aws: Clients, make: Resources) -> None:
+    """DeleteMessage deletes a message for good.
 
     Source: SQS API Reference, "DeleteMessage"
     <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html>
@@ -93,7 +93,7 @@ def test_a_deleted_message_does_not_come_again(aws: Clients, make: Resources) ->
     assert "Messages" not in aws("sqs").receive_message(QueueUrl=queue.url, WaitTimeSeconds=2)
 
 
-def test_an_old_receipt_handle_is_no_error(aws: Clients, make: Resources) -> None:
+def test_old_receipt_handle_is_accepted(aws: Clients, make: Resources) -> None:
     """DeleteMessage with the receipt handle of an earlier receive succeeds.
 
     Source: SQS API Reference, "DeleteMessage"
@@ -106,7 +106,7 @@ def test_an_old_receipt_handle_is_no_error(aws: Clients, make: Resources) -> Non
     aws("sqs").delete_message(QueueUrl=queue.url, ReceiptHandle=old)
 
 
-def test_a_message_goes_to_the_dlq_after_its_tries(aws: Clients, make: Resources) -> None:
+def test_message_goes_to_the_dlq_after_its_attempts(aws: Clients, make: Resources) -> None:
     """A message received maxReceiveCount times goes to the DLQ at the next receive, with its body and attributes.
 
     Source: SQS Developer Guide, "Using dead-letter queues in Amazon SQS"
@@ -132,8 +132,8 @@ def test_a_message_goes_to_the_dlq_after_its_tries(aws: Clients, make: Resources
     assert message["MessageAttributes"]["eventType"]["StringValue"] == "OrderRecorded"
 
 
-def test_a_queue_tells_how_many_wait_and_how_many_are_hidden(aws: Clients, make: Resources) -> None:
-    """A queue counts the messages that wait and those that are hidden.
+def test_queue_counts_waiting_and_hidden_messages(aws: Clients, make: Resources) -> None:
+    """A queue counts its waiting messages and its hidden ones.
 
     Source: SQS API Reference, "GetQueueAttributes"
     <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html>
@@ -148,12 +148,12 @@ def test_a_queue_tells_how_many_wait_and_how_many_are_hidden(aws: Clients, make:
         found = aws("sqs").get_queue_attributes(QueueUrl=queue.url, AttributeNames=names)["Attributes"]
         return [found[name] for name in names] == ["2", "1"] or None
 
-    # The counts are eventually right.
+    # The counts are eventually consistent.
     assert poll("two wait and one is hidden", counted, 90)
 
 
-def test_a_batch_answers_for_each_of_its_messages(aws: Clients, make: Resources) -> None:
-    """SendMessageBatch sends what it can, and names the messages that it cannot, with SenderFault.
+def test_batch_reports_each_failed_message(aws: Clients, make: Resources) -> None:
+    """SendMessageBatch sends the valid messages and reports each other with SenderFault.
 
     Source: SQS API Reference, "SendMessageBatch"
     <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>
@@ -169,8 +169,8 @@ def test_a_batch_answers_for_each_of_its_messages(aws: Clients, make: Resources)
     assert make.received(queue)["Body"] == "good"
 
 
-def test_a_deletion_in_a_batch_that_fails_is_named(aws: Clients, make: Resources) -> None:
-    """DeleteMessageBatch deletes what it can, and names the handle that is none.
+def test_delete_batch_reports_each_failed_handle(aws: Clients, make: Resources) -> None:
+    """DeleteMessageBatch deletes what it can and reports each invalid handle.
 
     Source: SQS API Reference, "DeleteMessageBatch"
     <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessageBatch.html>
@@ -184,8 +184,8 @@ def test_a_deletion_in_a_batch_that_fails_is_named(aws: Clients, make: Resources
     assert [entry["Id"] for entry in answer["Failed"]] == ["bad"]
 
 
-def test_a_batch_has_one_to_ten_messages_with_ids_of_their_own(aws: Clients, make: Resources) -> None:
-    """A batch of none, of eleven, or with an id twice is refused as such.
+def test_batch_of_wrong_size_is_refused(aws: Clients, make: Resources) -> None:
+    """A batch without messages, with eleven, or with the same id twice is refused.
 
     Source: SQS API Reference, "SendMessageBatch", errors
     <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>
@@ -201,7 +201,7 @@ def test_a_batch_has_one_to_ten_messages_with_ids_of_their_own(aws: Clients, mak
     assert refused_with("same", "same") == "BatchEntryIdsNotDistinct"
 
 
-def test_a_message_has_at_most_one_mebibyte(aws: Clients, make: Resources) -> None:
+def test_message_over_one_mebibyte_is_refused(aws: Clients, make: Resources) -> None:
     """A message of more than 1 MiB is refused with InvalidParameterValue.
 
     Source: SQS Developer Guide, "Amazon SQS message quotas"
@@ -211,8 +211,8 @@ def test_a_message_has_at_most_one_mebibyte(aws: Clients, make: Resources) -> No
     assert code_of(lambda: send(aws, queue, "x" * (1024 * 1024 + 1))).endswith("InvalidParameterValue")
 
 
-def test_a_message_of_one_mebibyte_is_taken(aws: Clients, make: Resources) -> None:
-    """A message of 1 MiB is taken and comes whole.
+def test_message_of_one_mebibyte_is_accepted(aws: Clients, make: Resources) -> None:
+    """A message of 1 MiB is accepted and received unchanged.
 
     Source: SQS Developer Guide, "Amazon SQS message quotas"
     <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
@@ -222,8 +222,8 @@ def test_a_message_of_one_mebibyte_is_taken(aws: Clients, make: Resources) -> No
     assert len(make.received(queue)["Body"]) == 1024 * 1024
 
 
-def test_a_control_character_is_refused(aws: Clients, make: Resources) -> None:
-    """A body with a character that XML has not is refused with InvalidMessageContents.
+def test_control_character_is_refused(aws: Clients, make: Resources) -> None:
+    """A body with a character that XML does not allow is refused with InvalidMessageContents.
 
     Source: SQS API Reference, "SendMessage"
     <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
@@ -232,8 +232,8 @@ def test_a_control_character_is_refused(aws: Clients, make: Resources) -> None:
     assert code_of(lambda: send(aws, queue, "a\x00b")).endswith("InvalidMessageContents")
 
 
-def test_a_queue_that_is_not_there(aws: Clients, make: Resources) -> None:
-    """A call on a queue that is not there is refused with QueueDoesNotExist.
+def test_missing_queue_is_refused(aws: Clients, make: Resources) -> None:
+    """A call on a missing queue is refused with QueueDoesNotExist.
 
     Source: SQS API Reference, "GetQueueUrl", errors
     <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueUrl.html>
@@ -246,8 +246,8 @@ def test_a_queue_that_is_not_there(aws: Clients, make: Resources) -> None:
     raise AssertionError("there is a queue that was never made")
 
 
-def test_a_queue_is_not_made_over_another(aws: Clients, make: Resources) -> None:
-    """CreateQueue with a name that is taken gives that queue's URL, and is refused when attributes differ.
+def test_queue_with_existing_name_is_not_replaced(aws: Clients, make: Resources) -> None:
+    """CreateQueue with an existing name returns that queue's URL, and is refused when attributes differ.
 
     Source: SQS API Reference, "CreateQueue"
     <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html>
@@ -260,8 +260,8 @@ def test_a_queue_is_not_made_over_another(aws: Clients, make: Resources) -> None
     assert code in ("QueueAlreadyExists", "QueueNameExists")
 
 
-def test_a_redrive_needs_its_dlq(aws: Clients, make: Resources) -> None:
-    """A redrive policy to a queue that is not there is refused as an invalid value.
+def test_redrive_policy_needs_its_dlq(aws: Clients, make: Resources) -> None:
+    """A redrive policy that names a missing queue is refused as an invalid value.
 
     Source: SQS API Reference, "SetQueueAttributes", RedrivePolicy
     <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>

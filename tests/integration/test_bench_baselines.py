@@ -22,7 +22,7 @@ from localstack.stack import Stack
 from ops import queues
 from tests.integration.conftest import Queue
 from tests.support.lambda_functions import make_function
-from tests.support.user_pools import sign_in_somebody
+from tests.support.user_pools import sign_in_new_user
 from tooling.paths import ROOT
 
 # Imported before anything else, so that every module gets this boto3.client.
@@ -60,7 +60,7 @@ def test_start_baseline_makes_the_clients_of_its_function(function: str) -> None
 def api() -> Iterator[tuple[str, str]]:
     """The id of an API with an authorizer, as Terraform makes it, and a valid token."""
     client: Any = boto3.client("apigateway")
-    user = sign_in_somebody(boto3.client("cognito-idp"))
+    user = sign_in_new_user(boto3.client("cognito-idp"))
     made = client.create_rest_api(name="orders")["id"]
     client.create_authorizer(
         restApiId=made,
@@ -102,7 +102,7 @@ def test_baseline_behind_the_api_sends_one_message(
     assert creation_queue.take() == {"cartId": "c"}
 
 
-def test_creation_held_keeps_messages_and_then_deletes_them(
+def test_held_queue_keeps_messages_and_then_deletes_them(
     aws: Aws, stack: Stack, ours: str, creation_queue: Queue
 ) -> None:
     """While the queue is held nothing consumes it; afterwards it is empty, and its consumer enabled."""

@@ -1,4 +1,4 @@
-"""What a promotion is approved by, made before that by the role that may only read; TLS and IAM enforced."""
+"""The pack for an approval, written by the read-only role, with TLS and IAM enforced."""
 
 import shutil
 import subprocess
@@ -24,7 +24,7 @@ from tooling.paths import ROOT
 
 @pytest.fixture(scope="module")
 def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
-    """The accounts of an engine; dev's and sit's are made ready."""
+    """The accounts of an engine; those of dev and sit are bootstrapped."""
     with secure_engine(tmp_path_factory.mktemp("accounts")) as stack:
         accounts = Accounts(stack)
         accounts.bootstrap("dev")

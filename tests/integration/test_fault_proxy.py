@@ -1,4 +1,4 @@
-"""The fault proxy between a process of a function and the engine: what the process sees, and what took effect."""
+"""The fault proxy: what a function sees, and whether the call takes effect."""
 
 import os
 import signal
@@ -18,13 +18,13 @@ from localstack.stack import Stack
 from tooling.paths import ROOT
 from tooling.polling import poll
 
-# A function that sends a mail, and is gone before it notes that.
+# A function that sends a mail, and ends before it records that.
 _NOTIFIER = """
 import boto3
 message = "From: a@kimmyai.io\\nTo: b@acme.example\\nX-Correlation-Id: c-1\\n\\ntext"
 boto3.client("ses").send_raw_email(RawMessage={"Data": message.encode()})
 """
-# A function that sends one message, tries once, and says what came of it.
+# A function that sends one message without retries, and prints the result.
 _FUNCTION = """
 import sys, boto3
 from botocore.config import Config
@@ -52,7 +52,7 @@ def control(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture
 def queue(aws: Aws) -> str:
-    """The URL of a queue."""
+    """URL of a queue."""
     return aws.sqs.create_queue(QueueName=f"proxied-{uuid4().hex[:8]}")["QueueUrl"]
 
 
@@ -66,12 +66,12 @@ def run(control: Control, function: str, *command: str) -> subprocess.CompletedP
 
 
 def send(control: Control, queue: str, text: str = "text") -> subprocess.CompletedProcess[str]:
-    """Let a function send a message."""
+    """Run a function that sends a message."""
     return run(control, "create-order", _FUNCTION, queue, text)
 
 
 def received(aws: Aws, queue: str) -> int:
-    """How many messages there are."""
+    """Number of messages in a queue."""
     attributes = aws.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages"])
     return int(attributes["Attributes"]["ApproximateNumberOfMessages"])
 
@@ -88,9 +88,10 @@ def received(aws: Aws, queue: str) -> int:
         (Fault.STALL_AFTER, "ReadTimeoutError", 1),
     ],
 )
-def test_a_function_sees_the_fault_and_the_effect_is_before_or_after(
+def test_fault_is_seen_and_call_takes_effect_or_not(
     control: Control, aws: Aws, queue: str, fault: Fault | None, seen: str, sent: int
 ) -> None:
+    """The function sees the fault, and the call takes effect or not as the fault says."""
     control.begin(Plan(outages=(Outage("sqs", fault, 1, "create-order"),) if fault else ()))
     assert send(control, queue).stdout.strip() == seen
     assert received(aws, queue) == sent
@@ -98,14 +99,16 @@ def test_a_function_sees_the_fault_and_the_effect_is_before_or_after(
 
 
 @pytest.mark.parametrize(("fault", "sent"), [(Fault.KILL_BEFORE, 0), (Fault.KILL_AFTER, 1)])
-def test_the_process_that_asks_is_killed(control: Control, aws: Aws, queue: str, fault: Fault, sent: int) -> None:
+def test_kill_ends_calling_process(control: Control, aws: Aws, queue: str, fault: Fault, sent: int) -> None:
+    """A kill ends the calling process before or after the call takes effect."""
     control.begin(Plan(kills=(KillPoint("create-order", "SendMessage", fault),)))
     assert send(control, queue).returncode == -signal.SIGKILL
     assert received(aws, queue) == sent
     assert not control.journal().kills_left
 
 
-def test_a_message_is_repeated_later(control: Control, aws: Aws, queue: str) -> None:
+def test_repeat_sends_message_twice(control: Control, aws: Aws, queue: str) -> None:
+    """A repeated message arrives a second time later."""
     control.begin(Plan(rates={Fault.REPEAT: 1_000}))
     assert send(control, queue).stdout.strip() == "sent"
     assert control.journal().copies == 1
@@ -113,7 +116,8 @@ def test_a_message_is_repeated_later(control: Control, aws: Aws, queue: str) -> 
     poll("no copy left", lambda: control.journal().copies == 0 or None, 20)
 
 
-def test_what_is_frozen_reaches_nobody(control: Control, aws: Aws, queue: str) -> None:
+def test_frozen_proxy_cuts_calls(control: Control, aws: Aws, queue: str) -> None:
+    """A frozen proxy cuts every call, and a released one forwards them."""
     control.begin(Plan())
     control.freeze(True)
     assert send(control, queue).stdout.strip() == "ConnectionClosedError"
@@ -122,11 +126,12 @@ def test_what_is_frozen_reaches_nobody(control: Control, aws: Aws, queue: str) -
     assert send(control, queue).stdout.strip() == "sent"
 
 
-def test_a_mail_that_nobody_noted_before_a_restart_may_come_twice(control: Control, aws: Aws) -> None:
+def test_unrecorded_mail_before_restart_is_listed(control: Control, aws: Aws) -> None:
+    """A mail that was sent but not recorded before a restart may be sent twice."""
     aws.ses.verify_email_identity(EmailAddress="a@kimmyai.io")
     control.begin(Plan())
     assert run(control, "internal-notifier", _NOTIFIER).returncode == 0
-    assert control.journal().unnoted() == set()
+    assert control.journal().unrecorded() == set()
     control.freeze(True)
     control.freeze(False)
-    assert control.journal().unnoted() == {("internal-notifier", "c-1")}
+    assert control.journal().unrecorded() == {("internal-notifier", "c-1")}

@@ -43,7 +43,7 @@ def send(aws: Aws, queue: str, body: str) -> str:
 
 
 def put_alarm(aws: Aws, **settings: Any) -> str:
-    """An alarm of ten seconds on more than nothing."""
+    """Create an alarm with a period of ten seconds and a threshold of 0."""
     name = f"alarm-{uuid4().hex[:8]}"
     aws.cloudwatch.put_metric_alarm(
         AlarmName=name,
@@ -65,6 +65,7 @@ def on_queue(aws: Aws, queue: str, metric: str) -> str:
 
 class TestAlarms:
     def test_alarm_of_queue_follows_its_messages(self, aws: Aws, queue: str) -> None:
+        """Alarms on depth and age of a queue go into ALARM with a message, and back to OK without."""
         deep, old = [
             on_queue(aws, queue, metric)
             for metric in ("ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage")
@@ -84,10 +85,12 @@ class TestAlarms:
         assert incident.show_alarms(engine, wait_seconds=SECONDS)[-1] == "2 alarms, 0 in ALARM"
 
     def test_alarms_unknown_name_is_refused(self, aws: Aws) -> None:
+        """An alarm that does not exist is named."""
         with pytest.raises(AlarmError, match="there is no alarm nothing"):
             alarms.alarms(aws.cloudwatch, ["nothing"])
 
     def test_alarm_with_fill_needs_no_data(self, aws: Aws) -> None:
+        """An alarm on a sum of filled metrics works before there is any data."""
         table = f"table-{uuid4().hex[:8]}"
         dimensions: Any = [{"Name": "TableName", "Value": table}]
 
@@ -113,6 +116,7 @@ class TestAlarms:
 
 class TestQueues:
     def test_dlq_shows_ids_and_no_personal_data(self, aws: Aws, queue: str) -> None:
+        """The messages of a DLQ are shown by their ids, and stay."""
         event = {
             "eventType": "OrderCreationRequested",
             "correlationId": "c-1",
@@ -129,6 +133,7 @@ class TestQueues:
             assert last == f"2 messages in the DLQ of {queue}"
 
     def test_drop_keeps_message_in_private_file(self, aws: Aws, queue: str, tmp_path: Path) -> None:
+        """A dropped message leaves the DLQ and is kept in a file for the user only."""
         poison, other = send(aws, f"{queue}-dlq", "poison"), send(aws, f"{queue}-dlq", "other")
         file = queues.drop(aws.sqs, queue, poison, tmp_path / "dropped")
         assert (file.read_text(), file.stat().st_mode & 0o777) == ("poison", 0o600)
@@ -137,6 +142,7 @@ class TestQueues:
             queues.drop(aws.sqs, queue, poison, tmp_path)
 
     def test_pause_keeps_messages_resume_consumes_them(self, aws: Aws, queue: str) -> None:
+        """A paused queue keeps its messages; a resumed one is consumed."""
         function = make_function("def handler(event, context):\n    pass\n")
         iam: Any = aws.iam
         allow = {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}
@@ -158,6 +164,7 @@ class TestQueues:
         assert "Enabl" in shown()
 
     def test_queue_commands_unknown_queue_is_refused(self, aws: Aws, queue: str) -> None:
+        """A queue that does not exist, or has no DLQ or consumer, is named."""
         with pytest.raises(QueueError, match="there is no queue 'nothing'"):
             queues.dlq_messages(aws.sqs, "nothing")
         with pytest.raises(QueueError, match="has no DLQ"):
@@ -187,6 +194,7 @@ class TestQueries:
         return prefix, function
 
     def test_query_reads_fields_of_json_lines(self, aws: Aws, saved: tuple[str, str]) -> None:
+        """A saved query finds fields of JSON lines, and an id with a dot exactly."""
         prefix, function = saved
         newest = {"level": "INFO", "message": "two", "order_id": "o-1x2"}
         assert log_queries.run(aws.logs, prefix, "all", "", 5)[0] == newest
@@ -194,6 +202,7 @@ class TestQueries:
         assert incident.query(engine, "trace", "o-1.2", "f", 60) == ["ERROR  one  o-1.2", "1 lines"]
 
     def test_query_wrong_name_id_or_function_is_refused(self, aws: Aws, saved: tuple[str, str]) -> None:
+        """A query says which name, id or function it needs."""
         prefix, function = saved
         with pytest.raises(QueryError, match="choose one of all, trace"):
             log_queries.run(aws.logs, prefix, "nothing", "", 5)
@@ -205,6 +214,7 @@ class TestQueries:
             incident.query(engine, "all", "", "g", 60)
 
     def test_query_deleted_is_gone(self, aws: Aws, saved: tuple[str, str]) -> None:
+        """A deleted query is not listed."""
         (first, _) = aws.logs.describe_query_definitions(queryDefinitionNamePrefix=saved[0])["queryDefinitions"]
         aws.logs.delete_query_definition(queryDefinitionId=first["queryDefinitionId"])
         found = aws.logs.describe_query_definitions(queryDefinitionNamePrefix=saved[0])["queryDefinitions"]
@@ -232,17 +242,18 @@ class TestRestore:
 
     @staticmethod
     def totals(aws: Aws, table: str) -> dict[str, str]:
-        """What is in a table."""
+        """Total of each order in a table, by its id."""
         items = aws.dynamodb.scan(TableName=table, ConsistentRead=True)["Items"]
         return {item["SK"]["S"].removeprefix("ORDER#"): item["total"]["N"] for item in items}
 
     @staticmethod
     def next_second() -> datetime:
-        """The begin of the next second, once it is there."""
+        """The beginning of the next second, once it has come."""
         begin = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
         return poll("the next second", lambda: begin if datetime.now(UTC) > begin else None, SECONDS)
 
     def test_recover_copies_missing_items_only(self, aws: Aws, table: str) -> None:
+        """Missing items are copied back, others only when asked for by id."""
         aws.dynamodb.update_continuous_backups(
             TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
         )
@@ -271,6 +282,7 @@ class TestRestore:
         assert restored not in aws.dynamodb.list_tables()["TableNames"]
 
     def test_restore_outside_backups_is_refused(self, aws: Aws, table: str) -> None:
+        """Without recovery, or before its window, nothing is restored."""
         with pytest.raises(RestoreError, match="recovery is not enabled"):
             restores.restore(aws.dynamodb, table, datetime.now(UTC))
         aws.dynamodb.update_continuous_backups(
@@ -280,13 +292,15 @@ class TestRestore:
             restores.restore(aws.dynamodb, table, datetime.now(UTC) - timedelta(hours=1))
 
     def test_discard_live_table_is_refused(self, aws: Aws, table: str) -> None:
+        """A live table is neither deleted nor copied from."""
         for refused in (restores.discard, lambda client, name: restores.recover(client, name, None)):
             with pytest.raises(RestoreError, match="is not a restored table"):
                 refused(aws.dynamodb, table)
         assert table in aws.dynamodb.list_tables()["TableNames"]
 
 
-def test_the_metrics_in_a_log_line_are_published(aws: Aws) -> None:
+def test_metrics_in_log_line_are_published(aws: Aws) -> None:
+    """Metrics in a log line are published if the role may write logs."""
     namespace = f"Test{uuid4().hex[:8]}"
     directive = {"Namespace": namespace, "Dimensions": [["service"]], "Metrics": [{"Name": "Value", "Unit": "None"}]}
     line = {"_aws": {"Timestamp": 1, "CloudWatchMetrics": [directive]}, "service": "s", "Value": [1.5, 2.5]}
@@ -295,7 +309,7 @@ def test_the_metrics_in_a_log_line_are_published(aws: Aws) -> None:
     iam: Any = aws.iam
     allow = {"Effect": "Allow", "Action": "logs:*", "Resource": "*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
-    # A role that may not log publishes nothing either.
+    # A role that may not write logs publishes nothing.
     aws.functions.invoke(FunctionName=function)
     assert aws.cloudwatch.list_metrics(Namespace=namespace)["Metrics"] == []
     iam.put_role_policy(RoleName=function, PolicyName="logs", PolicyDocument=policy)

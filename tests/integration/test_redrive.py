@@ -41,6 +41,7 @@ def queues(aws: Aws) -> Queues:
 
 
 def test_redrive_repeated_moves_each_message_once(queues: Queues) -> None:
+    """All messages of a DLQ are moved with their attributes; a second redrive moves nothing."""
     wanted = sorted(f"message {number}" for number in range(25))
     kind: Any = {"eventType": {"DataType": "String", "StringValue": "OrderRecorded"}}
     for body in wanted:
@@ -55,6 +56,7 @@ def test_redrive_repeated_moves_each_message_once(queues: Queues) -> None:
 
 
 def test_redrive_message_sent_in_same_millisecond_is_moved(queues: Queues, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message that arrived in the millisecond of the redrive is moved."""
     sqs = queues.aws.sqs
     sqs.send_message(QueueUrl=queues.dlq, MessageBody="just now")
     (sent,) = sqs.receive_message(
@@ -65,6 +67,7 @@ def test_redrive_message_sent_in_same_millisecond_is_moved(queues: Queues, monke
 
 
 def test_redrive_poison_message_is_moved_once(queues: Queues, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message that fails again during the redrive stays in the DLQ."""
     sqs = queues.aws.sqs
     sqs.send_message(QueueUrl=queues.dlq, MessageBody="poison")
     delete = sqs.delete_message
@@ -80,6 +83,7 @@ def test_redrive_poison_message_is_moved_once(queues: Queues, monkeypatch: pytes
 
 
 def test_redrive_unknown_queue_is_refused(queues: Queues) -> None:
+    """A queue that does not exist, or has no DLQ, is named."""
     with pytest.raises(QueueError, match="there is no queue 'nothing'"):
         redrive(queues.aws.sqs, "nothing")
     with pytest.raises(QueueError, match="has no DLQ"):

@@ -8,7 +8,8 @@ from localstack.engines.ministack import MiniStack
 from localstack.stack import Stack
 
 
-def test_what_an_engine_held_is_there_after_a_restart(tmp_path: Path) -> None:
+def test_engine_state_survives_restart(tmp_path: Path) -> None:
+    """Queues, messages, buckets and objects survive a restart."""
     ports = {use: processes.free_port() for use in ("engine", "smtp", "proxy")}
     stack, engine = Stack(tmp_path, ports=ports), MiniStack()
     engine.start(stack)

@@ -1,4 +1,4 @@
-"""A stack that speaks TLS: what it serves is trusted by its own authority alone, and users are known there too."""
+"""A stack with TLS: its certificates, and tokens of its users."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from localstack import processes
 from localstack.stack import Stack, StackError
 from localstack.up import start_cart_stub
 from tests.support.secure_engine import secure_engine
-from tests.support.user_pools import sign_in_somebody
+from tests.support.user_pools import sign_in_new_user
 
 
 @pytest.fixture(scope="module")
@@ -26,12 +26,13 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def bundle(stack: Stack) -> str:
-    """Whom to trust."""
+    """Path of the trusted authorities."""
     assert stack.certificates
     return stack.certificates.bundle
 
 
-def test_engine_and_cart_stub_are_trusted_by_who_knows_the_authority(secure: Stack) -> None:
+def test_certificates_are_trusted_with_authority(secure: Stack) -> None:
+    """Engine and cart stub are trusted only with the stack's authority."""
     for url in (f"{secure.endpoint}/_ministack/health", f"{secure.cart_url}/health"):
         assert url.startswith("https://")
         assert requests.get(url, timeout=10, verify=bundle(secure)).ok
@@ -39,23 +40,24 @@ def test_engine_and_cart_stub_are_trusted_by_who_knows_the_authority(secure: Sta
             requests.get(url, timeout=10)
 
 
-def test_a_users_token_is_verified(secure: Stack) -> None:
+def test_token_is_verified_over_tls(secure: Stack) -> None:
+    """An API accepts a user's token and refuses a forged one."""
     accounts = Accounts(secure)
     root = accounts.root("dev")
     users, api = (accounts.client(service, root) for service in ("cognito-idp", "apigateway"))
-    somebody = sign_in_somebody(users)
-    url = _guarded_api(api, somebody.pool_arn, secure)
+    user = sign_in_new_user(users)
+    url = _guarded_api(api, user.pool_arn, secure)
 
     def status(token: str) -> int:
         headers = {"Authorization": f"Bearer {token}"}
         return requests.get(url, headers=headers, timeout=10, verify=bundle(secure)).status_code
 
-    assert status(somebody.tokens["IdToken"]) == 200
-    assert status(somebody.tokens["IdToken"][:-4] + "AAAA") == 401
+    assert status(user.tokens["IdToken"]) == 200
+    assert status(user.tokens["IdToken"][:-4] + "AAAA") == 401
 
 
 def _guarded_api(api: Any, pool_arn: str, stack: Stack) -> str:
-    """The URL of an API that lets in users of a pool."""
+    """URL of an API that users of a pool may call."""
     made = api.create_rest_api(name="guarded")
     guard = api.create_authorizer(
         restApiId=made["id"],
@@ -73,6 +75,7 @@ def _guarded_api(api: Any, pool_arn: str, stack: Stack) -> str:
     return f"{stack.endpoint}/_aws/execute-api/{made['id']}/test/"
 
 
-def test_accounts_need_tls(stack: Stack) -> None:
+def test_accounts_without_tls_are_refused(stack: Stack) -> None:
+    """The rehearsal's accounts refuse an engine without TLS."""
     with pytest.raises(StackError, match="the accounts refuse plain HTTP"):
         Accounts(stack)

@@ -1,4 +1,4 @@
-"""Functions are called once as they come."""
+"""Functions are called as soon as Terraform has created them."""
 
 from pathlib import Path
 from uuid import uuid4
@@ -12,23 +12,24 @@ from tests.support.lambda_functions import make_function
 from tooling.polling import poll
 
 
-def test_functions_are_called_once_as_they_come(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warm, "_LOOK_SECONDS", 0.05)
+def test_new_functions_are_called_once(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each new function is called once, whether it succeeds or fails."""
+    monkeypatch.setattr(warm, "_INTERVAL_SECONDS", 0.05)
     account = str(uuid4().int)[:12]
     session = boto3.Session(aws_access_key_id=account, aws_secret_access_key="test", region_name="af-south-1")
     called = tmp_path / "called"
-    note = f"    open({str(called)!r}, 'a').write(context.function_name + '\\n')\n"
+    record = f"    open({str(called)!r}, 'a').write(context.function_name + '\\n')\n"
 
     def calls(names: list[str]) -> list[str] | None:
         found = called.read_text().split() if called.exists() else []
         return found if set(found) == set(names) else None
 
     functions = session.client("lambda", endpoint_url=stack.endpoint)
-    with warm.as_they_come(functions):
-        names = [make_function(f"def handler(event, context):\n{note}", session)]
+    with warm.new_functions(functions):
+        names = [make_function(f"def handler(event, context):\n{record}", session)]
         poll("the first is called", lambda: calls(names), 60)
-        names.append(make_function(f"def handler(event, context):\n{note}    raise ValueError\n", session))
+        names.append(make_function(f"def handler(event, context):\n{record}    raise ValueError\n", session))
         poll("the second is called", lambda: calls(names), 60)
-        names.append(make_function(f"def handler(event, context):\n{note}", session))
+        names.append(make_function(f"def handler(event, context):\n{record}", session))
         poll("the third is called", lambda: calls(names), 60)
     assert calls(names) == names

@@ -17,7 +17,7 @@ class SignedIn(NamedTuple):
     tokens: dict[str, str]
 
 
-def sign_in_somebody(client: Any) -> SignedIn:
+def sign_in_new_user(client: Any) -> SignedIn:
     """Create a pool as Terraform does, in the account and region of a Cognito client, and sign a new user in."""
     schema = [{"Name": "tenantId", "AttributeDataType": "String"}]
     pool = client.create_user_pool(PoolName="users", Schema=schema)["UserPool"]

@@ -1,16 +1,16 @@
-"""When `make up` needs Terraform, and when what is there is what Terraform left."""
+"""When `make up` needs Terraform, and when the stack is as Terraform left it."""
 
 from pathlib import Path
 
 import pytest
 
-from localstack import apply_check
 from localstack.stack import Stack, load
+from localstack.terraform import LocalTerraform
 
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Stack:
-    """A stack of a release with a file of each kind, just applied, after two calls of Terraform's."""
+    """A stack of a release with a file of each kind, just applied, after two recorded calls."""
     for name in ("terraform/main.tf", "terraform/tests/a.tftest.hcl", "terraform/env/local.tfvars", "templates/a.txt"):
         path = tmp_path / "release" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -18,7 +18,7 @@ def stack(tmp_path: Path) -> Stack:
     stack = Stack(tmp_path, ports={"engine": 1, "cart": 2}, release=str(tmp_path / "release"))
     stack.engine_dir.mkdir()
     stack.changes_file.write_text("iam:CreateRole\nsqs:CreateQueue\n")
-    apply_check.note(stack)
+    LocalTerraform(stack).mark_applied()
     return stack
 
 
@@ -27,49 +27,56 @@ def change(stack: Stack, name: str) -> None:
     Path(str(stack.release), name).write_text("as it is now")
 
 
-def test_nothing_is_asked_of_terraform_twice(stack: Stack) -> None:
-    assert apply_check.reason(stack) is None
-    assert apply_check.reason(load(stack.directory)) is None
+def test_reason_to_apply_unchanged_is_none(stack: Stack) -> None:
+    """An unchanged stack needs no second apply."""
+    assert LocalTerraform(stack).reason_to_apply() is None
+    assert LocalTerraform(load(stack.directory)).reason_to_apply() is None
 
 
-def test_what_a_template_or_a_test_says_is_not_for_terraform(stack: Stack) -> None:
+def test_reason_to_apply_content_changed_is_none(stack: Stack) -> None:
+    """The content of templates and of Terraform tests needs no apply."""
     change(stack, "templates/a.txt")
     change(stack, "terraform/tests/a.tftest.hcl")
-    assert apply_check.reason(stack) is None
+    assert LocalTerraform(stack).reason_to_apply() is None
 
 
 @pytest.mark.parametrize(
     "name", ["terraform/main.tf", "terraform/env/local.tfvars", "terraform/new.tf", "templates/new.txt"]
 )
-def test_another_configuration_is_for_terraform(stack: Stack, name: str) -> None:
+def test_reason_to_apply_configuration_changed(stack: Stack, name: str) -> None:
+    """Changed or new Terraform files, and new templates, need an apply."""
     change(stack, name)
-    assert apply_check.reason(stack) == "configuration, variables or names of templates have changed"
+    assert LocalTerraform(stack).reason_to_apply() == "configuration, variables or names of templates have changed"
 
 
-def test_a_template_that_is_gone_is_for_terraform(stack: Stack) -> None:
+def test_reason_to_apply_template_removed(stack: Stack) -> None:
+    """A removed template needs an apply."""
     Path(str(stack.release), "templates/a.txt").unlink()
-    assert apply_check.reason(stack) is not None
+    assert LocalTerraform(stack).reason_to_apply() is not None
 
 
-def test_another_variable_is_for_terraform(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reason_to_apply_variable_changed(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A changed variable needs an apply, whether from the shell or from the stack."""
     monkeypatch.setenv("TF_VAR_log_level", "DEBUG")
-    assert apply_check.reason(stack) is not None
+    assert LocalTerraform(stack).reason_to_apply() is not None
     monkeypatch.undo()
-    assert apply_check.reason(stack) is None
+    assert LocalTerraform(stack).reason_to_apply() is None
     stack.ports["cart"] = 3
-    assert apply_check.reason(stack) is not None
+    assert LocalTerraform(stack).reason_to_apply() is not None
 
 
-def test_calls_that_may_have_changed_the_stack_are_named(stack: Stack) -> None:
-    with stack.changes_file.open("a") as notes:
-        notes.write("sqs:SetQueueAttributes\niam:PutRolePolicy\nsqs:SetQueueAttributes\n")
-    assert apply_check.reason(stack) == "called since: iam:PutRolePolicy, sqs:SetQueueAttributes"
-    apply_check.note(stack)
-    assert apply_check.reason(stack) is None
+def test_reason_to_apply_resources_changed_names_calls(stack: Stack) -> None:
+    """Calls that may have changed a resource need an apply, which names them."""
+    with stack.changes_file.open("a") as record:
+        record.write("sqs:SetQueueAttributes\niam:PutRolePolicy\nsqs:SetQueueAttributes\n")
+    assert LocalTerraform(stack).reason_to_apply() == "called since: iam:PutRolePolicy, sqs:SetQueueAttributes"
+    LocalTerraform(stack).mark_applied()
+    assert LocalTerraform(stack).reason_to_apply() is None
 
 
-def test_of_an_engine_that_notes_nothing_nothing_is_known(stack: Stack) -> None:
+def test_reason_to_apply_engine_without_record(stack: Stack) -> None:
+    """An engine that records no changes always needs an apply."""
     stack.changes_file.unlink()
-    assert apply_check.reason(stack) == "nothing is known of the stack"
-    apply_check.note(stack)
+    assert LocalTerraform(stack).reason_to_apply() == "the state of the stack is unknown"
+    LocalTerraform(stack).mark_applied()
     assert load(stack.directory).applied is None

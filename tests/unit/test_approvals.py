@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from release import approvals
+from release import promotion
 from release.promotion import EvidenceError
 
 
@@ -20,14 +20,14 @@ def review(state: str, login: str, *environments: str) -> dict[str, Any]:
 def test_approval_has_role_of_github_environment() -> None:
     """Each GitHub environment stands for the role of its reviewers."""
     reviews = [review("approved", "sipho", "prod-business-owner"), review("approved", "thandi", "prod")]
-    assert approvals.by_role(reviews, "prod") == {"business-owner": "sipho", "tech-lead": "thandi"}
-    assert approvals.by_role(reviews, "sit") == {}
-    assert approvals.by_role([review("approved", "thandi", "sit")], "sit") == {"tech-lead": "thandi"}
+    assert promotion.approvals_by_role(reviews, "prod") == {"business-owner": "sipho", "tech-lead": "thandi"}
+    assert promotion.approvals_by_role(reviews, "sit") == {}
+    assert promotion.approvals_by_role([review("approved", "thandi", "sit")], "sit") == {"tech-lead": "thandi"}
 
 
 def test_rejection_is_no_approval() -> None:
     """A rejection is no approval."""
-    assert approvals.by_role([review("rejected", "thandi", "sit")], "sit") == {}
+    assert promotion.approvals_by_role([review("rejected", "thandi", "sit")], "sit") == {}
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def github() -> Iterator[dict[str, str]]:
 
 def test_approvals_are_read_with_token_of_run(github: dict[str, str]) -> None:
     """The approvals of a run are read with its token."""
-    assert approvals.of_this_run("sit", github) == {"tech-lead": "thandi"}
+    assert promotion.approvals_in_github("sit", github) == {"tech-lead": "thandi"}
 
 
 @pytest.mark.parametrize(
@@ -68,4 +68,4 @@ def test_approvals_are_read_with_token_of_run(github: dict[str, str]) -> None:
 def test_failed_request_is_no_approval(github: dict[str, str], wrong: dict[str, str]) -> None:
     """Without a response from GitHub there is no approval."""
     with pytest.raises(EvidenceError, match="cannot read who approved this run from"):
-        approvals.of_this_run("sit", github | wrong)
+        promotion.approvals_in_github("sit", github | wrong)

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from common.repository import attributes_of
+from common.table_items import attributes_of
 from labs.bench import api, baselines, numbers, orders, report, starts
-from labs.bench.rows import Row, interleave, text
+from labs.bench.report import Row, interleave, text
 from localstack.stack import StackError
 from release.packaging import build
 

@@ -11,7 +11,7 @@ import pytest
 from common.models import Campaign, Cart, OrderRequest
 from common.order import Order
 from common.pricing import draft_order
-from common.repository import attributes_of
+from common.table_items import attributes_of
 from labs.bench import cost
 from labs.bench.cost import PRICES, Use
 from labs.bench.measured_calls import call, of_one

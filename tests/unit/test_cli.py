@@ -1,10 +1,17 @@
 """The command-line programs: what they refuse, and what they ignore."""
 
+import importlib.metadata
+import os
+import re
+import subprocess
+import sys
+
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from cli import ops, release
+from tooling.paths import ROOT
 
 DIGEST = "a" * 64
 
@@ -61,7 +68,7 @@ def test_restore_time_without_offset_is_refused(at: str) -> None:
 
 
 def test_options_are_not_read_from_the_shell() -> None:
-    """No option comes from the environment of the shell, but the two that a rehearsal sets."""
+    """No option comes from the environment of the shell, except those that a rehearsal sets."""
     found: set[str] = set()
 
     def collect(command: typer.core.TyperCommand | typer.core.TyperGroup) -> None:
@@ -72,4 +79,42 @@ def test_options_are_not_read_from_the_shell() -> None:
 
     for app in (ops.app, release.app):
         collect(typer.main.get_command(app))  # type: ignore[arg-type]
-    assert found == {"REHEARSAL_VAR_FILE", "REHEARSAL_CANARY_SECONDS"}
+    assert found == {"REHEARSAL_VAR_FILE", "REHEARSAL_CANARY_SECONDS", "REHEARSAL_ARCHITECTURE", "REHEARSAL_HOST_PANGO"}
+
+
+@pytest.mark.parametrize(
+    ("program", "typed", "offered"),
+    [
+        ("ops", "dlq q --target ", ["local", "dev", "sit", "prod", "failover"]),
+        ("release", "pro", ["promote"]),
+        ("test", "e", ["e2e"]),
+    ],
+)
+def test_shell_completes_commands_and_values(program: str, typed: str, offered: list[str]) -> None:
+    """The shell asks the program itself for completions, and gets them without any set-up."""
+    words = f"bin/{program} {typed}"
+    question = {
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(words.count(" ")),
+        f"_{program.upper()}_COMPLETE": "complete_bash",
+    }
+    done = subprocess.run(
+        [f"bin/{program}"], cwd=ROOT, env=os.environ | question, capture_output=True, text=True, check=True, timeout=30
+    )
+    assert done.stdout.split() == offered
+
+
+def test_ops_starts_with_the_local_libraries_only() -> None:
+    """`bin/ops` runs where only the libraries of the local platform are installed."""
+    script = "import sys, cli.ops; print(*sys.modules)"
+    modules = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    distributions = importlib.metadata.packages_distributions()
+    loaded = {name for module in modules.split() for name in distributions.get(module, [])}
+    locked = set(
+        re.findall(r"^([\w.-]+)(?:\[.*\])?==", (ROOT / "requirements" / "local.txt").read_text(), re.MULTILINE)
+    )
+    plain = [{re.sub(r"[-_.]+", "-", name).lower() for name in names} for names in (loaded, locked)]
+    # urllib3 and requests take these if they find them.
+    assert plain[0] - plain[1] <= {"brotli", "chardet"}

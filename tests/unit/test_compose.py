@@ -1,4 +1,4 @@
-"""What docker-compose.yml promises beyond its schema, which `make lint` checks; no engine runs here."""
+"""Security and versions in docker-compose.yml; `make lint` checks its schema."""
 
 import re
 from typing import Any
@@ -15,23 +15,26 @@ SERVICES: dict[str, dict[str, Any]] = FILE["services"]
 
 
 def filled(text: str) -> str:
-    """A value with its defaults, as Compose fills them in when no variable is set."""
+    """A value with the defaults that Compose uses when no variable is set."""
     return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_ports_are_open_on_this_machine_only(name: str) -> None:
+def test_ports_are_bound_to_loopback(name: str) -> None:
+    """Ports are published on 127.0.0.1 only."""
     for port in SERVICES[name]["ports"]:
         assert re.fullmatch(r"127\.0\.0\.1:\d+:\d+", filled(port)), port
 
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_images_are_pinned(name: str) -> None:
+    """Every image has a full version."""
     _, _, tag = filled(SERVICES[name]["image"]).rpartition(":")
     assert re.fullmatch(r"v?\d+\.\d+\.\d+", tag), SERVICES[name]["image"]
 
 
-def test_engines_are_those_that_are_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engine_images_match_lock_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engine images have the versions of the lock files."""
     monkeypatch.delenv("LOCALSTACK_AUTH_TOKEN", raising=False)
     assert filled(SERVICES["localstack"]["image"]) == image()
     assert image().endswith(f":{locked('localstack', 'localstack-core[runtime]')}")
@@ -39,28 +42,33 @@ def test_engines_are_those_that_are_locked(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_each_service_tells_whether_it_is_well_and_keeps_its_state(name: str) -> None:
+def test_services_have_health_check_and_volume(name: str) -> None:
+    """Every service has a health check and keeps its state in a volume."""
     assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
     volumes = [volume.partition(":")[0] for volume in SERVICES[name]["volumes"]]
     assert any(volume in FILE["volumes"] for volume in volumes)
 
 
-def test_only_localstack_starts_unasked_and_reaches_docker() -> None:
+def test_only_localstack_is_default_and_has_socket() -> None:
+    """Only LocalStack starts without a profile, and only LocalStack gets the Docker socket."""
     assert [name for name in SERVICES if "profiles" not in SERVICES[name]] == ["localstack"]
     with_socket = [name for name in SERVICES if any("docker.sock" in volume for volume in SERVICES[name]["volumes"])]
     assert with_socket == ["localstack"]
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_no_service_has_more_rights_than_a_container(name: str) -> None:
+def test_services_have_no_extra_privileges(name: str) -> None:
+    """No service has more privileges than a plain container."""
     assert not {"privileged", "cap_add", "network_mode", "pid", "user"} & set(SERVICES[name])
 
 
-def test_what_localstack_runs_as_it_starts_is_mounted_to_be_read() -> None:
+def test_hooks_are_mounted_read_only() -> None:
+    """LocalStack's start hooks are mounted read-only."""
     mounted = f"./{HOOKS.relative_to(ROOT)}:/etc/localstack/init:ro"
     assert mounted in SERVICES["localstack"]["volumes"]
     assert [path.name for path in HOOKS.glob("start.d/*.py")] == ["authorizer.py"]
 
 
-def test_a_token_is_never_written_down() -> None:
+def test_token_comes_from_environment() -> None:
+    """The LocalStack token comes from the environment only."""
     assert SERVICES["localstack"]["environment"]["LOCALSTACK_AUTH_TOKEN"] == "${LOCALSTACK_AUTH_TOKEN:-}"

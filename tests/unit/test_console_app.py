@@ -21,9 +21,10 @@ from localstack.console.live import LiveStack, OrderTrace, RequestTrace, StackFi
 from localstack.console.logs import Invocation, Line
 from localstack.console.mails import MailFolder
 from localstack.console.orders import OrderBook, TrackedOrder
-from localstack.console.resources import Alarm, Queue, QueuePair, parse_message
+from localstack.console.queues import Queue, QueuePair, parse_message
 from localstack.processes import free_port
 from localstack.stack import Running, Stack, StackError
+from ops.alarms import Alarm
 from ops.queues import QueueError, Redriven
 from tests.support.samples import order
 from tooling.polling import poll
@@ -85,7 +86,7 @@ class FakeStack(LiveStack):
         return "bbws-order-pdf-local", Redriven(1, 0)
 
     def alarms(self) -> list[Alarm]:
-        return [Alarm("a", HOSTILE, "ALARM", HOSTILE, None), Alarm("b", "", "OK", "", datetime.now(UTC))]
+        return [Alarm("a", "ALARM", HOSTILE, HOSTILE), Alarm("b", "OK", "", "", datetime.now(UTC))]
 
 
 class FakeFinder(StackFinder):

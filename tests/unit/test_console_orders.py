@@ -11,19 +11,20 @@ from uuid import UUID, uuid4
 import pytest
 
 from common.order import Order
-from common.repository import OrderFilter, OrderRepository, Page, attributes_of
+from common.repository import OrderFilter, OrderRepository, Page
+from common.table_items import attributes_of
 from localstack.console.logs import FunctionLogs, Line
-from localstack.console.mails import CUSTOMER, INTERNAL, STATUS, Mail, MailFolder
+from localstack.console.mails import CUSTOMER, INTERNAL, STATUS, Mail, MailFolder, body
 from localstack.console.orders import NEWEST, OrderBook, OrderReader
-from localstack.console.resources import parse_message
+from localstack.console.queues import parse_message
 from tests.support.samples import CREATED, order
 
 ID = "11111111-1111-4111-8111-111111111111"
 
 
 def line(function: str, message: str, seconds: float = 0, order_id: str = ID, **fields: Any) -> Line:
-    moment = CREATED + timedelta(seconds=seconds)
-    return Line(function, "s", "r", moment, "INFO", message, "c-1", {"order_id": order_id, **fields})
+    at = CREATED + timedelta(seconds=seconds)
+    return Line(function, "s", "r", at, "INFO", message, "c-1", {"order_id": order_id, **fields})
 
 
 def mail(kind: str, seconds: float, number: str = "ORD-2026-00001") -> Mail:
@@ -222,11 +223,11 @@ def test_mails_are_read_once(tmp_path: Path) -> None:
     assert [mail.name for mail in folder.newest(2)] == names[:0:-1]
     assert [mail.name for mail in folder.of_order("ORD-2026-00001")] == names
     assert folder.get("../secret") is None
-    content = folder.content(new[0])
-    assert content.text.strip() == "Good day"
-    assert "<b>day</b>" in content.html
-    assert "Subject: New order" in content.source
-    assert [part.get_filename() for part in content.attachments] == ["x.pdf"]
+    message = folder.read(new[0])
+    assert body(message, "plain").strip() == "Good day"
+    assert "<b>day</b>" in body(message, "html")
+    assert message["Subject"] == subjects[0]
+    assert [part.get_filename() for part in message.iter_attachments()] == ["x.pdf"]
     (tmp_path / f"{names[0]}.eml").unlink()
     folder.refresh()
     assert folder.get(names[0]) is None
@@ -240,7 +241,7 @@ def test_message_body_of_any_kind_is_parsed() -> None:
     assert (found.event_type, found.order_id, found.attempts) == ("OrderRecorded", ID, 3)
     assert found.sent == datetime.fromtimestamp(1795556580.022, UTC)
     assert '\n  "eventType"' in found.body
-    for body in ("not JSON", "[" * 100_000, "[1]", "null", '{"payload": []}'):
-        shown = parse_message({"MessageId": "m", "Body": body})
+    for text in ("not JSON", "[" * 100_000, "[1]", "null", '{"payload": []}'):
+        shown = parse_message({"MessageId": "m", "Body": text})
         assert (shown.event_type, shown.order_id) == ("", "")
-        assert "".join(shown.body.split()) == "".join(body.split())
+        assert "".join(shown.body.split()) == "".join(text.split())

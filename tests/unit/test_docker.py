@@ -1,4 +1,4 @@
-"""What is asked of Docker, and how its failures are told, with a program in its place."""
+"""The commands that Docker gets, and the errors when they fail, tested with a fake `docker`."""
 
 import json
 import zipfile
@@ -17,61 +17,70 @@ printf '%s\\n' "$@" > {folder}/arguments
 
 
 class FakeDocker:
-    """A `docker` that notes its arguments.
+    """A `docker` that records its arguments.
 
     Args:
-        folder: of the program, first on PATH.
+        folder: Folder of the program, first on PATH.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.does("exit 0")
+        self.set_script("exit 0")
 
-    def does(self, script: str) -> None:
-        """What it does when it is called, in sh."""
+    def set_script(self, script: str) -> None:
+        """Set the shell script that a call runs."""
         program = self._folder / "docker"
         program.write_text(_FAKE.format(folder=self._folder, script=script))
         program.chmod(0o755)
 
     def arguments(self) -> list[str]:
-        """Those of the last call."""
+        """The arguments of the last call."""
         return (self._folder / "arguments").read_text().splitlines()
 
 
 @pytest.fixture
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDocker:
-    """A `docker` on PATH, and a folder of its own for libraries."""
+    """A fake `docker` on PATH, and an empty folder for libraries."""
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setattr(libraries, "LIBRARIES", tmp_path / "libraries")
     return FakeDocker(tmp_path)
 
 
-def test_an_engine_answers_or_not(fake: FakeDocker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert docker.answers()
+def test_available_only_if_docker_info_succeeds(
+    fake: FakeDocker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A Docker engine counts as running only if `docker info` succeeds in time."""
+    assert docker.available()
     assert fake.arguments() == ["info"]
-    fake.does("exit 1")
-    assert not docker.answers()
-    fake.does("exec sleep 5")
-    monkeypatch.setattr(docker, "_ANSWER_SECONDS", 0.1)
-    assert not docker.answers()
+    fake.set_script("exit 1")
+    assert not docker.available()
+    fake.set_script("exec sleep 5")
+    monkeypatch.setattr(docker, "_RESPONSE_SECONDS", 0.1)
+    assert not docker.available()
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
-    assert not docker.answers()
+    assert not docker.available()
 
 
-def test_a_failure_ends_with_dockers_words(fake: FakeDocker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    fake.does("echo 'no such package: pango' >&2; exit 1")
+def test_docker_failure_is_an_error_with_its_message(
+    fake: FakeDocker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A Docker command that fails, hangs or does not exist is an error with Docker's message."""
+    fake.set_script("echo 'no such package: pango' >&2; exit 1")
     with pytest.raises(docker.DockerError, match=r"(?s)no libraries: docker build failed:.no such package: pango$"):
         docker.run("no libraries", "build", seconds=5)
-    fake.does("exec sleep 5")
-    with pytest.raises(docker.DockerError, match="docker build has not ended in 0 s"):
+    fake.set_script("exec sleep 5")
+    with pytest.raises(docker.DockerError, match="docker build not finished after 0 s"):
         docker.run("no libraries", "build", seconds=0.1)
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     with pytest.raises(docker.DockerError, match="there is no docker on PATH"):
         docker.run("no libraries", "build", seconds=5)
 
 
-def test_libraries_are_built_for_the_architecture_and_kept(fake: FakeDocker, tmp_path: Path) -> None:
-    fake.does(f'mkdir -p {tmp_path}/libraries/natives-arm64-{libraries.natives_digest()}.partial/lib; echo "$@" >&2')
+def test_native_libraries_are_built_once(fake: FakeDocker, tmp_path: Path) -> None:
+    """The invoice's native libraries are built once for each architecture."""
+    fake.set_script(
+        f'mkdir -p {tmp_path}/libraries/natives-arm64-{libraries.natives_digest()}.partial/lib; echo "$@" >&2'
+    )
     folder = libraries.native_libraries("arm64")
     assert (folder / "lib").is_dir()
     context = ROOT / "release" / "packaging"
@@ -83,18 +92,19 @@ def test_libraries_are_built_for_the_architecture_and_kept(fake: FakeDocker, tmp
         f"--output=type=local,dest={folder}.partial",
         str(context),
     ]
-    fake.does("exit 1")
+    fake.set_script("exit 1")
     assert libraries.native_libraries("arm64") == folder
     with pytest.raises(docker.DockerError, match="the x86_64 libraries of the invoice were not built: docker build"):
         libraries.native_libraries("x86_64")
 
 
-def test_a_package_is_imported_in_the_image_and_nothing_else(fake: FakeDocker, tmp_path: Path) -> None:
+def test_package_is_imported_in_lambdas_image(fake: FakeDocker, tmp_path: Path) -> None:
+    """A package is imported in Lambda's image, read-only and without network, and its files are listed."""
     package = tmp_path / "get_order.zip"
     with zipfile.ZipFile(package, "w") as archive:
         archive.writestr("functions/__init__.py", "")
     printed = {"modules": ["functions"], "files": ["/var/task/lib/libpango-1.0.so.0", "/lib64/libc.so.6", "[stack]"]}
-    fake.does(f"cat <<'EOF'\n{json.dumps(printed)}\nEOF")
+    fake.set_script(f"cat <<'EOF'\n{json.dumps(printed)}\nEOF")
     loaded = isolation.load_in_image(package, "x86_64")
     assert loaded == isolation.Loaded(frozenset({"functions"}), frozenset({"lib/libpango-1.0.so.0"}))
     arguments = fake.arguments()
@@ -102,12 +112,13 @@ def test_a_package_is_imported_in_the_image_and_nothing_else(fake: FakeDocker, t
     assert {"--network=none", "--platform=linux/amd64", "--entrypoint=python", "--read-only"} <= set(arguments)
     assert arguments[-3:] == ["functions.get_order.handler", "/var/task", "/var/runtime"]
     assert sum(argument.startswith("--volume=") for argument in arguments) == 1
-    fake.does("echo 'ImportError: libpango' >&2; exit 1")
+    fake.set_script("echo 'ImportError: libpango' >&2; exit 1")
     with pytest.raises(docker.DockerError, match=r"(?s)get_order\.zip cannot be imported in the Lambda.*libpango"):
         isolation.load_in_image(package, "x86_64")
 
 
-def test_without_an_engine_no_release_is_made_that_seems_to_draw(fake: FakeDocker) -> None:
-    fake.does("exit 1")
+def test_release_without_docker_is_refused(fake: FakeDocker) -> None:
+    """Without a Docker engine a release is refused, with what to do."""
+    fake.set_script("exit 1")
     with pytest.raises(libraries.BuildError, match=r"no Docker engine responds: start Docker, or .* --host-pango"):
         build.build_all("arm64", "lambda-image")

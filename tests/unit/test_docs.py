@@ -1,4 +1,4 @@
-"""The documents: links lead somewhere, commands are those that there are, and decisions are short."""
+"""Documents: links lead somewhere, commands exist and are run, decisions are short."""
 
 import json
 import re
@@ -9,19 +9,21 @@ from urllib.parse import urlsplit
 import pytest
 
 from localstack.up import _DEFAULT_PORTS
+from tests.support import command_lines
 from tooling import documents
 from tooling.documents import RUN_ELSEWHERE, RUN_HERE, Block
 from tooling.machine import PANGO, PYTHON_VERSION, TERRAFORM_VERSION
 from tooling.paths import ROOT
 
-MAKEFILE = (ROOT / "Makefile").read_text()
-# Pages of GitHub's own, relative to the repository's.
+# Pages of GitHub, relative to those of the repository.
 OF_GITHUB = {"../../security/advisories/new"}
 DECISION_LINES = 60
+FOLDERS = "bin|cli|common|docs|e2e|evidence|functions|labs|localstack|ops|release|templates|terraform|tests|tooling"
 
 
 @pytest.mark.parametrize("document", documents.documents())
 def test_links_lead_somewhere(document: str) -> None:
+    """Every link leads to a file and a heading that exist."""
     for link in documents.links(document):
         if link.target in OF_GITHUB:
             continue
@@ -37,7 +39,8 @@ def test_links_lead_somewhere(document: str) -> None:
             assert url.fragment in there, f"{document}: {link.target}: the headings are {sorted(there)}"
 
 
-def test_there_are_links_and_anchors_as_github_makes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_anchors_are_those_of_github(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Headings get the anchors that GitHub gives them; links in code are not links."""
     (tmp_path / "a.md").write_text(
         "# The `make` way\n## A b, c\n## A b, c\n[x](b.md#d) ![y](z.png)\n```\n[no](n)\n```\n"
     )
@@ -46,63 +49,68 @@ def test_there_are_links_and_anchors_as_github_makes_them(tmp_path: Path, monkey
     assert [link.target for link in documents.links("a.md")] == ["b.md#d", "z.png"]
 
 
-def test_what_documents_name_in_code_is_there() -> None:
+def test_files_named_in_documents_exist() -> None:
+    """A document names only files and folders that exist."""
     for document in documents.documents():
         if document == "docs/api.md":
             continue
         text = (ROOT / document).read_text()
         for path in re.findall(
-            r"`((?:docs|e2e|functions|common|localstack|release|terraform|tests|templates)/[\w./-]+)`", text
+            rf"`((?:{FOLDERS})/[\w./-]+)`",
+            text,
         ):
             there = [folder / path for folder in (ROOT, (ROOT / document).parent)]
             assert any(place.exists() for place in there), f"{document} names {path}"
 
 
-def targets() -> dict[str, set[str]]:
-    """The targets of the Makefile, with the variables that each takes."""
-    found: dict[str, set[str]] = {}
-    for match in re.finditer(r"^([a-z0-9-]+):(.*)\n((?:\t.*\n|(?:ifeq|else|endif).*\n)*)", MAKEFILE, re.MULTILINE):
-        name, line, recipe = match.groups()
-        used = re.findall(r"\$\(([A-Z_]+)[):]|\$\$([A-Z_]+)", recipe)
-        found[name] = {word for pair in used for word in pair if word} | set(re.findall(r"\b([A-Z_]{2,})=", line))
-    return found
-
-
-def make_calls(command: str) -> list[list[str]]:
-    """The words of each call of make in a command."""
-    return [call.split() for call in re.findall(r"\bmake ([a-z][^|;)\"]*)", command)]
-
-
 @pytest.mark.parametrize(
     "block", documents.command_blocks(), ids=lambda block: f"{block.document}: {block.commands[0][:40]}"
 )
-def test_commands_are_those_that_there_are(block: Block) -> None:
-    for command in block.commands:
-        for target, *variables in make_calls(command):
-            assert target in targets(), f"{block.document}: there is no make {target}"
-            for variable in variables:
-                name = variable.partition("=")[0]
-                assert name in targets()[target], f"{block.document}: make {target} takes no {name}"
+def test_commands_in_blocks_exist(block: Block) -> None:
+    """Each call of make, bin/ops, bin/release and bin/test is one that would be accepted."""
+    for command in block.lines:
+        for call in command_lines.calls(command):
+            command_lines.check(call)
 
 
-def test_targets_in_sentences_are_those_that_there_are() -> None:
-    for document in documents.documents():
-        for target in re.findall(r"`make ([a-z0-9-]+)", (ROOT / document).read_text()):
-            assert target in targets(), f"{document}: there is no make {target}"
+def test_commands_in_sentences_exist() -> None:
+    """Each command that a sentence names exists."""
+    for document in set(documents.documents()) - {"CHANGELOG.md"}:
+        for words in re.findall(r"`((?:make|bin/(?:ops|release|test)) [a-z0-9 ]+)", (ROOT / document).read_text()):
+            if words.startswith("make "):
+                assert words.split()[1] in command_lines.make_targets(), f"{document}: there is no {words}"
+            else:
+                command_lines.find(words.split())
 
 
-def test_the_makefile_is_read_as_make_reads_it() -> None:
-    assert targets()["promote"] == {"PYTHON", "TO", "RELEASE", "APPROVALS"}
-    assert {"PORT", "CART_PORT", "SMTP_PORT", "ENGINE", "RELEASE_DIR"} <= targets()["up"]
-    assert {"QUEUE", "TARGET"} <= targets()["redrive"]
-    assert make_calls("TOKEN=$(make token EMAIL=a@b.c) && A=1 make e2e TARGET=dev | make help") == [
-        ["token", "EMAIL=a@b.c"],
-        ["e2e", "TARGET=dev"],
-        ["help"],
+def test_command_line_check_refuses_what_does_not_exist() -> None:
+    """The check finds wrong targets, variables, sub-commands and options."""
+    assert command_lines.calls("TOKEN=$(bin/ops stack token a@b.c) && A=1 make e2e QUICK=1 | make help") == [
+        ["bin/ops", "stack", "token", "a@b.c"],
+        ["make", "e2e", "QUICK=1"],
+        ["make", "help"],
     ]
+    for wrong in (
+        "make nothing",
+        "make up TRAGET=dev",
+        "bin/ops nothing",
+        "bin/release drift --to moon",
+        "bin/ops queues",
+    ):
+        with pytest.raises(ValueError, match=wrong.split()[0]):
+            command_lines.check(wrong.split())
+
+
+def test_make_help_has_at_most_20_lines() -> None:
+    """The front door is a screen of targets, each a line."""
+    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=20)
+    shown = re.findall(r"^  make ([a-z0-9]+) +\S", done.stdout, re.MULTILINE)
+    assert set(shown) == set(command_lines.make_targets())
+    assert len(shown) <= 20
 
 
 def test_every_command_is_run_somewhere() -> None:
+    """A command in a document is run by a test, the rehearsal or a workflow, or says why by hand only."""
     commands = [(block.document, command) for block in documents.command_blocks() for command in block.commands]
     for document, command in commands:
         known = [*(start for start in RUN_HERE if command.startswith(start))]
@@ -115,28 +123,22 @@ def test_every_command_is_run_somewhere() -> None:
             assert (ROOT / path).exists(), path
 
 
-def test_a_reader_is_asked_for_the_address_that_make_up_printed() -> None:
-    asked = [
+def test_api_address_is_the_one_make_up_prints() -> None:
+    """A reader replaces one address, the one that README's `make up` prints."""
+    used = [
         url
         for block in documents.command_blocks()
-        if documents.runs_here(block)
+        if block.runs_here
         for command in block.commands
         for url in re.findall(r"http://[^\s\"]*execute-api[^\s\"]*", command)
     ]
-    assert asked
-    assert all(url.startswith(f"{documents.shown_api()}/") for url in asked)
-
-
-def test_readme_shows_the_targets_as_they_are() -> None:
-    listed = subprocess.run(
-        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=20
-    ).stdout
-    shown = next(content for _, content in documents.blocks("README.md") if content.startswith("$ make help\n"))
-    assert shown.removeprefix("$ make help\n") == listed
+    assert used
+    assert all(url.startswith(f"{documents.api_in_readme()}/") for url in used)
 
 
 @pytest.mark.parametrize("decision", [path for path in documents.documents() if "/decisions/" in path])
-def test_a_decision_is_a_page_with_context_options_and_choice(decision: str) -> None:
+def test_decision_has_context_options_choice(decision: str) -> None:
+    """A decision is one page with its context, options and choice."""
     text = (ROOT / decision).read_text()
     assert len(text.splitlines()) <= DECISION_LINES
     parts = [text.find(f"**{part}.**") for part in ("Context", "Options", "Choice")]
@@ -146,14 +148,8 @@ def test_a_decision_is_a_page_with_context_options_and_choice(decision: str) -> 
     assert text.startswith(f"# {number}. ")
 
 
-def test_bash_completes_the_targets() -> None:
-    (line,) = [content for language, content in documents.blocks("CONTRIBUTING.md") if language == "bash"]
-    script = f'{line}\ncomplete -p make\ncompgen -W "$(complete -p make | cut -d"\'" -f2)" -- rel'
-    done = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=20)
-    assert done.stdout.splitlines()[-2:] == ["release", "release-verify"]
-
-
-def test_the_devcontainer_has_what_the_machine_must_have() -> None:
+def test_devcontainer_has_what_the_machine_needs() -> None:
+    """The devcontainer installs everything that the check of the machine asks for."""
     container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
     python = ".".join(map(str, PYTHON_VERSION))
     assert re.search(rf":{python}-", container["image"])

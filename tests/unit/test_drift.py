@@ -50,7 +50,7 @@ def test_planned_code_is_compared_with_functions(stack: Stack, monkeypatch: pyte
         {**planned({}), "change": {"actions": ["delete"], "before": BEFORE, "after": None, "after_unknown": {}}},
         {**planned({}), "change": {"actions": ["create"], "before": None, "after": BEFORE, "after_unknown": {}}},
     ],
-    ids=["another attribute", "a nested one", "another resource", "gone", "not there"],
+    ids=["attribute", "nested attribute", "other resource", "deleted", "created"],
 )
 def test_other_planned_change_is_drift(stack: Stack, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]) -> None:
     """Every other planned change is drift."""

@@ -352,7 +352,7 @@ def test_stages_share_one_release(tmp_path: Path) -> None:
 
 def test_bad_records_say_what_to_do(tmp_path: Path) -> None:
     """Missing or invalid records are an error that names the command to run."""
-    with pytest.raises(PackError, match="run `make e2e TARGET=local`"):
+    with pytest.raises(PackError, match="run `bin/test e2e --target local`"):
         stages.read(tmp_path / "local")
     write_records(tmp_path, "local", None, recorded_test())
     (tmp_path / "local" / "run-2.json").write_text("{}")

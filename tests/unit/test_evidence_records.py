@@ -61,7 +61,7 @@ def test_late_check_is_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 TESTS = '''
-"""Told by a file."""
+"""Tests of a file."""
 import pytest
 
 

@@ -51,8 +51,8 @@ SCRIPTS = {
 def hostile_order(text: str) -> Order:
     """An order with a text in all names from the Cart service, and in its address, where the model would refuse it."""
     item = CartItem.parse_obj({"productId": "p", "name": text, "quantity": 77, "unitPrice": "1.00"})
-    moments = {"validFrom": CREATED, "validTo": CREATED}
-    campaign = Campaign.parse_obj({"code": "C", "name": text[:200], "discountPercent": "10", **moments})
+    validity = {"validFrom": CREATED, "validTo": CREATED}
+    campaign = Campaign.parse_obj({"code": "C", "name": text[:200], "discountPercent": "10", **validity})
     lines = [OrderItem(**item.dict(), line_total=Amount("77.00")), *draft().items]
     found = order(order_id=ORDER_ID, items=lines, campaign=campaign, discount="1.00")
     place = Address.parse_obj(address()).copy(update={"street": text, "city": text, "province": text})

@@ -1,4 +1,4 @@
-"""Tokens of the harness: those of Cognito, and only where Terraform takes them."""
+"""Tokens of the issuer: like Cognito's, and accepted only on local stacks."""
 
 import re
 import threading
@@ -20,7 +20,7 @@ from tooling.paths import ROOT
 
 @pytest.fixture
 def issuer(tmp_path: Path) -> Iterator[Issuer]:
-    """An issuer that runs."""
+    """A running issuer."""
     server = TokenIssuer(0, tmp_path / "issuer.pem")
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield Issuer(f"http://127.0.0.1:{server.server_port}")
@@ -29,13 +29,14 @@ def issuer(tmp_path: Path) -> Iterator[Issuer]:
 
 
 def verified(issuer: Issuer, token: str) -> dict[str, object]:
-    """What a token says, by the keys that are served."""
+    """Claims of a token, verified with the published keys."""
     keys = requests.get(f"{issuer.url}/{ISSUER_POOL}/.well-known/jwks.json", timeout=10).json()["keys"]
     found: dict[str, object] = jwt.decode(token, jwt.PyJWK(keys[0]), ["RS256"], audience=CLIENT_ID)
     return found
 
 
-def test_a_token_says_what_cognitos_would(issuer: Issuer) -> None:
+def test_issuer_token_has_cognitos_claims(issuer: Issuer) -> None:
+    """A token of the issuer has the claims of a Cognito token."""
     claims = verified(issuer, issuer.sign_in("thandi@acme.example", "tenant-acme", "admin")["IdToken"])
     assert claims["iss"] == f"https://cognito-idp.af-south-1.amazonaws.com/{ISSUER_POOL}"
     assert (claims["token_use"], claims["email"]) == ("id", "thandi@acme.example")
@@ -43,12 +44,14 @@ def test_a_token_says_what_cognitos_would(issuer: Issuer) -> None:
     assert claims["sub"] == verified(issuer, issuer.sign_in("thandi@acme.example")["IdToken"])["sub"]
 
 
-def test_a_user_without_tenant_or_group_has_neither(issuer: Issuer) -> None:
+def test_issuer_token_without_tenant_or_group(issuer: Issuer) -> None:
+    """A user without tenant and group gets a token without those claims."""
     claims = verified(issuer, issuer.sign_in("nobody@example.com")["IdToken"])
     assert not {"custom:tenantId", "cognito:groups"} & set(claims)
 
 
-def test_the_key_outlives_the_issuer_and_is_its_owners(tmp_path: Path) -> None:
+def test_issuer_key_survives_restart(tmp_path: Path) -> None:
+    """The key survives a restart, and only its owner can read the file."""
     file = tmp_path / "issuer.pem"
     found = []
     for _ in range(2):
@@ -59,25 +62,29 @@ def test_the_key_outlives_the_issuer_and_is_its_owners(tmp_path: Path) -> None:
     assert file.stat().st_mode & 0o077 == 0
 
 
-def test_it_listens_on_this_machine_only(tmp_path: Path) -> None:
+def test_issuer_listens_on_loopback(tmp_path: Path) -> None:
+    """The issuer listens on 127.0.0.1 only."""
     server = TokenIssuer(0, tmp_path / "issuer.pem")
     assert server.server_address[0] == "127.0.0.1"
     server.server_close()
 
 
-def test_terraform_is_told_only_where_the_issuer_is(tmp_path: Path) -> None:
+def test_variables_name_issuer_only_with_one(tmp_path: Path) -> None:
+    """Terraform accepts the issuer's tokens only on a stack with an issuer."""
     ports = {"engine": 1, "cart": 2}
     with_cognito = LocalTerraform(Stack(tmp_path, ports=ports))._variables
     with_issuer = LocalTerraform(Stack(tmp_path, ports={**ports, "issuer": 3}))._variables
     assert set(with_issuer) - set(with_cognito) == {"-var=authorizer=issuer"}
 
 
-@pytest.mark.parametrize("name", [file for place in ENVIRONMENTS.values() for file in place.var_files])
-def test_no_environment_of_aws_names_an_authorizer(name: str) -> None:
+@pytest.mark.parametrize("name", [file for environment in ENVIRONMENTS.values() for file in environment.var_files])
+def test_aws_environments_use_cognito(name: str) -> None:
+    """No environment in AWS chooses another authorizer than Cognito."""
     assert "authorizer" not in (ROOT / "terraform" / "env" / name).read_text()
 
 
-def test_nothing_that_runs_in_aws_knows_the_engine_or_the_issuer() -> None:
+def test_functions_name_no_engine_or_issuer() -> None:
+    """No code that runs in AWS mentions an engine or the issuer."""
     words = re.compile(r"localstack|ministack|moto\b|jwks|endpoint_url", re.IGNORECASE)
     files = [path for folder in ("functions", "common") for path in (ROOT / folder).rglob("*.py")]
     assert files
@@ -86,13 +93,15 @@ def test_nothing_that_runs_in_aws_knows_the_engine_or_the_issuer() -> None:
     } == {}
 
 
-def test_a_stack_with_cognito_does_not_change_its_tokens(tmp_path: Path) -> None:
+def test_up_issuer_on_stack_with_cognito_is_refused(tmp_path: Path) -> None:
+    """A running stack with Cognito cannot switch to the issuer."""
     stack = Stack(tmp_path, ports={"engine": 1}, running={"engine": Running(1, 2.0)})
     with pytest.raises(StackError, match="a stack with Cognito is up"):
         up.up(stack, "embedded", issuer=True)
 
 
-def test_localstack_without_a_token_has_no_cognito(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_has_cognito_needs_localstack_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LocalStack has Cognito only with a token."""
     monkeypatch.delenv("LOCALSTACK_AUTH_TOKEN", raising=False)
     assert not LocalStack().has_cognito
     monkeypatch.setenv("LOCALSTACK_AUTH_TOKEN", "a token")

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.item_json import item_json
 from common.models import Campaign, CartItem
 from common.order import Order, PaymentDetails
 from common.pricing import price
-from common.repository import Page, attributes_of
+from common.repository import Page
 from common.status import OrderStatus
+from common.table_items import attributes_of, item_json
 from functions.adapters import rest
 from tests.support.samples import order
 
@@ -41,8 +41,8 @@ def held(value: Any) -> Any:
 def both(wanted: Order, without: str = "") -> tuple[Any, Any]:
     """The JSON of an order's item, and the JSON of its model."""
     item = {name: held(value) for name, value in attributes_of(wanted).items() if name != without}
-    answers = [rest.to_json(content) for content in (item_json(Order, item), Page([item], None).orders[0])]
-    return json.loads(answers[0]), json.loads(answers[1])
+    responses = [rest.to_json(content) for content in (item_json(Order, item), Page([item], None).orders[0])]
+    return json.loads(responses[0]), json.loads(responses[1])
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""How `make logs` shows an event: to people and to programs."""
+"""How `make logs` shows events on a terminal and in a pipe."""
 
 import io
 import json
@@ -10,7 +10,7 @@ from rich.console import Console
 from localstack import logs
 from localstack.stack import Stack, StackError
 
-MOMENT = 1_795_556_406_445
+TIMESTAMP = 1_795_556_406_445
 LINE = {
     "level": "WARNING",
     "location": "_queue:78",
@@ -26,12 +26,13 @@ REPORT = "REPORT RequestId: 1\tDuration: 56 ms"
 
 
 def styles(text: Any) -> dict[str, str]:
-    """The styled parts of a text, by what they say."""
+    """Styles of the parts of a text, by content."""
     return {text.plain[span.start : span.end].strip(): str(span.style) for span in text.spans}
 
 
-def test_a_line_has_its_level_in_colour_and_its_correlation_id_dimmed() -> None:
-    shown = logs.readable(json.dumps(LINE), MOMENT)
+def test_readable_line_colours_level() -> None:
+    """A line has its level in colour and its correlation id dimmed; constant fields are left out."""
+    shown = logs.readable(json.dumps(LINE), TIMESTAMP)
     assert shown.plain[8:].startswith(".445 WARNING  packaged template used location=_queue:78 order_id=o-1 tries=2")
     assert shown.plain.endswith(" demo-1")
     assert "arn:aws" not in shown.plain
@@ -40,32 +41,37 @@ def test_a_line_has_its_level_in_colour_and_its_correlation_id_dimmed() -> None:
 
 
 @pytest.mark.parametrize(("level", "colour"), [("INFO", "green"), ("ERROR", "red"), ("CRITICAL", "bold red")])
-def test_each_level_has_a_colour(level: str, colour: str) -> None:
-    assert styles(logs.readable(json.dumps({**LINE, "level": level}), MOMENT))[level] == colour
+def test_readable_level_has_its_colour(level: str, colour: str) -> None:
+    """Each level has its colour."""
+    assert styles(logs.readable(json.dumps({**LINE, "level": level}), TIMESTAMP))[level] == colour
 
 
-def test_an_exception_is_read_line_by_line() -> None:
+def test_readable_exception_has_lines() -> None:
+    """An exception is shown line by line."""
     exception = 'Traceback (most recent call last):\n  File "a.py", line 1\nValueError: [x]'
-    shown = logs.readable(json.dumps({**LINE, "level": "ERROR", "exception": exception}), MOMENT)
+    shown = logs.readable(json.dumps({**LINE, "level": "ERROR", "exception": exception}), TIMESTAMP)
     assert shown.plain.splitlines()[1:] == [f"    {row}" for row in exception.splitlines()]
     assert "\\n" not in shown.plain
 
 
-def test_what_lambda_writes_is_muted_and_what_nobody_expected_is_not() -> None:
-    assert styles(logs.readable(REPORT, MOMENT))["REPORT RequestId: 1  Duration: 56 ms"] == "dim"
-    assert styles(logs.readable("Segmentation fault", MOMENT))["Segmentation fault"] == "yellow"
-    assert styles(logs.readable("[1]", MOMENT))["[1]"] == "yellow"
+def test_readable_lambda_line_is_dimmed() -> None:
+    """Lambda's own lines are dimmed, unexpected text is highlighted."""
+    assert styles(logs.readable(REPORT, TIMESTAMP))["REPORT RequestId: 1  Duration: 56 ms"] == "dim"
+    assert styles(logs.readable("Segmentation fault", TIMESTAMP))["Segmentation fault"] == "yellow"
+    assert styles(logs.readable("[1]", TIMESTAMP))["[1]"] == "yellow"
 
 
-def test_a_metric_is_short_and_muted() -> None:
+def test_readable_metric_is_short() -> None:
+    """A metric takes one dimmed line."""
     metric = {"_aws": {"CloudWatchMetrics": [{"Metrics": [{"Name": "OrdersAccepted"}]}]}, "OrdersAccepted": [1.0]}
-    assert styles(logs.readable(json.dumps(metric), MOMENT))["METRIC   OrdersAccepted=[1.0]"] == "dim"
+    assert styles(logs.readable(json.dumps(metric), TIMESTAMP))["METRIC   OrdersAccepted=[1.0]"] == "dim"
 
 
-def test_a_program_gets_a_line_of_json_for_each_event() -> None:
-    assert logs.as_json(json.dumps(LINE), MOMENT) == json.dumps(LINE)
+def test_as_json_event_is_one_line() -> None:
+    """Each event becomes one line of JSON, whatever was logged."""
+    assert logs.as_json(json.dumps(LINE), TIMESTAMP) == json.dumps(LINE)
     for message in (REPORT, "two\nlines", json.dumps(LINE, indent=2), "[1]"):
-        line = logs.as_json(message, MOMENT)
+        line = logs.as_json(message, TIMESTAMP)
         assert "\n" not in line
         assert json.loads(line) == {"timestamp": "2026-11-24T21:40:06.445000+00:00", "message": message}
 
@@ -73,16 +79,17 @@ def test_a_program_gets_a_line_of_json_for_each_event() -> None:
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
     """A stack whose one function has logged a line."""
-    event = {"logStreamName": "s", "timestamp": MOMENT, "message": json.dumps(LINE)}
+    event = {"logStreamName": "s", "timestamp": TIMESTAMP, "message": json.dumps(LINE)}
     monkeypatch.setattr(logs, "_events", lambda *_: iter([event]))
     monkeypatch.setattr(logs, "Aws", lambda *_: type("Clients", (), {"logs": None}))
     return Stack(None, ports={"engine": 1}, outputs={"function_names": {"get_order": "f"}})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("terminal", "no_color"), [(True, False), (True, True), (False, False)])
-def test_colours_are_for_terminals_that_want_them(
+def test_show_logs_colours_only_terminals(
     stack: Stack, monkeypatch: pytest.MonkeyPatch, terminal: bool, no_color: bool
 ) -> None:
+    """Only a terminal without NO_COLOR gets colours; anything else gets JSON."""
     monkeypatch.setenv("TERM", "xterm-256color")
     for name in ("NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
@@ -90,44 +97,46 @@ def test_colours_are_for_terminals_that_want_them(
         monkeypatch.setenv("NO_COLOR", "1")
     output = io.StringIO()
     logs.show_logs(stack, "get_order", False, Console(file=output, force_terminal=terminal, highlight=False))
-    said = output.getvalue()
-    assert ("\x1b[33m" in said) is (terminal and not no_color)
-    assert (said == json.dumps(LINE) + "\n") is not terminal
+    printed = output.getvalue()
+    assert ("\x1b[33m" in printed) is (terminal and not no_color)
+    assert (printed == json.dumps(LINE) + "\n") is not terminal
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("creat_order", "there is no function 'creat_order'; did you mean create_order?"),
         ("zebra", "there is no function 'zebra'"),
         ("", "no function is named"),
     ],
 )
-def test_a_function_that_is_none_is_answered_with_the_eight(name: str, told: str) -> None:
+def test_checked_unknown_function_lists_all(name: str, message: str) -> None:
+    """An unknown function is refused with the closest match and all eight names."""
     with pytest.raises(StackError) as refused:
         logs.checked(name)
     first, _, rest = str(refused.value).partition("\n")
-    assert first == told
+    assert first == message
     assert rest.startswith("Run `make logs FUNCTION=…` with one of create_order, ")
     assert rest.count(",") == 7
 
 
-def test_each_event_is_shown_once_and_only_new_ones_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_following_yields_each_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Following a log shows each event once and queries only new ones."""
     events = [{"logStreamName": "s", "timestamp": 10 * number, "message": str(number)} for number in range(4)]
-    asked: list[int] = []
+    starts: list[int] = []
 
     class Client:
         def get_paginator(self, _: str) -> "Client":
             return self
 
         def paginate(self, logGroupName: str, startTime: int) -> list[dict[str, Any]]:  # noqa: N803
-            asked.append(startTime)
-            there = events[: 2 * len(asked)]
+            starts.append(startTime)
+            there = events[: 2 * len(starts)]
             return [{"events": [event for event in there if int(str(event["timestamp"])) >= startTime]}]
 
     monkeypatch.setattr(logs, "_POLL_SECONDS", 0)
     following = logs._events(Client(), "g", follow=True)  # type: ignore[arg-type]
     assert [next(following)["message"] for _ in range(4)] == ["0", "1", "2", "3"]
-    assert asked == [0, 10]
-    asked.clear()
+    assert starts == [0, 10]
+    starts.clear()
     assert [event["message"] for event in logs._events(Client(), "g", follow=False)] == ["0", "1"]  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Every mail keeps to what mail clients show, and each rule notices a mail that does not."""
+"""Every mail keeps the rules of mail clients, and each rule notices a mail that breaks it."""
 
 from functools import cache
 
@@ -31,7 +31,7 @@ def test_longest_order_is_not_clipped(monkeypatch: pytest.MonkeyPatch) -> None:
     """The longest order stays below the size at which Gmail clips a mail."""
     longest = orders()["200-lines"]
     line = longest.items[0].copy(update={"name": "&" * 500})
-    # Escaped, & is the longest of all characters.
+    # & is the longest character when escaped.
     monkeypatch.setattr(
         "localstack.preview.render.orders", lambda: {"longest": longest.copy(update={"items": [line] * 1_000})}
     )

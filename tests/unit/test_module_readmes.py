@@ -30,12 +30,14 @@ def test_readme_example_sets_every_required_input(folder: Path) -> None:
 
 
 def test_readme_without_markers_is_rejected(tmp_path: Path) -> None:
+    """A README without the markers of its tables is rejected."""
     (tmp_path / "README.md").write_text("# Module `x`\n")
     with pytest.raises(ValueError, match="needs the lines"):
         module_readmes.updated(tmp_path)
 
 
 def test_multiline_type_becomes_one_line(tmp_path: Path) -> None:
+    """A type of several lines becomes one line of the table."""
     (tmp_path / "README.md").write_text(f"{module_readmes.BEGIN}\n{module_readmes.END}\n")
     (tmp_path / "variables.tf").write_text(
         'variable "routes" {\n  description = "Routes | paths."\n'

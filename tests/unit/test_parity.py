@@ -1,4 +1,4 @@
-"""docs/parity.md says what was found, and what is said to differ is a row."""
+"""docs/parity.md, measured.json and the known differences agree."""
 
 import pytest
 
@@ -14,25 +14,29 @@ LOCKS = {
 ROWS = {row.id for row in parity.rows()}
 
 
-def test_the_page_is_what_was_measured() -> None:
+def test_page_matches_measurements() -> None:
+    """docs/parity.md is generated from measured.json."""
     assert parity.PAGE.read_text() == parity.page(), "run `python -m tests.conformance.parity`"
 
 
 @pytest.mark.parametrize("engine", LOCKS)
-def test_what_was_measured_is_of_these_rows_and_of_the_locked_engine(engine: str) -> None:
+def test_measurements_cover_rows_and_locked_engine(engine: str) -> None:
+    """Each engine was measured with these rows and its locked version."""
     found = parity.measured()[engine]
     assert set(found["rows"]) == ROWS, f"run `make conformance ENGINE={engine}`"
     assert found["version"] == locked(*LOCKS[engine]) == DIFFERENCES[engine].version
 
 
 @pytest.mark.parametrize("engine", DIFFERENCES)
-def test_a_known_difference_is_a_row_that_differed(engine: str) -> None:
+def test_known_differences_were_measured(engine: str) -> None:
+    """The known differences of an engine are the rows that differed."""
     cells = parity.measured()[engine]["rows"]
     differed = {row for row, cell in cells.items() if cell == parity.DIFFERS}
     assert {row.partition("[")[0] for row in DIFFERENCES[engine].rows} == differed
 
 
-def test_every_row_says_where_aws_says_so() -> None:
+def test_rows_name_aws_documentation() -> None:
+    """Every row has a sentence and a page of AWS's documentation."""
     assert len(ROWS) == len(parity.rows())
     for row in parity.rows():
         assert row.says.endswith("."), row.id

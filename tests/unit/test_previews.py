@@ -24,7 +24,7 @@ from localstack.processes import free_port
 from tooling.paths import ROOT
 from tooling.polling import poll
 
-# WeasyPrint's own lines, which nobody counts, would be watched; ours are counted in other tests.
+# Tracing WeasyPrint's lines would take long; other tests measure the coverage of ours.
 pytestmark = pytest.mark.no_cover
 
 SECONDS = 30

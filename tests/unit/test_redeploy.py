@@ -1,4 +1,4 @@
-"""What `make watch` refuses before the stack is asked for anything."""
+"""What `make watch` refuses before it calls the stack."""
 
 import threading
 from pathlib import Path
@@ -23,7 +23,8 @@ UnknownServiceError: Unknown service: 'no-such'
 """
 
 
-def test_the_last_line_of_ours_is_blamed() -> None:
+def test_blame_names_last_line_of_ours() -> None:
+    """A traceback is reduced to the last line of our code and the error."""
     assert (
         redeploy.blame(IMPORT, ["get_order"])
         == "common/repository.py:12: UnknownServiceError: Unknown service: 'no-such'"
@@ -31,18 +32,21 @@ def test_the_last_line_of_ours_is_blamed() -> None:
     assert redeploy.blame("get_order.zip: not imported in 60 s", ["get_order"]) == "get_order.zip: not imported in 60 s"
 
 
-def test_a_stack_that_runs_a_release_is_not_changed(tmp_path: Path) -> None:
-    with pytest.raises(StackError, match="runs the release in release: `make up` puts this tree there"):
+def test_redeploy_stack_of_release_is_refused(tmp_path: Path) -> None:
+    """A stack that runs a release is not redeployed."""
+    with pytest.raises(StackError, match="runs the release in release: `make up` deploys this tree"):
         redeploy.redeploy(Stack(tmp_path, release="release"))
 
 
-def test_a_function_that_the_stack_lacks_is_named(tmp_path: Path) -> None:
+def test_redeploy_missing_function_is_named(tmp_path: Path) -> None:
+    """A function that the stack lacks is named, with what to do."""
     names = {name: name for name in build.function_names() if name != "get_order"}
     with pytest.raises(StackError, match=r"the stack has no get_order: .*terraform/locals\.tf.*`make up`"):
         redeploy._names(Stack(tmp_path, outputs={"function_names": names}))
 
 
-def test_a_template_that_is_none_is_named_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checked_templates_syntax_error_names_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A template with a syntax error is refused with file and line."""
     monkeypatch.setattr(redeploy, "ROOT", tmp_path)
     (tmp_path / "templates" / "a").mkdir(parents=True)
     (tmp_path / "templates" / "a" / "style.css").write_text("{% not Jinja %}")
@@ -57,9 +61,10 @@ def test_a_template_that_is_none_is_named_with_its_line(tmp_path: Path, monkeypa
     ("source", "refusal"),
     [("x = 1\ndef broken(:\n", ":2: invalid syntax"), ("import os\n\nreturn 1\n", ":3: 'return' outside function")],
 )
-def test_what_is_not_python_is_not_built(
+def test_build_syntax_error_names_line(
     source: str, refusal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A function with a syntax error is not built; the error names file and line."""
     monkeypatch.setattr(build, "ROOT", tmp_path)
     path = tmp_path / "broken.py"
     path.write_text(source)
@@ -68,7 +73,8 @@ def test_what_is_not_python_is_not_built(
     assert str(refused.value) == f"broken.py{refusal}"
 
 
-def test_a_save_waits_for_make_up_to_end(tmp_path: Path) -> None:
+def test_exclusive_waits_for_make_up(tmp_path: Path) -> None:
+    """A redeployment waits for a running `make up` to end."""
     stack, ended = Stack(tmp_path), threading.Event()
     order: list[str] = []
 

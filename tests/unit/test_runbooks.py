@@ -1,4 +1,4 @@
-"""The runbooks are whole: their links lead somewhere, their commands exist, and each is run by somebody."""
+"""Runbooks: their commands exist, name known variables only, and each block is run by a test or the rehearsal."""
 
 import re
 from pathlib import Path
@@ -6,72 +6,53 @@ from pathlib import Path
 import pytest
 
 from labs.rehearsal import run as rehearsal
-from tooling import runbooks
-from tooling.paths import ROOT
+from tests.support import command_lines
+from tooling import documents
+from tooling.documents import Block
 
-PAGES = sorted(runbooks.FOLDER.glob("*.md"))
-MAKEFILE = (ROOT / "Makefile").read_text()
-TARGETS = set(re.findall(r"^([a-z0-9-]+):", MAKEFILE, re.MULTILINE))
-# What a section names, or an alarm's block sets.
+BLOCKS = documents.runbook_blocks()
+# Variables that a section names, or the block of an alarm sets.
 VARIABLES = {
     *("TARGET", "QUEUE", "FUNCTION", "ALARM", "TEXT", "MESSAGE"),
     *("AT", "FROM", "ORDER", "RELEASE", "APPROVALS", "REPORT"),
 }
-LINK = re.compile(r"\[[^\]]+\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)")
 
 
-def anchors(page: Path) -> set[str]:
-    """The anchors of a page, of which a heading's second is numbered."""
-    found: list[str] = []
-    for line in page.read_text().splitlines():
-        heading = re.match(r"^#{1,4} (.+)$", line)
-        if heading:
-            anchor = runbooks.anchor(heading[1])
-            found.append(f"{anchor}-{found.count(anchor)}" if anchor in found else anchor)
-    return set(found)
+def test_headings_are_unique() -> None:
+    """A block and an alarm are found by their heading."""
+    for page in (path for path in documents.documents() if path.startswith(documents.RUNBOOKS)):
+        headings = documents.headings(page)
+        assert len(set(headings)) == len(headings), page
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_links_lead_to_headings(page: Path) -> None:
-    for file, anchor in LINK.findall(page.read_text()):
-        target = (page.parent / file).resolve() if file else page
-        assert target.exists(), file
-        assert not anchor or anchor in anchors(target), f"{file}#{anchor}"
-
-
-def test_headings_are_unique_so_that_their_anchors_are() -> None:
-    for page in PAGES:
-        headings = runbooks.headings(page.stem)
-        assert len(set(headings)) == len(headings), page.stem
-
-
-@pytest.mark.parametrize("block", runbooks.blocks(), ids=lambda block: f"{block.page}, {block.heading}, {block.number}")
-def test_a_block_is_make_targets_and_known_variables(block: runbooks.Block) -> None:
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"{block.page}, {block.heading}, {block.number}")
+def test_block_has_existing_commands_only(block: Block) -> None:
+    """A line sets a variable, or is one command that exists; nothing else of the shell is needed."""
     for line in block.text.splitlines():
-        command = re.fullmatch(r'(?:make ([a-z0-9-]+)|export [A-Z]+=\S+)(?: [A-Z0-9]+=(?:"[^"]*"|\S+))*', line)
-        assert command, line
-        assert command[1] is None or command[1] in TARGETS
         assert set(re.findall(r"\$([A-Z]+)", line)) <= VARIABLES
-    assert "$(" not in block.text
+        assert not re.search(r"[;|&`]|\$\(", line), line
+        if not re.fullmatch(r"export [A-Z]+=\S+", line):
+            (call,) = command_lines.calls(line)
+            command_lines.check(call)
 
 
-def test_what_needs_accounts_is_in_the_rehearsal_and_nowhere_else() -> None:
-    # That the rest is run on the local stack, its last test asserts; that these were, the rehearsal.
-    blocks = runbooks.blocks()
-    assert {(block.page, block.heading) for block in blocks if block.rehearsed} == runbooks.REHEARSED
+def test_rehearsed_blocks_are_in_the_rehearsal() -> None:
+    """The rehearsal follows each block that needs accounts; it and the end-to-end tests check that they ran all."""
+    assert {(block.page, block.heading) for block in BLOCKS if block.rehearsed} == documents.REHEARSED
     source = Path(rehearsal.__file__).read_text()
-    for page, heading in runbooks.REHEARSED:
+    for page, heading in documents.REHEARSED:
         assert re.search(rf'("{page}"|page), "{re.escape(heading)}"', source), f"{page}, {heading}"
 
 
-def test_an_anchor_is_githubs() -> None:
-    heading = "bbws-order-pdf-dlq-{env}-not-empty"
-    assert runbooks.anchor(heading) == "bbws-order-pdf-dlq-env-not-empty"
-    assert runbooks.anchor("Look, mend, prove: it's over") == "look-mend-prove-its-over"
+def test_anchor_is_the_one_of_github() -> None:
+    """Alarms link to the anchor of their heading."""
+    assert documents.anchor("bbws-order-pdf-dlq-{env}-not-empty") == "bbws-order-pdf-dlq-env-not-empty"
+    assert documents.anchor("Look, fix, prove: it's over") == "look-fix-prove-its-over"
 
 
-def test_there_are_blocks_and_alarms() -> None:
-    assert runbooks.alarms("prod")
-    assert all("{env}" not in name for name in runbooks.alarms("prod"))
-    assert any(block.rehearsed for block in runbooks.blocks())
-    assert any(not block.rehearsed for block in runbooks.blocks())
+def test_alarms_and_blocks_are_found() -> None:
+    """The reader finds alarms, blocks for the local stack, and blocks for accounts."""
+    names = documents.alarms("prod")
+    assert names
+    assert all("{env}" not in name for name in names)
+    assert {block.rehearsed for block in BLOCKS} == {True, False}

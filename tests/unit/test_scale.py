@@ -70,14 +70,14 @@ def test_one_writer_never_conflicts() -> None:
     assert run.transactions - run.recorded in (0, 1)
 
 
-def test_ten_orders_in_a_transaction_number_ten_times_as_many() -> None:
+def test_batched_orders_are_numbered_ten_times_as_fast() -> None:
     """The counter limits transactions, not orders."""
     one, ten = (Counter(Numbering(1, together)).rate for together in (1, 10))
     assert 8 < ten / one <= 10
 
 
 def test_more_writers_gain_little() -> None:
-    """Ten times as many writers number less than twice as many orders, since they conflict more often."""
+    """Ten times as many writers number less than twice the orders, since they conflict more often."""
     few, many = (Counter(Numbering(writers)) for writers in (5, 50))
     assert few.rate < many.rate < 2 * few.rate
     assert many.transactions / many.recorded > 3 * few.transactions / few.recorded
@@ -91,7 +91,7 @@ def test_limits_are_sorted_by_what_breaks_first() -> None:
 
 
 def test_scale_document_has_the_tables() -> None:
-    """docs/scale.md has what `make simulate` prints."""
+    """docs/scale.md has what `bin/ops lab scale` prints."""
     document = (ROOT / "docs" / "scale.md").read_text()
     for heading, table in scale.tables():
-        assert table in document, f"{heading}: copy what `make simulate` prints into docs/scale.md"
+        assert table in document, f"{heading}: copy what `bin/ops lab scale` prints into docs/scale.md"

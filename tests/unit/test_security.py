@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from tests.__main__ import audit_steps
 from tooling.paths import ROOT
 
 BIN = Path(sys.executable).parent
+AUDIT = (sys.executable, "-m", "tests", "audit")
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 ROOMS = ("common", "functions", "tooling", "release", "ops", "evidence", "localstack", "labs", "cli")
 CODE = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
@@ -74,7 +76,7 @@ def test_service_code_has_no_exception() -> None:
 def test_audit_ignores_no_vulnerability() -> None:
     """The audit ignores no known vulnerability."""
     # An exception belongs here, with its id and the reason why the vulnerability does not affect this project.
-    assert "--ignore-vuln" not in (ROOT / "Makefile").read_text()
+    assert not [word for step in audit_steps(None, LOCKS) for word in step.command if "ignore" in word]
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
@@ -130,7 +132,7 @@ def advisories(request: pytest.FixtureRequest) -> Iterator[Advisories]:
 @pytest.mark.parametrize("advisories", ["jinja2"], indirect=True)
 def test_audit_fails_for_a_vulnerable_library(advisories: Advisories) -> None:
     """The audit queries every locked library, and fails when one has a known vulnerability."""
-    status, output = run("make", "audit", f"AUDIT_URL={advisories.url}")
+    status, output = run(*AUDIT, f"--url={advisories.url}")
     assert status != 0
     assert re.search(r"^jinja2 +\S+ +TEST-1", output, re.MULTILINE), output
     audited = [lock for lock in LOCKS if lock.stem != "localstack"]  # Frozen with the libraries of its time.
@@ -143,6 +145,6 @@ def test_audit_fails_for_a_vulnerable_library(advisories: Advisories) -> None:
 @pytest.mark.parametrize("advisories", ["nothing"], indirect=True)
 def test_audit_passes_only_with_a_response(advisories: Advisories) -> None:
     """The audit passes when no vulnerability is known, and fails when the service does not respond."""
-    audit = ("make", "audit", "LOCKS=requirements/functions.txt")
-    assert run(*audit, f"AUDIT_URL={advisories.url}")[0] == 0
-    assert run(*audit, "AUDIT_URL=http://127.0.0.1:9/v1/query")[0] != 0
+    audit = (*AUDIT, "--lock=requirements/functions.txt")
+    assert run(*audit, f"--url={advisories.url}")[0] == 0
+    assert run(*audit, "--url=http://127.0.0.1:9/v1/query")[0] != 0

@@ -1,4 +1,4 @@
-"""The parts of the local stack that need no engine: its file, its ports, its processes, its sidecars."""
+"""The parts of the local stack that need no engine: its file, ports, processes and sidecars."""
 
 import os
 import smtplib
@@ -18,24 +18,53 @@ from localstack.engines.localstack import image
 from localstack.mailbox import Mailbox
 from localstack.sidecars.cart_stub import CartStub
 from localstack.sidecars.mail_catcher import MailCatcher
-from localstack.stack import Running, Stack, StackError, load, require
+from localstack.stack import PROCESS_VARIABLE, Running, Stack, StackError, load, require
 from localstack.terraform import cli_config
 from tooling.polling import DeadlineError, poll
 
 
-def test_a_stack_is_found_again(tmp_path: Path) -> None:
+def test_stack_saved_is_loaded_unchanged(tmp_path: Path) -> None:
+    """A saved stack is loaded as it was."""
     stack = Stack(tmp_path, ports={"engine": 4566}, running={"engine": Running(1, 2.5)}, outputs={"api_id": "a"})
     stack.save()
     assert load(tmp_path) == stack
 
 
-def test_a_stack_that_was_not_made_says_how_to_make_it(tmp_path: Path) -> None:
+def test_require_without_stack_advises_make_up(tmp_path: Path) -> None:
+    """Without a stack the error says to run `make up`."""
     assert load(tmp_path) == Stack(tmp_path)
     with pytest.raises(StackError, match="make up"):
         require(tmp_path)
 
 
-def test_a_taken_port_is_named_with_its_owner_and_the_way_out() -> None:
+@pytest.mark.parametrize("content", ["", "[]", '{"engine"', '{"running": {}, "colour": "red"}', '{"running": 1}'])
+def test_load_unreadable_file_advises_make_down(tmp_path: Path, content: str) -> None:
+    """A stack.json that is empty, cut off or from another version is reported in one line, with what to do."""
+    (tmp_path / "stack.json").write_text(content)
+    with pytest.raises(StackError, match=r"stack\.json cannot be read \(.+\): run `make down`.*then `make up`$"):
+        load(tmp_path)
+
+
+def test_down_unreadable_file_stops_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make down` stops the processes of a stack whose stack.json is lost, and of no other."""
+    monkeypatch.setenv("STACK_DIR", str(tmp_path))
+    (tmp_path / "stack.json").write_text("")
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    ours, other = (
+        processes.start(command, tmp_path / "log", os.environ | {PROCESS_VARIABLE: str(folder)}, tmp_path)
+        for folder in (tmp_path, tmp_path / "other")
+    )
+    try:
+        up.down()
+        assert (processes.alive(ours), processes.alive(other)) == (False, True)
+        assert load(tmp_path) == Stack(tmp_path)
+    finally:
+        processes.stop(other)
+        processes.stop(ours)
+
+
+def test_require_free_taken_port_names_owner() -> None:
+    """The error of a taken port names the port, its process and the variable that chooses another."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(StackError) as refused:
@@ -46,13 +75,15 @@ def test_a_taken_port_is_named_with_its_owner_and_the_way_out() -> None:
     processes.require_free(port, "engine", "PORT")
 
 
-def test_one_make_up_at_a_time(tmp_path: Path) -> None:
+def test_exclusive_held_refuses_second(tmp_path: Path) -> None:
+    """Only one `make up` at a time changes a stack."""
     stack = Stack(tmp_path)
     with up.exclusive(stack), pytest.raises(StackError, match="another `make up`"), up.exclusive(stack):
         pass
 
 
-def test_a_process_is_started_seen_and_stopped(tmp_path: Path) -> None:
+def test_process_starts_and_stops(tmp_path: Path) -> None:
+    """A process is started, found alive and stopped; one that reuses its id is left alone."""
     command = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"]
     running = processes.start(command, tmp_path / "log", os.environ, tmp_path)
     poll("the process prints", lambda: "up" in (tmp_path / "log").read_text() or None, 20)
@@ -66,31 +97,36 @@ def test_a_process_is_started_seen_and_stopped(tmp_path: Path) -> None:
     processes.stop(None)
 
 
-def test_a_wait_ends_and_says_what_it_waited_for() -> None:
+def test_poll_deadline_names_condition() -> None:
+    """A wait that fails says what it waited for, and how long."""
     with pytest.raises(DeadlineError, match=r"the moon: not after 0.2 s"):
         poll("the moon", lambda: None, 0.2)
 
 
-def test_engines_are_chosen_by_name() -> None:
+def test_choose_engine_by_name() -> None:
+    """MiniStack is the default engine, and an unknown name is refused."""
     assert engines.choose(None).name == engines.choose("embedded").name == "embedded"
     with pytest.raises(StackError, match="ENGINE is embedded or localstack"):
         engines.choose("moto")
 
 
-def test_localstack_without_docker_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_choose_localstack_without_docker_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """LocalStack without Docker is refused with the reason."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(StackError, match="needs Docker"):
         engines.choose("localstack")
 
 
-def test_the_image_is_pinned_unless_there_is_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_image_is_pinned_without_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LocalStack's image is pinned unless there is a token."""
     monkeypatch.delenv("LOCALSTACK_AUTH_TOKEN", raising=False)
     assert image() == "localstack/localstack:4.14.0"
     monkeypatch.setenv("LOCALSTACK_AUTH_TOKEN", "token")
     assert image() == "localstack/localstack:latest"
 
 
-def test_providers_come_from_a_mirror_where_there_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_cli_config_uses_mirror_if_there_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Terraform takes providers from a mirror if there is one, else from the registry."""
     (tmp_path / "registry.terraform.io" / "hashicorp" / "aws").mkdir(parents=True)
     monkeypatch.setenv("TF_PLUGIN_MIRROR", str(tmp_path))
     assert f'path = "{tmp_path}"' in cli_config()
@@ -100,7 +136,7 @@ def test_providers_come_from_a_mirror_where_there_is_one(monkeypatch: pytest.Mon
 
 @pytest.fixture
 def carts() -> Iterator[str]:
-    """The URL of a cart stub."""
+    """URL of a cart stub."""
     stub = CartStub(0)
     thread = threading.Thread(target=stub.serve_forever)
     thread.start()
@@ -110,7 +146,8 @@ def carts() -> Iterator[str]:
     stub.server_close()
 
 
-def test_the_cart_stub_serves_fixtures_takes_carts_and_breaks_one(carts: str) -> None:
+def test_cart_stub_serves_stores_and_fails_carts(carts: str) -> None:
+    """The cart stub serves the fixtures, stores carts, and fails reads of one cart on request."""
     assert requests.get(f"{carts}/health", timeout=5).ok
     assert requests.get(f"{carts}/v1.0/carts/cart-acme-1", timeout=5).json()["tenantId"] == "tenant-acme"
     assert requests.get(f"{carts}/v1.0/campaigns/SPRING10", timeout=5).json()["discountPercent"] == "10"
@@ -127,7 +164,8 @@ def test_the_cart_stub_serves_fixtures_takes_carts_and_breaks_one(carts: str) ->
     assert requests.delete(f"{carts}/nothing", timeout=5).status_code == 404
 
 
-def test_a_mail_sent_is_a_mail_found(tmp_path: Path) -> None:
+def test_mailbox_finds_mail_by_correlation_id(tmp_path: Path) -> None:
+    """A mail sent to the mail catcher is found by its correlation id."""
     controller = Controller(MailCatcher(tmp_path / "mail"), hostname="127.0.0.1", port=processes.free_port())
     controller.start()
     try:
@@ -145,9 +183,8 @@ def test_a_mail_sent_is_a_mail_found(tmp_path: Path) -> None:
     assert mailbox.find("c-2") == []
 
 
-def test_the_console_starts_without_a_stack_opens_where_there_is_a_display_and_stops_with_the_stack(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_open_console_without_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The console starts without a stack, opens a browser if there is a display, and stops with the stack."""
     stack, opened = Stack(tmp_path), list[str]()
     monkeypatch.setattr("webbrowser.open", opened.append)
     monkeypatch.setattr(sys, "platform", "linux")
@@ -156,8 +193,8 @@ def test_the_console_starts_without_a_stack_opens_where_there_is_a_display_and_s
         monkeypatch.delenv(name, raising=False)
     try:
         up.open_console(stack)
-        answer = requests.get(stack.console_url, timeout=10)
-        assert (answer.status_code, "Run `make up`" in answer.text) == (503, True)
+        response = requests.get(stack.console_url, timeout=10)
+        assert (response.status_code, "Run `make up`" in response.text) == (503, True)
         assert opened == []
         first = stack.running["console"]
         monkeypatch.setenv("DISPLAY", ":0")

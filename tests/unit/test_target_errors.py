@@ -1,10 +1,11 @@
-"""How make targets fail: the last thing they say is what to do."""
+"""How commands fail: the last thing they print is what to do."""
 
 import json
 import os
 import re
 import socket
 import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,22 +13,23 @@ import pytest
 
 from localstack.processes import free_port
 from localstack.stack import Stack
-from tooling.commands import outside_make
+from tooling.commands import environment_without_make
 from tooling.paths import ROOT
 
 DIGEST = "a" * 64
 NO_STACK = r"there is no finished stack in .*: run `make up`"
-NO_ENGINE = r"the engine of the stack in .* does not respond: `make up` creates the stack again"
+NO_ENGINE = r"the engine of the stack in .* does not (answer|respond).*`make up`"
 SIGN_IN = r"(?s)Unable to locate credentials.*the shell must be signed in to the account, with the rights of its deploy"
-ENVIRONMENTS = r"invalid choice: '.*' \(choose from 'dev', 'sit', 'prod', 'failover'\)"
+MODULES = {"bin/ops": "cli.ops", "bin/release": "cli.release", "bin/test": "tests"}
 
 
-def make(directory: Path, *arguments: str, **variables: str) -> str:
-    """Run a target that fails, with nobody signed in and a stack's folder of its own; returns what it said."""
-    clean = {name: value for name, value in outside_make().items() if not name.startswith("AWS_")}
-    done = subprocess.run(
-        # Virtual environments are not looked at again: the tests run in one.
-        ["make", "--no-print-directory", "--old-file=dev", "--old-file=local", *arguments],
+def run(directory: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command with nobody signed in, and a stack's folder of its own."""
+    clean = {name: value for name, value in environment_without_make().items() if not name.startswith("AWS_")}
+    # The tests run in the virtual environment that the program would check first.
+    program = [sys.executable, "-m", MODULES[words[0]]] if words[0] in MODULES else [words[0]]
+    return subprocess.run(
+        [*program, *words[1:]],
         cwd=ROOT,
         env=clean
         | {
@@ -38,20 +40,27 @@ def make(directory: Path, *arguments: str, **variables: str) -> str:
             **variables,
         },
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         check=False,
         timeout=180,
     )
+
+
+def assert_fails(directory: Path, command: str, expected: str, **variables: str) -> None:
+    """Check that a command fails, and that the end of its output matches an expression."""
+    done = run(directory, *command.split(), **variables)
     assert done.returncode != 0, done.stdout
-    said = done.stdout + done.stderr
-    assert "Traceback" not in said
-    return said
+    assert "Traceback" not in done.stdout
+    ours = [line for line in done.stdout.splitlines() if line and not line.startswith("make: ***")]
+    assert re.search(expected, "\n".join(ours[-6:])), done.stdout
 
 
-@pytest.mark.parametrize("target", ["status", "tf", "watch"])
-def test_without_a_stack(tmp_path: Path, target: str) -> None:
-    assert_told(make(tmp_path, *target.split()), NO_STACK)
+@pytest.mark.parametrize("command", ["make status", "bin/ops stack terraform plan", "bin/ops stack watch"])
+def test_command_without_stack_fails(tmp_path: Path, command: str) -> None:
+    """A command that needs a stack says how to get one."""
+    assert_fails(tmp_path, command, NO_STACK)
 
 
 @pytest.fixture
@@ -63,70 +72,94 @@ def dead(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("target", ["status", "order", "logs FUNCTION=get_order"])
-def test_when_the_engine_is_gone(dead: Path, target: str) -> None:
-    assert_told(make(dead, *target.split()), NO_ENGINE)
+@pytest.mark.parametrize(
+    "command", ["bin/ops stack status", "make order", "bin/ops stack logs get_order", "bin/ops queues --target local"]
+)
+def test_command_without_engine_fails(dead: Path, command: str) -> None:
+    """A command that needs the engine says how to repair it."""
+    assert_fails(dead, command, NO_ENGINE)
 
 
 @pytest.mark.parametrize(
-    ("target", "told"),
+    ("command", "expected"),
     [
         (
-            "logs FUNCTION=creat_order",
+            "make logs FUNCTION=creat_order",
             "did you mean create_order\\?\nRun `make logs FUNCTION=…` with one of create_order, ",
         ),
-        ("logs", "no function is named\nRun `make logs FUNCTION=…` with one of create_order, "),
-        ("up ENGINE=moto", "there is no engine moto: ENGINE is embedded or localstack"),
-        ("up PORT=high", "PORT is 'high'; it must be a port, 1 to 65535"),
-        ("up RELEASE_DIR=/nothing", "there is no /nothing/release.json: run `make release`"),
-        ("promote TO=moon RELEASE=", ENVIRONMENTS),
-        ("promote TO=sit", "--release: is missing: RELEASE=… of `make` takes the digest that `make release` printed"),
-        ("promote TO=sit RELEASE=abc", "is the SHA-256 of a release's manifest, 64 hexadecimal digits"),
-        (f"promote TO=sit RELEASE={DIGEST} APPROVALS=Thandi", "is role=name for each, such as tech-lead=Thandi"),
-        (f"promote TO=dev RELEASE={DIGEST}", "nothing is promoted to dev: `make upload` puts a release there"),
-        (f"promote TO=sit RELEASE={DIGEST}", SIGN_IN),
-        ("deploy", ENVIRONMENTS),
-        ("deploy TO=sit", "name the release to deploy to sit: `make deploy TO=sit RELEASE=…`"),
-        (f"deploy TO=sit RELEASE={DIGEST}", SIGN_IN),
-        ("record REPORT=none.xml", ENVIRONMENTS),
-        ("rollback TO=prod", SIGN_IN),
-        ("drift TO=dev", SIGN_IN),
-        ("redrive QUEUE=q TARGET=dev", SIGN_IN),
-        ("redrive QUEUE=q TARGET=moon", ENVIRONMENTS),
-        ("release ARCHITECTURE=mips", r"invalid choice: 'mips' \(choose from 'arm64', 'x86_64'\)"),
-        ("e2e TARGET=moon", "next: `make e2e ARGS=--last-failed` runs what failed; `make status` and `make logs"),
-        ("unit ARGS=--no-such-option", 'next: `make unit ARGS="--last-failed --no-cov"` runs what failed'),
+        ("bin/ops stack logs", "no function is named\nRun `make logs FUNCTION=…` with one of create_order, "),
+        ("make up ENGINE=moto", "Invalid value for '--engine': 'moto' is not one of 'embedded', 'localstack'"),
+        ("make up PORT=high", "Invalid value for '--port': 'high'"),
+        ("make up RELEASE_DIR=/nothing", "there is no /nothing/release.json: run `make release`"),
+        (f"bin/release promote {DIGEST} --to moon", "Invalid value for '--to'.*: 'moon' is not one of 'dev', 'sit'"),
+        ("bin/release promote --to sit", "Missing argument 'DIGEST'"),
+        ("bin/release promote abc --to sit", "the 64 hexadecimal digits that `make release` printed"),
+        (
+            f"bin/release promote {DIGEST} --to sit --approvals Thandi",
+            "give role=name for each, such as tech-lead=Thandi",
+        ),
+        (
+            f"bin/release promote {DIGEST} --to dev",
+            "nothing is promoted to dev: `bin/release upload` puts a release there",
+        ),
+        (f"bin/release promote {DIGEST} --to sit", SIGN_IN),
+        ("bin/release deploy --to sit", "name the release to deploy to sit: `bin/release deploy DIGEST --to sit`"),
+        (f"bin/release deploy {DIGEST} --to sit", SIGN_IN),
+        ("bin/release rollback --to prod", SIGN_IN),
+        ("bin/release drift --to dev", SIGN_IN),
+        ("bin/ops redrive q --target dev", SIGN_IN),
+        (
+            "make release ARCHITECTURE=mips",
+            "Invalid value for '--architecture'.*: 'mips' is not one of 'arm64', 'x86_64'",
+        ),
+        ("make unit ARGS=--no-such-option", 'next: `make unit ARGS="--last-failed --no-cov"` runs what failed'),
+        ("make dlq QUEUE=q TRAGET=prod", "there is no make dlq: `make help`, `bin/ops --help`"),
+        ("make down TRAGET=prod", "make down does not take TRAGET=prod: it takes no variable"),
+        ("make up PROT=4570", "make up does not take PROT=4570: it takes ENGINE PORT CART_PORT"),
     ],
 )
-def test_wrong_arguments_and_nobody_signed_in(tmp_path: Path, target: str, told: str) -> None:
-    assert_told(make(tmp_path, *target.split()), told)
+def test_wrong_command_says_what_to_do(tmp_path: Path, command: str, expected: str) -> None:
+    """A wrong option, a misspelt variable and a missing sign-in are reported with what to do."""
+    assert_fails(tmp_path, command, expected)
 
 
-def test_a_port_that_is_taken(tmp_path: Path) -> None:
+def test_up_on_taken_port_fails(tmp_path: Path) -> None:
+    """The owner of the port is named, and how to choose another."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        port = str(server.getsockname()[1])
-        ports = {"PORT": str(free_port()), "SMTP_PORT": str(free_port()), "CART_PORT": port}
-        said = make(tmp_path, "up", **ports)
-    assert_told(said, rf"port {port}, wanted for the cart stub, is taken by .*: stop it, or .* `make up CART_PORT=…`")
+        port = server.getsockname()[1]
+        expected = rf"port {port}, needed for the cart stub, is taken by .*: stop it, or .* `make up CART_PORT=…`"
+        assert_fails(tmp_path, f"make up PORT={free_port()} SMTP_PORT={free_port()} CART_PORT={port}", expected)
 
 
-def test_terraform_that_fails(tmp_path: Path) -> None:
-    # A program in its place: what is tried is what is said of it.
+def test_variables_of_the_shell_are_no_options(tmp_path: Path) -> None:
+    """What the shell exports under the name of an option changes nothing."""
+    exported = {"FUNCTION": "create_order", "ENGINE": "moto", "PORT": "high", "EMAIL": "me@home.example"}
+    assert_fails(tmp_path, "make logs", "no function is named", **exported)
+    assert_fails(tmp_path, "bin/ops stack token", NO_STACK, **exported)
+
+
+@pytest.mark.parametrize("name", ["o'brien", "$(touch {0})", "`touch {0}`", "; touch {0}"])
+def test_values_reach_no_shell(tmp_path: Path, name: str) -> None:
+    """A value of make's command line is one word for the program, whatever is in it."""
+    mark = tmp_path / "mark"
+    value = name.replace("{0}", str(mark))
+    done = run(tmp_path, "make", "logs", f"FUNCTION={value}")
+    assert f"there is no function {value}" in done.stdout.replace("'", "") or value in done.stdout, done.stdout
+    assert not mark.exists()
+
+
+def test_closed_pipe_is_quiet(tmp_path: Path) -> None:
+    """A reader that closes the pipe, such as head, ends the command without an error."""
+    command = f"{sys.executable} -m cli.ops --help | true; echo ${{PIPESTATUS[0]}}"
+    done = run(tmp_path, "bash", "-c", command)
+    assert done.stdout == "0\n"
+
+
+def test_terraform_check_that_fails_says_what_to_do(tmp_path: Path) -> None:
+    """A failed check ends with its hint."""
     (tmp_path / "bin").mkdir()
     fake = tmp_path / "bin" / "terraform"
-    answer = json.dumps({"terraform_version": "1.11.4"})
-    fake.write_text(
-        f"#!/bin/sh\n[ \"$1\" = version ] && echo '{answer}' && exit 0\necho 'Error: no such bucket'; exit 1\n"
-    )
+    fake.write_text("#!/bin/sh\necho 'Error: no such bucket'; exit 1\n")
     fake.chmod(0o755)
     path = f"{fake.parent}:{os.environ['PATH']}"
-    assert_told(
-        make(tmp_path, "terraform-check", PATH=path), "next: `terraform fmt -recursive terraform` mends the format"
-    )
-
-
-def assert_told(said: str, told: str) -> None:
-    """Check that what a target said last, before what make says of it, ends with a text."""
-    ours = [line for line in said.splitlines() if line and not line.startswith(("make: ***", "make[1]: ***"))]
-    last = "\n".join(ours[-4:])
-    assert re.search(told, last), said
+    assert_fails(tmp_path, "bin/test terraform", "next: `terraform fmt -recursive terraform` fixes it", PATH=path)

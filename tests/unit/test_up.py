@@ -1,24 +1,26 @@
-"""What `make up` remembers of how it ended."""
+"""What `make up` saves when it fails."""
 
 from pathlib import Path
 
 import pytest
 
-from localstack import apply_check, redeploy, up
+from localstack import redeploy, up
 from localstack.stack import Stack, StackError
+from localstack.terraform import LocalTerraform
 from release.packaging import build
 from release.traffic import TrafficError
 
 
 @pytest.mark.parametrize(
-    ("error", "noted"),
+    ("error", "applied"),
     [(TrafficError("a new version does not run"), True), (StackError("a function is gone"), False)],
-    ids=["a version that does not run", "anything else"],
+    ids=["failing-version", "other-error"],
 )
-def test_terraform_looks_again_after_all_but_a_version_that_does_not_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, noted: bool
+def test_up_failed_step_marks_applied_only_for_traffic(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, applied: bool
 ) -> None:
-    stack, notes = Stack(tmp_path), list[Stack]()
+    """The next `make up` applies again after any error except a new version that does not run."""
+    stack, marked = Stack(tmp_path), list[Stack]()
 
     def fail(*_: object) -> None:
         raise error
@@ -27,8 +29,8 @@ def test_terraform_looks_again_after_all_but_a_version_that_does_not_run(
     monkeypatch.setattr(up, "_finish", fail)
     monkeypatch.setattr(redeploy, "checked_templates", lambda _: {})
     monkeypatch.setattr(build, "build_all", list)
-    monkeypatch.setattr(apply_check, "reason", lambda _: None)
-    monkeypatch.setattr(apply_check, "note", notes.append)
+    monkeypatch.setattr(LocalTerraform, "reason_to_apply", lambda _: None)
+    monkeypatch.setattr(LocalTerraform, "mark_applied", lambda self: marked.append(self._stack))
     with pytest.raises(type(error)):
         up.up(stack, "embedded", free_ports=True)
-    assert notes == ([stack] if noted else [])
+    assert marked == ([stack] if applied else [])

@@ -73,7 +73,7 @@ class Life(RuleBasedStateMachine):
         refused: type[RefusedError] | None = None
         with mock.patch.multiple(service, _repository=self.repository, _sns=self.topic):
             try:
-                answered = service.update(caller, before.id, before.version + seen, change)
+                result = service.update(caller, before.id, before.version + seen, change)
             except RefusedError as error:
                 refused = type(error)
         after, new_events = self.repository.order, self.topic.publish.call_count - published
@@ -82,9 +82,9 @@ class Life(RuleBasedStateMachine):
             assert (after, new_events) == (before, 0)
         elif seen == -1:
             # The same change again, as after a lost response.
-            assert answered == after == before
+            assert result == after == before
         else:
-            assert answered == after
+            assert result == after
             assert after.version == before.version + 1
             assert new_events == (after.status is not before.status)
             self.statuses.append(after.status)

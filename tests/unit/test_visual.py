@@ -1,4 +1,4 @@
-"""Mails and invoices look as they did when somebody looked at them; the comparison notices what a person would."""
+"""Mails and invoices look as reviewed; the comparison notices what a person would notice."""
 
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -16,7 +16,7 @@ from localstack.preview.pictures import VIEWS, Camera, Comparison, View, open_ca
 from localstack.preview.render import CONFIRMATION, NOTIFICATION, STATUS, Preview, message, part
 from localstack.preview.samples import orders
 
-# WeasyPrint's own lines, which nobody counts, would be watched; ours are counted in other tests.
+# Tracing WeasyPrint's lines would take long; other tests measure the coverage of ours.
 pytestmark = pytest.mark.no_cover
 
 
@@ -32,17 +32,17 @@ def html() -> str:
 
 def test_mails_look_as_reviewed(camera: Camera) -> None:
     """Mails look as they did when they were reviewed, and load nothing."""
-    drawn = dict(pictures.mails(camera))
-    assert [text for name, image in drawn.items() if (text := pictures.difference(name, image))] == []
+    current = dict(pictures.mails(camera))
+    assert [text for name, image in current.items() if (text := pictures.difference(name, image))] == []
     assert camera.refused == []
-    assert {f"{name}.png" for name in drawn} == {path.name for path in pictures.REVIEWED.glob("order-*.png")}
+    assert {f"{name}.png" for name in current} == {path.name for path in pictures.REVIEWED.glob("order-*.png")}
 
 
 def test_invoices_look_as_reviewed() -> None:
     """Invoices look as they did when they were reviewed."""
-    drawn = dict(pictures.invoices())
-    assert [text for name, image in drawn.items() if (text := pictures.difference(name, image))] == []
-    assert {f"{name}.png" for name in drawn} == {path.name for path in pictures.REVIEWED.glob("invoice.*.png")}
+    current = dict(pictures.invoices())
+    assert [text for name, image in current.items() if (text := pictures.difference(name, image))] == []
+    assert {f"{name}.png" for name in current} == {path.name for path in pictures.REVIEWED.glob("invoice.*.png")}
 
 
 def test_reviewed_pictures_are_small() -> None:
@@ -148,7 +148,7 @@ def test_accept_writes_changed_pictures(camera: Camera, tmp_path: Path, monkeypa
 def test_mails_are_accessible(camera: Camera, preview: Preview, view: View) -> None:
     """Mails pass axe in light and dark, and fit a phone."""
     page = camera.open(part(message(preview), "html"), view)
-    # A mail is not a page with landmarks; contrast, tables, language and headings are asked for.
+    # A mail is not a page with landmarks; contrast, tables, language and headings are checked.
     rules = {"region": {"enabled": False}, "landmark-one-main": {"enabled": False}}
     found: Any = Axe().run(page, options={"rules": rules})
     assert [violation["id"] for violation in found.response["violations"]] == []

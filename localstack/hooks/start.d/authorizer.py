@@ -1,7 +1,7 @@
-"""Gives LocalStack without a token what it lacks: an authorizer that lets in ID tokens of the API's pool alone.
+"""Authorizer for LocalStack without a token, which has none: accepts only ID tokens of the API's user pool.
 
-LocalStack runs it when it starts; without it an API of that edition answers everybody. The keys are those of the
-issuer at ISSUER_URL, since that edition has no Cognito either.
+LocalStack runs this script when it starts. The keys come from the issuer at ISSUER_URL, since that edition has no
+Cognito either.
 """
 
 import os
@@ -25,9 +25,9 @@ _lock = threading.Lock()
 def _keys_of(pool: str) -> KeySet:
     with _lock:
         if pool not in _keys:
-            answer = requests.get(f"{_url}/{pool}/.well-known/jwks.json", timeout=_KEYS_SECONDS)
-            answer.raise_for_status()
-            _keys[pool] = KeySet.import_key_set(answer.json())
+            response = requests.get(f"{_url}/{pool}/.well-known/jwks.json", timeout=_KEYS_SECONDS)
+            response.raise_for_status()
+            _keys[pool] = KeySet.import_key_set(response.json())
         return _keys[pool]
 
 
@@ -37,13 +37,14 @@ def _issuer(provider_arn: str) -> str:
 
 
 def _claims(text: str, authorizer: dict[str, Any]) -> dict[str, Any]:
-    """The claims of a token that is good.
+    """Verify a token and return its claims.
 
     Raises:
-        ValueError: it is not: JoseError is one.
+        JoseError: The signature is wrong, or it is not a token.
+        ValueError: The token is of another pool or use, or outside its time.
     """
     issuers = {_issuer(arn): arn.rpartition("/")[2] for arn in authorizer["providerARNs"]}
-    # Which pool's keys to take is the token's to say, if it is a pool of ours; the signature then proves it.
+    # Each pool has its keys; the claim `iss` must name the pool whose keys verify the signature.
     claims: dict[str, Any] = {}
     for issuer, pool in issuers.items():
         token = jwt.decode(text, _keys_of(pool), algorithms=["RS256"])
@@ -56,14 +57,14 @@ def _claims(text: str, authorizer: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text(value: object) -> str:
-    """A claim as API Gateway tells it: a text."""
+    """Convert a claim to text, as API Gateway does."""
     if isinstance(value, list):
         return ",".join(str(item) for item in value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def authorize(chain: Any, context: Any, response: Any) -> None:
-    """Let a request in, or raise UnauthorizedError."""
+    """Authorize a request, or raise UnauthorizedError."""
     method = context.resource_method
     if method.get("authorizationType") != "COGNITO_USER_POOLS":
         return
@@ -77,6 +78,6 @@ def authorize(chain: Any, context: Any, response: Any) -> None:
     context.context_variables["authorizer"] = {"claims": {name: _text(value) for name, value in claims.items()}}
 
 
-# With a token there is Cognito, and an authorizer with it.
+# With a LocalStack token there is Cognito, and its own authorizer.
 if not os.environ.get("LOCALSTACK_AUTH_TOKEN"):
     handlers.preprocess_request.append(authorize)

@@ -88,7 +88,7 @@ resource "aws_lambda_function" "this" {
   lifecycle {
     precondition {
       condition     = fileexists(var.package)
-      error_message = "Package ${var.package} does not exist: run `make build`."
+      error_message = "Package ${var.package} does not exist: run `bin/release build`."
     }
   }
 

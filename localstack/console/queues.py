@@ -1,25 +1,21 @@
-"""Queues with their messages, and alarms. Looking takes no message: a receive would count as an attempt."""
+"""Queues with their messages, listed without receiving any: a receive would count as an attempt."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 
 from localstack.console.logs import from_epoch
 from localstack.stack import ACCOUNT, REGION, Stack, StackError
 
-if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch import CloudWatchClient
-
 _SECONDS = 5
 # The consumers in the order in which an order reaches them.
 _CONSUMERS = ["order_creator_record", "order_pdf_creator", "order_internal_notification", "customer_order_confirmation"]
-_STATES = ["ALARM", "INSUFFICIENT_DATA", "OK"]
 
 
 @dataclass(frozen=True)
@@ -58,17 +54,6 @@ class QueuePair:
     function: str
     queue: Queue
     dlq: Queue
-
-
-@dataclass(frozen=True)
-class Alarm:
-    """An alarm; `since` is None until its first evaluation."""
-
-    name: str
-    description: str
-    state: str
-    reason: str
-    since: datetime | None
 
 
 def parse_message(content: Mapping[str, Any]) -> Message:
@@ -113,20 +98,3 @@ def _messages(stack: Stack, name: str) -> Queue:
     response.raise_for_status()
     found = response.json()["messages"].get(ACCOUNT, {}).get(REGION, {}).get(name, [])
     return Queue(name, sorted((parse_message(content) for content in found), key=lambda message: message.sent))
-
-
-def list_alarms(client: CloudWatchClient, names: Collection[str]) -> list[Alarm]:
-    """The alarms of these names, those in ALARM first."""
-    found = [
-        Alarm(
-            name=alarm["AlarmName"],
-            description=alarm.get("AlarmDescription", ""),
-            state=alarm["StateValue"],
-            reason=alarm.get("StateReason", ""),
-            since=alarm.get("StateUpdatedTimestamp"),
-        )
-        for page in client.get_paginator("describe_alarms").paginate()
-        for alarm in page["MetricAlarms"]
-        if alarm["AlarmName"] in names
-    ]
-    return sorted(found, key=lambda alarm: (_STATES.index(alarm.state), alarm.name))

@@ -1,4 +1,4 @@
-"""How commands end: ours with a sentence, those of others within a deadline."""
+"""How commands end: ours with a sentence, other programs within a deadline."""
 
 import sys
 from pathlib import Path
@@ -11,18 +11,18 @@ from release.deploy import DeployError
 from release.packaging.libraries import BuildError
 from tooling import commands
 from tooling.cli import run_cli
-from tooling.commands import CommandError, Ended
+from tooling.commands import CommandError, Completed
 
 DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no s3:PutObject on releases"}}, "PutObject")
 
 
 def raising(error: BaseException) -> int:
-    """A command that fails."""
+    """A command that raises an error."""
     raise error
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "expected"),
     [
         (DeployError("nothing is deployed [today]"), ["error: nothing is deployed [today]"]),
         (BuildError("1:2:arn:cat:"), ["error: 1:2:arn:cat:"]),
@@ -32,33 +32,35 @@ def raising(error: BaseException) -> int:
     ],
     ids=["markup", "colons", "denied", "no endpoint", "no answer"],
 )
-def test_what_people_can_mend_is_told_on_standard_error(
-    capsys: pytest.CaptureFixture[str], error: Exception, told: list[str]
-) -> None:
+def test_run_cli_reports_user_errors(capsys: pytest.CaptureFixture[str], error: Exception, expected: list[str]) -> None:
+    """Errors that the user can fix are sentences on standard error."""
     assert run_cli(lambda: raising(error), "sign in") == 1
     output = capsys.readouterr()
     assert output.out == ""
-    assert all(text in output.err for text in told)
+    assert all(text in output.err for text in expected)
     assert "Traceback" not in output.err
 
 
-def test_what_is_our_own_mistake_is_not_hidden() -> None:
+def test_run_cli_does_not_hide_bugs() -> None:
+    """An unexpected error keeps its traceback."""
     with pytest.raises(ZeroDivisionError):
         run_cli(lambda: raising(ZeroDivisionError()), "sign in")
 
 
-def test_other_ends(capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_cli_returns_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit statuses pass through; Ctrl-C is 130, and nothing is printed."""
     assert [run_cli(lambda: None, ""), run_cli(lambda: 3, "")] == [0, 3]
     assert run_cli(lambda: raising(KeyboardInterrupt()), "") == 130
     assert capsys.readouterr() == ("", "")
 
 
 def python(code: str) -> list[str]:
-    """A command that runs a line of Python."""
+    """Command for a line of Python."""
     return [sys.executable, "-c", code]
 
 
-def test_a_command_is_run_with_its_environment_in_its_folder(tmp_path: Path) -> None:
+def test_run_uses_environment_folder_and_log(tmp_path: Path) -> None:
+    """A program gets its environment and folder, no input, and its output goes to the log."""
     code = "import os, sys; print(sys.stdin.read() + os.environ['WHO'], os.getcwd()); print('bad', file=sys.stderr)"
     log = tmp_path / "logs" / "a.log"
     printed = commands.run("greet", python(code), 20, {"WHO": "Thandi"}, tmp_path, log).checked()
@@ -66,30 +68,34 @@ def test_a_command_is_run_with_its_environment_in_its_folder(tmp_path: Path) -> 
     assert log.read_text() == printed
 
 
-def test_a_command_that_fails_says_what_it_printed_last(tmp_path: Path) -> None:
+def test_failed_run_shows_last_output(tmp_path: Path) -> None:
+    """The error has the end of the output, the log has all of it."""
     code = "print('x' * 9_000 + 'the end'); raise SystemExit(3)"
     log = tmp_path / "a.log"
     with pytest.raises(CommandError, match=r"^greet failed:\nx{1,4000}the end") as failed:
         commands.run("greet", python(code), 20, log=log).checked()
     assert len(str(failed.value)) < 5_000
     assert len(log.read_text()) > 9_000
-    assert commands.run("greet", python("raise SystemExit(3)"), 20) == Ended("greet", 3, "")
+    assert commands.run("greet", python("raise SystemExit(3)"), 20) == Completed("greet", 3, "")
 
 
-def test_a_command_that_does_not_end_is_ended() -> None:
+def test_run_past_deadline_is_killed() -> None:
+    """A program that takes too long is killed and named."""
     with pytest.raises(CommandError, match=r"greet: not finished after 0\.5 s"):
         commands.run("greet", python("import time; time.sleep(60)"), 0.5)
 
 
-def test_a_program_that_is_missing_is_named() -> None:
+def test_run_missing_program_is_named() -> None:
+    """A program that is not installed is named."""
     with pytest.raises(CommandError, match="greet: there is no no-such-program on PATH: install it"):
         commands.run("greet", ["no-such-program"], 1)
 
 
-def test_outside_of_a_make_there_is_nothing_that_it_hands_down(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_without_make_drops_its_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variables that make sets are dropped, others are kept."""
     monkeypatch.setenv("MAKEFLAGS", "-j 3")
     monkeypatch.setenv("MAKELEVEL", "1")
     monkeypatch.setenv("STACK_DIR", "build/test")
-    found = commands.outside_make()
+    found = commands.environment_without_make()
     assert not [name for name in found if name.startswith("MAKE")]
     assert found["STACK_DIR"] == "build/test"

@@ -1,0 +1,379 @@
+"""`bin/test`: the checks and tests, all of them or one part; `make test` is `bin/test all`.
+
+Each part is a list of commands that anybody can run by hand. `all` runs the end-to-end tests on a stack of their own,
+the other parts alongside with lower priority, and at last, alone, the tests whose times are shown.
+"""
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from cli.own_stack import OPS, stack_environment
+from evidence.stages import evidence_folder
+from localstack.stack import ADVICE
+from localstack.terraform import TERRAFORM_DIR
+from localstack.terraform import environment as terraform_environment
+from tests.support.parts import Parts, Step
+from tooling.cli import run_cli
+from tooling.paths import ROOT
+
+app = typer.Typer(
+    help="The checks and tests. What follows -- goes to pytest: bin/test unit -- -k paging.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Engine = Literal["embedded", "localstack"]
+Target = Literal["local", "dev", "sit", "prod", "failover"]
+PytestArguments = Annotated[
+    list[str] | None, typer.Argument(metavar="[-- PYTEST ARGUMENTS]", help="Such as -k paging.")
+]
+
+_BIN = ROOT / ".venv" / "bin"
+_PYTHON = sys.executable
+_MACHINE = ("python3", "tooling/machine.py")
+_STACK = ROOT / "build" / "test"
+ROOMS = ("tooling", "release", "ops", "evidence", "localstack", "labs", "cli")
+# What tools make, and fonts.
+_NOT_OURS = {".git", ".venv", "build", ".terraform", "__pycache__"}
+_NOTHING_SELECTED = 5
+
+
+def _tool(name: str, *arguments: str, hint: str = "", folder: Path = ROOT) -> Step:
+    """A step that runs a program of the virtual environment."""
+    return Step([str(_BIN / name), *arguments], hint, folder)
+
+
+def lint_steps() -> list[Step]:
+    """Style, format, imports between rooms, and the files of GitHub and Docker."""
+    schemas = {
+        "github-workflows": sorted((ROOT / ".github" / "workflows").glob("*.yml")),
+        "github-actions": sorted((ROOT / ".github" / "actions").glob("*/action.yml")),
+        "dependabot": [ROOT / ".github" / "dependabot.yml"],
+        "compose-spec": [ROOT / "docker-compose.yml"],
+    }
+    return [
+        _tool("ruff", "check", ".", hint="`.venv/bin/ruff check --fix .` fixes most of it"),
+        _tool("ruff", "format", "--check", ".", hint="`.venv/bin/ruff format .` fixes it"),
+        _tool("lint-imports", "--no-logo", hint="docs/architecture.md says who may import whom"),
+        _tool("zizmor", "--offline", "--quiet", ".github", hint="fix the workflow as the finding says"),
+        *(
+            _tool("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *map(str, files), hint="fix the file")
+            for schema, files in schemas.items()
+        ),
+    ]
+
+
+def types_steps() -> list[Step]:
+    """Types of all rooms."""
+    return [_tool("mypy", hint="fix the types; `bin/test types` checks them again")]
+
+
+def _our_files() -> Iterator[str]:
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [name for name in folders if name not in _NOT_OURS and not name.endswith("_cache")]
+        yield from (str(Path(folder, name).relative_to(ROOT)) for name in files if not name.endswith(".ttf"))
+
+
+def security_steps() -> list[Step]:
+    """Weaknesses in the code, and secrets in all files; no secret is sent to anybody to verify it."""
+    # Tooling runs programs: each is a list of words, which no shell reads.
+    tooling = ("--skip", "B404,B603,B607")
+    return [
+        _tool("bandit", "-q", "-r", "common", "functions", hint="fix it: what runs in AWS has no exception"),
+        _tool("bandit", "-q", "-r", *ROOMS, *tooling, hint="fix it, or say in its line why it is not a weakness"),
+        _tool(
+            *("detect-secrets-hook", "--no-verify", *sorted(_our_files())),
+            hint="remove the secret, or mark what is not one with `pragma: allowlist secret` and why",
+        ),
+    ]
+
+
+def audit_steps(url: str | None, locks: Sequence[Path]) -> list[Step]:
+    """Known vulnerabilities of every locked library; no response is a failure too."""
+    service = ("--vulnerability-service", "osv", "--osv-url", url) if url else ()
+    options = ("--strict", "--require-hashes", "--disable-pip", "--progress-spinner", "off", *service)
+    hint = "docs/decisions/0008-supply-chain.md says what a finding means"
+    # Every file is audited, whatever is found in another.
+    return [Step([str(_BIN / "pip-audit"), *options, "--requirement", str(lock)], hint, always=True) for lock in locks]
+
+
+def terraform_steps() -> list[Step]:
+    """Terraform's format, validation and tests with a mocked provider, and checkov; nothing reaches AWS."""
+    own = {"environment", "failover", "refusals"}
+    tests = sorted({path.name.partition(".")[0] for path in (TERRAFORM_DIR / "tests").glob("*.tftest.hcl")} - own)
+
+    def terraform(folder: Path, *arguments: str, hint: str = "fix what Terraform names") -> Step:
+        variables = terraform_environment(ROOT / "build" / "terraform-check" / folder.name)
+        return Step(["terraform", f"-chdir={folder}", *arguments], hint, environment=variables)
+
+    def prepare(folder: Path) -> list[Step]:
+        init = ("init", "-backend=false", "-lockfile=readonly", "-test-directory=tests")
+        return [terraform(folder, *init), terraform(folder, "validate", "-no-tests")]
+
+    def test(folder: Path, name: str, *environments: str) -> Step:
+        files = [f"-var-file=env/{environment}.tfvars" for environment in environments]
+        return terraform(folder, "test", *files, f"-filter=tests/{name}.tftest.hcl")
+
+    top, bootstrap = TERRAFORM_DIR, TERRAFORM_DIR / "bootstrap"
+    checkov = ("--directory", ".", "--framework", "terraform", "--var-file", "env/prod.tfvars")
+    quiet = ("--skip-path", "tests", "--skip-download", "--quiet", "--compact")
+    return [
+        Step([_PYTHON, "-m", "cli.release", "build"]),
+        terraform(top, "fmt", "-check", "-recursive", "-diff", hint="`terraform fmt -recursive terraform` fixes it"),
+        *prepare(top),
+        terraform(top, "test", *(f"-filter=tests/{name}.tftest.hcl" for name in tests)),
+        test(top, "refusals", "prod"),
+        test(top, "failover", "prod", "failover"),
+        *(test(top, "environment", name) for name in ("local", "dev", "sit", "prod")),
+        *prepare(bootstrap),
+        test(bootstrap, "refusals", "dev"),
+        *(test(bootstrap, "account", name) for name in ("dev", "sit", "prod")),
+        Step([*_MACHINE, "install", "checkov"]),
+        Step(
+            [str(ROOT / "build" / "checkov-venv" / "bin" / "checkov"), *checkov, *quiet],
+            "fix the resource, or explain the exception next to it",
+            TERRAFORM_DIR,
+        ),
+    ]
+
+
+def unit_steps(arguments: Sequence[str]) -> list[Step]:
+    """Unit and integration tests, with coverage."""
+    # By module: what its tests share, such as a plan, is made once.
+    options = ("tests/unit", "tests/integration", "-n", "auto", "--dist", "loadscope", "--cov")
+    hint = '`make unit ARGS="--last-failed --no-cov"` runs what failed'
+    return [_tool("pytest", *options, *arguments, hint=hint)]
+
+
+def conformance_steps(engine: str, target: str | None, check: bool, arguments: Sequence[str]) -> list[Step]:
+    """The service's use of AWS, call by call, on an engine or in dev."""
+    tool = {"moto": "moto", "localstack-host": "localstack"}.get(engine)
+    options = ("--engine", engine, *(("--target", target) if target else ()), *(("--check",) if check else ()))
+    return [
+        *([Step([*_MACHINE, "install", tool])] if tool else []),
+        _tool("pytest", "tests/conformance", *options, *arguments, hint="docs/engines.md says what each engine lacks"),
+    ]
+
+
+class OwnStack:
+    """A stack of the tests' own on free ports, alongside the one of `make up`.
+
+    Args:
+        options: Options of `bin/ops stack up`.
+    """
+
+    def __init__(self, *options: str) -> None:
+        self._options = options
+        self.environment = stack_environment(_STACK)
+
+    def _ops(self, *arguments: str, hint: str = "") -> Step:
+        return Step([*OPS, *arguments], hint, environment=self.environment)
+
+    def up(self) -> list[Step]:
+        """Bring up a new stack."""
+        shutil.rmtree(_STACK / "mail", ignore_errors=True)
+        up = self._ops("stack", "up", "--free-ports", *self._options, hint="fix what is named above, and run it again")
+        return [self.down(), up]
+
+    def faults(self) -> Step:
+        """A few orders under faults."""
+        return self._ops("lab", "chaos", "--short", hint="`make chaos SEED=11` runs more orders under the same faults")
+
+    def down(self) -> Step:
+        """Take the stack down."""
+        return self._ops("stack", "down")
+
+
+class EndToEnd:
+    """The end-to-end tests of a target.
+
+    Args:
+        target: Environment of the stack.
+        arguments: Further arguments of pytest.
+        environment: Environment variables of the tests.
+    """
+
+    def __init__(self, target: Target, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._target = target
+        self._arguments = arguments
+        self._environment = environment
+
+    def _pytest(self, *options: str) -> Step:
+        records = ("--evidence", str(evidence_folder() / "records"), "-o", "cache_dir=.pytest_cache/e2e")
+        return Step(
+            [str(_BIN / "pytest"), "e2e", "--target", self._target, *records, *options, *self._arguments],
+            "`make e2e ARGS=--last-failed` runs what failed; `make status` and `make logs FUNCTION=…` show why",
+            environment=self._environment,
+            # The arguments may select no test of this part.
+            passes=(0, _NOTHING_SELECTED) if self._arguments else (0,),
+        )
+
+    def together(self, report: Path | None = None) -> Step:
+        """The tests that can run side by side."""
+        shutil.rmtree(evidence_folder() / "records" / self._target, ignore_errors=True)
+        return self._pytest("-n", "4", "-m", "not alone", *([f"--junitxml={report}"] if report else []))
+
+    def alone(self, long: bool) -> Step:
+        """The tests that need the stack for themselves."""
+        return self._pytest("-m", f"alone and not timed{'' if long else ' and not long'}")
+
+    def timed(self) -> Step:
+        """The tests whose times are shown, on a machine that does nothing else."""
+        return self._pytest("-m", "timed")
+
+    def evidence(self) -> Step:
+        """Render the evidence pack, of failed tests too."""
+        command = [_PYTHON, "-m", "cli.release", "evidence", "--target", self._target]
+        return Step(command, environment=self._environment, always=True)
+
+
+def _pytest_arguments(given: list[str] | None) -> list[str]:
+    """Further arguments of pytest; its own variable is taken away, since tests start other runs of pytest."""
+    return [*(given or []), *shlex.split(os.environ.pop("PYTEST_ADDOPTS", ""))]
+
+
+def _finish(parts: Parts) -> None:
+    raise typer.Exit(parts.summarise())
+
+
+@app.command(name="all")
+def all_parts() -> None:
+    """Run everything that CI runs: lint, types, security, Terraform, unit, conformance and end-to-end tests."""
+    parts = Parts(prefixed=True)
+    if not parts.run("machine", lambda: [Step([*_MACHINE, "test"])]):
+        _finish(parts)
+    stack = OwnStack("--faults")
+    tests = EndToEnd("local", (), stack.environment)
+    try:
+        # The stack waits most of the time: for Terraform, queues and faults.
+        with ThreadPoolExecutor(max_workers=3) as pool:
+            futures = [
+                pool.submit(
+                    parts.run, "e2e", lambda: [*stack.up(), tests.together(), tests.alone(long=False), stack.faults()]
+                ),
+                pool.submit(parts.run, "unit", lambda: unit_steps(()), nice=True),
+                pool.submit(parts.run, "lint", lint_steps, nice=True),
+                pool.submit(parts.run, "types", types_steps, nice=True),
+                pool.submit(parts.run, "security", security_steps, nice=True),
+                pool.submit(parts.run, "terraform", terraform_steps, nice=True),
+                pool.submit(parts.run, "conformance", lambda: conformance_steps("embedded", None, True, ()), nice=True),
+            ]
+        passed = {future.result() for future in futures} == {True}
+        # Nothing else runs now, and the times are those of a quiet machine.
+        if passed:
+            parts.run("timed", lambda: [tests.timed()])
+        parts.run("evidence", lambda: [tests.evidence()])
+    finally:
+        parts.run("stack down", lambda: [stack.down()])
+    _finish(parts)
+
+
+def _one(name: str, steps: Sequence[Step]) -> None:
+    parts = Parts(prefixed=False)
+    parts.run(name, lambda: steps)
+    _finish(parts)
+
+
+@app.command()
+def lint() -> None:
+    """Check style, format, who imports whom, and the workflows."""
+    _one("lint", lint_steps())
+
+
+@app.command()
+def types() -> None:
+    """Check types."""
+    _one("types", types_steps())
+
+
+@app.command()
+def security() -> None:
+    """Look for weaknesses in the code, and for secrets in all files."""
+    _one("security", security_steps())
+
+
+@app.command()
+def static() -> None:
+    """Run lint, types and security."""
+    _one("static", [*lint_steps(), *types_steps(), *security_steps()])
+
+
+@app.command()
+def audit(
+    url: Annotated[str | None, typer.Option(help="URL of another OSV service.")] = None,
+    lock: Annotated[list[Path] | None, typer.Option(help="Only this file of requirements/; repeatable.")] = None,
+) -> None:
+    """Ask PyPI for known vulnerabilities of every locked library; not a part of all: the response changes any day."""
+    # LocalStack's libraries are frozen with it; it runs alone, on this machine, and holds nothing real.
+    found = [path for path in sorted((ROOT / "requirements").glob("*.txt")) if path.stem != "localstack"]
+    _one("audit", audit_steps(url, lock or found))
+
+
+@app.command()
+def terraform() -> None:
+    """Run terraform fmt, validate and test, and checkov; nothing reaches AWS."""
+    _one("terraform", terraform_steps())
+
+
+@app.command()
+def unit(arguments: PytestArguments = None) -> None:
+    """Run unit and integration tests, with coverage."""
+    _one("unit", unit_steps(_pytest_arguments(arguments)))
+
+
+@app.command()
+def conformance(
+    arguments: PytestArguments = None,
+    engine: Annotated[
+        Literal["embedded", "moto", "localstack-host", "localstack"], typer.Option(help="Engine to try.")
+    ] = "embedded",
+    target: Annotated[Literal["dev"] | None, typer.Option(help="Try AWS itself, in the account of dev.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Fail if docs/parity.md is not what this run found.")] = False,
+) -> None:
+    """Try the service's use of AWS, call by call."""
+    _one("conformance", conformance_steps(engine, target, check, _pytest_arguments(arguments)))
+
+
+@app.command()
+def e2e(
+    arguments: PytestArguments = None,
+    target: Annotated[Target, typer.Option(help="Environment of the stack.")] = "local",
+    report: Annotated[Path | None, typer.Option(help="JUnit report for `bin/release record`.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Only the tests that can run side by side.")] = False,
+    long: Annotated[bool, typer.Option("--long", help="The runbooks too, which take minutes.")] = False,
+    fresh: Annotated[bool, typer.Option("--own-stack", help="Bring up a stack for them, and take it down.")] = False,
+    engine: Annotated[Engine, typer.Option(help="Engine of the own stack.")] = "embedded",
+    release_dir: Annotated[Path | None, typer.Option(help="Release that the own stack runs.")] = None,
+) -> None:
+    """Drive orders through a stack, and render the evidence; an own stack is tried with faults too."""
+    if (engine != "embedded" or release_dir) and not fresh:
+        raise typer.BadParameter("--engine and --release-dir are of a stack that --own-stack brings up")
+    # LocalStack runs functions in containers, which the fault proxy does not reach.
+    faults = fresh and not quick and engine == "embedded"
+    pytest_arguments = _pytest_arguments(arguments)
+    options = ["--engine", engine, *(["--faults"] if faults else [])]
+    stack = OwnStack(*options, *(["--release-dir", str(release_dir)] if release_dir else []))
+    tests = EndToEnd(target, pytest_arguments, stack.environment if fresh else os.environ)
+    steps = [*(stack.up() if fresh else []), tests.together(report)]
+    if not quick and target == "local":
+        steps += [tests.alone(long), *([stack.faults()] if faults else []), tests.timed()]
+    parts = Parts(prefixed=False)
+    try:
+        parts.run("e2e", lambda: [*steps, tests.evidence()])
+    finally:
+        if fresh:
+            parts.run("stack down", lambda: [stack.down()])
+    _finish(parts)
+
+
+if __name__ == "__main__":
+    sys.exit(run_cli(lambda: app(prog_name="test"), ADVICE))

@@ -1,0 +1,144 @@
+"""Runs the parts of the tests: commands one after the other, parts at the same time, output as it comes."""
+
+import os
+import re
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+
+from rich.console import Console
+from rich.text import Text
+
+from tooling.paths import ROOT
+
+_COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta", "bright_green")
+# Pytest's own summary, such as "== 812 passed, 3 skipped in 61.20s ==".
+_CLOSING_LINE = re.compile(r"^=+ .*\d+ \w+.* in [\d.]+s.* =+$")
+_NICE = ("nice", "-n", "10")
+
+console = Console(highlight=False, emoji=False, markup=False, soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command of a part.
+
+    Args:
+        command: The program and its arguments.
+        hint: What to do when it fails.
+        folder: Folder that it runs in.
+        environment: Its environment variables; those of this process if None.
+        passes: Exit statuses that count as passed.
+        always: Whether it runs even though an earlier step failed.
+    """
+
+    command: Sequence[str]
+    hint: str = ""
+    folder: Path = ROOT
+    environment: Mapping[str, str] | None = None
+    passes: tuple[int, ...] = (0,)
+    always: bool = False
+
+
+@dataclass
+class Result:
+    """How a part ended.
+
+    Args:
+        part: Name of the part.
+        seconds: How long it took.
+        status: Exit status of the step that failed; 0 if none did.
+        closing_lines: The last line of each run of pytest.
+        hint: What to do; empty if it passed.
+    """
+
+    part: str
+    seconds: float = 0
+    status: int = 0
+    closing_lines: list[str] = field(default_factory=list)
+    hint: str = ""
+
+
+class Parts:
+    """Runs parts, and keeps their results.
+
+    Args:
+        prefixed: Whether each line of the output begins with the name of its part. Otherwise the commands have the
+            terminal for themselves.
+        report: Where output goes.
+    """
+
+    def __init__(self, prefixed: bool, report: Console = console) -> None:
+        self._prefixed = prefixed
+        self._report = report
+        self._lock = Lock()
+        self._colours: dict[str, str] = {}
+        self.results: list[Result] = []
+
+    def run(self, part: str, steps: Callable[[], Sequence[Step]], nice: bool = False) -> bool:
+        """Run the steps of a part up to the first that fails; return whether all passed.
+
+        Args:
+            part: Name of the part.
+            steps: Makes its steps.
+            nice: Whether other processes go first.
+        """
+        self._colours.setdefault(part, _COLOURS[len(self._colours) % len(_COLOURS)])
+        result, began = Result(part), time.monotonic()
+        for step in steps():
+            if result.status and not step.always:
+                continue
+            command = [*_NICE, *step.command] if nice else list(step.command)
+            status = self._stream(result, command, step) if self._prefixed else self._inherit(command, step)
+            if status not in step.passes and not result.status:
+                result.status, result.hint = status, step.hint
+        result.seconds = time.monotonic() - began
+        with self._lock:
+            self.results.append(result)
+        if result.hint:
+            self._print(part, f"next: {result.hint}")
+        return not result.status
+
+    def _inherit(self, command: list[str], step: Step) -> int:
+        return subprocess.run(command, cwd=step.folder, env=step.environment, check=False).returncode
+
+    def _stream(self, result: Result, command: list[str], step: Step) -> int:
+        with subprocess.Popen(
+            command,
+            cwd=step.folder,
+            # Each line is to appear when it is printed.
+            env={**(os.environ if step.environment is None else step.environment), "PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as process:
+            for line in process.stdout or ():
+                text = line.rstrip()
+                if _CLOSING_LINE.match(text):
+                    result.closing_lines.append(text)
+                self._print(result.part, text)
+        return process.returncode
+
+    def _print(self, part: str, line: str) -> None:
+        with self._lock:
+            if self._prefixed:
+                self._report.print(Text(f"{part:<11}│ ", style=self._colours[part]) + Text(line))
+            else:
+                self._report.print(line)
+
+    def summarise(self) -> int:
+        """Print each part's result and time, and pytest's closing lines; return the exit status."""
+        if self._prefixed:
+            self._report.print()
+            for line in (line for result in self.results for line in result.closing_lines):
+                self._report.print(line)
+            for result in self.results:
+                verdict = Text("FAILED", style="red") if result.status else Text("passed", style="green")
+                hint = f"   next: {result.hint}" if result.hint else ""
+                self._report.print(Text(f"{result.part:<11} ") + verdict + Text(f" {result.seconds:6.1f} s{hint}"))
+        return next((1 for result in self.results if result.status), 0)

@@ -1,0 +1,91 @@
+"""The parts of `bin/test`: output as it comes, exit statuses, hints and the summary."""
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from tests.__main__ import EndToEnd, lint_steps, terraform_steps
+from tests.support.parts import Parts, Step
+
+CLOSING = "===== 3 passed, 1 skipped in 0.12s ====="
+
+
+def python(code: str) -> list[str]:
+    """Command for a line of Python."""
+    return [sys.executable, "-c", code]
+
+
+@pytest.fixture
+def output() -> io.StringIO:
+    """What the parts print."""
+    return io.StringIO()
+
+
+@pytest.fixture
+def parts(output: io.StringIO) -> Parts:
+    """Parts whose lines begin with their name."""
+    return Parts(prefixed=True, report=Console(file=output, width=200, highlight=False, markup=False, soft_wrap=True))
+
+
+def test_each_line_names_its_part(parts: Parts, output: io.StringIO) -> None:
+    """Both output streams are shown line by line, with the name of the part."""
+    code = "import sys; print('out [bold]'); print('err', file=sys.stderr)"
+    assert parts.run("lint", lambda: [Step(python(code))])
+    lines = output.getvalue().splitlines()
+    assert sorted(lines) == ["lint       │ err", "lint       │ out [bold]"]
+
+
+def test_failed_step_ends_its_part(parts: Parts, output: io.StringIO) -> None:
+    """After a failure only steps that always run follow, and the hint says what to do."""
+    steps = [
+        Step(python("raise SystemExit(3)"), "fix it"),
+        Step(python("print('never')")),
+        Step(python("print('always')"), always=True),
+    ]
+    assert not parts.run("types", lambda: steps)
+    assert parts.run("unit", lambda: [Step(python("raise SystemExit(5)"), passes=(0, 5))])
+    text = output.getvalue()
+    assert "never" not in text
+    assert "│ always" in text
+    assert "next: fix it" in text
+    assert parts.summarise() == 1
+
+
+def test_summary_has_results_and_closing_lines(parts: Parts, output: io.StringIO) -> None:
+    """The summary shows each part's result and time, and the closing lines of pytest as pytest prints them."""
+    assert parts.run("unit", lambda: [Step(python(f"print('{CLOSING}')"))], nice=True)
+    assert not parts.run("e2e", lambda: [Step(python("raise SystemExit(1)"), "look")])
+    assert parts.summarise() == 1
+    lines = output.getvalue().splitlines()
+    assert CLOSING in lines
+    assert [line.split()[:2] for line in lines[-2:]] == [["unit", "passed"], ["e2e", "FAILED"]]
+
+
+def test_single_part_has_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    """A part that runs alone prints to the terminal itself."""
+    alone = Parts(prefixed=False)
+    assert alone.run("lint", lambda: [Step(python("print('plain')"))])
+    assert alone.summarise() == 0
+    assert capfd.readouterr().out == "plain\n"
+
+
+def test_steps_cover_rooms_and_configurations() -> None:
+    """Every step names its program; Terraform's tests are run for each environment."""
+    commands = [" ".join(map(str, step.command)) for step in [*lint_steps(), *terraform_steps()]]
+    for expected in ("ruff check .", "lint-imports", "zizmor", "fmt -check", "checkov", "account.tftest.hcl"):
+        assert any(expected in command for command in commands), expected
+    environments = [c for c in commands if "environment.tftest.hcl" in c]
+    assert len(environments) == 4
+    assert all(
+        Path(step.command[0]).name in ("terraform", "python", "python3", "checkov") for step in terraform_steps()
+    )
+
+
+def test_arguments_may_select_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With arguments of pytest a part without tests passes; without, it fails."""
+    monkeypatch.setenv("EVIDENCE_DIR", str(tmp_path))
+    assert EndToEnd("local", ["-k", "paging"], {}).together().passes == (0, 5)
+    assert EndToEnd("local", [], {}).together().passes == (0,)
