@@ -89,7 +89,7 @@ def platform_of(target: str) -> Platform:
 
 
 def _round_trip(api_url: str) -> float:
-    """Median seconds of `GET /health`, which API Gateway answers itself, over an open connection."""
+    """Median seconds of `GET /health`, which API Gateway handles itself, over an open connection."""
     with requests.Session() as http:
         times = [http.get(f"{api_url}/health", timeout=30).elapsed.total_seconds() for _ in range(21)]
     # The first one opens the connection.

@@ -104,7 +104,7 @@ def test_each_line_is_one_existing_command() -> None:
         command_lines.check(call)
 
 
-def test_no_step_decides_anything() -> None:
+def test_no_step_has_a_condition() -> None:
     """No step runs on a condition or goes on after an error, except the evidence, which a failure has too."""
     for key, step in STEPS:
         evidence = step.get("run", "").startswith("bin/release summary") or step.get("id") == "pack"
@@ -130,14 +130,14 @@ def test_actions_are_pinned_by_commit(path: Path) -> None:
             assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action + comment), action
 
 
-def test_triggers_are_those_expected() -> None:
-    """`pull_request_target` and `workflow_run` would give a stranger's change this project's rights."""
+def test_triggers_are_the_expected_ones() -> None:
+    """`pull_request_target` and `workflow_run` would give a stranger's change this project's permissions."""
     assert {workflow: set(content["on"]) for workflow, content in WORKFLOWS.items()} == TRIGGERS
     assert WORKFLOWS["deploy-dev"]["on"]["push"] == {"branches": ["main"]}
 
 
-def test_jobs_hold_no_right_they_do_not_need() -> None:
-    """A job reads the repository; only those that sign in, sign, or ask for approvals hold more."""
+def test_jobs_have_only_needed_permissions() -> None:
+    """A job reads the repository; only those that sign in, sign, or read approvals may do more."""
     assert all(content["permissions"] == {} for content in WORKFLOWS.values())
     read, sign_in = {"contents": "read"}, {"id-token": "write"}
     for key, job in JOBS.items():
@@ -159,7 +159,7 @@ def test_credentials_are_short_lived_and_not_kept() -> None:
 
 
 def test_secrets_reach_only_the_steps_that_need_them() -> None:
-    """LocalStack's token is the one secret; GitHub's own token is for the command that asks for approvals."""
+    """LocalStack's token is the one secret; GitHub's own token is for the command that reads approvals."""
     texts = [path.read_text() for path in FILES]
     assert {name for text in texts for name in re.findall(r"secrets\.(\w+)", text)} == {"LOCALSTACK_AUTH_TOKEN"}
     assert not any("inherit" in text for text in texts)
@@ -184,7 +184,7 @@ def test_each_environment_has_the_role_of_its_account() -> None:
 
 
 def test_one_job_at_a_time_changes_an_environment() -> None:
-    """Jobs that change an environment are known here, and wait in a queue: a rollback is not thrown out by a push."""
+    """Jobs that change an environment are known here, and wait in a queue: a push does not cancel a rollback."""
     changing = ("upload", "deploy", "promote", "record", "rollback")
     assert {key for key, step in RUNS if step["run"].split()[1] in changing} == set(DEPLOYING)
     for key, environment in DEPLOYING.items():
@@ -195,7 +195,7 @@ def test_one_job_at_a_time_changes_an_environment() -> None:
     assert WORKFLOWS["pull-request"]["concurrency"]["cancel-in-progress"] is True
 
 
-def test_dev_gets_what_has_passed_everything() -> None:
+def test_dev_gets_only_checked_releases() -> None:
     """A pull request and a push are checked alike, and dev waits for all checks."""
     jobs = WORKFLOWS["deploy-dev"]["jobs"]
     assert set(jobs["deploy"]["needs"]) == set(jobs) - {"deploy"}
@@ -235,7 +235,7 @@ def test_tested_bytes_are_the_bytes_that_dev_gets() -> None:
 
 @pytest.mark.parametrize("workflow", PROMOTIONS)
 def test_promotion_builds_nothing_and_takes_a_digest(workflow: str) -> None:
-    """A promotion deploys the release of the given digest, after the approvers could read its evidence and plan."""
+    """A promotion deploys the release of the given digest, after the approvers can read its evidence and plan."""
     to = PROMOTIONS[workflow]
     assert list(WORKFLOWS[workflow]["on"]["workflow_dispatch"]["inputs"]) == ["release"]
     assert "${{ inputs.release" in WORKFLOWS[workflow]["run-name"]
@@ -290,7 +290,7 @@ def test_every_e2e_run_keeps_its_evidence() -> None:
 
 
 def test_rollback_and_drift_name_their_environment() -> None:
-    """A rollback is for a chosen environment and is tested; drift is looked for every night, without reviewers."""
+    """A rollback is for a chosen environment and is tested; drift is checked every night, without reviewers."""
     inputs = WORKFLOWS["rollback"]["on"]["workflow_dispatch"]["inputs"]
     assert inputs["environment"]["options"] == ["dev", "sit", "prod"] == list(roles(("rollback", "rollback")))
     assert inputs["release"]["required"] is False
