@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import boto3
 
-from release import deploy, history, manifest, promotion, rollback, traffic
+from release import deploy, history, manifest, promotion, templates, traffic
 from release.environments import ENVIRONMENTS, EnvironmentName, terraform_outputs
 from release.history import Deployment
 from release.manifest import Manifest
@@ -139,7 +139,7 @@ def shift(to: EnvironmentName, digest: str, seconds: float) -> dict[str, Move]:
         if live := history.live(releases, to):
             # Terraform has put the new templates there already.
             live_release = releases.manifest(live.release)
-            rollback.put_templates(client("s3", to), found["templates_bucket"], releases, live_release)
+            templates.put_all(client("s3", to), found["templates_bucket"], releases, live_release)
         raise
     history.record(store(to), to, digest, "deploy", traffic.live_versions(functions, names))
     return moved
@@ -165,16 +165,22 @@ def record(to: EnvironmentName, report: Path) -> Record:
 def roll_back(to: EnvironmentName, digest: str | None) -> tuple[Deployment, list[str]]:
     """Give traffic and templates back to a release that was live before: the given one, or the previous one.
 
+    AWS keeps the versions of functions and the bucket the templates, so nothing is built or planned.
+
     Returns:
         The record of the rollback, and the templates that changed.
 
     Raises:
         RollbackError: there is no such release.
         TrafficError: a version does not run; nothing moved.
+        ManifestError: the bucket does not have the whole release.
     """
     releases = store(to)
-    back_to = rollback.target(releases, to, digest)
-    return rollback.roll_back(client("lambda", to), client("s3", to), releases, back_to, outputs(to))
+    target = history.rollback_target(releases, to, digest)
+    release = releases.manifest(target.release)
+    traffic.move_to(client("lambda", to), target.versions)
+    changed = templates.put_all(client("s3", to), outputs(to)["templates_bucket"], releases, release)
+    return history.record(releases, to, target.release, "rollback", target.versions), changed
 
 
 class Drift(NamedTuple):
