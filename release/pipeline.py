@@ -58,12 +58,9 @@ def environment_before(to: EnvironmentName) -> EnvironmentName:
 
 
 def promote(to: EnvironmentName, digest: str, given: Mapping[str, str]) -> Manifest:
-    """Copy a release to the bucket of an environment, once the environment before has passed it.
+    """Copy a release to the bucket of an environment, once it has passed the environment before.
 
-    Args:
-        to: The environment.
-        digest: Digest of the release's manifest.
-        given: Name of the person who approves, by role; in GitHub Actions the reviews of the run count instead.
+    `given` are the names of the approvers by role; in GitHub Actions the reviews of the run count instead.
 
     Raises:
         EvidenceError: a record or an approval is missing.
@@ -114,12 +111,7 @@ def plan(to: EnvironmentName, digest: str, remove: Collection[str], var_files: C
 
 
 def shift(to: EnvironmentName, digest: str, seconds: float) -> dict[str, Move]:
-    """Move the traffic to the new versions: at once, or in prod 10 % first, watched by the alarms.
-
-    Args:
-        to: The environment.
-        digest: Digest of the release that was applied.
-        seconds: How long to watch the canary.
+    """Move the traffic to the new versions: at once, or in prod 10 % first while the alarms are watched.
 
     Returns:
         What moved, by function; the history of the environment has a record of it.
@@ -146,11 +138,7 @@ def shift(to: EnvironmentName, digest: str, seconds: float) -> dict[str, Move]:
 
 
 def record(to: EnvironmentName, report: Path) -> Record:
-    """Record in the release bucket that the release of the last plan passed its tests in an environment.
-
-    Args:
-        to: The environment.
-        report: JUnit report of the end-to-end tests.
+    """Record that the release of the last plan passed its tests in an environment, by their JUnit report.
 
     Raises:
         EvidenceError: the report is missing, a test failed, or the release was not promoted.
@@ -191,11 +179,7 @@ class Drift(NamedTuple):
 
 
 def drift(to: EnvironmentName, var_files: Collection[Path]) -> Drift | None:
-    """Compare an environment with the release that is live, and publish an alert if they differ.
-
-    Returns:
-        The differences; None if nothing was ever deployed.
-    """
+    """Compare an environment with its live release, and publish an alert if they differ; None if nothing is live."""
     live = history.live(store(to), to)
     if live is None:
         return None
