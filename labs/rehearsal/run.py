@@ -22,7 +22,7 @@ from localstack import demo, processes, tls
 from localstack import stack as stacks
 from localstack.engines.ministack import MiniStack
 from localstack.stack import Stack, StackError
-from localstack.up import console, down, shown, start_cart_stub
+from localstack.up import console, display_path, down, start_cart_stub
 from release import history, manifest, traffic
 from release.environments import ENVIRONMENTS, EnvironmentName
 from release.store import Store
@@ -397,4 +397,4 @@ def rehearse() -> None:
         console.print(rehearsal.table)
         down(stack)
     minutes = (time.monotonic() - started) / 60
-    console.print(f"Rehearsed in {minutes:.1f} minutes; the output of each step is in {shown(FOLDER / 'logs')}")
+    console.print(f"Rehearsed in {minutes:.1f} minutes; the output of each step is in {display_path(FOLDER / 'logs')}")
