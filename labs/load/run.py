@@ -21,7 +21,7 @@ from labs.load.steps import PACE_SECONDS, Response, Step, failures, summarise
 from localstack import demo, targets
 from localstack.stack import StackError
 from localstack.targets import Platform
-from localstack.up import console, shown, step
+from localstack.up import console, display_path, step
 from tooling.commands import run as run_command
 from tooling.machine import TOOL_VENVS
 from tooling.paths import ROOT
@@ -80,7 +80,7 @@ def platform_of(target: str) -> Platform:
             f"{target} is never loaded: a load test writes orders and sends mails. Choose one of {allowed}"
         )
     if not _LOCUST.exists():
-        raise StackError(f"{shown(_LOCUST)} is missing: `make load` installs it")
+        raise StackError(f"{display_path(_LOCUST)} is missing: `make load` installs it")
     platform = targets.chosen(target)
     if not platform.cart_url:
         raise StackError("E2E_CART_URL is not set: set it to the URL of a Cart service where tests may put carts")
@@ -130,7 +130,7 @@ def _responses(plan: dict[str, Any], rate: float, seconds: float, log: Path) -> 
         command += ["--locustfile", str(Path(__file__).with_name("locustfile.py"))]
         run_command("locust", command, total + _EXTRA_SECONDS, environment, ROOT, log).checked()
         if not result.exists():
-            raise StackError(f"Locust ended without a result: {shown(log)} shows why")
+            raise StackError(f"Locust ended without a result: {display_path(log)} shows why")
         measured, responses = json.loads(result.read_text())
     return measured, [Response(*response) for response in responses]
 
@@ -167,7 +167,7 @@ def run(
     (folder / "table.md").write_text(text)
     report.plot(measured, f"{target}: latency against rate", folder / "latency.svg")
     console.print(Markdown(text))
-    console.print(f"The plot is {shown(folder / 'latency.svg')}, the table {shown(folder / 'table.md')}")
+    console.print(f"The plot is {display_path(folder / 'latency.svg')}, the table {display_path(folder / 'table.md')}")
     if gate is None:
         return 0
     failed = failures(measured, gate)
