@@ -34,7 +34,8 @@ def show_alarms(account: Account, name: str | None = None, wait_seconds: float |
     Raises:
         AlarmError: there is no such alarm, or one is still in ALARM at the end of the wait.
     """
-    cloudwatch, names = account.client("cloudwatch"), [name] if name else account.outputs["alarm_names"]
+    cloudwatch = account.client("cloudwatch")
+    names = [name] if name else [*account.outputs["alarm_names"], *account.outputs.get("mail_alarm_names", [])]
     found = alarms.wait_until_ok(cloudwatch, names, wait_seconds) if wait_seconds else alarms.alarms(cloudwatch, names)
     lines = []
     for alarm in found:
