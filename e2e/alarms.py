@@ -11,17 +11,6 @@ from tooling.polling import poll
 
 # CloudWatch allows no shorter period.
 _PERIOD_SECONDS = 10
-_READ_ONLY = frozenset(
-    {
-        "AlarmArn",
-        "AlarmConfigurationUpdatedTimestamp",
-        "StateValue",
-        "StateReason",
-        "StateReasonData",
-        "StateUpdatedTimestamp",
-        "StateTransitionedTimestamp",
-    }
-)
 
 
 def describe(platform: Platform, names: list[str] | None = None) -> list[dict[str, Any]]:
@@ -29,10 +18,6 @@ def describe(platform: Platform, names: list[str] | None = None) -> list[dict[st
     request: Any = {"AlarmNames": names} if names else {}
     pages = platform.aws.cloudwatch.get_paginator("describe_alarms").paginate(**request)
     return [dict(alarm) for page in pages for alarm in page["MetricAlarms"]]
-
-
-def _settings(alarm: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in alarm.items() if name not in _READ_ONLY}
 
 
 @contextmanager
@@ -44,7 +29,9 @@ def short_periods(platform: Platform, names: list[str], **changes: Any) -> Itera
         names: Names of the alarms.
         changes: Other settings to change meanwhile, such as Threshold.
     """
-    before = [_settings(alarm) for alarm in describe(platform, names)]
+    model: Any = platform.aws.cloudwatch.meta.service_model
+    settings = model.operation_model("PutMetricAlarm").input_shape.members
+    before = [{name: alarm[name] for name in alarm if name in settings} for alarm in describe(platform, names)]
     assert len(before) == len(names), f"expected {names}, found {[alarm['AlarmName'] for alarm in before]}"
     for alarm in before:
         changed = copy.deepcopy(alarm) | changes

@@ -81,9 +81,6 @@ def count_uses(platform: Platform) -> dict[Grant, int]:
 
 
 def format_table(uses: dict[Grant, int]) -> str:
-    """Permissions and their uses as a table of text."""
-    rows = [("function", "permission", "on", "used on"), *((*grant, str(count)) for grant, count in uses.items())]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    return "\n".join(
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)), row[3]]) for row in rows
-    )
+    """Permissions as lines of text: number of resources that each was used on, function, action, resource."""
+    lines = [f"{count:>6}  {grant.function:<28}{grant.action:<28}{grant.resource}" for grant, count in uses.items()]
+    return "\n".join(["  uses  function                    action                      resource", *lines])

@@ -49,14 +49,13 @@ class FunctionQueue:
             self._sqs.delete_message(QueueUrl=self._dlq, ReceiptHandle=message["ReceiptHandle"])
 
     def _receive(self, text: str) -> Any:
-        found = None
-        for message in self._sqs.receive_message(
+        messages = self._sqs.receive_message(
             QueueUrl=self._dlq, MaxNumberOfMessages=10, VisibilityTimeout=30, WaitTimeSeconds=1
-        ).get("Messages", []):
-            if text in message["Body"]:
-                found = message
-            else:
-                # Another test waits for this one.
+        ).get("Messages", [])
+        found = next((message for message in messages if text in message["Body"]), None)
+        for message in messages:
+            # Another test waits for this one.
+            if message is not found:
                 self._sqs.change_message_visibility(
                     QueueUrl=self._dlq, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
                 )

@@ -13,7 +13,7 @@ import requests
 
 from evidence.collect import OrderTimer
 from localstack import demo, seed
-from localstack.mailbox import arrived_at
+from localstack.sidecars.mail_catcher import arrived_at
 from localstack.targets import Platform
 from release.openapi.contract import breaches
 from tooling.agreed_limits import Step

@@ -183,7 +183,7 @@ def test_deleted_and_damaged_orders_are_recovered(
 
         reader.follow(page, "Stop writing order numbers")
         waiting = tenant.place()
-        printed = reader.follow(page, "Restore the table beside the live one", AT=at.isoformat())
+        printed = reader.follow(page, "Restore the table next to the live one", AT=at.isoformat())
         restored = printed.split()[-1]
         assert restored.startswith(f"{table}-restored-")
         printed = reader.follow(page, "Put back what is missing", FROM=restored)
@@ -194,7 +194,7 @@ def test_deleted_and_damaged_orders_are_recovered(
         reader.follow(page, "Put back what is missing", 1, FROM=restored, ORDER=damaged["id"])
         assert tenant.get(damaged["id"]).json() == damaged
         assert tenant.get(waiting).status_code == 404
-        reader.follow(page, "Take orders again")
+        reader.follow(page, "Process orders again")
 
         def number(order: dict[str, Any]) -> int:
             return int(order["orderNumber"].rpartition("-")[2])
@@ -292,7 +292,7 @@ def test_failing_function_is_found(reader: Reader, platform: Platform) -> None:
         assert re.search(rf"/aws/lambda/{names['order_pdf_creator']} .*KeyError", printed)
         assert "create-order" not in printed
         assert "the stack is as its Terraform made it" not in reader.follow(
-            _TROUBLE, "Mend the function", fails=True, TO=platform.target
+            _TROUBLE, "Fix the function", fails=True, TO=platform.target
         ), "the changed alarms are a change by hand"
         assert reader.follow(_TROUBLE, "Prove that the function runs", ALARM=alarm).endswith("1 alarms, 0 in ALARM\n")
 
@@ -312,7 +312,7 @@ def test_slow_function_is_found(reader: Reader, platform: Platform, tenant: Tena
         alarm = f"{names['order_creator_record']}-slow"
         printed = reader.follow(_TROUBLE, "Look at the slow calls", ALARM=alarm, TEXT=correlation_id)
         assert "order recorded" in printed
-        assert reader.follow(_TROUBLE, "Prove that the function is quick", ALARM=alarm).endswith(
+        assert reader.follow(_TROUBLE, "Prove that the function is fast", ALARM=alarm).endswith(
             "1 alarms, 0 in ALARM\n"
         )
 
@@ -339,7 +339,7 @@ def test_api_server_errors_are_explained(reader: Reader, platform: Platform, ten
             permissions.put_role_policy(platform, "get_order", before)
             permissions.forget_denials()
         assert tenant.get(order["id"]).status_code == 200
-        assert reader.follow(_TROUBLE, "Prove that the API answers", ALARM=alarm).endswith("1 alarms, 0 in ALARM\n")
+        assert reader.follow(_TROUBLE, "Prove that the API works", ALARM=alarm).endswith("1 alarms, 0 in ALARM\n")
 
 
 def test_throttled_table_is_relieved(reader: Reader, consumers: Any, platform: Platform) -> None:
@@ -357,7 +357,7 @@ def test_throttled_table_is_relieved(reader: Reader, consumers: Any, platform: P
         )
         alarms.wait_for_alarm(platform, [alarm])
         reader.follow(_TROUBLE, "Look at the table", ALARM=alarm)
-        assert "is paused" in reader.follow(_TROUBLE, "Mend the throttling")
+        assert "is paused" in reader.follow(_TROUBLE, "Fix the throttling")
         assert reader.follow(_TROUBLE, "Prove that the table keeps up", ALARM=alarm).endswith("1 alarms, 0 in ALARM\n")
 
 

@@ -42,6 +42,7 @@ REHEARSED: Final = frozenset(
 RUN_HERE: Final = (
     "make up",
     "make order",
+    "make console",
     "TOKEN=",
     "curl -s ",
     "make logs FUNCTION=",
@@ -50,8 +51,6 @@ RUN_HERE: Final = (
 # Beginning of each command that something else runs, and what runs it.
 RUN_ELSEWHERE: Final = {
     "make watch": "e2e/test_watch.py",
-    "bin/ops alarms": "e2e/test_runbooks.py",
-    "bin/ops dlq ": "e2e/test_runbooks.py",
     "make e2e": "tests/__main__.py: `bin/test all` runs the same tests",
     "bin/release pack ": "labs/rehearsal/run.py",
     "make conformance ENGINE=embedded": ".ci/run: in `make test`",

@@ -33,8 +33,8 @@ class PlacedOrder(NamedTuple):
     """An order that the API has accepted.
 
     Args:
-        order_id: id of the order
-        seconds: time from the request to the response
+        order_id: Id of the order.
+        seconds: Time from the request to the response.
     """
 
     order_id: str
@@ -45,12 +45,12 @@ class OrderClient:
     """Calls the order API as one user. Up to ten threads may share a client.
 
     Args:
-        base_url: URL of the API with its stage, without a slash at the end
-        token: ID token of the user
-        verify: path of the certificate bundle for TLS, or True for the default one
-        trust_env: apply proxies and certificates that the environment names; costs time on each request
-        timeout: seconds that each request may take
-        on_response: called with method, path and response after each request, for example to check the contract
+        base_url: URL of the API with its stage, without a slash at the end.
+        token: ID token of the user.
+        verify: Path of the certificate bundle for TLS, or True for the default one.
+        trust_env: Apply proxies and certificates that the environment names; costs time on each request.
+        timeout: Seconds that each request may take.
+        on_response: Called with method, path and response after each request, for example to check the contract.
     """
 
     def __init__(
@@ -93,15 +93,15 @@ class OrderClient:
         """Send a request.
 
         Args:
-            method: HTTP method
-            path: path below the stage
-            expect: statuses that are not an error; any status if empty
-            headers: further headers; None as a value removes a header, such as the token
-            options: what else requests.request takes, such as json, data or params
+            method: HTTP method.
+            path: Path below the stage.
+            expect: Statuses that are not an error; any status if empty.
+            headers: Further headers; None as a value removes a header, such as the token.
+            options: What else requests.request takes, such as json, data or params.
 
         Raises:
-            UnexpectedStatusError: the status is not an expected one.
-            requests.RequestException: the API did not respond in time.
+            UnexpectedStatusError: The status is not an expected one.
+            requests.RequestException: The API did not respond in time.
         """
         options.setdefault("timeout", self._timeout)
         response = self._session.request(method, self._base_url + path, headers=headers, **options)
@@ -117,12 +117,12 @@ class OrderClient:
         """Place an order.
 
         Args:
-            body: request body
-            idempotency_key: requests with the same key and body are one order; None sends no key
-            correlation_id: id that logs, messages and mails of the order carry; None lets the service choose
+            body: Request body.
+            idempotency_key: Requests with the same key and body are one order; None sends no key.
+            correlation_id: Id that logs, messages and mails of the order carry; None lets the service choose.
 
         Raises:
-            UnexpectedStatusError: the API did not accept the order.
+            UnexpectedStatusError: The API did not accept the order.
         """
         headers = {"Idempotency-Key": idempotency_key, "X-Correlation-Id": correlation_id}
         response = self.request("POST", "/v1.0/orders", expect=(202,), headers=headers, json=body)
@@ -147,8 +147,8 @@ class OrderClient:
         """Wait until an order is recorded and return it.
 
         Raises:
-            DeadlineError: it was not recorded in time.
-            UnexpectedStatusError: the API responded with another status than 200 or 404.
+            DeadlineError: It was not recorded in time.
+            UnexpectedStatusError: The API responded with another status than 200 or 404.
         """
         return self._await(f"order {order_id} recorded", order_id, seconds, lambda order: True)
 
@@ -156,8 +156,8 @@ class OrderClient:
         """Wait until an order has its invoice and return the order.
 
         Raises:
-            DeadlineError: it had no invoice in time.
-            UnexpectedStatusError: the API responded with another status than 200 or 404.
+            DeadlineError: It had no invoice in time.
+            UnexpectedStatusError: The API responded with another status than 200 or 404.
         """
         return self._await(f"invoice of order {order_id}", order_id, seconds, lambda order: "invoiceKey" in order)
 

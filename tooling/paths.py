@@ -5,4 +5,4 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 # Stylesheet of every page that the tooling makes.
-BASE_CSS = ROOT / "tooling" / "base.css"
+BASE_CSS: Final = ROOT / "tooling" / "base.css"

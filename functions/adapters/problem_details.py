@@ -5,39 +5,29 @@ from http import HTTPStatus
 
 from pydantic import ValidationError
 
-from common.errors import (
-    FieldError,
-    ForbiddenTenantError,
-    InvalidFieldsError,
-    InvalidTransitionError,
-    KeyInUseError,
-    KeyReusedError,
-    OrderNotFoundError,
-    PaymentNotAcceptedError,
-    RefusedError,
-    StaleVersionError,
-)
+from common import errors
+from common.errors import FieldError, InvalidFieldsError, RefusedError
 
 _STATUSES: dict[type[RefusedError], HTTPStatus] = {
-    InvalidFieldsError: HTTPStatus.BAD_REQUEST,
-    ForbiddenTenantError: HTTPStatus.FORBIDDEN,
-    OrderNotFoundError: HTTPStatus.NOT_FOUND,
-    InvalidTransitionError: HTTPStatus.CONFLICT,
-    PaymentNotAcceptedError: HTTPStatus.CONFLICT,
-    StaleVersionError: HTTPStatus.CONFLICT,
-    KeyInUseError: HTTPStatus.CONFLICT,
-    KeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.InvalidFieldsError: HTTPStatus.BAD_REQUEST,
+    errors.ForbiddenTenantError: HTTPStatus.FORBIDDEN,
+    errors.OrderNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.InvalidTransitionError: HTTPStatus.CONFLICT,
+    errors.PaymentNotAcceptedError: HTTPStatus.CONFLICT,
+    errors.StaleVersionError: HTTPStatus.CONFLICT,
+    errors.KeyInUseError: HTTPStatus.CONFLICT,
+    errors.KeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
 }
 
 
 class ProblemError(Exception):
     """A response that reports a problem: its status, a sentence without internals, and every invalid field."""
 
-    def __init__(self, status: HTTPStatus, detail: str, errors: Sequence[FieldError] = ()) -> None:
+    def __init__(self, status: HTTPStatus, detail: str, fields: Sequence[FieldError] = ()) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
-        self.errors = errors
+        self.errors = fields
         self.headers: dict[str, str] = {}
 
     def body(self) -> dict[str, object]:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -13,12 +12,12 @@ from common.events import Envelope, Event, parse
 from common.observability import logger, metrics
 from common.settings import settings
 from functions import freeze_startup_objects
-from functions.adapters.powertools_batch import BatchProcessor, EventType, process_partial_response
 
 MAX_DELAY_SECONDS = 900
 
 Consumer = Callable[[Envelope, LambdaContext], None]
 Handler = Callable[[dict[str, Any], LambdaContext], Any]
+Record = dict[str, Any]
 
 
 def _queue_url(arn: str) -> str:
@@ -26,21 +25,21 @@ def _queue_url(arn: str) -> str:
     return f"https://sqs.{region}.amazonaws.com/{account}/{name}"
 
 
-def _delay_retry(record: SQSRecord, seconds: int) -> None:
+def _delay_retry(record: Record, seconds: int) -> None:
     """Set when a failed message is delivered again; if that fails too, the queue's visibility timeout applies."""
     try:
         clients.sqs().change_message_visibility(
-            QueueUrl=_queue_url(record.event_source_arn),
-            ReceiptHandle=record.receipt_handle,
+            QueueUrl=_queue_url(record["eventSourceARN"]),
+            ReceiptHandle=record["receiptHandle"],
             VisibilityTimeout=seconds,
         )
     except (BotoCoreError, ClientError) as error:
         logger.warning("visibility not changed", error_type=type(error).__name__)
 
 
-def _delay_seconds(record: SQSRecord, error: Exception) -> int:
-    attempts = int(record.attributes.approximate_receive_count)
-    backoff: int = settings.retry_delay_seconds * 2 ** (attempts - 1)
+def _delay_seconds(record: Record, error: Exception) -> int:
+    attempts = int(record["attributes"]["ApproximateReceiveCount"])
+    backoff: int = int(settings.retry_delay_seconds) * 2 ** (attempts - 1)
     required = error.wait_seconds if isinstance(error, TransientError) else 0
     return min(MAX_DELAY_SECONDS, max(backoff, required))
 
@@ -51,31 +50,29 @@ def sqs_handler(consume: Consumer, *events: type[Event]) -> Handler:
     A message whose consumer raises is reported as failed and redelivered: at once after a PermanentError, so that it
     reaches the DLQ without waiting; after any other error later with each attempt. The rest of the batch goes on.
     """
-    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
-    def handle(record: SQSRecord, lambda_context: LambdaContext) -> None:
+    def succeeds(record: Record, context: LambdaContext) -> bool:
+        logger.set_correlation_id(None)
         try:
-            envelope = parse(record.body)
+            envelope = parse(record["body"])
             logger.set_correlation_id(envelope.correlation_id)
             if type(envelope.payload) not in events:
                 raise PermanentError(f"{envelope.event_type} is not for this function")
-            consume(envelope, lambda_context)
+            consume(envelope, context)
+            return True
         except PermanentError as error:
-            logger.error("message refused", reason=str(error), sqs_message_id=record.message_id)
+            logger.error("message refused", reason=str(error), sqs_message_id=record["messageId"])
             _delay_retry(record, 0)
-            raise
         except Exception as error:
-            logger.exception("message failed", error_type=type(error).__name__, sqs_message_id=record.message_id)
+            logger.exception("message failed", error_type=type(error).__name__, sqs_message_id=record["messageId"])
             _delay_retry(record, _delay_seconds(record, error))
-            raise
+        return False
 
     @logger.inject_lambda_context(clear_state=True)
     @metrics.log_metrics
     def handler(event: dict[str, Any], context: LambdaContext) -> Any:
-        if not event["Records"]:
-            # An empty batch only warms the function; Powertools would reject it.
-            return {"batchItemFailures": []}
-        return process_partial_response(event=event, record_handler=handle, processor=processor, context=context)
+        failed = [record["messageId"] for record in event["Records"] if not succeeds(record, context)]
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
     freeze_startup_objects()
     wrapped: Handler = handler

@@ -21,7 +21,7 @@ from labs.load.steps import PACE_SECONDS, Step, failures, from_json
 from localstack import demo, targets
 from localstack.stack import StackError
 from localstack.targets import Platform
-from localstack.up import console, shown, step
+from localstack.up import console, display_path, step
 from tooling.commands import run as run_command
 from tooling.machine import TOOL_VENVS
 from tooling.paths import ROOT
@@ -81,7 +81,7 @@ def platform_of(target: str) -> Platform:
             f"{target} is never loaded: a load test writes orders and sends mails. Choose one of {allowed}"
         )
     if not _LOCUST.exists():
-        raise StackError(f"{shown(_LOCUST)} is missing: `make load` installs it")
+        raise StackError(f"{display_path(_LOCUST)} is missing: `make load` installs it")
     platform = targets.chosen(target)
     if not platform.cart_url:
         raise StackError("E2E_CART_URL is not set: set it to the URL of a Cart service where tests may put carts")
@@ -89,7 +89,7 @@ def platform_of(target: str) -> Platform:
 
 
 def _round_trip(api_url: str) -> float:
-    """Median seconds of `GET /health`, which API Gateway answers itself, over an open connection."""
+    """Median seconds of `GET /health`, which API Gateway handles itself, over an open connection."""
     with requests.Session() as http:
         times = [http.get(f"{api_url}/health", timeout=30).elapsed.total_seconds() for _ in range(21)]
     # The first one opens the connection.
@@ -129,7 +129,7 @@ def _locust(plan: dict[str, Any], seconds: float, log: Path) -> list[Step]:
         run_command("locust", command, seconds + _EXTRA_SECONDS, environment, ROOT, log).checked()
     result = Path(plan["result"])
     if not result.exists():
-        raise StackError(f"Locust ended before the first rate was measured: {shown(log)} shows why")
+        raise StackError(f"Locust ended before the first rate was measured: {display_path(log)} shows why")
     return [from_json(content) for content in json.loads(result.read_text())]
 
 
@@ -160,7 +160,7 @@ def run(
     (folder / "table.md").write_text(text)
     report.plot(measured, f"{target}: latency against rate", folder / "latency.svg")
     console.print(Markdown(text))
-    console.print(f"The plot is {shown(folder / 'latency.svg')}, the table {shown(folder / 'table.md')}")
+    console.print(f"The plot is {display_path(folder / 'latency.svg')}, the table {display_path(folder / 'table.md')}")
     if gate is None:
         return 0
     failed = failures(measured, gate)

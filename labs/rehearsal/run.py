@@ -22,7 +22,7 @@ from localstack import demo, processes, tls
 from localstack import stack as stacks
 from localstack.engines.ministack import MiniStack
 from localstack.stack import Stack, StackError
-from localstack.up import console, down, shown, start_cart_stub
+from localstack.up import console, display_path, down, start_cart_stub
 from release import history, manifest, traffic
 from release.environments import ENVIRONMENTS, EnvironmentName
 from release.store import Store
@@ -179,9 +179,14 @@ class Rehearsal:
             arguments = ("promote", digest, "--to", to, "--approvals", approvals)
             self._refused(name, text, to, *arguments)
 
-        promote("to sit before dev has passed it", "dev has not passed it", "sit", TECH_LEAD)
-        promote("to prod past sit", "sit has not passed it", "prod", BOTH)
-        promote("to prod with one person for both", "must be two people", "prod", f"{TECH_LEAD} business-owner=Thandi")
+        promote("to sit before dev has passed it", "it has not passed dev", "sit", TECH_LEAD)
+        promote("to prod past sit", "it has not passed sit", "prod", BOTH)
+        promote(
+            "to prod with one person for both",
+            "must be two different people",
+            "prod",
+            f"{TECH_LEAD} business-owner=Thandi",
+        )
         deploy = ("deploy", digest, "--to", "prod")
         self._refused("a deployment without promotion", "was not promoted", "prod", *deploy)
 
@@ -215,12 +220,12 @@ class Rehearsal:
                 "prod",
                 *("deploy", bad, "--to", "prod", *options),
             )
-            failed, answered = sum(status >= 500 for status in statuses), len(statuses)
+            failed, responses = sum(status >= 500 for status in statuses), len(statuses)
         after = {customer.get(order).status_code for _ in range(40)}
         if after != {200}:
             raise StackError(f"after the canary was rolled back, prod responded {after}")
         self._require_templates("prod", good)
-        tested = f"{failed} of {answered} responses failed, then none of 40"
+        tested = f"{failed} of {responses} responses failed, then none of 40"
         self._add("prod, canary rolled back", bad, tested, BOTH, started)
 
     def _require_templates(self, environment: EnvironmentName, digest: str) -> None:
@@ -392,4 +397,4 @@ def rehearse() -> None:
         console.print(rehearsal.table)
         down(stack)
     minutes = (time.monotonic() - started) / 60
-    console.print(f"Rehearsed in {minutes:.1f} minutes; the output of each step is in {shown(FOLDER / 'logs')}")
+    console.print(f"Rehearsed in {minutes:.1f} minutes; the output of each step is in {display_path(FOLDER / 'logs')}")

@@ -17,12 +17,12 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from evidence.pictures import rasterize
 from localstack.console.live import LiveStack, StackFinder
@@ -54,21 +54,12 @@ _HEADERS = {
 }
 
 
-class _Headers:
-    """Adds the headers of every response that the response does not set itself."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                present = {name.lower() for name, _ in message["headers"]}
-                missing = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
-                message["headers"] += [header for header in missing if header[0].lower() not in present]
-            await send(message)
-
-        await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
+async def _add_headers(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    """Add the headers that the response does not set itself."""
+    response = await call_next(request)
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
 
 
 def _duration(seconds: float) -> str:
@@ -136,7 +127,7 @@ class Console:
                 Mount("/static", StaticFiles(directory=_HERE / "static")),
             ],
             middleware=[
-                Middleware(_Headers),
+                Middleware(BaseHTTPMiddleware, dispatch=_add_headers),
                 Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"], www_redirect=False),
             ],
             exception_handlers={**dict.fromkeys(errors, self._down), 404: self._not_found},

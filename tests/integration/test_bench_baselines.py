@@ -102,7 +102,7 @@ def test_baseline_behind_the_api_sends_one_message(
     assert creation_queue.take() == {"cartId": "c"}
 
 
-def test_creation_held_keeps_messages_and_then_deletes_them(
+def test_held_queue_keeps_messages_and_then_deletes_them(
     aws: Aws, stack: Stack, ours: str, creation_queue: Queue
 ) -> None:
     """While the queue is held nothing consumes it; afterwards it is empty, and its consumer enabled."""

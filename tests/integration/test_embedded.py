@@ -29,7 +29,7 @@ def policy(**statement: Any) -> str:
 
 
 def client_of(policy_document: str, service: str, endpoint: str) -> Any:
-    """A client with the rights of one policy."""
+    """A client with the permissions of one policy."""
     iam: Any = boto3.client("iam")
     name = f"user-{uuid4().hex[:8]}"
     iam.create_user(UserName=name)
@@ -251,7 +251,7 @@ def test_recovery_period_is_described_as_put(aws: Aws) -> None:
     assert described() == ("ENABLED", 7)
 
 
-def test_lambda_needs_rights_of_role(aws: Aws, stack: Stack) -> None:
+def test_lambda_needs_permissions_of_role(aws: Aws, stack: Stack) -> None:
     """Lambda receives messages and writes logs only if the function's role may."""
     iam: Any = boto3.client("iam")
     function = make_function("def handler(event, context):\n    print('seen')\n")

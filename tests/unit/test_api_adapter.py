@@ -118,7 +118,7 @@ def test_route_of_another_function_is_404(method: str, path: str) -> None:
 
 
 def test_route_of_smoke_test_is_404() -> None:
-    """The request that tries a new version before it gets traffic is 404."""
+    """The smoke test of a new version gets 404."""
     assert rest.rest_handler("POST", "/orders", _broken)(traffic.EMPTY_EVENT, context())["statusCode"] == 404
 
 

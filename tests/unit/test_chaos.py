@@ -59,8 +59,8 @@ def test_identify_marks_the_last_mail() -> None:
     sent = identify("POST", "/", signed("ses"), body, worker)
     assert (sent.sends_mail, sent.subject, sent.mail) == (True, "c-1", "c-1")
     key = {"id": {"S": f"function.send#{'0' * 32}"}}
-    note = dynamodb("UpdateItem", worker, TableName="bbws-order-idempotency-local", Key=key)
-    assert (note.records_mail, note.mail) == (True, "c-1")
+    mark = dynamodb("UpdateItem", worker, TableName="bbws-order-idempotency-local", Key=key)
+    assert (mark.records_mail, mark.mail) == (True, "c-1")
 
 
 def test_identify_without_signature_or_worker() -> None:
@@ -109,12 +109,12 @@ def test_outage_fails_the_first_calls() -> None:
 def test_unrecorded_lists_mails_with_a_lost_mark() -> None:
     """A mail may be sent twice only if its mark was lost."""
 
-    def entry(service: str, fault: Fault, notes: bool = False) -> dict[str, Any]:
+    def entry(service: str, fault: Fault, records_mail: bool = False) -> dict[str, Any]:
         return {
             "function": "f",
             "service": service,
             "fault": fault,
-            "records_mail": notes,
+            "records_mail": records_mail,
             "mail": f"{service} {fault}",
         }
 

@@ -151,7 +151,7 @@ def test_decision_has_context_options_choice(decision: str) -> None:
 def test_devcontainer_has_what_the_machine_needs() -> None:
     """The devcontainer installs everything that the check of the machine asks for."""
     container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
-    python = ".".join(map(str, PYTHON_VERSION))
+    python = PYTHON_VERSION
     assert re.search(rf":{python}-", container["image"])
     (terraform,) = [options for feature, options in container["features"].items() if "/terraform:" in feature]
     assert tuple(map(int, terraform["version"].split(".")[:2])) >= TERRAFORM_VERSION

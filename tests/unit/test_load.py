@@ -114,7 +114,7 @@ def test_gate_fails_when_it_was_not_tried() -> None:
 
 
 @pytest.mark.parametrize("target", ["prod", "failover", "moon"])
-def test_target_where_no_orders_may_be_written_is_refused(target: str) -> None:
+def test_target_without_test_orders_is_refused(target: str) -> None:
     """Only environments in which test orders may be written are loaded."""
     with pytest.raises(StackError, match=rf"{target} is never loaded: .* Choose one of local, dev, sit"):
         load.platform_of(target)

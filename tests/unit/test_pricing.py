@@ -60,7 +60,7 @@ def test_vat_is_rounded_on_order_only() -> None:
 
 
 def test_price_campaign_applies_before_vat() -> None:
-    """A campaign is taken off before VAT."""
+    """A campaign's discount is deducted before VAT."""
     priced = price([_item(3, "99.99")], _campaign("12.5"))
     assert priced.subtotal == Decimal("299.97")
     assert priced.discount == Decimal("37.50")

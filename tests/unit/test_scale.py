@@ -70,14 +70,14 @@ def test_one_writer_never_conflicts() -> None:
     assert run.transactions - run.recorded in (0, 1)
 
 
-def test_ten_orders_in_a_transaction_number_ten_times_as_many() -> None:
+def test_batched_orders_are_numbered_ten_times_as_fast() -> None:
     """The counter limits transactions, not orders."""
     one, ten = (Counter(Numbering(1, together)).rate for together in (1, 10))
     assert 8 < ten / one <= 10
 
 
 def test_more_writers_gain_little() -> None:
-    """Ten times as many writers number less than twice as many orders, since they conflict more often."""
+    """Ten times as many writers number less than twice the orders, since they conflict more often."""
     few, many = (Counter(Numbering(writers)) for writers in (5, 50))
     assert few.rate < many.rate < 2 * few.rate
     assert many.transactions / many.recorded > 3 * few.transactions / few.recorded

@@ -27,7 +27,7 @@ CHECKS = ("validate", "test", "package", "e2e")
 ATTEST = ("deploy-dev", "attest")
 TRIGGERS = {
     **{key: {"workflow_call"} for key in CHECKS},
-    **{key: {"workflow_dispatch"} for key in ("promote-sit", "promote-prod", "rollback")},
+    **{key: {"workflow_dispatch"} for key in ("promote-sit", "promote-prod", "rollback", "failover")},
     **{key: {"schedule", "workflow_dispatch"} for key in ("drift", "conformance")},
     "pull-request": {"pull_request"},
     "deploy-dev": {"push"},
@@ -38,7 +38,10 @@ DEPLOYING: dict[Key, str] = {
     ("promote-sit", "promote"): "sit",
     ("promote-prod", "promote"): "prod",
     ("rollback", "rollback"): "${{ inputs.environment }}",
+    ("failover", "failover"): "prod",
 }
+# In an incident, without a record for a promotion.
+UNRECORDED: set[Key] = {("rollback", "rollback"), ("failover", "failover")}
 PROMOTING = {(workflow, "promote") for workflow in PROMOTIONS}
 SIGNING_IN = {*DEPLOYING, *((workflow, "evidence") for workflow in PROMOTIONS), ("drift", "drift")}
 EVEN_AFTER_FAILURE = "${{ !cancelled() }}"
@@ -104,7 +107,7 @@ def test_each_line_is_one_existing_command() -> None:
         command_lines.check(call)
 
 
-def test_no_step_decides_anything() -> None:
+def test_no_step_has_a_condition() -> None:
     """No step runs on a condition or goes on after an error, except the evidence, which a failure has too."""
     for key, step in STEPS:
         evidence = step.get("run", "").startswith("bin/release summary") or step.get("id") == "pack"
@@ -130,14 +133,14 @@ def test_actions_are_pinned_by_commit(path: Path) -> None:
             assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action + comment), action
 
 
-def test_triggers_are_those_expected() -> None:
-    """`pull_request_target` and `workflow_run` would give a stranger's change this project's rights."""
+def test_triggers_are_the_expected_ones() -> None:
+    """`pull_request_target` and `workflow_run` would give a stranger's change this project's permissions."""
     assert {workflow: set(content["on"]) for workflow, content in WORKFLOWS.items()} == TRIGGERS
     assert WORKFLOWS["deploy-dev"]["on"]["push"] == {"branches": ["main"]}
 
 
-def test_jobs_hold_no_right_they_do_not_need() -> None:
-    """A job reads the repository; only those that sign in, sign, or ask for approvals hold more."""
+def test_jobs_have_only_needed_permissions() -> None:
+    """A job reads the repository; only those that sign in, sign, or read approvals may do more."""
     assert all(content["permissions"] == {} for content in WORKFLOWS.values())
     read, sign_in = {"contents": "read"}, {"id-token": "write"}
     for key, job in JOBS.items():
@@ -159,7 +162,7 @@ def test_credentials_are_short_lived_and_not_kept() -> None:
 
 
 def test_secrets_reach_only_the_steps_that_need_them() -> None:
-    """LocalStack's token is the one secret; GitHub's own token is for the command that asks for approvals."""
+    """LocalStack's token is the one secret; GitHub's own token is for the command that reads approvals."""
     texts = [path.read_text() for path in FILES]
     assert {name for text in texts for name in re.findall(r"secrets\.(\w+)", text)} == {"LOCALSTACK_AUTH_TOKEN"}
     assert not any("inherit" in text for text in texts)
@@ -184,18 +187,22 @@ def test_each_environment_has_the_role_of_its_account() -> None:
 
 
 def test_one_job_at_a_time_changes_an_environment() -> None:
-    """Jobs that change an environment are known here, and wait in a queue: a rollback is not thrown out by a push."""
+    """Jobs that change an environment are known here, and wait in a queue: a push does not cancel a rollback."""
     changing = ("upload", "deploy", "promote", "record", "rollback")
     assert {key for key, step in RUNS if step["run"].split()[1] in changing} == set(DEPLOYING)
     for key, environment in DEPLOYING.items():
         assert JOBS[key]["environment"] == environment
         queue = {"group": f"deploy-{environment}", "cancel-in-progress": False, "queue": "max"}
         assert JOBS[key]["concurrency"] == queue
-    assert WORKFLOWS["deploy-dev"]["concurrency"] == {"group": "push-to-main", "cancel-in-progress": False}
+    assert WORKFLOWS["deploy-dev"]["concurrency"] == {
+        "group": "push-to-main",
+        "cancel-in-progress": False,
+        "queue": "max",
+    }
     assert WORKFLOWS["pull-request"]["concurrency"]["cancel-in-progress"] is True
 
 
-def test_dev_gets_what_has_passed_everything() -> None:
+def test_dev_gets_only_checked_releases() -> None:
     """A pull request and a push are checked alike, and dev waits for all checks."""
     jobs = WORKFLOWS["deploy-dev"]["jobs"]
     assert set(jobs["deploy"]["needs"]) == set(jobs) - {"deploy"}
@@ -235,7 +242,7 @@ def test_tested_bytes_are_the_bytes_that_dev_gets() -> None:
 
 @pytest.mark.parametrize("workflow", PROMOTIONS)
 def test_promotion_builds_nothing_and_takes_a_digest(workflow: str) -> None:
-    """A promotion deploys the release of the given digest, after the approvers could read its evidence and plan."""
+    """A promotion deploys the release of the given digest, after the approvers can read its evidence and plan."""
     to = PROMOTIONS[workflow]
     assert list(WORKFLOWS[workflow]["on"]["workflow_dispatch"]["inputs"]) == ["release"]
     assert "${{ inputs.release" in WORKFLOWS[workflow]["run-name"]
@@ -276,9 +283,7 @@ def test_each_approval_is_an_environment(workflow: str, approving: list[str]) ->
 def test_every_e2e_run_keeps_its_evidence() -> None:
     """Each run of the end-to-end tests, failed or not, leaves its pack and a summary; dev begins with the local one."""
     kept = {key: each["name"] for key, each in artifacts("upload", evidence=True).items() if "name" in each}
-    assert set(kept) == {key for key, step in RUNS if step["run"].startswith("bin/test e2e")} - {
-        ("rollback", "rollback")
-    }
+    assert set(kept) == {key for key, step in RUNS if step["run"].startswith("bin/test e2e")} - UNRECORDED
     for key, name in kept.items():
         pack, summary = JOBS[key]["steps"][-2:]
         assert pack["with"] == {"name": name, "path": "build/evidence", "if-no-files-found": "error"}
@@ -290,7 +295,7 @@ def test_every_e2e_run_keeps_its_evidence() -> None:
 
 
 def test_rollback_and_drift_name_their_environment() -> None:
-    """A rollback is for a chosen environment and is tested; drift is looked for every night, without reviewers."""
+    """A rollback is for a chosen environment and is tested; drift is checked every night, without reviewers."""
     inputs = WORKFLOWS["rollback"]["on"]["workflow_dispatch"]["inputs"]
     assert inputs["environment"]["options"] == ["dev", "sit", "prod"] == list(roles(("rollback", "rollback")))
     assert inputs["release"]["required"] is False
@@ -306,9 +311,19 @@ def test_rollback_and_drift_name_their_environment() -> None:
     assert runs(("drift", "drift")) == ['bin/release drift --to "$ENVIRONMENT"']
 
 
+def test_failover_needs_nothing_of_the_home_region() -> None:
+    """The fail-over signs in to the other region with prod's role, after prod's approval, and is tested."""
+    assert runs(("failover", "failover")) == ["bin/release deploy --to failover", "bin/test e2e --target failover"]
+    assert JOBS["failover", "failover"]["environment"] == "prod"
+    (sign_in,) = using(("failover", "failover"), "aws-actions/configure-aws-credentials")
+    assert sign_in["aws-region"] == ENVIRONMENTS["failover"].region == "eu-west-1"
+
+
 def test_terraform_and_provider_lock_serve_all_machines() -> None:
-    """Terraform is recent enough, and the lock has the registry's signature for each platform."""
+    """Terraform is recent enough, and both locks have the registry's checksum for each platform."""
     (setup,) = [step for step in load(ACTION)["runs"]["steps"] if "setup-terraform" in step.get("uses", "")]
-    assert tuple(map(int, setup["with"]["terraform_version"].split("."))) >= (1, 10, 0)
-    lock = (ROOT / "terraform" / ".terraform.lock.hcl").read_text()
-    assert len(re.findall(r'"zh:[0-9a-f]{64}"', lock)) > 1
+    assert tuple(map(int, setup["with"]["terraform_version"].split("."))) >= (1, 11, 0)
+    locks = [(ROOT / folder / ".terraform.lock.hcl").read_text() for folder in ("terraform", "terraform/bootstrap")]
+    # Six platforms and more; a laptop applies bootstrap.
+    assert len(re.findall(r'"zh:[0-9a-f]{64}"', locks[0])) >= 12
+    assert locks[0] == locks[1]
