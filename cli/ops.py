@@ -81,7 +81,8 @@ def alarms(
     """Show the alarms that are in ALARM, with the section of the runbook for each."""
 
     def show(account: Account) -> list[str]:
-        cloudwatch, names = account.client("cloudwatch"), [alarm] if alarm else account.outputs["alarm_names"]
+        cloudwatch, outputs = account.client("cloudwatch"), account.outputs
+        names = [alarm] if alarm else [*outputs["alarm_names"], *outputs.get("mail_alarm_names", [])]
         found = alarm_states.wait_until_ok(cloudwatch, names, wait) if wait else alarm_states.alarms(cloudwatch, names)
         shown = [one for one in found if one.in_alarm or alarm]
         lines = [line for one in shown for line in (f"{one.state} {one.name} ({one.reason})", f"  {one.description}")]

@@ -181,12 +181,8 @@ class Rehearsal:
 
         promote("to sit before dev has passed it", "it has not passed dev", "sit", TECH_LEAD)
         promote("to prod past sit", "it has not passed sit", "prod", BOTH)
-        promote(
-            "to prod with one person for both",
-            "must be two different people",
-            "prod",
-            f"{TECH_LEAD} business-owner=Thandi",
-        )
+        one_person = f"{TECH_LEAD} business-owner=Thandi"
+        promote("to prod with one person for both", "must be two different people", "prod", one_person)
         deploy = ("deploy", digest, "--to", "prod")
         self._refused("a deployment without promotion", "was not promoted", "prod", *deploy)
 
