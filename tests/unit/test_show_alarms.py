@@ -1,21 +1,24 @@
-"""What `bin/ops alarms` looks at."""
+"""Which alarms `bin/ops alarms` shows."""
 
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from ops import alarms, incident
+from cli import ops
+from ops import alarms
 
 
-def test_alarms_of_mails_are_shown_with_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_alarms_shows_alarms_of_mails_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """The alarms on bounces and complaints, which a canary ignores, are shown to the person on call."""
-    asked: list[str] = []
+    requested: list[str] = []
 
-    def found(_: Any, names: list[str]) -> list[alarms.Alarm]:
-        asked.extend(names)
+    def find(_: Any, names: list[str]) -> list[alarms.Alarm]:
+        requested.extend(names)
         return []
 
-    monkeypatch.setattr(alarms, "alarms", found)
     outputs = {"alarm_names": ["bbws-order-api-5xx-prod"], "mail_alarm_names": ["bbws-mail-bounces-prod"]}
-    assert incident.show_alarms(incident.Account(lambda _: None, outputs)) == ["0 alarms, 0 in ALARM"]
-    assert asked == ["bbws-order-api-5xx-prod", "bbws-mail-bounces-prod"]
+    monkeypatch.setattr(alarms, "alarms", find)
+    monkeypatch.setattr(ops, "_account", lambda _: ops.Account(lambda _: None, outputs))
+    assert CliRunner().invoke(ops.app, ["alarms", "--target", "local"]).stdout == "0 alarms, 0 in ALARM\n"
+    assert requested == ["bbws-order-api-5xx-prod", "bbws-mail-bounces-prod"]
