@@ -15,7 +15,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from cli.own_stack import OPS, stack_environment
 from evidence.stages import evidence_folder
 from localstack.stack import ADVICE
 from localstack.terraform import TERRAFORM_DIR
@@ -176,10 +175,10 @@ class OwnStack:
 
     def __init__(self, *options: str) -> None:
         self._options = options
-        self.environment = stack_environment(_STACK)
+        self.environment = {**os.environ, "STACK_DIR": str(_STACK)}
 
     def _ops(self, *arguments: str, hint: str = "") -> Step:
-        return Step([*OPS, *arguments], hint, environment=self.environment)
+        return Step([_PYTHON, "-m", "cli.ops", *arguments], hint, environment=self.environment)
 
     def up(self) -> list[Step]:
         """Bring up a new stack."""
