@@ -148,8 +148,8 @@ class OrderRepository:
     def list_by_date(self, tenant_id: str, page_size: int, filters: OrderFilter, position: str | None = None) -> Page:
         """A page of a tenant's orders, newest first, filtered by status and date.
 
-        Reads at most 1,000 orders a page, and fewer if they are very large. With a status that few orders have, a page can
-        be short or even empty, and still have a position to continue from.
+        Reads at most 1,000 orders a page, and fewer if they are very large. With a status that few orders have, a page
+        can be short or even empty, and still have a position to continue from.
 
         Args:
             tenant_id: id of the tenant.
