@@ -1,9 +1,9 @@
-"""`bin/ops`: the commands of an incident, the local platform (`stack`), and the labs (`lab`)."""
+"""`bin/ops`: the commands of an incident (docs/runbooks/), the local platform (`stack`), and the labs (`lab`)."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
 
@@ -11,23 +11,39 @@ from cli import lab, stack
 from localstack import engines, targets
 from localstack.aws import Aws
 from localstack.stack import ADVICE as STACK_ADVICE
-from ops import incident
-from ops.incident import Account
+from ops import alarms as alarm_states
+from ops import log_queries, restores
+from ops import queues as queue_states
 from tooling.cli import ADVICE, run_cli
+from tooling.paths import ROOT
 
 app = typer.Typer(
     help="On-call and the local platform. Commands of an incident need --target; docs/runbooks says when to run which.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    context_settings={"max_content_width": 120},
     pretty_exceptions_enable=False,
 )
 app.add_typer(stack.app, name="stack")
 app.add_typer(lab.app, name="lab")
 
+DROPPED = ROOT / "build" / "dropped"
 Target = Literal["local", "dev", "sit", "prod", "failover"]
 TargetOption = Annotated[Target, typer.Option(help="Environment to act on; local is the stack of `bin/ops stack up`.")]
 Queue = Annotated[str, typer.Argument(help="Name of the queue, not of its DLQ.")]
 Restored = Annotated[str, typer.Option("--from", help="Name of the restored table, as `restore` printed it.")]
+
+
+class Account(NamedTuple):
+    """The account that a command acts on.
+
+    Args:
+        client: Makes the client of a service, by the service's name.
+        outputs: Terraform's outputs of the environment.
+    """
+
+    client: Callable[[Any], Any]
+    outputs: Mapping[str, Any]
 
 
 def _account(target: Target) -> Account:
@@ -64,19 +80,52 @@ def alarms(
     wait: Annotated[float | None, typer.Option(help="Seconds to wait until none is in ALARM.")] = None,
 ) -> None:
     """Show the alarms that are in ALARM, with the section of the runbook for each."""
-    _run(target, lambda account: incident.show_alarms(account, alarm, wait))
+
+    def show(account: Account) -> list[str]:
+        cloudwatch, outputs = account.client("cloudwatch"), account.outputs
+        names = [alarm] if alarm else [*outputs["alarm_names"], *outputs.get("mail_alarm_names", [])]
+        found = alarm_states.wait_until_ok(cloudwatch, names, wait) if wait else alarm_states.alarms(cloudwatch, names)
+        shown = [one for one in found if one.in_alarm or alarm]
+        lines = [line for one in shown for line in (f"{one.state} {one.name} ({one.reason})", f"  {one.description}")]
+        return [*lines, f"{len(found)} alarms, {sum(one.in_alarm for one in found)} in ALARM"]
+
+    _run(target, show)
 
 
 @app.command()
 def queues(target: TargetOption) -> None:
     """Show what queues and DLQs hold, and whether each queue is consumed."""
-    _run(target, incident.show_queues)
+
+    def show(account: Account) -> list[str]:
+        names = [*account.outputs["queue_names"].values(), *account.outputs["dlq_names"].values()]
+        width = max(map(len, names))
+        return [
+            f"{queue.name:<{width}} {queue.waiting:>6} waiting, {queue.hidden} in flight or backing off"
+            + (f", consumer {queue.consumer}" if queue.consumer else "")
+            for queue in queue_states.states(account.client("sqs"), account.client("lambda"), names)
+        ]
+
+    _run(target, show)
 
 
 @app.command()
 def dlq(queue: Queue, target: TargetOption) -> None:
     """Show the messages in the DLQ of a queue, and leave them there."""
-    _run(target, lambda account: incident.show_dlq(account, queue))
+
+    def show(account: Account) -> list[str]:
+        found = queue_states.dlq_messages(account.client("sqs"), queue)
+        lines = [
+            f"{message.id} {message.sent:%Y-%m-%dT%H:%M:%SZ} "
+            + (
+                f"{message.event_type} order {message.order_id} correlation {message.correlation_id}"
+                if message.event_type
+                else "not an event of this service"
+            )
+            for message in found
+        ]
+        return [*lines, f"{len(found)} messages in the DLQ of {queue}"]
+
+    _run(target, show)
 
 
 @app.command()
@@ -84,25 +133,43 @@ def drop(
     queue: Queue, message: Annotated[str, typer.Argument(help="Message id, as `dlq` shows it.")], target: TargetOption
 ) -> None:
     """Move a message that can never succeed out of the DLQ of a queue, into build/dropped."""
-    _run(target, lambda account: incident.drop(account, queue, message))
+
+    def run(account: Account) -> list[str]:
+        file = queue_states.drop(account.client("sqs"), queue, message, DROPPED).relative_to(ROOT)
+        return [f"deleted from the DLQ of {queue}; kept in {file}, which may hold personal data"]
+
+    _run(target, run)
+
+
+def _enable(target: Target, queue: str, enabled: bool) -> None:
+    def run(account: Account) -> list[str]:
+        queue_states.enable_consumer(account.client("sqs"), account.client("lambda"), queue, enabled)
+        return [f"{queue} is {'resumed: its messages are consumed' if enabled else 'paused: its messages wait'}"]
+
+    _run(target, run)
 
 
 @app.command()
 def pause(queue: Queue, target: TargetOption) -> None:
     """Disable the consumer of a queue, as long as what it depends on is down."""
-    _run(target, lambda account: incident.pause(account, queue))
+    _enable(target, queue, False)
 
 
 @app.command()
 def resume(queue: Queue, target: TargetOption) -> None:
     """Enable the consumer of a queue again."""
-    _run(target, lambda account: incident.resume(account, queue))
+    _enable(target, queue, True)
 
 
 @app.command()
 def redrive(queue: Queue, target: TargetOption) -> None:
     """Move the messages of a queue's DLQ back to the queue."""
-    _run(target, lambda account: incident.redrive(account, queue))
+
+    def run(account: Account) -> list[str]:
+        done = queue_states.redrive(account.client("sqs"), queue)
+        return [f"{done.moved} messages moved back to {queue}, {done.left} left in its DLQ"]
+
+    _run(target, run)
 
 
 @app.command()
@@ -114,7 +181,19 @@ def query(
     minutes: Annotated[float, typer.Option(help="How far back to search.")] = 60,
 ) -> None:
     """Run a saved query of the logs."""
-    _run(target, lambda account: incident.query(account, name, text, function, minutes))
+
+    def run(account: Account) -> list[str]:
+        functions = account.outputs["function_names"]
+        if function and function not in functions:
+            raise log_queries.QueryError(
+                f"there is no function {function!r}: --function is one of {', '.join(functions)}"
+            )
+        prefix = next(iter(account.outputs["saved_queries"])).partition("/")[0]
+        only = functions[function] if function else None
+        rows = log_queries.run(account.client("logs"), prefix, name, text, minutes, only)
+        return [*("  ".join(row.values()).rstrip() for row in rows), f"{len(rows)} lines"]
+
+    _run(target, run)
 
 
 @app.command()
@@ -123,7 +202,11 @@ def restore(
     target: TargetOption,
 ) -> None:
     """Restore the orders table, as it was at a point in time, to a new table."""
-    _run(target, lambda account: incident.restore(account, at))
+
+    def run(account: Account) -> list[str]:
+        return [f"restored {restores.restore(account.client('dynamodb'), account.outputs['orders_table'], at)}"]
+
+    _run(target, run)
 
 
 @app.command()
@@ -133,13 +216,24 @@ def recover(
     order: Annotated[str | None, typer.Option(help="Id of the only order to copy, overwriting the live one.")] = None,
 ) -> None:
     """Copy what is missing in the orders table back from a restored table."""
-    _run(target, lambda account: incident.recover(account, restored, order))
+
+    def run(account: Account) -> list[str]:
+        done = restores.recover(account.client("dynamodb"), restored, order)
+        left = [f"not overwritten, the live item differs: {key}" for key in done.left]
+        return [*left, f"{len(done.put)} items copied back, {len(done.left)} left"]
+
+    _run(target, run)
 
 
 @app.command()
 def discard(restored: Restored, target: TargetOption) -> None:
     """Delete a restored table."""
-    _run(target, lambda account: incident.discard(account, restored))
+
+    def run(account: Account) -> list[str]:
+        restores.discard(account.client("dynamodb"), restored)
+        return [f"deleted {restored}"]
+
+    _run(target, run)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ app = typer.Typer(
     help="Builds and releases. --to names the environment; docs/release.md describes the way of a release.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    context_settings={"max_content_width": 120},
     pretty_exceptions_enable=False,
 )
 
@@ -200,7 +201,7 @@ def rollback(to: To, digest: MaybeDigest = None) -> None:
 
 @app.command()
 def drift(to: Annotated[Stage, _TO], var_file: VarFiles = None) -> None:
-    """Show what differs from the live release, and publish an alert if something does; on local, from this tree."""
+    """Show what differs from the live release, or locally from this tree; publish an alert if something does."""
     if to == "local":
         stack.drift()
         return

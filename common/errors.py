@@ -34,12 +34,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class FieldError:
-    """What is wrong with one field of a request.
-
-    Args:
-        field: its path, such as `billingAddress.city`, or the name of a header or query parameter.
-        detail: the rule that the value breaks.
-    """
+    """A field such as `billingAddress.city`, or a header or query parameter, and the rule that its value breaks."""
 
     field: str
     detail: str

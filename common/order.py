@@ -108,15 +108,8 @@ class Order(OrderDraft):
 
     # What change() sets. The invoice's key is not part of it: it is stored at any time, without a new version.
     CHANGEABLE: ClassVar[frozenset[str]] = frozenset(
-        {
-            "status",
-            "previous_status",
-            "payment_details",
-            "date_status_changed",
-            "date_last_updated",
-            "last_updated_by",
-            "version",
-        }
+        {"status", "previous_status", "payment_details", "date_status_changed"}
+        | {"date_last_updated", "last_updated_by", "version"}
     )
 
     @classmethod

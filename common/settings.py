@@ -20,9 +20,7 @@ class _Setting:
     def __get__(self, instance: object, owner: type) -> str:
         value = os.environ.get(self._name, "").strip()
         if not value:
-            raise MissingSettingError(
-                f"environment variable {self._name} is not set: Terraform's lambda module sets it"
-            )
+            raise MissingSettingError(f"environment variable {self._name} is not set: see terraform/locals.tf")
         return value
 
 
@@ -38,23 +36,14 @@ class Settings:
     mail_from = _Setting("MAIL_FROM")
     mail_reply_to = _Setting("MAIL_REPLY_TO")
     internal_notification_email = _Setting("INTERNAL_NOTIFICATION_EMAIL")
-    _cart_api_url = _Setting("CART_API_URL")
-    _retry_delay_seconds = _Setting("RETRY_DELAY_SECONDS")
-
-    @property
-    def cart_api_url(self) -> str:
-        """Base URL of the Cart service, without a trailing slash."""
-        return self._cart_api_url.rstrip("/")
+    cart_api_url = _Setting("CART_API_URL")
+    # Before the first retry of a message that failed; doubles with each attempt.
+    retry_delay_seconds = _Setting("RETRY_DELAY_SECONDS")
 
     @property
     def mail_configuration_set(self) -> str | None:
         """SES configuration set, through which bounces and complaints are reported; None where SES has none."""
         return os.environ.get("MAIL_CONFIGURATION_SET") or None
-
-    @property
-    def retry_delay_seconds(self) -> int:
-        """Seconds before the first retry of a message that failed; doubles with each attempt."""
-        return int(self._retry_delay_seconds)
 
 
 settings = Settings()

@@ -11,6 +11,8 @@ from localstack import stack as stacks
 from localstack import targets
 from localstack.targets import Platform
 from tooling import doc_images
+from tooling.cart_check import check_cart_service
+from tooling.cli import UserError
 
 
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -54,8 +56,16 @@ def platform(pytestconfig: pytest.Config) -> Platform:
     return targets.chosen(pytestconfig.getoption("--target"))
 
 
+@pytest.fixture(scope="session")
+def cart_service(platform: Platform) -> None:
+    """A Cart service that has what the tests need; checked first, because a missing campaign fails many tests."""
+    if not platform.cart_url:
+        raise UserError("E2E_CART_URL is not set: the URL of a Cart service in which tests may create carts")
+    check_cart_service(platform.cart_url)
+
+
 @pytest.fixture
-def make_tenant(platform: Platform, timer: OrderTimer) -> Iterator[Callable[..., Tenant]]:
+def make_tenant(platform: Platform, timer: OrderTimer, cart_service: None) -> Iterator[Callable[..., Tenant]]:
     """Makes tenants with one user each; the users are deleted after the test."""
     made: list[Tenant] = []
 

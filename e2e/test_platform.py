@@ -15,7 +15,7 @@ def test_deployed_stack_is_found_by_its_terraform_state(platform: Platform, monk
     """A deployed stack is found by the Terraform state in its account."""
     for name, value in stacks.require().aws_environment().items():
         monkeypatch.setenv(name, value)
-    environment = replace(ENVIRONMENTS["dev"], state_bucket="bbws-terraform-state-local")
+    environment = replace(ENVIRONMENTS["dev"], buckets="local")
     found = targets.deployed("dev", environment)
     assert found.outputs == platform.outputs
     assert found.api_url == platform.api_url

@@ -32,8 +32,12 @@ def test_other_routes_need_a_token(platform: Platform, method: str, path: str, t
     assert response.json()["title"] == "Unauthorized"
 
 
-def test_unknown_route_is_not_found(platform: Platform) -> None:
-    """An unknown route gives 404 with a problem document."""
-    response = requests.get(f"{platform.api_url}/v1.0/nothing", timeout=30)
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1.0/nothing"), ("DELETE", "/v1.0/orders")])
+@pytest.mark.parametrize("token", [None, "Bearer x.y.z"])
+def test_unknown_route_is_not_found(platform: Platform, method: str, path: str, token: str | None) -> None:
+    """An unknown path or method gives 404 with a problem document; AWS reads a token there as a signature."""
+    headers = {} if token is None else {"Authorization": token}
+    response = requests.request(method, platform.api_url + path, headers=headers, timeout=30)
     assert response.status_code == 404
     assert response.headers["Content-Type"] == "application/problem+json"
+    assert (response.json()["status"], response.json()["title"]) == (404, "Not Found")

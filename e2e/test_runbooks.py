@@ -13,11 +13,11 @@ from uuid import uuid4
 
 import pytest
 
+from cli.ops import DROPPED
 from e2e import alarms, permissions
 from e2e.queues import counts
 from e2e.tenant import DEADLINE_SECONDS, Tenant
 from localstack.targets import Platform
-from ops import incident
 from release import traffic
 from tooling import documents
 from tooling.documents import Block
@@ -236,7 +236,7 @@ def test_dlq_is_emptied(reader: Reader, platform: Platform, function: str) -> No
         again = re.findall(r"^(\S+) \S+Z not an event of this service$", printed, re.MULTILINE)
         assert again != [sent], "a message that is moved back gets another id"
         reader.follow(_TROUBLE, "Empty the DLQ", 1, ALARM=alarm, MESSAGE=again[0])
-        (kept,) = incident.DROPPED.glob(f"*{again[0]}")
+        (kept,) = DROPPED.glob(f"*{again[0]}")
         assert (kept.read_text(), kept.stat().st_mode & 0o777) == (poison, 0o600)
         kept.unlink()
 

@@ -1,1 +1,5 @@
-"""The local stack: engines, Terraform, cart stub, mail catcher, and what `make` calls."""
+"""The local platform: engines with their patches, Terraform, sidecars, faults, console and previews.
+
+Only labs/, cli/, e2e/ and tests/ may import it.
+Start with up.py: what `make up` does, in order.
+"""

@@ -9,9 +9,9 @@ from typing import Any
 
 from localstack import demo, seed
 from localstack.aws import Aws
-from localstack.mailbox import Mailbox
+from localstack.sidecars.mail_catcher import Mailbox
 from localstack.stack import Stack, StackError
-from localstack.up import console, shown
+from localstack.up import console, display_path
 from tooling.agreed_limits import LIMITS, Step
 from tooling.order_client import OrderClient, UnexpectedStatusError
 from tooling.polling import poll
@@ -76,7 +76,7 @@ def place_order(stack: Stack) -> None:
     invoice.write_bytes(
         Aws(stack.endpoint).s3.get_object(Bucket=stack.outputs["orders_bucket"], Key=key)["Body"].read()
     )
-    trace.done("invoice", shown(invoice))
+    trace.done("invoice", display_path(invoice))
 
     mailbox = Mailbox(stack.mail_dir)
 
@@ -89,7 +89,7 @@ def place_order(stack: Stack) -> None:
 
     subjects: dict[Step, str] = {"internal mail": "^New order", "customer mail": "^Your order"}
     for step, pattern in subjects.items():
-        trace.done(step, shown(trace.wait(step, mail_to(pattern))))
+        trace.done(step, display_path(trace.wait(step, mail_to(pattern))))
 
 
 def _place(client: OrderClient, correlation_id: str) -> str:

@@ -45,7 +45,7 @@ _SIDECAR_SECONDS = 60
 console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 150)
 
 
-def shown(path: Path) -> str:
+def display_path(path: Path) -> str:
     """Path relative to the current folder."""
     return os.path.relpath(path)
 
@@ -248,7 +248,7 @@ def explain(stack: Stack) -> None:
         f"""
   API       {stack.api_url}
   token     bin/ops stack token {seed.users()[0]["email"]}
-  mails     {shown(stack.mail_dir)}
+  mails     {display_path(stack.mail_dir)}
   console   {stack.console_url}
 
 Next: [bold]make order[/] places an order and shows its trace, [bold]make e2e[/] tests everything,

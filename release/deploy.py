@@ -31,15 +31,7 @@ class DeployError(UserError):
 
 
 class Prepared(Strict):
-    """A saved plan, and what it is a plan for.
-
-    Args:
-        environment: The environment that it may be applied to.
-        release: Digest of the release's manifest.
-        folder: Folder of the release.
-        sha256: Digest of the plan's file.
-        summary: Size of the plan.
-    """
+    """A saved plan: for which environment and release, the release's folder, and the digest of the plan's file."""
 
     environment: EnvironmentName
     release: Sha256
@@ -63,12 +55,7 @@ class Change(Strict):
 
 
 class Planned(Strict):
-    """What the deployment of a release would do now.
-
-    Args:
-        at: When it was planned, in UTC.
-        changes: The changes, none for an equal environment.
-    """
+    """What the deployment of a release would do, at a time in UTC."""
 
     environment: EnvironmentName
     release: Sha256
@@ -102,11 +89,7 @@ def summarise(changes: list[dict[str, Any]]) -> Plan:
 
 
 def require_no_data_loss(changes: list[dict[str, Any]], allowed: Collection[str]) -> None:
-    """Check that a plan removes nothing that holds orders, except what is allowed.
-
-    Args:
-        changes: `resource_changes` of `terraform show -json`.
-        allowed: Addresses that may be deleted or replaced.
+    """Check that a plan deletes or replaces nothing that holds orders, except the allowed addresses.
 
     Raises:
         DeployError: it would; names each address.

@@ -21,10 +21,8 @@ class Environment:
         approvals: The roles that must approve, each a different person.
         var_files: Terraform's variable files in `terraform/env/`; a later one wins.
         backend: File in `terraform/env/` with the backend of Terraform's state.
+        buckets: How the names of its buckets end.
         region: AWS region of the resources.
-        release_bucket: Name of the bucket with the releases.
-        state_bucket: Name of the bucket with Terraform's state.
-        state_key: Key of the state in that bucket.
         canary: Whether new versions first get part of the traffic.
     """
 
@@ -32,41 +30,30 @@ class Environment:
     approvals: tuple[str, ...]
     var_files: tuple[str, ...]
     backend: str
-    region: str
-    release_bucket: str
-    state_bucket: str
-    state_key: str = "order-lambda/terraform.tfstate"
+    buckets: str
+    region: str = "af-south-1"
     canary: bool = False
+    state_key: str = "order-lambda/terraform.tfstate"
+
+    @property
+    def release_bucket(self) -> str:
+        """Name of the bucket with the releases."""
+        return f"bbws-releases-{self.buckets}"
+
+    @property
+    def state_bucket(self) -> str:
+        """Name of the bucket with Terraform's state."""
+        return f"bbws-terraform-state-{self.buckets}"
 
 
-def _account(
-    name: EnvironmentName, before: EnvironmentName | None, approvals: tuple[str, ...], canary: bool = False
-) -> Environment:
-    return Environment(
-        before=before,
-        approvals=approvals,
-        var_files=(f"{name}.tfvars",),
-        backend=f"{name}.backend.hcl",
-        region="af-south-1",
-        release_bucket=f"bbws-releases-{name}",
-        state_bucket=f"bbws-terraform-state-{name}",
-        canary=canary,
-    )
-
-
+_BOTH = ("business-owner", "tech-lead")
 ENVIRONMENTS: dict[EnvironmentName, Environment] = {
-    "dev": _account("dev", None, ()),
-    "sit": _account("sit", "dev", ("tech-lead",)),
-    "prod": _account("prod", "sit", ("business-owner", "tech-lead"), canary=True),
+    "dev": Environment(None, (), ("dev.tfvars",), "dev.backend.hcl", "dev"),
+    "sit": Environment("dev", ("tech-lead",), ("sit.tfvars",), "sit.backend.hcl", "sit"),
+    "prod": Environment("sit", _BOTH, ("prod.tfvars",), "prod.backend.hcl", "prod", canary=True),
     # Prod's account in the other region. S3 replicates prod's releases to it; nothing is promoted.
     "failover": Environment(
-        before="prod",
-        approvals=("business-owner", "tech-lead"),
-        var_files=("prod.tfvars", "failover.tfvars"),
-        backend="failover.backend.hcl",
-        region="eu-west-1",
-        release_bucket="bbws-releases-prod-failover",
-        state_bucket="bbws-terraform-state-prod-failover",
+        "prod", _BOTH, ("prod.tfvars", "failover.tfvars"), "failover.backend.hcl", "prod-failover", region="eu-west-1"
     ),
 }
 

@@ -9,6 +9,11 @@ from pydantic import ValidationError
 from release.environments import EnvironmentName
 from release.manifest import ManifestError, Sha256, Strict
 from release.store import Store
+from tooling.cli import UserError
+
+
+class RollbackError(UserError):
+    """There is no release to roll back to; the text says why and what to do."""
 
 
 class Deployment(Strict):
@@ -72,3 +77,20 @@ def previous(store: Store, environment: EnvironmentName) -> Deployment | None:
     deployed = [record for record in records if record.kind == "deploy"]
     since = next((n for n, record in enumerate(deployed) if record.release == records[0].release), len(deployed))
     return next((record for record in deployed[since:] if record.release != records[0].release), None)
+
+
+def rollback_target(store: Store, environment: EnvironmentName, release: str | None) -> Deployment:
+    """The deployment to roll back to: of a release that was live, or of the previous one if None is given.
+
+    Raises:
+        RollbackError: there is no such deployment.
+    """
+    if release is None:
+        found = previous(store, environment)
+        problem = f"{environment} has no earlier release than the live one: deploy one instead"
+    else:
+        found = next((past for past in newest_first(store, environment) if past.release == release), None)
+        problem = f"{release[:12]} was never live in {environment}: promote and deploy it instead"
+    if found is None:
+        raise RollbackError(problem)
+    return found

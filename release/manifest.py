@@ -179,11 +179,7 @@ def read(path: Path) -> Manifest:
 
 
 def parse(content: bytes, name: str) -> Manifest:
-    """Parse a manifest.
-
-    Args:
-        content: Content of the file.
-        name: Name of the file, for the error.
+    """Parse a manifest; the name of its file is for the error.
 
     Raises:
         ManifestError: it is not a manifest; names every wrong field.

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import boto3
 
-from release import deploy, history, manifest, promotion, rollback, traffic
+from release import deploy, history, manifest, promotion, templates, traffic
 from release.environments import ENVIRONMENTS, EnvironmentName, terraform_outputs
 from release.history import Deployment
 from release.manifest import Manifest
@@ -58,12 +58,9 @@ def environment_before(to: EnvironmentName) -> EnvironmentName:
 
 
 def promote(to: EnvironmentName, digest: str, given: Mapping[str, str]) -> Manifest:
-    """Copy a release to the bucket of an environment, once the environment before has passed it.
+    """Copy a release to the bucket of an environment, once it has passed the environment before.
 
-    Args:
-        to: The environment.
-        digest: Digest of the release's manifest.
-        given: Name of the person who approves, by role; in GitHub Actions the reviews of the run count instead.
+    `given` are the names of the approvers by role; in GitHub Actions the reviews of the run count instead.
 
     Raises:
         EvidenceError: a record or an approval is missing.
@@ -114,12 +111,7 @@ def plan(to: EnvironmentName, digest: str, remove: Collection[str], var_files: C
 
 
 def shift(to: EnvironmentName, digest: str, seconds: float) -> dict[str, Move]:
-    """Move the traffic to the new versions: at once, or in prod 10 % first, watched by the alarms.
-
-    Args:
-        to: The environment.
-        digest: Digest of the release that was applied.
-        seconds: How long to watch the canary.
+    """Move the traffic to the new versions: at once, or in prod 10 % first while the alarms are watched.
 
     Returns:
         What moved, by function; the history of the environment has a record of it.
@@ -139,18 +131,14 @@ def shift(to: EnvironmentName, digest: str, seconds: float) -> dict[str, Move]:
         if live := history.live(releases, to):
             # Terraform has put the new templates there already.
             live_release = releases.manifest(live.release)
-            rollback.put_templates(client("s3", to), found["templates_bucket"], releases, live_release)
+            templates.put_all(client("s3", to), found["templates_bucket"], releases, live_release)
         raise
     history.record(store(to), to, digest, "deploy", traffic.live_versions(functions, names))
     return moved
 
 
 def record(to: EnvironmentName, report: Path) -> Record:
-    """Record in the release bucket that the release of the last plan passed its tests in an environment.
-
-    Args:
-        to: The environment.
-        report: JUnit report of the end-to-end tests.
+    """Record that the release of the last plan passed its tests in an environment, by their JUnit report.
 
     Raises:
         EvidenceError: the report is missing, a test failed, or the release was not promoted.
@@ -165,16 +153,22 @@ def record(to: EnvironmentName, report: Path) -> Record:
 def roll_back(to: EnvironmentName, digest: str | None) -> tuple[Deployment, list[str]]:
     """Give traffic and templates back to a release that was live before: the given one, or the previous one.
 
+    AWS keeps the versions of functions and the bucket the templates, so nothing is built or planned.
+
     Returns:
         The record of the rollback, and the templates that changed.
 
     Raises:
         RollbackError: there is no such release.
         TrafficError: a version does not run; nothing moved.
+        ManifestError: the bucket does not have the whole release.
     """
     releases = store(to)
-    back_to = rollback.target(releases, to, digest)
-    return rollback.roll_back(client("lambda", to), client("s3", to), releases, back_to, outputs(to))
+    target = history.rollback_target(releases, to, digest)
+    release = releases.manifest(target.release)
+    traffic.move_to(client("lambda", to), target.versions)
+    changed = templates.put_all(client("s3", to), outputs(to)["templates_bucket"], releases, release)
+    return history.record(releases, to, target.release, "rollback", target.versions), changed
 
 
 class Drift(NamedTuple):
@@ -185,11 +179,7 @@ class Drift(NamedTuple):
 
 
 def drift(to: EnvironmentName, var_files: Collection[Path]) -> Drift | None:
-    """Compare an environment with the release that is live, and publish an alert if they differ.
-
-    Returns:
-        The differences; None if nothing was ever deployed.
-    """
+    """Compare an environment with its live release, and publish an alert if they differ; None if nothing is live."""
     live = history.live(store(to), to)
     if live is None:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from release.manifest import Manifest
 from release.store import Store
 
 if TYPE_CHECKING:
@@ -33,3 +34,13 @@ def put(client: S3Client, bucket: str, key: str, content: bytes) -> bool:
         Tagging=urlencode({tag["Key"]: tag["Value"] for tag in tags}),
     )
     return True
+
+
+def put_all(client: S3Client, bucket: str, store: Store, release: Manifest) -> list[str]:
+    """Put the templates of a release into the bucket; returns the keys that changed."""
+    found = {name.removeprefix("templates/"): name for name in release.files if name.startswith("templates/")}
+    return [
+        key
+        for key, name in found.items()
+        if key.endswith(ENDINGS) and put(client, bucket, key, store.file(name, release.files[name].sha256))
+    ]

@@ -1,4 +1,4 @@
-"""Reads this repository's documents: links, headings, and the blocks of commands that the tests run."""
+"""Reads this repository's documents: their headings, and the blocks of commands that tests and rehearsal run."""
 
 from __future__ import annotations
 
@@ -48,53 +48,6 @@ RUN_HERE: Final = (
     "make logs FUNCTION=",
     "bin/ops redrive bbws-order-pdf-local",
 )
-# Beginning of each command that something else runs, and what runs it.
-RUN_ELSEWHERE: Final = {
-    "make watch": "e2e/test_watch.py",
-    "bin/ops alarms": "e2e/test_runbooks.py",
-    "bin/ops dlq ": "e2e/test_runbooks.py",
-    "make e2e": "tests/__main__.py: `bin/test all` runs the same tests",
-    "bin/release pack ": "labs/rehearsal/run.py",
-    "make conformance ENGINE=embedded": ".ci/run: in `make test`",
-    "make conformance ": ".github/workflows/conformance.yml",
-    "bin/test conformance ": ".github/workflows/conformance.yml",
-    ".venv/bin/python -m tests.conformance.apply": "tests/conformance/apply.py: by hand",
-    "make test": ".ci/run",
-    "make rehearse": "labs/rehearsal/run.py: by hand",
-    "make release": "labs/rehearsal/run.py",
-    "bin/release promote ": "labs/rehearsal/run.py",
-    "bin/release deploy ": "labs/rehearsal/run.py",
-    "bin/release record ": "labs/rehearsal/run.py",
-    "bin/release build": "tests/integration/test_packages.py",
-    "bin/test e2e --target ": "labs/rehearsal/run.py",
-    "E2E_CART_URL=": "labs/rehearsal/run.py",
-    "make chaos": "labs/chaos/run.py: by hand; `make test` makes a short run",
-    "make bench": "labs/bench/run.py: by hand",
-    "make load": "e2e/test_load.py",
-    "bin/ops lab scale": "tests/unit/test_scale.py",
-    "bin/ops redrive bbws-order-pdf-prod": "tests/integration/test_redrive.py",
-    "cd terraform": "labs/rehearsal/accounts.py",
-    "terraform init ": "labs/rehearsal/accounts.py, release/deploy.py",
-    "terraform plan ": "release/deploy.py",
-    "terraform apply ": "labs/rehearsal/accounts.py, release/deploy.py",
-    "terraform import ": "terraform/bootstrap/main.tf: only an account that has the provider already needs it",
-    "aws ": "terraform/bootstrap/README.md: a person runs it against an account",
-    "gh api ": "terraform/bootstrap/README.md: a person runs it against GitHub",
-    "gh workflow run ": "tests/unit/test_workflows.py: only GitHub has workflows",
-    "gh attestation verify ": "tests/unit/test_workflows.py: only GitHub signs",
-}
-
-
-class Link(NamedTuple):
-    """A link or a picture.
-
-    Args:
-        document: Path of the document.
-        target: Where it leads, as it is written.
-    """
-
-    document: str
-    target: str
 
 
 class Block(NamedTuple):
@@ -157,24 +110,15 @@ def documents() -> list[str]:
 
 
 @cache
-def _tokens(document: str) -> list[Token]:
+def tokens(document: str) -> list[Token]:
+    """What a Markdown parser reads in a document."""
     return MarkdownIt("commonmark").enable("table").parse((ROOT / document).read_text())
-
-
-def links(document: str) -> list[Link]:
-    """The links of a document, in order."""
-    inline = [child for token in _tokens(document) for child in token.children or []]
-    return [
-        Link(document, str(token.attrs.get("href", token.attrs.get("src"))))
-        for token in inline
-        if token.type in ("link_open", "image")
-    ]
 
 
 def headings(document: str) -> list[str]:
     """The headings of a document, as they are written."""
-    tokens = _tokens(document)
-    return [tokens[place + 1].content for place, token in enumerate(tokens) if token.type == "heading_open"]
+    found = tokens(document)
+    return [found[place + 1].content for place, token in enumerate(found) if token.type == "heading_open"]
 
 
 def anchor(heading: str) -> str:
@@ -182,23 +126,13 @@ def anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-def anchors(document: str) -> set[str]:
-    """The anchors that GitHub gives a document's headings; equal ones are numbered."""
-    seen: Counter[str] = Counter()
-    found = set()
-    for slug in map(anchor, headings(document)):
-        found.add(f"{slug}-{seen[slug]}" if seen[slug] else slug)
-        seen[slug] += 1
-    return found
-
-
 def blocks(document: str) -> list[Block]:
     """The fenced blocks of a document, in order."""
-    tokens, found, heading = _tokens(document), [], ""
+    parsed, found, heading = tokens(document), [], ""
     numbers: Counter[str] = Counter()
-    for place, token in enumerate(tokens):
+    for place, token in enumerate(parsed):
         if token.type == "heading_open":
-            heading = tokens[place + 1].content
+            heading = parsed[place + 1].content
         elif token.type == "fence":
             block = Block(document, heading, numbers[heading], token.info, token.content)
             numbers[heading] += bool(block.lines)

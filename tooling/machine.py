@@ -16,7 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,8 +29,7 @@ TOOL_VENVS = {name: ROOT / "build" / f"{name}-venv" for name in ("moto", "locals
 # Groups whose versions are those of dev, so that the tests run what the functions and the local stack run.
 _PARTS_OF_DEV = ("functions", "mail", "invoice", "local")
 _UV_FOLDER = ROOT / "build" / "uv"
-PYTHON_VERSION = (3, 12)
-_PYTHON = "3.12"
+PYTHON_VERSION = "3.12"
 _TOOL_PYTHON = {"localstack": "3.13"}
 TERRAFORM_VERSION = (1, 10)
 PANGO = ("pango-1.0", "pangoft2-1.0", "gobject-2.0", "harfbuzz", "harfbuzz-subset")
@@ -130,7 +129,7 @@ def find_uv() -> str:
     return candidates[-1]
 
 
-@cache
+@lru_cache(maxsize=None)
 def uv_environment() -> dict[str, str]:
     """The environment for uv: pip's index and certificates where uv has none of its own, and pyenv's Pythons."""
     found = dict(os.environ)
@@ -165,7 +164,7 @@ def _make(name: str, venv: Path) -> None:
     if _is_made(name, venv):
         return
     print(f"installing requirements/{name}.txt into {venv.relative_to(ROOT)}", flush=True)
-    version, python = _TOOL_PYTHON.get(name, _PYTHON), str(venv / "bin" / "python")
+    version, python = _TOOL_PYTHON.get(name, PYTHON_VERSION), str(venv / "bin" / "python")
     # An interrupted update must not pass for the old state.
     (venv / _STAMP).unlink(missing_ok=True)
     if _output(python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])") != version:
@@ -201,7 +200,7 @@ def lock(*options: str) -> None:
         constraint = ["--constraint=requirements/dev.txt"] if name in _PARTS_OF_DEV else []
         _uv(
             *("pip", "compile", "--quiet", "--generate-hashes", "--no-annotate", "--no-header", "--no-strip-extras"),
-            *(f"--python-version={_TOOL_PYTHON.get(name, _PYTHON)}", f"--group=pyproject.toml:{name}"),
+            *(f"--python-version={_TOOL_PYTHON.get(name, PYTHON_VERSION)}", f"--group=pyproject.toml:{name}"),
             *(*constraint, f"--output-file=requirements/{name}.txt", *options),
         )
 

@@ -39,7 +39,7 @@ def _delay_retry(record: Record, seconds: int) -> None:
 
 def _delay_seconds(record: Record, error: Exception) -> int:
     attempts = int(record["attributes"]["ApproximateReceiveCount"])
-    backoff: int = settings.retry_delay_seconds * 2 ** (attempts - 1)
+    backoff: int = int(settings.retry_delay_seconds) * 2 ** (attempts - 1)
     required = error.wait_seconds if isinstance(error, TransientError) else 0
     return min(MAX_DELAY_SECONDS, max(backoff, required))
 

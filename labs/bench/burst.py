@@ -12,7 +12,7 @@ from labs.bench.baselines import Loop, loop
 from labs.bench.report import Row, interleave
 from labs.processes import cpu_seconds
 from localstack import demo, engines, seed
-from localstack.mailbox import arrived_at
+from localstack.sidecars.mail_catcher import arrived_at
 from localstack.stack import Stack
 from tooling.order_client import OrderClient
 from tooling.polling import poll

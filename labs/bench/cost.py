@@ -25,8 +25,6 @@ ORDER_KB: Final = 1.13
 _LOG_MONTHS = 3
 # The table and its two indexes, which hold whole orders.
 _COPIES = 3
-# Lambda polls an idle queue with five connections, 20 s at a time; AWS counts 730 hours in a month.
-_IDLE_POLLS = 5 * 3 * 60 * 730
 # Base64, with a line break after 76 characters.
 _MIME = 78 / 57
 
@@ -52,11 +50,10 @@ def measure(rounds: int) -> Iterator[Row]:
     calls, required = [float(one.calls.total()) for one in measured], (float(len(REQUIRED)),) * rounds
     what, vs = "AWS calls of the functions for an order", "the calls that the promises require"
     yield Row("cost", what, "calls", tuple(calls), vs, required, limit=1)
-    orders, fixed = [_order(stack, one) for one in measured], _fixed(stack)
+    orders = [_order(stack, one) for one in measured]
     yield Row("cost", "a million orders", "USD", tuple(1e6 * sum(use.usd for use in order) for order in orders))
-    yield Row("cost", "a month without orders", "USD", (sum(use.usd for use in fixed),))
     DOCUMENT.parent.mkdir(parents=True, exist_ok=True)
-    tables = (calls_table(measured[-1].calls), use_table(orders[-1], 1e6), use_table(fixed, 1), prices_table())
+    tables = (calls_table(measured[-1].calls), use_table(orders[-1]), prices_table())
     DOCUMENT.write_text("\n".join(tables))
 
 
@@ -105,21 +102,6 @@ def request_units(calls: Counter[Call]) -> tuple[float, float]:
     return reads, writes
 
 
-def _fixed(stack: Stack) -> list[Use]:
-    """What a month uses without any order."""
-    cloudwatch = Aws(stack.endpoint).cloudwatch
-    alarms = [each for page in cloudwatch.get_paginator("describe_alarms").paginate() for each in page["MetricAlarms"]]
-    # An alarm on an expression costs as much as the metrics in it.
-    watched = sum(max(1, sum("MetricStat" in metric for metric in alarm.get("Metrics", []))) for alarm in alarms)
-    pages = cloudwatch.get_paginator("list_metrics").paginate(Namespace="OrderService")
-    return [
-        Use("CloudWatch: alarms", "alarm_month", watched),
-        Use("CloudWatch: custom metrics", "metric_month", sum(len(page["Metrics"]) for page in pages)),
-        Use("CloudWatch: dashboard", "dashboard_month", 1),
-        Use("SQS: polls of empty queues", "sqs_request", len(stack.outputs["queue_names"]) * _IDLE_POLLS),
-    ]
-
-
 def calls_table(calls: Counter[Call]) -> str:
     """The calls of an order and why they are required, as Markdown."""
     lines = ["| function | call | target | times | why |", "|---|---|---|---|---|"]
@@ -128,12 +110,12 @@ def calls_table(calls: Counter[Call]) -> str:
     return "\n".join([*lines, f"| all | | | {calls.total()} | |"]) + "\n"
 
 
-def use_table(uses: list[Use], times: float) -> str:
-    """What uses cost, the most expensive first, as Markdown."""
-    lines = ["| part | quantity | USD |", "|---|---|---|"]
+def use_table(uses: list[Use]) -> str:
+    """What a million orders cost, the most expensive part first, as Markdown."""
+    lines = ["| part | used by an order | USD |", "|---|---|---|"]
     for use in sorted(uses, key=lambda use: -use.usd):
-        lines.append(f"| {use.part} | {use.quantity:,.4g} {PRICES[use.price]['unit']} | {times * use.usd:,.2f} |")
-    return "\n".join([*lines, f"| all | | {times * sum(use.usd for use in uses):,.2f} |"]) + "\n"
+        lines.append(f"| {use.part} | {use.quantity:,.4g} {PRICES[use.price]['unit']} | {1e6 * use.usd:,.2f} |")
+    return "\n".join([*lines, f"| all | | {1e6 * sum(use.usd for use in uses):,.2f} |"]) + "\n"
 
 
 def prices_table() -> str:

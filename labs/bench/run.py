@@ -6,7 +6,7 @@ from rich.markdown import Markdown
 
 from labs.bench import api, burst, cost, invoice, numbers, report, starts, waits
 from labs.bench.report import Part, Row
-from localstack.up import console, shown, step
+from localstack.up import console, display_path, step
 from tooling.paths import ROOT
 
 FOLDER = ROOT / "build" / "bench"
@@ -38,4 +38,4 @@ def run(parts: Sequence[str], rounds: int) -> None:
         if rows:
             report.write(rows, FOLDER)
             console.print(Markdown(report.markdown(rows)))
-            console.print(f"table.md, ratios.svg and results.json are in {shown(FOLDER)}", soft_wrap=True)
+            console.print(f"table.md, ratios.svg and results.json are in {display_path(FOLDER)}", soft_wrap=True)

@@ -119,7 +119,7 @@ class Runs:
 
     def load(self, orders: int, every_seconds: float) -> Result:
         """Orders without faults; with 0 seconds between them as fast as they are accepted."""
-        load, auditor = self._begin(f"load-{every_seconds:g}")
+        load, auditor = self._begin("steady" if every_seconds else "burst")
         began = time.monotonic()
         placed = load.place(range(orders), every_seconds=every_seconds)
         title = f"{orders} orders, one every {every_seconds:g} s, accepted in {time.monotonic() - began:.0f} s"

@@ -1,4 +1,4 @@
-"""The users of a load test and the steps of their rate; Locust runs it in an environment of its own."""
+"""The users of a load test at one rate; Locust runs it in an environment of its own."""
 
 import itertools
 import json
@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from locust import FastHttpUser, LoadTestShape, task
+from locust import FastHttpUser, events, task
 
 from labs.load import steps
-from labs.load.steps import PACE_SECONDS, Kind, Response, Step, summarise
+from labs.load.steps import PACE_SECONDS, Kind, Response
 
 PLAN = json.loads(Path(os.environ[steps.PLAN_VARIABLE]).read_text())
 _customers = itertools.cycle(PLAN["customers"])
 _responses: list[Response] = []
+_counts_from = time.monotonic() + PLAN["settle"]
 # The newest orders of each tenant, as many as a page of the portal shows: id, and when it was accepted.
 _orders: dict[str, deque[tuple[str, float]]] = defaultdict(lambda: deque(maxlen=20))
 
@@ -45,18 +46,13 @@ class PortalUser(FastHttpUser):  # type: ignore[misc]  # Locust is not in this p
         headers = {"Authorization": f"Bearer {self.customer['token']}", **options.pop("headers", {})}
         due = options.pop("due", False)
         began = time.monotonic()
-        with self.client.request(method, path, name=kind, headers=headers, catch_response=True, **options) as response:
-            seconds = time.monotonic() - began
-            status: int = response.status_code
-            text: str = response.text or ""
-            error = "" if status in expect else f"status {status}" if status else "no response"
-            if error:
-                response.failure(error)
-            else:
-                response.success()
+        response = self.client.request(method, path, name=kind, headers=headers, **options)
+        seconds, status = time.monotonic() - began, int(response.status_code)
+        error = "" if status in expect else f"status {status}" if status else "no response"
         late = status == 404 if due and not error else None
-        _responses.append(Response(kind, seconds, error, late))
-        return status, text
+        if time.monotonic() >= _counts_from:
+            _responses.append(Response(kind, seconds, error, late))
+        return status, response.text or ""
 
     @task  # type: ignore[untyped-decorator]
     def request(self) -> None:
@@ -92,33 +88,8 @@ _ten = [PortalUser.order] * steps.ORDERS + [PortalUser.read] * steps.READS + [Po
 _mix = itertools.cycle(random.sample(_ten, len(_ten)))
 
 
-class RisingRate(LoadTestShape):  # type: ignore[misc]
-    """Runs one rate after another until one breaks a limit; writes each step as soon as it is measured."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._rates = list(PLAN["rates"])
-        self._steps: list[Step] = []
-        self._rate = 0.0
-        self._counts_from = self._counted_from = 0.0
-
-    def tick(self) -> tuple[int, float] | None:
-        """Number of users now, and how many may start in a second; None at the end."""
-        now = time.monotonic()
-        if self._counted_from and now >= self._counted_from + PLAN["seconds"]:
-            self._finish(now - self._counted_from)
-            if self._steps[-1].broken or not self._rates:
-                return None
-        if not self._counted_from and not self._counts_from:
-            self._rate = self._rates.pop(0)
-            self._counts_from = now + steps.SETTLE_SECONDS + (0 if self._steps else steps.WARM_SECONDS)
-        if self._counts_from and now >= self._counts_from:
-            _responses.clear()
-            self._counts_from, self._counted_from = 0.0, now
-        users = max(1, round(self._rate * PACE_SECONDS))
-        return users, float(users)
-
-    def _finish(self, seconds: float) -> None:
-        self._steps.append(summarise(self._rate, seconds, _responses, PLAN["round_trip"]))
-        self._counted_from = 0.0
-        Path(PLAN["result"]).write_text(json.dumps([step._asdict() for step in self._steps], indent=1) + "\n")
+@events.test_stopping.add_listener  # type: ignore[untyped-decorator]
+def write(**_: Any) -> None:
+    """Write the seconds that were measured, and the responses."""
+    result = [time.monotonic() - _counts_from, _responses]
+    Path(PLAN["result"]).write_text(json.dumps(result))

@@ -17,11 +17,11 @@ from rich.markdown import Markdown
 from labs.bench.report import machine
 from labs.customers import ITEMS, put_cart, sign_up
 from labs.load import report, steps
-from labs.load.steps import PACE_SECONDS, Step, failures, from_json
+from labs.load.steps import PACE_SECONDS, Response, Step, failures, summarise
 from localstack import demo, targets
 from localstack.stack import StackError
 from localstack.targets import Platform
-from localstack.up import console, shown, step
+from localstack.up import console, display_path, step
 from tooling.commands import run as run_command
 from tooling.machine import TOOL_VENVS
 from tooling.paths import ROOT
@@ -34,7 +34,7 @@ _LOWEST_RATE, _HIGHEST_RATE = 1 / PACE_SECONDS, 1000.0
 _FEWEST_ORDERS = 20
 # An ID token lives an hour, and nobody signs in again.
 _LONGEST_SECONDS = 50 * 60
-# For Locust to start and to end, in addition to its steps.
+# For Locust to start and to end.
 _EXTRA_SECONDS = 60
 
 
@@ -56,8 +56,8 @@ def up_to_gate(rates: Sequence[float], gate: float | None) -> tuple[float, ...]:
     return tuple(rate for rate in rates if gate is None or rate <= gate)
 
 
-def total_seconds(rates: Sequence[float], seconds: int) -> float:
-    """Seconds that all steps take; StackError if a step is too short for p95, or the steps outlive the tokens."""
+def require_time(rates: Sequence[float], seconds: int) -> None:
+    """Refuse steps that are too short for p95, or outlive the customers' tokens, with a StackError."""
     orders = rates[0] * seconds * steps.ORDERS / (steps.ORDERS + steps.READS + steps.LISTS)
     if orders < _FEWEST_ORDERS:
         raise StackError(
@@ -70,7 +70,6 @@ def total_seconds(rates: Sequence[float], seconds: int) -> float:
             f"{len(rates)} rates of {seconds} s take {total:.0f} s, but the customers' tokens are valid for an hour: "
             f"choose at most {_LONGEST_SECONDS} s"
         )
-    return total
 
 
 def platform_of(target: str) -> Platform:
@@ -81,7 +80,7 @@ def platform_of(target: str) -> Platform:
             f"{target} is never loaded: a load test writes orders and sends mails. Choose one of {allowed}"
         )
     if not _LOCUST.exists():
-        raise StackError(f"{shown(_LOCUST)} is missing: `make load` installs it")
+        raise StackError(f"{display_path(_LOCUST)} is missing: `make load` installs it")
     platform = targets.chosen(target)
     if not platform.cart_url:
         raise StackError("E2E_CART_URL is not set: set it to the URL of a Cart service where tests may put carts")
@@ -117,20 +116,23 @@ def customers(platform: Platform, count: int) -> Iterator[list[dict[str, Any]]]:
         yield found
 
 
-def _locust(plan: dict[str, Any], seconds: float, log: Path) -> list[Step]:
-    """Let Locust run the plan; UserError if it failed or took too long."""
+def _responses(plan: dict[str, Any], rate: float, seconds: float, log: Path) -> tuple[float, list[Response]]:
+    """Let Locust send requests at a rate; the seconds that count, and the responses; UserError if it failed."""
+    users = str(max(1, round(rate * PACE_SECONDS)))
     # A temporary folder, which nobody else can read: the plan has the tokens.
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "plan.json"
-        path.write_text(json.dumps(plan))
+        path, result = Path(folder) / "plan.json", Path(folder) / "result.json"
+        path.write_text(json.dumps(plan | {"result": str(result)}))
         environment = {**os.environ, steps.PLAN_VARIABLE: str(path), "PYTHONPATH": str(ROOT)}
-        command = [str(_LOCUST), "--headless", "--only-summary", "--exit-code-on-error", "0"]
+        total = plan["settle"] + seconds
+        command = [str(_LOCUST), "--headless", "--only-summary", "--exit-code-on-error", "0", "--users", users]
+        command += ["--spawn-rate", users, "--run-time", f"{total:g}s"]
         command += ["--locustfile", str(Path(__file__).with_name("locustfile.py"))]
-        run_command("locust", command, seconds + _EXTRA_SECONDS, environment, ROOT, log).checked()
-    result = Path(plan["result"])
-    if not result.exists():
-        raise StackError(f"Locust ended before the first rate was measured: {shown(log)} shows why")
-    return [from_json(content) for content in json.loads(result.read_text())]
+        run_command("locust", command, total + _EXTRA_SECONDS, environment, ROOT, log).checked()
+        if not result.exists():
+            raise StackError(f"Locust ended without a result: {display_path(log)} shows why")
+        measured, responses = json.loads(result.read_text())
+    return measured, [Response(*response) for response in responses]
 
 
 def run(
@@ -145,22 +147,27 @@ def run(
         UserError: An option is not possible, or Locust failed.
     """
     rates = up_to_gate(rates, gate)
-    total, platform = total_seconds(rates, seconds), platform_of(target)
+    require_time(rates, seconds)
+    platform = platform_of(target)
     folder = ROOT / "build" / "load" / target
     folder.mkdir(parents=True, exist_ok=True)
-    result = folder / "steps.json"
-    result.unlink(missing_ok=True)
+    measured: list[Step] = []
     with customers(platform, count) as found:
         round_trip = _round_trip(platform.api_url)
-        plan = {"api_url": platform.api_url, "customers": found, "rates": rates, "seconds": seconds}
-        plan |= {"round_trip": round_trip, "result": str(result)}
-        with step(f"load of {', '.join(f'{rate:g}' for rate in rates)} requests a second, {seconds} s each"):
-            measured = _locust(plan, total, folder / "locust.log")
+        for rate in rates:
+            settle = steps.SETTLE_SECONDS + (0 if measured else steps.WARM_SECONDS)
+            plan = {"api_url": platform.api_url, "customers": found, "settle": settle}
+            with step(f"{rate:g} requests a second for {seconds} s"):
+                responses = _responses(plan, rate, seconds, folder / "locust.log")
+            measured.append(summarise(rate, *responses, round_trip))
+            if measured[-1].broken:
+                break
+    (folder / "steps.json").write_text(json.dumps([each._asdict() for each in measured], indent=1) + "\n")
     text = report.markdown(measured, f"{target} under load: {machine()}; round trip {round_trip * 1000:.0f} ms")
     (folder / "table.md").write_text(text)
     report.plot(measured, f"{target}: latency against rate", folder / "latency.svg")
     console.print(Markdown(text))
-    console.print(f"The plot is {shown(folder / 'latency.svg')}, the table {shown(folder / 'table.md')}")
+    console.print(f"The plot is {display_path(folder / 'latency.svg')}, the table {display_path(folder / 'table.md')}")
     if gate is None:
         return 0
     failed = failures(measured, gate)

@@ -21,8 +21,8 @@ PACE_SECONDS: Final = 2.0
 SETTLE_SECONDS, WARM_SECONDS = 3.0, 10.0
 # Of ten requests.
 ORDERS, READS, LISTS = 3, 5, 2
-# Environment variable with the path of the plan: api_url, customers (tenant, token, body), rates, seconds, round_trip
-# and result, the path of the file for the steps.
+# Environment variable with the path of the plan: api_url, customers (tenant, token, body), seconds to settle, and the
+# path of the file for the result.
 PLAN_VARIABLE: Final = "LOAD_PLAN"
 
 

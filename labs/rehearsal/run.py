@@ -22,7 +22,7 @@ from localstack import demo, processes, tls
 from localstack import stack as stacks
 from localstack.engines.ministack import MiniStack
 from localstack.stack import Stack, StackError
-from localstack.up import console, down, shown, start_cart_stub
+from localstack.up import console, display_path, down, start_cart_stub
 from release import history, manifest, traffic
 from release.environments import ENVIRONMENTS, EnvironmentName
 from release.store import Store
@@ -179,9 +179,10 @@ class Rehearsal:
             arguments = ("promote", digest, "--to", to, "--approvals", approvals)
             self._refused(name, text, to, *arguments)
 
-        promote("to sit before dev has passed it", "dev has not passed it", "sit", TECH_LEAD)
-        promote("to prod past sit", "sit has not passed it", "prod", BOTH)
-        promote("to prod with one person for both", "must be two people", "prod", f"{TECH_LEAD} business-owner=Thandi")
+        promote("to sit before dev has passed it", "it has not passed dev", "sit", TECH_LEAD)
+        promote("to prod past sit", "it has not passed sit", "prod", BOTH)
+        one_person = f"{TECH_LEAD} business-owner=Thandi"
+        promote("to prod with one person for both", "must be two different people", "prod", one_person)
         deploy = ("deploy", digest, "--to", "prod")
         self._refused("a deployment without promotion", "was not promoted", "prod", *deploy)
 
@@ -392,4 +393,4 @@ def rehearse() -> None:
         console.print(rehearsal.table)
         down(stack)
     minutes = (time.monotonic() - started) / 60
-    console.print(f"Rehearsed in {minutes:.1f} minutes; the output of each step is in {shown(FOLDER / 'logs')}")
+    console.print(f"Rehearsed in {minutes:.1f} minutes; the output of each step is in {display_path(FOLDER / 'logs')}")

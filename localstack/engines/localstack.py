@@ -38,7 +38,9 @@ class LocalStack:
                 ["docker", "compose", *arguments], cwd=ROOT, env=environment, check=True, timeout=_DOCKER_SECONDS
             )
         except (OSError, subprocess.SubprocessError) as error:
-            raise StackError(f"docker compose {' '.join(arguments)} failed: {error}") from error
+            raise StackError(
+                f"docker compose {' '.join(arguments)} failed: {error}; its output above says why"
+            ) from error
 
     def start(self, stack: Stack) -> None:
         """Start the container and wait until it is healthy."""

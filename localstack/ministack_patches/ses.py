@@ -1,4 +1,4 @@
-"""SES: permissions to send mail."""
+"""SES: permissions to send mail, MAIL FROM domains and feedback on bounces."""
 
 import base64
 import email
@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from ministack.core import iam_actions
+from ministack.services import ses
 
 from localstack.ministack_patches.patching import Function, Patches
 
@@ -42,3 +43,82 @@ def _sender(body: bytes) -> str:
     fields = parse_qs(body.decode(errors="replace"))
     header = email.message_from_bytes(base64.b64decode(fields["RawMessage.Data"][0]))["From"]
     return email.utils.parseaddr(header or fields.get("Source", [""])[0])[1]
+
+
+@patches.replaces(ses, "handle_request")
+async def serve_mail_feedback(
+    handle: Function, method: str, path: str, headers: dict[str, str], body: bytes, *request: Any
+) -> Any:
+    """Serve MAIL FROM domains and event destinations, which MiniStack does not know; it only stores them.
+
+    Source: SES API Reference (2010-12-01), the actions of `_FEEDBACK`.
+    """
+    fields = {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
+    action = fields.get("Action", "")
+    if action not in _FEEDBACK:
+        return await handle(method, path, headers, body, *request)
+    name = fields.get("ConfigurationSetName")
+    if name is not None and name not in ses._configuration_sets:
+        return ses._config_set_missing(name)
+    result = _FEEDBACK[action](ses._configuration_sets[name] if name else {}, fields)
+    return ses._xml(200, f"{action}Response", f"<{action}Result>{result}</{action}Result>")
+
+
+def _create_destination(configuration_set: dict[str, Any], fields: dict[str, str]) -> str:
+    types = [value for name, value in fields.items() if name.startswith("EventDestination.MatchingEventTypes.member.")]
+    configuration_set.setdefault("EventDestinations", {})[fields["EventDestination.Name"]] = (
+        f"<member><Name>{fields['EventDestination.Name']}</Name><Enabled>{fields['EventDestination.Enabled']}</Enabled>"
+        f"<MatchingEventTypes>{''.join(f'<member>{each}</member>' for each in types)}</MatchingEventTypes>"
+        f"<SNSDestination><TopicARN>{fields['EventDestination.SNSDestination.TopicARN']}</TopicARN></SNSDestination></member>"
+    )
+    return ""
+
+
+def _delete_destination(configuration_set: dict[str, Any], fields: dict[str, str]) -> str:
+    configuration_set.get("EventDestinations", {}).pop(fields["EventDestinationName"], None)
+    return ""
+
+
+def _publish_reputation(configuration_set: dict[str, Any], fields: dict[str, str]) -> str:
+    configuration_set["Reputation"] = fields["Enabled"]
+    return ""
+
+
+def _describe(configuration_set: dict[str, Any], _: dict[str, str]) -> str:
+    return (
+        f"<ConfigurationSet><Name>{configuration_set['Name']}</Name></ConfigurationSet>"
+        f"<EventDestinations>{''.join(configuration_set.get('EventDestinations', {}).values())}</EventDestinations>"
+        "<ReputationOptions><SendingEnabled>true</SendingEnabled><ReputationMetricsEnabled>"
+        f"{configuration_set.get('Reputation', 'false')}</ReputationMetricsEnabled></ReputationOptions>"
+    )
+
+
+def _set_mail_from(_: dict[str, Any], fields: dict[str, str]) -> str:
+    ses._identities[fields["Identity"]] |= {
+        "MailFromDomain": fields.get("MailFromDomain", ""),
+        "BehaviorOnMXFailure": fields.get("BehaviorOnMXFailure", "UseDefaultValue"),
+    }
+    return ""
+
+
+def _mail_from(_: dict[str, Any], fields: dict[str, str]) -> str:
+    entries = ""
+    for name, identity in fields.items():
+        found = ses._identities.get(identity) if name.startswith("Identities.member.") else None
+        if found and found.get("MailFromDomain"):
+            entries += (
+                f"<entry><key>{identity}</key><value><MailFromDomain>{found['MailFromDomain']}</MailFromDomain>"
+                "<MailFromDomainStatus>Success</MailFromDomainStatus>"
+                f"<BehaviorOnMXFailure>{found['BehaviorOnMXFailure']}</BehaviorOnMXFailure></value></entry>"
+            )
+    return f"<MailFromDomainAttributes>{entries}</MailFromDomainAttributes>"
+
+
+_FEEDBACK = {
+    "CreateConfigurationSetEventDestination": _create_destination,
+    "DeleteConfigurationSetEventDestination": _delete_destination,
+    "UpdateConfigurationSetReputationMetricsEnabled": _publish_reputation,
+    "DescribeConfigurationSet": _describe,
+    "SetIdentityMailFromDomain": _set_mail_from,
+    "GetIdentityMailFromDomainAttributes": _mail_from,
+}

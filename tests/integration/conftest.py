@@ -13,9 +13,8 @@ from aiosmtpd.controller import Controller
 from common.settings import settings
 from localstack.aws import Aws
 from localstack.engines.ministack import MiniStack
-from localstack.mailbox import Mailbox
 from localstack.sidecars.cart_stub import CartStub
-from localstack.sidecars.mail_catcher import MailCatcher
+from localstack.sidecars.mail_catcher import Mailbox, MailCatcher
 from localstack.stack import Stack
 from tests.support.environment import CART_PORT, ENGINE_PORT, SMTP_PORT
 from tooling.machine import ENGINE_VENV

@@ -2,29 +2,45 @@
 
 import json
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from typer.testing import CliRunner
 
+from cli import ops
+from cli.ops import Account
 from localstack.aws import Aws
-from ops import alarms, incident, log_queries, queues, restores
+from ops import alarms, log_queries, queues, restores
 from ops.alarms import AlarmError
-from ops.incident import Account
 from ops.log_queries import QueryError
 from ops.queues import QueueError
 from ops.restores import RestoreError
 from tests.support.lambda_functions import make_function
+from tooling.cli import UserError
 from tooling.polling import poll
 
 SECONDS = 20
 
 
-def account(aws: Aws, outputs: dict[str, Any] | None = None) -> Account:
-    """The engine's account."""
-    return Account(aws.client, outputs or {})
+type Run = Callable[..., list[str]]
+
+
+@pytest.fixture
+def run(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command of `bin/ops` on the engine, with outputs of Terraform; returns the lines that it prints."""
+
+    def run(outputs: dict[str, Any], *words: str) -> list[str]:
+        monkeypatch.setattr(ops, "_account", lambda _: Account(aws.client, outputs))
+        result = CliRunner().invoke(ops.app, [*words, "--target", "local"])
+        if result.exit_code:
+            raise UserError(result.stderr)
+        return result.stdout.splitlines()
+
+    return run
 
 
 @pytest.fixture
@@ -64,17 +80,17 @@ def on_queue(aws: Aws, queue: str, metric: str) -> str:
 
 
 class TestAlarms:
-    def test_alarm_of_queue_follows_its_messages(self, aws: Aws, queue: str) -> None:
+    def test_alarm_of_queue_follows_its_messages(self, aws: Aws, run: Run, queue: str) -> None:
         """Alarms on depth and age of a queue go into ALARM with a message, and back to OK without."""
         deep, old = [
             on_queue(aws, queue, metric)
             for metric in ("ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage")
         ]
-        engine = account(aws, {"alarm_names": [deep, old]})
-        assert incident.show_alarms(engine)[-1] == "2 alarms, 0 in ALARM"
+        outputs = {"alarm_names": [deep, old]}
+        assert run(outputs, "alarms")[-1] == "2 alarms, 0 in ALARM"
         send(aws, queue, "x")
-        poll("both in ALARM", lambda: incident.show_alarms(engine)[-1] == "2 alarms, 2 in ALARM" or None, SECONDS)
-        assert incident.show_alarms(engine, deep) == [
+        poll("both in ALARM", lambda: run(outputs, "alarms")[-1] == "2 alarms, 2 in ALARM" or None, SECONDS)
+        assert run(outputs, "alarms", "--alarm", deep) == [
             f"ALARM {deep} (1 against 0)",
             "  Runbook: https://example.com/troubleshooting.md#x",
             "1 alarms, 1 in ALARM",
@@ -82,7 +98,7 @@ class TestAlarms:
         with pytest.raises(AlarmError, match=f"still in ALARM after 1 s: {deep}"):
             alarms.wait_until_ok(aws.cloudwatch, [deep], 1)
         aws.sqs.purge_queue(QueueUrl=queues.url(aws.sqs, queue))
-        assert incident.show_alarms(engine, wait_seconds=SECONDS)[-1] == "2 alarms, 0 in ALARM"
+        assert run(outputs, "alarms", "--wait", str(SECONDS))[-1] == "2 alarms, 0 in ALARM"
 
     def test_alarms_unknown_name_is_refused(self, aws: Aws) -> None:
         """An alarm that does not exist is named."""
@@ -115,7 +131,7 @@ class TestAlarms:
 
 
 class TestQueues:
-    def test_dlq_shows_ids_and_no_personal_data(self, aws: Aws, queue: str) -> None:
+    def test_dlq_shows_ids_and_no_personal_data(self, aws: Aws, run: Run, queue: str) -> None:
         """The messages of a DLQ are shown by their ids, and stay."""
         event = {
             "eventType": "OrderCreationRequested",
@@ -124,7 +140,7 @@ class TestQueues:
         }
         ours, poison = send(aws, f"{queue}-dlq", json.dumps(event)), send(aws, f"{queue}-dlq", "thandi@acme.example")
         for _ in range(2):
-            first, second, last = incident.show_dlq(account(aws), queue)
+            first, second, last = run({}, "dlq", queue)
             assert first.startswith(ours)
             assert first.endswith("OrderCreationRequested order o-1 correlation c-1")
             assert second.startswith(poison)
@@ -141,7 +157,7 @@ class TestQueues:
         with pytest.raises(QueueError, match=f"there is no message '{poison}'"):
             queues.drop(aws.sqs, queue, poison, tmp_path)
 
-    def test_pause_keeps_messages_resume_consumes_them(self, aws: Aws, queue: str) -> None:
+    def test_pause_keeps_messages_resume_consumes_them(self, aws: Aws, run: Run, queue: str) -> None:
         """A paused queue keeps its messages; a resumed one is consumed."""
         function = make_function("def handler(event, context):\n    pass\n")
         iam: Any = aws.iam
@@ -150,16 +166,16 @@ class TestQueues:
         iam.put_role_policy(RoleName=function, PolicyName="queue", PolicyDocument=policy)
         arn = f"arn:aws:sqs:af-south-1:000000000000:{queue}"
         aws.functions.create_event_source_mapping(FunctionName=function, EventSourceArn=arn)
-        engine = account(aws, {"queue_names": {"f": queue}, "dlq_names": {"f": f"{queue}-dlq"}})
+        outputs = {"queue_names": {"f": queue}, "dlq_names": {"f": f"{queue}-dlq"}}
 
         def shown() -> str:
-            return incident.show_queues(engine)[0]
+            return run(outputs, "queues")[0]
 
-        assert incident.pause(engine, queue) == [f"{queue} is paused: its messages wait"]
+        assert run(outputs, "pause", queue) == [f"{queue} is paused: its messages wait"]
         send(aws, queue, "x")
         assert "1 waiting" in shown()
         assert "Disabl" in shown()
-        assert incident.resume(engine, queue) == [f"{queue} is resumed: its messages are consumed"]
+        assert run(outputs, "resume", queue) == [f"{queue} is resumed: its messages are consumed"]
         poll("the message consumed", lambda: ("0 waiting, 0 in flight" in shown()) or None, SECONDS)
         assert "Enabl" in shown()
 
@@ -193,15 +209,15 @@ class TestQueries:
             aws.logs.put_query_definition(name=f"{prefix}/{name}", logGroupNames=[group], queryString=query)
         return prefix, function
 
-    def test_query_reads_fields_of_json_lines(self, aws: Aws, saved: tuple[str, str]) -> None:
+    def test_query_reads_fields_of_json_lines(self, aws: Aws, run: Run, saved: tuple[str, str]) -> None:
         """A saved query finds fields of JSON lines, and an id with a dot exactly."""
         prefix, function = saved
         newest = {"level": "INFO", "message": "two", "order_id": "o-1x2"}
         assert log_queries.run(aws.logs, prefix, "all", "", 5)[0] == newest
-        engine = account(aws, {"saved_queries": {f"{prefix}/all": ""}, "function_names": {"f": function}})
-        assert incident.query(engine, "trace", "o-1.2", "f", 60) == ["ERROR  one  o-1.2", "1 lines"]
+        outputs = {"saved_queries": {f"{prefix}/all": ""}, "function_names": {"f": function}}
+        assert run(outputs, "query", "trace", "--text", "o-1.2", "--function", "f") == ["ERROR  one  o-1.2", "1 lines"]
 
-    def test_query_wrong_name_id_or_function_is_refused(self, aws: Aws, saved: tuple[str, str]) -> None:
+    def test_query_wrong_name_id_or_function_is_refused(self, aws: Aws, run: Run, saved: tuple[str, str]) -> None:
         """A query says which name, id or function it needs."""
         prefix, function = saved
         with pytest.raises(QueryError, match="choose one of all, trace"):
@@ -209,9 +225,9 @@ class TestQueries:
         for text in ("", "a/b", "a b", "x" * 65, "(a+)+"):
             with pytest.raises(QueryError, match="looks for an id"):
                 log_queries.run(aws.logs, prefix, "trace", text, 5)
-        engine = account(aws, {"saved_queries": {f"{prefix}/all": ""}, "function_names": {"f": function}})
-        with pytest.raises(QueryError, match="--function is one of f"):
-            incident.query(engine, "all", "", "g", 60)
+        outputs = {"saved_queries": {f"{prefix}/all": ""}, "function_names": {"f": function}}
+        with pytest.raises(UserError, match="--function is one of f"):
+            run(outputs, "query", "all", "--function", "g")
 
     def test_query_deleted_is_gone(self, aws: Aws, saved: tuple[str, str]) -> None:
         """A deleted query is not listed."""

@@ -12,9 +12,9 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
-from localstack import processes, terraform, tls
-from localstack.engines.ministack import MiniStack
+from localstack import terraform
 from localstack.stack import SIGNATURE, Stack
+from tests.support.secure_engine import secure_engine
 from tooling.polling import poll
 
 ACCOUNT, REGION = "536580886816", "af-south-1"
@@ -120,23 +120,17 @@ def queues(planned: list[dict[str, Any]]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def plain(stack: Stack, planned: list[dict[str, Any]]) -> Stack:
-    """An engine that speaks plain HTTP."""
+    """An engine with plain HTTP."""
     make(stack, planned)
     return stack
 
 
 @pytest.fixture(scope="module")
 def secure(planned: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """An engine that speaks TLS."""
-    folder = tmp_path_factory.mktemp("secure")
-    ports = {use: processes.free_port() for use in ("engine", "smtp")}
-    stack, engine = Stack(folder, ports=ports, certificates=tls.make(folder / "tls")), MiniStack()
-    engine.start(stack)
-    try:
+    """An engine with TLS."""
+    with secure_engine(tmp_path_factory.mktemp("secure")) as stack:
         make(stack, planned)
         yield stack
-    finally:
-        engine.stop(stack)
 
 
 def outcome(call: Callable[[], object]) -> str:

@@ -11,7 +11,7 @@ from localstack.stack import Stack
 
 @contextmanager
 def secure_engine(folder: Path) -> Iterator[Stack]:
-    """Start an engine on free ports with certificates of its own, and stop it at the end."""
+    """Start an engine on free ports with new certificates, and stop it at the end."""
     ports = {use: processes.free_port() for use in ("engine", "cart", "smtp")}
     stack, engine = Stack(folder, ports=ports, certificates=tls.make(folder / "tls")), MiniStack()
     engine.start(stack)

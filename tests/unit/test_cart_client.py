@@ -38,7 +38,7 @@ def stub() -> Iterator[CartStub]:
 @pytest.fixture
 def client(stub: CartStub) -> CartClient:
     """A client of the stub."""
-    return CartClient(f"http://127.0.0.1:{stub.server_port}", read_timeout=2)
+    return CartClient(f"http://127.0.0.1:{stub.server_port}/", read_timeout=2)
 
 
 def test_cart_unknown_fields_are_ignored(stub: CartStub, client: CartClient) -> None:

@@ -99,3 +99,23 @@ def test_environment_without_make_drops_its_variables(monkeypatch: pytest.Monkey
     found = commands.environment_without_make()
     assert not [name for name in found if name.startswith("MAKE")]
     assert found["STACK_DIR"] == "build/test"
+
+
+def test_program_over_its_deadline_is_interrupted(tmp_path: Path) -> None:
+    """A program that takes too long gets the signal of Ctrl-C, so that Terraform can release its lock."""
+    released = tmp_path / "released"
+    code = (
+        "import pathlib, time\nprint('locked', flush=True)\n"
+        f"try: time.sleep(60)\nexcept KeyboardInterrupt: pathlib.Path({str(released)!r}).touch(); print('released')"
+    )
+    with pytest.raises(CommandError, match=r"terraform apply: not finished after 1 s\nlocked\nreleased"):
+        commands.run("terraform apply", python(code), 1)
+    assert released.exists()
+
+
+def test_program_that_ignores_the_interrupt_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that does not end by itself is killed."""
+    monkeypatch.setattr(commands, "_GRACE_SECONDS", 0.2)
+    code = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print('on', flush=True); time.sleep(60)"
+    with pytest.raises(CommandError, match="not finished after 1 s\non"):
+        commands.run("terraform apply", python(code), 1)

@@ -8,7 +8,7 @@ from common.settings import MissingSettingError, settings
 def test_setting_is_read_on_access(monkeypatch: pytest.MonkeyPatch) -> None:
     """A setting is read when it is accessed."""
     monkeypatch.setenv("CART_API_URL", "https://cart.example.com/")
-    assert settings.cart_api_url == "https://cart.example.com"
+    assert settings.cart_api_url == "https://cart.example.com/"
 
 
 @pytest.mark.parametrize("value", [None, "", " "])

@@ -15,9 +15,8 @@ from aiosmtpd.controller import Controller
 
 from localstack import engines, processes, up
 from localstack.engines.localstack import image
-from localstack.mailbox import Mailbox
 from localstack.sidecars.cart_stub import CartStub
-from localstack.sidecars.mail_catcher import MailCatcher
+from localstack.sidecars.mail_catcher import Mailbox, MailCatcher
 from localstack.stack import PROCESS_VARIABLE, Running, Stack, StackError, load, require
 from localstack.terraform import cli_config
 from tooling.polling import DeadlineError, poll
@@ -188,11 +187,10 @@ def test_open_console_without_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     stack, opened = Stack(tmp_path), list[str]()
     monkeypatch.setattr("webbrowser.open", opened.append)
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setenv("CONSOLE_PORT", str(processes.free_port()))
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     try:
-        up.open_console(stack)
+        up.open_console(stack, processes.free_port())
         response = requests.get(stack.console_url, timeout=10)
         assert (response.status_code, "Run `make up`" in response.text) == (503, True)
         assert opened == []

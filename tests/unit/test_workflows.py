@@ -27,7 +27,7 @@ CHECKS = ("validate", "test", "package", "e2e")
 ATTEST = ("deploy-dev", "attest")
 TRIGGERS = {
     **{key: {"workflow_call"} for key in CHECKS},
-    **{key: {"workflow_dispatch"} for key in ("promote-sit", "promote-prod", "rollback")},
+    **{key: {"workflow_dispatch"} for key in ("promote-sit", "promote-prod", "rollback", "failover")},
     **{key: {"schedule", "workflow_dispatch"} for key in ("drift", "conformance")},
     "pull-request": {"pull_request"},
     "deploy-dev": {"push"},
@@ -38,7 +38,10 @@ DEPLOYING: dict[Key, str] = {
     ("promote-sit", "promote"): "sit",
     ("promote-prod", "promote"): "prod",
     ("rollback", "rollback"): "${{ inputs.environment }}",
+    ("failover", "failover"): "prod",
 }
+# In an incident, without a record for a promotion.
+UNRECORDED: set[Key] = {("rollback", "rollback"), ("failover", "failover")}
 PROMOTING = {(workflow, "promote") for workflow in PROMOTIONS}
 SIGNING_IN = {*DEPLOYING, *((workflow, "evidence") for workflow in PROMOTIONS), ("drift", "drift")}
 EVEN_AFTER_FAILURE = "${{ !cancelled() }}"
@@ -191,7 +194,11 @@ def test_one_job_at_a_time_changes_an_environment() -> None:
         assert JOBS[key]["environment"] == environment
         queue = {"group": f"deploy-{environment}", "cancel-in-progress": False, "queue": "max"}
         assert JOBS[key]["concurrency"] == queue
-    assert WORKFLOWS["deploy-dev"]["concurrency"] == {"group": "push-to-main", "cancel-in-progress": False}
+    assert WORKFLOWS["deploy-dev"]["concurrency"] == {
+        "group": "push-to-main",
+        "cancel-in-progress": False,
+        "queue": "max",
+    }
     assert WORKFLOWS["pull-request"]["concurrency"]["cancel-in-progress"] is True
 
 
@@ -276,9 +283,7 @@ def test_each_approval_is_an_environment(workflow: str, approving: list[str]) ->
 def test_every_e2e_run_keeps_its_evidence() -> None:
     """Each run of the end-to-end tests, failed or not, leaves its pack and a summary; dev begins with the local one."""
     kept = {key: each["name"] for key, each in artifacts("upload", evidence=True).items() if "name" in each}
-    assert set(kept) == {key for key, step in RUNS if step["run"].startswith("bin/test e2e")} - {
-        ("rollback", "rollback")
-    }
+    assert set(kept) == {key for key, step in RUNS if step["run"].startswith("bin/test e2e")} - UNRECORDED
     for key, name in kept.items():
         pack, summary = JOBS[key]["steps"][-2:]
         assert pack["with"] == {"name": name, "path": "build/evidence", "if-no-files-found": "error"}
@@ -306,9 +311,19 @@ def test_rollback_and_drift_name_their_environment() -> None:
     assert runs(("drift", "drift")) == ['bin/release drift --to "$ENVIRONMENT"']
 
 
+def test_failover_needs_nothing_of_the_home_region() -> None:
+    """The fail-over signs in to the other region with prod's role, after prod's approval, and is tested."""
+    assert runs(("failover", "failover")) == ["bin/release deploy --to failover", "bin/test e2e --target failover"]
+    assert JOBS["failover", "failover"]["environment"] == "prod"
+    (sign_in,) = using(("failover", "failover"), "aws-actions/configure-aws-credentials")
+    assert sign_in["aws-region"] == ENVIRONMENTS["failover"].region == "eu-west-1"
+
+
 def test_terraform_and_provider_lock_serve_all_machines() -> None:
-    """Terraform is recent enough, and the lock has the registry's signature for each platform."""
+    """Terraform is recent enough, and both locks have the registry's checksum for each platform."""
     (setup,) = [step for step in load(ACTION)["runs"]["steps"] if "setup-terraform" in step.get("uses", "")]
-    assert tuple(map(int, setup["with"]["terraform_version"].split("."))) >= (1, 10, 0)
-    lock = (ROOT / "terraform" / ".terraform.lock.hcl").read_text()
-    assert len(re.findall(r'"zh:[0-9a-f]{64}"', lock)) > 1
+    assert tuple(map(int, setup["with"]["terraform_version"].split("."))) >= (1, 11, 0)
+    locks = [(ROOT / folder / ".terraform.lock.hcl").read_text() for folder in ("terraform", "terraform/bootstrap")]
+    # Six platforms and more; a laptop applies bootstrap.
+    assert len(re.findall(r'"zh:[0-9a-f]{64}"', locks[0])) >= 12
+    assert locks[0] == locks[1]

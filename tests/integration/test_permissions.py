@@ -1,0 +1,163 @@
+"""The policies of the deployment role and of the functions, evaluated as AWS does, without an engine."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from localstack import terraform
+from release.packaging.build import function_names
+from tests.support.iam_policies import CONDITION_KEYS, Statement, context_for, is_allowed, listed, own_keys
+
+ACCOUNTS = {"dev": "536580886816", "prod": "093646564004"}
+_TERRAFORM_SECONDS = 300
+
+
+class Role(NamedTuple):
+    """A role: the statements of its policies, and those of its boundary."""
+
+    policies: list[Statement]
+    boundary: list[Statement]
+
+    def allows(self, action: str, resource: str, **context: str) -> bool:
+        """Whether a request is allowed; a key is written with __ in place of the colon."""
+        keys = {"aws:RequestedRegion": "af-south-1"} | {key.replace("__", ":"): value for key, value in context.items()}
+        return is_allowed(self.policies, self.boundary, action, resource, keys)
+
+
+type Resources = dict[str, list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def resources(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, str, str], Resources]:
+    """Run one of Terraform's tests with its mocked provider, and return the resources by type."""
+    folder = tmp_path_factory.mktemp("permissions")
+    for function in function_names():
+        (folder / f"{function}.zip").write_bytes(b"")
+
+    def run(code: Path, test: str, environment: str) -> Resources:
+        variables = terraform.environment(folder / code.name)
+
+        def command(*arguments: str) -> str:
+            done = subprocess.run(
+                ["terraform", f"-chdir={code}", *arguments],
+                env=variables,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_TERRAFORM_SECONDS,
+            )
+            assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+            return done.stdout
+
+        command("init", "-backend=false", "-lockfile=readonly", "-test-directory=tests")
+        packages = [f"-var=packages_dir={folder}"] if code == terraform.TERRAFORM_DIR else []
+        options = (f"-var-file=env/{environment}.tfvars", f"-filter=tests/{test}.tftest.hcl")
+        lines = command("test", "-json", "-verbose", *options, *packages).splitlines()
+        message = next(found for line in lines if (found := json.loads(line))["type"] in ("test_state", "test_plan"))
+        by_type: Resources = {}
+        for change in message.get("test_plan", {}).get("resource_changes", []):
+            by_type.setdefault(change["type"], []).append(change["change"]["after"])
+        for resource in message.get("test_state", {}).get("root_module", {}).get("resources", []):
+            by_type.setdefault(resource["type"], []).append(resource["values"])
+        return by_type
+
+    return run
+
+
+def _statements(policy: dict[str, Any]) -> list[Statement]:
+    found: list[Statement] = json.loads(policy["policy"])["Statement"]
+    return found
+
+
+@pytest.fixture(scope="module", params=list(ACCOUNTS))
+def account(request: pytest.FixtureRequest, resources: Callable[..., Resources]) -> tuple[str, dict[str, Any]]:
+    """An environment, and the policies that bootstrap creates for it, by name without the environment."""
+    found = resources(terraform.TERRAFORM_DIR / "bootstrap", "account", request.param)["aws_iam_policy"]
+    return request.param, {policy["name"].removesuffix(f"-{request.param}"): policy for policy in found}
+
+
+@pytest.fixture(scope="module")
+def deployment(account: tuple[str, dict[str, Any]]) -> Role:
+    """The deployment role."""
+    _, policies = account
+    names = [name for name in policies if name.startswith("bbws-order-lambda-deployment-") and "boundary" not in name]
+    assert len(names) >= 5
+    boundary = _statements(policies["bbws-order-lambda-deployment-boundary"])
+    return Role([one for name in names for one in _statements(policies[name])], boundary)
+
+
+def test_condition_keys_exist_for_their_actions(account: tuple[str, dict[str, Any]]) -> None:
+    """No statement puts an action under a condition key that AWS does not give it: it would never apply."""
+    _, policies = account
+    for name, policy in policies.items():
+        for statement in _statements(policy):
+            if statement["Effect"] == "Allow" and (keys := own_keys(statement)):
+                for action in listed(statement["Action"]):
+                    assert keys <= CONDITION_KEYS.get(action, frozenset()), f"{name}: {action} has no key {keys}"
+
+
+def test_every_permission_can_be_used(account: tuple[str, dict[str, Any]], deployment: Role) -> None:
+    """Each action of the deployment role is allowed by policy and boundary, with the keys that its request has."""
+    environment, _ = account
+    for statement in deployment.policies:
+        for action in listed(statement["Action"]):
+            # A resource of our own that matches; regions and ids may be anything.
+            resource = listed(statement["Resource"])[0]
+            named = resource.replace(":*:", ":af-south-1:", 1).replace("*", f"-{environment}-x")
+            context = context_for(action, statement)
+            assert is_allowed(deployment.policies, deployment.boundary, action, named, context), (action, named)
+
+
+def test_deployment_role_requests(account: tuple[str, dict[str, Any]], deployment: Role) -> None:
+    """The deployment role may do what Terraform asks in its account, and nothing that would widen its own rights."""
+    environment, _ = account
+    iam = f"arn:aws:iam::{ACCOUNTS[environment]}"
+    function_role = f"{iam}:role/bbws-order-lambda-get-order-{environment}"
+    boundary = f"{iam}:policy/bbws-order-lambda-function-boundary-{environment}"
+    state = f"arn:aws:s3:::bbws-terraform-state-{environment}/order-lambda/terraform.tfstate"
+    own_role = f"{iam}:role/github-2-bbws-order-lambda-{environment}"
+
+    assert deployment.allows("iam:CreateRole", function_role, iam__PermissionsBoundary=boundary)
+    assert not deployment.allows("iam:CreateRole", function_role)
+    assert deployment.allows("iam:DeleteRole", function_role)
+    assert not deployment.allows("iam:DeleteRole", own_role)
+    assert not deployment.allows("iam:PutRolePolicy", own_role, iam__PermissionsBoundary=boundary)
+    assert deployment.allows("iam:PassRole", function_role, iam__PassedToService="lambda.amazonaws.com")
+    assert not deployment.allows("iam:PassRole", function_role, iam__PassedToService="ec2.amazonaws.com")
+    replication_role = f"{iam}:role/bbws-orders-{environment}-replication"
+    assert deployment.allows("iam:PassRole", replication_role) is (environment == "prod")
+
+    assert deployment.allows("s3:DeleteObject", f"{state}.tflock")
+    assert not deployment.allows("s3:DeleteObject", state)
+    assert not deployment.allows("s3:DeleteObject", f"arn:aws:s3:::bbws-releases-{environment}/content/x")
+    assert not deployment.allows("s3:PutBucketPolicy", f"arn:aws:s3:::bbws-releases-{environment}")
+
+    table = f"table/bbws-customer-portal-orders-{environment}"
+    for region, inside in (("af-south-1", True), ("eu-west-1", environment == "prod"), ("us-east-1", False)):
+        arn = f"arn:aws:dynamodb:{region}:{ACCOUNTS[environment]}:{table}"
+        assert deployment.allows("dynamodb:UpdateTable", arn, aws__RequestedRegion=region) is inside
+
+
+@pytest.mark.parametrize("account", ["dev"], indirect=True)
+def test_functions_stay_within_their_boundary(
+    account: tuple[str, dict[str, Any]], resources: Callable[..., Resources]
+) -> None:
+    """The boundary allows each permission of each function, and the decryption of its environment variables."""
+    environment, policies = account
+    boundary = _statements(policies["bbws-order-lambda-function-boundary"])
+    roles = resources(terraform.TERRAFORM_DIR, "environment", environment)["aws_iam_role_policy"]
+    functions = [_statements(role) for role in roles if role["name"] == "function"]
+    assert len(functions) == 8
+    for statements in functions:
+        for statement in statements:
+            for action in listed(statement["Action"]):
+                resource = listed(statement["Resource"])[0].replace("*", "x")
+                assert is_allowed(statements, boundary, action, resource, context_for(action, statement)), action
+    key = f"arn:aws:kms:af-south-1:{ACCOUNTS[environment]}:key/1"
+    grant: list[Statement] = [{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"}]
+    assert is_allowed(grant, boundary, "kms:Decrypt", key, {"kms:ResourceAliases": ["alias/aws/lambda"]})
+    assert not is_allowed(grant, boundary, "kms:Decrypt", key, {"kms:ResourceAliases": ["alias/other"]})
