@@ -43,11 +43,6 @@ class Completed(NamedTuple):
         return self.output
 
 
-def environment_without_make() -> dict[str, str]:
-    """This process's environment without what make hands to its recipes."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-
-
 def run(
     what: str,
     command: Sequence[str],
