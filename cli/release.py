@@ -13,6 +13,7 @@ from evidence import stages
 from release import deploy as deployments
 from release import history as histories
 from release import manifest, pipeline
+from release import preflight as preflights
 from release.environments import EnvironmentName
 from release.openapi import __main__ as openapis
 from release.packaging import build as packages
@@ -212,6 +213,16 @@ def drift(to: Annotated[Stage, _TO], var_file: VarFiles = None) -> None:
         print(f"{to} is as release {found.release[:12]} made it")
     else:
         print(pipeline.drift_text(to, found), file=sys.stderr)
+        raise typer.Exit(1)
+
+
+@app.command()
+def preflight(to: To) -> None:
+    """Check that an account has what a deployment needs, as docs/first-account.md describes; changes nothing."""
+    found = list(preflights.checks(lambda service: pipeline.client(service, to), to))
+    for check in found:
+        print(f"{'✗' if check.missing else '✓'} {check.name}{f': {check.missing}' if check.missing else ''}")
+    if any(check.missing for check in found):
         raise typer.Exit(1)
 
 
