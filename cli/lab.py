@@ -4,14 +4,31 @@ Labs are imported when they are called: they need libraries that only the tests'
 """
 
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
-from cli.own_stack import own_stack
+from localstack import stack as stacks
+from localstack.up import down, up
 from tooling.paths import ROOT
 
 app = typer.Typer(help="Experiments: measurements, load, faults, a rehearsal of releases.", no_args_is_help=True)
+
+
+@contextmanager
+def _own_stack(folder: str, faults: bool = False) -> Iterator[None]:
+    """Bring up a new stack on free ports in a folder below build/, and take it down at the end."""
+    os.environ["STACK_DIR"] = str(ROOT / "build" / folder)
+    down()
+    shutil.rmtree(ROOT / "build" / folder / "mail", ignore_errors=True)
+    try:
+        up(stacks.load(), None, free_ports=True, faults=faults)
+        yield
+    finally:
+        down()
 
 
 @app.command()
@@ -25,8 +42,7 @@ def bench(
     unknown = sorted({*(part or ())} - {*benches.PARTS})
     if unknown:
         raise typer.BadParameter(f"{unknown[0]!r} is not one of {', '.join(benches.PARTS)}", param_hint="--part")
-    with own_stack(ROOT / "build" / "bench" / "stack") as environment:
-        os.environ.update(environment)
+    with _own_stack("bench/stack"):
         benches.run(part or (), rounds)
 
 
@@ -44,8 +60,7 @@ def chaos(
 
     if short:
         raise typer.Exit(chaoses.run(short=True))
-    with own_stack(ROOT / "build" / "chaos", "--faults") as environment:
-        os.environ.update(environment)
+    with _own_stack("chaos", faults=True):
         raise typer.Exit(chaoses.run(seeds=seed or (), orders=orders, load=load))
 
 

@@ -21,6 +21,7 @@ app = typer.Typer(
     help="On-call and the local platform. Commands of an incident need --target; docs/runbooks says when to run which.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    context_settings={"max_content_width": 120},
     pretty_exceptions_enable=False,
 )
 app.add_typer(stack.app, name="stack")

@@ -13,6 +13,7 @@ from evidence import stages
 from release import deploy as deployments
 from release import history as histories
 from release import manifest, pipeline
+from release import preflight as preflights
 from release.environments import EnvironmentName
 from release.openapi import __main__ as openapis
 from release.packaging import build as packages
@@ -23,6 +24,7 @@ app = typer.Typer(
     help="Builds and releases. --to names the environment; docs/release.md describes the way of a release.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    context_settings={"max_content_width": 120},
     pretty_exceptions_enable=False,
 )
 
@@ -200,7 +202,7 @@ def rollback(to: To, digest: MaybeDigest = None) -> None:
 
 @app.command()
 def drift(to: Annotated[Stage, _TO], var_file: VarFiles = None) -> None:
-    """Show what differs from the live release, and publish an alert if something does; on local, from this tree."""
+    """Show what differs from the live release, or locally from this tree; publish an alert if something does."""
     if to == "local":
         stack.drift()
         return
@@ -211,6 +213,16 @@ def drift(to: Annotated[Stage, _TO], var_file: VarFiles = None) -> None:
         print(f"{to} is as release {found.release[:12]} made it")
     else:
         print(pipeline.drift_text(to, found), file=sys.stderr)
+        raise typer.Exit(1)
+
+
+@app.command()
+def preflight(to: To) -> None:
+    """Check that an account has what a deployment needs, as docs/first-account.md describes; changes nothing."""
+    found = list(preflights.checks(lambda service: pipeline.client(service, to), to))
+    for check in found:
+        print(f"{'✗' if check.missing else '✓'} {check.name}{f': {check.missing}' if check.missing else ''}")
+    if any(check.missing for check in found):
         raise typer.Exit(1)
 
 

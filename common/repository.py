@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import time
@@ -25,6 +26,8 @@ MAX_PAGE_SIZE = 100
 # A filter that matches nothing must not read a tenant's whole history in one request: after this many queries of
 # MAX_PAGE_SIZE orders, the page has what was found and the position to continue from.
 _MAX_QUERIES_PER_PAGE = 10
+# Lambda rejects a response above 6 MB, and one query can add 3 MB: 1 MB of UTF-8, escaped as JSON.
+_MAX_PAGE_BYTES = 2_500_000
 _MAX_NUMBER_ATTEMPTS = 30
 _MAX_BACKOFF_SECONDS = 0.25
 _DATE_INDEX = "OrdersByDateIndex"
@@ -129,8 +132,8 @@ class OrderRepository:
     def list_by_date(self, tenant_id: str, page_size: int, filters: OrderFilter, position: str | None = None) -> Page:
         """A page of a tenant's orders, newest first, filtered by status and date.
 
-        Reads at most 1,000 orders a page: with a status that few orders have, a page can be short or even empty, and
-        still have a position to continue from.
+        Reads at most 1,000 orders a page, and fewer if they are very large. With a status that few orders have, a page
+        can be short or even empty, and still have a position to continue from.
         The position is that of the page before it; None for the first page.
         """
         first, last = filters.bounds()
@@ -161,6 +164,8 @@ class OrderRepository:
             if "LastEvaluatedKey" not in response:
                 return Page(items, None)
             position = response["LastEvaluatedKey"]["GSI1_SK"]["S"]
+            if sum(len(json.dumps(item)) for item in items) > _MAX_PAGE_BYTES:
+                break
         return Page(items, position)
 
     @staticmethod

@@ -1,12 +1,12 @@
 """Runs the commands of the documents on the local stack, as a reader runs them."""
 
+import os
 import subprocess
 
 import pytest
 
 from localstack import engines
 from tooling import documents
-from tooling.commands import environment_without_make
 from tooling.documents import Block
 from tooling.paths import ROOT
 
@@ -30,7 +30,7 @@ def test_block_of_document_runs(block: Block) -> None:
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=ROOT,
-        env=environment_without_make() | {"STACK_DIR": str(stack.directory)},
+        env=os.environ | {"STACK_DIR": str(stack.directory)},
         capture_output=True,
         text=True,
         check=False,

@@ -15,7 +15,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from cli.own_stack import OPS, stack_environment
 from evidence.stages import evidence_folder
 from localstack.stack import ADVICE
 from localstack.terraform import TERRAFORM_DIR
@@ -28,6 +27,7 @@ app = typer.Typer(
     help="The checks and tests. What follows -- goes to pytest: bin/test unit -- -k paging.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    context_settings={"max_content_width": 120},
     pretty_exceptions_enable=False,
 )
 
@@ -176,10 +176,10 @@ class OwnStack:
 
     def __init__(self, *options: str) -> None:
         self._options = options
-        self.environment = stack_environment(_STACK)
+        self.environment = {**os.environ, "STACK_DIR": str(_STACK)}
 
     def _ops(self, *arguments: str, hint: str = "") -> Step:
-        return Step([*OPS, *arguments], hint, environment=self.environment)
+        return Step([_PYTHON, "-m", "cli.ops", *arguments], hint, environment=self.environment)
 
     def up(self) -> list[Step]:
         """Bring up a new stack."""
@@ -250,7 +250,7 @@ def _finish(parts: Parts) -> None:
 
 @app.command(name="all")
 def all_parts() -> None:
-    """Run everything that CI runs: lint, types, security, Terraform, unit, conformance and end-to-end tests."""
+    """Run everything that CI runs: all parts below except the audit."""
     parts = Parts(prefixed=True)
     if not parts.run("machine", lambda: [Step([*_MACHINE, "test"])]):
         _finish(parts)
@@ -315,7 +315,7 @@ def audit(
     url: Annotated[str | None, typer.Option(help="URL of another OSV service.")] = None,
     lock: Annotated[list[Path] | None, typer.Option(help="Only this file of requirements/; repeatable.")] = None,
 ) -> None:
-    """Ask PyPI for known vulnerabilities of every locked library; not a part of all: the response changes any day."""
+    """Look up known vulnerabilities of every locked library; not a part of all, since they change any day."""
     # LocalStack's libraries are frozen with it; it runs alone, on this machine, and holds nothing real.
     found = [path for path in sorted((ROOT / "requirements").glob("*.txt")) if path.stem != "localstack"]
     _one("audit", audit_steps(url, lock or found))

@@ -1,6 +1,7 @@
 """Runs other programs, such as Terraform, with a deadline, and keeps their output."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,8 @@ from tooling.cli import UserError
 
 # How many characters of a program's output an error has: the end says what went wrong.
 _SHOWN = 4_000
+# How long an interrupted program may take to end.
+_GRACE_SECONDS = 300.0
 
 
 class CommandError(UserError):
@@ -40,11 +43,6 @@ class Completed(NamedTuple):
         return self.output
 
 
-def environment_without_make() -> dict[str, str]:
-    """This process's environment without what make hands to its recipes."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-
-
 def run(
     what: str,
     command: Sequence[str],
@@ -64,10 +62,10 @@ def run(
         log: File for its output.
 
     Raises:
-        CommandError: it took longer, or is not installed.
+        CommandError: it took longer and was interrupted, or is not installed.
     """
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             command,
             cwd=cwd,
             env=dict(os.environ if environment is None else environment),
@@ -75,14 +73,32 @@ def run(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            check=False,
-            timeout=seconds,
         )
-    except subprocess.TimeoutExpired:
-        raise CommandError(f"{what}: not finished after {seconds:g} s") from None
     except FileNotFoundError:
         raise CommandError(f"{what}: there is no {command[0]} on PATH: install it") from None
+    with process:
+        try:
+            output, _ = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            output = _interrupt(process)
+            raise CommandError(f"{what}: not finished after {seconds:g} s\n{output[-_SHOWN:]}".rstrip()) from None
+        except BaseException:
+            _interrupt(process)
+            raise
     if log:
         log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text(done.stdout)
-    return Completed(what, done.returncode, done.stdout)
+        log.write_text(output)
+    return Completed(what, process.returncode, output)
+
+
+def _interrupt(process: subprocess.Popen[str]) -> str:
+    """End a program as Ctrl-C does, and by force only if that does not help; return its output.
+
+    Terraform, interrupted, finishes the calls that it has begun, writes its state and releases its lock.
+    """
+    process.send_signal(signal.SIGINT)
+    try:
+        return process.communicate(timeout=_GRACE_SECONDS)[0]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.communicate()[0]

@@ -1,5 +1,6 @@
 """What a developer waits for: the stack up from nothing, again, and with one handler changed; `make test`."""
 
+import os
 import shutil
 import sys
 import time
@@ -41,7 +42,7 @@ def _seconds(command: list[str], folder: Path, environment: dict[str, str]) -> f
 def measure(rounds: int) -> Iterator[Row]:
     """Measure the stack of a copy of this tree, and `make test` in this tree, on a stack of its own."""
     tree, stack = _copy(), [sys.executable, "-m", "cli.ops", "stack"]
-    outside = {name: value for name, value in commands.environment_without_make().items() if name != "STACK_DIR"}
+    outside = {name: value for name, value in os.environ.items() if name != "STACK_DIR"}
     own = {**outside, "STACK_DIR": str(_FOLDER / "stack")}
     cold, again, changed, test = list[float](), list[float](), list[float](), list[float]()
     for number in range(rounds):

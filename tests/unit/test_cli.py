@@ -10,7 +10,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cli import ops, release
+import tests.__main__ as all_tests
+from cli import lab, ops, release, stack
 from tooling.paths import ROOT
 
 DIGEST = "a" * 64
@@ -80,6 +81,13 @@ def test_options_are_not_read_from_the_shell() -> None:
     for app in (ops.app, release.app):
         collect(typer.main.get_command(app))  # type: ignore[arg-type]
     assert found == {"REHEARSAL_VAR_FILE", "REHEARSAL_CANARY_SECONDS", "REHEARSAL_ARCHITECTURE", "REHEARSAL_HOST_PANGO"}
+
+
+@pytest.mark.parametrize("app", [ops.app, stack.app, lab.app, release.app, all_tests.app])
+def test_help_has_a_whole_line_for_each_command(app: typer.Typer) -> None:
+    """On a terminal of 120 columns, --help cuts no line short."""
+    result = CliRunner().invoke(app, ["--help"], terminal_width=120)
+    assert "..." not in result.output.replace("[ARGS]...", ""), result.output
 
 
 @pytest.mark.parametrize(

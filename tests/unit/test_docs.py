@@ -36,6 +36,7 @@ RUN_ELSEWHERE = {
     "bin/release promote ": "labs/rehearsal/run.py",
     "bin/release deploy ": "labs/rehearsal/run.py",
     "bin/release record ": "labs/rehearsal/run.py",
+    "bin/release preflight ": "tests/unit/test_preflight.py",
     "bin/release build": "tests/integration/test_packages.py",
     "bin/test e2e --target ": "labs/rehearsal/run.py",
     "E2E_CART_URL=": "labs/rehearsal/run.py",
