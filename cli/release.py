@@ -15,7 +15,7 @@ from release import history as histories
 from release import manifest, pipeline
 from release import preflight as preflights
 from release.environments import EnvironmentName
-from release.openapi import __main__ as openapis
+from release.openapi import files as openapi_files
 from release.packaging import build as packages
 from release.packaging import isolation
 from tooling.cli import ADVICE, run_cli
@@ -259,7 +259,7 @@ def summary(
 @app.command()
 def openapi() -> None:
     """Write docs/openapi.json and docs/api.md, which describe the API, from the code."""
-    openapis.write()
+    openapi_files.write()
 
 
 if __name__ == "__main__":

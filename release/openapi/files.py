@@ -1,4 +1,4 @@
-"""`bin/release openapi` writes docs/openapi.json and docs/api.md."""
+"""The two files of the API document; `bin/release openapi` writes them."""
 
 import json
 
