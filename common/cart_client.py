@@ -18,13 +18,12 @@ class CartClient:
 
     Args:
         base_url: URL of the Cart service.
-        connect_timeout: seconds for the connection.
         read_timeout: seconds for the response.
     """
 
-    def __init__(self, base_url: str, connect_timeout: float = 2, read_timeout: float = 5) -> None:
+    def __init__(self, base_url: str, read_timeout: float = 5) -> None:
         self._base_url = base_url.rstrip("/")
-        timeout = urllib3.Timeout(connect=connect_timeout, read=read_timeout)
+        timeout = urllib3.Timeout(connect=2, read=read_timeout)
         # The queue retries already; retries here would multiply the load on a service in trouble.
         self._http = urllib3.PoolManager(timeout=timeout, retries=False)
 

@@ -1,8 +1,6 @@
 """The mails of an order: built as MIME from templates, sent through SES. Their texts are in templates/."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate, make_msgid
@@ -22,17 +20,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 
 
-@dataclass(frozen=True)
-class Attachment:
-    """A PDF attached to a mail."""
-
-    filename: str
-    content: bytes
-
-
-def build_message(
-    *, to: str, subject: str, text: str, html: str, correlation_id: str, attachments: Sequence[Attachment] = ()
-) -> EmailMessage:
+def build_message(*, to: str, subject: str, text: str, html: str, correlation_id: str) -> EmailMessage:
     """Build a mail with plain text and HTML.
 
     Raises:
@@ -56,34 +44,25 @@ def build_message(
         message[name] = value
     message.set_content(text)
     message.add_alternative(html, subtype="html")
-    for attachment in attachments:
-        message.add_attachment(attachment.content, maintype="application", subtype="pdf", filename=attachment.filename)
     return message
 
 
 def _render(
-    template: str,
-    to: str,
-    order: Order,
-    correlation_id: str,
-    status: OrderStatus | None = None,
-    attachments: Sequence[Attachment] = (),
+    template: str, to: str, order: Order, correlation_id: str, status: OrderStatus | None = None
 ) -> EmailMessage:
     """Build a mail from its two templates; the title of the HTML is the subject."""
     context = {"order": order, "status": status}
     html, text = render(f"{template}.html", context), render(f"{template}.txt", context)
     title = _TITLE.search(html)
     subject = " ".join(unescape(title[1] if title else order.order_number).split())
-    return build_message(
-        to=to, subject=subject, text=text, html=html, correlation_id=correlation_id, attachments=attachments
-    )
+    return build_message(to=to, subject=subject, text=text, html=html, correlation_id=correlation_id)
 
 
 def order_confirmation(order: Order, invoice_pdf: bytes, correlation_id: str) -> EmailMessage:
     """The confirmation to the customer, with the invoice."""
-    invoice = Attachment(f"{order.order_number}.pdf", invoice_pdf)
-    template = "customer/order_confirmation"
-    return _render(template, order.customer_email, order, correlation_id, attachments=[invoice])
+    message = _render("customer/order_confirmation", order.customer_email, order, correlation_id)
+    message.add_attachment(invoice_pdf, maintype="application", subtype="pdf", filename=f"{order.order_number}.pdf")
+    return message
 
 
 def order_notification(order: Order, correlation_id: str) -> EmailMessage:

@@ -5,11 +5,15 @@ from email.message import EmailMessage
 from math import ceil
 from uuid import UUID
 
-from aws_lambda_powertools.utilities.idempotency import idempotent_function
+from aws_lambda_powertools.utilities.idempotency import (
+    DynamoDBPersistenceLayer,
+    IdempotencyConfig,
+    idempotent_function,
+)
 from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAlreadyInProgressError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from common import clients, idempotency
+from common import clients
 from common.errors import TransientError
 from common.mail import send
 from common.observability import count, logger
@@ -17,8 +21,8 @@ from common.repository import OrderRepository
 from common.settings import settings
 
 orders = OrderRepository(clients.dynamodb(), settings.orders_table)
-_config = idempotency.message_config()
-_records = idempotency.records(clients.dynamodb_for_mail_records())
+_config = IdempotencyConfig(expires_after_seconds=24 * 60 * 60)
+_records = DynamoDBPersistenceLayer(settings.idempotency_table, boto3_client=clients.dynamodb_for_mail_records())
 
 
 def send_once(message_id: UUID, build: Callable[[], EmailMessage], context: LambdaContext) -> None:
@@ -27,10 +31,7 @@ def send_once(message_id: UUID, build: Callable[[], EmailMessage], context: Lamb
     A mail is sent twice only if the process dies, or the response of SES is lost, after SES has accepted the mail and
     before its idempotency record is written.
 
-    Args:
-        message_id: id of the message.
-        build: makes the mail.
-        context: Powertools computes from it when the record of an unfinished mail expires.
+    Powertools computes from the context when the record of an unfinished mail expires.
 
     Raises:
         TransientError: another delivery of the message is being handled, or died less than a function timeout ago.

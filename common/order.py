@@ -118,13 +118,7 @@ class Order(OrderDraft):
         return cls(**draft.dict(), order_number=order_number)
 
     def change(self, change: OrderUpdate, *, expected_version: int, by: str, at: datetime) -> Self:
-        """Return the order's next version, with a change applied.
-
-        Args:
-            change: status, payment details or both.
-            expected_version: the version that the caller has read.
-            by: who changes it.
-            at: when.
+        """Return the order's next version, with a change applied to the version that the caller has read.
 
         Raises:
             StaleVersionError: the order has another version.

@@ -50,12 +50,7 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Page:
-    """A page of orders.
-
-    Args:
-        items: the orders, as DynamoDB returns them.
-        position: where the next page begins; None if there is none.
-    """
+    """A page of orders as DynamoDB returns them, and where the next page begins; None if there is none."""
 
     items: list[Mapping[str, Any]]
     position: str | None
@@ -68,13 +63,7 @@ class Page:
 
 @dataclass(frozen=True)
 class OrderFilter:
-    """Filters of a list.
-
-    Args:
-        status: of the orders; None for any.
-        date_from: earliest time of creation, included.
-        date_to: latest time of creation, included.
-    """
+    """Filters of a list: the status of the orders and the time of their creation, both ends included."""
 
     status: OrderStatus | None = None
     date_from: datetime | None = None
@@ -93,12 +82,7 @@ class OrderFilter:
 
 
 class OrderRepository:
-    """Reads and writes orders.
-
-    Args:
-        client: the DynamoDB client.
-        table: name of the orders table.
-    """
+    """Reads and writes orders."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
@@ -150,12 +134,7 @@ class OrderRepository:
 
         Reads at most 1,000 orders a page, and fewer if they are very large. With a status that few orders have, a page
         can be short or even empty, and still have a position to continue from.
-
-        Args:
-            tenant_id: id of the tenant.
-            page_size: maximum number of orders in the page, 1 to 100.
-            filters: status and dates.
-            position: where the page begins, from the page before it; None for the first page.
+        The position is that of the page before it; None for the first page.
         """
         first, last = filters.bounds()
         values: dict[str, object] = {":pk": partition_key(tenant_id), ":from": first, ":to": last}

@@ -67,11 +67,7 @@ def _bucket(period: int) -> ImmutableSandboxedEnvironment:
 
 
 def render_packaged(name: str, context: Mapping[str, object]) -> str:
-    """Render the package's own copy of a template, without AWS.
-
-    Args:
-        name: path below templates/, such as `customer/order_confirmation.html`.
-        context: the variables of the template.
+    """Render the package's own copy of a template such as `customer/order_confirmation.html`, without AWS.
 
     Raises:
         TemplateError: the template does not exist, or uses a variable that the context does not have.
@@ -93,10 +89,7 @@ def render(name: str, context: Mapping[str, object]) -> str:
     """Render a template from the bucket, or the packaged copy if one in the bucket is missing or broken.
 
     The metric TemplateFallback counts how often the packaged copy was used.
-
-    Args:
-        name: path below templates/, and key in the bucket.
-        context: the variables of the template.
+    The name is its path below templates/ and its key in the bucket.
     """
     if _only_packaged.get():
         return render_packaged(name, context)

@@ -139,11 +139,10 @@ def record_passed(
     return record
 
 
-def _missing_evidence(store: Store | None, digest: str, before: EnvironmentName) -> str | None:
-    content = store.read(_key("evidence", digest, before)) if store else None
+def _missing_evidence(store: Store, digest: str, before: EnvironmentName) -> str | None:
+    content = store.read(_key("evidence", digest, before))
     if content is None:
-        bucket = store.bucket if store else ENVIRONMENTS[before].release_bucket
-        return f"it has not passed {before} (there is no evidence in {bucket})"
+        return f"it has not passed {before} (there is no evidence in {store.bucket})"
     try:
         record = Record.parse_raw(content)
     except ValidationError as error:
@@ -153,14 +152,8 @@ def _missing_evidence(store: Store | None, digest: str, before: EnvironmentName)
     return None
 
 
-def require_evidence(source: Store | None, digest: str, to: EnvironmentName, approvals: Mapping[str, str]) -> None:
-    """Check that a release has the evidence and the approvals for an environment.
-
-    Args:
-        source: Release bucket of the previous environment; None for dev.
-        digest: Digest of the release's manifest.
-        to: The environment.
-        approvals: Names of who approved, by role.
+def require_evidence(source: Store, digest: str, to: EnvironmentName, approvals: Mapping[str, str]) -> None:
+    """Check that a release has the approvals for an environment, and its evidence in the bucket of the previous one.
 
     Raises:
         EvidenceError: evidence or an approval is missing; names each.

@@ -3,14 +3,18 @@
 import hashlib
 from uuid import UUID, uuid4, uuid5
 
-from aws_lambda_powertools.utilities.idempotency import idempotent_function
+from aws_lambda_powertools.utilities.idempotency import (
+    DynamoDBPersistenceLayer,
+    IdempotencyConfig,
+    idempotent_function,
+)
 from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyAlreadyInProgressError,
     IdempotencyValidationError,
 )
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from common import clients, events, idempotency
+from common import clients, events
 from common.errors import KeyInUseError, KeyReusedError
 from common.field_types import Identifier
 from common.models import OrderRequest
@@ -20,19 +24,21 @@ from common.settings import settings
 
 _NAMESPACE = UUID("0b1f8d9e-5b0e-5c43-8f5e-5d1c7c1b7a52")
 
-_config = idempotency.request_config()
-_records = idempotency.records(clients.dynamodb())
+# Tenant and key identify a request, and its body must not change.
+_config = IdempotencyConfig(
+    event_key_jmespath="[tenantId, key]",
+    payload_validation_jmespath="body",
+    raise_on_no_idempotency_key=True,
+    expires_after_seconds=24 * 60 * 60,
+)
+_records = DynamoDBPersistenceLayer(settings.idempotency_table, boto3_client=clients.dynamodb())
 _sqs = clients.sqs()
 
 
 def accept(caller: Caller, request: OrderRequest, idempotency_key: str | None, context: LambdaContext) -> str:
-    """Queue an order and return its id.
+    """Queue an order and return its id; with an idempotency key, once for each key.
 
-    Args:
-        caller: who places the order.
-        request: the order.
-        idempotency_key: of the request; None if it has none.
-        context: Powertools computes from it when the record of an unfinished request expires.
+    Powertools computes from the context when the record of an unfinished request expires.
 
     Raises:
         KeyReusedError: the key was used with another body (draft-ietf-httpapi-idempotency-key-header, 2.7).

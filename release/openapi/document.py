@@ -49,23 +49,16 @@ def _parameter(place: str, name: str, schema: Json, description: str, example: s
 
 _VERSION = _string('^"[0-9]{1,9}"$')
 _TIMESTAMP = {"type": "string", "format": "date-time", "pattern": f"^{TIMESTAMP.pattern}$"}
+_UUID = {"type": "string", "format": "uuid"}
+_TENANT = _string(Identifier.regex.pattern.replace(r"\Z", "$"))
+_STATUS = {"type": "string", "enum": [*map(str, OrderStatus)]}
 _PAGE_SIZE = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": DEFAULT_PAGE_SIZE}
 _PARAMETERS = {
-    "OrderId": _parameter(
-        "path", "orderId", {"type": "string", "format": "uuid"}, "Id of the order.", examples.ORDER_ID
-    ),
-    "TenantId": _parameter(
-        "path",
-        "tenantId",
-        _string(Identifier.regex.pattern.replace(r"\Z", "$")),
-        "Id of the tenant. Only admins can list another tenant's orders.",
-        examples.TENANT_ID,
-    ),
+    "OrderId": _parameter("path", "orderId", _UUID, "Id of the order.", examples.ORDER_ID),
+    "TenantId": _parameter("path", "tenantId", _TENANT, "The caller's tenant; any for admins.", examples.TENANT_ID),
     "PageSize": _parameter("query", "pageSize", _PAGE_SIZE, "Maximum number of orders in the page."),
     "StartAt": _parameter("query", "startAt", PAGE_TOKEN, "`startAt` of the previous page, with the same filters."),
-    "Status": _parameter(
-        "query", "status", {"type": "string", "enum": [*map(str, OrderStatus)]}, "Only orders in this status."
-    ),
+    "Status": _parameter("query", "status", _STATUS, "Only orders in this status."),
     "DateFrom": _parameter("query", "dateFrom", _TIMESTAMP, "Only orders created at this time or later."),
     "DateTo": _parameter("query", "dateTo", _TIMESTAMP, "Only orders created at this time or earlier."),
     "IdempotencyKey": _parameter(
@@ -123,11 +116,7 @@ def _problem(status: int) -> Json:
     # Not required: API Gateway's own responses have none of these.
     headers = _HEADERS | (_RETRY_AFTER if status in (409, 429) else {})
     optional = {name: {**header, "required": False} for name, header in headers.items()}
-    return {
-        "description": _PROBLEMS[status],
-        "headers": optional,
-        "content": {"application/problem+json": content},
-    }
+    return {"description": _PROBLEMS[status], "headers": optional, "content": {"application/problem+json": content}}
 
 
 def _json(schema: str, example: Json) -> Json:

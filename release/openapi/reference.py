@@ -15,11 +15,7 @@ _FORMATS = {"uuid": "UUID", "date-time": "timestamp (RFC 3339)"}
 
 
 def render(document: dict[str, Any]) -> str:
-    """Render the page.
-
-    Args:
-        document: OpenAPI 3.1, with references to its own components only.
-    """
+    """Render the page of an OpenAPI 3.1 document that refers to its own components only."""
 
     def resolve(node: dict[str, Any]) -> dict[str, Any]:
         found: Any = document
@@ -31,7 +27,8 @@ def render(document: dict[str, Any]) -> str:
         """The type of a value in words."""
         if "$ref" in schema:
             name, target = schema["$ref"].rpartition("/")[2], resolve(schema)
-            return f"[{name}](#{name.lower()})" if "properties" in target else type_of({**target, **_default(schema)})
+            overrides = {key: value for key, value in schema.items() if key != "$ref"}
+            return f"[{name}](#{name.lower()})" if "properties" in target else type_of({**target, **overrides})
         if "anyOf" in schema:
             return " or ".join(map(type_of, schema["anyOf"]))
         if "const" in schema:
@@ -66,10 +63,6 @@ def render(document: dict[str, Any]) -> str:
     }
     templates.filters |= filters
     return templates.get_template("api.md.j2").render(document)
-
-
-def _default(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"default": schema["default"]} if "default" in schema else {}
 
 
 def _range(schema: dict[str, Any], of: str, unit: str = "") -> str:

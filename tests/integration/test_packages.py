@@ -34,7 +34,7 @@ _RULES = {"order", "models", "field_types", "card_numbers", "money", "status", "
 _ANY = {*_RULES, "clients", "observability", "settings"}
 _STORED = {*_ANY, "repository", "table_items", "numbering"}
 API = {
-    "create_order": {*_ANY, "events", "idempotency"},
+    "create_order": {*_ANY, "events"},
     "get_order": _STORED,
     "list_orders": {*_STORED, "paging"},
     "update_order": {*_STORED, "events"},

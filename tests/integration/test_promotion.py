@@ -90,9 +90,9 @@ def test_copy_without_file_names_it(aws: Aws, stores: dict[str, Store], release:
         stores["sit"].copy_from(stores["dev"], release.digest())
 
 
-def test_dev_requires_no_evidence(release: Manifest) -> None:
+def test_dev_requires_no_evidence(stores: dict[str, Store], release: Manifest) -> None:
     """A release needs no evidence for dev."""
-    promotion.require_evidence(None, release.digest(), "dev", {})
+    promotion.require_evidence(stores["dev"], release.digest(), "dev", {})
 
 
 def test_prod_requires_evidence_of_sit(stores: dict[str, Store], release: Manifest) -> None:

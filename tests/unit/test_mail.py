@@ -9,7 +9,7 @@ import pytest
 
 from common import clients, mail
 from common.errors import PermanentError
-from common.mail import Attachment, build_message, send
+from common.mail import build_message, send
 from tests.support.samples import order
 
 
@@ -25,16 +25,17 @@ def message(**changes: Any) -> Any:
     return build_message(**good)
 
 
-def test_mail_is_seven_bit_and_complete() -> None:
+def test_mail_is_seven_bit_and_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     """A mail is 7-bit, and its parts can be read back."""
-    raw = message(attachments=[Attachment("ORD.pdf", b"%PDF\xff")]).as_bytes()
+    monkeypatch.setattr(mail, "render", lambda name, context: "<p>Ñandú – R 1</p>" if "html" in name else "Ñandú – R 1")
+    raw = mail.order_confirmation(order("ORD-1"), b"%PDF\xff", "c-1").as_bytes()
     assert raw.isascii()
     assert max(map(len, raw.splitlines())) <= 998  # RFC 5322, 2.1.1
     read: Any = message_from_bytes(raw, policy=default)
     assert read.get_body(("plain",)).get_content().strip() == "Ñandú – R 1"
     assert read.get_body(("html",)).get_content().strip() == "<p>Ñandú – R 1</p>"
     (attachment,) = read.iter_attachments()
-    assert (attachment.get_filename(), attachment.get_content()) == ("ORD.pdf", b"%PDF\xff")
+    assert (attachment.get_filename(), attachment.get_content()) == ("ORD-1.pdf", b"%PDF\xff")
     assert read["From"] == "noreply@kimmyai.io"
     assert read["Reply-To"] == "support@kimmyai.io"
     assert read["X-Correlation-Id"] == "c-1"
