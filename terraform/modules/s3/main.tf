@@ -101,17 +101,14 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
   }
 
   # A rule of its own: S3 does not accept it together with an expiration in days.
-  dynamic "rule" {
-    for_each = var.expire_after_days == null ? [] : [1]
-    content {
-      id     = "delete-markers"
-      status = "Enabled"
+  rule {
+    id     = "delete-markers"
+    status = "Enabled"
 
-      filter {}
+    filter {}
 
-      expiration {
-        expired_object_delete_marker = true
-      }
+    expiration {
+      expired_object_delete_marker = true
     }
   }
 }
