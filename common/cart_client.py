@@ -12,14 +12,7 @@ _MAX_BYTES = 2 * 1024 * 1024
 
 
 class CartClient:
-    """Reads carts and campaigns.
-
-    Uses urllib3, which is part of the Lambda runtime, so the package needs no HTTP library of its own.
-
-    Args:
-        base_url: URL of the Cart service.
-        read_timeout: seconds for the response.
-    """
+    """Reads carts and campaigns. Uses urllib3, which Lambda's runtime has: the package needs no HTTP library."""
 
     def __init__(self, base_url: str, read_timeout: float = 5) -> None:
         self._base_url = base_url.rstrip("/")

@@ -72,12 +72,7 @@ def _set_header_scopes(_document: Any, pdf: Any) -> None:
 
 
 def render_pdf(html: str, identifier: bytes) -> bytes:
-    """Render an invoice's HTML as PDF/UA-1: the same bytes for the same HTML and identifier.
-
-    Args:
-        html: a whole document, with links into ASSETS only.
-        identifier: the file identifier of the PDF.
-    """
+    """Render an invoice's HTML, which links into ASSETS only, as PDF/UA-1: the same bytes for the same arguments."""
     css, fonts = _style()
     document = HTML(string=html, base_url=ASSETS.as_uri() + "/", url_fetcher=_fetcher())
     pdf: bytes = document.write_pdf(

@@ -73,12 +73,7 @@ def item_json(model: type[BaseModel], item: Mapping[str, Any]) -> dict[str, obje
 
     Building the models of a page of fifty orders takes ten times as long (docs/decisions/0005-libraries-refused.md).
 
-    Args:
-        model: whose fields the object gets.
-        item: in DynamoDB's format, such as `{"version": {"N": "1"}}`.
-
-    Returns:
-        The same as `rest.to_json` makes of the model: amounts as text with their cents, no field that is None.
+    It is the same as `rest.to_json` makes of the model: amounts as text with their cents, no field that is None.
     """
     return {**_defaults(model), **{name: read(item[name]) for name, read in _readers(model).items() if name in item}}
 

@@ -33,13 +33,7 @@ Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
 
 class Request:
-    """A request that API Gateway has accepted.
-
-    Args:
-        event: the event of a Lambda proxy integration (API Gateway Developer Guide, "Input format of a Lambda function
-            for proxy integration").
-        context: Lambda's context of the invocation.
-    """
+    """A request that API Gateway has accepted: the event of a Lambda proxy integration, and Lambda's context."""
 
     def __init__(self, event: dict[str, Any], context: LambdaContext) -> None:
         self._event = event
@@ -90,11 +84,7 @@ class Response:
 
     def encode(self) -> dict[str, Any]:
         """The response as API Gateway expects it from a Lambda proxy integration."""
-        always = {
-            "Content-Type": self.content_type,
-            CORRELATION_HEADER: correlation_id(),
-            "Cache-Control": "no-store",
-        }
+        always = {"Content-Type": self.content_type, "Cache-Control": "no-store", CORRELATION_HEADER: correlation_id()}
         return {
             "statusCode": self.status.value,
             "body": to_json(self.body),
@@ -237,10 +227,7 @@ def _respond(endpoint: Endpoint, request: Request, route: tuple[str, str]) -> di
 def rest_handler(method: str, path: str, endpoint: Endpoint) -> Handler:
     """Make the Lambda handler of an endpoint, with logs, metrics and the correlation id of the request.
 
-    Args:
-        method: HTTP method of the function's route.
-        path: path of the route as API Gateway has it; a request of another route gets 404.
-        endpoint: handles a request.
+    Method and path are those of the function's route in API Gateway; a request of another route gets 404.
     """
 
     @logger.inject_lambda_context(clear_state=True)

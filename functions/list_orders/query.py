@@ -17,14 +17,7 @@ _PARAMETERS = ("pageSize", "startAt", *_FILTERS)
 
 @dataclass(frozen=True)
 class ListQuery:
-    """Validated query parameters.
-
-    Args:
-        page_size: maximum number of orders in the page.
-        filters: status and dates.
-        scope: the filters as text; the page token is bound to them.
-        position: where the page begins; None for the first page.
-    """
+    """Validated query parameters; `scope` is the filters as text, which the page token is bound to."""
 
     page_size: int
     filters: OrderFilter
