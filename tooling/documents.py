@@ -44,7 +44,7 @@ RUN_HERE: Final = (
     "make order",
     "make console",
     "TOKEN=",
-    "curl -s ",
+    "curl -s -H ",
     "make logs FUNCTION=",
     "bin/ops redrive bbws-order-pdf-local",
 )
