@@ -157,5 +157,5 @@ def test_change_by_drift_role_is_denied(accounts: Accounts) -> None:
     assert error_code(lambda: s3.put_object(Bucket="bbws-releases-dev", Key="content/c", Body=b"c")) == "AccessDenied"
     update = {"FunctionName": "bbws-order-lambda-get-order-dev", "Name": "live", "FunctionVersion": "1"}
     assert error_code(lambda: functions.update_alias(**update)).startswith("AccessDenied")
-    with pytest.raises(StackError, match="refuses .*AccessDenied"):
+    with pytest.raises(StackError, match=r"refuses .*AccessDenied"):
         accounts.sign_in("dev", "dev-drift", sub=f"{SUBJECT_PREFIX}:environment:dev")
