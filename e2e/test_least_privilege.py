@@ -13,10 +13,10 @@ from e2e import permissions
 from e2e.queues import counts, drain
 from e2e.tenant import Tenant, paid
 from localstack import stack as stacks
-from localstack.lambda_events import api_event
 from localstack.targets import Platform
 from release import traffic
 from release.packaging import build
+from tests.support.lambda_events import api_event
 from tooling.polling import poll
 
 pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.embedded, pytest.mark.load("held up")]

@@ -1,5 +1,5 @@
-"""What several tests share: the functions' environment, sample orders, small functions, user pools and releases.
+"""What several tests share: environment and events of functions, sample orders, small functions, user pools, releases.
 
-Only tests/ imports it.
+Only tests/ and e2e/ import it.
 Start with samples.py.
 """

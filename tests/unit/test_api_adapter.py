@@ -14,9 +14,9 @@ from common.errors import InvalidFieldsError
 from common.models import OrderRequest
 from functions.adapters import rest
 from functions.create_order.handler import lambda_handler as create_order
-from localstack.lambda_events import api_event, context
 from release import traffic
 from release.openapi.contract import breaches
+from tests.support.lambda_events import api_event, context
 from tests.support.samples import order_request
 
 _json: st.SearchStrategy[Any] = st.recursive(
