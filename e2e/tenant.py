@@ -15,7 +15,7 @@ from evidence.collect import OrderTimer
 from localstack import demo, seed
 from localstack.sidecars.mail_catcher import arrived_at
 from localstack.targets import Platform
-from release.openapi.contract import breaches
+from tests.support.contract import breaches
 from tooling.agreed_limits import Step
 from tooling.order_client import OrderClient
 from tooling.polling import poll

@@ -12,7 +12,7 @@ import pytest
 from common import paging
 from common.field_types import TIMESTAMP, Identifier, parse_timestamp
 from e2e.tenant import Tenant
-from release.openapi.contract import document
+from tests.support.contract import document
 
 SEED = 20_261_124
 EXAMPLES = 15

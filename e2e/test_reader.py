@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from localstack import engines
-from tooling import documents
+from tests.support import pages
 from tooling.documents import Block
 from tooling.paths import ROOT
 
@@ -17,13 +17,13 @@ SECONDS = 300
 
 @pytest.mark.parametrize(
     "block",
-    [block for block in documents.command_blocks() if block.runs_here],
+    [block for block in pages.command_blocks() if pages.runs_here(block)],
     ids=lambda block: f"{block.document}: {block.commands[0][:40]}",
 )
 def test_block_of_document_runs(block: Block) -> None:
     """Every block of commands for the local stack runs as it stands in its document."""
     stack = engines.require()
-    script = "\n".join(["set -euo pipefail", *block.lines]).replace(documents.api_in_readme(), stack.api_url)
+    script = "\n".join(["set -euo pipefail", *block.lines]).replace(pages.api_in_readme(), stack.api_url)
     if stack.release:
         # The stack keeps the release that it runs.
         script = script.replace("make up", f"make up RELEASE_DIR={stack.release}")

@@ -19,6 +19,7 @@ from e2e.queues import counts
 from e2e.tenant import DEADLINE_SECONDS, Tenant
 from localstack.targets import Platform
 from release import traffic
+from tests.support import pages
 from tooling import documents
 from tooling.documents import Block
 from tooling.paths import ROOT
@@ -118,11 +119,11 @@ CONSUMERS = ["order_creator_record", "order_pdf_creator", "order_internal_notifi
 def test_alarm_leads_to_its_heading(platform: Platform) -> None:
     """Each alarm has a section in the runbook, and its description links to it."""
     found = {alarm["AlarmName"]: alarm["AlarmDescription"] for alarm in alarms.describe(platform)}
-    assert sorted(found) == sorted(documents.alarms(platform.target)) == sorted(platform.outputs["alarm_names"])
+    assert sorted(found) == sorted(pages.alarms(platform.target)) == sorted(platform.outputs["alarm_names"])
     for name, description in found.items():
         heading = name.replace(f"-{platform.target}", "-{env}")
         url = "https://github.com/kimmyai/bbws-order-lambda/blob/main/docs/runbooks/troubleshooting.md"
-        assert description.endswith(f" Runbook: {url}#{documents.anchor(heading)}")
+        assert description.endswith(f" Runbook: {url}#{pages.anchor(heading)}")
 
 
 def test_daily_look_and_saved_queries(reader: Reader) -> None:

@@ -1,9 +1,7 @@
-"""Reads this repository's documents: their headings, and the blocks of commands that tests and rehearsal run."""
+"""Reads the blocks of commands in this repository's documents, which tests and rehearsal run."""
 
 from __future__ import annotations
 
-import re
-import subprocess
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -16,7 +14,6 @@ from tooling.paths import ROOT
 
 RUNBOOKS: Final = "docs/runbooks"
 _SHELLS = {"sh", "bash"}
-_ENVIRONMENT = "{env}"
 
 # Runbook and heading of the blocks that `make rehearse` runs; e2e/test_runbooks.py runs all others on the local stack.
 REHEARSED: Final = frozenset(
@@ -36,17 +33,6 @@ REHEARSED: Final = frozenset(
         ("disaster-recovery", "Deploy the fail-over"),
         ("disaster-recovery", "Prove that the fail-over serves"),
     }
-)
-
-# Beginning of each command that e2e/test_reader.py runs on the local stack.
-RUN_HERE: Final = (
-    "make up",
-    "make order",
-    "make console",
-    "TOKEN=",
-    "curl -s -H ",
-    "make logs FUNCTION=",
-    "bin/ops redrive bbws-order-pdf-local",
 )
 
 
@@ -90,40 +76,11 @@ class Block(NamedTuple):
         """Whether it needs accounts, and so is run by the rehearsal."""
         return (self.page, self.heading) in REHEARSED
 
-    @property
-    def runs_here(self) -> bool:
-        """Whether it is run on the local stack: as a whole, since its commands build on each other."""
-        return all(command.startswith(RUN_HERE) for command in self.commands)
-
-
-def documents() -> list[str]:
-    """Paths of all documents that are in the repository, or will be with the next commit."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=20,
-    )
-    return sorted(path for path in listed.stdout.split() if (ROOT / path).exists())
-
 
 @cache
 def tokens(document: str) -> list[Token]:
     """What a Markdown parser reads in a document."""
     return MarkdownIt("commonmark").enable("table").parse((ROOT / document).read_text())
-
-
-def headings(document: str) -> list[str]:
-    """The headings of a document, as they are written."""
-    found = tokens(document)
-    return [found[place + 1].content for place, token in enumerate(found) if token.type == "heading_open"]
-
-
-def anchor(heading: str) -> str:
-    """The anchor that GitHub gives the first heading with this text."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def blocks(document: str) -> list[Block]:
@@ -140,24 +97,7 @@ def blocks(document: str) -> list[Block]:
     return found
 
 
-def command_blocks() -> list[Block]:
-    """The blocks with commands of all documents except the runbooks."""
-    found = (block for path in documents() if not path.startswith(RUNBOOKS) for block in blocks(path))
-    return [block for block in found if block.commands]
-
-
 def runbook_blocks() -> list[Block]:
     """The blocks with commands of the runbooks, in the order of the pages."""
-    return [block for path in documents() if path.startswith(RUNBOOKS) for block in blocks(path) if block.lines]
-
-
-def alarms(environment: str) -> list[str]:
-    """Names in an environment of the alarms that have a heading in the runbook of alarms."""
-    named = [heading for heading in headings(f"{RUNBOOKS}/troubleshooting.md") if _ENVIRONMENT in heading]
-    return [heading.replace(_ENVIRONMENT, environment) for heading in named]
-
-
-def api_in_readme() -> str:
-    """Address of the API that README's `make up` prints; a reader replaces it with that of their own stack."""
-    (shown,) = re.findall(r"^  API +(\S+)$", (ROOT / "README.md").read_text(), re.MULTILINE)
-    return str(shown)
+    pages = sorted(str(path.relative_to(ROOT)) for path in (ROOT / RUNBOOKS).glob("*.md"))
+    return [block for page in pages for block in blocks(page) if block.lines]

@@ -1,4 +1,4 @@
-"""The API document: openapi.json from the code, api.md from openapi.json, and a check of responses against it.
+"""The API document: openapi.json from the code, and api.md from openapi.json.
 
 Commands and tests may import it. Start with document.py.
 """

@@ -16,8 +16,8 @@ from functions.create_order.handler import lambda_handler as create_order
 from functions.get_order.handler import lambda_handler as get_order
 from functions.list_orders.handler import lambda_handler as list_orders
 from functions.update_order.handler import lambda_handler as update_order
-from release.openapi.contract import breaches
 from tests.integration.conftest import Queue
+from tests.support.contract import breaches
 from tests.support.lambda_events import api_event, context
 from tests.support.samples import draft, order_request
 

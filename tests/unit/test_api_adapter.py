@@ -15,7 +15,7 @@ from common.models import OrderRequest
 from functions.adapters import rest
 from functions.create_order.handler import lambda_handler as create_order
 from release import traffic
-from release.openapi.contract import breaches
+from tests.support.contract import breaches
 from tests.support.lambda_events import api_event, context
 from tests.support.samples import order_request
 

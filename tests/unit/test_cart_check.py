@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from localstack.sidecars.cart_stub import CartStub
-from tooling.cart_check import check_cart_service
+from tests.support.cart_check import check_cart_service
 from tooling.cli import UserError
 
 

@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from localstack.up import _DEFAULT_PORTS
-from tests.support import command_lines
+from tests.support import command_lines, pages
+from tests.support.pages import RUN_HERE
 from tooling import documents
-from tooling.documents import RUN_HERE, Block
+from tooling.documents import Block
 from tooling.machine import PANGO, PYTHON_VERSION, TERRAFORM_VERSION
 from tooling.paths import ROOT
 
@@ -84,13 +85,13 @@ def anchors(document: str) -> set[str]:
     """The anchors that GitHub gives a document's headings; equal ones are numbered."""
     seen: Counter[str] = Counter()
     found = set()
-    for slug in map(documents.anchor, documents.headings(document)):
+    for slug in map(pages.anchor, pages.headings(document)):
         found.add(f"{slug}-{seen[slug]}" if seen[slug] else slug)
         seen[slug] += 1
     return found
 
 
-@pytest.mark.parametrize("document", documents.documents())
+@pytest.mark.parametrize("document", pages.documents())
 def test_links_lead_somewhere(document: str) -> None:
     """Every link leads to a file and a heading that exist."""
     for link in links(document):
@@ -120,7 +121,7 @@ def test_anchors_are_those_of_github(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_files_named_in_documents_exist() -> None:
     """A document names only files and folders that exist."""
-    for document in documents.documents():
+    for document in pages.documents():
         if document == "docs/api.md":
             continue
         text = (ROOT / document).read_text()
@@ -133,7 +134,7 @@ def test_files_named_in_documents_exist() -> None:
 
 
 @pytest.mark.parametrize(
-    "block", documents.command_blocks(), ids=lambda block: f"{block.document}: {block.commands[0][:40]}"
+    "block", pages.command_blocks(), ids=lambda block: f"{block.document}: {block.commands[0][:40]}"
 )
 def test_commands_in_blocks_exist(block: Block) -> None:
     """Each call of make, bin/ops, bin/release and bin/test is one that would be accepted."""
@@ -144,7 +145,7 @@ def test_commands_in_blocks_exist(block: Block) -> None:
 
 def test_commands_in_sentences_exist() -> None:
     """Each command that a sentence names exists."""
-    for document in set(documents.documents()) - {"CHANGELOG.md"}:
+    for document in set(pages.documents()) - {"CHANGELOG.md"}:
         for words in re.findall(r"`((?:make|bin/(?:ops|release|test)) [a-z0-9 ]+)", (ROOT / document).read_text()):
             if words.startswith("make "):
                 assert words.split()[1] in command_lines.make_targets(), f"{document}: there is no {words}"
@@ -180,12 +181,12 @@ def test_make_help_has_at_most_20_lines() -> None:
 
 def test_every_command_is_run_somewhere() -> None:
     """A command in a document is run by a test, the rehearsal or a workflow, or says why by hand only."""
-    commands = [(block.document, command) for block in documents.command_blocks() for command in block.commands]
+    commands = [(block.document, command) for block in pages.command_blocks() for command in block.commands]
     for document, command in commands:
         known = [*(start for start in RUN_HERE if command.startswith(start))]
         known += [start for start in RUN_ELSEWHERE if command.startswith(start)]
         assert known, (
-            f"{document}: nothing runs `{command}`: add it to RUN_ELSEWHERE, or to RUN_HERE in tooling/documents.py"
+            f"{document}: nothing runs `{command}`: add it to RUN_ELSEWHERE, or to RUN_HERE in tests/support/pages.py"
         )
     for start in (*RUN_HERE, *RUN_ELSEWHERE):
         assert any(command.startswith(start) for _, command in commands), f"no document has `{start}` any more"
@@ -198,16 +199,16 @@ def test_api_address_is_the_one_make_up_prints() -> None:
     """A reader replaces one address, the one that README's `make up` prints."""
     used = [
         url
-        for block in documents.command_blocks()
-        if block.runs_here
+        for block in pages.command_blocks()
+        if pages.runs_here(block)
         for command in block.commands
         for url in re.findall(r"http://[^\s\"]*execute-api[^\s\"]*", command)
     ]
     assert used
-    assert all(url.startswith(f"{documents.api_in_readme()}/") for url in used)
+    assert all(url.startswith(f"{pages.api_in_readme()}/") for url in used)
 
 
-@pytest.mark.parametrize("decision", [path for path in documents.documents() if "/decisions/" in path])
+@pytest.mark.parametrize("decision", [path for path in pages.documents() if "/decisions/" in path])
 def test_decision_has_context_options_choice(decision: str) -> None:
     """A decision is one page with its context, options and choice."""
     text = (ROOT / decision).read_text()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tooling import module_readmes
+from tests.support import module_readmes
 
 MODULES = [folder for folder in module_readmes.folders() if folder.parent.name == "modules"]
 

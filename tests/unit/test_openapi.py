@@ -13,9 +13,9 @@ import schemathesis
 
 from common import errors
 from functions.adapters.problem_details import from_refusal
-from release.openapi.contract import breaches
 from release.openapi.document import document, gateway_statuses, routes
 from release.openapi.files import contents
+from tests.support.contract import breaches
 from tests.support.lambda_events import api_event, context
 from tests.support.samples import order
 from tooling.paths import ROOT

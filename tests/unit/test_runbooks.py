@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from labs.rehearsal import run as rehearsal
-from tests.support import command_lines
+from tests.support import command_lines, pages
 from tooling import documents
 from tooling.documents import Block
 
@@ -20,8 +20,8 @@ VARIABLES = {
 
 def test_headings_are_unique() -> None:
     """A block and an alarm are found by their heading."""
-    for page in (path for path in documents.documents() if path.startswith(documents.RUNBOOKS)):
-        headings = documents.headings(page)
+    for page in (path for path in pages.documents() if path.startswith(documents.RUNBOOKS)):
+        headings = pages.headings(page)
         assert len(set(headings)) == len(headings), page
 
 
@@ -46,13 +46,13 @@ def test_rehearsed_blocks_are_in_the_rehearsal() -> None:
 
 def test_anchor_is_the_one_of_github() -> None:
     """Alarms link to the anchor of their heading."""
-    assert documents.anchor("bbws-order-pdf-dlq-{env}-not-empty") == "bbws-order-pdf-dlq-env-not-empty"
-    assert documents.anchor("Look, fix, prove: it's over") == "look-fix-prove-its-over"
+    assert pages.anchor("bbws-order-pdf-dlq-{env}-not-empty") == "bbws-order-pdf-dlq-env-not-empty"
+    assert pages.anchor("Look, fix, prove: it's over") == "look-fix-prove-its-over"
 
 
 def test_alarms_and_blocks_are_found() -> None:
     """The reader finds alarms, blocks for the local stack, and blocks for accounts."""
-    names = documents.alarms("prod")
+    names = pages.alarms("prod")
     assert names
     assert all("{env}" not in name for name in names)
     assert {block.rehearsed for block in BLOCKS} == {True, False}

@@ -1,6 +1,6 @@
 """Writes the tables in the READMEs of the Terraform modules, in the layout of terraform-docs.
 
-`python -m tooling.module_readmes` updates them; tests/unit/test_module_readmes.py fails when one is out of date.
+`python -m tests.support.module_readmes` updates them; tests/unit/test_module_readmes.py fails when one is out of date.
 """
 
 from __future__ import annotations
