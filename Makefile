@@ -29,23 +29,14 @@ up: ## bring the local stack up, or repair it (ENGINE=embedded|localstack PORT= 
 down: ## stop the local stack; its orders are gone
 	@$(call takes,)bin/ops stack down
 
-status: ## show engine, queues and mails
-	@$(call takes,)bin/ops stack status
-
 order: ## place a demo order and follow it to the mails
 	@$(call takes,)bin/ops stack order
-
-console: ## open the page that shows the local stack: orders, traces, mails, queues, alarms (PORT=)
-	@$(call takes,PORT)bin/ops stack console $(call option,PORT,--port)
 
 preview: ## show every template with sample data, without a stack (PORT= ONCE=1 to only write)
 	@$(call takes,PORT ONCE)bin/ops stack preview $(call option,PORT,--port) $(call flag,ONCE,--once)
 
 watch: ## deploy what is saved in functions/, common/ or templates/ to the local stack within seconds
 	@$(call takes,)bin/ops stack watch
-
-logs: ## print the logs of a function: in colour, or as JSON into a pipe (FUNCTION=create_order FOLLOW=1)
-	@$(call takes,FUNCTION FOLLOW)bin/ops stack logs $(call flag,FOLLOW,--follow) $(call option,FUNCTION,--)
 
 ##@ Test
 test: ## run everything that CI runs: lint, types, security, Terraform, unit, conformance, end-to-end tests
@@ -63,15 +54,24 @@ e2e: ## run the end-to-end tests on the local stack (ARGS="-k paging" QUICK=1 fo
 conformance: ## compare an engine with AWS, call by call (ENGINE=embedded|moto|localstack-host|localstack CHECK=1 ARGS=)
 	@$(call takes,ENGINE CHECK ARGS)$(pytest)bin/test conformance $(call option,ENGINE,--engine) $(call flag,CHECK,--check)
 
-##@ Operate (alarms, queues, DLQs, restores: bin/ops --help)
-chaos: ## check the promises under faults, on a stack of its own (SEED=11 to replay one, ORDERS=1000, LOAD=1 without faults)
+chaos: ## check the promises under faults, on a separate stack (SEED=11 to replay one, ORDERS=1000, LOAD=1 without faults)
 	@$(call takes,SEED ORDERS LOAD)bin/ops lab chaos $(call option,SEED,--seed) $(call option,ORDERS,--orders) $(call flag,LOAD,--load)
 
-bench: ## measure cold starts, API, list, invoices and cost against baselines, on a stack of its own (PART=api ROUNDS=3)
+bench: ## measure cold starts, API, list, invoices and cost against baselines, on a separate stack (PART=api ROUNDS=3)
 	@$(call takes,PART ROUNDS)bin/ops lab bench $(call option,PART,--part) $(call option,ROUNDS,--rounds)
 
 load: ## load the local stack at rising rates until it breaks (RATES=2,5,10 SECONDS=20 GATE=rate that must hold)
 	@$(call takes,TARGET RATES SECONDS GATE)bin/ops lab load --target $(or $(call option,TARGET,),local) $(call option,RATES,--rates) $(call option,SECONDS,--seconds) $(call option,GATE,--gate)
+
+##@ Operate (alarms, queues, DLQs, restores: bin/ops --help)
+status: ## show engine, queues and mails
+	@$(call takes,)bin/ops stack status
+
+console: ## open the page that shows the local stack: orders, traces, mails, queues, alarms (PORT=)
+	@$(call takes,PORT)bin/ops stack console $(call option,PORT,--port)
+
+logs: ## print the logs of a function: in colour, or as JSON into a pipe (FUNCTION=create_order FOLLOW=1)
+	@$(call takes,FUNCTION FOLLOW)bin/ops stack logs $(call flag,FOLLOW,--follow) $(call option,FUNCTION,--)
 
 ##@ Release (promote, deploy, roll back: bin/release --help)
 release: ## make a release of the commit in build/release (ARCHITECTURE=arm64|x86_64, HOST_PANGO=1 without Docker)

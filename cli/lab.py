@@ -36,7 +36,7 @@ def bench(
     part: Annotated[list[str] | None, typer.Option(help="Only this part, such as api; repeatable.")] = None,
     rounds: Annotated[int, typer.Option(min=1, max=20, help="Rounds of each part.")] = 3,
 ) -> None:
-    """Measure cold starts, API, list, invoices and cost against baselines, on a stack of its own."""
+    """Measure cold starts, API, list, invoices and cost against baselines, on a separate stack."""
     from labs.bench import run as benches
 
     unknown = sorted({*(part or ())} - {*benches.PARTS})
@@ -55,7 +55,7 @@ def chaos(
         bool, typer.Option("--short", help="A few orders, on the stack that is up with --faults.")
     ] = False,
 ) -> None:
-    """Check the promises under faults, kills and restarts, on a stack of its own."""
+    """Check the promises under faults, kills and restarts, on a separate stack."""
     from labs.chaos import run as chaoses
 
     if short:

@@ -1,5 +1,6 @@
 """`bin/ops`: the commands of an incident (docs/runbooks/), the local platform (`stack`), and the labs (`lab`)."""
 
+import functools
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -35,12 +36,7 @@ Restored = Annotated[str, typer.Option("--from", help="Name of the restored tabl
 
 
 class Account(NamedTuple):
-    """The account that a command acts on.
-
-    Args:
-        client: Makes the client of a service, by the service's name.
-        outputs: Terraform's outputs of the environment.
-    """
+    """The account that a command acts on: a maker of clients by their service's name, and Terraform's outputs."""
 
     client: Callable[[Any], Any]
     outputs: Mapping[str, Any]
@@ -54,13 +50,18 @@ def _account(target: Target) -> Account:
     return Account(platform.aws.client, platform.outputs)
 
 
-def _run(target: Target, command: Callable[[Account], list[str]]) -> None:
-    """Run a command on an environment and print its lines."""
+def _command(lines: Callable[..., list[str]]) -> Callable[..., list[str]]:
+    """Make a function a command that prints the lines it returns; it reports errors by the advice of its target."""
 
-    def run() -> None:
-        print(*command(_account(target)), sep="\n")
+    @app.command()
+    @functools.wraps(lines)
+    def command(target: Target, **options: Any) -> None:
+        def run() -> None:
+            print(*lines(target=target, **options), sep="\n")
 
-    raise typer.Exit(run_cli(run, STACK_ADVICE if target == "local" else ADVICE))
+        raise typer.Exit(run_cli(run, STACK_ADVICE if target == "local" else ADVICE))
+
+    return lines
 
 
 def _timestamp(text: str) -> datetime:
@@ -73,167 +74,120 @@ def _timestamp(text: str) -> datetime:
     return at.astimezone(UTC)
 
 
-@app.command()
+@_command
 def alarms(
     target: TargetOption,
     alarm: Annotated[str | None, typer.Option(help="Show only this alarm, whatever its state.")] = None,
     wait: Annotated[float | None, typer.Option(help="Seconds to wait until none is in ALARM.")] = None,
-) -> None:
+) -> list[str]:
     """Show the alarms that are in ALARM, with the section of the runbook for each."""
-
-    def show(account: Account) -> list[str]:
-        cloudwatch, outputs = account.client("cloudwatch"), account.outputs
-        names = [alarm] if alarm else [*outputs["alarm_names"], *outputs.get("mail_alarm_names", [])]
-        found = alarm_states.wait_until_ok(cloudwatch, names, wait) if wait else alarm_states.alarms(cloudwatch, names)
-        shown = [one for one in found if one.in_alarm or alarm]
-        lines = [line for one in shown for line in (f"{one.state} {one.name} ({one.reason})", f"  {one.description}")]
-        return [*lines, f"{len(found)} alarms, {sum(one.in_alarm for one in found)} in ALARM"]
-
-    _run(target, show)
+    client, outputs = _account(target)
+    names = [alarm] if alarm else [*outputs["alarm_names"], *outputs.get("mail_alarm_names", [])]
+    cloudwatch = client("cloudwatch")
+    found = alarm_states.wait_until_ok(cloudwatch, names, wait) if wait else alarm_states.alarms(cloudwatch, names)
+    shown = [one for one in found if one.in_alarm or alarm]
+    lines = [line for one in shown for line in (f"{one.state} {one.name} ({one.reason})", f"  {one.description}")]
+    return [*lines, f"{len(found)} alarms, {sum(one.in_alarm for one in found)} in ALARM"]
 
 
-@app.command()
-def queues(target: TargetOption) -> None:
+@_command
+def queues(target: TargetOption) -> list[str]:
     """Show what queues and DLQs hold, and whether each queue is consumed."""
-
-    def show(account: Account) -> list[str]:
-        names = [*account.outputs["queue_names"].values(), *account.outputs["dlq_names"].values()]
-        width = max(map(len, names))
-        return [
-            f"{queue.name:<{width}} {queue.waiting:>6} waiting, {queue.hidden} in flight or backing off"
-            + (f", consumer {queue.consumer}" if queue.consumer else "")
-            for queue in queue_states.states(account.client("sqs"), account.client("lambda"), names)
-        ]
-
-    _run(target, show)
+    client, outputs = _account(target)
+    names = [*outputs["queue_names"].values(), *outputs["dlq_names"].values()]
+    width = max(map(len, names))
+    return [
+        f"{queue.name:<{width}} {queue.waiting:>6} waiting, {queue.hidden} in flight or backing off"
+        + (f", consumer {queue.consumer}" if queue.consumer else "")
+        for queue in queue_states.states(client("sqs"), client("lambda"), names)
+    ]
 
 
-@app.command()
-def dlq(queue: Queue, target: TargetOption) -> None:
+@_command
+def dlq(queue: Queue, target: TargetOption) -> list[str]:
     """Show the messages in the DLQ of a queue, and leave them there."""
-
-    def show(account: Account) -> list[str]:
-        found = queue_states.dlq_messages(account.client("sqs"), queue)
-        lines = [
-            f"{message.id} {message.sent:%Y-%m-%dT%H:%M:%SZ} "
-            + (
-                f"{message.event_type} order {message.order_id} correlation {message.correlation_id}"
-                if message.event_type
-                else "not an event of this service"
-            )
-            for message in found
-        ]
-        return [*lines, f"{len(found)} messages in the DLQ of {queue}"]
-
-    _run(target, show)
+    found = queue_states.dlq_messages(_account(target).client("sqs"), queue)
+    lines = [f"{message.id} {message.sent:%Y-%m-%dT%H:%M:%SZ} {message.event}" for message in found]
+    return [*lines, f"{len(found)} messages in the DLQ of {queue}"]
 
 
-@app.command()
+@_command
 def drop(
     queue: Queue, message: Annotated[str, typer.Argument(help="Message id, as `dlq` shows it.")], target: TargetOption
-) -> None:
+) -> list[str]:
     """Move a message that can never succeed out of the DLQ of a queue, into build/dropped."""
-
-    def run(account: Account) -> list[str]:
-        file = queue_states.drop(account.client("sqs"), queue, message, DROPPED).relative_to(ROOT)
-        return [f"deleted from the DLQ of {queue}; kept in {file}, which may hold personal data"]
-
-    _run(target, run)
+    file = queue_states.drop(_account(target).client("sqs"), queue, message, DROPPED).relative_to(ROOT)
+    return [f"deleted from the DLQ of {queue}; kept in {file}, which may hold personal data"]
 
 
-def _enable(target: Target, queue: str, enabled: bool) -> None:
-    def run(account: Account) -> list[str]:
-        queue_states.enable_consumer(account.client("sqs"), account.client("lambda"), queue, enabled)
-        return [f"{queue} is {'resumed: its messages are consumed' if enabled else 'paused: its messages wait'}"]
-
-    _run(target, run)
-
-
-@app.command()
-def pause(queue: Queue, target: TargetOption) -> None:
+@_command
+def pause(queue: Queue, target: TargetOption) -> list[str]:
     """Disable the consumer of a queue, as long as what it depends on is down."""
-    _enable(target, queue, False)
+    client = _account(target).client
+    queue_states.enable_consumer(client("sqs"), client("lambda"), queue, False)
+    return [f"{queue} is paused: its messages wait"]
 
 
-@app.command()
-def resume(queue: Queue, target: TargetOption) -> None:
+@_command
+def resume(queue: Queue, target: TargetOption) -> list[str]:
     """Enable the consumer of a queue again."""
-    _enable(target, queue, True)
+    client = _account(target).client
+    queue_states.enable_consumer(client("sqs"), client("lambda"), queue, True)
+    return [f"{queue} is resumed: its messages are consumed"]
 
 
-@app.command()
-def redrive(queue: Queue, target: TargetOption) -> None:
+@_command
+def redrive(queue: Queue, target: TargetOption) -> list[str]:
     """Move the messages of a queue's DLQ back to the queue."""
-
-    def run(account: Account) -> list[str]:
-        done = queue_states.redrive(account.client("sqs"), queue)
-        return [f"{done.moved} messages moved back to {queue}, {done.left} left in its DLQ"]
-
-    _run(target, run)
+    done = queue_states.redrive(_account(target).client("sqs"), queue)
+    return [f"{done.moved} messages moved back to {queue}, {done.left} left in its DLQ"]
 
 
-@app.command()
+@_command
 def query(
     name: Annotated[str, typer.Argument(help="Name of the query: errors, refused, trace, crashes or slow.")],
     target: TargetOption,
     text: Annotated[str, typer.Option(help="Id to look for, where the query needs one.")] = "",
     function: Annotated[str | None, typer.Option(help="Folder of the only function to search.")] = None,
     minutes: Annotated[float, typer.Option(help="How far back to search.")] = 60,
-) -> None:
+) -> list[str]:
     """Run a saved query of the logs."""
-
-    def run(account: Account) -> list[str]:
-        functions = account.outputs["function_names"]
-        if function and function not in functions:
-            raise log_queries.QueryError(
-                f"there is no function {function!r}: --function is one of {', '.join(functions)}"
-            )
-        prefix = next(iter(account.outputs["saved_queries"])).partition("/")[0]
-        only = functions[function] if function else None
-        rows = log_queries.run(account.client("logs"), prefix, name, text, minutes, only)
-        return [*("  ".join(row.values()).rstrip() for row in rows), f"{len(rows)} lines"]
-
-    _run(target, run)
+    client, outputs = _account(target)
+    functions = outputs["function_names"]
+    if function and function not in functions:
+        raise log_queries.QueryError(f"there is no function {function!r}: --function is one of {', '.join(functions)}")
+    prefix = next(iter(outputs["saved_queries"])).partition("/")[0]
+    rows = log_queries.run(client("logs"), prefix, name, text, minutes, functions[function] if function else None)
+    return [*("  ".join(row.values()).rstrip() for row in rows), f"{len(rows)} lines"]
 
 
-@app.command()
+@_command
 def restore(
     at: Annotated[datetime, typer.Option(parser=_timestamp, metavar="TIME", help="Such as 2026-11-24T10:00:00Z.")],
     target: TargetOption,
-) -> None:
+) -> list[str]:
     """Restore the orders table, as it was at a point in time, to a new table."""
-
-    def run(account: Account) -> list[str]:
-        return [f"restored {restores.restore(account.client('dynamodb'), account.outputs['orders_table'], at)}"]
-
-    _run(target, run)
+    client, outputs = _account(target)
+    return [f"restored {restores.restore(client('dynamodb'), outputs['orders_table'], at)}"]
 
 
-@app.command()
+@_command
 def recover(
     restored: Restored,
     target: TargetOption,
     order: Annotated[str | None, typer.Option(help="Id of the only order to copy, overwriting the live one.")] = None,
-) -> None:
+) -> list[str]:
     """Copy what is missing in the orders table back from a restored table."""
-
-    def run(account: Account) -> list[str]:
-        done = restores.recover(account.client("dynamodb"), restored, order)
-        left = [f"not overwritten, the live item differs: {key}" for key in done.left]
-        return [*left, f"{len(done.put)} items copied back, {len(done.left)} left"]
-
-    _run(target, run)
+    put, left = restores.recover(_account(target).client("dynamodb"), restored, order)
+    lines = [f"not overwritten, the live item differs: {key}" for key in left]
+    return [*lines, f"{len(put)} items copied back, {len(left)} left"]
 
 
-@app.command()
-def discard(restored: Restored, target: TargetOption) -> None:
+@_command
+def discard(restored: Restored, target: TargetOption) -> list[str]:
     """Delete a restored table."""
-
-    def run(account: Account) -> list[str]:
-        restores.discard(account.client("dynamodb"), restored)
-        return [f"deleted {restored}"]
-
-    _run(target, run)
+    restores.discard(_account(target).client("dynamodb"), restored)
+    return [f"deleted {restored}"]
 
 
 if __name__ == "__main__":

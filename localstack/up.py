@@ -7,11 +7,10 @@ import time
 import webbrowser
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from localstack import engines, processes, redeploy, seed, warm
 from localstack import stack as stacks
@@ -22,8 +21,9 @@ from release import manifest, traffic
 from release.packaging import build
 from release.traffic import TrafficError
 from tooling.paths import ROOT
-from tooling.polling import poll
+from tooling.polling import DeadlineError, poll
 
+# Option of `make up` and default port, by use.
 _DEFAULT_PORTS = {
     "engine": ("PORT", 4566),
     "cart": ("CART_PORT", 4571),
@@ -32,12 +32,13 @@ _DEFAULT_PORTS = {
     "proxy": ("PROXY_PORT", 4575),
     "issuer": ("ISSUER_PORT", 4576),
 }
+# Module of the sidecar and use of its port, by name.
 _SIDECARS = {
-    "cart_stub": "localstack.sidecars.cart_stub",
-    "mail_catcher": "localstack.sidecars.mail_catcher",
-    "console": "localstack.console",
-    "fault_proxy": "localstack.faults.proxy",
-    "issuer": "localstack.sidecars.issuer",
+    "cart_stub": ("localstack.sidecars.cart_stub", "cart"),
+    "mail_catcher": ("localstack.sidecars.mail_catcher", "smtp"),
+    "console": ("localstack.console", "console"),
+    "fault_proxy": ("localstack.faults.proxy", "proxy"),
+    "issuer": ("localstack.sidecars.issuer", "issuer"),
 }
 _SIDECAR_SECONDS = 60
 
@@ -61,81 +62,63 @@ def step(name: str) -> Iterator[None]:
 
 @contextmanager
 def exclusive(stack: Stack, seconds: float = 0) -> Iterator[None]:
-    """Keep other processes from changing the stack, such as another `make up` or `make watch`.
-
-    Args:
-        stack: The stack to change.
-        seconds: Longest time to wait for others to end.
+    """Keep other processes from changing the stack, such as another `make up` or `make watch`; wait so long for them.
 
     Raises:
         StackError: Another process still changes the stack.
     """
     stack.directory.mkdir(parents=True, exist_ok=True)
     with (stack.directory / "lock").open("w") as lock:
-        waiting = Retrying(
-            stop=stop_after_delay(seconds),
-            wait=wait_fixed(0.1),
-            retry=retry_if_exception_type(BlockingIOError),
-            reraise=True,
-        )
+
+        def locked() -> bool | None:
+            with suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            return None
+
         try:
-            waiting(fcntl.flock, lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            poll("the lock", locked, seconds)
+        except DeadlineError:
             raise StackError(f"another `make up` works on {stack.directory}: wait for it to end") from None
         yield
 
 
-def _choose_ports(stack: Stack, given: Mapping[str, int], free: bool, faults: bool, issuer: bool) -> None:
-    for use, (_, default) in _DEFAULT_PORTS.items():
-        if (use == "proxy" and not faults) or (use == "issuer" and not issuer):
-            continue
-        if use in given:
-            stack.ports[use] = given[use]
-        elif use not in stack.ports:
-            stack.ports[use] = processes.free_port() if free else default
-
-
-def _start_sidecar(stack: Stack, name: str, use: str, *arguments: str, wait: bool = True) -> None:
-    if processes.alive(stack.running.get(name)) and processes.listens(stack.ports[use]):
+def _start_sidecar(stack: Stack, name: str, *arguments: str) -> None:
+    module, use = _SIDECARS[name]
+    port = stack.ports[use]
+    if processes.alive(stack.running.get(name)) and processes.listens(port):
         return
     processes.stop(stack.running.get(name))
-    processes.require_free(stack.ports[use], name.replace("_", " "), _DEFAULT_PORTS[use][0])
-    command = [sys.executable, "-m", _SIDECARS[name], "--port", str(stack.ports[use]), *arguments]
+    processes.require_free(port, name.replace("_", " "), _DEFAULT_PORTS[use][0])
+    command = [sys.executable, "-m", module, str(port), *arguments]
     environment = os.environ | {PROCESS_VARIABLE: str(stack.directory)}
     stack.running[name] = processes.start(command, stack.logs_dir / f"{name}.log", environment, ROOT)
     stack.save()
-    if wait:
-        _wait_for_sidecar(stack, name, use)
+    # Nothing needs the console while the stack comes up.
+    if name != "console":
+        _wait_for_sidecar(stack, name)
 
 
-def _wait_for_sidecar(stack: Stack, name: str, use: str) -> None:
-    poll(
-        f"{name.replace('_', ' ')} on port {stack.ports[use]} (log: {stack.logs_dir / f'{name}.log'})",
-        lambda: processes.listens(stack.ports[use]) or None,
-        _SIDECAR_SECONDS,
-    )
-
-
-def _start_console(stack: Stack) -> None:
-    _start_sidecar(stack, "console", "console", "--directory", str(stack.directory), wait=False)
+def _wait_for_sidecar(stack: Stack, name: str) -> None:
+    port = stack.ports[_SIDECARS[name][1]]
+    what = f"{name.replace('_', ' ')} on port {port} (log: {stack.logs_dir / f'{name}.log'})"
+    poll(what, lambda: processes.listens(port) or None, _SIDECAR_SECONDS)
 
 
 def start_cart_stub(stack: Stack) -> None:
     """Start the cart stub if it does not run."""
     tls = stack.certificates
-    options = ("--certificate", tls.certificate, "--key", tls.key) if tls else ()
-    _start_sidecar(stack, "cart_stub", "cart", *options)
+    _start_sidecar(stack, "cart_stub", *((tls.certificate, tls.key) if tls else ()))
 
 
 def _start(stack: Stack, engine: engines.Engine) -> None:
     start_cart_stub(stack)
-    _start_sidecar(stack, "mail_catcher", "smtp", "--directory", str(stack.mail_dir))
-    # Nothing needs the console while the stack comes up, so do not wait for it.
-    _start_console(stack)
+    _start_sidecar(stack, "mail_catcher", str(stack.mail_dir))
+    _start_sidecar(stack, "console", str(stack.directory))
     if stack.proxy_url:
-        _start_sidecar(stack, "fault_proxy", "proxy", "--engine", stack.endpoint, "--cart", stack.cart_url)
+        _start_sidecar(stack, "fault_proxy", stack.endpoint, stack.cart_url)
     if stack.issuer_url:
-        _start_sidecar(stack, "issuer", "issuer", "--key-file", str(stack.directory / "issuer.pem"))
+        _start_sidecar(stack, "issuer", str(stack.directory / "issuer.pem"))
     if engine.healthy(stack) and stack.outputs:
         return
     # A stopped engine has lost its state, and Terraform's with it; after an interrupted first apply it has resources
@@ -161,10 +144,10 @@ def up(
     Args:
         stack: The stack as it was last saved.
         engine_name: embedded, localstack, or None to choose.
-        free_ports: Whether to take any free ports, for a second stack.
+        free_ports: Take any free ports, for a second stack.
         release: Folder of a release to run; None to build and run this tree.
-        faults: Whether functions reach engine and cart stub through the fault proxy.
-        issuer: Whether the harness's issuer issues the tokens even if the engine has Cognito.
+        faults: Functions reach engine and cart stub through the fault proxy.
+        issuer: The harness's issuer issues the tokens even if the engine has Cognito.
         ports: Chosen ports by use: engine, cart, smtp, console.
 
     Raises:
@@ -180,9 +163,10 @@ def up(
         engine = engines.choose(engine_name or (stack.engine if stack.running else None))
         if issuer and stack.running and not stack.issuer_url:
             raise StackError("a stack with Cognito is up: run `make down` first")
-        _choose_ports(
-            stack, ports or {}, free_ports, faults, issuer or not engine.has_cognito or stack.issuer_url is not None
-        )
+        uses = {"engine", "cart", "smtp", "console", *stack.ports}
+        uses |= ({"proxy"} if faults else set()) | ({"issuer"} if issuer or not engine.has_cognito else set())
+        defaults = {use: processes.free_port() if free_ports else _DEFAULT_PORTS[use][1] for use in uses}
+        stack.ports = defaults | stack.ports | dict(ports or {})
         if stack.running and stack.engine != engine.name:
             raise StackError(f"a stack on engine {stack.engine} is up: run `make down` first")
         stack.engine = engine.name
@@ -210,7 +194,7 @@ def up(
             terraform.mark_applied()
             raise
         terraform.mark_applied()
-        _wait_for_sidecar(stack, "console", "console")
+        _wait_for_sidecar(stack, "console")
     console.print(f"\nThe stack is up after {time.monotonic() - started:.0f} s.")
 
 
@@ -266,10 +250,9 @@ def open_console(stack: Stack, port: int | None = None) -> None:
     if not processes.alive(stack.running.get("console")):
         with exclusive(stack):
             stack.ports["console"] = port or stack.ports.get("console", _DEFAULT_PORTS["console"][1])
-            _start_console(stack)
-    _wait_for_sidecar(stack, "console", "console")
-    has_display = sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
-    if has_display:
+            _start_sidecar(stack, "console", str(stack.directory))
+    _wait_for_sidecar(stack, "console")
+    if sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         webbrowser.open(stack.console_url)
     console.print(stack.console_url, soft_wrap=True)
 
@@ -277,8 +260,7 @@ def open_console(stack: Stack, port: int | None = None) -> None:
 def down(stack: Stack | None = None) -> None:
     """Stop a stack and forget it; mails, logs and downloaded invoices stay on disk.
 
-    Args:
-        stack: The stack; None for the one in STACK_DIR, whose processes are stopped even if stack.json cannot be read.
+    Without a stack it is the one in STACK_DIR, whose processes are stopped even if stack.json cannot be read.
     """
     try:
         stack = stack or stacks.load()

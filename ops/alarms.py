@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tooling.cli import UserError
 from tooling.polling import DeadlineError, poll
@@ -20,12 +19,10 @@ class AlarmError(UserError):
     """An alarm does not exist, or stays in ALARM; the text says which."""
 
 
-@dataclass(frozen=True)
-class Alarm:
+class Alarm(NamedTuple):
     """An alarm of CloudWatch.
 
     Args:
-        name: Name of the alarm.
         state: ALARM, OK or INSUFFICIENT_DATA.
         reason: Why it has this state, in CloudWatch's words.
         description: What it means; ends with the URL of its section in the runbook.
@@ -73,11 +70,6 @@ def alarms(client: CloudWatchClient, names: Collection[str]) -> list[Alarm]:
 
 def wait_until_ok(client: CloudWatchClient, names: Collection[str], seconds: float) -> list[Alarm]:
     """The alarms of these names, once none of them is in ALARM.
-
-    Args:
-        client: Client of CloudWatch.
-        names: Names of the alarms.
-        seconds: How long to wait.
 
     Raises:
         AlarmError: one of them does not exist, or is still in ALARM after this time.

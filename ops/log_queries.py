@@ -41,11 +41,8 @@ def run(
     """The rows that a saved query finds.
 
     Args:
-        logs: Client of CloudWatch Logs in the environment's account and region.
         prefix: Prefix of the environment's queries, such as bbws-order-prod.
-        name: Name of the query.
         text: Id to look for, where the query needs one: of an order, a request or a message.
-        minutes: How far back to search.
         function: Name in AWS of the only function to search; None for all.
 
     Raises:

@@ -1,6 +1,6 @@
 """Queues and DLQs: what they hold, whether they are consumed, and moving DLQ messages back.
 
-Bodies may hold personal data, so they are never printed; only ids and the event type are.
+Functions take the name of a queue, not of its DLQ. Bodies may hold personal data, so only ids and event type are shown.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ import json
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tooling.cli import UserError
 from tooling.polling import poll
@@ -32,12 +31,10 @@ class QueueError(UserError):
     """A queue, message or consumer does not exist; the text says which."""
 
 
-@dataclass(frozen=True)
-class QueueState:
+class QueueState(NamedTuple):
     """What a queue holds.
 
     Args:
-        name: Name of the queue.
         waiting: Number of messages that can be received.
         hidden: Number of messages in flight, or backing off before their next attempt.
         consumer: State of its event source mapping, such as Enabled; None for a DLQ.
@@ -49,27 +46,15 @@ class QueueState:
     consumer: str | None
 
 
-@dataclass(frozen=True)
-class DlqMessage:
-    """A message in a DLQ, without its personal data.
-
-    Args:
-        id: Message id of SQS, as in the functions' logs.
-        sent: When it was sent.
-        event_type: Type of the event, such as OrderRecorded; None if this is not an event of the service.
-        order_id: Id of the order.
-        correlation_id: Correlation id of the request that caused it.
-    """
+class DlqMessage(NamedTuple):
+    """A message in a DLQ without its personal data: id, as in the functions' logs; when it was sent; what it is."""
 
     id: str
     sent: datetime
-    event_type: str | None
-    order_id: str | None
-    correlation_id: str | None
+    event: str
 
 
-@dataclass(frozen=True)
-class Redriven:
+class Redriven(NamedTuple):
     """What a redrive did.
 
     Args:
@@ -116,14 +101,7 @@ def wait_idle(
     interval: float = 0.05,
     pending: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Wait until every message has been handled or moved to a DLQ.
-
-    Args:
-        sqs: Client of the account that has the queues.
-        names: Names of the queues.
-        seconds: Longest time to wait.
-        interval: Seconds between two looks.
-        pending: Whether something else may still send a message.
+    """Wait until every message has been handled or moved to a DLQ, and nothing is `pending` that may send another.
 
     Raises:
         DeadlineError: A queue still has messages.
@@ -165,14 +143,8 @@ def states(sqs: SQSClient, functions: LambdaClient, names: list[str]) -> list[Qu
     found = []
     for name in names:
         attributes, mapping = _attributes(sqs, name), _consumer(sqs, functions, name)
-        found.append(
-            QueueState(
-                name,
-                int(attributes["ApproximateNumberOfMessages"]),
-                int(attributes["ApproximateNumberOfMessagesNotVisible"]),
-                mapping["State"] if mapping else None,
-            )
-        )
+        waiting, hidden = (int(attributes[f"ApproximateNumberOfMessages{which}"]) for which in ("", "NotVisible"))
+        found.append(QueueState(name, waiting, hidden, mapping["State"] if mapping else None))
     return found
 
 
@@ -229,12 +201,11 @@ def _sent(message: MessageTypeDef) -> int:
 def _dlq_message(message: MessageTypeDef) -> DlqMessage:
     try:
         content = json.loads(message["Body"])
-        event_type, correlation_id = content["eventType"], content["correlationId"]
-        order_id = content["payload"]["orderId"]
+        order_id, correlation_id = content["payload"]["orderId"], content["correlationId"]
+        event = f"{content['eventType']} order {order_id} correlation {correlation_id}"
     except (ValueError, KeyError, TypeError, RecursionError):
-        event_type = order_id = correlation_id = None
-    sent = datetime.fromtimestamp(_sent(message) / 1_000, UTC)
-    return DlqMessage(message["MessageId"], sent, event_type, order_id, correlation_id)
+        event = "not an event of this service"
+    return DlqMessage(message["MessageId"], datetime.fromtimestamp(_sent(message) / 1_000, UTC), event)
 
 
 def dlq_messages(sqs: SQSClient, queue: str) -> list[DlqMessage]:
@@ -250,13 +221,7 @@ def dlq_messages(sqs: SQSClient, queue: str) -> list[DlqMessage]:
 
 
 def drop(sqs: SQSClient, queue: str, message_id: str, folder: Path) -> Path:
-    """Delete a message from the DLQ of a queue, and keep it in a file that only the user can read.
-
-    Args:
-        sqs: Client of SQS in the queue's account and region.
-        queue: Name of the queue, not of its DLQ.
-        message_id: Message id of SQS.
-        folder: Folder for the file.
+    """Delete a message from the DLQ of a queue, and keep it in a file of the folder that only the user can read.
 
     Raises:
         QueueError: there is no such queue, or no such message in its DLQ.
@@ -281,10 +246,6 @@ def redrive(sqs: SQSClient, queue: str) -> Redriven:
     SQS has StartMessageMoveTask for this; the local engine lacks it, and it would move a message that fails again in an
     endless loop. A message is sent before it is deleted. If that is interrupted, the message is there twice, and its
     consumer skips the duplicate: a redrive can be repeated, and run twice at once.
-
-    Args:
-        sqs: Client of SQS in the queue's account and region.
-        queue: Name of the queue, not of its DLQ.
 
     Raises:
         QueueError: there is no such queue, or it has no DLQ.

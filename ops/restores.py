@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,26 +22,10 @@ class RestoreError(UserError):
     """Nothing can be restored or copied back; the text says why."""
 
 
-@dataclass
-class Recovered:
-    """What was done.
-
-    Args:
-        put: Keys of the items that were copied to the live table.
-        left: Keys of the items that were not, because the live item differs.
-    """
-
-    put: list[str] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
-
-
 def restore(client: DynamoDBClient, table: str, at: datetime) -> str:
     """Restore a table, as it was at a point in time, to a new table; return its name once it exists.
 
-    Args:
-        client: Client of DynamoDB as an administrator: the deployment role may not restore.
-        table: Name of the live table.
-        at: Point in time; AWS cuts it to whole seconds.
+    AWS cuts the time to whole seconds. Only an administrator may restore, not the deployment role.
 
     Raises:
         RestoreError: point-in-time recovery is off, or does not reach back so far.
@@ -65,49 +47,41 @@ def restore(client: DynamoDBClient, table: str, at: datetime) -> str:
     return restored
 
 
-def _pages(client: DynamoDBClient, table: str) -> Iterator[list[dict[str, Any]]]:
-    for page in client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
-        yield page["Items"]
-
-
-def recover(client: DynamoDBClient, restored: str, order_id: str | None) -> Recovered:
-    """Copy items of a restored table to the live one.
+def recover(client: DynamoDBClient, restored: str, order_id: str | None) -> tuple[list[str], list[str]]:
+    """Copy items of a restored table to the live one, as an administrator.
 
     Args:
-        client: Client of DynamoDB as an administrator.
-        restored: Name of the restored table.
         order_id: Id of the only order to copy, overwriting the live one; None to copy all items that are missing.
+
+    Returns:
+        Keys of the items that were copied, and of those that were not because the live item differs.
 
     Raises:
         RestoreError: this is not a restored table, or it has no such order.
     """
     live = _live(restored)
-    done = Recovered()
+    condition: Any = {
+        "ConditionExpression": "attribute_not_exists(PK)",
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    copied, left = [], []
 
     def put(item: dict[str, Any]) -> None:
-        name = f"{item['PK']['S']} {item['SK']['S']}"
-        if order_id:
-            client.put_item(TableName=live, Item=item)
-            done.put.append(name)
-            return
+        key = f"{item['PK']['S']} {item['SK']['S']}"
         try:
-            client.put_item(
-                TableName=live,
-                Item=item,
-                ConditionExpression="attribute_not_exists(PK)",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-            done.put.append(name)
+            client.put_item(TableName=live, Item=item, **({} if order_id else condition))
+            copied.append(key)
         except client.exceptions.ConditionalCheckFailedException as error:
             if error.response.get("Item") != item:
-                done.left.append(name)
+                left.append(key)
 
     with ThreadPoolExecutor(max_workers=_WRITERS) as pool:
-        for page in _pages(client, restored):
-            list(pool.map(put, [item for item in page if order_id in (None, item["SK"]["S"].removeprefix("ORDER#"))]))
-    if order_id and not done.put:
+        for page in client.get_paginator("scan").paginate(TableName=restored, ConsistentRead=True):
+            items = [item for item in page["Items"] if order_id in (None, item["SK"]["S"].removeprefix("ORDER#"))]
+            list(pool.map(put, items))
+    if order_id and not copied:
         raise RestoreError(f"there is no order {order_id} in {restored}: check the id, or restore to an earlier time")
-    return done
+    return copied, left
 
 
 def discard(client: DynamoDBClient, restored: str) -> None:

@@ -1,6 +1,6 @@
-"""`python -m localstack.console --port 4573 --directory build/local`: serves the console until stopped."""
+"""Serves the console to this machine until stopped: `python -m localstack.console PORT FOLDER` (of the stack)."""
 
-import argparse
+import sys
 from pathlib import Path
 
 import uvicorn
@@ -8,16 +8,6 @@ import uvicorn
 from localstack.console.app import Console
 from localstack.console.live import StackFinder
 
-
-def main() -> None:
-    """Serve to this machine only."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--directory", type=Path, required=True, help="directory of the stack")
-    arguments = parser.parse_args()
-    app = Console(StackFinder(arguments.directory)).app()
-    uvicorn.run(app, host="127.0.0.1", port=arguments.port, log_level="warning", timeout_graceful_shutdown=1)
-
-
 if __name__ == "__main__":
-    main()
+    app = Console(StackFinder(Path(sys.argv[2]))).app()
+    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning", timeout_graceful_shutdown=1)

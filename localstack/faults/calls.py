@@ -18,16 +18,10 @@ _RECORD = re.compile(r"[\w.-]+#[0-9a-f]{32}")
 
 @dataclass
 class Worker:
-    """A process of a function, and what it is working on.
-
-    Args:
-        pid: Id of the process.
-        function: Short name of the function, such as pdf-creator.
-        order: Id of the order in its last call that had one.
-        mail: Correlation id of the last mail that it sent.
-    """
+    """A process of a function, with the order of its last call that had one and the correlation id of its last mail."""
 
     pid: int
+    # Short name, such as pdf-creator.
     function: str
     order: str | None = None
     mail: str | None = None
@@ -65,18 +59,11 @@ class Call:
 
 
 def identify(method: str, path: str, headers: Mapping[str, str], body: bytes, worker: Worker | None) -> Call:
-    """Identify a request, and update its worker.
-
-    Args:
-        method: HTTP method.
-        path: Path with query.
-        headers: Headers with names as sent.
-        body: Body of the request.
-        worker: The calling process; None for a customer.
-    """
+    """Identify a request, whose path has its query, and update its worker; without a worker it is a customer's."""
     bare = path.partition("?")[0]
     if worker is None:
-        return Call(CUSTOMER, "api", f"{method} {re.sub(_UUID, '*', bare)}", f"{bare} {_key(headers)}", None, None)
+        key = headers.get("Idempotency-Key") or headers.get("If-Match") or ""
+        return Call(CUSTOMER, "api", f"{method} {re.sub(_UUID, '*', bare)}", f"{bare} {key}", None, None)
     if "Authorization" not in headers:
         return Call(worker.function, "cart", f"GET {bare.split('/')[2]}", bare, worker.order, None)
     # Without Host, which is the proxy's: microburst would search the models of every AWS service for it.
@@ -93,20 +80,12 @@ def identify(method: str, path: str, headers: Mapping[str, str], body: bytes, wo
         worker.order = None
     if mail:
         worker.mail = mail
-    target = _target(service, bare, found.resource, counts="COUNTER#" in text and order is None)
+    target = re.sub(r"/[^/]+/orders/.*", "/*", bare.lstrip("/")) if service == "s3" else ""
+    if service == "dynamodb":
+        target = f"{found.resource or ''}{' counter' if 'COUNTER#' in text and order is None else ''}"
     subject = mail or (record[0] if record else None) or (order[1] if order else None) or target
     recorded = worker.mail if record and "notifier" in worker.function else None
     return Call(worker.function, service, f"{operation} {target}".rstrip(), subject, worker.order, mail or recorded)
-
-
-def _key(headers: Mapping[str, str]) -> str:
-    return headers.get("Idempotency-Key") or headers.get("If-Match") or ""
-
-
-def _target(service: str, path: str, resource: str | None, counts: bool) -> str:
-    if service == "s3":
-        return re.sub(r"/[^/]+/orders/.*", "/*", path.lstrip("/"))
-    return f"{resource or ''}{' counter' if counts else ''}" if service == "dynamodb" else ""
 
 
 def _correlation_id(body: bytes) -> str | None:

@@ -1,10 +1,11 @@
 """Client of a stack's fault proxy."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import requests
+from pydantic import parse_obj_as
 
 from localstack.faults.plan import LOST_RESPONSES, Fault, KillPoint, Plan
 from localstack.stack import Stack, StackError
@@ -40,31 +41,28 @@ def _loses_record(entry: dict[str, Any]) -> bool:
 
 
 class Control:
-    """Controls a fault proxy.
-
-    Args:
-        stack: A stack with a fault proxy.
+    """Controls the fault proxy of a stack.
 
     Raises:
-        StackError: It has none.
+        StackError: The stack has none.
     """
 
     def __init__(self, stack: Stack) -> None:
         if not stack.proxy_url:
             raise StackError("this stack has no fault proxy: bring one up with `bin/ops stack up --faults`")
         self.url = stack.proxy_url
-        self._url = f"{self.url}/_chaos"
+
+    def _put(self, name: str, content: Any) -> None:
+        requests.put(f"{self.url}/_chaos/{name}", json=content, timeout=_SECONDS).raise_for_status()
 
     def begin(self, plan: Plan) -> None:
         """Start a plan with an empty journal."""
-        requests.put(f"{self._url}/plan", json=plan.encode(), timeout=_SECONDS).raise_for_status()
+        self._put("plan", asdict(plan))
 
     def freeze(self, frozen: bool) -> None:
         """Cut every new call and wait until those in flight are done; or stop cutting."""
-        requests.put(f"{self._url}/frozen", json=frozen, timeout=_SECONDS).raise_for_status()
+        self._put("frozen", frozen)
 
     def journal(self) -> Journal:
         """Return what happened since the plan began."""
-        content = requests.get(f"{self._url}/journal", timeout=_SECONDS).json()
-        left = [KillPoint(**{**point, "fault": Fault(point["fault"])}) for point in content["kills_left"]]
-        return Journal(content["faults"], [tuple(step) for step in content["steps"]], left, content["copies"])
+        return parse_obj_as(Journal, requests.get(f"{self.url}/_chaos/journal", timeout=_SECONDS).json())

@@ -3,9 +3,8 @@
 import random
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Self
 
 from localstack.faults.calls import Call
 
@@ -47,13 +46,7 @@ RATES = {
 
 @dataclass(frozen=True)
 class KillPoint:
-    """A step of a function at which its process is killed.
-
-    Args:
-        function: Short name of the function.
-        step: Step of the call.
-        fault: Before or after the call takes effect.
-    """
+    """A step of a function at which its process is killed, before or after the call takes effect."""
 
     function: str
     step: str
@@ -62,14 +55,7 @@ class KillPoint:
 
 @dataclass(frozen=True)
 class Outage:
-    """Calls of a function that fail the first times for each order.
-
-    Args:
-        service: Service that fails.
-        fault: Fault of the calls.
-        times: Number of calls that fail for one order.
-        function: Short name of the function.
-    """
+    """Calls of a function to a service that fail the first times for each order."""
 
     service: str
     fault: Fault
@@ -79,33 +65,12 @@ class Outage:
 
 @dataclass(frozen=True)
 class Plan:
-    """The faults of a run.
-
-    Args:
-        seed: Seed of the random faults.
-        rates: Random faults in a thousand calls; empty for none.
-        kills: Kill points, each used once.
-        outages: Outages, each for every order.
-    """
+    """The faults of a run: random ones in a thousand calls, by a seed; kill points, each used once; and outages."""
 
     seed: int = 0
     rates: Mapping[Fault, int] = field(default_factory=dict)
     kills: tuple[KillPoint, ...] = ()
     outages: tuple[Outage, ...] = ()
-
-    def encode(self) -> dict[str, Any]:
-        """Convert to JSON."""
-        return asdict(self)
-
-    @classmethod
-    def decode(cls, content: Mapping[str, Any]) -> Self:
-        """Create from JSON."""
-        return cls(
-            content["seed"],
-            {Fault(name): rate for name, rate in content["rates"].items()},
-            tuple(KillPoint(**{**point, "fault": Fault(point["fault"])}) for point in content["kills"]),
-            tuple(Outage(**{**outage, "fault": Fault(outage["fault"])}) for outage in content["outages"]),
-        )
 
 
 class Decider:

@@ -1,13 +1,11 @@
-"""Server of the fault proxy; `python -m localstack.faults.proxy`.
+"""Server of the fault proxy: `python -m localstack.faults.proxy PORT ENGINE_URL CART_URL`.
 
 It forwards every request except its own: `PUT /_chaos/plan` starts a run, `GET /_chaos/journal` returns what happened,
 `PUT /_chaos/frozen` with true cuts every new call and waits for those in flight.
 """
 
-import argparse
 import asyncio
-import os
-import signal
+import sys
 import weakref
 from contextlib import suppress
 from dataclasses import asdict
@@ -16,10 +14,11 @@ from typing import Any
 import psutil
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 from microburst.protocols import render_error
+from pydantic import parse_obj_as
 from yarl import URL
 
 from localstack.faults.calls import Call, Worker, identify
-from localstack.faults.plan import Decider, Fault, Plan
+from localstack.faults.plan import KILLS, LOST_RESPONSES, Decider, Fault, Plan
 
 # Longer than any timeout of a function (common/clients.py, common/cart_client.py).
 _STALL_SECONDS = 6.0
@@ -33,27 +32,22 @@ _FAILED = {"dynamodb": "InternalServerError", "s3": "InternalError", "sqs": "Int
 
 
 class Proxy:
-    """Forwards requests, with the faults of its plan.
+    """Forwards requests to the URLs of engine and Cart service, with the faults of its plan."""
 
-    Args:
-        engine: URL of the engine.
-        cart: URL of the Cart service.
-    """
+    _session: ClientSession
 
     def __init__(self, engine: str, cart: str) -> None:
-        self._upstreams = {"cart": cart}
-        self._engine = engine
+        self._engine, self._cart = engine, cart
         self._decider = Decider(Plan())
         self._journal: list[dict[str, Any]] = []
         self._steps: set[tuple[str, str, str]] = set()
-        self._workers: dict[tuple[int, float], Worker | None] = {}
+        self._workers: dict[psutil.Process, Worker | None] = {}
         self._callers: weakref.WeakKeyDictionary[asyncio.BaseTransport, Worker | None] = weakref.WeakKeyDictionary()
         self._copies: set[asyncio.Task[Any]] = set()
         self._in_flight = 0
         self._frozen = False
         # Calls that sent a mail which is not recorded as sent yet.
         self._unrecorded: dict[tuple[str, str | None], Call] = {}
-        self._session: ClientSession | None = None
 
     def app(self) -> web.Application:
         """Create the application."""
@@ -66,12 +60,11 @@ class Proxy:
         return app
 
     async def _sessions(self, _: web.Application) -> Any:
-        timeout = ClientTimeout(total=90)
-        async with ClientSession(auto_decompress=False, timeout=timeout) as self._session:
+        async with ClientSession(auto_decompress=False, timeout=ClientTimeout(total=90)) as self._session:
             yield
 
     async def _put_plan(self, request: web.Request) -> web.Response:
-        self._decider = Decider(Plan.decode(await request.json()))
+        self._decider = Decider(parse_obj_as(Plan, await request.json()))
         self._journal, self._steps = [], set()
         self._unrecorded.clear()
         return web.json_response({})
@@ -118,15 +111,13 @@ class Proxy:
     def _worker_of(self, pid: int) -> Worker | None:
         try:
             process = psutil.Process(pid)
-            # Ids are reused, and soon if many processes are killed.
-            key = (pid, process.create_time())
-            if key not in self._workers:
+            if process not in self._workers:
                 name = process.environ().get("AWS_LAMBDA_FUNCTION_NAME", "")
                 function = name.removeprefix("bbws-order-lambda-").removesuffix("-local")
-                self._workers[key] = Worker(pid, function) if function else None
+                self._workers[process] = Worker(pid, function) if function else None
         except psutil.Error:
             return None
-        return self._workers[key]
+        return self._workers[process]
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
@@ -140,7 +131,7 @@ class Proxy:
         try:
             return await self._pass(request, body, call, worker, fault)
         except (ClientError, TimeoutError):
-            return _cut(request)
+            return await _lose(request, worker, None)
         finally:
             self._in_flight -= 1
 
@@ -153,14 +144,8 @@ class Proxy:
         match fault:
             case Fault.THROTTLE | Fault.ERROR | Fault.REFUSE:
                 return _error(call, fault)
-            case Fault.STALL_BEFORE:
-                await asyncio.sleep(_STALL_SECONDS)
-                return _cut(request)
-            case Fault.KILL_BEFORE:
-                _kill(worker)
-                return _cut(request)
-            case Fault.CUT_BEFORE | Fault.FROZEN:
-                return _cut(request)
+            case Fault.STALL_BEFORE | Fault.KILL_BEFORE | Fault.CUT_BEFORE | Fault.FROZEN:
+                return await _lose(request, worker, fault)
         response = await self._forward(request, body, call)
         if call.sends_mail and response.status < 300:
             self._unrecorded[call.function, call.mail] = call
@@ -169,40 +154,29 @@ class Proxy:
         if fault is None and (request.transport is None or request.transport.is_closing()):
             # The caller timed out, as on a busy machine: a lost response like any other.
             self._record(call, Fault.STALL_AFTER)
-        match fault:
-            case Fault.KILL_AFTER:
-                _kill(worker)
-                return _cut(request)
-            case Fault.CUT_AFTER:
-                return _cut(request)
-            case Fault.STALL_AFTER:
-                await asyncio.sleep(_STALL_SECONDS)
-                return _cut(request)
-            case Fault.SLOW:
-                await asyncio.sleep(_SLOW_SECONDS)
-            case Fault.REPEAT:
-                copy = asyncio.create_task(self._repeat(request, body, call))
-                self._copies.add(copy)
-                copy.add_done_callback(self._copies.discard)
+        if fault in LOST_RESPONSES:
+            return await _lose(request, worker, fault)
+        if fault is Fault.SLOW:
+            await asyncio.sleep(_SLOW_SECONDS)
+        if fault is Fault.REPEAT:
+            copy = asyncio.create_task(self._repeat(request, body, call))
+            self._copies.add(copy)
+            copy.add_done_callback(self._copies.discard)
         return response
 
     async def _repeat(self, request: web.Request, body: bytes, call: Call) -> None:
         """Send the same message again, after later ones."""
         await asyncio.sleep(_REPEAT_SECONDS)
-        try:
+        with suppress(ClientError, TimeoutError):
             await self._forward(request, body, call)
-        except (ClientError, TimeoutError):
-            return
 
     async def _forward(self, request: web.Request, body: bytes, call: Call) -> web.Response:
-        if self._session is None:
-            raise RuntimeError("the proxy has not been started")
         # Host stays unchanged: it is signed.
         headers = [(name, value) for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP]
-        url = URL(self._upstreams.get(call.service, self._engine) + request.raw_path, encoded=True)
+        upstream = self._cart if call.service == "cart" else self._engine
         async with self._session.request(
             request.method,
-            url,
+            URL(upstream + request.raw_path, encoded=True),
             headers=headers,
             data=body,
             allow_redirects=False,
@@ -217,16 +191,16 @@ class Proxy:
             return response
 
 
-def _cut(request: web.Request) -> web.Response:
+async def _lose(request: web.Request, worker: Worker | None, fault: Fault | None) -> web.Response:
+    """Cut the connection without a response: after a stall or a kill of the caller if that is the fault."""
+    if fault in (Fault.STALL_BEFORE, Fault.STALL_AFTER):
+        await asyncio.sleep(_STALL_SECONDS)
+    if fault in KILLS and worker:
+        with suppress(psutil.NoSuchProcess):
+            psutil.Process(worker.pid).kill()
     if request.transport is not None:
         request.transport.abort()
     return web.Response()
-
-
-def _kill(worker: Worker | None) -> None:
-    if worker:
-        with suppress(ProcessLookupError):
-            os.kill(worker.pid, signal.SIGKILL)
 
 
 def _error(call: Call, fault: Fault) -> web.Response:
@@ -243,16 +217,6 @@ def _error(call: Call, fault: Fault) -> web.Response:
     return web.Response(status=status, headers=headers, body=body)
 
 
-def main() -> None:
-    """Serve until stopped."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--engine", required=True)
-    parser.add_argument("--cart", required=True)
-    arguments = parser.parse_args()
-    proxy = Proxy(arguments.engine, arguments.cart)
-    web.run_app(proxy.app(), host="127.0.0.1", port=arguments.port, print=None, access_log=None)
-
-
 if __name__ == "__main__":
-    main()
+    app = Proxy(sys.argv[2], sys.argv[3]).app()
+    web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=None, access_log=None)

@@ -9,12 +9,10 @@ from ministack.core import tls
 from ministack.core.responses import _request_account_id, _request_region
 from ministack.services import apigateway_v1, cloudwatch
 
-from localstack.ministack_patches.patching import Function, Patches
-
-patches = Patches()
+from localstack.ministack_patches.patching import Function, replaces
 
 
-@patches.replaces(apigateway_v1, "_validate_cognito_authorizer")
+@replaces(apigateway_v1, "_validate_cognito_authorizer")
 async def accept_id_tokens_only(validate: Function, authorizer: Any, method: dict[str, Any], *request: Any) -> Any:
     """Refuse access tokens where a method requires no scopes; MiniStack accepts them.
 
@@ -27,7 +25,7 @@ async def accept_id_tokens_only(validate: Function, authorizer: Any, method: dic
     return claims, error
 
 
-@patches.replaces(apigateway_v1, "_resolve_jwks_url")
+@replaces(apigateway_v1, "_resolve_jwks_url")
 async def fetch_keys_where_they_are(resolve: Function, authorizer: dict[str, Any]) -> str | None:
     """Fetch the keys of the harness's issuer from the issuer, and those of Cognito over TLS if MiniStack serves TLS.
 
@@ -40,7 +38,7 @@ async def fetch_keys_where_they_are(resolve: Function, authorizer: dict[str, Any
     return url.replace("http://", "https://", 1) if url and tls.use_ssl_enabled() else url
 
 
-@patches.replaces(apigateway_v1, "_lambda_proxy_response")
+@replaces(apigateway_v1, "_lambda_proxy_response")
 def hide_function_errors(respond: Function, result: dict[str, Any]) -> tuple[dict[str, Any] | None, str | None]:
     """Respond with 502 `Internal server error` alone when a function raises or returns something else than a response.
 
@@ -62,7 +60,7 @@ def _is_response(body: object) -> bool:
     return isinstance(body, dict) and "statusCode" in body
 
 
-@patches.replaces(apigateway_v1, "find_api_scope")
+@replaces(apigateway_v1, "find_api_scope")
 def find_api_in_any_account(_: Function, api_id: str) -> tuple[str, str] | None:
     """Find account and region of a request by the id of its API; MiniStack looks in the default account only.
 
@@ -72,7 +70,7 @@ def find_api_in_any_account(_: Function, api_id: str) -> tuple[str, str] | None:
     return next(owners, None)
 
 
-@patches.replaces(apigateway_v1, "handle_execute")
+@replaces(apigateway_v1, "handle_execute")
 async def publish_metrics(execute: Function, api_id: str, stage: str, *request: Any) -> Any:
     """Publish count, errors and latency of each request, by API and by stage; MiniStack publishes none.
 

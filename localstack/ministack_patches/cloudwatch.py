@@ -10,9 +10,7 @@ from typing import Any
 
 from ministack.services import cloudwatch, lambda_svc
 
-from localstack.ministack_patches.patching import Function, Patches
-
-patches = Patches()
+from localstack.ministack_patches.patching import Function, changes, replaces
 
 _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
@@ -90,7 +88,7 @@ def _evaluate(alarm: dict[str, Any]) -> None:
         alarm["StateUpdatedTimestamp"] = int(time.time())
 
 
-@patches.changes
+@changes
 def evaluate_alarms() -> None:
     """Evaluate alarms on the metric of their own dimensions, and on metric math, whenever alarms are read.
 
@@ -119,7 +117,7 @@ def evaluate_alarms() -> None:
     cloudwatch._evaluate_alarm = _evaluate
 
 
-@patches.replaces(lambda_svc, "_emit_lambda_logs")
+@replaces(lambda_svc, "_emit_lambda_logs")
 def publish_embedded_metrics(
     emit: Function, function: dict[str, Any], request_id: str, text: str, *arguments: Any, **named: Any
 ) -> None:

@@ -11,12 +11,10 @@ from ministack.core import responses
 from ministack.core.responses import error_response_json
 from ministack.services import cognito
 
-from localstack.ministack_patches.patching import Function, Patches
-
-patches = Patches()
+from localstack.ministack_patches.patching import Function, changes, replaces
 
 
-@patches.changes
+@changes
 def sign_in_with_short_secrets() -> None:
     """Use a secret of 256 bits for the server's side of SRP; MiniStack's is as long as the group, which takes 0.12 s.
 
@@ -28,7 +26,7 @@ def sign_in_with_short_secrets() -> None:
     cognito.secrets.randbelow = lambda below: secrets.randbelow(min(below, 1 << 256))
 
 
-@patches.replaces(cognito, "_pin_unsigned_idp_scope")
+@replaces(cognito, "_pin_unsigned_idp_scope")
 def find_pool_in_any_account(pin: Function, data: dict[str, Any]) -> None:
     """Find the account of an unsigned request by its app client or pool; MiniStack takes the default account.
 
@@ -40,7 +38,7 @@ def find_pool_in_any_account(pin: Function, data: dict[str, Any]) -> None:
     pin(data)
 
 
-@patches.replaces(cognito, "_update_user_attributes")
+@replaces(cognito, "_update_user_attributes")
 def refuse_read_only_attributes(update: Function, data: dict[str, Any]) -> Any:
     """Refuse a user's change of an attribute that the app client may not write; MiniStack makes it.
 
@@ -55,7 +53,7 @@ def refuse_read_only_attributes(update: Function, data: dict[str, Any]) -> Any:
     return update(data)
 
 
-@patches.replaces(cognito, "_sign_up")
+@replaces(cognito, "_sign_up")
 def refuse_sign_up(sign_up: Function, data: dict[str, Any]) -> Any:
     """Refuse SignUp where only an administrator creates users; MiniStack allows it.
 

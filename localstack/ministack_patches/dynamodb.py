@@ -10,9 +10,7 @@ from typing import Any, NamedTuple
 from ministack.core.responses import AccountRegionScopedDict, error_response_json
 from ministack.services import dynamodb
 
-from localstack.ministack_patches.patching import Function, Patches
-
-patches = Patches()
+from localstack.ministack_patches.patching import Function, replaces
 
 _DEFAULT_RECOVERY_DAYS = 35
 # Key of the sorted members of indexes, next to MiniStack's own: no index can have this name.
@@ -38,7 +36,7 @@ _changes: Any = AccountRegionScopedDict()
 _pages: list[Any] = []
 
 
-@patches.replaces(dynamodb, "_update_continuous_backups")
+@replaces(dynamodb, "_update_continuous_backups")
 def keep_recovery_period(update: Function, data: dict[str, Any]) -> Any:
     """Keep the requested days of point-in-time recovery; MiniStack keeps only whether it is on.
 
@@ -56,7 +54,7 @@ def keep_recovery_period(update: Function, data: dict[str, Any]) -> Any:
     return response
 
 
-@patches.replaces(dynamodb, "_describe_continuous_backups")
+@replaces(dynamodb, "_describe_continuous_backups")
 def describe_recovery_period(describe: Function, data: dict[str, Any]) -> Any:
     """Describe the days of point-in-time recovery, which MiniStack leaves out.
 
@@ -71,7 +69,7 @@ def describe_recovery_period(describe: Function, data: dict[str, Any]) -> Any:
     return status, headers, json.dumps(content).encode()
 
 
-@patches.replaces(dynamodb, "_emit_stream_event")
+@replaces(dynamodb, "_emit_stream_event")
 def record_writes(
     emit: Function, table: str, event: str, old: _Item | None, new: _Item | None, replicate: bool = True
 ) -> None:
@@ -81,7 +79,7 @@ def record_writes(
     emit(table, event, old, new, replicate)
 
 
-@patches.replaces(dynamodb, "_restore_table_to_point_in_time")
+@replaces(dynamodb, "_restore_table_to_point_in_time")
 def restore_to_time(restore: Function, data: dict[str, Any]) -> Any:
     """Restore a table to the requested time by undoing the later writes; MiniStack restores the present state.
 
@@ -118,7 +116,7 @@ def _undo(table: dict[str, Any], changes: list[_Change]) -> None:
     dynamodb._items_replaced(table)
 
 
-@patches.replaces(dynamodb, "_query")
+@replaces(dynamodb, "_query")
 def read_one_page(query: Function, data: dict[str, Any]) -> Any:
     """Read only the items of its page for a query with BETWEEN and a limit; MiniStack sorts the whole partition.
 
@@ -138,13 +136,13 @@ def read_one_page(query: Function, data: dict[str, Any]) -> Any:
 _all_members = dynamodb._index_members
 
 
-@patches.replaces(dynamodb, "_index_members")
+@replaces(dynamodb, "_index_members")
 def members_of_page(members_of: Function, table: dict[str, Any]) -> Any:
     """Give `read_one_page` the members of its page."""
     return _pages[-1] if _pages else members_of(table)
 
 
-@patches.replaces(dynamodb, "_index_item")
+@replaces(dynamodb, "_index_item")
 def keep_sorted(
     index_item: Function, table: dict[str, Any], base_pk: Any, base_sk: Any, item: _Item, add: bool
 ) -> None:

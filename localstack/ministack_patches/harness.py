@@ -10,9 +10,7 @@ from typing import Any
 from ministack import app as gateway
 from ministack.core import iam_evaluator
 
-from localstack.ministack_patches.patching import Function, Patches
-
-patches = Patches()
+from localstack.ministack_patches.patching import Function, replaces
 
 _Scope = dict[str, Any]
 _Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -71,7 +69,7 @@ def _may_change(action: str) -> bool:
     return not operation.startswith(_READS) and operation not in _TRAFFIC.get(service, "").split()
 
 
-@patches.replaces(iam_evaluator, "enforce")
+@replaces(iam_evaluator, "enforce")
 def record_calls(
     enforce: Function, access_key: str, action: str, service: str, region: str, *rest: Any, **named: Any
 ) -> Any:
@@ -89,7 +87,7 @@ def record_calls(
     return denied
 
 
-@patches.replaces(gateway, "app")
+@replaces(gateway, "app")
 async def lose_regions(serve: Function, scope: _Scope, receive: _Receive, send: _Send) -> None:
     """Respond with 503 to requests for any region or API id in LOST_FILE, which is usually absent."""
     lost = _LOST_FILE.read_text().split() if scope["type"] == "http" and _LOST_FILE.exists() else []
@@ -101,7 +99,7 @@ async def lose_regions(serve: Function, scope: _Scope, receive: _Receive, send: 
     await serve(scope, receive, send)
 
 
-@patches.replaces(gateway, "app")
+@replaces(gateway, "app")
 async def record_calls_to_engine(serve: Function, scope: _Scope, receive: _Receive, send: _Send) -> None:
     """Record calls to the engine's own addresses, some of which make it forget everything and need no permission."""
     if scope["type"] == "http" and scope["path"].startswith("/_ministack/") and scope["method"] != "GET":

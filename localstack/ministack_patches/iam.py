@@ -11,9 +11,7 @@ import cbor2
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import iam
 
-from localstack.ministack_patches.patching import Function, Patches
-
-patches = Patches()
+from localstack.ministack_patches.patching import Function, replaces
 
 _BOUNDARY_IN_REQUEST = {"iam:CreateRole", "iam:PutRolePermissionsBoundary"}
 _BATCHES = {
@@ -44,7 +42,7 @@ _RESOURCES = {
 }
 
 
-@patches.replaces(iam_actions, "extract_iam_action")
+@replaces(iam_actions, "extract_iam_action")
 def check_action(action_of: Function, service: str, method: str, path: str, *request: Any) -> str | None:
     """Check calls on one alias or mapping, and batches of SQS, under the action that AWS checks."""
     if service == "lambda" and method in _VERBS:
@@ -55,7 +53,7 @@ def check_action(action_of: Function, service: str, method: str, path: str, *req
     return _BATCHES.get(action or "", action)
 
 
-@patches.replaces(iam_actions, "extract_resource_arn")
+@replaces(iam_actions, "extract_resource_arn")
 def check_resource(arn_of: Function, *request: Any) -> Any:
     """Check calls on the resource that they name, where MiniStack checks them on `*`."""
     arn = arn_of(*request)
@@ -66,7 +64,7 @@ def check_resource(arn_of: Function, *request: Any) -> Any:
     return _RESOURCES[action].format_map({**_fields(body, parameters), "region": region, "account": account})
 
 
-@patches.replaces(iam_actions, "request_tag_context")
+@replaces(iam_actions, "request_tag_context")
 def give_condition_keys(
     context: Function, service: str, action: str, body: bytes, parameters: dict[str, Any]
 ) -> dict[str, Any]:
@@ -83,7 +81,7 @@ def give_condition_keys(
     return {**context(service, action, body, parameters), **keys}
 
 
-@patches.replaces(iam_evaluator, "_resolve_condition_key")
+@replaces(iam_evaluator, "_resolve_condition_key")
 def give_role_of_session(resolve: Function, name: str, request: Any) -> Any:
     """Give `aws:PrincipalArn` the ARN of a session's role; MiniStack gives that of the session."""
     if name.lower() != "aws:principalarn":

@@ -12,9 +12,7 @@ from ministack.core.responses import error_response_json
 from ministack.services import iam, lambda_svc, sqs
 
 from localstack.ministack_patches import harness
-from localstack.ministack_patches.patching import Function, Patches
-
-patches = Patches()
+from localstack.ministack_patches.patching import Function, changes, replaces
 
 _random = random.SystemRandom()
 _RECEIVE_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
@@ -26,7 +24,7 @@ _BEFORE_END = "        _real_stdout.flush()\n\nrun()"
 _WRITE_END = f"        print({_END!r} + _ms_ctx.get('request_id', ''), file=sys.__stderr__, flush=True)\n{_BEFORE_END}"
 
 
-@patches.replaces(lambda_svc, "_effective_func_record_for_qualifier")
+@replaces(lambda_svc, "_effective_func_record_for_qualifier")
 def route_by_weight(record_of: Function, function: Any, qualifier: str | None) -> Any:
     """Route a share of an alias's calls to the versions in its routing configuration, which MiniStack ignores.
 
@@ -49,7 +47,7 @@ def _missing_version(function: str, data: dict[str, Any]) -> Any:
     return error_response_json("ResourceNotFoundException", f"Function not found: {arn}", 404)
 
 
-@patches.replaces(lambda_svc, "_create_alias")
+@replaces(lambda_svc, "_create_alias")
 def create_alias_of_version(create: Function, function: str, data: dict[str, Any]) -> Any:
     """Refuse an alias of a version that does not exist; MiniStack creates it.
 
@@ -58,7 +56,7 @@ def create_alias_of_version(create: Function, function: str, data: dict[str, Any
     return _missing_version(function, data) or create(function, data)
 
 
-@patches.replaces(lambda_svc, "_update_alias")
+@replaces(lambda_svc, "_update_alias")
 def update_alias_to_version(update: Function, function: str, alias: str, data: dict[str, Any]) -> Any:
     """Refuse an alias of a version that does not exist; MiniStack updates it.
 
@@ -67,7 +65,7 @@ def update_alias_to_version(update: Function, function: str, alias: str, data: d
     return _missing_version(function, data) or update(function, alias, data)
 
 
-@patches.replaces(lambda_svc, "_create_esm")
+@replaces(lambda_svc, "_create_esm")
 def refuse_mappings(create: Function, data: dict[str, Any]) -> Any:
     """Refuse a second mapping of a source to a function, and a queue whose visibility timeout is below the function's.
 
@@ -113,7 +111,7 @@ def _role_may(config: dict[str, Any], actions: tuple[str, ...], resource: str) -
     return True
 
 
-@patches.replaces(lambda_svc, "_sqs_esm_concurrency")
+@replaces(lambda_svc, "_sqs_esm_concurrency")
 def receive_if_role_may(
     concurrency: Function, mapping: dict[str, Any], function: Any, config: dict[str, Any], *source: Any
 ) -> int:
@@ -125,7 +123,7 @@ def receive_if_role_may(
     return concurrency(mapping, function, config, *source) if allowed else 0
 
 
-@patches.replaces(lambda_svc, "_emit_lambda_logs")
+@replaces(lambda_svc, "_emit_lambda_logs")
 def log_if_role_may(emit: Function, function: dict[str, Any], *arguments: Any, **named: Any) -> None:
     """Store the logs of a function only if its role may write them; MiniStack does not check.
 
@@ -141,7 +139,7 @@ def log_if_role_may(emit: Function, function: dict[str, Any], *arguments: Any, *
 _emit_metrics = lambda_svc._emit_lambda_metrics
 
 
-@patches.replaces(lambda_svc, "_execute_function_dispatch")
+@replaces(lambda_svc, "_execute_function_dispatch")
 def count_every_call(
     dispatch: Function, function: Any, config: dict[str, Any], event: Any, request_id: str, started: float
 ) -> Any:
@@ -156,14 +154,14 @@ def count_every_call(
     return result
 
 
-@patches.replaces(lambda_svc, "_emit_lambda_metrics")
+@replaces(lambda_svc, "_emit_lambda_metrics")
 def count_throttles_only(emit: Function, function: str, duration_ms: float, error: bool, throttle: bool) -> None:
     """Leave the other metrics of Invoke to `count_every_call`."""
     if throttle:
         emit(function, duration_ms, error, throttle)
 
 
-@patches.changes
+@changes
 def end_logs_with_call() -> None:
     """Make a function's process write a marker after the last line of a call, and read its log up to the marker.
 
@@ -177,7 +175,7 @@ def end_logs_with_call() -> None:
     lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(_BEFORE_END, _WRITE_END)
 
 
-@patches.replaces(lambda_runtime.Worker, "_read_stderr")
+@replaces(lambda_runtime.Worker, "_read_stderr")
 def read_lines(_: Function, worker: Any) -> None:
     """Read the lines of a process, for `end_logs_with_call`."""
     # Those of this process: the next one gets its own queue and pipe.
@@ -188,14 +186,14 @@ def read_lines(_: Function, worker: Any) -> None:
     lines.put(getattr(worker, "call_end", _END))
 
 
-@patches.replaces(lambda_runtime.Worker, "invoke")
+@replaces(lambda_runtime.Worker, "invoke")
 def remember_call(invoke: Function, worker: Any, event: Any, request_id: str, **more: Any) -> Any:
     """Remember which marker ends a call, for `end_logs_with_call`."""
     worker.call_end = _END + request_id
     return invoke(worker, event, request_id, **more)
 
 
-@patches.replaces(lambda_runtime.Worker, "_drain_stderr_bounded")
+@replaces(lambda_runtime.Worker, "_drain_stderr_bounded")
 def read_until_end(drain: Callable[..., str], worker: Any, **waits: float) -> str:
     """Return the lines of a call without markers, for `end_logs_with_call`."""
     end = getattr(worker, "call_end", None)

@@ -6,9 +6,7 @@ from typing import Any
 from ministack.core.responses import AccountRegionScopedDict, error_response_json, json_response, new_uuid
 from ministack.services import cloudwatch_logs
 
-from localstack.ministack_patches.patching import Function, Patches
-
-patches = Patches()
+from localstack.ministack_patches.patching import Function, replaces
 
 _saved = AccountRegionScopedDict()
 
@@ -39,7 +37,7 @@ _OPERATIONS = {
 }
 
 
-@patches.replaces(cloudwatch_logs, "handle_request")
+@replaces(cloudwatch_logs, "handle_request")
 async def save_queries(
     handle: Function, method: str, path: str, headers: dict[str, str], body: bytes, query: Any
 ) -> Any:
@@ -51,7 +49,7 @@ async def save_queries(
     return operation(json.loads(body)) if operation else await handle(method, path, headers, body, query)
 
 
-@patches.replaces(cloudwatch_logs, "_public_log_record")
+@replaces(cloudwatch_logs, "_public_log_record")
 def discover_fields(public: Function, record: dict[str, Any]) -> dict[str, Any]:
     """Add the fields of a line that is a JSON object to those that every line has; MiniStack has only the latter.
 

@@ -6,23 +6,21 @@ from typing import Any
 from ministack.core import iam_evaluator, responses
 from ministack.services import s3
 
-from localstack.ministack_patches.patching import Function, Patches
-
-patches = Patches()
+from localstack.ministack_patches.patching import Function, replaces
 
 # Access key of the caller whose GetObject is handled.
 _reader: ContextVar[str] = ContextVar("reader", default="")
 _enforce = iam_evaluator.enforce
 
 
-@patches.replaces(iam_evaluator, "enforce")
+@replaces(iam_evaluator, "enforce")
 def remember_reader(enforce: Function, access_key: str, action: str, *request: Any, **named: Any) -> Any:
     """Remember who reads an object, for `deny_missing_objects`."""
     _reader.set(access_key if action == "s3:GetObject" else "")
     return enforce(access_key, action, *request, **named)
 
 
-@patches.replaces(s3, "_get_object")
+@replaces(s3, "_get_object")
 def deny_missing_objects(get_object: Function, bucket: str, key: str, *request: Any) -> Any:
     """Respond with AccessDenied instead of NoSuchKey to a caller that may read the object but not list the bucket.
 

@@ -9,12 +9,10 @@ from urllib.parse import parse_qs
 from ministack.core import iam_actions
 from ministack.services import ses
 
-from localstack.ministack_patches.patching import Function, Patches
-
-patches = Patches()
+from localstack.ministack_patches.patching import Function, replaces
 
 
-@patches.replaces(iam_actions, "extract_resource_arn")
+@replaces(iam_actions, "extract_resource_arn")
 def check_sender_identity(
     arn_of: Function, service: str, method: str, path: str, headers: dict[str, str], body: bytes, *request: Any
 ) -> Any:
@@ -28,7 +26,7 @@ def check_sender_identity(
     return arn_of(service, method, path, headers, body, *request)
 
 
-@patches.replaces(iam_actions, "request_tag_context")
+@replaces(iam_actions, "request_tag_context")
 def give_sender_address(context: Function, service: str, action: str, body: bytes, parameters: dict[str, Any]) -> Any:
     """Give SendRawEmail the condition key `ses:FromAddress`, which MiniStack leaves out.
 
@@ -45,7 +43,7 @@ def _sender(body: bytes) -> str:
     return email.utils.parseaddr(header or fields.get("Source", [""])[0])[1]
 
 
-@patches.replaces(ses, "handle_request")
+@replaces(ses, "handle_request")
 async def serve_mail_feedback(
     handle: Function, method: str, path: str, headers: dict[str, str], body: bytes, *request: Any
 ) -> Any:

@@ -4,12 +4,10 @@ import time
 
 from ministack.services import cloudwatch, sqs
 
-from localstack.ministack_patches.patching import Function, Patches
-
-patches = Patches()
+from localstack.ministack_patches.patching import Function, replaces
 
 
-@patches.replaces(cloudwatch, "_evict_old_metrics")
+@replaces(cloudwatch, "_evict_old_metrics")
 def publish_metrics(evict: Function) -> None:
     """Publish the metrics of every queue whenever CloudWatch gets a request; MiniStack publishes none.
 

@@ -4,15 +4,13 @@ from typing import Any
 
 from ministack.services import cognito, sts
 
-from localstack.ministack_patches.patching import Function, Patches
-
-patches = Patches()
+from localstack.ministack_patches.patching import Function, replaces
 
 _GITHUB = "token.actions.githubusercontent.com"
 _CLAIMS = ("actor", "actor_id", "environment", "job_workflow_ref", "ref", "repository", "repository_id", "workflow")
 
 
-@patches.replaces(sts, "_web_identity_principal")
+@replaces(sts, "_web_identity_principal")
 def give_github_claims(principal_of: Function, token: str, *request: str) -> tuple[str, dict[str, Any]]:
     """Evaluate trust policies with GitHub's own claims too; MiniStack knows `aud`, `sub` and `amr` only.
 

@@ -1,7 +1,7 @@
-"""SMTP server that stores each mail in a file, and a reader of these; `python -m localstack.sidecars.mail_catcher`."""
+"""SMTP server that stores each mail in a file: `python -m localstack.sidecars.mail_catcher PORT FOLDER`."""
 
-import argparse
 import asyncio
+import sys
 import time
 import uuid
 from email import message_from_bytes
@@ -13,11 +13,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
 class MailCatcher:
-    """Stores the mails that SES relays.
-
-    Args:
-        directory: Folder for the .eml files, whose names sort by time of arrival.
-    """
+    """Stores the mails that SES relays as .eml files in a folder; their names sort by time of arrival."""
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
@@ -34,11 +30,7 @@ class MailCatcher:
 
 
 class Mailbox:
-    """Mails of a stack by correlation id.
-
-    Args:
-        directory: Folder of the mail catcher.
-    """
+    """Mails in the folder of a mail catcher, by correlation id."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -68,18 +60,8 @@ async def serve(port: int, directory: Path) -> None:
     server = await asyncio.get_running_loop().create_server(
         lambda: SMTP(catcher, hostname="localhost", data_size_limit=40 * 1024 * 1024), "127.0.0.1", port
     )
-    async with server:
-        await server.serve_forever()
-
-
-def main() -> None:
-    """Serve until stopped."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--directory", type=Path, required=True)
-    arguments = parser.parse_args()
-    asyncio.run(serve(arguments.port, arguments.directory))
+    await server.serve_forever()
 
 
 if __name__ == "__main__":
-    main()
+    asyncio.run(serve(int(sys.argv[1]), Path(sys.argv[2])))

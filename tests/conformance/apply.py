@@ -128,7 +128,7 @@ def main() -> int:
             made, changed = of.apply(), of.changes()
     known = DRIFT.get(name, {})
     counts = Counter(next(part for part in address.split(".") if part.startswith("aws_")) for address in made)
-    print(f"{name}: {len(made)} resources made; a second plan changes {len(changed)} kinds of things", flush=True)
+    print(f"{name}: {len(made)} resources made; kinds of drift in a second plan: {len(changed)}", flush=True)
     for what in sorted(changed):
         print(f"  {what}: {known.get(what, 'not a known gap')}")
     if changed != set(known):

@@ -42,8 +42,7 @@ def control(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """A proxy in front of the engine."""
     folder: Path = tmp_path_factory.mktemp("proxy")
     port = processes.free_port()
-    upstreams = ("--engine", stack.endpoint, "--cart", stack.endpoint)
-    command = [sys.executable, "-m", "localstack.faults.proxy", "--port", str(port), *upstreams]
+    command = [sys.executable, "-m", "localstack.faults.proxy", str(port), stack.endpoint, stack.endpoint]
     running = processes.start(command, folder / "log", os.environ, ROOT)
     poll("the proxy listens", lambda: processes.listens(port) or None, 20)
     yield Control(Stack(folder, ports={"proxy": port}))

@@ -286,11 +286,11 @@ class TestRestore:
 
         restored = restores.restore(aws.dynamodb, table, at)
         assert self.totals(aws, restored) == {"deleted": "1", "damaged": "1", "same": "1", "twice": "2"}
-        done = restores.recover(aws.dynamodb, restored, None)
-        assert sorted(done.put) == ["TENANT#t ORDER#deleted", "TENANT#t ORDER#twice"]
-        assert done.left == ["TENANT#t ORDER#damaged"]
+        copied, left = restores.recover(aws.dynamodb, restored, None)
+        assert sorted(copied) == ["TENANT#t ORDER#deleted", "TENANT#t ORDER#twice"]
+        assert left == ["TENANT#t ORDER#damaged"]
         assert self.totals(aws, table) == {"deleted": "1", "damaged": "9", "same": "1", "twice": "2", "new": "5"}
-        assert restores.recover(aws.dynamodb, restored, "damaged").put == ["TENANT#t ORDER#damaged"]
+        assert restores.recover(aws.dynamodb, restored, "damaged")[0] == ["TENANT#t ORDER#damaged"]
         assert self.totals(aws, table)["damaged"] == "1"
         with pytest.raises(RestoreError, match="there is no order new"):
             restores.recover(aws.dynamodb, restored, "new")

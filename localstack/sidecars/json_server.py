@@ -1,0 +1,35 @@
+"""HTTP server for JSON, for the sidecars."""
+
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+class JsonServer(ThreadingHTTPServer):
+    """A server on 127.0.0.1 whose requests and responses are JSON."""
+
+    daemon_threads = True
+
+    def __init__(self, port: int) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    def response(self, method: str, path: list[str], body: Any) -> tuple[int, Any]:
+        """Status and body of the response to a request; its own body is None if it is empty."""
+        raise NotImplementedError
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: JsonServer
+
+    def do_GET(self) -> None:
+        content = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "null")
+        status, response = self.server.response(self.command, self.path.strip("/").split("/"), content)
+        body = json.dumps(response).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815  # the names that http.server calls
