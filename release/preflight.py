@@ -44,7 +44,7 @@ def checks(client: Client, environment: EnvironmentName) -> Iterator[Check]:
     if account != variables["account_id"]:
         yield Check("account", f"you are signed in to {account}; {environment} is {variables['account_id']}")
         return
-    asked: dict[str, Callable[[], str | None]] = {
+    checks: dict[str, Callable[[], str | None]] = {
         f"account {account}": lambda: None,
         f"region {region}": lambda: _region(client, region),
         "concurrency of Lambda": lambda: _concurrency(client),
@@ -59,10 +59,10 @@ def checks(client: Client, environment: EnvironmentName) -> Iterator[Check]:
     }
     if "alarm_emails" in variables:
         topic = f"arn:aws:sns:{region}:{account}:bbws-alerts-{variables['environment']}"
-        asked["subscribers of the alarms"] = lambda: _subscribers(client, topic)
-    for name, ask in asked.items():
+        checks["subscribers of the alarms"] = lambda: _subscribers(client, topic)
+    for name, check in checks.items():
         try:
-            yield Check(name, ask())
+            yield Check(name, check())
         except ClientError as error:
             yield Check(name, f"not checked: {error}")
 
