@@ -11,7 +11,7 @@ from rich.markup import escape
 
 ADVICE = (
     "Check whom AWS takes you for (`aws sts get-caller-identity`): the shell must be signed in to the account, with "
-    "the rights of its deployment role."
+    "the permissions of its deployment role."
 )
 
 
