@@ -20,7 +20,7 @@ import pytest
 from evidence.stages import PytestRun, RecordedTest, StepTime, redact
 from release import history, manifest
 from release.environments import ENVIRONMENTS
-from release.manifest import Manifest, Sha256
+from release.manifest import Manifest
 from release.store import Store
 from tooling.agreed_limits import LOADS, Load, Step
 
@@ -172,7 +172,7 @@ class RunReporter:
             selection=self._config.getoption("keyword"),
             commit=commit,
             changed=changed,
-            release=Sha256(release.digest()) if release else None,
+            release=release.digest() if release else None,
             machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
             started_at=self._started,
             seconds=(datetime.now(UTC) - self._started).total_seconds(),

@@ -22,7 +22,6 @@ class Environment:
         var_files: Terraform's variable files in `terraform/env/`; a later one wins.
         backend: File in `terraform/env/` with the backend of Terraform's state.
         buckets: How the names of its buckets end.
-        region: AWS region of the resources.
         canary: Whether new versions first get part of the traffic.
     """
 

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-REQUIREMENTS = ROOT / "requirements"
 PROJECT_VENV = ROOT / ".venv"
 ENGINE_VENV = ROOT / "build" / "engine-venv"
 # Tools whose libraries conflict with ours: each has its own environment, made on first use.
@@ -149,14 +148,14 @@ def _uv(*arguments: str, advice: str = INDEX_ADVICE) -> None:
     _run(advice, uv_environment(), find_uv(), *arguments)
 
 
+def _digest(name: str) -> str:
+    return hashlib.sha256((ROOT / "requirements" / f"{name}.txt").read_bytes()).hexdigest()
+
+
 def _is_made(name: str, venv: Path) -> bool:
     """Whether an environment was made from a lock file as it is now, and its Python still exists."""
     stamp = venv / _STAMP
     return (venv / "bin" / "python").exists() and stamp.exists() and stamp.read_text() == _digest(name)
-
-
-def _digest(name: str) -> str:
-    return hashlib.sha256((REQUIREMENTS / f"{name}.txt").read_bytes()).hexdigest()
 
 
 def _make(name: str, venv: Path) -> None:

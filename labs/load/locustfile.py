@@ -1,4 +1,4 @@
-"""The users of a load test at one rate; Locust runs it in an environment of its own."""
+"""The users of a load test at one rate; Locust runs it in a separate environment."""
 
 import itertools
 import json

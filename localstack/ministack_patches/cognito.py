@@ -21,7 +21,7 @@ def sign_in_with_short_secrets() -> None:
     Source: RFC 5054, section 3.1: a and b should be at least 256-bit random numbers.
     """
     if "secrets.randbelow(_SRP_N" not in inspect.getsource(cognito._srp_challenge):
-        raise RuntimeError("MiniStack's _srp_challenge chooses its secret in another way: adapt this patch")
+        raise RuntimeError("MiniStack's _srp_challenge chooses its secret differently: adapt this patch")
     cognito.secrets = SimpleNamespace(**vars(secrets))
     cognito.secrets.randbelow = lambda below: secrets.randbelow(min(below, 1 << 256))
 

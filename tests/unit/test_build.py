@@ -40,7 +40,7 @@ def test_functions_do_not_mention_local_stack() -> None:
         text = source.read_text().lower()
         assert "localstack" not in text, source
         assert "ministack" not in text, source
-        assert '"local"' not in text, f"{source}: what runs in AWS must not ask whether it is local"
+        assert '"local"' not in text, f"{source}: what runs in AWS must not depend on whether it is local"
 
 
 def test_zip_of_equal_files_has_equal_bytes(tmp_path: Path) -> None:

@@ -18,7 +18,9 @@ from tooling.paths import ROOT
 DIGEST = "a" * 64
 NO_STACK = r"there is no finished stack in .*: run `make up`"
 NO_ENGINE = r"the engine of the stack in .* does not (answer|respond).*`make up`"
-SIGN_IN = r"(?s)Unable to locate credentials.*the shell must be signed in to the account, with the rights of its deploy"
+SIGN_IN = (
+    r"(?s)Unable to locate credentials.*the shell must be signed in to the account, with the permissions of its deploy"
+)
 MODULES = {"bin/ops": "cli.ops", "bin/release": "cli.release", "bin/test": "tests"}
 
 
