@@ -154,7 +154,7 @@ class Rehearsal:
                 raise StackError(f"{subject} was accepted by dev")
 
     def take(self, to: EnvironmentName, digest: str, approvals: str = "", tests: str = "") -> None:
-        """Promote a release if it has approvals, deploy it, run tests that pytest's -k selects, and write the evidence."""
+        """Promote a release if it has approvals, deploy it, test it (pytest's -k), and write the evidence."""
         started, report = time.monotonic(), str(FOLDER / f"e2e-{to}.xml")
         if approvals:
             self.follow("deployment", "Promote a release", to, release=digest, APPROVALS=approvals)
