@@ -1,6 +1,6 @@
 """`bin/test`: the checks and tests, all of them or one part; `make test` is `bin/test all`.
 
-Each part is a list of commands that anybody can run by hand. `all` runs the end-to-end tests on a stack of their own,
+Each part is a list of commands that anybody can run by hand. `all` runs the end-to-end tests on a separate stack,
 the other parts alongside with lower priority, and at last, alone, the tests whose times are shown.
 """
 
@@ -24,7 +24,7 @@ from tooling.cli import run_cli
 from tooling.paths import ROOT
 
 app = typer.Typer(
-    help="The checks and tests. What follows -- goes to pytest: bin/test unit -- -k paging.",
+    help="The checks and tests. Arguments after -- are passed to pytest: bin/test unit -- -k paging.",
     no_args_is_help=True,
     rich_markup_mode=None,
     context_settings={"max_content_width": 120},
@@ -288,7 +288,7 @@ def _one(name: str, steps: Sequence[Step]) -> None:
 
 @app.command()
 def lint() -> None:
-    """Check style, format, who imports whom, and the workflows."""
+    """Check style, format, imports between packages, and the workflows."""
     _one("lint", lint_steps())
 
 
@@ -357,7 +357,7 @@ def e2e(
     engine: Annotated[Engine, typer.Option(help="Engine of the own stack.")] = "embedded",
     release_dir: Annotated[Path | None, typer.Option(help="Release that the own stack runs.")] = None,
 ) -> None:
-    """Drive orders through a stack, and render the evidence; an own stack is tried with faults too."""
+    """Drive orders through a stack, and render the evidence; a separate stack is also tested under faults."""
     if (engine != "embedded" or release_dir) and not fresh:
         raise typer.BadParameter("--engine and --release-dir are of a stack that --own-stack brings up")
     # LocalStack runs functions in containers, which the fault proxy does not reach.

@@ -81,7 +81,7 @@ def test_previous_is_release_deployed_before(store: Store) -> None:
 
 
 def test_roll_back_moves_traffic_and_templates(aws: Aws, store: Store, tmp_path: Path, sign_in: SignIn) -> None:
-    """A rollback gives traffic and templates back."""
+    """A rollback returns traffic and templates to the earlier release."""
     function, bucket = make_function(GOOD), make_bucket(aws)
     sign_in(bucket)
     first, second = put_release(store, tmp_path, "first"), put_release(store, tmp_path, "second")
