@@ -55,7 +55,7 @@ def _tool(name: str, *arguments: str, hint: str = "", folder: Path = ROOT) -> St
 
 
 def lint_steps() -> list[Step]:
-    """Style, format, imports between rooms, and the files of GitHub and Docker."""
+    """Style, format, imports between packages, and the files of GitHub and Docker."""
     schemas = {
         "github-workflows": sorted((ROOT / ".github" / "workflows").glob("*.yml")),
         "github-actions": sorted((ROOT / ".github" / "actions").glob("*/action.yml")),
@@ -75,7 +75,7 @@ def lint_steps() -> list[Step]:
 
 
 def types_steps() -> list[Step]:
-    """Types of all rooms."""
+    """Types of all packages."""
     return [_tool("mypy", hint="fix the types; `bin/test types` checks them again")]
 
 
@@ -168,7 +168,7 @@ def conformance_steps(engine: str, target: str | None, check: bool, arguments: S
 
 
 class OwnStack:
-    """A stack of the tests' own on free ports, alongside the one of `make up`.
+    """A separate stack for the tests on free ports, alongside the one of `make up`.
 
     Args:
         options: Options of `bin/ops stack up`.
@@ -342,7 +342,7 @@ def conformance(
     target: Annotated[Literal["dev"] | None, typer.Option(help="Try AWS itself, in the account of dev.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Fail if docs/parity.md is not what this run found.")] = False,
 ) -> None:
-    """Try the service's use of AWS, call by call."""
+    """Compare an engine with what AWS documents, call by call."""
     _one("conformance", conformance_steps(engine, target, check, _pytest_arguments(arguments)))
 
 

@@ -116,7 +116,7 @@ def _changed(change: dict[str, Any]) -> list[str]:
 
 
 def main() -> int:
-    """Apply on the engine that is named; fails on a change that is not a known gap, and on a gap that no longer occurs."""
+    """Apply on the engine that is named; fails on a change that is not a known gap, and on a gap that is fixed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("engine", choices=engines.ENGINES)
     name = parser.parse_args().engine

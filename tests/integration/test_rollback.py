@@ -23,7 +23,7 @@ TEMPLATE = "customer/order_confirmation.html"
 
 
 def make_bucket(aws: Aws) -> str:
-    """A bucket of the test's own."""
+    """A bucket for one test."""
     name = f"bucket-{uuid4().hex[:8]}"
     aws.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "af-south-1"})
     return name
