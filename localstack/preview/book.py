@@ -20,7 +20,7 @@ _PAGES = jinja2.Environment(
 
 
 def begin(folder: Path = BOOK) -> None:
-    """Have a page to show while the first pages are rendered."""
+    """Write a placeholder page to show while the first pages are rendered."""
     if not (folder / "index.html").exists():
         write_index(folder, {})
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 REVIEWED = ROOT / "tests" / "visual"
 DIFFERENCES = ROOT / "build" / "visual"
-# Mails are opened from here; every request is answered or aborted by this process.
+# Mails are opened from here; every request is served or aborted by this process.
 _ORIGIN = "http://mail.invalid"
 _FONTS = """<style>
 @font-face { font-family: Preview; src: url(/DejaVuSans.ttf); font-weight: normal; }
