@@ -34,14 +34,9 @@ class Running(NamedTuple):
 
 
 class Certificates(NamedTuple):
-    """Paths of PEM files for TLS, issued by an authority that only this machine knows.
+    """Paths of PEM files for TLS on 127.0.0.1, issued by an authority that only this machine knows."""
 
-    Args:
-        bundle: Authorities that the machine trusts already, and ours.
-        certificate: Certificate of 127.0.0.1.
-        key: Its private key.
-    """
-
+    # Authorities that the machine trusts already, and ours.
     bundle: str
     certificate: str
     key: str
@@ -52,12 +47,7 @@ class Certificates(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """Terraform's last complete apply.
-
-    Args:
-        inputs: Digest of everything that an apply depends on, except the content of packages and templates.
-        changes: Number of calls recorded by then that may have changed the engine's resources.
-    """
+    """Terraform's last complete apply: the digest of its inputs, and the number of changing calls recorded by then."""
 
     inputs: str
     changes: int
@@ -88,14 +78,13 @@ class Stack:
     release: str | None = None
     certificates: Certificates | None = None
 
-    @property
-    def _scheme(self) -> str:
-        return "https" if self.certificates else "http"
+    def _url(self, use: str) -> str:
+        return f"{'https' if self.certificates else 'http'}://127.0.0.1:{self.ports[use]}"
 
     @property
     def endpoint(self) -> str:
         """URL of the engine; an IP address, so that SDKs and Terraform address buckets by path."""
-        return f"{self._scheme}://127.0.0.1:{self.ports['engine']}"
+        return self._url("engine")
 
     @property
     def api_url(self) -> str:
@@ -105,7 +94,7 @@ class Stack:
     @property
     def cart_url(self) -> str:
         """URL of the cart stub."""
-        return f"{self._scheme}://127.0.0.1:{self.ports['cart']}"
+        return self._url("cart")
 
     @property
     def functions_cart_url(self) -> str:
@@ -180,12 +169,7 @@ class Stack:
 
 
 def api_url(endpoint: str, outputs: Mapping[str, Any]) -> str:
-    """URL of the Order API at an engine.
-
-    Args:
-        endpoint: URL of the engine.
-        outputs: Terraform's outputs.
-    """
+    """URL of the Order API at an engine, from Terraform's outputs."""
     return f"{endpoint}/_aws/execute-api/{outputs['api_id']}/{outputs['stage']}"
 
 

@@ -60,10 +60,7 @@ class LocalStack:
 
 
 def require_hooks(endpoint: str) -> None:
-    """Wait until LocalStack has run its start hooks.
-
-    Args:
-        endpoint: URL of the engine.
+    """Wait until LocalStack at a URL has run its start hooks.
 
     Raises:
         StackError: A hook failed; without the authorizer the API would accept every caller.
@@ -73,11 +70,8 @@ def require_hooks(endpoint: str) -> None:
         response = requests.get(f"{endpoint}/_localstack/init", timeout=5).json()
         return response["scripts"] if response["completed"]["READY"] else None
 
-    done = {
-        script["name"]
-        for script in poll("LocalStack's hooks have run", scripts, _HOOKS_SECONDS)
-        if script["state"] == "SUCCESSFUL"
-    }
+    found = poll("LocalStack's hooks have run", scripts, _HOOKS_SECONDS)
+    done = {script["name"] for script in found if script["state"] == "SUCCESSFUL"}
     missing = {path.name for path in HOOKS.glob("*.d/*.py")} - done
     if missing:
         raise StackError(f"LocalStack did not run {', '.join(sorted(missing))}: see `docker compose logs`")
