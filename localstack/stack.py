@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -95,12 +95,6 @@ class Stack:
     def cart_url(self) -> str:
         """URL of the cart stub."""
         return self._url("cart")
-
-    @property
-    def functions_cart_url(self) -> str:
-        """URL of cart stub or fault proxy as functions reach it; LocalStack's run in containers."""
-        url = self.proxy_url or self.cart_url
-        return url.replace("127.0.0.1", DOCKER_HOST_NAME) if self.engine == "localstack" else url
 
     @property
     def console_url(self) -> str:
@@ -197,9 +191,6 @@ def load(directory: Path | None = None) -> Stack:
 
 
 def _decode(directory: Path, content: dict[str, Any]) -> Stack:
-    unknown = content.keys() - {each.name for each in fields(Stack)}
-    if unknown:
-        raise ValueError(f"this version does not know {', '.join(sorted(unknown))}")
     running = {name: Running(*process) for name, process in content.pop("running").items()}
     applied, certificates = content.pop("applied", None), content.pop("certificates")
     return Stack(

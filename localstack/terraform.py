@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from localstack.aws import Aws
-from localstack.stack import REGION, Applied, Stack, StackError
+from localstack.stack import DOCKER_HOST_NAME, REGION, Applied, Stack, StackError
 from release.environments import terraform_outputs
 from tooling import commands
 from tooling.commands import CommandError
@@ -68,9 +68,12 @@ class LocalTerraform:
         self._stack = stack
         self._code = Path(stack.release, "terraform") if stack.release else TERRAFORM_DIR
         self._environment = environment(stack.directory) | stack.aws_environment()
+        cart_url = stack.proxy_url or stack.cart_url
+        if stack.engine == "localstack":  # whose functions run in containers
+            cart_url = cart_url.replace("127.0.0.1", DOCKER_HOST_NAME)
         self._variables = [
             "-var-file=env/local.tfvars",
-            f"-var=cart_api_url={stack.functions_cart_url}",
+            f"-var=cart_api_url={cart_url}",
             *(("-var=authorizer=issuer",) if stack.issuer_url else ()),
             *(("-var=packages_dir=../packages", "-var=templates_dir=../templates") if stack.release else ()),
         ]

@@ -1,11 +1,11 @@
 """LocalStack in Docker, as docker-compose.yml configures it."""
 
 import os
-import subprocess
 
 import requests
 
 from localstack.stack import DOCKER_HOST_NAME, Stack, StackError
+from tooling import commands
 from tooling.paths import ROOT
 from tooling.polling import poll
 
@@ -33,14 +33,8 @@ class LocalStack:
             "ISSUER_URL": f"http://{DOCKER_HOST_NAME}:{stack.ports.get('issuer', 0)}",
             "LOCALSTACK_IMAGE": image(),
         }
-        try:
-            subprocess.run(
-                ["docker", "compose", *arguments], cwd=ROOT, env=environment, check=True, timeout=_DOCKER_SECONDS
-            )
-        except (OSError, subprocess.SubprocessError) as error:
-            raise StackError(
-                f"docker compose {' '.join(arguments)} failed: {error}; its output above says why"
-            ) from error
+        command = ["docker", "compose", *arguments]
+        commands.run(" ".join(command), command, _DOCKER_SECONDS, environment, ROOT).checked()
 
     def start(self, stack: Stack) -> None:
         """Start the container and wait until it is healthy."""
