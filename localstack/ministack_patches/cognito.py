@@ -19,7 +19,7 @@ def sign_in_with_short_secrets() -> None:
     Source: RFC 5054, section 3.1: a and b should be at least 256-bit random numbers.
     """
     if "secrets.randbelow(_SRP_N" not in inspect.getsource(cognito._srp_challenge):
-        raise RuntimeError("MiniStack's _srp_challenge chooses its secret in another way: adapt this patch")
+        raise RuntimeError("MiniStack's _srp_challenge chooses its secret differently: adapt this patch")
     cognito.secrets = SimpleNamespace(**vars(secrets))
     cognito.secrets.randbelow = lambda below: secrets.randbelow(min(below, 1 << 256))
 
@@ -38,7 +38,7 @@ def find_pool_in_any_account(pin: Function, data: dict[str, Any]) -> None:
 
 @replaces(cognito, "_update_user_attributes")
 def refuse_read_only_attributes(update: Function, data: dict[str, Any]) -> Any:
-    """Refuse a user's change of an attribute that the app client may not write; MiniStack makes it.
+    """Refuse a user's change of an attribute that the app client may not write; MiniStack allows it.
 
     Source: Cognito Developer Guide, "Working with user attributes", attribute permissions and scopes.
     """

@@ -1,4 +1,4 @@
-"""Lambda: aliases, event source mappings, the rights of a function's role, metrics, and the end of a call's log."""
+"""Lambda: aliases, event source mappings, permissions of function roles, metrics, and the end of a call's log."""
 
 import queue
 import random
@@ -159,7 +159,7 @@ def end_logs_with_call() -> None:
     """
     script = lambda_runtime._PYTHON_WORKER_SCRIPT
     if script.count(_BEFORE_END) != 1:
-        raise RuntimeError("MiniStack's worker ends a call in another way: adapt _BEFORE_END")
+        raise RuntimeError("MiniStack's worker ends a call differently: adapt _BEFORE_END")
     lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(_BEFORE_END, _WRITE_END)
 
 

@@ -171,7 +171,7 @@ def test_only_changed_tenants_are_queried() -> None:
     # Nothing has changed since.
     reader.refresh([])
     assert len(table.queried) == 2
-    # Later reads ask for new lines only, with an overlap.
+    # Later reads request new lines only, with an overlap.
     assert logs.queried[-4] == CREATED - timedelta(seconds=1)
     table.orders.append(mine)
     logs.all.append(line("order_creator_record", "order recorded", 1))

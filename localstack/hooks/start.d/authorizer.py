@@ -48,7 +48,7 @@ def _claims(text: str, authorizer: dict[str, Any]) -> dict[str, Any]:
             claims = token.claims
     now = time.time()
     if claims.get("token_use") != "id" or not claims.get("exp", 0) > now >= claims.get("iat", now + 1):
-        raise ValueError("the token is of another pool, use or time")
+        raise ValueError("the token is for another pool or use, or is not valid at this time")
     return claims
 
 
