@@ -2,10 +2,10 @@
 
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from localstack import demo, seed
 from localstack.aws import Aws
@@ -14,7 +14,7 @@ from localstack.stack import Stack, StackError
 from localstack.up import console, display_path
 from tooling.agreed_limits import LIMITS, Step
 from tooling.order_client import OrderClient, UnexpectedStatusError
-from tooling.polling import DeadlineError, poll
+from tooling.polling import poll
 
 _DEADLINE_SECONDS = 60
 _FUNCTIONS: dict[Step, str] = {
@@ -32,15 +32,11 @@ def _report(step: Step, started: float, result: str) -> None:
     console.print(f"{mark} {step:<14}{elapsed:6.2f} s [dim]of {limit:<6}[/] {result}", soft_wrap=True)
 
 
-@contextmanager
-def _waiting(step: Step) -> Iterator[None]:
-    """Show which step is waited for; an error says where to look if it takes too long."""
-    try:
-        with console.status(f"waiting: {step}"):
-            yield
-    except DeadlineError as error:
-        where = f"see `make logs FUNCTION={_FUNCTIONS[step]}`, and the DLQs in `make status`"
-        raise StackError(f"{error}: {where}") from None
+def _wait[T](step: Step, attempt: Callable[[], T | None]) -> T:
+    """Wait for a step and return its result; the error says where to look if it takes too long."""
+    where = f"{step} (see `make logs FUNCTION={_FUNCTIONS[step]}`, and the DLQs in `make status`)"
+    with console.status(f"waiting: {step}"):
+        return poll(where, attempt, _DEADLINE_SECONDS)
 
 
 def place_order(stack: Stack) -> None:
@@ -57,11 +53,14 @@ def place_order(stack: Stack) -> None:
         except UnexpectedStatusError as error:
             raise StackError(f"{error}\n`make logs FUNCTION=create_order` shows why.") from None
         _report("accepted", started, f"order {order_id}")
-        with _waiting("recorded"):
-            order = client.await_recorded(order_id, _DEADLINE_SECONDS)
+
+        def recorded() -> dict[str, Any] | None:
+            response = client.get(order_id)
+            return response.json() if response.status_code == 200 else None
+
+        order = _wait("recorded", recorded)
         _report("recorded", started, f"{order['orderNumber']}, total R {order['total']}")
-        with _waiting("invoice"):
-            invoice_key = client.await_invoiced(order_id, _DEADLINE_SECONDS)["invoiceKey"]
+        invoice_key = _wait("invoice", lambda: (recorded() or {}).get("invoiceKey"))
 
     invoice = stack.directory / "invoices" / f"{order['orderNumber']}.pdf"
     invoice.parent.mkdir(exist_ok=True)
@@ -77,6 +76,4 @@ def place_order(stack: Stack) -> None:
 
     subjects: dict[Step, str] = {"internal mail": "New order", "customer mail": "Your order"}
     for step, subject in subjects.items():
-        with _waiting(step):
-            path = poll(step, partial(find, subject), _DEADLINE_SECONDS)
-        _report(step, started, display_path(path))
+        _report(step, started, display_path(_wait(step, partial(find, subject))))
