@@ -218,14 +218,6 @@ def test_api_address_is_the_one_make_up_prints() -> None:
     assert all(url.startswith(f"{pages.api_in_readme()}/") for url in used)
 
 
-@pytest.mark.parametrize("document", pages.documents())
-def test_files_named_in_documents_exist(document: str) -> None:
-    """A document names no file of this repository that is not there."""
-    named = re.findall(r"`((?:[a-z0-9_]+/)+[a-z0-9_]+\.(?:py|tf|css|Dockerfile))`", (ROOT / document).read_text())
-    here = (ROOT, (ROOT / document).parent)
-    assert [name for name in named if not any((folder / name).exists() for folder in here)] == []
-
-
 def test_trace_of_an_order_has_ten_places() -> None:
     """The architecture follows an order, from POST to mail, through ten places."""
     text = (ROOT / "docs" / "architecture.md").read_text()
