@@ -19,7 +19,7 @@ _OIDC_PROVIDER: Final = "token.actions.githubusercontent.com"
 type Client = Callable[[Any], Any]
 
 
-# What an error of AWS says about what was asked for.
+# What an AWS error code says about the requested resource.
 _ABSENT: Final = {
     "NoSuchEntity": "it does not exist: apply bootstrap (step 6)",
     "404": "it does not exist: apply bootstrap (step 6)",
@@ -45,7 +45,7 @@ def checks(client: Client, environment: EnvironmentName) -> Iterator[Check]:
         return
     iam, s3 = client("iam"), client("s3")
     gateway_role, role = "AWSServiceRoleForAPIGateway", f"github-2-bbws-order-lambda-{variables['environment']}"
-    asked: dict[str, Callable[[], str | None]] = {
+    probes: dict[str, Callable[[], str | None]] = {
         f"account {account}": lambda: None,
         f"region {known.region}": lambda: _region(client, known.region),
         "concurrency of Lambda": lambda: _concurrency(client),
@@ -60,10 +60,10 @@ def checks(client: Client, environment: EnvironmentName) -> Iterator[Check]:
     }
     if "alarm_emails" in variables:
         topic = f"arn:aws:sns:{known.region}:{account}:bbws-alerts-{variables['environment']}"
-        asked["subscribers of the alarms"] = lambda: _subscribers(client, topic)
-    for name, ask in asked.items():
+        probes["subscribers of the alarms"] = lambda: _subscribers(client, topic)
+    for name, probe in probes.items():
         try:
-            yield Check(name, ask())
+            yield Check(name, probe())
         except ClientError as error:
             yield Check(name, _ABSENT.get(error.response["Error"]["Code"], f"not checked: {error}"))
 

@@ -1,6 +1,6 @@
 """Puts baseline functions on a stack's engine: behind its API, and in a loop of queues and a topic.
 
-The bench has a stack of its own, so what it makes here goes with that stack.
+The bench has a separate stack, so what it makes here is deleted with that stack.
 """
 
 import io

@@ -37,7 +37,7 @@ def _seconds(command: list[str], folder: Path, environment: dict[str, str]) -> f
 
 
 def measure(rounds: int) -> Iterator[Row]:
-    """Measure the stack of a copy of this tree, and `make test` in this tree, on a stack of its own."""
+    """Measure the stack of a copy of this tree, and `make test` in this tree, on a separate stack."""
     tree, stack = _copy(), [sys.executable, "-m", "cli.ops", "stack"]
     outside = {name: value for name, value in os.environ.items() if name != "STACK_DIR"}
     own = {**outside, "STACK_DIR": str(_FOLDER / "stack")}

@@ -5,7 +5,7 @@ locals {
   role_statements = concat(
     [
       {
-        # Without the condition the role could create a role with more rights than its own.
+        # Without the condition the role could create a role with more permissions than itself.
         Sid    = "BoundedRoles"
         Effect = "Allow"
         Action = [
@@ -118,7 +118,7 @@ locals {
         Resource = [for arn in local.templates_bucket_arns : "${arn}/*"]
       },
     ],
-    # DynamoDB fills a new replica with the caller's rights.
+    # DynamoDB fills a new replica with the caller's permissions.
     [for _ in local.failover ? [1] : [] : {
       Sid    = "Replicas"
       Effect = "Allow"

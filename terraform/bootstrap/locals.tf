@@ -1,5 +1,5 @@
 locals {
-  # Used by the validation of account_id, and by the next environment's right to read releases.
+  # Used by the validation of account_id, and by the next environment's permission to read releases.
   accounts = {
     dev  = "536580886816"
     sit  = "815856636111"
