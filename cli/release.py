@@ -214,7 +214,7 @@ def drift(to: Annotated[Stage, _TO], var_file: VarFiles = None) -> None:
     elif not found.changes:
         print(f"{to} is as release {found.release[:12]} made it")
     else:
-        print(pipeline.drift_text(to, found), file=sys.stderr)
+        print(pipeline.drift_text(found), file=sys.stderr)
         raise typer.Exit(1)
 
 

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -29,6 +29,8 @@ _LOCK_SECONDS = 900
 _DOCKER_SECONDS = 900
 
 Architecture = Literal["arm64", "x86_64"]
+# Linux's names of the architectures.
+MACHINES: dict[Architecture, str] = {"arm64": "aarch64", "x86_64": "x86_64"}
 # Where Pango comes from: the Lambda image, then it is in the invoice's package, or the machine that runs it.
 Natives = Literal["lambda-image", "host"]
 
@@ -39,10 +41,9 @@ class BuildError(UserError):
 
 @dataclass(frozen=True)
 class Group:
-    """Libraries that several functions share.
+    """Libraries that several functions share, by the name of their lock file in requirements/.
 
     Args:
-        name: Name of its lock file in requirements/, without the ending.
         pure: Whether compiled modules are left out, so that the package is the same bytes on every architecture.
         templates: Folders of templates/ that go into the package.
         budget: Bytes that a zipped package may have; an upload takes at most 50 MB.
@@ -104,22 +105,16 @@ def exclusive() -> Iterator[None]:
     with (LIBRARIES / "lock").open("w") as lock:
 
         def locked() -> bool | None:
-            try:
+            with suppress(BlockingIOError):
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return None
-            return True
+                return True
+            return None
 
         try:
             poll("another build ends", locked, _LOCK_SECONDS, interval=0.1)
         except DeadlineError:
             raise BuildError(f"another build has not ended after {_LOCK_SECONDS} s: stop it, and try again") from None
         yield
-
-
-def machine_of(architecture: Architecture) -> str:
-    """Linux's name of an architecture."""
-    return {"arm64": "aarch64", "x86_64": "x86_64"}[architecture]
 
 
 def zipped(group: Group, architecture: Architecture | None) -> Path:
@@ -141,9 +136,11 @@ def zipped(group: Group, architecture: Architecture | None) -> Path:
         requirements = _requirements(group.lock_file)
         # pydantic 1.10.18 has compiled wheels up to Python 3.12: only its pure wheel fits 3.13.
         _install(folder, [requirements.pop("pydantic")], "--python-version=3.13")
-        platform = f"--python-platform={machine_of(architecture)}-manylinux_2_34" if architecture else None
-        # Amazon Linux 2023 has glibc 2.34.
-        _install(folder, list(requirements.values()), *([platform, "--python-version=3.12"] if platform else []))
+        options = []
+        if architecture:
+            # Amazon Linux 2023 has glibc 2.34.
+            options = [f"--python-platform={MACHINES[architecture]}-manylinux_2_34", "--python-version=3.12"]
+        _install(folder, list(requirements.values()), *options)
         _drop_unused(folder, group)
         bytecode.add(folder)
         partial.unlink(missing_ok=True)
