@@ -113,8 +113,7 @@ def plan(to: EnvironmentName, digest: str, remove: Collection[str], var_files: C
 def shift(to: EnvironmentName, digest: str, seconds: float) -> dict[str, Move]:
     """Move the traffic to the new versions: at once, or in prod 10 % first while the alarms are watched.
 
-    Returns:
-        What moved, by function; the history of the environment has a record of it.
+    Records it in the history, and returns what moved by function.
 
     Raises:
         TrafficError: a version does not run, or an alarm is in ALARM; the old versions have the traffic.
@@ -153,10 +152,8 @@ def record(to: EnvironmentName, report: Path) -> Record:
 def roll_back(to: EnvironmentName, digest: str | None) -> tuple[Deployment, list[str]]:
     """Give traffic and templates back to a release that was live before: the given one, or the previous one.
 
-    AWS keeps the versions of functions and the bucket the templates, so nothing is built or planned.
-
-    Returns:
-        The record of the rollback, and the templates that changed.
+    AWS keeps the versions of functions and the bucket the templates, so nothing is built or planned. Returns the record
+    of the rollback, and the templates that changed.
 
     Raises:
         RollbackError: there is no such release.
