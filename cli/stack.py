@@ -123,13 +123,12 @@ def shell() -> None:
 def preview(
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the page.")] = 4574,
     once: Annotated[bool, typer.Option("--once", help="Only write build/preview.")] = False,
-    accept: Annotated[bool, typer.Option("--accept", help="Accept the pictures as they are now.")] = False,
 ) -> None:
     """Show every template with sample data; needs no stack and no AWS."""
-    # Needs the browser, which only the tests' environment can drive.
+    # Imported late: WeasyPrint takes a second.
     from localstack.preview import server as previews
 
-    raise typer.Exit(previews.run(port, once, accept))
+    raise typer.Exit(previews.run(port, once))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

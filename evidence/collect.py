@@ -73,7 +73,7 @@ class Recorder:
 
 
 class OrderTimer:
-    """Measures how long orders take to reach each step, from the request on and by this machine's clock.
+    """Measures how long orders take to reach each step, from the request, by this machine's clock.
 
     Args:
         recorder: Saves the times.
@@ -101,12 +101,12 @@ class OrderTimer:
             self._recorder.save_time(self._load, "accepted", seconds)
 
     def add_key(self, key: str, other: str) -> None:
-        """Let another key name the same order."""
+        """Add another key for the same order."""
         self._sent.setdefault(other, self._sent[key])
         self._answered.setdefault(other, self._answered[key])
 
     def checked(self, key: str, step: Step, reached: bool, started_at: float) -> None:
-        """Note the result of one check whether an order has reached a step.
+        """Record whether one check found that an order has reached a step.
 
         The time counts only if an earlier check failed or this one came promptly; otherwise it would measure how
         busy the test was.

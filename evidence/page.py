@@ -6,15 +6,20 @@ import re
 from base64 import b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jinja2
 from markdown_it import MarkdownIt
 from markupsafe import Markup
+from PIL import Image
 
-from evidence import pictures, stages
-from evidence.pictures import Mail, Picture
+from evidence import stages
+from evidence.pictures import pdf_text, rasterize
 from evidence.stages import PackError, RecordedTest, Stage
 from release.deploy import Planned
 from release.environments import ENVIRONMENTS, EnvironmentName
@@ -25,7 +30,8 @@ from tooling.paths import BASE_CSS, ROOT
 MAX_BYTES = 5_000_000
 _HERE = Path(__file__).parent
 _PROMISES = ROOT / "docs" / "promises.md"
-_MAX_INVOICE_PAGES = 3
+_PIXELS_PER_POINT = 1.6
+_COLOURS = 64
 _NAMES = {"local": "the local stack", "dev": "dev", "sit": "sit", "prod": "prod", "failover": "prod's fail-over"}
 # What a plan does to a resource, the most dangerous first.
 ACTIONS = {"destroy": "Destroy", "replace": "Replace", "change": "Change", "add": "Add"}
@@ -34,26 +40,27 @@ _MAILS = {
     "status.eml": "To the customer, when an order is paid (another order of this run)",
     "internal.eml": "To the team, when an order is recorded",
 }
+_HEADERS = ("From", "To", "Reply-To", "Subject")
 # The time axis ends at this multiple of the limit at the latest: slower orders would squeeze all others to the left.
 _MAX_LIMITS = 3
 
 
-class Row(NamedTuple):
-    """A test in the table: what it tests, number of cases, and per stage its outcome and seconds."""
-
-    sentence: str
-    cases: int
-    stages: list[tuple[str, float] | None]
-
-
 class Group(NamedTuple):
-    """The tests of a file: its name, what it is about, counts, and rows."""
+    """The tests of a file.
+
+    Args:
+        file: Path of the file.
+        about: What it tests.
+        passed: Number of passed tests.
+        failed: Number of failed tests.
+        rows: What each test tests, its number of cases, and per stage its outcome and seconds.
+    """
 
     file: str
     about: str
     passed: int
     failed: int
-    rows: list[Row]
+    rows: list[tuple[str, int, list[tuple[str, float] | None]]]
 
     @property
     def anchor(self) -> str:
@@ -65,9 +72,6 @@ class Strip(NamedTuple):
     """Times of a step under a load as dots on a time axis.
 
     Args:
-        step: The step.
-        load: The load.
-        summary: Percentiles.
         edge: Right end of the axis, in seconds; strips of the same step share it.
         dots: Position of each order in percent of the axis, and its height in pixels from the middle.
         beyond: Number of orders to the right of the axis.
@@ -98,14 +102,13 @@ class StageTimes(NamedTuple):
 
 
 class Exhibits(NamedTuple):
-    """What the customer got: stage, order, invoice with its text, and mails by description."""
+    """What the customer got: stage, order, pages and text of the invoice, and mails by description."""
 
     stage: str
     order: dict[str, Any] | None
-    invoice: list[Picture]
-    invoice_pages: int
+    invoice: list[Image.Image]
     invoice_text: str
-    mails: list[tuple[str, Mail]]
+    mails: list[tuple[str, EmailMessage]]
 
 
 def _about(file: str) -> str:
@@ -131,7 +134,7 @@ def _groups(shown: Sequence[Stage]) -> list[Group]:
         # In the order that they were run, each sentence once.
         for sentence in dict.fromkeys(test.sentence for test in tests):
             cases = [[test for test in of_stage if test.sentence == sentence] for of_stage in by_stage]
-            rows.append(Row(sentence, max(map(len, cases)), [_outcome(each) for each in cases]))
+            rows.append((sentence, max(map(len, cases)), [_outcome(each) for each in cases]))
         passed, failed = (sum(test.outcome == outcome for test in tests) for outcome in ("passed", "failed"))
         groups.append(Group(file, _about(file), passed, failed, rows))
     return groups
@@ -162,21 +165,26 @@ def _exhibits(shown: Sequence[Stage]) -> Exhibits | None:
     order = stage.exhibits.get("order.json")
     stages.require_test_addresses("order.json", (order or b"").decode())
     invoice = stage.exhibits.get("invoice.pdf") if order else None
-    pages = pictures.pdf_pages(invoice) if invoice else []
     mails = []
     for name, about in _MAILS.items():
         if name in stage.exhibits:
-            mail = pictures.parse_mail(stage.exhibits[name])
-            stages.require_test_addresses(name, " ".join([*mail.headers.values(), mail.text]))
+            mail = message_from_bytes(stage.exhibits[name], policy=default)
+            shown_text = [*(str(mail[header]) for header in _HEADERS), _body(mail, "plain"), _body(mail, "html")]
+            stages.require_test_addresses(name, " ".join(shown_text))
             mails.append((about, mail))
     return Exhibits(
         stage=stage.name,
         order=json.loads(order) if order else None,
-        invoice=pages[:_MAX_INVOICE_PAGES],
-        invoice_pages=len(pages),
-        invoice_text=pictures.pdf_text(invoice) if invoice else "",
+        invoice=rasterize(invoice, _PIXELS_PER_POINT) if invoice else [],
+        invoice_text=pdf_text(invoice) if invoice else "",
         mails=mails,
     )
+
+
+def _body(mail: EmailMessage, kind: str) -> str:
+    """A version of a mail, `plain` or `html`; empty if it has none."""
+    part = mail.get_body((kind,))
+    return str(part.get_content()) if part else ""
 
 
 def _promises(groups: Sequence[Group]) -> Markup:
@@ -200,8 +208,10 @@ def _next(stage: str) -> EnvironmentName | None:
     return next((name for name, each in ENVIRONMENTS.items() if each.before == stage and name != "failover"), None)
 
 
-def _data_url(picture: Picture) -> str:
-    return f"data:image/png;base64,{b64encode(picture.png).decode()}"
+def _data_url(image: Image.Image) -> str:
+    # Text uses few colours: a palette takes a third of the bytes and looks the same.
+    image.quantize(_COLOURS, dither=Image.Dither.NONE).save(png := BytesIO(), "PNG", optimize=True)
+    return f"data:image/png;base64,{b64encode(png.getvalue()).decode()}"
 
 
 def _size(count: int) -> str:
@@ -236,7 +246,7 @@ def render(shown: Sequence[Stage], planned: Planned | None, now: datetime) -> st
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(data_url=_data_url, size=_size, duration=_duration, date=_date)
+    environment.filters.update(data_url=_data_url, body=_body, size=_size, duration=_duration, date=_date)
     last, groups = shown[-1], _groups(shown)
     target = planned.environment if planned else _next(last.name)
     html = environment.get_template("page.html").render(
@@ -246,6 +256,7 @@ def render(shown: Sequence[Stage], planned: Planned | None, now: datetime) -> st
         names=_NAMES,
         actions=ACTIONS,
         loads=LOADS,
+        headers=_HEADERS,
         package_names=[name for name in last.release.files if name.startswith("packages/")] if last.release else [],
         passed=all(stage.passed for stage in shown),
         times=[times for stage in shown if (times := _times(stage))],

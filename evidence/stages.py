@@ -3,7 +3,7 @@
 run-TIME.json         one run of pytest: its tests and what they ran on
 times-WORKER.jsonl    how long orders took, one line per time
 release.json          manifest of the tested release, if it was a release
-order.json            the order that the pictures show
+order.json            the order that the mails and the invoice belong to
 invoice.pdf, confirmation.eml, internal.eml, status.eml
 """
 

@@ -1,4 +1,4 @@
-"""The local stack: where its folder is and what it knows of itself. Several can run side by side, a folder each."""
+"""The local stack: its folder and its saved state. Several stacks can run at once, each in its own folder."""
 
 import json
 import os
@@ -34,7 +34,7 @@ class Running(NamedTuple):
 
 
 class Certificates(NamedTuple):
-    """Paths of PEM files for TLS, issued by an authority that only this machine knows.
+    """Paths of PEM files for TLS, issued by an authority that only this machine trusts.
 
     Args:
         bundle: Authorities that the machine trusts already, and ours.

@@ -28,7 +28,7 @@ class EvidenceError(UserError):
 
 
 def tests_passed(junit: Path) -> int:
-    """How many tests passed by a JUnit report (`pytest --junitxml`).
+    """How many tests passed according to a JUnit report (`pytest --junitxml`).
 
     Raises:
         EvidenceError: there is no report, no test passed, or one failed.

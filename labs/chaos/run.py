@@ -1,6 +1,5 @@
 """The runs: a load, faults, one redrive, and the audit."""
 
-import threading
 import time
 import uuid
 from collections import Counter
@@ -19,6 +18,7 @@ from localstack.faults.plan import KILLS, RATES, Fault, KillPoint, Outage, Plan
 from localstack.stack import Stack, StackError
 from localstack.up import console
 from ops.queues import redrive, url, wait_idle
+from tooling.polling import poll
 
 SEEDS = (11, 23, 47)
 ORDERS = 1_000
@@ -143,11 +143,9 @@ class Runs:
     def restart(self, orders: int) -> Result:
         """The engine restarted in the middle of a load."""
         load, auditor = self._begin("restart")
-        accepted = threading.Event()
         with ThreadPoolExecutor(max_workers=1) as pool:
-            future = pool.submit(load.place, range(orders), accepted=(orders // 2, accepted))
-            if not accepted.wait(_IDLE_SECONDS):
-                raise StackError(f"half of {orders} orders were not accepted in {_IDLE_SECONDS} s")
+            future = pool.submit(load.place, range(orders))
+            poll(f"half of {orders} orders accepted", lambda: load.accepted >= orders // 2 or None, _IDLE_SECONDS)
             self._proxy.freeze(True)
             MiniStack().restart(self._stack)
             self._proxy.freeze(False)

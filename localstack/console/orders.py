@@ -1,4 +1,4 @@
-"""How far each order has come, newest first.
+"""How far each order has got, newest first.
 
 Log lines and caught mails say what happened to an order, the table says what it is. The table is queried by index, and
 only for tenants whose orders changed.
@@ -190,7 +190,7 @@ class OrderReader:
                 self._since[function] = max(line.at for line in lines) - _OVERLAP
         for mail in new_mails:
             self.book.add_mail(mail)
-        # Of a thousand new orders, read only those that are shown.
+        # Read only the orders that are shown, even if a thousand are new.
         shown = self.book.newest()
         self._tenants |= {t.tenant_id for t in shown if t.order_id in changed and t.tenant_id}
         for tenant in self._tenants:

@@ -40,7 +40,7 @@ def find_pool_in_any_account(pin: Function, data: dict[str, Any]) -> None:
 
 @replaces(cognito, "_update_user_attributes")
 def refuse_read_only_attributes(update: Function, data: dict[str, Any]) -> Any:
-    """Refuse a user's change of an attribute that the app client may not write; MiniStack makes it.
+    """Refuse a user's change of an attribute that the app client may not write; MiniStack allows it.
 
     Source: Cognito Developer Guide, "Working with user attributes", attribute permissions and scopes.
     """

@@ -47,7 +47,7 @@ def _sender(body: bytes) -> str:
 async def serve_mail_feedback(
     handle: Function, method: str, path: str, headers: dict[str, str], body: bytes, *request: Any
 ) -> Any:
-    """Serve MAIL FROM domains and event destinations, which MiniStack does not know; it only stores them.
+    """Serve MAIL FROM domains and event destinations, which MiniStack lacks; they are only stored.
 
     Source: SES API Reference (2010-12-01), the actions of `_FEEDBACK`.
     """

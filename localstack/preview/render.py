@@ -15,7 +15,6 @@ from common import invoice, mail
 from common.status import OrderStatus
 from common.templates import PACKAGED, only_packaged
 from evidence.pictures import pdf_text
-from localstack.preview import mail_rules
 from localstack.preview.samples import orders
 
 CONFIRMATION, NOTIFICATION, STATUS, INVOICE = (
@@ -40,7 +39,7 @@ class Preview:
 
     @property
     def slug(self) -> str:
-        """Its folder in build/preview, and the first part of its pictures' names."""
+        """Its folder in build/preview."""
         return f"{self.template.rpartition('/')[2].replace('_', '-')}.{self.sample}"
 
 
@@ -53,7 +52,7 @@ class Rendered:
         text: Plain text version of the mail, or the text of the PDF.
         title: Subject of the mail, or title of the PDF.
         pdf: PDF of the invoice; empty for a mail.
-        problems: Rules of mail clients that the mail breaks, and warnings of WeasyPrint.
+        problems: Warnings of WeasyPrint.
         error: Why rendering failed, with file and line of the template; empty if it worked.
     """
 
@@ -136,7 +135,6 @@ def render(preview: Preview) -> Rendered:
             title = f"Tax Invoice {order.order_number}"
             return Rendered(html, pdf_text(pdf), title, pdf, list(dict.fromkeys(warnings)))
         sent = message(preview)
-        html = part(sent, "html")
-        return Rendered(html, part(sent, "plain"), sent["Subject"], problems=mail_rules.problems(html))
+        return Rendered(part(sent, "html"), part(sent, "plain"), sent["Subject"])
     except Exception as error:  # the page shows any error of a template
         return Rendered(error=_describe(error))
