@@ -9,7 +9,7 @@ from pathlib import Path
 
 import grimp
 
-from release.packaging import bytecode, libraries
+from release.packaging import libraries
 from release.packaging.libraries import Architecture, BuildError, Group, Natives
 from tooling import docker
 from tooling.paths import ROOT
@@ -78,9 +78,8 @@ def build_all(architecture: Architecture | None = None, natives: Natives = "host
         The names of the functions whose packages were built.
 
     Raises:
-        BuildError: a module is not Python, a library cannot be installed, a package is over its budget, or Pango must
-            come from the Lambda image and no Docker engine responds.
-        BytecodeError: a module cannot be compiled.
+        BuildError: a module is not Python or cannot be compiled, a library cannot be installed, a package is over its
+            budget, or Pango must come from the Lambda image and no Docker engine responds.
         DockerError: Docker cannot build the libraries of the Lambda image.
     """
     if natives == "lambda-image" and not docker.available():
@@ -133,7 +132,7 @@ def _stage(files: list[Path], folder: Path) -> None:
         target = folder / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
-    bytecode.add(folder)
+    libraries.add_bytecode(folder)
 
 
 def _check_size(package: Path, function: str, group: Group) -> None:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from release.packaging import bytecode
 from tooling import commands, docker, machine
 from tooling.cli import UserError
 from tooling.paths import ROOT
@@ -25,6 +24,7 @@ _IN_THE_RUNTIME = {"boto3", "botocore", "jmespath", "python-dateutil", "s3transf
 # Zip has no times before 1980; one fixed time makes equal content equal bytes.
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 _INSTALL_SECONDS = 600
+_COMPILE_SECONDS = 300
 _LOCK_SECONDS = 900
 _DOCKER_SECONDS = 900
 
@@ -76,7 +76,7 @@ def digest(*contents: bytes) -> str:
 
 def recipe() -> bytes:
     """What a package is made by, besides its inputs: the code of the build, and the compiler of the bytecode."""
-    return sys.version.encode() + b"".join((_HERE / f"{n}.py").read_bytes() for n in ("build", "bytecode", "libraries"))
+    return sys.version.encode() + b"".join((_HERE / f"{n}.py").read_bytes() for n in ("build", "libraries"))
 
 
 def files_below(folder: Path) -> dict[str, Path]:
@@ -92,6 +92,27 @@ def add_to_zip(target: Path, entries: dict[str, Path]) -> None:
             info.compress_type = zipfile.ZIP_DEFLATED
             info.external_attr = 0o644 << 16
             archive.writestr(info, entries[name].read_bytes())
+
+
+def add_bytecode(folder: Path) -> None:
+    """Compile every module below a folder into its `__pycache__`: Lambda would compile them at each cold start.
+
+    Equal sources give equal bytes in any folder: paths are relative, and bytecode names its source by hash (PEP 552),
+    which Python does not check again. One new process compiles all, because earlier compilations of a process change
+    the bytes.
+
+    Raises:
+        BuildError: a module cannot be compiled; the text says which one, and why.
+        CommandError: compiling takes too long.
+    """
+    command = [
+        *(sys.executable, "-S", "-s", "-P", "-m", "compileall", "-q", "-f"),
+        *("--invalidation-mode", "unchecked-hash", "-s", str(folder), str(folder)),
+    ]
+    done = commands.run("compile modules", command, _COMPILE_SECONDS, {"PYTHONHASHSEED": "0"})
+    if done.status:
+        printed = done.output[-2_000:].replace(f"{folder}/", "")
+        raise BuildError(f"a module cannot be compiled: fix it, or leave its library out:\n{printed}")
 
 
 @contextmanager
@@ -121,8 +142,7 @@ def zipped(group: Group, architecture: Architecture | None) -> Path:
     """A zip with a group's libraries, made if its lock file has changed; each package of the group starts with it.
 
     Raises:
-        BuildError: a library cannot be installed.
-        BytecodeError: a module cannot be compiled.
+        BuildError: a library cannot be installed, or one of its modules cannot be compiled.
     """
     kind = f"{group.name}-{architecture or 'host'}"
     target = LIBRARIES / f"{kind}-{digest(group.lock_file.read_bytes(), recipe())[:16]}.zip"
@@ -142,7 +162,7 @@ def zipped(group: Group, architecture: Architecture | None) -> Path:
             options = [f"--python-platform={MACHINES[architecture]}-manylinux_2_34", "--python-version=3.12"]
         _install(folder, list(requirements.values()), *options)
         _drop_unused(folder, group)
-        bytecode.add(folder)
+        add_bytecode(folder)
         partial.unlink(missing_ok=True)
         add_to_zip(partial, files_below(folder))
     partial.rename(target)
@@ -161,7 +181,7 @@ def runtime_libraries() -> Path:
         if not target.exists():
             partial = Path(tempfile.mkdtemp(prefix="runtime-", dir=LIBRARIES))
             _install(partial, list(found))
-            bytecode.add(partial)
+            add_bytecode(partial)
             partial.rename(target)
     return target
 
