@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jinja2
 
-from evidence.pictures import rasterize
+from evidence.content import rasterize
 from localstack.preview.render import Preview, Rendered, previews, render
 from tooling.paths import BASE_CSS, ROOT
 

@@ -17,7 +17,7 @@ from PIL import Image, ImageChops
 from playwright.sync_api import sync_playwright
 
 from common.invoice import ASSETS
-from evidence.pictures import rasterize
+from evidence.content import rasterize
 from localstack.preview.render import CONFIRMATION, INVOICE, NOTIFICATION, STATUS, Preview, Rendered, render
 from tests.support import browser, doc_images
 from tooling.paths import ROOT
