@@ -11,11 +11,11 @@ from uuid import uuid4
 
 import requests
 
-from evidence.collect import OrderTimer
 from localstack import demo, seed
 from localstack.sidecars.mail_catcher import arrived_at
 from localstack.targets import Platform
 from tests.support.contract import breaches
+from tests.support.evidence_plugin import OrderTimer
 from tooling.agreed_limits import Step
 from tooling.order_client import OrderClient
 from tooling.polling import poll

@@ -16,7 +16,7 @@ from pypdf.generic import DecodedStreamObject
 
 from e2e.expected import rand, single_spaced, totals
 from e2e.tenant import DEADLINE_SECONDS, ITEMS, Tenant
-from evidence.collect import Recorder
+from tests.support.evidence_plugin import Recorder
 from tooling.polling import poll
 
 
