@@ -1,4 +1,4 @@
-"""A tenant of the test's own, with one user who places orders and follows them."""
+"""A tenant for one test, with one user who places orders and follows them."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,12 +10,12 @@ from uuid import uuid4
 
 import requests
 
-from evidence.collect import OrderTimer
 from labs.customers import ITEMS, sign_up
 from localstack import demo
 from localstack.sidecars.mail_catcher import arrived_at
 from localstack.targets import Platform
 from tests.support.contract import breaches
+from tests.support.evidence_plugin import OrderTimer
 from tooling.agreed_limits import Step
 from tooling.order_client import OrderClient
 from tooling.polling import poll

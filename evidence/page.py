@@ -19,7 +19,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from evidence import stages
-from evidence.pictures import pdf_text, rasterize
+from evidence.content import body, pdf_text, rasterize
 from evidence.stages import PackError, RecordedTest, Stage
 from release.deploy import Planned
 from release.environments import ENVIRONMENTS, EnvironmentName
@@ -85,22 +85,6 @@ class Strip(NamedTuple):
     beyond: int
 
 
-class StageTimes(NamedTuple):
-    """The times of a stage."""
-
-    stage: str
-    strips: list[Strip]
-
-    def by_load(self) -> list[tuple[Load, int, list[Step]]]:
-        """Number of orders under each load, and the steps that were slower than agreed."""
-        groups = [(load, [strip for strip in self.strips if strip.load == load]) for load in LOADS]
-        return [
-            (load, max(s.summary.n for s in found), [s.step for s in found if not s.summary.within])
-            for load, found in groups
-            if found
-        ]
-
-
 class Exhibits(NamedTuple):
     """What the customer got: stage, order, pages and text of the invoice, and mails by description."""
 
@@ -140,7 +124,7 @@ def _groups(shown: Sequence[Stage]) -> list[Group]:
     return groups
 
 
-def _times(stage: Stage) -> StageTimes | None:
+def _strips(stage: Stage) -> list[Strip]:
     strips = []
     for step in STEPS:
         by_load = {load: [t.seconds for t in stage.times if (t.step, t.load) == (step, load)] for load in LOADS}
@@ -153,7 +137,7 @@ def _times(stage: Stage) -> StageTimes | None:
                 (round(100 * t / edge, 2), (n * 7 % 11 - 5) * 1.6) for n, t in enumerate(by_load[load]) if t <= edge
             ]
             strips.append(Strip(step, load, summary, edge, dots, summary.n - len(dots)))
-    return StageTimes(stage.name, strips) if strips else None
+    return strips
 
 
 def _exhibits(shown: Sequence[Stage]) -> Exhibits | None:
@@ -169,7 +153,7 @@ def _exhibits(shown: Sequence[Stage]) -> Exhibits | None:
     for name, about in _MAILS.items():
         if name in stage.exhibits:
             mail = message_from_bytes(stage.exhibits[name], policy=default)
-            shown_text = [*(str(mail[header]) for header in _HEADERS), _body(mail, "plain"), _body(mail, "html")]
+            shown_text = [*(str(mail[header]) for header in _HEADERS), body(mail, "plain"), body(mail, "html")]
             stages.require_test_addresses(name, " ".join(shown_text))
             mails.append((about, mail))
     return Exhibits(
@@ -179,12 +163,6 @@ def _exhibits(shown: Sequence[Stage]) -> Exhibits | None:
         invoice_text=pdf_text(invoice) if invoice else "",
         mails=mails,
     )
-
-
-def _body(mail: EmailMessage, kind: str) -> str:
-    """A version of a mail, `plain` or `html`; empty if it has none."""
-    part = mail.get_body((kind,))
-    return str(part.get_content()) if part else ""
 
 
 def _promises(groups: Sequence[Group]) -> Markup:
@@ -212,10 +190,6 @@ def _data_url(image: Image.Image) -> str:
     # Text uses few colours: a palette takes a third of the bytes and looks the same.
     image.quantize(_COLOURS, dither=Image.Dither.NONE).save(png := BytesIO(), "PNG", optimize=True)
     return f"data:image/png;base64,{b64encode(png.getvalue()).decode()}"
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:.2f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
 
 
 def _duration(seconds: float) -> str:
@@ -246,7 +220,7 @@ def render(shown: Sequence[Stage], planned: Planned | None, now: datetime) -> st
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(data_url=_data_url, body=_body, size=_size, duration=_duration, date=_date)
+    environment.filters.update(data_url=_data_url, body=body, duration=_duration, date=_date)
     last, groups = shown[-1], _groups(shown)
     target = planned.environment if planned else _next(last.name)
     html = environment.get_template("page.html").render(
@@ -259,7 +233,7 @@ def render(shown: Sequence[Stage], planned: Planned | None, now: datetime) -> st
         headers=_HEADERS,
         package_names=[name for name in last.release.files if name.startswith("packages/")] if last.release else [],
         passed=all(stage.passed for stage in shown),
-        times=[times for stage in shown if (times := _times(stage))],
+        times={stage.name: strips for stage in shown if (strips := _strips(stage))},
         exhibits=_exhibits(shown),
         groups=groups,
         promises=_promises(groups),

@@ -161,7 +161,7 @@ def enable_consumer(sqs: SQSClient, functions: LambdaClient, queue: str, enabled
 
 
 def _receive(sqs: SQSClient, queue_url: str) -> list[MessageTypeDef]:
-    """Up to ten messages of a queue, hidden from everybody else for a while."""
+    """Up to ten messages of a queue, hidden from other consumers for a while."""
     return sqs.receive_message(
         QueueUrl=queue_url,
         MaxNumberOfMessages=10,
@@ -188,9 +188,8 @@ def _release(sqs: SQSClient, queue_url: str, messages: list[MessageTypeDef]) -> 
     for message in messages:
         # A message whose visibility timeout has passed is visible already.
         with suppress(sqs.exceptions.MessageNotInflight):
-            sqs.change_message_visibility(
-                QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
-            )
+            handle = message["ReceiptHandle"]
+            sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=handle, VisibilityTimeout=0)
 
 
 def _sent(message: MessageTypeDef) -> int:

@@ -66,10 +66,10 @@ def work_dir(environment: EnvironmentName) -> Path:
 
 
 def require_pango(release: Manifest) -> None:
-    """Check that the release can render invoices where it goes.
+    """Check that the release can render invoices in its target environment.
 
     Raises:
-        DeployError: it has no Pango and goes to AWS, which has none either.
+        DeployError: The release has no Pango, and neither has AWS.
     """
     local = urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).hostname in {"localhost", "127.0.0.1", "::1"}
     if release.natives == "host" and not local:
@@ -230,7 +230,7 @@ def _plan(
     """Plan a release into a file; returns the changes, as `terraform show -json` prints them."""
     file.parent.mkdir(parents=True, exist_ok=True)
     known = ENVIRONMENTS[environment]
-    backend = ("-reconfigure", "-lockfile=readonly", f"-backend-config=env/{known.backend}")
+    backend = ("-reconfigure", "-lockfile=readonly", f"-backend-config=env/{environment}.backend.hcl")
     _terraform(environment, folder, "init", "-input=false", *backend)
     _terraform(
         *(environment, folder, "plan", "-input=false", "-parallelism=40"),

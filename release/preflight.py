@@ -19,7 +19,7 @@ _OIDC_PROVIDER: Final = "token.actions.githubusercontent.com"
 type Client = Callable[[Any], Any]
 
 
-# What an error of AWS says about what was probes for.
+# What an AWS error code says about the requested resource.
 _ABSENT: Final = {
     "NoSuchEntity": "it does not exist: apply bootstrap (step 6)",
     "404": "it does not exist: apply bootstrap (step 6)",

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 ADVICE = (
-    "Check whom AWS takes you for (`aws sts get-caller-identity`): the shell must be signed in to the account, with "
+    "Check your identity in AWS (`aws sts get-caller-identity`): the shell must be signed in to the account, with "
     "the permissions of its deployment role."
 )
 
@@ -19,7 +19,7 @@ class UserError(Exception):
     """An error that the user can fix: the text says what is wrong, and ends with what to do."""
 
 
-# What make hands to its recipes, and how bin/ names the folder of the rooms: neither is for what a program starts.
+# Variables of make and bin/ that programs started by a command must not inherit.
 # Compiled libraries are kept whatever the shell says, since hundreds of processes start from them.
 _NOT_INHERITED = ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
 

@@ -35,7 +35,7 @@ PANGO = ("pango-1.0", "pangoft2-1.0", "gobject-2.0", "harfbuzz", "harfbuzz-subse
 _MAC_BROWSERS = [f"/Applications/{name}.app/Contents/MacOS/{name}" for name in ("Google Chrome", "Chromium")]
 CHROMIUM = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser", *_MAC_BROWSERS)
 INDEX_ADVICE = (
-    "Packages come from PyPI, or from the index that pip or uv is set to: check that it answers, and try again."
+    "Packages come from PyPI, or from the index that pip or uv is set to: check that it responds, and try again."
 )
 _STAMP = "lock.sha256"
 _PROBE_SECONDS = 20
@@ -130,7 +130,7 @@ def find_uv() -> str:
 
 @lru_cache(maxsize=None)
 def uv_environment() -> dict[str, str]:
-    """The environment for uv: pip's index and certificates where uv has none of its own, and pyenv's Pythons."""
+    """The environment for uv: pip's index and certificates where uv has no setting, and pyenv's Pythons."""
     found = dict(os.environ)
     listed = _output(sys.executable, "-m", "pip", "config", "list") or _output("pip", "config", "list")
     for setting, variable in (("index-url", "UV_DEFAULT_INDEX"), ("cert", "SSL_CERT_FILE")):

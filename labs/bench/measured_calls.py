@@ -147,7 +147,7 @@ def of_one(calls: Iterable[Call], orders: int) -> Counter[Call]:
     uneven = ", ".join(" ".join(call) for call, times in counts.items() if times % orders)
     if uneven:
         raise StackError(
-            f"{orders} orders did not make the same calls: {uneven}; check that nobody else uses the stack, "
+            f"{orders} orders did not make the same calls: {uneven}; check that nothing else uses the stack, "
             "and that no message is retried (`bin/ops queues --target local`)"
         )
     return Counter({call: times // orders for call, times in counts.items()})

@@ -21,7 +21,7 @@ from localstack.stack import ACCOUNT, REGION, SIGNATURE, StackError
 BATCHES: Final = (50, 5)
 # Orders of a batch, and deliveries of a message before it moves to the DLQ, as in AWS.
 _ORDERS, _DELIVERIES = 10, 3
-# Each round has a year of its own, so its counter begins at 1.
+# Each round uses a separate year, so its counter begins at 1.
 _FIRST_YEAR = 2090
 
 

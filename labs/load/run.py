@@ -40,7 +40,7 @@ _EXTRA_SECONDS = 60
 
 
 def parse_rates(text: str) -> tuple[float, ...]:
-    """The rates of a text such as 2,5,10; StackError if it has something else than numbers."""
+    """The rates of a text such as 2,5,10; StackError if it has anything but numbers."""
     try:
         return tuple(float(each) for each in text.split(","))
     except ValueError:
@@ -92,7 +92,7 @@ def _round_trip(api_url: str) -> float:
 
 @contextmanager
 def customers(platform: Platform, count: int) -> Iterator[list[dict[str, Any]]]:
-    """Customers of tenants of their own; their users are removed at the end in any case."""
+    """Customers, each of a separate tenant; their users are removed at the end in any case."""
     cognito, outputs = platform.aws.cognito, platform.outputs
     # Mails of an account go to the simulator of SES, which accepts any label.
     domain = "example.com" if platform.mailbox else "simulator.amazonses.com"

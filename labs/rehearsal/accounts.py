@@ -1,4 +1,4 @@
-"""The AWS accounts on one engine: bootstrapped as a person does it, signed in to as GitHub does it."""
+"""The AWS accounts on one engine: bootstrapped as an administrator would, and signed in to as GitHub does."""
 
 import os
 from collections.abc import Mapping

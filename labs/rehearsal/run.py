@@ -273,7 +273,7 @@ class Rehearsal:
         required = [block for block in documents.runbook_blocks() if block.rehearsed]
         left = [f"{block.page}, {block.heading}" for block in required if block not in self._commands.followed]
         if left:
-            raise StackError(f"not rehearsed of the runbooks: {'; '.join(left)}")
+            raise StackError(f"runbook blocks that were not rehearsed: {'; '.join(left)}")
         runs, commands = (sum(len(block.commands) for block in each) for each in (self._commands.followed, required))
         console.print(f"runbook commands executed: all {commands} that need accounts, in {runs} runs")
 

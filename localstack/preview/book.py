@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jinja2
 
-from evidence.pictures import rasterize
+from evidence.content import rasterize
 from localstack.preview.render import Preview, Rendered, previews, render
 from tooling.paths import BASE_CSS, ROOT
 
@@ -20,7 +20,7 @@ _PAGES = jinja2.Environment(
 
 
 def begin(folder: Path = BOOK) -> None:
-    """Have a page to show while the first pages are rendered."""
+    """Write a placeholder page to show while the first pages are rendered."""
     if not (folder / "index.html").exists():
         write_index(folder, {})
 

@@ -14,7 +14,7 @@ from jinja2 import TemplateSyntaxError
 from common import invoice, mail
 from common.status import OrderStatus
 from common.templates import PACKAGED, only_packaged
-from evidence.pictures import pdf_text
+from evidence.content import body, pdf_text
 from localstack.preview.samples import orders
 
 CONFIRMATION, NOTIFICATION, STATUS, INVOICE = (
@@ -48,10 +48,8 @@ class Rendered:
     """The result of rendering.
 
     Attributes:
-        html: HTML of the mail or invoice.
         text: Plain text version of the mail, or the text of the PDF.
         title: Subject of the mail, or title of the PDF.
-        pdf: PDF of the invoice; empty for a mail.
         problems: Warnings of WeasyPrint.
         error: Why rendering failed, with file and line of the template; empty if it worked.
     """
@@ -119,12 +117,6 @@ def message(preview: Preview) -> EmailMessage:
         return mail.order_notification(order, "preview")
 
 
-def part(mail: EmailMessage, kind: str) -> str:
-    """Text of a mail's part, `plain` or `html`."""
-    body = mail.get_body((kind,))
-    return str(body.get_content()) if body else ""
-
-
 def render(preview: Preview) -> Rendered:
     """Render a preview; an error is part of the result, so that the other previews are shown."""
     try:
@@ -135,6 +127,6 @@ def render(preview: Preview) -> Rendered:
             title = f"Tax Invoice {order.order_number}"
             return Rendered(html, pdf_text(pdf), title, pdf, list(dict.fromkeys(warnings)))
         sent = message(preview)
-        return Rendered(part(sent, "html"), part(sent, "plain"), sent["Subject"])
+        return Rendered(body(sent, "html"), body(sent, "plain"), sent["Subject"])
     except Exception as error:  # the page shows any error of a template
         return Rendered(error=_describe(error))

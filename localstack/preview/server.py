@@ -40,11 +40,7 @@ class _Files(SimpleHTTPRequestHandler):
 def serve(port: int, folder: Path, sources: Sequence[Path], command: str) -> None:
     """Serve the previews to this machine until interrupted.
 
-    Args:
-        port: Port of the page.
-        folder: Folder with the previews.
-        sources: Folders to watch.
-        command: Renders the previews; run at the start and after each change, in a new process that loads the code.
+    A new process, which loads the code, runs `command` at the start and after each change in `sources`.
     """
     server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Files, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()

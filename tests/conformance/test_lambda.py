@@ -52,7 +52,7 @@ def test_unchanged_code_is_published_once(aws: Clients, make: Resources) -> None
 
 
 def test_alias_is_read_as_set(aws: Clients, make: Resources) -> None:
-    """An alias has an ARN of its own and is read with its version and weights as set.
+    """An alias has its own ARN and is read with its version and weights as set.
 
     Source: Lambda API Reference, "AliasConfiguration"
     <https://docs.aws.amazon.com/lambda/latest/api/API_AliasConfiguration.html>

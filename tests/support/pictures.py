@@ -17,7 +17,7 @@ from PIL import Image, ImageChops
 from playwright.sync_api import sync_playwright
 
 from common.invoice import ASSETS
-from evidence.pictures import rasterize
+from evidence.content import rasterize
 from localstack.preview.render import CONFIRMATION, INVOICE, NOTIFICATION, STATUS, Preview, Rendered, render
 from tests.support import browser, doc_images
 from tooling.paths import ROOT
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 REVIEWED = ROOT / "tests" / "visual"
 DIFFERENCES = ROOT / "build" / "visual"
-# Mails are opened from here; every request is answered or aborted by this process.
+# Mails are opened from here; every request is served or aborted by this process.
 _ORIGIN = "http://mail.invalid"
 _FONTS = """<style>
 @font-face { font-family: Preview; src: url(/DejaVuSans.ttf); font-weight: normal; }

@@ -33,7 +33,7 @@ def test_modules_of_function_exclude_other_functions(function: str) -> None:
 
 
 def test_functions_do_not_mention_local_stack() -> None:
-    """What runs in AWS does not know that it may run locally."""
+    """Code that runs in AWS contains nothing about running locally."""
     sources = [*Path(ROOT, "functions").rglob("*.py"), *Path(ROOT, "common").rglob("*.py")]
     assert len(sources) > 30
     for source in sources:

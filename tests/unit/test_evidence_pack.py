@@ -222,7 +222,7 @@ def test_mail_is_shown_as_sent() -> None:
     """A mail is shown with its headers, attachments, HTML and text."""
     html = rendered(make_stage(exhibits={"confirmation.eml": mail()}))
     assert "<b>Subject</b><span>Your order ORD-2026-00001</span>" in html
-    assert "<b>Attached</b><span>ORD-2026-00001.pdf (0.0 kB)</span>" in html
+    assert "<b>Attached</b><span>ORD-2026-00001.pdf (4 Bytes)</span>" in html
     assert "<pre>Thank you in plain text\n</pre>" in html
     assert '<iframe sandbox srcdoc="&lt;p&gt;Thank you&lt;/p&gt;\n"' in html
 

@@ -5,7 +5,8 @@ from functools import cache
 import pytest
 
 from common.order import Order
-from localstack.preview.render import CONFIRMATION, INVOICE, Preview, message, part, previews, render
+from evidence.content import body
+from localstack.preview.render import CONFIRMATION, INVOICE, Preview, message, previews, render
 from localstack.preview.samples import orders
 from tests.support import mail_rules
 from tests.unit.test_hostile_texts import HOSTILE, hostile_order
@@ -15,7 +16,7 @@ MAILS = [preview for preview in previews() if preview.template != INVOICE]
 
 @cache
 def good() -> str:
-    return part(message(Preview(CONFIRMATION, "campaign")), "html")
+    return body(message(Preview(CONFIRMATION, "campaign")), "html")
 
 
 @pytest.mark.parametrize("preview", MAILS, ids=lambda preview: preview.slug)

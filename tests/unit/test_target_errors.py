@@ -25,7 +25,7 @@ MODULES = {"bin/ops": "cli.ops", "bin/release": "cli.release", "bin/test": "test
 
 
 def run(directory: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command with nobody signed in, and a stack's folder of its own."""
+    """Run a command with nobody signed in, and a separate stack folder."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     # The tests run in the virtual environment that the program would check first.
     program = [sys.executable, "-m", MODULES[words[0]]] if words[0] in MODULES else [words[0]]

@@ -10,7 +10,8 @@ from PIL import Image, ImageFilter
 
 from common import invoice
 from common.templates import only_packaged
-from localstack.preview.render import CONFIRMATION, NOTIFICATION, STATUS, Preview, message, part
+from evidence.content import body
+from localstack.preview.render import CONFIRMATION, NOTIFICATION, STATUS, Preview, message
 from localstack.preview.samples import orders
 from tests.support import pictures
 from tests.support.pictures import VIEWS, Camera, Comparison, View, open_camera, pdf_pages, png
@@ -29,7 +30,7 @@ def camera(pytestconfig: pytest.Config) -> Iterator[Camera]:
 
 
 def html() -> str:
-    return part(message(Preview(CONFIRMATION, "campaign")), "html")
+    return body(message(Preview(CONFIRMATION, "campaign")), "html")
 
 
 def test_mails_look_as_reviewed(camera: Camera) -> None:
@@ -148,7 +149,7 @@ def test_accept_writes_changed_pictures(camera: Camera, tmp_path: Path, monkeypa
 )
 def test_mails_are_accessible(camera: Camera, preview: Preview, view: View) -> None:
     """Mails pass axe in light and dark, and fit a phone."""
-    page = camera.open(part(message(preview), "html"), view)
+    page = camera.open(body(message(preview), "html"), view)
     # A mail is not a page with landmarks; contrast, tables, language and headings are checked.
     rules = {"region": {"enabled": False}, "landmark-one-main": {"enabled": False}}
     found: Any = Axe().run(page, options={"rules": rules})

@@ -1,12 +1,19 @@
-"""Pages and text of a PDF, without a browser."""
+"""What is in a mail or a PDF, without a browser."""
 
 import threading
+from email.message import EmailMessage
 
 import pypdfium2
 from PIL import Image
 
 # PDFium must not be used by two threads at once.
 _pdfium = threading.Lock()
+
+
+def body(mail: EmailMessage, kind: str) -> str:
+    """A version of a mail, `plain` or `html`; empty if it has none."""
+    part = mail.get_body((kind,))
+    return str(part.get_content()) if part else ""
 
 
 def rasterize(pdf: bytes, scale: float, pages: int | None = None) -> list[Image.Image]:
