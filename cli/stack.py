@@ -24,7 +24,6 @@ from ops import queues
 
 app = typer.Typer(help="The local platform, in build/local or the folder that STACK_DIR names.", no_args_is_help=True)
 
-
 Folder = Annotated[Path | None, typer.Option(help="Run the packages of this release, not those of this tree.")]
 
 

@@ -188,9 +188,8 @@ def _release(sqs: SQSClient, queue_url: str, messages: list[MessageTypeDef]) -> 
     for message in messages:
         # A message whose visibility timeout has passed is visible already.
         with suppress(sqs.exceptions.MessageNotInflight):
-            sqs.change_message_visibility(
-                QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
-            )
+            handle = message["ReceiptHandle"]
+            sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=handle, VisibilityTimeout=0)
 
 
 def _sent(message: MessageTypeDef) -> int:

@@ -18,10 +18,8 @@ from tooling.cli import UserError
 _GITHUB_SECONDS = 20
 # The role of the reviewers of each GitHub environment, by environment to promote to (docs/release.md).
 _GITHUB_ROLES: dict[EnvironmentName, dict[str, str]] = {
-    "dev": {},
     "sit": {"sit": "tech-lead"},
     "prod": {"prod-business-owner": "business-owner", "prod": "tech-lead"},
-    "failover": {"prod-business-owner": "business-owner", "prod": "tech-lead"},
 }
 
 
@@ -173,7 +171,7 @@ def in_github() -> bool:
 
 def approvals_by_role(reviews: list[dict[str, Any]], to: EnvironmentName) -> dict[str, str]:
     """Logins of who approved, by role, from GitHub's "Get the review history for a workflow run"."""
-    roles = _GITHUB_ROLES[to]
+    roles = _GITHUB_ROLES.get(to, {})
     return {
         roles[environment["name"]]: review["user"]["login"]
         for review in reviews

@@ -41,7 +41,7 @@ _BIN = ROOT / ".venv" / "bin"
 _PYTHON = sys.executable
 _MACHINE = ("python3", "tooling/machine.py")
 _STACK = ROOT / "build" / "test"
-ROOMS = ("tooling", "release", "ops", "evidence", "localstack", "labs", "cli")
+PACKAGES = ("tooling", "release", "ops", "evidence", "localstack", "labs", "cli")
 # Digests of files, which look like keys.
 _DIGESTS = "docs/images/sources.json"
 # What tools make; fonts are left out too.
@@ -92,7 +92,7 @@ def security_steps() -> list[Step]:
     tooling = ("--skip", "B404,B603,B607")
     return [
         _tool("bandit", "-q", "-r", "common", "functions", hint="fix it: what runs in AWS has no exception"),
-        _tool("bandit", "-q", "-r", *ROOMS, *tooling, hint="fix it, or say in its line why it is not a weakness"),
+        _tool("bandit", "-q", "-r", *PACKAGES, *tooling, hint="fix it, or say in its line why it is not a weakness"),
         _tool(
             *("detect-secrets-hook", "--no-verify", *sorted(_our_files())),
             hint="remove the secret, or mark what is not one with `pragma: allowlist secret` and why",

@@ -82,7 +82,7 @@ def _evaluate(alarm: dict[str, Any]) -> None:
 
 @changes
 def evaluate_alarms() -> None:
-    """Evaluate alarms on the metric of their own dimensions, and on metric math, whenever alarms are read.
+    """Evaluate alarms on the metric with exactly their dimensions, and on metric math, whenever alarms are read.
 
     MiniStack ignores dimensions and metric math, and loses most of an alarm in the Query protocol, which Terraform
     speaks. Without data an alarm is OK if it says notBreaching, and keeps its state otherwise. Source: CloudWatch User

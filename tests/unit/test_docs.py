@@ -218,6 +218,13 @@ def test_api_address_is_the_one_make_up_prints() -> None:
     assert all(url.startswith(f"{pages.api_in_readme()}/") for url in used)
 
 
+def test_trace_of_an_order_has_ten_places() -> None:
+    """The architecture follows an order, from POST to mail, through ten places."""
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    places = re.findall(r"^(\d+)\. `", text.partition("## One order")[2].partition("\n## ")[0], re.MULTILINE)
+    assert places == [str(number) for number in range(1, 11)]
+
+
 @pytest.mark.parametrize("decision", [path for path in pages.documents() if "/decisions/" in path])
 def test_decision_has_context_options_choice(decision: str) -> None:
     """A decision is one page with its context, options and choice."""
