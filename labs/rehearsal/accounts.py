@@ -52,8 +52,8 @@ class Accounts:
     def customer(self, environment: EnvironmentName) -> OrderClient:
         """A customer of an environment, who is signed in."""
         outputs, cognito = self.outputs(environment), self.client("cognito-idp", self.root(environment))
-        token = sign_up(cognito, outputs, "tenant-acme", "thandi@acme.example")
-        return OrderClient(api_url(self.endpoint, outputs), token, verify=self.bundle, timeout=60)
+        tokens = sign_up(cognito, outputs, "tenant-acme", "thandi@acme.example")
+        return OrderClient(api_url(self.endpoint, outputs), tokens["IdToken"], verify=self.bundle, timeout=60)
 
     def root(self, environment: EnvironmentName) -> dict[str, str]:
         """Environment variables of an account's root user, who bootstraps it."""

@@ -27,13 +27,7 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 
 
 def _value(metrics: Mapping[str, float], expression: str) -> float:
-    """Value of a metric math expression of numbers, ids, + - * / and FILL(id, number).
-
-    Raises:
-        KeyError: A metric has no data and no FILL.
-        ValueError: The expression contains anything else.
-        ZeroDivisionError: The expression divides by zero.
-    """
+    """Value of a metric math expression of numbers, ids, + - * / and FILL(id, number); KeyError without data."""
 
     def of(node: ast.expr) -> float:
         match node:
@@ -88,7 +82,7 @@ def _evaluate(alarm: dict[str, Any]) -> None:
 
 @changes
 def evaluate_alarms() -> None:
-    """Evaluate alarms on the metric of their own dimensions, and on metric math, whenever alarms are read.
+    """Evaluate alarms on the metric with exactly their dimensions, and on metric math, whenever alarms are read.
 
     MiniStack ignores dimensions and metric math, and loses most of an alarm in the Query protocol, which Terraform
     speaks. Without data an alarm is OK if it says notBreaching, and keeps its state otherwise. Source: CloudWatch User
