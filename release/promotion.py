@@ -164,11 +164,6 @@ def require_evidence(source: Store, digest: str, to: EnvironmentName, approvals:
         raise EvidenceError(f"{digest[:12]} cannot go to {to}: {'; '.join(missing)}")
 
 
-def in_github() -> bool:
-    """Whether this runs in GitHub Actions."""
-    return os.environ.get("GITHUB_ACTIONS") == "true"
-
-
 def approvals_by_role(reviews: list[dict[str, Any]], to: EnvironmentName) -> dict[str, str]:
     """Logins of who approved, by role, from GitHub's "Get the review history for a workflow run"."""
     roles = _GITHUB_ROLES.get(to, {})
