@@ -9,9 +9,9 @@ from rich.table import Table
 from localstack import engines, processes, seed
 from localstack import stack as stacks
 from localstack.aws import Aws
-from localstack.drift import differences
 from localstack.logs import checked, show_logs
 from localstack.place_order import place_order
+from localstack.redeploy import differences
 from localstack.shell import open_shell
 from localstack.stack import StackError
 from localstack.terraform import LocalTerraform

@@ -15,7 +15,6 @@ from localstack.stack import Stack, StackError
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
-    from mypy_boto3_cognito_idp.type_defs import AttributeTypeTypeDef
 
 # Password in an emulated pool on this machine; its users exist nowhere else.
 PASSWORD = "Local-Passw0rd!"  # noqa: S105  # nosec B105  # pragma: allowlist secret
@@ -36,15 +35,13 @@ def add_user(
     group: str | None = None,
 ) -> None:
     """Add a user to a pool; one that exists keeps its attributes."""
-    attributes: list[AttributeTypeTypeDef] = [
-        {"Name": "email", "Value": email},
-        {"Name": "email_verified", "Value": "true"},
-    ]
-    if tenant_id:
-        attributes.append({"Name": "custom:tenantId", "Value": tenant_id})
+    values = {"email": email, "email_verified": "true", **({"custom:tenantId": tenant_id} if tenant_id else {})}
     with suppress(client.exceptions.UsernameExistsException):
         client.admin_create_user(
-            UserPoolId=pool_id, Username=email, UserAttributes=attributes, MessageAction="SUPPRESS"
+            UserPoolId=pool_id,
+            Username=email,
+            UserAttributes=[{"Name": name, "Value": value} for name, value in values.items()],
+            MessageAction="SUPPRESS",
         )
     client.admin_set_user_password(UserPoolId=pool_id, Username=email, Password=password, Permanent=True)
     if group:

@@ -27,13 +27,7 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 
 
 def _value(metrics: Mapping[str, float], expression: str) -> float:
-    """Value of a metric math expression of numbers, ids, + - * / and FILL(id, number).
-
-    Raises:
-        KeyError: A metric has no data and no FILL.
-        ValueError: The expression contains anything else.
-        ZeroDivisionError: The expression divides by zero.
-    """
+    """Value of a metric math expression of numbers, ids, + - * / and FILL(id, number); KeyError without data."""
 
     def of(node: ast.expr) -> float:
         match node:

@@ -21,10 +21,9 @@ class MailCatcher:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Write a mail, whole or not at all, before acknowledging it."""
-        content = envelope.content or b""
         name = f"{time.time_ns()}-{uuid.uuid4().hex[:8]}"
         partial = self._directory / f"{name}.partial"
-        partial.write_bytes(content if isinstance(content, bytes) else content.encode())
+        partial.write_bytes(envelope.original_content or b"")
         partial.replace(self._directory / f"{name}.eml")
         return "250 kept"
 

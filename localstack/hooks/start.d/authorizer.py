@@ -33,12 +33,7 @@ def _issuer(provider_arn: str) -> str:
 
 
 def _claims(text: str, authorizer: dict[str, Any]) -> dict[str, Any]:
-    """Verify a token and return its claims.
-
-    Raises:
-        JoseError: The signature is wrong, or it is not a token.
-        ValueError: The token is of another pool or use, or outside its time.
-    """
+    """Verify a token and return its claims; JoseError or ValueError if it is not valid here and now."""
     issuers = {_issuer(arn): arn.rpartition("/")[2] for arn in authorizer["providerARNs"]}
     # Each pool has its keys; the claim `iss` must name the pool whose keys verify the signature.
     claims: dict[str, Any] = {}
