@@ -16,9 +16,10 @@ from jinja2 import Environment, TemplateSyntaxError
 from localstack.aws import Aws
 from localstack.stack import Stack, StackError
 from localstack.terraform import LocalTerraform
-from release import templates, traffic
+from release import traffic
 from release.packaging import build, isolation
 from release.packaging.libraries import BuildError, runtime_libraries
+from release.store import TEMPLATES, Store
 from release.traffic import TrafficError
 from tooling.paths import ROOT
 
@@ -117,7 +118,7 @@ def checked_templates(stack: Stack) -> dict[str, bytes]:
     found = {}
     jinja = Environment(autoescape=True)
     for path in sorted(folder.rglob("*")):
-        if path.suffix in templates.ENDINGS:
+        if path.suffix in TEMPLATES:
             found[str(path.relative_to(folder))] = path.read_bytes()
             try:
                 jinja.parse(path.read_text())
@@ -128,8 +129,8 @@ def checked_templates(stack: Stack) -> dict[str, bytes]:
 
 def put_templates(client: S3Client, stack: Stack, contents: Mapping[str, bytes]) -> list[str]:
     """Upload the templates that differ from those in the bucket; return their keys."""
-    bucket = stack.outputs["templates_bucket"]
-    return [key for key, content in contents.items() if templates.put(client, bucket, key, content)]
+    bucket = Store(client, stack.outputs["templates_bucket"])
+    return [key for key, content in contents.items() if bucket.put_template(key, content)]
 
 
 def _shift(client: LambdaClient, stack: Stack, function: str) -> str | None:

@@ -6,13 +6,14 @@ Start here, then docs/release.md.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import boto3
 
-from release import deploy, history, manifest, promotion, templates, traffic
+from release import deploy, history, manifest, promotion, traffic
 from release.environments import ENVIRONMENTS, EnvironmentName, terraform_outputs
 from release.history import Deployment
 from release.manifest import Manifest
@@ -67,7 +68,8 @@ def promote(to: EnvironmentName, digest: str, given: Mapping[str, str]) -> Manif
         ManifestError: the bucket does not have the whole release.
     """
     source, target = store(environment_before(to)), store(to)
-    approved = promotion.approvals_in_github(to) if promotion.in_github() else given
+    in_github = os.environ.get("GITHUB_ACTIONS") == "true"
+    approved = promotion.approvals_in_github(to) if in_github else given
     promotion.require_evidence(source, digest, to, approved)
     copied = target.copy_from(source, digest)
     promotion.record_promotion(target, digest, to, approved)
@@ -130,7 +132,7 @@ def shift(to: EnvironmentName, digest: str, seconds: float) -> dict[str, Move]:
         if live := history.live(releases, to):
             # Terraform has put the new templates there already.
             live_release = releases.manifest(live.release)
-            templates.put_all(client("s3", to), found["templates_bucket"], releases, live_release)
+            Store(client("s3", to), found["templates_bucket"]).put_templates(releases, live_release)
         raise
     history.record(store(to), to, digest, "deploy", traffic.live_versions(functions, names))
     return moved
@@ -164,7 +166,7 @@ def roll_back(to: EnvironmentName, digest: str | None) -> tuple[Deployment, list
     target = history.rollback_target(releases, to, digest)
     release = releases.manifest(target.release)
     traffic.move_to(client("lambda", to), target.versions)
-    changed = templates.put_all(client("s3", to), outputs(to)["templates_bucket"], releases, release)
+    changed = Store(client("s3", to), outputs(to)["templates_bucket"]).put_templates(releases, release)
     return history.record(releases, to, target.release, "rollback", target.versions), changed
 
 
