@@ -12,7 +12,7 @@ from tooling import commands, documents
 from tooling.documents import Block
 from tooling.paths import ROOT
 
-_DEADLINE_SECONDS = 900
+DEADLINE_SECONDS = 900
 _SHOWN = 4_000
 _RELEASE = (sys.executable, "-m", "cli.release")
 
@@ -28,7 +28,7 @@ class Commands:
         self, name: str, command: tuple[str, ...], environment: Mapping[str, str], cwd: Path
     ) -> commands.Completed:
         log = self._logs / f"{next(self._numbers):02}-{name.replace(' ', '-')}.log"
-        return commands.run(name, command, _DEADLINE_SECONDS, environment, cwd, log)
+        return commands.run(name, command, DEADLINE_SECONDS, environment, cwd, log)
 
     def run(self, name: str, *command: str, environment: Mapping[str, str], cwd: Path = ROOT) -> str:
         """Run a command and return its output; CommandError if it failed or took too long."""

@@ -4,12 +4,10 @@ import os
 import platform
 import re
 import shutil
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,7 +16,7 @@ from typing import Any, NamedTuple
 from rich.table import Table
 
 from labs.rehearsal.accounts import SUBJECT_PREFIX, Accounts
-from labs.rehearsal.commands import Commands
+from labs.rehearsal.commands import DEADLINE_SECONDS, Commands
 from localstack import demo, processes, tls
 from localstack import stack as stacks
 from localstack.engines.ministack import MiniStack
@@ -30,6 +28,7 @@ from release.store import Store
 from tooling import docker, documents
 from tooling.order_client import OrderClient
 from tooling.paths import ROOT
+from tooling.polling import poll
 
 FOLDER = ROOT / "build" / "rehearsal"
 RELEASE = ROOT / "build" / "release"
@@ -194,18 +193,22 @@ class Rehearsal:
         order = _order(customer)["id"]
         functions = self._client("lambda", "prod")
         options = ("--var-file", str(self._accounts.var_file()), "--seconds", str(CANARY_SECONDS))
-        # Requests before the canary would count too, and hide for minutes that a tenth of them fails.
         # One server error of the API is enough for this alarm; the function's needs more than 5 %.
         text = "rolled back after 10 % of the traffic; in ALARM: bbws-order-api-5xx-prod"
         deploy = ("deploy", bad, "--to", "prod", *options)
-        with _polling(customer, order, lambda: _shares_traffic(functions)) as statuses:
-            self.refuse(Refusal("the canary of a sabotaged release", text, "prod", deploy))
-            failed, responses = sum(status >= 500 for status in statuses), len(statuses)
+        refusal, statuses = Refusal("the canary of a sabotaged release", text, "prod", deploy), list[int]()
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            deployment = pool.submit(self.refuse, refusal)
+            # Requests before the canary would count too, and hide for minutes that a tenth of them fails.
+            poll("a canary", lambda: _shares_traffic(functions) or deployment.done() or None, DEADLINE_SECONDS, 0.2)
+            while not deployment.done():
+                statuses.append(customer.get(order).status_code)
+        deployment.result()
         after = {customer.get(order).status_code for _ in range(40)}
         if after != {200}:
             raise StackError(f"after the canary was rolled back, prod responded {after}")
         self.require_templates("prod", good)
-        tested = f"{failed} of {responses} responses failed, then none of 40"
+        tested = f"{sum(status >= 500 for status in statuses)} of {len(statuses)} responses failed, then none of 40"
         self._add("prod, canary rolled back", bad, tested, BOTH, started)
 
     def require_templates(self, environment: EnvironmentName, digest: str) -> None:
@@ -286,26 +289,6 @@ def _evidence(release: str) -> dict[str, str]:
 def _order(customer: OrderClient) -> dict[str, Any]:
     """Place the demo order, and return it once it has its invoice."""
     return customer.await_invoiced(customer.place(demo.order(), idempotency_key=str(uuid.uuid4())).order_id)
-
-
-@contextmanager
-def _polling(customer: OrderClient, order_id: str, has_begun: Callable[[], bool]) -> Iterator[list[int]]:
-    """Request an order again and again once a condition holds; yields the response statuses, which grow."""
-    statuses, done = list[int](), threading.Event()
-
-    def request() -> None:
-        while not has_begun():
-            if done.wait(0.2):
-                return
-        while not done.is_set():
-            statuses.append(customer.get(order_id).status_code)
-
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        pool.submit(request)
-        try:
-            yield statuses
-        finally:
-            done.set()
 
 
 def _shares_traffic(functions: Any) -> bool:
