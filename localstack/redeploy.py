@@ -100,10 +100,7 @@ def outdated(client: LambdaClient, stack: Stack) -> dict[str, bytes]:
 
 
 def publish(client: LambdaClient, stack: Stack) -> list[str]:
-    """Publish a version of each function whose package differs from its newest version, and return their folders.
-
-    The traffic does not move.
-    """
+    """Publish, without traffic, a version of each function whose package differs from its newest; return folders."""
     packages, names = outdated(client, stack), _names(stack)
     for function, content in packages.items():
         client.update_function_code(FunctionName=names[function], ZipFile=content, Publish=True)
@@ -172,15 +169,9 @@ def _is_code(planned: dict[str, Any]) -> bool:
     change = planned["change"]
     if planned["type"] != "aws_lambda_function" or change["actions"] != ["update"]:
         return False
+    # What is unknown before the apply is true, at any depth.
     changed = {name for name, value in change["after"].items() if change["before"].get(name) != value}
-    return changed | {name for name, value in change["after_unknown"].items() if _any(value)} <= _DIGEST_FIELDS
-
-
-def _any(unknown: Any) -> bool:
-    """Whether any part of a value is unknown before the apply."""
-    if isinstance(unknown, dict | list):
-        return any(map(_any, unknown.values() if isinstance(unknown, dict) else unknown))
-    return bool(unknown)
+    return changed | {name for name, value in change["after_unknown"].items() if "True" in str(value)} <= _DIGEST_FIELDS
 
 
 def differences(stack: Stack) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pycognito.aws_srp import AWSSRP
 
@@ -22,8 +22,7 @@ PASSWORD = "Local-Passw0rd!"  # noqa: S105  # nosec B105  # pragma: allowlist se
 
 def users() -> list[dict[str, str]]:
     """Users of the fixtures: email, tenantId, and group if they have one."""
-    found: list[dict[str, str]] = json.loads((FIXTURES / "users.json").read_text())
-    return found
+    return cast("list[dict[str, str]]", json.loads((FIXTURES / "users.json").read_text()))
 
 
 def add_user(
@@ -53,8 +52,7 @@ def sign_in(
 ) -> dict[str, str]:
     """Sign a user in by SRP, as the portal does, and return IdToken, AccessToken and RefreshToken."""
     login = AWSSRP(username=email, password=password, pool_id=pool_id, client_id=client_id, client=client)
-    tokens: dict[str, str] = login.authenticate_user()["AuthenticationResult"]
-    return tokens
+    return cast("dict[str, str]", login.authenticate_user()["AuthenticationResult"])
 
 
 def seed(stack: Stack) -> None:

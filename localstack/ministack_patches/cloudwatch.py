@@ -2,6 +2,7 @@
 
 import ast
 import html
+import itertools
 import json
 import operator
 import time
@@ -127,13 +128,11 @@ def _publish(line: str) -> None:
     try:
         content = json.loads(line)
         for directive in content["_aws"]["CloudWatchMetrics"]:
-            for names in directive["Dimensions"]:
+            for names, metric in itertools.product(directive["Dimensions"], directive["Metrics"]):
                 dimensions = {name: content[name] for name in names}
-                for metric in directive["Metrics"]:
-                    values = content[metric["Name"]]
-                    for value in values if isinstance(values, list) else [values]:
-                        unit = metric.get("Unit", "None")
-                        cloudwatch.record_metric(directive["Namespace"], metric["Name"], value, unit, dimensions)
+                values, unit = content[metric["Name"]], metric.get("Unit", "None")
+                for value in values if isinstance(values, list) else [values]:
+                    cloudwatch.record_metric(directive["Namespace"], metric["Name"], value, unit, dimensions)
     except (KeyError, TypeError, ValueError):
         # As in AWS, a line in any other format is an ordinary line.
         return
