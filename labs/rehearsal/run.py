@@ -142,7 +142,7 @@ class Rehearsal:
     def bootstrap(self) -> None:
         """Bootstrap the accounts, and check that they refuse other jobs."""
         started = time.monotonic()
-        self._accounts.bootstrap_all()
+        _together(*(partial(self._accounts.bootstrap, environment) for environment in ("dev", "sit", "prod")))
         console.print(f"[green]✓[/] bootstrap of three accounts [dim]{time.monotonic() - started:.1f} s[/]")
         for subject in (f"{SUBJECT_PREFIX}:ref:refs/heads/main", "repo:someone/else:environment:dev"):
             try:
