@@ -32,8 +32,8 @@ down: ## stop the local stack; its orders are gone
 order: ## place a demo order and follow it to the mails
 	@$(call takes,)bin/ops stack order
 
-preview: ## show every template with sample data, without a stack (PORT= ONCE=1 to only write, ACCEPT=1 to accept the pictures)
-	@$(call takes,PORT ONCE ACCEPT)bin/ops stack preview $(call option,PORT,--port) $(call flag,ONCE,--once) $(call flag,ACCEPT,--accept)
+preview: ## show every template with sample data, without a stack (PORT= ONCE=1 to only write)
+	@$(call takes,PORT ONCE)bin/ops stack preview $(call option,PORT,--port) $(call flag,ONCE,--once)
 
 watch: ## deploy what is saved in functions/, common/ or templates/ to the local stack within seconds
 	@$(call takes,)bin/ops stack watch

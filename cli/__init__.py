@@ -1,5 +1,5 @@
 """The command-line programs: `bin/ops` (on-call, local platform, labs) and `bin/release` (releases).
 
-They parse options, call the other rooms, and print. Only tests/ and e2e/ may import this room; it may import them all.
+They parse options, call the other packages, and print. Only tests/ and e2e/ may import it; it may import all packages.
 Start with ops.py and release.py.
 """

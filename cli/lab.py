@@ -89,7 +89,7 @@ def rehearse() -> None:
 
 @app.command()
 def scale() -> None:
-    """Print the tables of docs/scale.md: what far more load does to counter, partitions and quotas."""
+    """Print the tables of docs/scale.md: how counter, partitions and quotas behave under far more load."""
     from labs import scale as scales
 
     for heading, table in scales.tables():

@@ -122,7 +122,7 @@ def drop(
 
 @_command
 def pause(queue: Queue, target: TargetOption) -> list[str]:
-    """Disable the consumer of a queue, as long as what it depends on is down."""
+    """Disable the consumer of a queue, while a service that it depends on is down."""
     client = _account(target).client
     queue_states.enable_consumer(client("sqs"), client("lambda"), queue, False)
     return [f"{queue} is paused: its messages wait"]

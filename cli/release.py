@@ -21,7 +21,7 @@ from release.packaging import isolation
 from tooling.cli import ADVICE, run_cli
 
 app = typer.Typer(
-    help="Builds and releases. --to names the environment; docs/release.md describes the way of a release.",
+    help="Builds and releases. --to names the environment; docs/release.md describes the life of a release.",
     no_args_is_help=True,
     rich_markup_mode=None,
     context_settings={"max_content_width": 120},
@@ -89,7 +89,7 @@ def _shift(to: EnvironmentName, digest: str, seconds: float) -> None:
 
 @app.command()
 def build() -> None:
-    """Build the packages that changed into build/packages, and import each alone."""
+    """Build the packages that changed into build/packages, and import each in isolation."""
     built = packages.build_all()
     isolation.import_all(packages.PACKAGES)
     for name in packages.function_names():
@@ -132,7 +132,9 @@ def promote(
     to: To,
     approvals: Annotated[
         dict[str, str] | None,
-        typer.Option(parser=_approvals, metavar="ROLE=NAME", help="Who approved; in GitHub Actions its reviews count."),
+        typer.Option(
+            parser=_approvals, metavar="ROLE=NAME", help="Who approved; GitHub Actions uses its own reviews instead."
+        ),
     ] = None,
 ) -> None:
     """Copy a release and its records to the bucket of the next environment."""
@@ -194,7 +196,7 @@ def record(to: To, report: Annotated[Path, typer.Option(help="JUnit report of th
 
 @app.command()
 def rollback(to: To, digest: MaybeDigest = None) -> None:
-    """Give traffic and templates back to the previous release, or to another that was live."""
+    """Return traffic and templates to the previous release, or to another that was live."""
     done, templates = pipeline.roll_back(to, digest or None)
     print(f"release  {done.release}\nlive     {len(done.versions)} functions in {to} have its versions again")
     print(f"templates {', '.join(templates) or 'unchanged'}")
@@ -228,14 +230,14 @@ def preflight(to: To) -> None:
 
 @app.command()
 def history(to: To) -> None:
-    """Show which release had the traffic of an environment, and since when."""
+    """Show which releases were live in an environment, and since when."""
     for found in histories.newest_first(pipeline.store(to), to):
         print(f"{found.at:%Y-%m-%dT%H:%M:%SZ} {found.kind:<8} {found.release}")
 
 
 @app.command()
 def pack(digest: Digest, to: To, var_file: VarFiles = None) -> None:
-    """Render the evidence that a promotion is approved by, with its plan."""
+    """Render the evidence pack that approvers read before a promotion, with the plan."""
     packs.write_for_approval(to, digest, var_file or [])
 
 
@@ -252,7 +254,7 @@ def summary(
     target: Annotated[Stage, typer.Option(help="Environment of the tests.")] = "local",
     to: Annotated[EnvironmentName | None, typer.Option(help="Environment to approve the release for.")] = None,
 ) -> None:
-    """Write a few lines on the evidence to the page of the workflow run."""
+    """Write a summary of the evidence to the page of the workflow run."""
     print(packs.write_summary(target, to), end="")
 
 

@@ -37,7 +37,7 @@ def up(
     console_port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port of the console.")] = None,
     release_dir: Folder = None,
     faults: Annotated[bool, typer.Option("--faults", help="Put the fault proxy behind the functions.")] = False,
-    issuer: Annotated[bool, typer.Option("--issuer", help="Take the harness's tokens instead of Cognito's.")] = False,
+    issuer: Annotated[bool, typer.Option("--issuer", help="Accept the harness's tokens instead of Cognito's.")] = False,
     free_ports: Annotated[bool, typer.Option("--free-ports", help="Take any free ports.")] = False,
 ) -> None:
     """Bring the local stack up, or repair it."""
@@ -124,13 +124,12 @@ def shell() -> None:
 def preview(
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the page.")] = 4574,
     once: Annotated[bool, typer.Option("--once", help="Only write build/preview.")] = False,
-    accept: Annotated[bool, typer.Option("--accept", help="Accept the pictures as they are now.")] = False,
 ) -> None:
     """Show every template with sample data; needs no stack and no AWS."""
-    # Needs the browser, which only the tests' environment can drive.
+    # Imported late: WeasyPrint takes a second.
     from localstack.preview import server as previews
 
-    raise typer.Exit(previews.run(port, once, accept))
+    raise typer.Exit(previews.run(port, once))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -145,4 +144,4 @@ def drift() -> None:
     changed = differences(engines.require())
     if changed:
         raise StackError(f"the stack differs from its Terraform: {', '.join(changed)}; `make up` repairs what it can")
-    screen.print("the stack is as its Terraform made it")
+    screen.print("the stack matches its Terraform")

@@ -114,7 +114,7 @@ class Order(OrderDraft):
 
     @classmethod
     def of(cls, draft: OrderDraft, order_number: str) -> Self:
-        """The order of a draft that has got its number."""
+        """Make the order of a draft and its order number."""
         return cls(**draft.dict(), order_number=order_number)
 
     def change(self, change: OrderUpdate, *, expected_version: int, by: str, at: datetime) -> Self:
@@ -145,7 +145,7 @@ class Order(OrderDraft):
         return self.copy(update=changed)
 
     def is_result_of(self, change: OrderUpdate, *, expected_version: int, by: str) -> bool:
-        """Whether this version is what a change made of `expected_version`: then the change is a retry."""
+        """Whether a change has already produced this version from `expected_version`, so that it is a retry."""
         return (
             self.version == expected_version + 1
             and self.last_updated_by == by

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class OrderStatus(StrEnum):
-    """Where an order is in its life."""
+    """Status of an order."""
 
     PENDING_PAYMENT = "PENDING_PAYMENT"
     PAID = "PAID"

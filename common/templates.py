@@ -40,7 +40,7 @@ def date_time(timestamp: datetime) -> str:
 
 
 def environment(loader: BaseLoader) -> ImmutableSandboxedEnvironment:
-    """The Jinja2 environment of all templates: sandboxed, so that writing to the bucket does not mean running code."""
+    """The Jinja2 environment of all templates: sandboxed, so that a template in the bucket cannot run code."""
     jinja = ImmutableSandboxedEnvironment(
         loader=loader,
         autoescape=lambda name: name is None or name.endswith(".html"),
@@ -62,7 +62,7 @@ def _read_from_bucket(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def _bucket(period: int) -> ImmutableSandboxedEnvironment:
-    """The bucket's templates, each read once in a period: a changed one is used at the latest when the next begins."""
+    """The bucket's templates, each read once per period: a change takes effect at the latest in the next period."""
     return environment(FunctionLoader(_read_from_bucket))
 
 

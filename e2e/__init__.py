@@ -1,1 +1,1 @@
-"""The promises of the service, tried from outside on a whole stack."""
+"""The promises of the service, tested from outside on a whole stack."""

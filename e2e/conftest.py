@@ -10,8 +10,8 @@ from evidence.collect import LOCAL_STACK, LocalStack, OrderTimer
 from localstack import stack as stacks
 from localstack import targets
 from localstack.targets import Platform
+from tests.support import doc_images
 from tests.support.cart_check import check_cart_service
-from tooling import doc_images
 from tooling.cli import UserError
 
 

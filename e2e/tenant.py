@@ -1,4 +1,4 @@
-"""A tenant of the test's own, with one user who places orders and follows them."""
+"""A tenant for one test, with one user who places orders and follows them."""
 
 import secrets
 import time

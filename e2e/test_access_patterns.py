@@ -60,7 +60,7 @@ def history(tenant: Tenant, repository: OrderRepository) -> list[Order]:
 
     copies = [copy(hours) for hours in range(1, ORDERS)]
     client, table = tenant.platform.aws.dynamodb, tenant.platform.outputs["orders_table"]
-    # Written straight to the table: the service would number each order in a transaction of its own.
+    # Written straight to the table: the service would number each order in a separate transaction.
     for start in range(0, len(copies), BATCH):
         items = [attributes_of(order) for order in copies[start : start + BATCH]]
         client.transact_write_items(TransactItems=[{"Put": {"TableName": table, "Item": item}} for item in items])

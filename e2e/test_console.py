@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, 
 
 from e2e.queues import FunctionQueue
 from e2e.tenant import DEADLINE_SECONDS, ITEMS, Tenant, paid
-from localstack import browser as chromium
 from localstack import stack as stacks
+from tests.support import browser as chromium
 from tooling.paths import ROOT
 
 pytestmark = [pytest.mark.sidecars, pytest.mark.embedded]

@@ -52,7 +52,7 @@ def test_same_key_of_two_tenants_gives_two_orders(make_tenant: Callable[[], Tena
 
 
 def test_requests_without_a_key_give_an_order_each(tenant: Tenant) -> None:
-    """Without a key, each request gives an order of its own."""
+    """Without a key, each request creates a separate order."""
     body = tenant.body()
     ids = {tenant.call("POST", "/v1.0/orders", json=body).json()["orderId"] for _ in range(2)}
     assert len(ids) == 2

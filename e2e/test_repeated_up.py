@@ -98,4 +98,4 @@ def test_up_deploys_a_changed_handler_without_terraform(copy: Path) -> None:
     printed = up(copy)
     assert "built get_order\n" in printed
     assert TERRAFORM not in printed
-    assert "the stack is as its Terraform made it" in run(copy, "drift")
+    assert "the stack matches its Terraform" in run(copy, "drift")

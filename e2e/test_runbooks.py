@@ -292,7 +292,7 @@ def test_failing_function_is_found(reader: Reader, platform: Platform) -> None:
         printed = reader.follow(_TROUBLE, "Look at the function", ALARM=alarm)
         assert re.search(rf"/aws/lambda/{names['order_pdf_creator']} .*KeyError", printed)
         assert "create-order" not in printed
-        assert "the stack is as its Terraform made it" not in reader.follow(
+        assert "the stack matches its Terraform" not in reader.follow(
             _TROUBLE, "Fix the function", fails=True, TO=platform.target
         ), "the changed alarms are a change by hand"
         assert reader.follow(_TROUBLE, "Prove that the function runs", ALARM=alarm).endswith("1 alarms, 0 in ALARM\n")
@@ -328,10 +328,10 @@ def test_api_server_errors_are_explained(reader: Reader, platform: Platform, ten
         # Somebody changes a policy by hand.
         permissions.put_role_policy(platform, "get_order", {**before, "Statement": without})
         try:
-            answer = tenant.get(order["id"])
-            assert answer.status_code == 500
+            response = tenant.get(order["id"])
+            assert response.status_code == 500
             alarms.wait_for_alarm(platform, [alarm])
-            correlation_id = answer.headers["X-Correlation-Id"]
+            correlation_id = response.headers["X-Correlation-Id"]
             printed = reader.follow(_TROUBLE, "Look at the API", ALARM=alarm, TEXT=correlation_id)
             assert printed.count(f"request failed  ClientError  {correlation_id}") == 2
             printed = reader.follow(_TROUBLE, "Look at the API", 1, fails=True)

@@ -20,7 +20,7 @@ import pytest
 from evidence.stages import PytestRun, RecordedTest, StepTime, redact
 from release import history, manifest
 from release.environments import ENVIRONMENTS
-from release.manifest import Manifest, Sha256
+from release.manifest import Manifest
 from release.store import Store
 from tooling.agreed_limits import LOADS, Load, Step
 
@@ -33,12 +33,7 @@ _PROMPT_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class LocalStack:
-    """The local stack that a run tests.
-
-    Args:
-        engine: Name of the engine that emulates AWS.
-        release: Folder of the release that it runs; None if it runs the working tree.
-    """
+    """The local stack that a run tests: its engine, and the folder of its release (None for the working tree)."""
 
     engine: str
     release: str | None
@@ -73,12 +68,7 @@ class Recorder:
 
 
 class OrderTimer:
-    """Measures how long orders take to reach each step, from the request on and by this machine's clock.
-
-    Args:
-        recorder: Saves the times.
-        load: Load that the orders are placed under.
-    """
+    """Measures how long orders take to reach each step, from the request, by this machine's clock."""
 
     def __init__(self, recorder: Recorder, load: Load) -> None:
         self._recorder = recorder
@@ -101,21 +91,15 @@ class OrderTimer:
             self._recorder.save_time(self._load, "accepted", seconds)
 
     def add_key(self, key: str, other: str) -> None:
-        """Let another key name the same order."""
+        """Add another key for the same order."""
         self._sent.setdefault(other, self._sent[key])
         self._answered.setdefault(other, self._answered[key])
 
     def checked(self, key: str, step: Step, reached: bool, started_at: float) -> None:
-        """Note the result of one check whether an order has reached a step.
+        """Record whether a check that began at `started_at` found that an order has reached a step.
 
         The time counts only if an earlier check failed or this one came promptly; otherwise it would measure how
         busy the test was.
-
-        Args:
-            key: Key of the order.
-            step: The step.
-            reached: Whether the order has reached it.
-            started_at: When the check began, in seconds since the epoch.
         """
         if not reached:
             self._not_yet.add((key, step))
@@ -130,12 +114,7 @@ class OrderTimer:
 
 
 class RunReporter:
-    """Writes the test results at the end of a pytest run.
-
-    Args:
-        folder: Records folder of the stage.
-        config: Pytest's configuration.
-    """
+    """Writes the test results at the end of a pytest run to the records folder of the stage."""
 
     def __init__(self, folder: Path, config: pytest.Config) -> None:
         self._folder = folder
@@ -172,7 +151,7 @@ class RunReporter:
             selection=self._config.getoption("keyword"),
             commit=commit,
             changed=changed,
-            release=Sha256(release.digest()) if release else None,
+            release=release.digest() if release else None,
             machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
             started_at=self._started,
             seconds=(datetime.now(UTC) - self._started).total_seconds(),
@@ -209,12 +188,7 @@ def _sentences(file: Path) -> Mapping[str, str]:
 
 
 def describe_test(root: Path, node: str) -> dict[str, str]:
-    """Describe a test in plain words: the first line of its docstring, else its name as a sentence.
-
-    Args:
-        root: Folder that node ids are relative to.
-        node: Pytest's node id.
-    """
+    """Describe a test in plain words, by its node id: the first line of its docstring, else its name."""
     file, _, rest = node.partition("::")
     name, _, case = rest.partition("[")
     if not name:

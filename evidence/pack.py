@@ -30,7 +30,7 @@ def write(stage: str, output: Path, planned: Planned | None = None) -> None:
 
 
 def write_for_approval(to: EnvironmentName, release: str, var_files: list[Path]) -> None:
-    """Write the pack that a promotion is approved by: what the release passed, and what it would change.
+    """Write the pack that approvers read before a promotion: what the release passed, and what it would change.
 
     Reads the release and its records from the environment before, and plans without a lock. Changes nothing.
 

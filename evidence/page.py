@@ -6,15 +6,20 @@ import re
 from base64 import b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jinja2
 from markdown_it import MarkdownIt
 from markupsafe import Markup
+from PIL import Image
 
-from evidence import pictures, stages
-from evidence.pictures import Mail, Picture
+from evidence import stages
+from evidence.content import body, pdf_text, rasterize
 from evidence.stages import PackError, RecordedTest, Stage
 from release.deploy import Planned
 from release.environments import ENVIRONMENTS, EnvironmentName
@@ -25,7 +30,8 @@ from tooling.paths import BASE_CSS, ROOT
 MAX_BYTES = 5_000_000
 _HERE = Path(__file__).parent
 _PROMISES = ROOT / "docs" / "promises.md"
-_MAX_INVOICE_PAGES = 3
+_PIXELS_PER_POINT = 1.6
+_COLOURS = 64
 _NAMES = {"local": "the local stack", "dev": "dev", "sit": "sit", "prod": "prod", "failover": "prod's fail-over"}
 # What a plan does to a resource, the most dangerous first.
 ACTIONS = {"destroy": "Destroy", "replace": "Replace", "change": "Change", "add": "Add"}
@@ -34,26 +40,27 @@ _MAILS = {
     "status.eml": "To the customer, when an order is paid (another order of this run)",
     "internal.eml": "To the team, when an order is recorded",
 }
+_HEADERS = ("From", "To", "Reply-To", "Subject")
 # The time axis ends at this multiple of the limit at the latest: slower orders would squeeze all others to the left.
 _MAX_LIMITS = 3
 
 
-class Row(NamedTuple):
-    """A test in the table: what it tests, number of cases, and per stage its outcome and seconds."""
-
-    sentence: str
-    cases: int
-    stages: list[tuple[str, float] | None]
-
-
 class Group(NamedTuple):
-    """The tests of a file: its name, what it is about, counts, and rows."""
+    """The tests of a file.
+
+    Args:
+        file: Path of the file.
+        about: What it tests.
+        passed: Number of passed tests.
+        failed: Number of failed tests.
+        rows: What each test tests, its number of cases, and per stage its outcome and seconds.
+    """
 
     file: str
     about: str
     passed: int
     failed: int
-    rows: list[Row]
+    rows: list[tuple[str, int, list[tuple[str, float] | None]]]
 
     @property
     def anchor(self) -> str:
@@ -65,9 +72,6 @@ class Strip(NamedTuple):
     """Times of a step under a load as dots on a time axis.
 
     Args:
-        step: The step.
-        load: The load.
-        summary: Percentiles.
         edge: Right end of the axis, in seconds; strips of the same step share it.
         dots: Position of each order in percent of the axis, and its height in pixels from the middle.
         beyond: Number of orders to the right of the axis.
@@ -81,31 +85,14 @@ class Strip(NamedTuple):
     beyond: int
 
 
-class StageTimes(NamedTuple):
-    """The times of a stage."""
-
-    stage: str
-    strips: list[Strip]
-
-    def by_load(self) -> list[tuple[Load, int, list[Step]]]:
-        """Number of orders under each load, and the steps that were slower than agreed."""
-        groups = [(load, [strip for strip in self.strips if strip.load == load]) for load in LOADS]
-        return [
-            (load, max(s.summary.n for s in found), [s.step for s in found if not s.summary.within])
-            for load, found in groups
-            if found
-        ]
-
-
 class Exhibits(NamedTuple):
-    """What the customer got: stage, order, invoice with its text, and mails by description."""
+    """What the customer got: stage, order, pages and text of the invoice, and mails by description."""
 
     stage: str
     order: dict[str, Any] | None
-    invoice: list[Picture]
-    invoice_pages: int
+    invoice: list[Image.Image]
     invoice_text: str
-    mails: list[tuple[str, Mail]]
+    mails: list[tuple[str, EmailMessage]]
 
 
 def _about(file: str) -> str:
@@ -131,13 +118,13 @@ def _groups(shown: Sequence[Stage]) -> list[Group]:
         # In the order that they were run, each sentence once.
         for sentence in dict.fromkeys(test.sentence for test in tests):
             cases = [[test for test in of_stage if test.sentence == sentence] for of_stage in by_stage]
-            rows.append(Row(sentence, max(map(len, cases)), [_outcome(each) for each in cases]))
+            rows.append((sentence, max(map(len, cases)), [_outcome(each) for each in cases]))
         passed, failed = (sum(test.outcome == outcome for test in tests) for outcome in ("passed", "failed"))
         groups.append(Group(file, _about(file), passed, failed, rows))
     return groups
 
 
-def _times(stage: Stage) -> StageTimes | None:
+def _strips(stage: Stage) -> list[Strip]:
     strips = []
     for step in STEPS:
         by_load = {load: [t.seconds for t in stage.times if (t.step, t.load) == (step, load)] for load in LOADS}
@@ -150,7 +137,7 @@ def _times(stage: Stage) -> StageTimes | None:
                 (round(100 * t / edge, 2), (n * 7 % 11 - 5) * 1.6) for n, t in enumerate(by_load[load]) if t <= edge
             ]
             strips.append(Strip(step, load, summary, edge, dots, summary.n - len(dots)))
-    return StageTimes(stage.name, strips) if strips else None
+    return strips
 
 
 def _exhibits(shown: Sequence[Stage]) -> Exhibits | None:
@@ -162,19 +149,18 @@ def _exhibits(shown: Sequence[Stage]) -> Exhibits | None:
     order = stage.exhibits.get("order.json")
     stages.require_test_addresses("order.json", (order or b"").decode())
     invoice = stage.exhibits.get("invoice.pdf") if order else None
-    pages = pictures.pdf_pages(invoice) if invoice else []
     mails = []
     for name, about in _MAILS.items():
         if name in stage.exhibits:
-            mail = pictures.parse_mail(stage.exhibits[name])
-            stages.require_test_addresses(name, " ".join([*mail.headers.values(), mail.text]))
+            mail = message_from_bytes(stage.exhibits[name], policy=default)
+            shown_text = [*(str(mail[header]) for header in _HEADERS), body(mail, "plain"), body(mail, "html")]
+            stages.require_test_addresses(name, " ".join(shown_text))
             mails.append((about, mail))
     return Exhibits(
         stage=stage.name,
         order=json.loads(order) if order else None,
-        invoice=pages[:_MAX_INVOICE_PAGES],
-        invoice_pages=len(pages),
-        invoice_text=pictures.pdf_text(invoice) if invoice else "",
+        invoice=rasterize(invoice, _PIXELS_PER_POINT) if invoice else [],
+        invoice_text=pdf_text(invoice) if invoice else "",
         mails=mails,
     )
 
@@ -200,12 +186,10 @@ def _next(stage: str) -> EnvironmentName | None:
     return next((name for name, each in ENVIRONMENTS.items() if each.before == stage and name != "failover"), None)
 
 
-def _data_url(picture: Picture) -> str:
-    return f"data:image/png;base64,{b64encode(picture.png).decode()}"
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:.2f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
+def _data_url(image: Image.Image) -> str:
+    # Text uses few colours: a palette takes a third of the bytes and looks the same.
+    image.quantize(_COLOURS, dither=Image.Dither.NONE).save(png := BytesIO(), "PNG", optimize=True)
+    return f"data:image/png;base64,{b64encode(png.getvalue()).decode()}"
 
 
 def _duration(seconds: float) -> str:
@@ -236,7 +220,7 @@ def render(shown: Sequence[Stage], planned: Planned | None, now: datetime) -> st
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(data_url=_data_url, size=_size, duration=_duration, date=_date)
+    environment.filters.update(data_url=_data_url, body=body, duration=_duration, date=_date)
     last, groups = shown[-1], _groups(shown)
     target = planned.environment if planned else _next(last.name)
     html = environment.get_template("page.html").render(
@@ -246,9 +230,10 @@ def render(shown: Sequence[Stage], planned: Planned | None, now: datetime) -> st
         names=_NAMES,
         actions=ACTIONS,
         loads=LOADS,
+        headers=_HEADERS,
         package_names=[name for name in last.release.files if name.startswith("packages/")] if last.release else [],
         passed=all(stage.passed for stage in shown),
-        times=[times for stage in shown if (times := _times(stage))],
+        times={stage.name: strips for stage in shown if (strips := _strips(stage))},
         exhibits=_exhibits(shown),
         groups=groups,
         promises=_promises(groups),

@@ -3,7 +3,7 @@
 run-TIME.json         one run of pytest: its tests and what they ran on
 times-WORKER.jsonl    how long orders took, one line per time
 release.json          manifest of the tested release, if it was a release
-order.json            the order that the pictures show
+order.json            the order that the mails and the invoice belong to
 invoice.pdf, confirmation.eml, internal.eml, status.eml
 """
 
@@ -49,8 +49,6 @@ class RecordedTest(Strict):
         file: Path of the test module, such as e2e/test_status.py.
         sentence: What is tested, in plain words.
         case: Name of the case, if the test has several.
-        outcome: Result.
-        seconds: Duration.
         message: Why it failed, without tokens and private mail addresses.
     """
 
@@ -70,14 +68,8 @@ class PytestRun(Strict):
         engine: Engine of the local stack; None in AWS.
         marks: Mark expression, such as `not alone`.
         selection: Keyword expression; empty if all tests were selected.
-        commit: Commit of the tests.
         changed: Whether the tree had uncommitted changes.
         release: Digest of the tested release; None for packages built from the tree.
-        machine: Machine that ran the tests.
-        started_at: Start, in UTC.
-        seconds: Duration.
-        exit_status: Exit status of pytest; 0 if every test passed.
-        tests: Results.
     """
 
     target: str
@@ -108,7 +100,6 @@ class Stage(NamedTuple):
     Args:
         name: One of STAGES.
         runs: Runs of pytest, oldest first.
-        times: Times of all measured orders.
         release: Manifest of the tested release; None for packages built from the tree.
         exhibits: What the customer got, by file name.
     """
@@ -161,11 +152,6 @@ class Stage(NamedTuple):
     def ended_at(self) -> datetime:
         """End of the last run, in UTC."""
         return max(run.started_at + timedelta(seconds=run.seconds) for run in self.runs)
-
-    @property
-    def seconds(self) -> float:
-        """Duration of all runs together."""
-        return sum(run.seconds for run in self.runs)
 
     @property
     def digest(self) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Generator, Iterator
 from math import ceil
 from typing import Final, NamedTuple
 
+from labs.bench.report import table
+
 # Requests for each order, in the mix of `make load`: three orders, five reads and two lists in ten requests.
 REQUESTS: Final = {"create_order": 1.0, "get_order": 5 / 3, "list_orders": 2 / 3}
 # Median seconds of a call, from the REPORT lines of `make load` at 5 requests a second, 2 cores, 2026-11-25.
@@ -65,6 +67,7 @@ class Counter:
             heapq.heappush(due, (self._now + next(writer), order, writer))
             order += 1
         self.rate = self.recorded / _SIMULATED_SECONDS
+        self.attempts = self.transactions * numbering.together / self.recorded
 
     def _about(self, seconds: float) -> float:
         # Writers with equal times would never meet, or always.
@@ -134,14 +137,11 @@ def limits() -> list[Limit]:
 
 def tables() -> Iterator[tuple[str, str]]:
     """The tables of docs/scale.md with their headings, the same in every run."""
-    lines = ["| limit | value | an order uses | breaks at orders a second | set by |", "|---|---|---|---|---|"]
+    rows = []
     for name, value, unit, used, set_by in limits():
         breaks = f"{value / used:,.0f}" if value > used else f"{value / used:g}"
-        lines.append(f"| {name} | {value:,g} {unit} | {used:.3g} | {breaks} | {set_by} |")
-    yield "What breaks first", "\n".join(lines)
-    lines = ["| numbering | orders a second | transactions for each success |", "|---|---|---|"]
-    for name, numbering in NUMBERINGS.items():
-        run = Counter(numbering)
-        attempts = run.transactions * numbering.together / run.recorded
-        lines.append(f"| {name} | {run.rate:,.0f} | {attempts:.1f} |")
-    yield "What numbers more orders", "\n".join(lines)
+        rows.append((name, f"{value:,g} {unit}", f"{used:.3g}", breaks, set_by))
+    yield "What breaks first", table(("limit", "value", "an order uses", "breaks at orders a second", "set by"), rows)
+    runs = {name: Counter(numbering) for name, numbering in NUMBERINGS.items()}
+    figures = [(name, f"{run.rate:,.0f}", f"{run.attempts:.1f}") for name, run in runs.items()]
+    yield "What numbers more orders", table(("numbering", "orders a second", "transactions for each success"), figures)

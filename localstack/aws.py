@@ -24,12 +24,7 @@ _SERVICES: Final = {"cognito": "cognito-idp", "functions": "lambda"}
 
 
 class Aws:
-    """Clients by service, each created when first used.
-
-    Args:
-        endpoint: URL of the engine; None for AWS.
-        region: Region of the account.
-    """
+    """Clients by service, each created when first used: of the engine at a URL, or of AWS if that is None."""
 
     cloudwatch: CloudWatchClient
     cognito: CognitoIdentityProviderClient
@@ -44,7 +39,7 @@ class Aws:
 
     def __init__(self, endpoint: str | None, region: str = REGION) -> None:
         self._endpoint = endpoint
-        self._session = boto3.Session(
+        self.session = boto3.Session(
             aws_access_key_id=ACCOUNT if endpoint else None,
             aws_secret_access_key=SIGNATURE if endpoint else None,
             region_name=region,
@@ -62,4 +57,4 @@ class Aws:
 
     def client(self, service: Any) -> Any:
         """Create a client of a service by boto3's name."""
-        return self._session.client(service, endpoint_url=self._endpoint)
+        return self.session.client(service, endpoint_url=self._endpoint)

@@ -13,12 +13,6 @@ def order() -> dict[str, Any]:
 
 
 def request(email: str, cart_id: str, **changes: Any) -> dict[str, Any]:
-    """Body of a valid request without a campaign.
-
-    Args:
-        email: The customer's address.
-        cart_id: Id of the cart.
-        changes: Fields to replace or add.
-    """
+    """Body of a valid request without a campaign, with fields replaced or added."""
     plain = {name: value for name, value in order().items() if name != "campaignCode"}
     return {**plain, "customerEmail": email, "cartId": cart_id, **changes}

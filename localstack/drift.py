@@ -9,12 +9,8 @@ from localstack.terraform import LocalTerraform
 
 # Attributes that change with the digest of the code.
 _DIGEST_FIELDS = {
-    "source_code_hash",
-    "code_sha256",
-    "last_modified",
-    "version",
-    "qualified_arn",
-    "qualified_invoke_arn",
+    *("source_code_hash", "code_sha256", "last_modified"),
+    *("version", "qualified_arn", "qualified_invoke_arn"),
 }
 
 
@@ -35,14 +31,9 @@ def _any(unknown: Any) -> bool:
 
 
 def differences(stack: Stack) -> list[str]:
-    """List what differs; nothing after `make up`.
+    """List Terraform addresses that a plan would change, and functions whose code is not their package.
 
-    Args:
-        stack: A stack whose engine responds.
-
-    Returns:
-        Terraform addresses that a plan would change, and functions whose code is not their package. Terraform compares
-        code with the digest in its state, so the functions themselves are compared.
+    Terraform compares code with the digest in its state, so the functions themselves are compared.
     """
     planned = [change["address"] for change in LocalTerraform(stack).changes() if not _is_code(change)]
     return planned + [f"the code of {function}" for function in redeploy.outdated(Aws(stack.endpoint).functions, stack)]

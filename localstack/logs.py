@@ -32,14 +32,7 @@ _NOT_LISTED = {
 
 
 def show_logs(stack: Stack, function: str, follow: bool, console: Console) -> None:
-    """Print the log of a function.
-
-    Args:
-        stack: The stack that the function runs in.
-        function: Folder of the function.
-        follow: Whether to continue until Ctrl-C.
-        console: Console to print on; a terminal gets readable lines, anything else JSON.
-    """
+    """Print the log of the function in a folder: readable lines on a terminal, JSON on anything else."""
     name = stack.outputs["function_names"][function]
     for event in _events(Aws(stack.endpoint).logs, f"/aws/lambda/{name}", follow):
         message = event["message"].rstrip()
@@ -91,12 +84,7 @@ def _object(message: str) -> dict[str, Any] | None:
 
 
 def as_json(message: str, timestamp: int) -> str:
-    """Format an event as one line of JSON: as logged if it is one, else with the text as `message`.
-
-    Args:
-        message: Text of the event.
-        timestamp: Its time in milliseconds since the epoch.
-    """
+    """Format an event as one line of JSON: as logged if it is one, else with its time, in ms, and text as `message`."""
     if _object(message) is not None and "\n" not in message:
         return message
     return json.dumps({"timestamp": _utc(timestamp).isoformat(), "message": message})
@@ -107,12 +95,7 @@ def _utc(timestamp: int) -> datetime:
 
 
 def readable(message: str, timestamp: int) -> Text:
-    """Format an event as time, level, message, fields and correlation id; an exception gets separate lines.
-
-    Args:
-        message: Text of the event.
-        timestamp: Its time in milliseconds since the epoch.
-    """
+    """Format an event as time, level, message, fields and correlation id; an exception gets separate lines."""
     clock = (f"{_utc(timestamp).astimezone():%H:%M:%S.%f}"[:-3], "dim")
     found = _object(message)
     if found is None:

@@ -1,9 +1,9 @@
 """`make order`: places a demo order and shows when each step happens, compared with the agreed limits."""
 
-import re
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,28 +25,18 @@ _FUNCTIONS: dict[Step, str] = {
 }
 
 
-class _Trace:
-    """Times of one order's steps, counted from now."""
+def _report(step: Step, started: float, result: str) -> None:
+    elapsed = time.monotonic() - started
+    mark = "[green]✓[/]" if elapsed <= LIMITS[step] else "[yellow]![/]"
+    limit = f"{LIMITS[step]:g} s"
+    console.print(f"{mark} {step:<14}{elapsed:6.2f} s [dim]of {limit:<6}[/] {result}", soft_wrap=True)
 
-    def __init__(self) -> None:
-        self._started = time.monotonic()
 
-    def done(self, step: Step, result: str) -> None:
-        """Print when a step was done."""
-        elapsed = time.monotonic() - self._started
-        mark = "[green]✓[/]" if elapsed <= LIMITS[step] else "[yellow]![/]"
-        limit = f"{LIMITS[step]:g} s"
-        console.print(f"{mark} {step:<14}{elapsed:6.2f} s [dim]of {limit:<6}[/] {result}", soft_wrap=True)
-
-    def wait[T](self, step: Step, attempt: Callable[[], T | None]) -> T:
-        """Wait for a step and return its result.
-
-        Raises:
-            DeadlineError: The step takes too long; the message says where to look.
-        """
-        where = f"{step} (see `make logs FUNCTION={_FUNCTIONS[step]}`, and the DLQs in `make status`)"
-        with console.status(f"waiting: {step}"):
-            return poll(where, attempt, _DEADLINE_SECONDS)
+def _wait[T](step: Step, attempt: Callable[[], T | None]) -> T:
+    """Wait for a step and return its result; the error says where to look if it takes too long."""
+    where = f"{step} (see `make logs FUNCTION={_FUNCTIONS[step]}`, and the DLQs in `make status`)"
+    with console.status(f"waiting: {step}"):
+        return poll(where, attempt, _DEADLINE_SECONDS)
 
 
 def place_order(stack: Stack) -> None:
@@ -55,45 +45,35 @@ def place_order(stack: Stack) -> None:
     Raises:
         UserError: The API refused the order, or a step takes too long.
     """
-    user = seed.users()[0]
-    correlation_id = f"demo-{uuid.uuid4()}"
-    with OrderClient(stack.api_url, seed.token(stack, user["email"])) as client:
-        trace = _Trace()
-        order_id = _place(client, correlation_id)
-        trace.done("accepted", f"order {order_id}")
+    email, correlation_id, key = seed.users()[0]["email"], f"demo-{uuid.uuid4()}", str(uuid.uuid4())
+    with OrderClient(stack.api_url, seed.token(stack, email)) as client:
+        started = time.monotonic()
+        try:
+            order_id = client.place(demo.order(), idempotency_key=key, correlation_id=correlation_id).order_id
+        except UnexpectedStatusError as error:
+            raise StackError(f"{error}\n`make logs FUNCTION=create_order` shows why.") from None
+        _report("accepted", started, f"order {order_id}")
 
         def recorded() -> dict[str, Any] | None:
             response = client.get(order_id)
             return response.json() if response.status_code == 200 else None
 
-        order = trace.wait("recorded", recorded)
-        number = order["orderNumber"]
-        trace.done("recorded", f"{number}, total R {order['total']}")
-        key = trace.wait("invoice", lambda: (recorded() or {}).get("invoiceKey"))
+        order = _wait("recorded", recorded)
+        _report("recorded", started, f"{order['orderNumber']}, total R {order['total']}")
+        invoice_key = _wait("invoice", lambda: (recorded() or {}).get("invoiceKey"))
 
-    invoice = stack.directory / "invoices" / f"{number}.pdf"
+    invoice = stack.directory / "invoices" / f"{order['orderNumber']}.pdf"
     invoice.parent.mkdir(exist_ok=True)
-    invoice.write_bytes(
-        Aws(stack.endpoint).s3.get_object(Bucket=stack.outputs["orders_bucket"], Key=key)["Body"].read()
-    )
-    trace.done("invoice", display_path(invoice))
+    stored = Aws(stack.endpoint).s3.get_object(Bucket=stack.outputs["orders_bucket"], Key=invoice_key)
+    invoice.write_bytes(stored["Body"].read())
+    _report("invoice", started, display_path(invoice))
 
     mailbox = Mailbox(stack.mail_dir)
 
-    def mail_to(pattern: str) -> Callable[[], Path | None]:
-        def find() -> Path | None:
-            found = mailbox.find(correlation_id)
-            return next((path for path, message in found if re.search(pattern, message["Subject"])), None)
+    def find(subject: str) -> Path | None:
+        mails = mailbox.find(correlation_id)
+        return next((path for path, mail in mails if mail["Subject"].startswith(subject)), None)
 
-        return find
-
-    subjects: dict[Step, str] = {"internal mail": "^New order", "customer mail": "^Your order"}
-    for step, pattern in subjects.items():
-        trace.done(step, display_path(trace.wait(step, mail_to(pattern))))
-
-
-def _place(client: OrderClient, correlation_id: str) -> str:
-    try:
-        return client.place(demo.order(), idempotency_key=str(uuid.uuid4()), correlation_id=correlation_id).order_id
-    except UnexpectedStatusError as error:
-        raise StackError(f"{error}\n`make logs FUNCTION=create_order` shows why.") from None
+    subjects: dict[Step, str] = {"internal mail": "New order", "customer mail": "Your order"}
+    for step, subject in subjects.items():
+        _report(step, started, display_path(_wait(step, partial(find, subject))))

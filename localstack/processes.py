@@ -52,14 +52,7 @@ def require_free(port: int, use: str, variable: str) -> None:
 
 
 def start(command: Sequence[str], log: Path, environment: Mapping[str, str], cwd: Path) -> Running:
-    """Start a process in a new session.
-
-    Args:
-        command: Program and arguments.
-        log: File for its output.
-        environment: All of its environment variables.
-        cwd: Its working folder.
-    """
+    """Start a process in a new session with these environment variables only; its output is appended to a log file."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -100,12 +93,7 @@ def find(variable: str, value: str) -> list[Running]:
 
 
 def stop(running: Running | None, seconds: float = 10) -> None:
-    """Terminate a process and its children, and kill what is left.
-
-    Args:
-        running: The process; nothing happens if it is None or has ended.
-        seconds: Time to end in before it is killed.
-    """
+    """Terminate a process and its children, if it still runs, and kill what is left after so many seconds."""
     process = _find(running)
     if process is None:
         return

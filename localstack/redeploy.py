@@ -32,16 +32,11 @@ _WORKERS = 4
 
 
 class Redeployed(NamedTuple):
-    """Result of a redeployment.
-
-    Args:
-        functions: Functions whose traffic is on a new version.
-        templates: Keys of the templates that were uploaded.
-        refused: Reasons why a new version does not run, one for each such function; its old version stays live.
-    """
+    """Functions whose traffic is on a new version, and keys of the templates that were uploaded."""
 
     functions: list[str]
     templates: list[str]
+    # Reasons why a new version does not run, one for each such function; its old version stays live.
     refused: list[str]
 
 
@@ -51,9 +46,6 @@ _clients = cache(Aws)
 
 def redeploy(stack: Stack) -> Redeployed:
     """Build what has changed, upload changed templates, and shift the traffic to new versions.
-
-    Args:
-        stack: A stack that runs this tree.
 
     Raises:
         BuildError: A package cannot be built; the message names file and line if the cause is a syntax error.
@@ -106,10 +98,9 @@ def outdated(client: LambdaClient, stack: Stack) -> dict[str, bytes]:
 
 
 def publish(client: LambdaClient, stack: Stack) -> list[str]:
-    """Publish a version of each function whose package differs from its newest version; traffic does not move.
+    """Publish a version of each function whose package differs from its newest version, and return their folders.
 
-    Returns:
-        Folders of those functions.
+    The traffic does not move.
     """
     packages, names = outdated(client, stack), _names(stack)
     for function, content in packages.items():
@@ -149,7 +140,11 @@ def _shift(client: LambdaClient, stack: Stack, function: str) -> str | None:
     try:
         traffic.move_to_newest(client, [name])
     except TrafficError as error:
-        return _import_error(_package(stack, function)) or str(error)
+        try:
+            isolation.load(_package(stack, function), runtime_libraries())
+        except BuildError as import_error:
+            return blame(str(import_error), build.function_names())
+        return str(error)
     delete_old_versions(client, name)
     return None
 
@@ -162,22 +157,8 @@ def delete_old_versions(client: LambdaClient, name: str) -> None:
         client.delete_function(FunctionName=name, Qualifier=str(number))
 
 
-def _import_error(package: Path) -> str | None:
-    """File and line in this tree, and the error, if a package cannot be imported."""
-    try:
-        isolation.load(package, runtime_libraries())
-    except BuildError as error:
-        return blame(str(error), build.function_names())
-    return None
-
-
 def blame(traceback: str, functions: Collection[str]) -> str:
-    """Reduce a traceback to one line: the last line of our own code, and the error.
-
-    Args:
-        traceback: Traceback of an import, with paths as in this tree.
-        functions: Folders of the functions.
-    """
+    """Reduce the traceback of an import to the last line of our own code, and the error."""
     ours = "|".join(("common", "functions/adapters", *(f"functions/{name}" for name in functions)))
     places = re.findall(rf'File "((?:{ours})[^"]*)", line (\d+)', traceback)
     error = traceback.strip().splitlines()[-1]

@@ -4,11 +4,9 @@ import code
 import sys
 from typing import Any
 
-import boto3
-
 from localstack import seed
 from localstack.aws import Aws
-from localstack.stack import ACCOUNT, REGION, SIGNATURE, Stack, StackError
+from localstack.stack import Stack, StackError
 
 _BANNER = """The stack in {directory}, API {api}
   table         the orders table as a boto3 resource: table.scan()["Items"]
@@ -23,15 +21,10 @@ Press Ctrl-D to leave."""
 def names(stack: Stack) -> dict[str, Any]:
     """Names that the shell starts with."""
     aws = Aws(stack.endpoint)
-    session = boto3.Session(aws_access_key_id=ACCOUNT, aws_secret_access_key=SIGNATURE, region_name=REGION)
-    table = session.resource("dynamodb", endpoint_url=stack.endpoint).Table(stack.outputs["orders_table"])
+    table = aws.session.resource("dynamodb", endpoint_url=stack.endpoint).Table(stack.outputs["orders_table"])
 
     def order(order_id: str) -> dict[str, Any]:
-        """Return the item of an order.
-
-        Raises:
-            StackError: There is no order with this id.
-        """
+        """Return the item of an order; StackError if there is none."""
         found: list[dict[str, Any]] = table.query(
             IndexName="OrderByIdIndex",
             KeyConditionExpression="GSI2_PK = :order",

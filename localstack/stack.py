@@ -1,9 +1,9 @@
-"""The local stack: where its folder is and what it knows of itself. Several can run side by side, a folder each."""
+"""The local stack: its folder and its saved state. Several stacks can run at once, each in its own folder."""
 
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -34,14 +34,9 @@ class Running(NamedTuple):
 
 
 class Certificates(NamedTuple):
-    """Paths of PEM files for TLS, issued by an authority that only this machine knows.
+    """Paths of PEM files for TLS on 127.0.0.1, issued by an authority that only this machine trusts."""
 
-    Args:
-        bundle: Authorities that the machine trusts already, and ours.
-        certificate: Certificate of 127.0.0.1.
-        key: Its private key.
-    """
-
+    # Authorities that the machine trusts already, and ours.
     bundle: str
     certificate: str
     key: str
@@ -52,12 +47,7 @@ class Certificates(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """Terraform's last complete apply.
-
-    Args:
-        inputs: Digest of everything that an apply depends on, except the content of packages and templates.
-        changes: Number of calls recorded by then that may have changed the engine's resources.
-    """
+    """Terraform's last complete apply: the digest of its inputs, and the number of changing calls recorded by then."""
 
     inputs: str
     changes: int
@@ -88,14 +78,13 @@ class Stack:
     release: str | None = None
     certificates: Certificates | None = None
 
-    @property
-    def _scheme(self) -> str:
-        return "https" if self.certificates else "http"
+    def _url(self, use: str) -> str:
+        return f"{'https' if self.certificates else 'http'}://127.0.0.1:{self.ports[use]}"
 
     @property
     def endpoint(self) -> str:
         """URL of the engine; an IP address, so that SDKs and Terraform address buckets by path."""
-        return f"{self._scheme}://127.0.0.1:{self.ports['engine']}"
+        return self._url("engine")
 
     @property
     def api_url(self) -> str:
@@ -105,13 +94,7 @@ class Stack:
     @property
     def cart_url(self) -> str:
         """URL of the cart stub."""
-        return f"{self._scheme}://127.0.0.1:{self.ports['cart']}"
-
-    @property
-    def functions_cart_url(self) -> str:
-        """URL of cart stub or fault proxy as functions reach it; LocalStack's run in containers."""
-        url = self.proxy_url or self.cart_url
-        return url.replace("127.0.0.1", DOCKER_HOST_NAME) if self.engine == "localstack" else url
+        return self._url("cart")
 
     @property
     def console_url(self) -> str:
@@ -180,12 +163,7 @@ class Stack:
 
 
 def api_url(endpoint: str, outputs: Mapping[str, Any]) -> str:
-    """URL of the Order API at an engine.
-
-    Args:
-        endpoint: URL of the engine.
-        outputs: Terraform's outputs.
-    """
+    """URL of the Order API at an engine, from Terraform's outputs."""
     return f"{endpoint}/_aws/execute-api/{outputs['api_id']}/{outputs['stage']}"
 
 
@@ -213,9 +191,6 @@ def load(directory: Path | None = None) -> Stack:
 
 
 def _decode(directory: Path, content: dict[str, Any]) -> Stack:
-    unknown = content.keys() - {each.name for each in fields(Stack)}
-    if unknown:
-        raise ValueError(f"this version does not know {', '.join(sorted(unknown))}")
     running = {name: Running(*process) for name, process in content.pop("running").items()}
     applied, certificates = content.pop("applied", None), content.pop("certificates")
     return Stack(

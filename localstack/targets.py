@@ -14,24 +14,18 @@ from release.environments import ENVIRONMENTS, Environment, terraform_outputs
 
 @dataclass(frozen=True)
 class Platform:
-    """A stack as seen from outside.
+    """A stack as seen from outside, with Terraform's outputs."""
 
-    Args:
-        target: Name of the environment, local, dev, sit or prod.
-        aws: Clients of its account.
-        outputs: Terraform's outputs.
-        api_url: URL of the Order API.
-        cart_url: URL of a Cart service where tests may create carts; None if there is none, as in prod.
-        mailbox: Mails that the stack sent; None in AWS, where they leave.
-        issuer: Issuer of tokens if the engine has no Cognito; None if users sign in.
-    """
-
+    # Name of the environment: local, dev, sit or prod.
     target: str
     aws: Aws
     outputs: dict[str, Any]
     api_url: str
+    # Cart service where tests may create carts; None if there is none, as in prod.
     cart_url: str | None
+    # Mails that the stack sent; None in AWS, where they leave.
     mailbox: Mailbox | None
+    # Issuer of tokens if the engine has no Cognito; None if users sign in.
     issuer: Issuer | None = None
 
     def queue_url(self, name: str) -> str:
@@ -58,12 +52,7 @@ def local() -> Platform:
 
 
 def deployed(name: str, environment: Environment) -> Platform:
-    """Return the stack of an environment, from the Terraform state in the account that the shell is signed in to.
-
-    Args:
-        name: Name of the environment.
-        environment: Its region and state.
-    """
+    """Return the stack of an environment, from the Terraform state in the account that the shell is signed in to."""
     aws = Aws(None, environment.region)
     outputs = terraform_outputs(aws.s3, environment.state_bucket, environment.state_key)
     # The accounts of a rehearsal are on this machine, and so are their APIs.

@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from localstack.aws import Aws
-from localstack.stack import REGION, Applied, Stack, StackError
+from localstack.stack import DOCKER_HOST_NAME, REGION, Applied, Stack, StackError
 from release.environments import terraform_outputs
 from tooling import commands
 from tooling.commands import CommandError
@@ -62,29 +62,24 @@ def environment(directory: Path) -> dict[str, str]:
 
 
 class LocalTerraform:
-    """Runs Terraform for a local stack.
-
-    Args:
-        stack: The stack; its engine must respond.
-    """
+    """Runs Terraform for a local stack, whose engine must respond."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._code = Path(stack.release, "terraform") if stack.release else TERRAFORM_DIR
         self._environment = environment(stack.directory) | stack.aws_environment()
+        cart_url = stack.proxy_url or stack.cart_url
+        if stack.engine == "localstack":  # whose functions run in containers
+            cart_url = cart_url.replace("127.0.0.1", DOCKER_HOST_NAME)
         self._variables = [
             "-var-file=env/local.tfvars",
-            f"-var=cart_api_url={stack.functions_cart_url}",
+            f"-var=cart_api_url={cart_url}",
             *(("-var=authorizer=issuer",) if stack.issuer_url else ()),
             *(("-var=packages_dir=../packages", "-var=templates_dir=../templates") if stack.release else ()),
         ]
 
     def run(self, *arguments: str, log: str | None = None) -> str:
-        """Run a Terraform command and return its output.
-
-        Args:
-            arguments: Command and options.
-            log: Name of a log file for its output.
+        """Run a Terraform command, and return its output; `log` is the name of a log file for it.
 
         Raises:
             StackError: It failed or took too long; the message has the end of its output, and what to do.
@@ -113,13 +108,8 @@ class LocalTerraform:
 
     def init(self) -> None:
         """Initialise Terraform's folder for the state in the engine."""
-        self.run(
-            "init",
-            "-reconfigure",
-            "-lockfile=readonly",
-            "-backend-config=env/local.backend.hcl",
-            log="terraform-init.log",
-        )
+        options = ("-reconfigure", "-lockfile=readonly", "-backend-config=env/local.backend.hcl")
+        self.run("init", *options, log="terraform-init.log")
 
     def apply(self) -> dict[str, Any]:
         """Apply, and return the outputs."""
@@ -171,12 +161,7 @@ class LocalTerraform:
 
     def passthrough(self, arguments: list[str]) -> int:
         """Run any Terraform command on this terminal, with the local variables if it takes variables."""
-        takes_variables = arguments[:1] in (["plan"], ["apply"], ["destroy"], ["import"], ["refresh"], ["console"])
-        command = [
-            "terraform",
-            f"-chdir={self._code}",
-            arguments[0],
-            *(self._variables if takes_variables else []),
-            *arguments[1:],
-        ]
-        return subprocess.run(command, env=self._environment, check=False).returncode
+        command, *options = arguments
+        variables = self._variables if command in ("plan", "apply", "destroy", "import", "refresh", "console") else []
+        whole = ["terraform", f"-chdir={self._code}", command, *variables, *options]
+        return subprocess.run(whole, env=self._environment, check=False).returncode

@@ -118,7 +118,7 @@ def _start(stack: Stack, engine: engines.Engine) -> None:
     if stack.proxy_url:
         _start_sidecar(stack, "fault_proxy", stack.endpoint, stack.cart_url)
     if stack.issuer_url:
-        _start_sidecar(stack, "issuer", str(stack.directory / "issuer.pem"))
+        _start_sidecar(stack, "issuer", str(stack.directory / "issuer.jwk"))
     if engine.healthy(stack) and stack.outputs:
         return
     # A stopped engine has lost its state, and Terraform's with it; after an interrupted first apply it has resources

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from localstack import engines
 from localstack import stack as stacks
-from localstack.redeploy import Redeployed, redeploy
+from localstack.redeploy import redeploy
 from localstack.stack import ADVICE
 from localstack.up import console, exclusive
 from tooling.cli import UserError
@@ -59,20 +59,15 @@ def _deploy() -> None:
     except (BotoCoreError, ClientError) as error:
         _refuse(f"{error}\n{ADVICE}")
     else:
-        _report(done, time.monotonic() - started)
+        for reason in done.refused:
+            _refuse(reason)
+        if changed := [*done.templates, *done.functions]:
+            _report("[green]✓[/]", ", ".join(changed), f"{time.monotonic() - started:.1f} s")
 
 
-def _report(done: Redeployed, seconds: float) -> None:
-    for reason in done.refused:
-        _refuse(reason)
-    changed = [*done.templates, *done.functions]
-    if changed:
-        console.print(f"[green]✓[/] {_now()} {', '.join(changed)} [dim]{seconds:.1f} s[/]", soft_wrap=True)
+def _report(mark: str, text: str, remark: str) -> None:
+    console.print(f"{mark} [dim]{datetime.now():%H:%M:%S}[/] {escape(text)} [dim]{remark}[/]", soft_wrap=True)
 
 
 def _refuse(reason: str) -> None:
-    console.print(f"[red]✗[/] {_now()} {escape(reason)} [dim](the live version stays)[/]", soft_wrap=True)
-
-
-def _now() -> str:
-    return f"[dim]{datetime.now():%H:%M:%S}[/]"
+    _report("[red]✗[/]", reason, "(the live version stays)")

@@ -161,7 +161,7 @@ def enable_consumer(sqs: SQSClient, functions: LambdaClient, queue: str, enabled
 
 
 def _receive(sqs: SQSClient, queue_url: str) -> list[MessageTypeDef]:
-    """Up to ten messages of a queue, hidden from everybody else for a while."""
+    """Up to ten messages of a queue, hidden from other consumers for a while."""
     return sqs.receive_message(
         QueueUrl=queue_url,
         MaxNumberOfMessages=10,

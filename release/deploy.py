@@ -41,12 +41,9 @@ class Prepared(Strict):
 
 
 class Change(Strict):
-    """What a plan would do to a resource.
+    """What a plan would do to a resource, by Terraform's address of it.
 
-    Args:
-        address: Terraform's address of it.
-        action: What would happen to it.
-        fields: Names of the fields that would change, never their values; empty unless it exists before and after.
+    `fields` are the names of the fields that would change, never their values; empty unless it exists before and after.
     """
 
     address: str
@@ -69,10 +66,10 @@ def work_dir(environment: EnvironmentName) -> Path:
 
 
 def require_pango(release: Manifest) -> None:
-    """Check that the release can render invoices where it goes.
+    """Check that the release can render invoices in its target environment.
 
     Raises:
-        DeployError: it has no Pango and goes to AWS, which has none either.
+        DeployError: The release has no Pango, and neither has AWS.
     """
     local = urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).hostname in {"localhost", "127.0.0.1", "::1"}
     if release.natives == "host" and not local:
@@ -110,11 +107,9 @@ def require_no_data_loss(changes: list[dict[str, Any]], allowed: Collection[str]
 def prepare(
     environment: EnvironmentName, folder: Path, remove: Collection[str] = (), var_files: Collection[Path] = ()
 ) -> Prepared:
-    """Plan the deployment of a release with its own Terraform code, and save the plan.
+    """Plan the deployment of the release in a folder with its own Terraform code, and save the plan.
 
     Args:
-        environment: The environment to deploy to.
-        folder: Folder of the release.
         remove: Addresses of resources that may be deleted or replaced.
         var_files: Terraform's variable files in addition to those of the environment, for a rehearsal.
 
@@ -131,7 +126,7 @@ def prepare(
     require_no_data_loss(changes, remove)
     prepared = Prepared(
         environment=environment,
-        release=Sha256(release.digest()),
+        release=release.digest(),
         folder=folder.resolve(),
         sha256=_digest(plan),
         summary=summarise(changes),
@@ -142,25 +137,19 @@ def prepare(
 
 def describe(changes: list[dict[str, Any]]) -> list[Change]:
     """What a plan would do, for people; `changes` are `resource_changes` of `terraform show -json`."""
+    names: dict[str, Action] = {"create": "add", "update": "change", "delete": "destroy"}
     found = []
     for change in changes:
         actions, before, after = (change["change"].get(name) for name in ("actions", "before", "after"))
         if actions in (["no-op"], ["read"]):
             continue
-        names: dict[str, Action] = {"create": "add", "update": "change", "delete": "destroy"}
-        unknown = change["change"].get("after_unknown") or {}
-        fields = [
-            name
-            for name in sorted({*(before or {}), *(after or {}), *unknown})
-            if unknown.get(name) is True or (before or {}).get(name) != (after or {}).get(name)
-        ]
-        found.append(
-            Change(
-                address=change["address"],
-                action=names[actions[0]] if len(actions) == 1 else "replace",
-                fields=fields if before and after else [],
-            )
-        )
+        fields = []
+        if before and after:
+            unknown = change["change"].get("after_unknown") or {}
+            all_names = sorted({*before, *after, *unknown})
+            fields = [name for name in all_names if unknown.get(name) is True or before.get(name) != after.get(name)]
+        action: Action = names[actions[0]] if len(actions) == 1 else "replace"
+        found.append(Change(address=change["address"], action=action, fields=fields))
     return found
 
 
@@ -174,9 +163,8 @@ def preview(environment: EnvironmentName, folder: Path, var_files: Collection[Pa
     release, file = manifest.verify(folder), work_dir(environment) / "preview.tfplan"
     # The role may only read, so it cannot lock the state.
     changes = _plan(environment, folder, release, file, var_files, lock=False)
-    return Planned(
-        environment=environment, release=Sha256(release.digest()), at=datetime.now(UTC), changes=describe(changes)
-    )
+    described = describe(changes)
+    return Planned(environment=environment, release=release.digest(), at=datetime.now(UTC), changes=described)
 
 
 def read_plan(environment: EnvironmentName) -> Prepared:

@@ -21,8 +21,7 @@ class Environment:
         approvals: The roles that must approve, each a different person.
         var_files: Terraform's variable files in `terraform/env/`; a later one wins.
         backend: File in `terraform/env/` with the backend of Terraform's state.
-        buckets: How the names of its buckets end.
-        region: AWS region of the resources.
+        buckets: Suffix of the names of its buckets.
         canary: Whether new versions first get part of the traffic.
     """
 

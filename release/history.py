@@ -11,23 +11,19 @@ from release.manifest import ManifestError, Sha256, Strict
 from release.store import Store
 from tooling.cli import UserError
 
+Kind = Literal["deploy", "rollback"]
+
 
 class RollbackError(UserError):
     """There is no release to roll back to; the text says why and what to do."""
 
 
 class Deployment(Strict):
-    """A release got the traffic of an environment.
-
-    Args:
-        kind: A deployment, or a rollback to an earlier one.
-        versions: Version of each function, by its name in AWS.
-        at: When it got the traffic, in UTC.
-    """
+    """A release got the traffic of an environment at a time in UTC, with a version of each function by name in AWS."""
 
     release: Sha256
     environment: EnvironmentName
-    kind: Literal["deploy", "rollback"]
+    kind: Kind
     versions: dict[str, str]
     at: datetime
 
@@ -38,11 +34,7 @@ def _prefix(environment: EnvironmentName) -> str:
 
 
 def record(
-    store: Store,
-    environment: EnvironmentName,
-    release: str,
-    kind: Literal["deploy", "rollback"],
-    versions: dict[str, str],
+    store: Store, environment: EnvironmentName, release: str, kind: Kind, versions: dict[str, str]
 ) -> Deployment:
     """Record that a release has the traffic now."""
     now = datetime.now(UTC)

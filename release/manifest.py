@@ -58,8 +58,6 @@ class Manifest(Strict):
 
     Args:
         version: Version of this format.
-        commit: Commit that it was made from.
-        architecture: Architecture of the compiled libraries.
         natives: Where Pango comes from: the invoice's package, or the machine that runs it.
         files: Packages, templates, Terraform code and the SBOM, by path in the release's folder.
         locks: Digest of each lock file of libraries and providers, by path in the repository.
@@ -78,13 +76,13 @@ class Manifest(Strict):
         """The bytes of `release.json`; equal manifests give equal bytes."""
         return (json.dumps(self.dict(), indent=2, sort_keys=True) + "\n").encode()
 
-    def digest(self) -> str:
+    def digest(self) -> Sha256:
         """The SHA-256 of the manifest, which names the release."""
         return _sha256(self.encode())
 
 
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _sha256(content: bytes) -> Sha256:
+    return Sha256(hashlib.sha256(content).hexdigest())
 
 
 def _output(*command: str) -> str:
@@ -112,20 +110,18 @@ def commit() -> Commit:
     Raises:
         ManifestError: there are uncommitted changes.
     """
-    changed = _output("git", "status", "--porcelain")
-    if changed:
+    if changed := _output("git", "status", "--porcelain"):
         raise ManifestError(f"there are uncommitted changes; commit them first:\n{changed}")
     return head()[0]
 
 
-def _file(content: bytes) -> File:
-    return File(sha256=Sha256(_sha256(content)), size=len(content))
-
-
 def read_files(folder: Path) -> dict[str, File]:
     """The files of a release's folder, by path in it."""
-    paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and path != folder / NAME)
-    return {path.relative_to(folder).as_posix(): _file(path.read_bytes()) for path in paths}
+    found = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / NAME):
+        content = path.read_bytes()
+        found[path.relative_to(folder).as_posix()] = File(sha256=_sha256(content), size=len(content))
+    return found
 
 
 def make(folder: Path, architecture: Architecture, natives: Natives) -> Manifest:
@@ -143,7 +139,7 @@ def make(folder: Path, architecture: Architecture, natives: Natives) -> Manifest
     packages = folder / "packages"
     packages.mkdir(parents=True)
     for function in build.function_names():
-        shutil.copyfile(build.packages_dir(architecture) / f"{function}.zip", packages / f"{function}.zip")
+        shutil.copy(build.packages_dir(architecture) / f"{function}.zip", packages)
     for name in [*_tracked("templates"), *_tracked("terraform")]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, folder / name)
@@ -154,7 +150,7 @@ def make(folder: Path, architecture: Architecture, natives: Natives) -> Manifest
         architecture=architecture,
         natives=natives,
         files=read_files(folder),
-        locks={name: Sha256(_sha256((ROOT / name).read_bytes())) for name in locks},
+        locks={name: _sha256((ROOT / name).read_bytes()) for name in locks},
         tools={
             "python": platform.python_version(),
             "uv": importlib.metadata.version("uv"),

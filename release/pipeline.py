@@ -151,7 +151,7 @@ def record(to: EnvironmentName, report: Path) -> Record:
 
 
 def roll_back(to: EnvironmentName, digest: str | None) -> tuple[Deployment, list[str]]:
-    """Give traffic and templates back to a release that was live before: the given one, or the previous one.
+    """Return traffic and templates to a release that was live before: the given one, or the previous one.
 
     AWS keeps the versions of functions and the bucket the templates, so nothing is built or planned.
 

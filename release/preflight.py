@@ -19,57 +19,62 @@ _OIDC_PROVIDER: Final = "token.actions.githubusercontent.com"
 type Client = Callable[[Any], Any]
 
 
-class Check(NamedTuple):
-    """One thing that an account needs.
+# What an AWS error code says about the requested resource.
+_ABSENT: Final = {
+    "NoSuchEntity": "it does not exist: apply bootstrap (step 6)",
+    "404": "it does not exist: apply bootstrap (step 6)",
+    "403": "it belongs to somebody else, or you may not read it (step 4)",
+    "NotFound": "not there yet: the first deployment creates it (step 7)",
+    "NotFoundException": "not there yet: the first deployment creates it (step 7)",
+}
 
-    Args:
-        name: What it is.
-        missing: What is missing, and what to do; None if nothing is.
-    """
+
+class Check(NamedTuple):
+    """One thing that an account needs; `missing` says what is missing and what to do, None if nothing is."""
 
     name: str
     missing: str | None
 
 
 def checks(client: Client, environment: EnvironmentName) -> Iterator[Check]:
-    """Check an account; nothing is changed.
-
-    Args:
-        client: Makes the client of a service in the environment's region, by the service's name.
-        environment: Environment of the account.
-    """
-    variables = _variables(environment)
-    region = ENVIRONMENTS[environment].region
+    """Check the account of an environment, with clients by the name of their service; nothing is changed."""
+    variables, known = _variables(environment), ENVIRONMENTS[environment]
     account = client("sts").get_caller_identity()["Account"]
     if account != variables["account_id"]:
         yield Check("account", f"you are signed in to {account}; {environment} is {variables['account_id']}")
         return
-    asked: dict[str, Callable[[], str | None]] = {
+    iam, s3 = client("iam"), client("s3")
+    gateway_role, role = "AWSServiceRoleForAPIGateway", f"github-2-bbws-order-lambda-{variables['environment']}"
+    probes: dict[str, Callable[[], str | None]] = {
         f"account {account}": lambda: None,
-        f"region {region}": lambda: _region(client, region),
+        f"region {known.region}": lambda: _region(client, known.region),
         "concurrency of Lambda": lambda: _concurrency(client),
         "throttling of API Gateway": lambda: _throttling(client, int(variables["throttle_rate"])),
         "production access of SES": lambda: _production_access(client),
         f"domain {_DOMAIN} in SES": lambda: _domain(client),
-        "API Gateway's service-linked role": lambda: _role(client, "AWSServiceRoleForAPIGateway"),
+        f"service-linked role {gateway_role}": lambda: _exists(iam.get_role, RoleName=gateway_role),
         "GitHub's OIDC provider": lambda: _oidc_provider(client),
-        "deployment role": lambda: _role(client, f"github-2-bbws-order-lambda-{variables['environment']}"),
-        "state bucket": lambda: _bucket(client, ENVIRONMENTS[environment].state_bucket),
-        "release bucket": lambda: _bucket(client, ENVIRONMENTS[environment].release_bucket),
+        f"deployment role {role}": lambda: _exists(iam.get_role, RoleName=role),
+        f"state bucket {known.state_bucket}": lambda: _exists(s3.head_bucket, Bucket=known.state_bucket),
+        f"release bucket {known.release_bucket}": lambda: _exists(s3.head_bucket, Bucket=known.release_bucket),
     }
     if "alarm_emails" in variables:
-        topic = f"arn:aws:sns:{region}:{account}:bbws-alerts-{variables['environment']}"
-        asked["subscribers of the alarms"] = lambda: _subscribers(client, topic)
-    for name, ask in asked.items():
+        topic = f"arn:aws:sns:{known.region}:{account}:bbws-alerts-{variables['environment']}"
+        probes["subscribers of the alarms"] = lambda: _subscribers(client, topic)
+    for name, probe in probes.items():
         try:
-            yield Check(name, ask())
+            yield Check(name, probe())
         except ClientError as error:
-            yield Check(name, f"not checked: {error}")
+            yield Check(name, _ABSENT.get(error.response["Error"]["Code"], f"not checked: {error}"))
 
 
 def _variables(environment: EnvironmentName) -> dict[str, str]:
     texts = [(ROOT / "terraform" / "env" / name).read_text() for name in ENVIRONMENTS[environment].var_files]
     return {name: value.strip('"') for name, value in re.findall(r"^(\w+) *= *(.+)$", "\n".join(texts), re.MULTILINE)}
+
+
+def _exists(get: Callable[..., object], **arguments: str) -> None:
+    get(**arguments)
 
 
 def _region(client: Client, region: str) -> str | None:
@@ -94,23 +99,8 @@ def _production_access(client: Client) -> str | None:
 
 
 def _domain(client: Client) -> str | None:
-    try:
-        verified = client("sesv2").get_email_identity(EmailIdentity=_DOMAIN)["VerifiedForSendingStatus"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NotFoundException":
-            raise
-        return "not there yet: the first deployment creates it (step 7)"
+    verified = client("sesv2").get_email_identity(EmailIdentity=_DOMAIN)["VerifiedForSendingStatus"]
     return None if verified else "not verified: create the DNS records (step 7)"
-
-
-def _role(client: Client, name: str) -> str | None:
-    try:
-        client("iam").get_role(RoleName=name)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchEntity":
-            raise
-        return f"{name} does not exist: apply bootstrap (step 6)"
-    return None
 
 
 def _oidc_provider(client: Client) -> str | None:
@@ -118,23 +108,7 @@ def _oidc_provider(client: Client) -> str | None:
     return None if any(one["Arn"].endswith(_OIDC_PROVIDER) for one in found) else "apply bootstrap (step 6)"
 
 
-def _bucket(client: Client, name: str) -> str | None:
-    try:
-        client("s3").head_bucket(Bucket=name)
-    except ClientError as error:
-        return {
-            "404": f"{name} does not exist: apply bootstrap (step 6)",
-            "403": f"{name} belongs to somebody else, or you may not read it (step 4)",
-        }.get(error.response["Error"]["Code"], str(error))
-    return None
-
-
 def _subscribers(client: Client, topic: str) -> str | None:
-    try:
-        found = client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in ("NotFound", "NotFoundException"):
-            raise
-        return "not there yet: the first deployment creates the topic"
+    found = client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     confirmed = [one for one in found if one["SubscriptionArn"].startswith("arn:")]
     return None if confirmed else "nobody has confirmed: no alarm reaches anybody (step 9)"

@@ -30,7 +30,7 @@ class EvidenceError(UserError):
 
 
 def tests_passed(junit: Path) -> int:
-    """How many tests passed by a JUnit report (`pytest --junitxml`).
+    """How many tests passed according to a JUnit report (`pytest --junitxml`).
 
     Raises:
         EvidenceError: there is no report, no test passed, or one failed.
@@ -59,13 +59,9 @@ class Plan(Strict):
 
 
 class Record(Strict):
-    """Evidence that a release passed its tests in an environment.
+    """Evidence that a release passed its tests in an environment at a time in UTC; a failed test leaves no record.
 
-    Args:
-        tests_passed: Number of end-to-end tests that passed; a failed test leaves no record.
-        plan: Size of the plan that was applied.
-        approvals: Names of who approved it for this environment, by role.
-        passed_at: When it passed, in UTC.
+    `plan` is the size of the plan that was applied, `approvals` are the names of who approved the release, by role.
     """
 
     release: Sha256
@@ -77,12 +73,7 @@ class Record(Strict):
 
 
 class Promotion(Strict):
-    """Permission to deploy a release to an environment.
-
-    Args:
-        approvals: Names of who approved it, by role.
-        at: When it was promoted, in UTC.
-    """
+    """Permission to deploy a release to an environment, given at a time in UTC, and who approved it, by role."""
 
     release: Sha256
     environment: EnvironmentName
@@ -128,7 +119,7 @@ def record_passed(
 ) -> Record:
     """Record that a release passed its tests in an environment; the first record stays."""
     record = Record(
-        release=Sha256(release.digest()),
+        release=release.digest(),
         environment=environment,
         tests_passed=tests_passed,
         plan=plan,
@@ -193,20 +184,14 @@ def approvals_by_role(reviews: list[dict[str, Any]], to: EnvironmentName) -> dic
 
 
 def approvals_in_github(to: EnvironmentName, variables: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Logins of who approved this workflow run, by role.
-
-    Args:
-        to: The environment to promote to.
-        variables: Variables of GitHub Actions; GITHUB_TOKEN needs `actions: read`.
+    """Logins of who approved this workflow run, by role; GITHUB_TOKEN needs `actions: read`.
 
     Raises:
         EvidenceError: GitHub does not respond, or refuses the token.
     """
     url = "{GITHUB_API_URL}/repos/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}/approvals".format_map(variables)
-    headers = {
-        "Authorization": f"Bearer {variables.get('GITHUB_TOKEN', '')}",
-        "Accept": "application/vnd.github+json",
-    }
+    token = variables.get("GITHUB_TOKEN", "")
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"}
     try:
         response = requests.get(url, headers=headers, timeout=_GITHUB_SECONDS)
         response.raise_for_status()

@@ -63,14 +63,15 @@ class Store:
         Raises:
             ManifestError: the bucket does not have it, or its bytes do not match its name.
         """
-        content = self.read(f"releases/{digest}.json")
+        key = f"releases/{digest}.json"
+        content = self.read(key)
         if content is None:
             raise ManifestError(
                 f"there is no release {digest} in {self.bucket}: upload it, or promote it with `bin/release`"
             )
         if hashlib.sha256(content).hexdigest() != digest:
-            raise ManifestError(f"releases/{digest}.json in {self.bucket} does not have the digest in its name")
-        return manifest.parse(content, f"releases/{digest}.json")
+            raise ManifestError(f"{key} in {self.bucket} does not have the digest in its name")
+        return manifest.parse(content, key)
 
     def file(self, name: str, digest: str) -> bytes:
         """The bytes of a file of a release, by their digest; the name is for the error.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from botocore.exceptions import WaiterError
 
 from tooling.cli import UserError
 from tooling.polling import DeadlineError, poll
@@ -18,14 +20,14 @@ ALIAS = "live"
 _POLL_SECONDS = 5.0
 # An unknown route for the API, an empty batch for a consumer: the function runs and does nothing.
 EMPTY_EVENT = {"httpMethod": "GET", "path": "/", "requestContext": {"requestId": "smoke"}, "Records": []}
+_DOES_NOT_RUN = "{}:{} does not run: {}\nThe previous version keeps the traffic: fix the function, and deploy it again."
 
 
 class TrafficError(UserError):
     """The traffic stays with the current versions; the text says why."""
 
 
-@dataclass(frozen=True)
-class Move:
+class Move(NamedTuple):
     """A move of traffic from the current version of a function to its newest one."""
 
     current: str
@@ -40,10 +42,17 @@ def invoke_empty(client: LambdaClient, function: str, qualifier: str) -> None:
     """
     response = client.invoke(FunctionName=function, Qualifier=qualifier, Payload=json.dumps(EMPTY_EVENT))
     if "FunctionError" in response:
-        raise TrafficError(
-            f"{function}:{qualifier} does not run: {response['Payload'].read().decode()}\n"
-            "The previous version keeps the traffic: fix the function, and deploy it again."
-        )
+        raise TrafficError(_DOES_NOT_RUN.format(function, qualifier, response["Payload"].read().decode()))
+
+
+def _require_running(client: LambdaClient, versions: Mapping[str, str]) -> None:
+    for function, version in versions.items():
+        try:
+            # AWS refuses to invoke a new version while it is pending.
+            client.get_waiter("function_active_v2").wait(FunctionName=function, Qualifier=version)
+        except WaiterError as error:
+            raise TrafficError(_DOES_NOT_RUN.format(function, version, error)) from None
+        invoke_empty(client, function, version)
 
 
 def pending_moves(client: LambdaClient, functions: Collection[str]) -> dict[str, Move]:
@@ -75,8 +84,7 @@ def move_to(client: LambdaClient, versions: Mapping[str, str]) -> None:
     Raises:
         TrafficError: a version does not run; nothing moved.
     """
-    for function, version in versions.items():
-        invoke_empty(client, function, version)
+    _require_running(client, versions)
     for function, version in versions.items():
         _set_alias(client, function, version)
 
@@ -97,8 +105,6 @@ def canary(
     """Give the newest versions part of the traffic and watch alarms, then give them all of it or none.
 
     Args:
-        functions: Client of Lambda.
-        alarms: Client of CloudWatch.
         names: Names of the functions in AWS.
         watched: Names of the alarms that stop the canary.
         percent: Share of the traffic, 1 to 99.
@@ -110,19 +116,22 @@ def canary(
     Raises:
         TrafficError: a new version does not run, or an alarm is in ALARM; the traffic is where it was.
     """
-    firing = _in_alarm(alarms, watched)
-    if firing:
+
+    def in_alarm() -> list[str]:
+        pages = alarms.get_paginator("describe_alarms").paginate(StateValue="ALARM")
+        return sorted(a["AlarmName"] for page in pages for a in page["MetricAlarms"] if a["AlarmName"] in watched)
+
+    if firing := in_alarm():
         raise TrafficError(f"in ALARM already: {', '.join(firing)}; fix that first, then shift the traffic")
     found = pending_moves(functions, names)
-    for function, move in found.items():
-        invoke_empty(functions, function, move.newest)
+    _require_running(functions, {function: move.newest for function, move in found.items()})
     if not found:
         return found
     try:
         for function, move in found.items():
             _set_alias(functions, function, move.current, {move.newest: percent / 100})
-        firing = _watch(alarms, watched, seconds)
-        if firing:
+        with suppress(DeadlineError):
+            firing = poll("an alarm", lambda: in_alarm() or None, seconds, min(_POLL_SECONDS, seconds / 4))
             raise TrafficError(
                 f"rolled back after {percent} % of the traffic; in ALARM: {', '.join(firing)}\n"
                 "The previous versions have all traffic again: fix the cause, and make a new release."
@@ -144,16 +153,3 @@ def _set_alias(client: LambdaClient, function: str, version: str, weights: Mappi
         FunctionVersion=version,
         RoutingConfig={"AdditionalVersionWeights": weights or {}},
     )
-
-
-def _in_alarm(client: CloudWatchClient, alarms: Collection[str]) -> list[str]:
-    pages = client.get_paginator("describe_alarms").paginate(StateValue="ALARM")
-    return sorted(a["AlarmName"] for page in pages for a in page["MetricAlarms"] if a["AlarmName"] in alarms)
-
-
-def _watch(client: CloudWatchClient, alarms: Collection[str], seconds: float) -> list[str]:
-    """The alarms that go into ALARM within a time; empty if none does."""
-    try:
-        return poll("an alarm", lambda: _in_alarm(client, alarms) or None, seconds, min(_POLL_SECONDS, seconds / 4))
-    except DeadlineError:
-        return []

@@ -155,7 +155,7 @@ module "api" {
   permissions_boundary = local.permissions_boundary
 }
 
-# Bounces and complaints contain mail addresses, so they go to a topic of their own and not to the alarms.
+# Bounces and complaints contain mail addresses, so they go to a separate topic and not to that of the alarms.
 module "mail_feedback" {
   source = "./modules/sns"
   count  = var.mail_feedback_enabled ? 1 : 0

@@ -1,6 +1,6 @@
 """`bin/test`: the checks and tests, all of them or one part; `make test` is `bin/test all`.
 
-Each part is a list of commands that anybody can run by hand. `all` runs the end-to-end tests on a stack of their own,
+Each part is a list of commands that anybody can run by hand. `all` runs the end-to-end tests on a separate stack,
 the other parts alongside with lower priority, and at last, alone, the tests whose times are shown.
 """
 
@@ -24,7 +24,7 @@ from tooling.cli import run_cli
 from tooling.paths import ROOT
 
 app = typer.Typer(
-    help="The checks and tests. What follows -- goes to pytest: bin/test unit -- -k paging.",
+    help="The checks and tests. Arguments after -- are passed to pytest: bin/test unit -- -k paging.",
     no_args_is_help=True,
     rich_markup_mode=None,
     context_settings={"max_content_width": 120},
@@ -41,7 +41,7 @@ _BIN = ROOT / ".venv" / "bin"
 _PYTHON = sys.executable
 _MACHINE = ("python3", "tooling/machine.py")
 _STACK = ROOT / "build" / "test"
-ROOMS = ("tooling", "release", "ops", "evidence", "localstack", "labs", "cli")
+PACKAGES = ("tooling", "release", "ops", "evidence", "localstack", "labs", "cli")
 # Digests of files, which look like keys.
 _DIGESTS = "docs/images/sources.json"
 # What tools make; fonts are left out too.
@@ -55,7 +55,7 @@ def _tool(name: str, *arguments: str, hint: str = "", folder: Path = ROOT) -> St
 
 
 def lint_steps() -> list[Step]:
-    """Style, format, imports between rooms, and the files of GitHub and Docker."""
+    """Style, format, imports between packages, and the files of GitHub and Docker."""
     schemas = {
         "github-workflows": sorted((ROOT / ".github" / "workflows").glob("*.yml")),
         "github-actions": sorted((ROOT / ".github" / "actions").glob("*/action.yml")),
@@ -75,7 +75,7 @@ def lint_steps() -> list[Step]:
 
 
 def types_steps() -> list[Step]:
-    """Types of all rooms."""
+    """Types of all packages."""
     return [_tool("mypy", hint="fix the types; `bin/test types` checks them again")]
 
 
@@ -92,7 +92,7 @@ def security_steps() -> list[Step]:
     tooling = ("--skip", "B404,B603,B607")
     return [
         _tool("bandit", "-q", "-r", "common", "functions", hint="fix it: what runs in AWS has no exception"),
-        _tool("bandit", "-q", "-r", *ROOMS, *tooling, hint="fix it, or say in its line why it is not a weakness"),
+        _tool("bandit", "-q", "-r", *PACKAGES, *tooling, hint="fix it, or say in its line why it is not a weakness"),
         _tool(
             *("detect-secrets-hook", "--no-verify", *sorted(_our_files())),
             hint="remove the secret, or mark what is not one with `pragma: allowlist secret` and why",
@@ -168,7 +168,7 @@ def conformance_steps(engine: str, target: str | None, check: bool, arguments: S
 
 
 class OwnStack:
-    """A stack of the tests' own on free ports, alongside the one of `make up`.
+    """A separate stack for the tests on free ports, alongside the one of `make up`.
 
     Args:
         options: Options of `bin/ops stack up`.
@@ -288,7 +288,7 @@ def _one(name: str, steps: Sequence[Step]) -> None:
 
 @app.command()
 def lint() -> None:
-    """Check style, format, who imports whom, and the workflows."""
+    """Check style, format, imports between packages, and the workflows."""
     _one("lint", lint_steps())
 
 
@@ -342,7 +342,7 @@ def conformance(
     target: Annotated[Literal["dev"] | None, typer.Option(help="Try AWS itself, in the account of dev.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Fail if docs/parity.md is not what this run found.")] = False,
 ) -> None:
-    """Try the service's use of AWS, call by call."""
+    """Compare an engine with what AWS documents, call by call."""
     _one("conformance", conformance_steps(engine, target, check, _pytest_arguments(arguments)))
 
 
@@ -357,7 +357,7 @@ def e2e(
     engine: Annotated[Engine, typer.Option(help="Engine of the own stack.")] = "embedded",
     release_dir: Annotated[Path | None, typer.Option(help="Release that the own stack runs.")] = None,
 ) -> None:
-    """Drive orders through a stack, and render the evidence; an own stack is tried with faults too."""
+    """Drive orders through a stack, and render the evidence; a separate stack is also tested under faults."""
     if (engine != "embedded" or release_dir) and not fresh:
         raise typer.BadParameter("--engine and --release-dir are of a stack that --own-stack brings up")
     # LocalStack runs functions in containers, which the fault proxy does not reach.

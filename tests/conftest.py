@@ -4,7 +4,7 @@ import pytest
 from hypothesis import settings
 
 import tests.support.environment  # noqa: F401
-from tooling import doc_images
+from tests.support import doc_images
 
 # The time of an example depends on how busy the machine is, so there is no deadline.
 settings.register_profile("patient", deadline=None)

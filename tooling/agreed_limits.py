@@ -23,15 +23,7 @@ _P95_SAMPLES = 20
 
 
 class Summary(NamedTuple):
-    """Percentiles of measured times, in seconds.
-
-    Args:
-        n: Number of times.
-        p50: Median.
-        p95: 95th percentile.
-        longest: Longest time.
-        limit: Agreed limit of p95.
-    """
+    """Percentiles of n measured times, and the agreed limit of p95, in seconds."""
 
     n: int
     p50: float
@@ -51,11 +43,7 @@ class Summary(NamedTuple):
 
 
 def percentile(seconds: Collection[float], share: float) -> float:
-    """Percentile by nearest rank, so always a measured time.
-
-    Args:
-        seconds: Measured times.
-        share: Above 0 and at most 1, such as 0.95.
+    """Percentile by nearest rank, so always a measured time; the share is above 0 and at most 1, such as 0.95.
 
     Raises:
         ValueError: There are no times, or the share is out of range.
@@ -68,10 +56,5 @@ def percentile(seconds: Collection[float], share: float) -> float:
 
 def summarise(step: Step, seconds: Collection[float]) -> Summary:
     """Summarise at least one measured time of a step."""
-    return Summary(
-        n=len(seconds),
-        p50=percentile(seconds, 0.5),
-        p95=percentile(seconds, LIMITED_SHARE),
-        longest=max(seconds),
-        limit=LIMITS[step],
-    )
+    p50, p95 = percentile(seconds, 0.5), percentile(seconds, LIMITED_SHARE)
+    return Summary(len(seconds), p50, p95, max(seconds), LIMITS[step])

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 
 ADVICE = (
-    "Check whom AWS takes you for (`aws sts get-caller-identity`): the shell must be signed in to the account, with "
-    "the rights of its deployment role."
+    "Check your identity in AWS (`aws sts get-caller-identity`): the shell must be signed in to the account, with "
+    "the permissions of its deployment role."
 )
 
 
@@ -19,7 +19,7 @@ class UserError(Exception):
     """An error that the user can fix: the text says what is wrong, and ends with what to do."""
 
 
-# What make hands to its recipes, and how bin/ names the folder of the rooms: neither is for what a program starts.
+# Variables of make and bin/ that programs started by a command must not inherit.
 # Compiled libraries are kept whatever the shell says, since hundreds of processes start from them.
 _NOT_INHERITED = ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
 
@@ -27,12 +27,8 @@ _NOT_INHERITED = ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "PYTHONPA
 def run_cli(run: Callable[[], int | None], advice: str) -> int:
     """Run a command in a clean environment; report on standard error why it failed.
 
-    Args:
-        run: The command; returns its exit status, or None for 0.
-        advice: What to do when AWS, or the engine in its place, refuses a request or does not respond.
-
-    Returns:
-        The exit status: 1 after an error, 130 after Ctrl-C, 0 if the reader of its output has closed the pipe.
+    The advice says what to do when AWS, or the engine in its place, refuses a request or does not respond. The exit
+    status is that of the command, 1 after an error, 130 after Ctrl-C, 0 if the reader of its output closed the pipe.
     """
     for name in _NOT_INHERITED:
         os.environ.pop(name, None)

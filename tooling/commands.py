@@ -20,13 +20,7 @@ class CommandError(UserError):
 
 
 class Completed(NamedTuple):
-    """A program that has ended.
-
-    Args:
-        what: What it was for, as the error says it.
-        status: Its exit status.
-        output: Its output, of both streams.
-    """
+    """A program that has ended: what it was for, its exit status, and its output of both streams."""
 
     what: str
     status: int
@@ -55,10 +49,8 @@ def run(
 
     Args:
         what: What it is for, as the error says it.
-        command: The program and its arguments.
         seconds: How long it may take.
         environment: Its environment variables; those of this process if None.
-        cwd: Folder that it runs in; that of this process if None.
         log: File for its output.
 
     Raises:

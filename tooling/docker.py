@@ -32,12 +32,7 @@ def platform(architecture: str) -> str:
 
 
 def run(what: str, *arguments: str, seconds: float) -> str:
-    """Run a Docker command, and return its standard output.
-
-    Args:
-        what: What it is for, as the error says it.
-        arguments: Arguments of `docker`.
-        seconds: How long it may take.
+    """Run a Docker command, and return its standard output; the error says `what` it is for.
 
     Raises:
         DockerError: it failed, or took longer.

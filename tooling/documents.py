@@ -40,11 +40,9 @@ class Block(NamedTuple):
     """A fenced block of a document.
 
     Args:
-        document: Path of the document.
         heading: Heading that it stands under; empty before the first.
         number: Its number among the command blocks of the heading, from 0.
         language: Language of the fence, such as sh or console.
-        text: Its content.
     """
 
     document: str

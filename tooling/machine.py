@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-REQUIREMENTS = ROOT / "requirements"
 PROJECT_VENV = ROOT / ".venv"
 ENGINE_VENV = ROOT / "build" / "engine-venv"
 # Tools whose libraries conflict with ours: each has its own environment, made on first use.
@@ -36,7 +35,7 @@ PANGO = ("pango-1.0", "pangoft2-1.0", "gobject-2.0", "harfbuzz", "harfbuzz-subse
 _MAC_BROWSERS = [f"/Applications/{name}.app/Contents/MacOS/{name}" for name in ("Google Chrome", "Chromium")]
 CHROMIUM = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser", *_MAC_BROWSERS)
 INDEX_ADVICE = (
-    "Packages come from PyPI, or from the index that pip or uv is set to: check that it answers, and try again."
+    "Packages come from PyPI, or from the index that pip or uv is set to: check that it responds, and try again."
 )
 _STAMP = "lock.sha256"
 _PROBE_SECONDS = 20
@@ -131,7 +130,7 @@ def find_uv() -> str:
 
 @lru_cache(maxsize=None)
 def uv_environment() -> dict[str, str]:
-    """The environment for uv: pip's index and certificates where uv has none of its own, and pyenv's Pythons."""
+    """The environment for uv: pip's index and certificates where uv has no setting, and pyenv's Pythons."""
     found = dict(os.environ)
     listed = _output(sys.executable, "-m", "pip", "config", "list") or _output("pip", "config", "list")
     for setting, variable in (("index-url", "UV_DEFAULT_INDEX"), ("cert", "SSL_CERT_FILE")):
@@ -149,14 +148,14 @@ def _uv(*arguments: str, advice: str = INDEX_ADVICE) -> None:
     _run(advice, uv_environment(), find_uv(), *arguments)
 
 
+def _digest(name: str) -> str:
+    return hashlib.sha256((ROOT / "requirements" / f"{name}.txt").read_bytes()).hexdigest()
+
+
 def _is_made(name: str, venv: Path) -> bool:
     """Whether an environment was made from a lock file as it is now, and its Python still exists."""
     stamp = venv / _STAMP
     return (venv / "bin" / "python").exists() and stamp.exists() and stamp.read_text() == _digest(name)
-
-
-def _digest(name: str) -> str:
-    return hashlib.sha256((REQUIREMENTS / f"{name}.txt").read_bytes()).hexdigest()
 
 
 def _make(name: str, venv: Path) -> None:

@@ -15,13 +15,7 @@ OnResponse = Callable[[str, str, requests.Response], None]
 
 
 class UnexpectedStatusError(UserError):
-    """The API responded with another status than the caller expects; the text has status and body.
-
-    Args:
-        request: Method and path.
-        response: The response.
-        expected: The statuses that are not an error.
-    """
+    """The API responded with another status than the caller expects; the text has status and body."""
 
     def __init__(self, request: str, response: requests.Response, expected: Collection[int]) -> None:
         self.status = response.status_code
@@ -30,12 +24,7 @@ class UnexpectedStatusError(UserError):
 
 
 class PlacedOrder(NamedTuple):
-    """An order that the API has accepted.
-
-    Args:
-        order_id: Id of the order.
-        seconds: Time from the request to the response.
-    """
+    """An order that the API has accepted, and the seconds from the request to the response."""
 
     order_id: str
     seconds: float
@@ -46,10 +35,8 @@ class OrderClient:
 
     Args:
         base_url: URL of the API with its stage, without a slash at the end.
-        token: ID token of the user.
         verify: Path of the certificate bundle for TLS, or True for the default one.
         trust_env: Apply proxies and certificates that the environment names; costs time on each request.
-        timeout: Seconds that each request may take.
         on_response: Called with method, path and response after each request, for example to check the contract.
     """
 
@@ -93,7 +80,6 @@ class OrderClient:
         """Send a request.
 
         Args:
-            method: HTTP method.
             path: Path below the stage.
             expect: Statuses that are not an error; any status if empty.
             headers: Further headers; None as a value removes a header, such as the token.
@@ -114,12 +100,7 @@ class OrderClient:
     def place(
         self, body: Mapping[str, Any], *, idempotency_key: str | None = None, correlation_id: str | None = None
     ) -> PlacedOrder:
-        """Place an order.
-
-        Args:
-            body: Request body.
-            idempotency_key: Requests with the same key and body are one order; None sends no key.
-            correlation_id: Id that logs, messages and mails of the order carry; None lets the service choose.
+        """Place an order. Requests with the same idempotency key and body are one order.
 
         Raises:
             UnexpectedStatusError: The API did not accept the order.
@@ -143,30 +124,17 @@ class OrderClient:
         all_headers = {"If-Match": etag, **(headers or {})}
         return self.request("PUT", f"/v1.0/orders/{order_id}", headers=all_headers, json=change)
 
-    def await_recorded(self, order_id: str, seconds: float = 60) -> dict[str, Any]:
-        """Wait until an order is recorded and return it.
-
-        Raises:
-            DeadlineError: It was not recorded in time.
-            UnexpectedStatusError: The API responded with another status than 200 or 404.
-        """
-        return self._await(f"order {order_id} recorded", order_id, seconds, lambda order: True)
-
     def await_invoiced(self, order_id: str, seconds: float = 60) -> dict[str, Any]:
-        """Wait until an order has its invoice and return the order.
+        """Wait until an order is recorded and has its invoice, and return it.
 
         Raises:
             DeadlineError: It had no invoice in time.
             UnexpectedStatusError: The API responded with another status than 200 or 404.
         """
-        return self._await(f"invoice of order {order_id}", order_id, seconds, lambda order: "invoiceKey" in order)
 
-    def _await(
-        self, what: str, order_id: str, seconds: float, is_ready: Callable[[dict[str, Any]], bool]
-    ) -> dict[str, Any]:
         def attempt() -> dict[str, Any] | None:
             response = self.request("GET", f"/v1.0/orders/{order_id}", expect=(200, 404))
             order: dict[str, Any] = response.json()
-            return order if response.status_code == 200 and is_ready(order) else None
+            return order if response.status_code == 200 and "invoiceKey" in order else None
 
-        return poll(what, attempt, seconds)
+        return poll(f"invoice of order {order_id}", attempt, seconds)

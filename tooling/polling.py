@@ -13,13 +13,7 @@ class DeadlineError(UserError):
 
 
 def poll[T](what: str, ask: Callable[[], T | None], seconds: float, interval: float = 0.05) -> T:
-    """Call a function until it returns something other than None; return that.
-
-    Args:
-        what: What is waited for, as the error says it.
-        ask: The function.
-        seconds: How long to wait.
-        interval: Seconds between two calls.
+    """Call a function until it returns something other than None; return that. The error says `what` is waited for.
 
     Raises:
         DeadlineError: it still returned None at the end of this time.

@@ -1,4 +1,4 @@
-"""Errors of the API as problem details (RFC 9457), and the one table that maps errors of the domain to HTTP."""
+"""Errors of the API as problem details (RFC 9457), and the one table that maps domain errors to HTTP statuses."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -39,7 +39,7 @@ class ProblemError(Exception):
 
 
 def from_refusal(error: RefusedError) -> ProblemError:
-    """The problem that an error of the domain is in HTTP."""
+    """Convert a domain error to its HTTP problem."""
     problem = ProblemError(_STATUSES[type(error)], error.detail, getattr(error, "errors", ()))
     if error.retry_after_seconds:
         problem.headers["Retry-After"] = str(error.retry_after_seconds)

@@ -48,7 +48,7 @@ def sqs_handler(consume: Consumer, *events: type[Event]) -> Handler:
     """Make the Lambda handler that passes each message of a batch to a consumer; other events than these are refused.
 
     A message whose consumer raises is reported as failed and redelivered: at once after a PermanentError, so that it
-    reaches the DLQ without waiting; after any other error later with each attempt. The rest of the batch goes on.
+    reaches the DLQ without waiting; after any other error later with each attempt. The rest of the batch is processed.
     """
 
     def succeeds(record: Record, context: LambdaContext) -> bool:

@@ -1,20 +1,18 @@
 """POST, GET and list of orders, warm, compared with functions behind the same API that make one AWS call."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
 from common.repository import MAX_PAGE_SIZE, OrderFilter, OrderRepository
 from labs.bench import orders
 from labs.bench.baselines import behind_api
-from labs.bench.report import Row, interleave
+from labs.bench.report import Row, Sides, measure_rounds, row, seconds
 from labs.customers import Customer, customer
 from localstack import demo, engines
 from localstack.aws import Aws
 from localstack.stack import Stack
 from ops import queues
-from tooling.agreed_limits import percentile
 from tooling.polling import poll
 
 _LIMIT = 1.3
@@ -27,18 +25,17 @@ SIZES: Final = (100, 10_000, 100_000)
 def measure(rounds: int) -> Iterator[Row]:
     """Measure POST and GET of an order; UserError if the stack is not up or the API responded with an error."""
     stack = engines.require()
-    buyer = customer(stack, "bench-api")
-    body = demo.request(buyer.email, "cart-1")
-    orders.write(Aws(stack.endpoint).dynamodb, stack.outputs["orders_table"], buyer.tenant, 1)
-    (order,) = orders.orders(buyer.tenant, range(1))
+    buyer = _customer_with_orders(stack, "bench-api", 1)
+    body, (order,) = demo.request(buyer.email, "cart-1"), orders.orders(buyer.tenant, range(1))
     posts = behind_api(stack, "send_message", "create_order", "POST", "orders")
     gets = behind_api(stack, "get_item", "get_order", "GET", "orders/{orderId}")
     with creation_held(stack):
-        post = _sides(rounds, posts, lambda root: _seconds(buyer, "POST", f"/{root}/orders", 202, json=body))
-    get = _sides(rounds, gets, lambda root: _seconds(buyer, "GET", f"/{root}/orders/{order.id}", 200))
+        post = _sides(rounds, buyer, posts, "POST", "orders", expect=(202,), json=body)
+    get = _sides(rounds, buyer, gets, "GET", f"orders/{order.id}")
     for share in (0.5, 0.95):
-        yield row("api", "POST an order, warm", share, post, "a function that sends the SQS message")
-        yield row("api", "GET an order, warm", share, get, "a function that makes the GetItem")
+        p = f"p{share * 100:.0f}"
+        yield row("api", f"POST an order, warm, {p}", post, "a function that sends the SQS message", _LIMIT, share)
+        yield row("api", f"GET an order, warm, {p}", get, "a function that makes the GetItem", _LIMIT, share)
 
 
 def measure_list(rounds: int) -> Iterator[Row]:
@@ -46,11 +43,11 @@ def measure_list(rounds: int) -> Iterator[Row]:
     stack = engines.require()
     baseline = behind_api(stack, "query", "list_orders", "GET", "tenants/{tenantId}/orders")
     for size in SIZES:
-        buyer = customer(stack, f"bench-list-{size}")
-        orders.write(Aws(stack.endpoint).dynamodb, stack.outputs["orders_table"], buyer.tenant, size)
-        path = f"tenants/{buyer.tenant}/orders?pageSize={_PAGE}"
-        sides = _sides(rounds, baseline, lambda root: _seconds(buyer, "GET", f"/{root}/{path}", 200))  # noqa: B023
-        yield row("list", f"list {_PAGE} of {size:,} orders, warm", 0.5, sides, "a function that makes the Query")
+        buyer = _customer_with_orders(stack, f"bench-list-{size}", size)
+        sides = _sides(rounds, buyer, baseline, "GET", f"tenants/{buyer.tenant}/orders?pageSize={_PAGE}")
+        yield row(
+            "list", f"list {_PAGE} of {size:,} orders, warm, p50", sides, "a function that makes the Query", _LIMIT
+        )
         read = _reads(stack, buyer.tenant, OrderFilter())
         yield Row("list", f"orders read for {_PAGE} of {size:,}", "reads", (read,), limit=_PAGE + 1)
         rare = _reads(stack, buyer.tenant, OrderFilter(status=orders.RARE))
@@ -59,21 +56,26 @@ def measure_list(rounds: int) -> Iterator[Row]:
         yield Row("list", what, "reads", (rare,), limit=10 * MAX_PAGE_SIZE)
 
 
-def _seconds(buyer: Customer, method: str, path: str, status: int, **options: Any) -> float:
-    began = time.perf_counter()
-    buyer.api.request(method, path, expect=(status,), **options)
-    return time.perf_counter() - began
+def _customer_with_orders(stack: Stack, tenant: str, count: int) -> Customer:
+    orders.write(Aws(stack.endpoint).dynamodb, stack.outputs["orders_table"], tenant, count)
+    return customer(stack, tenant)
 
 
-def _sides(rounds: int, baseline: str, seconds: Callable[[str], float]) -> list[tuple[list[float], list[float]]]:
-    """Seconds of each round, ours and the baseline's, by the first segment of the path."""
-    return [interleave(lambda: seconds("v1.0"), lambda: seconds(baseline), _TIMES, _WARM) for _ in range(rounds)]
+def _sides(
+    rounds: int,
+    buyer: Customer,
+    baseline: str,
+    method: str,
+    path: str,
+    expect: tuple[int, ...] = (200,),
+    **options: Any,
+) -> Sides:
+    """Seconds of a request to us, and to the baseline by the first segment of its path."""
 
+    def request(root: str) -> float:
+        return seconds(lambda: buyer.api.request(method, f"/{root}/{path}", expect=expect, **options))
 
-def row(part: str, what: str, share: float, sides: list[tuple[list[float], list[float]]], vs: str) -> Row:
-    """A row with a percentile of each round's seconds, ours and the baseline's."""
-    ours, baseline = (tuple(percentile(side, share) for side in each) for each in zip(*sides, strict=True))
-    return Row(part, f"{what}, p{share * 100:.0f}", "s", ours, vs, baseline, _LIMIT)
+    return measure_rounds(rounds, lambda: request("v1.0"), lambda: request(baseline), _TIMES, _WARM)
 
 
 def _reads(stack: Stack, tenant: str, filters: OrderFilter) -> float:

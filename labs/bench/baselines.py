@@ -1,17 +1,15 @@
 """Puts baseline functions on a stack's engine: behind its API, and in a loop of queues and a topic.
 
-The bench has a stack of its own, so what it makes here goes with that stack.
+The bench has a separate stack, so what it makes here is deleted with that stack.
 """
 
 import io
 import json
 import uuid
 import zipfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from common.templates import only_packaged
 from labs.bench.invoice import html_with_style
@@ -70,8 +68,7 @@ def _function(aws: Aws, name: str, handler: str, code: bytes, environment: dict[
 def behind_api(stack: Stack, handler: str, function: str, method: str, path: str) -> str:
     """Put a handler of baseline_functions.py, with a function's environment variables, behind the API's authorizer.
 
-    Returns:
-        The first segment of the path, in place of `v1.0`. The embedded engine serves it without a deployment.
+    Returns the first segment of its path, in place of `v1.0`. The embedded engine serves it without a deployment.
     """
     aws, name = Aws(stack.endpoint), f"baseline-{uuid.uuid4().hex[:8]}"
     ours = aws.functions.get_function_configuration(FunctionName=stack.outputs["function_names"][function])
@@ -91,7 +88,10 @@ def behind_api(stack: Stack, handler: str, function: str, method: str, path: str
 
 
 class Loop:
-    """The engine's own loop: queue, function, table, topic, three queues and functions, one of which may render."""
+    """The engine's own loop: queue, function, table, topic, three queues and functions, one of which may render.
+
+    The functions, and so their processes, are gone at the end of the context.
+    """
 
     def __init__(self, stack: Stack, renders: bool) -> None:
         self._aws, self.name = Aws(stack.endpoint), f"loop-{uuid.uuid4().hex[:8]}"
@@ -130,18 +130,10 @@ class Loop:
             list(pool.map(lambda n: sqs.send_message(QueueUrl=first, MessageBody=str(n)), range(messages)))
         wait_idle(sqs, self._mappings, seconds, interval=0.2)
 
-    def stop(self) -> None:
-        """Delete the functions, whose processes end."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         for function, mapping in self._mappings.items():
             self._aws.functions.delete_event_source_mapping(UUID=mapping)
             self._aws.functions.delete_function(FunctionName=function)
-
-
-@contextmanager
-def loop(stack: Stack, renders: bool) -> Iterator[Loop]:
-    """A loop that is stopped at the end of the context."""
-    made = Loop(stack, renders)
-    try:
-        yield made
-    finally:
-        made.stop()

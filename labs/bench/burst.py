@@ -4,12 +4,11 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import psutil
 
-from labs.bench.baselines import Loop, loop
-from labs.bench.report import Row, interleave
+from labs.bench.baselines import Loop
+from labs.bench.report import Row, interleave, seconds
 from labs.processes import cpu_seconds
 from localstack import demo, engines, seed
 from localstack.sidecars.mail_catcher import arrived_at
@@ -22,6 +21,11 @@ _SECONDS = 900
 _CUSTOMERS = 8
 # To the customer and to the internal team.
 _MAILS = 2
+# What one of the loop's functions does, and whether that is to render.
+_LOOPS = {
+    "a loop of the same queues in which one function renders the invoice with plain WeasyPrint": True,
+    "the same loop with functions that do nothing": False,
+}
 
 
 def measure(rounds: int) -> Iterator[Row]:
@@ -30,24 +34,16 @@ def measure(rounds: int) -> Iterator[Row]:
 
     def burst() -> float:
         before, began = cpu_seconds(stack), time.time()
-        seconds = max(arrived_at(stack.mail_dir / name) for name in place(stack, _ORDERS, _SECONDS)) - began
-        notes.append(_shares(stack, before, seconds))
-        return _ORDERS / seconds
+        taken = max(arrived_at(stack.mail_dir / name) for name in place(stack, _ORDERS, _SECONDS)) - began
+        notes.append(_shares(stack, before, taken))
+        return _ORDERS / taken
 
-    def through(baseline: Loop) -> float:
-        began = time.monotonic()
-        baseline.run(_ORDERS, _SECONDS)
-        return _ORDERS / (time.monotonic() - began)
-
-    baselines = {
-        "a loop of the same queues in which one function renders the invoice with plain WeasyPrint": True,
-        "the same loop with functions that do nothing": False,
-    }
-    for vs, renders in baselines.items():
-        with loop(stack, renders) as baseline:
-            ours, theirs = interleave(burst, partial(through, baseline), rounds)
+    for vs, renders in _LOOPS.items():
+        with Loop(stack, renders) as baseline:
+            run = baseline.run
+            sides = interleave(burst, lambda: _ORDERS / seconds(lambda: run(_ORDERS, _SECONDS)), rounds)  # noqa: B023
         what = f"burst of {_ORDERS} orders until the last mail, {'rendering' if renders else 'empty'} loop"
-        yield Row("burst", what, "1/s", tuple(ours), vs, tuple(theirs), 0.5, at_least=True, note=notes[-1])
+        yield Row("burst", what, "1/s", tuple(sides[0]), vs, tuple(sides[1]), 0.5, at_least=True, note=notes[-1])
 
 
 def place(stack: Stack, count: int, seconds: float) -> list[str]:
@@ -71,11 +67,11 @@ def place(stack: Stack, count: int, seconds: float) -> list[str]:
     return poll(f"{_MAILS * count} mails", mails, seconds, interval=0.1)
 
 
-def _shares(stack: Stack, before: dict[str, float], seconds: float) -> str:
+def _shares(stack: Stack, before: dict[str, float], taken: float) -> str:
     """Which processes used the processors since then, largest share first."""
     names = {name: folder for folder, name in stack.outputs["function_names"].items()}
     used = {names.get(name, name): spent - before.get(name, 0) for name, spent in cpu_seconds(stack).items()}
-    whole, available = sum(used.values()), (psutil.cpu_count() or 1) * seconds
+    whole, available = sum(used.values()), (psutil.cpu_count() or 1) * taken
     largest = sorted(used.items(), key=lambda each: -each[1])
     shares = ", ".join(f"{name} {spent / whole:.0%}" for name, spent in largest if spent > 0.01 * whole)
     return f"functions and engine compute {whole:.0f} of {available:.0f} s available: {shares}"

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from labs.bench import measured_calls
 from labs.bench.measured_calls import Measured
-from labs.bench.report import Row
+from labs.bench.report import Row, table
 from labs.bench.required_calls import BOTH, ORDER, REQUIRED, Call
 from localstack import engines
 from localstack.aws import Aws
@@ -47,9 +47,9 @@ def measure(rounds: int) -> Iterator[Row]:
     stack = engines.require()
     measured_calls.warm_up(stack)
     measured = [measured_calls.measure(stack) for _ in range(rounds)]
-    calls, required = [float(one.calls.total()) for one in measured], (float(len(REQUIRED)),) * rounds
+    calls, required = tuple(float(one.calls.total()) for one in measured), (float(len(REQUIRED)),) * rounds
     what, vs = "AWS calls of the functions for an order", "the calls that the promises require"
-    yield Row("cost", what, "calls", tuple(calls), vs, required, limit=1)
+    yield Row("cost", what, "calls", calls, vs, required, limit=1)
     orders = [_order(stack, one) for one in measured]
     yield Row("cost", "a million orders", "USD", tuple(1e6 * sum(use.usd for use in order) for order in orders))
     DOCUMENT.parent.mkdir(parents=True, exist_ok=True)
@@ -60,9 +60,7 @@ def measure(rounds: int) -> Iterator[Row]:
 def _order(stack: Stack, measured: Measured) -> list[Use]:
     """What an order uses, with a month of its storage."""
     functions, names = Aws(stack.endpoint).functions, stack.outputs["function_names"]
-    times = Counter[str]()
-    for call, number in measured.calls.items():
-        times[call.action] += number
+    times = Counter(call.action for call in measured.calls.elements())
     reads, writes = request_units(measured.calls)
     memory = {name: functions.get_function_configuration(FunctionName=names[name])["MemorySize"] for name in names}
     gb_seconds = sum(ceil(1e3 * seconds) / 1e3 * memory[name] / 1_024 for name, seconds in measured.seconds.items())
@@ -104,25 +102,26 @@ def request_units(calls: Counter[Call]) -> tuple[float, float]:
 
 def calls_table(calls: Counter[Call]) -> str:
     """The calls of an order and why they are required, as Markdown."""
-    lines = ["| function | call | target | times | why |", "|---|---|---|---|---|"]
-    for call in sorted(calls, key=lambda call: [*REQUIRED, call].index(call)):
-        lines.append(f"| {' | '.join(call)} | {calls[call]} | {REQUIRED.get(call, '**not required**')} |")
-    return "\n".join([*lines, f"| all | | | {calls.total()} | |"]) + "\n"
+    ordered = sorted(calls, key=lambda call: [*REQUIRED, call].index(call))
+    rows = [(*call, str(calls[call]), REQUIRED.get(call, "**not required**")) for call in ordered]
+    return table(("function", "call", "target", "times", "why"), [*rows, ("all", "", "", str(calls.total()), "")])
 
 
 def use_table(uses: list[Use]) -> str:
     """What a million orders cost, the most expensive part first, as Markdown."""
-    lines = ["| part | used by an order | USD |", "|---|---|---|"]
-    for use in sorted(uses, key=lambda use: -use.usd):
-        lines.append(f"| {use.part} | {use.quantity:,.4g} {PRICES[use.price]['unit']} | {1e6 * use.usd:,.2f} |")
-    return "\n".join([*lines, f"| all | | {1e6 * sum(use.usd for use in uses):,.2f} |"]) + "\n"
+    rows = [
+        (use.part, f"{use.quantity:,.4g} {PRICES[use.price]['unit']}", f"{1e6 * use.usd:,.2f}")
+        for use in sorted(uses, key=lambda use: -use.usd)
+    ]
+    whole = f"{1e6 * sum(use.usd for use in uses):,.2f}"
+    return table(("part", "used by an order", "USD"), [*rows, ("all", "", whole)])
 
 
 def prices_table() -> str:
     """The prices as Markdown."""
-    lines = ["| price | USD | per | date | source |", "|---|---|---|---|---|"]
+    rows = []
     for name, price in PRICES.items():
         usd, source = f"{price['usd']:.10f}".rstrip("0").rstrip("."), "/".join(price["page"].split("/")[3:5])
         unit = f"{price['per']:,} {price['unit']}"
-        lines.append(f"| `{name}` | {usd} | {unit} | {price['as_of']} | [{source}]({price['page']}) |")
-    return "\n".join(lines) + "\n"
+        rows.append((f"`{name}`", usd, unit, str(price["as_of"]), f"[{source}]({price['page']})"))
+    return table(("price", "USD", "per", "date", "source"), rows)

@@ -1,7 +1,5 @@
 """Invoices rendered by a warm process, compared with WeasyPrint as its documentation shows it."""
 
-import statistics
-import time
 from collections.abc import Iterator
 from typing import Final
 
@@ -10,7 +8,7 @@ from weasyprint import HTML
 from common.invoice import ASSETS, PDF_VARIANT, invoice_html, render_pdf
 from common.order import Order
 from common.templates import only_packaged
-from labs.bench.report import Row, interleave
+from labs.bench.report import Row, Sides, measure_rounds, row, seconds
 from localstack.preview.samples import long_order
 
 # By lines of the order: invoices of each side in a round, and the limit of the ratio.
@@ -22,38 +20,21 @@ def html_with_style(order: Order) -> str:
     return invoice_html(order).replace("</head>", f"<style>{(ASSETS / 'invoice.css').read_text()}</style></head>", 1)
 
 
-def _times(lines: int, times: int) -> tuple[float, float]:
-    """Median seconds of our invoices and of the baseline's."""
+def _sides(rounds: int, lines: int, times: int) -> Sides:
     order = long_order(lines)
     html, styled, identifier = invoice_html(order), html_with_style(order), order.id.bytes
 
-    def ours() -> float:
-        began = time.perf_counter()
-        render_pdf(html, identifier)
-        return time.perf_counter() - began
-
-    def baseline() -> float:
-        began = time.perf_counter()
+    def plain() -> None:
         page = HTML(string=styled, base_url=f"{ASSETS.as_uri()}/")
         page.write_pdf(pdf_variant=PDF_VARIANT, pdf_identifier=identifier)
-        return time.perf_counter() - began
 
-    sides = interleave(ours, baseline, times)
-    return statistics.median(sides[0]), statistics.median(sides[1])
+    return measure_rounds(rounds, lambda: seconds(lambda: render_pdf(html, identifier)), lambda: seconds(plain), times)
 
 
 def measure(rounds: int) -> Iterator[Row]:
     """Measure invoices of 10, 100 and 1,000 lines."""
     with only_packaged():
         for lines, (times, limit) in LINES.items():
-            ours, baseline = zip(*(_times(lines, times) for _ in range(rounds)), strict=True)
-            yield Row(
-                "invoice",
-                f"invoice of {lines:,} lines, warm",
-                "s",
-                ours,
-                "WeasyPrint, the style in the HTML",
-                baseline,
-                limit,
-                note=f"same HTML and PDF variant, alternating in one process, {times} of each in a round",
-            )
+            note = f"same HTML and PDF variant, alternating in one process, {times} of each in a round"
+            what, vs = f"invoice of {lines:,} lines, warm", "WeasyPrint, the style in the HTML"
+            yield row("invoice", what, _sides(rounds, lines, times), vs, limit, note=note)

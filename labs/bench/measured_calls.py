@@ -22,7 +22,7 @@ _ORDERS, _SECONDS = 5, 60
 _MOST = 50
 # CloudWatch Logs counts so many bytes for each event in addition to its text.
 _EVENT_BYTES = 26
-_REPORT = re.compile(r"^REPORT .*?\tDuration: ([\d.]+) ms\t")
+_REPORT = re.compile(r"^REPORT .*?\tDuration: ([\d.]+) ms\t", re.MULTILINE)
 
 
 class Measured(NamedTuple):
@@ -57,9 +57,7 @@ def recorded(stack: Stack) -> Iterator[list[tuple[str, dict[str, Any]]]]:
     for key, function in functions.items():
         new = [(function, event) for event in events(key) if event["EventId"] not in before]
         if len(new) == _MOST:
-            raise StackError(
-                f"{function} made {_MOST} calls or more, which cannot all be read back: place fewer orders"
-            )
+            raise StackError(f"{function} made {_MOST} calls or more, too many to read back: place fewer orders")
         found += new
 
 
@@ -80,9 +78,7 @@ def measure(stack: Stack) -> Measured:
     templates = stack.outputs["templates_bucket"]
     events = [each for each in events if all(found["ResourceName"] != templates for found in each[1]["Resources"])]
     logs = {folder: _logs(aws, name, began) for name, folder in folders.items()}
-    durations = {
-        folder: [float(ms) / 1_000 for line in logs[folder] for ms in _REPORT.findall(line)] for folder in logs
-    }
+    durations = {name: [float(ms) / 1e3 for ms in _REPORT.findall("\n".join(lines))] for name, lines in logs.items()}
     return Measured(
         of_one((call(folders[name], event) for name, event in events), _ORDERS),
         {folder: min(seconds) for folder, seconds in durations.items() if seconds},
@@ -112,7 +108,7 @@ def of_one(calls: Iterable[Call], orders: int) -> Counter[Call]:
     uneven = ", ".join(" ".join(call) for call, times in counts.items() if times % orders)
     if uneven:
         raise StackError(
-            f"{orders} orders did not make the same calls: {uneven}; check that nobody else uses the stack, "
+            f"{orders} orders did not make the same calls: {uneven}; check that nothing else uses the stack, "
             "and that no message is retried (`bin/ops queues --target local`)"
         )
     return Counter({call: times // orders for call, times in counts.items()})

@@ -1,6 +1,5 @@
 """Order numbers taken by many batches at once, compared with unconditional updates of one counter."""
 
-import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -8,13 +7,13 @@ from typing import Any, Final
 
 import boto3
 from botocore.config import Config
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from common.errors import TransientError
 from common.numbering import format_number
 from common.repository import OrderRepository
 from labs.bench import orders
-from labs.bench.report import Row
+from labs.bench.report import Row, seconds
 from localstack import engines
 from localstack.stack import ACCOUNT, REGION, SIGNATURE, StackError
 
@@ -22,21 +21,16 @@ from localstack.stack import ACCOUNT, REGION, SIGNATURE, StackError
 BATCHES: Final = (50, 5)
 # Orders of a batch, and deliveries of a message before it moves to the DLQ, as in AWS.
 _ORDERS, _DELIVERIES = 10, 3
-# Each round has a year of its own, so its counter begins at 1.
+# Each round uses a separate year, so its counter begins at 1.
 _FIRST_YEAR = 2090
 
 
 def measure(rounds: int) -> Iterator[Row]:
     """Measure how many orders the record function's own code numbers in a second."""
     stack = engines.require()
-    client = boto3.client(
-        "dynamodb",
-        endpoint_url=stack.endpoint,
-        region_name=REGION,
-        aws_access_key_id=ACCOUNT,
-        aws_secret_access_key=SIGNATURE,
-        config=Config(max_pool_connections=max(BATCHES)),
-    )
+    session = boto3.Session(ACCOUNT, SIGNATURE, region_name=REGION)
+    config = Config(max_pool_connections=max(BATCHES))
+    client = session.client("dynamodb", endpoint_url=stack.endpoint, config=config)
     table, years = stack.outputs["orders_table"], iter(range(_FIRST_YEAR, 9999))
     for batches in BATCHES:
         rates = [(_record(client, table, batches, next(years)), _count(client, table, batches)) for _ in range(rounds)]
@@ -61,12 +55,10 @@ def _count(client: Any, table: str, batches: int) -> float:
 def _record(client: Any, table: str, batches: int, year: int) -> float:
     repository, numbers = OrderRepository(client, table), list[str]()
     drafts = [orders.draft(f"bench-{year}", n, datetime(year, 6, 1, tzinfo=UTC)) for n in range(batches * _ORDERS)]
-    deliver = Retrying(
-        retry=retry_if_exception_type(TransientError), stop=stop_after_attempt(_DELIVERIES), reraise=True
-    )
 
+    @retry(retry=retry_if_exception_type(TransientError), stop=stop_after_attempt(_DELIVERIES), reraise=True)
     def record(n: int) -> None:
-        numbers.append(deliver.copy()(repository.record, drafts[n]).order.order_number)
+        numbers.append(repository.record(drafts[n]).order.order_number)
 
     try:
         rate = at_once(record, batches, _ORDERS)
@@ -84,9 +76,7 @@ def at_once(one: Callable[[int], None], batches: int, each: int) -> float:
             one(n)
 
     with ThreadPoolExecutor(batches) as pool:
-        began = time.perf_counter()
-        list(pool.map(batch, range(batches)))
-        return batches * each / (time.perf_counter() - began)
+        return batches * each / seconds(lambda: list(pool.map(batch, range(batches))))
 
 
 def require_no_gap(numbers: Collection[str], year: int, count: int) -> None:

@@ -4,7 +4,8 @@ import io
 import json
 import platform
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,8 @@ import matplotlib as mpl
 import psutil
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
+
+from tooling.agreed_limits import percentile
 
 _HEADINGS = ("part", "what", "ours", "vs", "baseline", "ratio: median (range)", "limit", "")
 _COLOURS = {"kept": "#1a7f37", "missed": "#cf222e"}
@@ -23,18 +26,9 @@ _EDGE = 4.0
 
 
 class Row(NamedTuple):
-    """A row of the table.
+    """Our figure of each round in a unit such as s, 1/s or USD, and that of the baseline if there is one.
 
-    Args:
-        part: Part of the bench that measured it.
-        what: What was measured.
-        unit: Unit of both figures, such as s, 1/s or USD.
-        ours: Our figure of each round.
-        vs: What the baseline is; empty without a baseline.
-        baseline: The baseline's figure of each round; empty without a baseline.
-        limit: Limit of the ratio, or of our figure without a baseline; None if the row is only reported.
-        at_least: Whether the limit is to be reached, instead of not to be exceeded.
-        note: What the reader must know.
+    The limit applies to the ratio, or to our figure without a baseline; with `at_least` it is to be reached.
     """
 
     part: str
@@ -77,11 +71,7 @@ def text(value: float, unit: str) -> str:
 def interleave[T](
     ours: Callable[[], T], baseline: Callable[[], T], times: int, warm: int = 1
 ) -> tuple[list[T], list[T]]:
-    """Measure both sides alternately, so that whatever slows the machine slows both.
-
-    Returns:
-        The figures of each side, without those of the warm-up that comes first.
-    """
+    """Measure both sides alternately, so that whatever slows the machine slows both; a warm-up does not count."""
     figures: tuple[list[T], list[T]] = ([], [])
     for number in range(-warm, times):
         # The side that goes second finds caches as the first has left them, so each goes second every other time.
@@ -89,6 +79,29 @@ def interleave[T](
         for taken, measure in sides if number % 2 else reversed(sides):
             taken.append(measure())
     return figures[0][warm:], figures[1][warm:]
+
+
+Sides = list[tuple[list[float], list[float]]]
+
+
+def measure_rounds(
+    rounds: int, ours: Callable[[], float], baseline: Callable[[], float], times: int, warm: int = 1
+) -> Sides:
+    """Seconds of each round, ours and the baseline's."""
+    return [interleave(ours, baseline, times, warm) for _ in range(rounds)]
+
+
+def row(part: str, what: str, sides: Sides, vs: str, limit: float, share: float = 0.5, note: str = "") -> Row:
+    """A row with a percentile of each round's seconds."""
+    ours, baseline = (tuple(percentile(side, share) for side in each) for each in zip(*sides, strict=True))
+    return Row(part, what, "s", ours, vs, baseline, limit, note=note)
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """Seconds that a call takes."""
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
 
 
 def machine() -> str:
@@ -114,10 +127,19 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def markdown(rows: Sequence[Row]) -> str:
     """The rows as a Markdown table with their notes below."""
-    lines = [f"Measured {machine()}.", "", f"| {' | '.join(_HEADINGS)} |", "|---" * len(_HEADINGS) + "|"]
-    lines += [f"| {' | '.join(_cells(row))} |" for row in rows]
     notes = [f"- {row.what}: {row.note}" for row in rows if row.note]
-    return "\n".join([*lines, *([""] if notes else []), *notes]) + "\n"
+    return page(f"Measured {machine()}", _HEADINGS, map(_cells, rows), notes)
+
+
+def table(headings: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table."""
+    lines = [f"| {' | '.join(headings)} |", "|---" * len(headings) + "|"]
+    return "\n".join([*lines, *(f"| {' | '.join(cells)} |" for cells in rows)]) + "\n"
+
+
+def page(title: str, headings: Sequence[str], rows: Iterable[Iterable[str]], notes: Sequence[str]) -> str:
+    """A title, a Markdown table, and notes below."""
+    return "\n".join([f"{title}.", "", table(headings, rows), *notes]) + ("\n" if notes else "")
 
 
 def plot(rows: Sequence[Row]) -> str:

@@ -1,6 +1,5 @@
 """Cold starts: from a new process to a ready handler, compared with a process that only makes the same clients."""
 
-import statistics
 import subprocess
 import time
 from collections.abc import Iterator
@@ -8,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from labs.bench.report import Row, interleave
+from labs.bench.report import Row, measure_rounds, row
 from localstack.stack import SIGNATURE, StackError
 from release.packaging import build, isolation, libraries
 
@@ -66,7 +65,6 @@ def measure(rounds: int) -> Iterator[Row]:
         with isolation.unpacked(build.PACKAGES / f"{function}.zip") as folder:
             ours = partial(_start, folder, f"import functions.{function}.handler")
             theirs = partial(_start, folder, baseline.statements)
-            sides = [interleave(ours, theirs, _PROCESSES) for _ in range(rounds)]
-        figures = [tuple(map(statistics.median, side)) for side in zip(*sides, strict=True)]
+            sides = measure_rounds(rounds, ours, theirs, _PROCESSES)
         vs = ", ".join(filter(None, (baseline.imports, f"clients of {', '.join(baseline.clients)}")))
-        yield Row("starts", f"start of {function}", "s", figures[0], vs, figures[1], baseline.limit)
+        yield row("starts", f"start of {function}", sides, vs, baseline.limit)

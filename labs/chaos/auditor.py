@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from email import message_from_bytes
 from email.parser import BytesHeaderParser
@@ -23,21 +22,22 @@ from ops.queues import held
 INTERNAL = "orders@kimmyai.io"
 _VAT = Decimal("0.15")
 _SHOWN = 5
+# Whether a promise holds for one order, and what to print if it does not.
+Checks = Iterator[tuple[bool, str]]
 
 
-@dataclass
-class Finding:
+class Finding(NamedTuple):
     """A promise, how often it was checked, and where it is broken."""
 
     promise: str
-    checked: int = 0
-    broken: list[str] = field(default_factory=list)
+    checked: int
+    broken: Sequence[str]
 
-    def check(self, holds: bool, text: str) -> None:
-        """Count a check, and keep the text if it fails."""
-        self.checked += 1
-        if not holds:
-            self.broken.append(text)
+    @classmethod
+    def of(cls, promise: str, checks: Checks) -> Finding:
+        """The finding of a promise's checks."""
+        made = list(checks)
+        return cls(promise, len(made), [text for holds, text in made if not holds])
 
 
 class Mail(NamedTuple):
@@ -48,11 +48,18 @@ class Mail(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What a run left behind: orders, MD5 of every version of every invoice by key, mails by correlation id."""
+    """What a run left behind: orders, MD5 of every version of every invoice by key, mails by correlation id.
+
+    Then recipient and correlation id of mails that may be sent twice, the numbers that the counter gave, and the number
+    of messages in each queue.
+    """
 
     records: Sequence[Mapping[str, Any]]
     invoices: Mapping[str, Sequence[str]]
     mails: Mapping[str, Sequence[Mail]]
+    duplicates: Collection[tuple[str, str]] = ()
+    numbers: range = range(0)
+    messages: Mapping[str, int] = {}
 
 
 class Auditor:
@@ -74,23 +81,18 @@ class Auditor:
         Duplicates are recipient and correlation id of mails that may be sent twice, since a process died or a response
         of SES was lost before the mail was marked as sent.
         """
+        queues = [*self._outputs["queue_names"].values(), *self._outputs["dlq_names"].values()]
         found = Found(
             [record for tenant in self._tenants for record in self._records(tenant)],
-            {key: versions for tenant in self._tenants for key, versions in self._invoices(tenant).items()},
+            self._invoices(),
             self._mails({text for order in placed for text in (order.correlation, order.paid) if text}),
+            duplicates,
+            range(self._before + 1, self._last_number() + 1),
+            {name: held(self._aws.sqs, name) for name in queues},
         )
-        return [
-            recorded(placed, found),
-            recorded_once(placed, found),
-            self._numbered(found),
-            invoiced(placed, found),
-            mailed(placed, found, duplicates),
-            self._empty(),
-            isolated(placed, found),
-            priced(placed, found),
-        ]
+        return [Finding.of(promise, checks(placed, found)) for promise, checks in PROMISES.items()]
 
-    def _records(self, tenant: str) -> list[dict[str, Any]]:
+    def _records(self, tenant: str) -> Iterator[dict[str, Any]]:
         pages = self._aws.dynamodb.get_paginator("query").paginate(
             TableName=self._outputs["orders_table"],
             ConsistentRead=True,
@@ -98,14 +100,15 @@ class Auditor:
             ExpressionAttributeValues={":pk": {"S": f"TENANT#{tenant}"}},
         )
         plain = TypeDeserializer().deserialize
-        return [{name: plain(value) for name, value in item.items()} for page in pages for item in page["Items"]]
+        return ({name: plain(value) for name, value in item.items()} for page in pages for item in page["Items"])
 
-    def _invoices(self, tenant: str) -> dict[str, list[str]]:
+    def _invoices(self) -> Mapping[str, list[str]]:
         found = defaultdict(list)
         pages = self._aws.s3.get_paginator("list_object_versions")
-        for page in pages.paginate(Bucket=self._outputs["orders_bucket"], Prefix=f"{tenant}/"):
-            for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-                found[version["Key"]].append(str(version.get("ETag", "")).strip('"'))
+        for tenant in self._tenants:
+            for page in pages.paginate(Bucket=self._outputs["orders_bucket"], Prefix=f"{tenant}/"):
+                for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+                    found[version["Key"]].append(str(version.get("ETag", "")).strip('"'))
         return found
 
     def _mails(self, correlations: Collection[str]) -> Mapping[str, list[Mail]]:
@@ -121,101 +124,88 @@ class Auditor:
                 found[correlation].append(Mail(message["To"], attachments))
         return found
 
-    def _numbered(self, found: Found) -> Finding:
-        finding = Finding("numbered once, without gaps")
-        numbers = Counter(int(record["orderNumber"].rpartition("-")[2]) for record in found.records)
-        last = self._last_number()
-        for number in range(self._before + 1, last + 1):
-            finding.check(numbers[number] == 1, f"{numbers[number]} orders have number {number}")
-        outside = [number for number in numbers if not self._before < number <= last]
-        finding.check(not outside, f"numbers that the counter has not given: {outside}")
-        return finding
 
-    def _empty(self) -> Finding:
-        finding = Finding("queues and DLQs empty")
-        for name in [*self._outputs["queue_names"].values(), *self._outputs["dlq_names"].values()]:
-            count = held(self._aws.sqs, name)
-            finding.check(count == 0, f"{name} has {count} messages")
-        return finding
-
-
-def recorded(placed: Sequence[Placed], found: Found) -> Finding:
-    """Check that every accepted order is recorded."""
-    finding = Finding("an accepted order is never lost")
+def _recorded(placed: Sequence[Placed], found: Found) -> Checks:
     ids = {(record["tenantId"], record["id"]) for record in found.records}
     for order in placed:
-        finding.check((order.tenant, order.order) in ids, f"order {order.order} is not in the table")
-    return finding
+        yield (order.tenant, order.order) in ids, f"order {order.order} is not in the table"
 
 
-def recorded_once(placed: Sequence[Placed], found: Found) -> Finding:
-    """Check that every record is of one accepted order."""
-    finding = Finding("recorded once")
+def _recorded_once(placed: Sequence[Placed], found: Found) -> Checks:
     accepted = Counter(order.order for order in placed)
     for record in found.records:
         times = accepted[record["id"]]
-        finding.check(times == 1, f"order {record['id']} is recorded, and was accepted {times} times")
-    return finding
+        yield times == 1, f"order {record['id']} is recorded, and was accepted {times} times"
 
 
-def invoiced(placed: Sequence[Placed], found: Found) -> Finding:
-    """Check that every record has one invoice, in one version."""
-    finding = Finding("invoiced once")
+def _numbered(_: Sequence[Placed], found: Found) -> Checks:
+    numbers = Counter(int(record["orderNumber"].rpartition("-")[2]) for record in found.records)
+    for number in found.numbers:
+        yield numbers[number] == 1, f"{numbers[number]} orders have number {number}"
+    outside = [number for number in numbers if number not in found.numbers]
+    yield not outside, f"numbers that the counter has not given: {outside}"
+
+
+def _invoiced(placed: Sequence[Placed], found: Found) -> Checks:
     for record in found.records:
         versions = found.invoices.get(record.get("invoiceKey", ""), [])
-        finding.check(len(versions) == 1, f"order {record['id']} has {len(versions)} invoices")
-    finding.check(len(found.invoices) == len(placed), f"{len(found.invoices)} invoices of {len(placed)} orders")
-    return finding
+        yield len(versions) == 1, f"order {record['id']} has {len(versions)} invoices"
+    yield len(found.invoices) == len(placed), f"{len(found.invoices)} invoices of {len(placed)} orders"
 
 
-def mailed(placed: Sequence[Placed], found: Found, duplicates: Collection[tuple[str, str]]) -> Finding:
-    """Check that every mail arrived, and twice only if it may."""
-    finding = Finding("each mail at least once, twice only if its mark was lost")
+def _mailed(placed: Sequence[Placed], found: Found) -> Checks:
     for order in placed:
         mails = [(INTERNAL, order.correlation), (order.email, order.correlation)]
         mails += [(order.email, order.paid)] if order.paid else []
         for to, correlation in mails:
             count = sum(mail.to == to for mail in found.mails.get(correlation, []))
-            good = count >= 1 if (to, correlation) in duplicates else count == 1
-            finding.check(good, f"mail {correlation} to {to} arrived {count} times")
-    return finding
+            good = count >= 1 if (to, correlation) in found.duplicates else count == 1
+            yield good, f"mail {correlation} to {to} arrived {count} times"
 
 
-def isolated(placed: Sequence[Placed], found: Found) -> Finding:
-    """Check that records, invoices and mails belong to the tenant that placed the order."""
-    finding = Finding("a tenant sees only its own orders")
+def _empty(_: Sequence[Placed], found: Found) -> Checks:
+    for name, count in found.messages.items():
+        yield count == 0, f"{name} has {count} messages"
+
+
+def _isolated(placed: Sequence[Placed], found: Found) -> Checks:
     by_id = {record["id"]: record for record in found.records}
     for order in placed:
         if (record := by_id.get(order.order)) is None:
             continue
         key = f"{order.tenant}/orders/order_{order.order}.pdf"
         owner = (record["tenantId"], record["customerEmail"], record.get("invoiceKey"))
-        finding.check(owner == (order.tenant, order.email, key), f"order {order.order} belongs to {owner}")
+        yield owner == (order.tenant, order.email, key), f"order {order.order} belongs to {owner}"
         invoice = (f"{record['orderNumber']}.pdf", *found.invoices.get(key, [""])[:1])
         expected = {Mail(order.email, (invoice,)), Mail(INTERNAL, ())}  # type: ignore[arg-type]  # one version at most
         for mail in found.mails.get(order.correlation, []):
-            finding.check(mail in expected, f"mail {order.correlation} to {mail.to} has {mail.attachments}")
-    return finding
+            yield mail in expected, f"mail {order.correlation} to {mail.to} has {mail.attachments}"
 
 
-def priced(placed: Sequence[Placed], found: Found) -> Finding:
-    """Check that every total is that of the cart."""
-    finding = Finding("prices come only from the Cart service")
+def _priced(placed: Sequence[Placed], found: Found) -> Checks:
     totals = {record["id"]: record["total"] for record in found.records}
     for order in placed:
         subtotal = sum((item["quantity"] * Decimal(item["unitPrice"]) for item in order.items), Decimal(0))
         total = subtotal + (subtotal * _VAT).quantize(Decimal("0.01"), ROUND_HALF_UP)
         if order.order in totals:
-            actual = totals[order.order]
-            finding.check(actual == total, f"order {order.order} costs {actual}, its cart {total}")
-    return finding
+            yield totals[order.order] == total, f"order {order.order} costs {totals[order.order]}, its cart {total}"
+
+
+PROMISES: Mapping[str, Callable[[Sequence[Placed], Found], Checks]] = {
+    "an accepted order is never lost": _recorded,
+    "recorded once": _recorded_once,
+    "numbered once, without gaps": _numbered,
+    "invoiced once": _invoiced,
+    "each mail at least once, twice only if its mark was lost": _mailed,
+    "queues and DLQs empty": _empty,
+    "a tenant sees only its own orders": _isolated,
+    "prices come only from the Cart service": _priced,
+}
 
 
 def table(title: str, findings: Sequence[Finding]) -> Table:
     """The findings as a table for the terminal."""
-    shown = Table("promise", title=title, title_justify="left")
-    shown.add_column("checks", justify="right")
-    shown.add_column("broken", justify="right")
+    shown = Table("promise", "checks", "broken", title=title, title_justify="left")
     for finding in findings:
         broken = "\n".join([str(len(finding.broken)), *finding.broken[:_SHOWN]])
         shown.add_row(finding.promise, str(finding.checked), f"[red]{broken}[/]" if finding.broken else broken)

@@ -1,6 +1,5 @@
 """Customers who place orders and pay for some, and retry until they have a response."""
 
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +7,7 @@ from typing import Any, NamedTuple
 
 import requests
 
-from labs.customers import Customer, customer, put_cart
+from labs.customers import ITEMS, Customer, customer, put_cart
 from localstack import demo
 from localstack.stack import Stack, api_url
 from tooling.order_client import OrderClient, UnexpectedStatusError
@@ -20,10 +19,7 @@ _CLIENTS = 8
 _RECORDED_SECONDS = 60
 # A key in use is released after the function's timeout of 30 s; an engine that restarts takes longer.
 _DEADLINE_SECONDS = 180
-_PAID = {
-    "status": "PAID",
-    "paymentDetails": {"method": "EFT", "transactionId": "tx-1", "paidAt": "2026-11-24T10:00:00Z"},
-}
+_PAYMENT = {"method": "EFT", "transactionId": "tx-1", "paidAt": "2026-11-24T10:00:00Z"}
 
 
 class Placed(NamedTuple):
@@ -44,7 +40,7 @@ class Load:
     """The orders of one run, through the fault proxy; the same name gives the same orders."""
 
     def __init__(self, stack: Stack, name: str) -> None:
-        self._stack, self._name = stack, name
+        self._stack, self._name, self.accepted = stack, name, 0
         url = api_url(stack.proxy_url or stack.endpoint, stack.outputs)
         self._customers = [customer(stack, f"{name}-{letter}", url) for letter in "abcdefgh"[:_TENANTS]]
 
@@ -53,19 +49,8 @@ class Load:
         """Ids of the tenants that place orders."""
         return [buyer.tenant for buyer in self._customers]
 
-    def place(
-        self,
-        numbers: range,
-        *,
-        paid_every: int = 5,
-        accepted: tuple[int, threading.Event] | None = None,
-        every_seconds: float = 0,
-    ) -> list[Placed]:
-        """Place orders, eight at a time; the same numbers give the same orders, and one in `paid_every` is paid.
-
-        The event is set once so many orders are accepted. With `every_seconds` 0 orders follow as soon as possible.
-        """
-        placed = []
+    def place(self, numbers: range, *, paid_every: int = 5, every_seconds: float = 0) -> list[Placed]:
+        """Place orders, eight at a time; the same numbers give the same orders, and one in `paid_every` is paid."""
         began = time.monotonic()
 
         def order_when_due(number: int) -> Placed:
@@ -73,24 +58,20 @@ class Load:
             return self._order(number)
 
         with ThreadPoolExecutor(max_workers=_CLIENTS) as pool:
-            for order in pool.map(order_when_due, numbers):
-                placed.append(order)
-                if accepted and len(placed) == accepted[0]:
-                    accepted[1].set()
+            placed = list(pool.map(order_when_due, numbers))
             # Only now, so that no order waits for a payment.
             return list(pool.map(self._pay_some, placed, [number % paid_every == 0 for number in numbers]))
 
     def _order(self, number: int) -> Placed:
         buyer, correlation = self._customers[number % _TENANTS], f"{self._name}-{number}"
-        items = (
-            # A cart that no other order has.
-            _item("p-1", "Rooibos tea", 1 + number % 3, f"{10 + number}.{number % 100:02d}"),
-            _item("p-2", "Fynbos honey", 2, "119.55"),
-        )
+        # A cart that no other order has.
+        changed = {"quantity": 1 + number % 3, "unitPrice": f"{10 + number}.{number % 100:02d}"}
+        items = ({**ITEMS[0], **changed}, ITEMS[1])
         # Not through the proxy: the audit compares with what the Cart service has.
         cart = put_cart(self._stack.cart_url, buyer.tenant, items, f"cart-{self._name}-{number}")
         body = demo.request(buyer.email, cart)
         placed = retried(lambda: buyer.api.place(body, idempotency_key=correlation, correlation_id=correlation))
+        self.accepted += 1
         return Placed(buyer.tenant, placed.order_id, buyer.email, items, correlation)
 
     def _pay_some(self, order: Placed, is_paid: bool) -> Placed:
@@ -112,17 +93,13 @@ class Load:
         return True
 
 
-def _item(product: str, name: str, quantity: int, price: str) -> dict[str, Any]:
-    return {"productId": product, "name": name, "quantity": quantity, "unitPrice": price}
-
-
 def _pay(api: OrderClient, order: str, correlation: str) -> None:
     """Pay an order. After a conflict the caller retries with the new version."""
     path = f"/v1.0/orders/{order}"
     found = api.request("GET", path, expect=(200,))
     if found.json()["status"] != "PAID":
         headers = {"If-Match": found.headers["ETag"], "X-Correlation-Id": correlation}
-        api.request("PUT", path, expect=(200,), headers=headers, json=_PAID)
+        api.request("PUT", path, expect=(200,), headers=headers, json={"status": "PAID", "paymentDetails": _PAYMENT})
 
 
 def retried[T](call: Callable[[], T], seconds: float = _DEADLINE_SECONDS) -> T:

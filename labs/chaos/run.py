@@ -1,15 +1,14 @@
 """The runs: a load, faults, one redrive, and the audit."""
 
-import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple, Self
 
-from labs.chaos.auditor import INTERNAL, Auditor, Finding, table
+from labs.chaos.auditor import INTERNAL, Auditor, Checks, Finding, table
 from labs.chaos.load import Load, Placed
 from localstack import engines
 from localstack.aws import Aws
@@ -19,6 +18,7 @@ from localstack.faults.plan import KILLS, RATES, Fault, KillPoint, Outage, Plan
 from localstack.stack import Stack, StackError
 from localstack.up import console
 from ops.queues import redrive, url, wait_idle
+from tooling.polling import poll
 
 SEEDS = (11, 23, 47)
 ORDERS = 1_000
@@ -107,22 +107,12 @@ class Runs:
         self._proxy.begin(plan or Plan())
         return load, auditor
 
-    def random(self, seed: int, orders: int) -> Result:
-        """Orders under random faults; the same seed gives the same orders the same faults."""
-        load, auditor = self._begin(f"seed-{seed}", Plan(seed, RATES))
-        return self._finish(f"{orders} orders under random faults, seed {seed}", auditor, load.place(range(orders)))
-
-    def outage(self, name: str, orders: int) -> Result:
-        """Orders while something is slow, or down for longer than messages are retried."""
-        load, auditor = self._begin(name.lower().replace(" ", "-"), Plan(outages=OUTAGES[name]))
-        return self._finish(f"{orders} orders, {name}", auditor, load.place(range(orders)))
-
-    def load(self, orders: int, every_seconds: float) -> Result:
-        """Orders without faults; with 0 seconds between them as fast as they are accepted."""
-        load, auditor = self._begin("steady" if every_seconds else "burst")
+    def orders(self, title: str, name: str, orders: int, plan: Plan | None = None, every_seconds: float = 0) -> Result:
+        """Orders under a plan of faults; with 0 seconds between them as fast as they are accepted."""
+        load, auditor = self._begin(name, plan)
         began = time.monotonic()
         placed = load.place(range(orders), every_seconds=every_seconds)
-        title = f"{orders} orders, one every {every_seconds:g} s, accepted in {time.monotonic() - began:.0f} s"
+        title = f"{orders} orders {title}, accepted in {time.monotonic() - began:.0f} s"
         return self._finish(title, auditor, placed)
 
     def kills(self) -> Result:
@@ -133,19 +123,16 @@ class Runs:
         placed = load.place(range(8), paid_every=2)
         self._wait_idle()
         steps = self._proxy.journal().steps
-        points = [
-            KillPoint(function, step, fault) for function, service, step in steps if service != "api" for fault in KILLS
-        ]
-        self._proxy.begin(Plan(kills=tuple(points), outages=_PASSING))
-        for _ in range(_WAVES):
-            left = self._proxy.journal().kills_left
-            if not left:
-                break
+        calls = [(function, step) for function, service, step in steps if service != "api"]
+        points = tuple(KillPoint(*call, fault) for call in calls for fault in KILLS)
+        self._proxy.begin(Plan(kills=points, outages=_PASSING))
+        waves = 0
+        while left := self._proxy.journal().kills_left:
+            if waves == _WAVES:
+                raise StackError(f"no call reached these kill points in {_WAVES} waves: {', '.join(map(str, left))}")
+            waves += 1
             placed += load.place(range(len(placed), len(placed) + len(left) + 8), paid_every=2)
             self._wait_idle()
-        left = self._proxy.journal().kills_left
-        if left:
-            raise StackError(f"no call reached these kill points in {_WAVES} waves: {', '.join(map(str, left))}")
         self._set_batch_size(_BATCH_SIZE)
         return self._finish(f"{len(points)} kill points, {len(placed)} orders", auditor, placed)
 
@@ -156,11 +143,9 @@ class Runs:
     def restart(self, orders: int) -> Result:
         """The engine restarted in the middle of a load."""
         load, auditor = self._begin("restart")
-        accepted = threading.Event()
         with ThreadPoolExecutor(max_workers=1) as pool:
-            future = pool.submit(load.place, range(orders), accepted=(orders // 2, accepted))
-            if not accepted.wait(_IDLE_SECONDS):
-                raise StackError(f"half of {orders} orders were not accepted in {_IDLE_SECONDS} s")
+            future = pool.submit(load.place, range(orders))
+            poll(f"half of {orders} orders accepted", lambda: load.accepted >= orders // 2 or None, _IDLE_SECONDS)
             self._proxy.freeze(True)
             MiniStack().restart(self._stack)
             self._proxy.freeze(False)
@@ -176,15 +161,18 @@ class Runs:
             self._aws.sqs.send_message(QueueUrl=url(self._aws.sqs, self._queues[function]), MessageBody=text)
         placed += load.place(range(orders // 2, orders))
         self._wait_idle()
-        finding = Finding("a poison message affects only itself")
+        finding = Finding.of("a poison message affects only itself", self._take_poison(poison))
+        result = self._finish(f"{orders} orders, a poison message in each queue", auditor, placed)
+        return result._replace(findings=[*result.findings, finding])
+
+    def _take_poison(self, poison: Mapping[str, str]) -> Checks:
+        """Check that a DLQ has its poison message only, and delete it."""
         for function, text in poison.items():
             dlq = url(self._aws.sqs, self._dlqs[function])
             found = self._aws.sqs.receive_message(QueueUrl=dlq, MaxNumberOfMessages=10).get("Messages", [])
-            finding.check([m["Body"] for m in found] == [text], f"DLQ of {function}: {[m['Body'][:80] for m in found]}")
+            yield [m["Body"] for m in found] == [text], f"DLQ of {function}: {[m['Body'][:80] for m in found]}"
             for message in found:
                 self._aws.sqs.delete_message(QueueUrl=dlq, ReceiptHandle=message["ReceiptHandle"])
-        result = self._finish(f"{orders} orders, a poison message in each queue", auditor, placed)
-        return result._replace(findings=[*result.findings, finding])
 
     def _wait_idle(self) -> None:
         def pending() -> bool:
@@ -213,22 +201,23 @@ def _duplicates(journal: Journal, placed: Sequence[Placed]) -> set[tuple[str, st
     }
 
 
-def _chosen(runs: Runs, seeds: Sequence[int], orders: int, load: bool, short: bool) -> Iterator[Callable[[], Result]]:
+def _chosen(runs: Runs, seeds: Sequence[int], orders: int, load: bool, short: bool) -> list[Callable[[], Result]]:
+    def seeded(seed: int, orders: int) -> Callable[[], Result]:
+        return partial(runs.orders, f"under random faults, seed {seed}", f"seed-{seed}", orders, Plan(seed, RATES))
+
     if short:
-        yield partial(runs.random, SEEDS[0], _SHORT)
-        return
+        return [seeded(SEEDS[0], _SHORT)]
     if load:
-        yield partial(runs.load, orders, 0)
-        yield partial(runs.load, _STEADY_SECONDS, 1)
-        return
-    if not seeds:
-        yield runs.kills
-        for name in OUTAGES:
-            yield partial(runs.outage, name, _FEW)
-        yield partial(runs.poison, 10 * _FEW)
-        yield partial(runs.restart, 10 * _FEW)
-    for seed in seeds or SEEDS:
-        yield partial(runs.random, seed, orders)
+        steady = partial(runs.orders, "one every second", "steady", _STEADY_SECONDS, every_seconds=1)
+        return [partial(runs.orders, "at once", "burst", orders), steady]
+    random = [seeded(seed, orders) for seed in seeds or SEEDS]
+    if seeds:
+        return random
+    outages = [
+        partial(runs.orders, f"with {name}", name.lower().replace(" ", "-"), _FEW, Plan(outages=outages))
+        for name, outages in OUTAGES.items()
+    ]
+    return [runs.kills, *outages, partial(runs.poison, 10 * _FEW), partial(runs.restart, 10 * _FEW), *random]
 
 
 def run(*, seeds: Sequence[int] = (), orders: int = ORDERS, load: bool = False, short: bool = False) -> int:

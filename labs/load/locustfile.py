@@ -1,4 +1,4 @@
-"""The users of a load test at one rate; Locust runs it in an environment of its own."""
+"""The users of a load test at one rate; Locust runs it in a separate environment."""
 
 import itertools
 import json
@@ -61,10 +61,8 @@ class PortalUser(FastHttpUser):  # type: ignore[misc]  # Locust is not in this p
 
     def order(self) -> None:
         """Place an order."""
-        headers = {"Idempotency-Key": str(uuid4())}
-        status, text = self._send(
-            "POST order", "POST", "/v1.0/orders", (202,), json=self.customer["body"], headers=headers
-        )
+        request = {"json": self.customer["body"], "headers": {"Idempotency-Key": str(uuid4())}}
+        status, text = self._send("POST order", "POST", "/v1.0/orders", (202,), **request)
         if status == 202:
             _orders[self.customer["tenant"]].append((json.loads(text)["orderId"], time.monotonic()))
 
@@ -91,5 +89,4 @@ _mix = itertools.cycle(random.sample(_ten, len(_ten)))
 @events.test_stopping.add_listener  # type: ignore[untyped-decorator]
 def write(**_: Any) -> None:
     """Write the seconds that were measured, and the responses."""
-    result = [time.monotonic() - _counts_from, _responses]
-    Path(PLAN["result"]).write_text(json.dumps(result))
+    Path(PLAN["result"]).write_text(json.dumps([time.monotonic() - _counts_from, _responses]))

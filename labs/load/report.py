@@ -7,34 +7,19 @@ from typing import Any, Final
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from labs.bench.report import page
 from labs.load.steps import KINDS, POST_SECONDS, Kind, Step
 
 _HEADINGS = (
-    "requests a second",
-    "reached",
-    "POST p50",
-    "POST p95",
-    "POST p99",
-    "GET p95",
-    "list p95",
-    "errors",
-    "late",
-    "",
+    *("requests a second", "reached", "POST p50", "POST p95", "POST p99"),
+    *("GET p95", "list p95", "errors", "late", ""),
 )
 _INK, _FAINT, _LIMIT = "#1b1f24", "#c8ccd1", "#b3261e"
 # Distinguishable without colour by their markers.
-_LOOKS: Final[dict[Kind, tuple[str, str]]] = {
-    "POST order": ("#0b4884", "o"),
-    "GET order": ("#2e7d32", "s"),
-    "GET list": ("#b26a00", "^"),
-}
+_LOOKS: Final = {"POST order": ("#0b4884", "o"), "GET order": ("#2e7d32", "s"), "GET list": ("#b26a00", "^")}
 _COLOURS = ("text.color", "axes.labelcolor", "xtick.color", "ytick.color")
-_STYLE: dict[Any, Any] = {
-    **dict.fromkeys(_COLOURS, _INK),
-    "svg.hashsalt": "load",
-    "font.size": 10,
-    "axes.edgecolor": _FAINT,
-}
+_STYLE: dict[Any, Any] = dict.fromkeys(_COLOURS, _INK)
+_STYLE |= {"svg.hashsalt": "load", "font.size": 10, "axes.edgecolor": _FAINT}
 
 
 def _cells(step: Step) -> tuple[str, ...]:
@@ -51,10 +36,8 @@ def _cells(step: Step) -> tuple[str, ...]:
 
 def markdown(steps: Sequence[Step], title: str) -> str:
     """The steps as a Markdown table, with the broken limits below."""
-    lines = [f"{title}.", "", f"| {' | '.join(_HEADINGS)} |", "|---" * len(_HEADINGS) + "|"]
-    lines += [f"| {' | '.join(_cells(step))} |" for step in steps]
     broken = [f"- at {step.rate:g}: {why}" for step in steps for why in step.broken]
-    return "\n".join([*lines, *([""] if broken else []), *broken]) + "\n"
+    return page(title, _HEADINGS, map(_cells, steps), broken)
 
 
 def plot(steps: Sequence[Step], title: str, path: Path) -> None:
@@ -65,9 +48,7 @@ def plot(steps: Sequence[Step], title: str, path: Path) -> None:
         for kind in KINDS:
             shown = [step for step in steps if kind in step.times]
             rates, (colour, marker) = [step.rate for step in shown], _LOOKS[kind]
-            p50, p95, p99 = (
-                [getattr(step.times[kind], name) * 1000 for step in shown] for name in ("p50", "p95", "p99")
-            )
+            p50, p95, p99 = ([step.times[kind][place] * 1000 for step in shown] for place in (1, 2, 3))
             if kind == "POST order":
                 axes.fill_between(rates, p50, p99, color=colour, alpha=0.15, linewidth=0, label=f"{kind}, p50 to p99")
             axes.plot(rates, p95, color=colour, marker=marker, markersize=5, linewidth=1.6, label=f"{kind}, p95")

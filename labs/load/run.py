@@ -27,6 +27,7 @@ from tooling.machine import TOOL_VENVS
 from tooling.paths import ROOT
 
 RATES = (5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 60.0, 80.0, 120.0, 160.0)
+_FOLDER = Path(__file__).parent
 _LOCUST = TOOL_VENVS["load"] / "bin" / "locust"
 _TARGETS = ("local", "dev", "sit")
 _LOWEST_RATE, _HIGHEST_RATE = 1 / PACE_SECONDS, 1000.0
@@ -39,7 +40,7 @@ _EXTRA_SECONDS = 60
 
 
 def parse_rates(text: str) -> tuple[float, ...]:
-    """The rates of a text such as 2,5,10; StackError if it has something else than numbers."""
+    """The rates of a text such as 2,5,10; StackError if it has anything but numbers."""
     try:
         return tuple(float(each) for each in text.split(","))
     except ValueError:
@@ -60,25 +61,19 @@ def require_time(rates: Sequence[float], seconds: int) -> None:
     """Refuse steps that are too short for p95, or outlive the customers' tokens, with a StackError."""
     orders = rates[0] * seconds * steps.ORDERS / (steps.ORDERS + steps.READS + steps.LISTS)
     if orders < _FEWEST_ORDERS:
-        raise StackError(
-            f"{rates[0]:g} requests a second for {seconds} s are {orders:g} orders, and p95 needs {_FEWEST_ORDERS}: "
-            "choose higher rates or more seconds"
-        )
+        few = f"{rates[0]:g} requests a second for {seconds} s are {orders:g} orders, and p95 needs {_FEWEST_ORDERS}"
+        raise StackError(f"{few}: choose higher rates or more seconds")
     total = steps.WARM_SECONDS + len(rates) * (steps.SETTLE_SECONDS + seconds)
     if total > _LONGEST_SECONDS:
-        raise StackError(
-            f"{len(rates)} rates of {seconds} s take {total:.0f} s, but the customers' tokens are valid for an hour: "
-            f"choose at most {_LONGEST_SECONDS} s"
-        )
+        long = f"{len(rates)} rates of {seconds} s take {total:.0f} s, but the customers' tokens are valid for an hour"
+        raise StackError(f"{long}: choose at most {_LONGEST_SECONDS} s")
 
 
 def platform_of(target: str) -> Platform:
     """The platform to load; StackError if it must not be loaded, is not up, or has no Cart service that is known."""
     if target not in _TARGETS:
-        allowed = ", ".join(_TARGETS)
-        raise StackError(
-            f"{target} is never loaded: a load test writes orders and sends mails. Choose one of {allowed}"
-        )
+        why = f"{target} is never loaded: a load test writes orders and sends mails"
+        raise StackError(f"{why}. Choose one of {', '.join(_TARGETS)}")
     if not _LOCUST.exists():
         raise StackError(f"{display_path(_LOCUST)} is missing: `make load` installs it")
     platform = targets.chosen(target)
@@ -97,7 +92,7 @@ def _round_trip(api_url: str) -> float:
 
 @contextmanager
 def customers(platform: Platform, count: int) -> Iterator[list[dict[str, Any]]]:
-    """Customers of tenants of their own; their users are removed at the end in any case."""
+    """Customers, each of a separate tenant; their users are removed at the end in any case."""
     cognito, outputs = platform.aws.cognito, platform.outputs
     # Mails of an account go to the simulator of SES, which accepts any label.
     domain = "example.com" if platform.mailbox else "simulator.amazonses.com"
@@ -118,16 +113,15 @@ def customers(platform: Platform, count: int) -> Iterator[list[dict[str, Any]]]:
 
 def _responses(plan: dict[str, Any], rate: float, seconds: float, log: Path) -> tuple[float, list[Response]]:
     """Let Locust send requests at a rate; the seconds that count, and the responses; UserError if it failed."""
-    users = str(max(1, round(rate * PACE_SECONDS)))
+    users = max(1, round(rate * PACE_SECONDS))
     # A temporary folder, which nobody else can read: the plan has the tokens.
     with tempfile.TemporaryDirectory() as folder:
         path, result = Path(folder) / "plan.json", Path(folder) / "result.json"
         path.write_text(json.dumps(plan | {"result": str(result)}))
         environment = {**os.environ, steps.PLAN_VARIABLE: str(path), "PYTHONPATH": str(ROOT)}
         total = plan["settle"] + seconds
-        command = [str(_LOCUST), "--headless", "--only-summary", "--exit-code-on-error", "0", "--users", users]
-        command += ["--spawn-rate", users, "--run-time", f"{total:g}s"]
-        command += ["--locustfile", str(Path(__file__).with_name("locustfile.py"))]
+        command = [str(_LOCUST), "--headless", "--only-summary", "--exit-code-on-error=0", f"--users={users}"]
+        command += [f"--spawn-rate={users}", f"--run-time={total:g}s", f"--locustfile={_FOLDER / 'locustfile.py'}"]
         run_command("locust", command, total + _EXTRA_SECONDS, environment, ROOT, log).checked()
         if not result.exists():
             raise StackError(f"Locust ended without a result: {display_path(log)} shows why")
@@ -140,11 +134,7 @@ def run(
 ) -> int:
     """Load the API as some customers at rising rates until one breaks a limit; write steps, table and plot.
 
-    Returns:
-        The exit status: 1 if the gate, the last of the rates, does not hold.
-
-    Raises:
-        UserError: An option is not possible, or Locust failed.
+    Returns the exit status, 1 if the gate, the last of the rates, does not hold; UserError if Locust failed.
     """
     rates = up_to_gate(rates, gate)
     require_time(rates, seconds)
@@ -168,9 +158,8 @@ def run(
     report.plot(measured, f"{target}: latency against rate", folder / "latency.svg")
     console.print(Markdown(text))
     console.print(f"The plot is {display_path(folder / 'latency.svg')}, the table {display_path(folder / 'table.md')}")
-    if gate is None:
-        return 0
-    failed = failures(measured, gate)
-    verdict = "[red]fails[/]: " + "; ".join(failed) if failed else "[green]holds[/]"
-    console.print(f"The gate of {gate:g} requests a second {verdict}", soft_wrap=True)
-    return 1 if failed else 0
+    failed = failures(measured, gate) if gate else []
+    if gate:
+        verdict = "[red]fails[/]: " + "; ".join(failed) if failed else "[green]holds[/]"
+        console.print(f"The gate of {gate:g} requests a second {verdict}", soft_wrap=True)
+    return int(bool(failed))

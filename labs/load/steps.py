@@ -83,18 +83,14 @@ class Step(NamedTuple):
         if post is None:
             found.append("no POST got a response")
         elif post.p95 - self.round_trip >= POST_SECONDS:
-            found.append(
-                f"p95 of POST is {post.p95 * 1000:.0f} ms, {self.round_trip * 1000:.0f} ms of it the round trip; "
-                f"the agreed limit is {POST_SECONDS * 1000:.0f} ms"
-            )
+            p95 = f"p95 of POST is {post.p95 * 1000:.0f} ms, {self.round_trip * 1000:.0f} ms of it the round trip"
+            found.append(f"{p95}; the agreed limit is {POST_SECONDS * 1000:.0f} ms")
         if self.error_share >= ERROR_SHARE:
             kinds = ", ".join(f"{count} × {error}" for error, count in sorted(self.errors.items()))
             found.append(f"{self.error_share:.1%} errors ({kinds}); the limit is {ERROR_SHARE:.1%}")
         if self.late_share > LATE_SHARE:
-            found.append(
-                f"{self.late_share:.0%} of the orders are not recorded after {RECORDED_SECONDS:g} s; "
-                f"the agreed limit is {LATE_SHARE:.0%}"
-            )
+            late = f"{self.late_share:.0%} of the orders are not recorded after {RECORDED_SECONDS:g} s"
+            found.append(f"{late}; the agreed limit is {LATE_SHARE:.0%}")
         # A request that was due just before the end may have its response just after it.
         if self.responses < REACHED_SHARE * self.rate * (self.seconds - PACE_SECONDS):
             found.append(f"{self.reached:.1f} of {self.rate:g} requests a second got a response")

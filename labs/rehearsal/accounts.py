@@ -1,6 +1,5 @@
-"""The AWS accounts on one engine: bootstrapped as a person does it, signed in to as GitHub does it."""
+"""The AWS accounts on one engine: bootstrapped as an administrator would, and signed in to as GitHub does."""
 
-import json
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,7 @@ from botocore.exceptions import ClientError
 from labs.customers import sign_up
 from localstack import terraform
 from localstack.stack import SIGNATURE, Stack, StackError, api_url
-from release.environments import ENVIRONMENTS, EnvironmentName
+from release.environments import ENVIRONMENTS, EnvironmentName, terraform_outputs
 from tooling import commands
 from tooling.order_client import OrderClient
 from tooling.paths import ROOT
@@ -45,12 +44,9 @@ class Accounts:
 
     def client(self, service: Any, credentials: Mapping[str, str]) -> Any:
         """A client with these credentials, at the engine."""
-        session = boto3.Session(
-            credentials["AWS_ACCESS_KEY_ID"],
-            credentials["AWS_SECRET_ACCESS_KEY"],
-            credentials.get("AWS_SESSION_TOKEN"),
-            credentials["AWS_REGION"],
-        )
+        names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION")
+        key, secret, token, region = map(credentials.get, names)
+        session = boto3.Session(key, secret, token, region)
         return session.client(service, endpoint_url=self.endpoint, verify=self.bundle)
 
     def customer(self, environment: EnvironmentName) -> OrderClient:
@@ -61,12 +57,9 @@ class Accounts:
 
     def root(self, environment: EnvironmentName) -> dict[str, str]:
         """Environment variables of an account's root user, who bootstraps it."""
-        return self._variables(environment) | {
-            "AWS_ACCESS_KEY_ID": ACCOUNTS[environment],
-            "AWS_SECRET_ACCESS_KEY": SIGNATURE,
-        }
+        return self._variables(environment, ACCOUNTS[environment], SIGNATURE)
 
-    def _variables(self, environment: EnvironmentName) -> dict[str, str]:
+    def _variables(self, environment: EnvironmentName, key: str, secret: str) -> dict[str, str]:
         region = ENVIRONMENTS[environment].region
         own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_", "GITHUB_"))}
         # Without a mirror Terraform downloads its providers, so it must trust the usual authorities.
@@ -76,6 +69,8 @@ class Accounts:
             **trusted,
             **terraform.cli_environment(self._stack.directory),
             "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": key,
+            "AWS_SECRET_ACCESS_KEY": secret,
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -85,9 +80,7 @@ class Accounts:
         """Environment variables of a GitHub job in an environment: a session of its role.
 
         A job may be in another GitHub environment, such as `dev-drift`, and have other claims, such as `sub`.
-
-        Raises:
-            StackError: The role refuses the token.
+        StackError if the role refuses the token.
         """
         name = job or ("prod" if environment == "failover" else environment)
         token = {
@@ -106,12 +99,9 @@ class Accounts:
             )
         except ClientError as error:
             raise StackError(f"{role} refuses {token['sub']}: {error}") from error
-        credentials = response["Credentials"]
-        return self._variables(environment) | {
-            "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
-            "AWS_SESSION_TOKEN": credentials["SessionToken"],
-        }
+        session = response["Credentials"]
+        variables = self._variables(environment, session["AccessKeyId"], session["SecretAccessKey"])
+        return variables | {"AWS_SESSION_TOKEN": session["SessionToken"]}
 
     def bootstrap(self, environment: EnvironmentName) -> None:
         """Apply terraform/bootstrap to an account; CommandError if Terraform failed."""
@@ -126,13 +116,9 @@ class Accounts:
         )
         init = ("init", "-input=false", "-lockfile=readonly", f"-backend-config=path={folder / 'terraform.tfstate'}")
         for arguments in (init, apply):
-            commands.run(
-                f"bootstrap of {environment}: terraform {arguments[0]}",
-                ["terraform", f"-chdir={_BOOTSTRAP}", *arguments],
-                _BOOTSTRAP_SECONDS,
-                variables,
-                log=folder / f"{arguments[0]}.log",
-            ).checked()
+            what, log = f"bootstrap of {environment}: terraform {arguments[0]}", folder / f"{arguments[0]}.log"
+            command = ["terraform", f"-chdir={_BOOTSTRAP}", *arguments]
+            commands.run(what, command, _BOOTSTRAP_SECONDS, variables, log=log).checked()
 
     def bootstrap_all(self) -> None:
         """Bootstrap every account."""
@@ -141,10 +127,8 @@ class Accounts:
 
     def outputs(self, environment: EnvironmentName) -> dict[str, Any]:
         """Outputs of an environment's Terraform state."""
-        place = ENVIRONMENTS[environment]
-        s3 = self.client("s3", self.root(environment))
-        state = json.loads(s3.get_object(Bucket=place.state_bucket, Key=place.state_key)["Body"].read())
-        return {name: output["value"] for name, output in state["outputs"].items()}
+        s3, known = self.client("s3", self.root(environment)), ENVIRONMENTS[environment]
+        return terraform_outputs(s3, known.state_bucket, known.state_key)
 
     def var_file(self) -> Path:
         """Terraform variables that differ from AWS: the URL of the Cart service."""

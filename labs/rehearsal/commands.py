@@ -40,15 +40,8 @@ class Commands:
     def follow(self, name: str, page: str, heading: str, environment: Mapping[str, str], **variables: str) -> str:
         """Run the commands under a heading of a runbook, exactly as they are written there, and return their output.
 
-        Args:
-            name: Name of the step.
-            page: Runbook, without its suffix.
-            heading: Heading of the commands.
-            environment: Environment variables.
-            variables: Further variables, such as those that the commands name.
-
-        Raises:
-            UserError: The heading has not exactly one block of commands, or it failed or took too long.
+        The variables are those that the commands name. UserError if the heading has not exactly one block of commands,
+        or it failed or took too long.
         """
         found = [block for block in documents.runbook_blocks() if (block.page, block.heading) == (page, heading)]
         if len(found) != 1:

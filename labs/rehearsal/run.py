@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.table import Table
 
@@ -52,6 +53,28 @@ def lambda_handler(event: dict[str, Any], context: Any) -> Any:
 SABOTAGED_TEMPLATE = "customer/order_confirmation.html"
 
 
+class Refusal(NamedTuple):
+    """A command of `bin/release` that must be refused with a text, as the job of an environment."""
+
+    name: str
+    text: str
+    to: EnvironmentName
+    arguments: tuple[str, ...]
+
+
+def _skips(digest: str) -> tuple[Refusal, ...]:
+    """Stages that would be skipped, and approvals that would be left out."""
+    sit = ("promote", digest, "--to", "sit", "--approvals")
+    prod = ("promote", digest, "--to", "prod", "--approvals")
+    one_person = (*prod, f"{TECH_LEAD} business-owner=Thandi")
+    return (
+        Refusal("to sit before dev has passed it", "it has not passed dev", "sit", (*sit, TECH_LEAD)),
+        Refusal("to prod past sit", "it has not passed sit", "prod", (*prod, BOTH)),
+        Refusal("to prod with one person for both", "must be two different people", "prod", one_person),
+        Refusal("a deployment without promotion", "was not promoted", "prod", ("deploy", digest, "--to", "prod")),
+    )
+
+
 class Rehearsal:
     """The steps, on a running engine."""
 
@@ -83,12 +106,11 @@ class Rehearsal:
         """Make a release of a tree and return its digest."""
         started = time.monotonic()
         architecture = {"aarch64": "arm64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
-        name, host_pango = f"build {folder.name}", not docker.available()
+        name, pango = f"build {folder.name}", () if docker.available() else ("--host-pango",)
         if tree == ROOT:
-            chosen = {"REHEARSAL_ARCHITECTURE": architecture, **({"REHEARSAL_HOST_PANGO": "1"} if host_pango else {})}
+            chosen = {"REHEARSAL_ARCHITECTURE": architecture, **({"REHEARSAL_HOST_PANGO": "1"} if pango else {})}
             self._commands.follow(name, "deployment", "Make a release", os.environ, **chosen)
         else:
-            pango = ("--host-pango",) if host_pango else ()
             arguments = ("make", "--architecture", architecture, "--folder", str(folder), *pango)
             self._commands.release(name, *arguments, environment=os.environ, cwd=tree)
         digest = manifest.read(folder / manifest.NAME).digest()
@@ -131,22 +153,9 @@ class Rehearsal:
             else:
                 raise StackError(f"{subject} was accepted by dev")
 
-    def upload(self, folder: Path) -> None:
-        """Upload a release to DEV's bucket."""
-        if folder == RELEASE:
-            self._follow("deployment", "Put a release into dev", "dev")
-        else:
-            arguments, environment = ("upload", "--folder", str(folder)), self._accounts.sign_in("dev")
-            self._commands.release(f"upload {folder.name}", *arguments, environment=environment)
-
     def promote(self, to: EnvironmentName, digest: str, approvals: str) -> None:
         """Promote a release."""
         self._follow("deployment", "Promote a release", to, release=digest, APPROVALS=approvals)
-
-    def show(self, to: EnvironmentName, digest: str) -> None:
-        """Render what approvers read, with a role that may only read."""
-        job = f"{to}-drift"
-        self._follow("deployment", "See what is promoted", to, release=digest, job=job, **self._options())
 
     def deploy(self, to: EnvironmentName, digest: str, approvals: str = "", tests: str = "") -> None:
         """Deploy a release, run the end-to-end tests that pytest's -k selects there, and write the evidence."""
@@ -157,39 +166,42 @@ class Rehearsal:
         self._follow("deployment", "Write the evidence", to, release=digest, REPORT=report)
         self._add(to, digest, _passed(output), approvals, started)
 
-    def follow_in_dev(self, folder: Path, digest: str) -> None:
+    def take_to_dev(self, digest: str) -> None:
+        """Upload a release to DEV's bucket, and deploy it there."""
+        self._follow("deployment", "Put a release into dev", "dev")
+        self.refuse(_skips(digest))
+        self.deploy("dev", digest)
+        # Evidence alone is not enough.
+        without = ("promote", digest, "--to", "sit")
+        self.refuse([Refusal("to sit without approval", "the approval of tech-lead is missing", "sit", without)])
+
+    def take_next_to_dev(self, folder: Path, digest: str) -> None:
         """Take the next release to dev."""
-        self.upload(folder)
+        upload, environment = ("upload", "--folder", str(folder)), self._accounts.sign_in("dev")
+        self._commands.release(f"upload {folder.name}", *upload, environment=environment)
         self.deploy("dev", digest, tests=SOME_TESTS)
 
-    def follow_in_sit(self, digest: str) -> None:
+    def take_next_to_sit(self, digest: str) -> None:
         """Check sit for drift, query it as on-call does, and take the next release there."""
         self._follow("deployment", "Look for drift", "sit", job="sit-drift", **self._options())
         self._commands.follow("look at sit", "operations", "Look at the day", self._accounts.root("sit"), TARGET="sit")
-        self.promote("sit", digest, TECH_LEAD)
-        self.deploy("sit", digest, TECH_LEAD, tests=SOME_TESTS)
+        self.take_to("sit", digest, TECH_LEAD, SOME_TESTS)
 
-    def _refused(self, name: str, text: str, to: EnvironmentName, *arguments: str) -> None:
-        self._commands.refused(name, text, *arguments, environment=self._accounts.sign_in(to))
+    def take_to(self, to: EnvironmentName, digest: str, approvals: str, tests: str = "") -> None:
+        """Promote a release, and deploy it."""
+        self.promote(to, digest, approvals)
+        self.deploy(to, digest, approvals, tests)
 
-    def refuse_to_skip(self, digest: str) -> None:
-        """Check that no stage can be skipped and no approval left out."""
+    def take_to_prod(self, digest: str) -> None:
+        """Render what approvers read, with a role that may only read, and take a release to prod."""
+        options = self._options()
+        self._follow("deployment", "See what is promoted", "prod", release=digest, job="prod-drift", **options)
+        self.take_to("prod", digest, BOTH)
 
-        def promote(name: str, text: str, to: EnvironmentName, approvals: str) -> None:
-            arguments = ("promote", digest, "--to", to, "--approvals", approvals)
-            self._refused(name, text, to, *arguments)
-
-        promote("to sit before dev has passed it", "it has not passed dev", "sit", TECH_LEAD)
-        promote("to prod past sit", "it has not passed sit", "prod", BOTH)
-        one_person = f"{TECH_LEAD} business-owner=Thandi"
-        promote("to prod with one person for both", "must be two different people", "prod", one_person)
-        deploy = ("deploy", digest, "--to", "prod")
-        self._refused("a deployment without promotion", "was not promoted", "prod", *deploy)
-
-    def refuse_without_approval(self, digest: str) -> None:
-        """Check that evidence alone is not enough."""
-        text = "the approval of tech-lead is missing"
-        self._refused("to sit without approval", text, "sit", "promote", digest, "--to", "sit")
+    def refuse(self, refusals: Sequence[Refusal]) -> None:
+        """Check that commands are refused."""
+        for name, text, to, arguments in refusals:
+            self._commands.refused(name, text, *arguments, environment=self._accounts.sign_in(to))
 
     def refuse_changed(self) -> None:
         """Check that a changed byte is found, and its file named."""
@@ -197,8 +209,8 @@ class Rehearsal:
         shutil.copytree(RELEASE, changed)
         with (changed / "packages" / "get_order.zip").open("ab") as package:
             package.write(b"\0")
-        text = "packages/get_order.zip has digest"
-        self._refused("a changed byte", text, "dev", "upload", "--folder", str(changed))
+        upload = ("upload", "--folder", str(changed))
+        self.refuse([Refusal("a changed byte", "packages/get_order.zip has digest", "dev", upload)])
 
     def fail_canary(self, good: str, bad: str) -> None:
         """Deploy a release to prod that fails there, and check that the canary rolls it back."""
@@ -208,14 +220,11 @@ class Rehearsal:
         functions = self._client("lambda", "prod")
         options = ("--var-file", str(self._accounts.var_file()), "--seconds", str(CANARY_SECONDS))
         # Requests before the canary would count too, and hide for minutes that a tenth of them fails.
+        # One server error of the API is enough for this alarm; the function's needs more than 5 %.
+        text = "rolled back after 10 % of the traffic; in ALARM: bbws-order-api-5xx-prod"
+        deploy = ("deploy", bad, "--to", "prod", *options)
         with _polling(customer, order, lambda: _shares_traffic(functions)) as statuses:
-            self._refused(
-                "the canary of a sabotaged release",
-                # One server error of the API is enough for this alarm; the function's needs more than 5 %.
-                "rolled back after 10 % of the traffic; in ALARM: bbws-order-api-5xx-prod",
-                "prod",
-                *("deploy", bad, "--to", "prod", *options),
-            )
+            self.refuse([Refusal("the canary of a sabotaged release", text, "prod", deploy)])
             failed, responses = sum(status >= 500 for status in statuses), len(statuses)
         after = {customer.get(order).status_code for _ in range(40)}
         if after != {200}:
@@ -232,11 +241,11 @@ class Rehearsal:
         if found != releases.file(SABOTAGED_TEMPLATE, expected):
             raise StackError(f"{SABOTAGED_TEMPLATE} in {environment} is not that of {digest[:12]}")
 
-    def _live(self, environment: EnvironmentName) -> str:
-        live = history.live(
-            Store(self._client("s3", environment), ENVIRONMENTS[environment].release_bucket), environment
-        )
-        return live.release if live else "none"
+    def _require_live(self, environment: EnvironmentName, digest: str) -> None:
+        store = Store(self._client("s3", environment), ENVIRONMENTS[environment].release_bucket)
+        live = history.live(store, environment)
+        if live is None or live.release != digest:
+            raise StackError(f"{environment} has release {live and live.release}, not {digest}")
 
     def roll_back(self, environment: EnvironmentName, to: str) -> None:
         """Roll an environment back to the previous release."""
@@ -246,19 +255,17 @@ class Rehearsal:
         seconds = time.monotonic() - started
         if seconds > _ROLLBACK_SECONDS:
             raise StackError(f"the rollback of {environment} took {seconds:.0f} s; the limit is {_ROLLBACK_SECONDS} s")
-        if (live := self._live(environment)) != to:
-            raise StackError(f"{environment} was not rolled back to {to[:12]} but to {live[:12]}")
+        self._require_live(environment, to)
         self._require_templates(environment, to)
         _order(self._accounts.customer(environment))
         output = self._follow("rollback", "Prove that the rollback holds", environment, **self._tests(SOME_TESTS))
         tested = f"traffic, templates, an order; {_passed(output)}"
         self._add(f"{environment}, rolled back", to, tested, "", started)
 
-    def switch(self, environment: EnvironmentName, digests: Sequence[str]) -> None:
-        """Switch an environment to releases by their digests, one after another."""
-        for digest in digests:
-            self._follow("rollback", "Go to a certain release", environment, release=digest)
-            self._require_templates(environment, digest)
+    def switch(self, environment: EnvironmentName, digest: str) -> None:
+        """Switch an environment to a release by its digest."""
+        self._follow("rollback", "Go to a certain release", environment, release=digest)
+        self._require_templates(environment, digest)
 
     def fail_over(self, digest: str) -> None:
         """Lose prod's home region, and serve from the other region."""
@@ -282,8 +289,7 @@ class Rehearsal:
             if not (bucket.read(key) or b"").startswith(b"%PDF"):
                 raise StackError(f"the fail-over has no copy of {key}")
         _order(there)
-        if (live := self._live("failover")) != digest:
-            raise StackError(f"the fail-over has release {live[:12]}, prod had {digest[:12]}")
+        self._require_live("failover", digest)
         output = self._follow("disaster-recovery", "Prove that the fail-over serves", "failover", **evidence)
         tested = f"{len(found)} earlier orders and invoices read, a new one placed; {_passed(output)}"
         self._add("fail-over", digest, tested, BOTH, started)
@@ -351,30 +357,25 @@ def _steps(rehearsal: Rehearsal) -> None:
         bad = rehearsal.build(bad_folder, rehearsal.sabotage())
         local.result()
     rehearsal.refuse_changed()
-    rehearsal.upload(RELEASE)
-    rehearsal.refuse_to_skip(good)
-    rehearsal.deploy("dev", good)
-    rehearsal.refuse_without_approval(good)
+    rehearsal.take_to_dev(good)
     # As in real life, the next release is in an environment while this one is in the environment after it.
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        following = pool.submit(rehearsal.follow_in_dev, bad_folder, bad)
-        rehearsal.promote("sit", good, TECH_LEAD)
-        rehearsal.deploy("sit", good, TECH_LEAD)
-        following.result()
-        following = pool.submit(rehearsal.follow_in_sit, bad)
-        rehearsal.show("prod", good)
-        rehearsal.promote("prod", good, BOTH)
-        rehearsal.deploy("prod", good, BOTH)
-        following.result()
+    _together(partial(rehearsal.take_next_to_dev, bad_folder, bad), partial(rehearsal.take_to, "sit", good, TECH_LEAD))
+    _together(partial(rehearsal.take_next_to_sit, bad), partial(rehearsal.take_to_prod, good))
     rehearsal.promote("prod", bad, BOTH)
     rehearsal.fail_canary(good, bad)
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        rollbacks = [pool.submit(rehearsal.roll_back, environment, good) for environment in ("sit", "dev")]
-    for future in rollbacks:
-        future.result()
-    rehearsal.switch("dev", (bad, good))
+    _together(partial(rehearsal.roll_back, "sit", good), partial(rehearsal.roll_back, "dev", good))
+    rehearsal.switch("dev", bad)
+    rehearsal.switch("dev", good)
     rehearsal.fail_over(good)
     rehearsal.require_followed()
+
+
+def _together(*steps: Callable[[], None]) -> None:
+    """Run steps at the same time, and raise the error of the first that failed."""
+    with ThreadPoolExecutor() as pool:
+        futures = [pool.submit(step) for step in steps]
+    for future in futures:
+        future.result()
 
 
 def rehearse() -> None:

@@ -1,11 +1,8 @@
 """The pages of the console, and what keeps other sites out."""
 
-from __future__ import annotations
-
 import io
 import secrets
 from datetime import UTC, datetime
-from decimal import Decimal
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -24,9 +21,10 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from evidence.pictures import rasterize
+from common.templates import money
+from evidence.content import body, rasterize
 from localstack.console.live import LiveStack, StackFinder
-from localstack.console.mails import Mail, body
+from localstack.console.mails import Mail
 from localstack.console.orders import NEWEST
 from tooling.agreed_limits import LIMITS
 from tooling.cli import UserError
@@ -35,7 +33,7 @@ from tooling.paths import BASE_CSS
 _HERE = Path(__file__).resolve().parent
 _MAILS = 50
 _MESSAGES = 20
-_BODY_BYTES = 4_096
+_FORM_BYTES = 4_096
 _PIXELS_PER_POINT = 2
 _PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -71,10 +69,6 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def _money(amount: Decimal) -> str:
-    return f"R {amount:,.2f}".replace(",", " ")
-
-
 def _templates() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
@@ -88,18 +82,14 @@ def _templates() -> Environment:
         day=lambda at: f"{at.astimezone():%-d %B %Y, %H:%M:%S}",
         duration=_duration,
         limit="{:g} s".format,
-        money=_money,
+        money=money,
     )
     environment.globals["limits"] = LIMITS
     return environment
 
 
 class Console:
-    """The pages of one stack.
-
-    Args:
-        finder: Finds the stack.
-    """
+    """The pages of one stack."""
 
     def __init__(self, finder: StackFinder) -> None:
         self._finder = finder
@@ -224,12 +214,12 @@ class Console:
 
     async def redrive(self, request: Request) -> Response:
         """Redrive the DLQ of a function."""
-        body = b""
+        form = b""
         async for chunk in request.stream():
-            body += chunk
-            if len(body) > _BODY_BYTES:
+            form += chunk
+            if len(form) > _FORM_BYTES:
                 return self._refused()
-        token = parse_qs(body.decode(errors="replace")).get("token", [""])[0]
+        token = parse_qs(form.decode(errors="replace")).get("token", [""])[0]
         # Origin names scheme, host and port: another site on this machine differs in the port.
         own = f"{request.url.scheme}://{request.headers['host']}"
         if request.headers.get("origin") != own or not secrets.compare_digest(token.encode(), self._token.encode()):

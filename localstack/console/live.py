@@ -1,7 +1,5 @@
 """The running stack: found again when it is restarted, refused with a remedy when it is down."""
 
-from __future__ import annotations
-
 import json
 import re
 import threading
@@ -36,15 +34,7 @@ _SEARCHABLE = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 @dataclass(frozen=True)
 class RequestTrace:
-    """The trace of one request about an order.
-
-    Args:
-        title: What the request did.
-        correlation_id: Its correlation id.
-        spans: Spans.
-        axis: Axis of the spans; None without spans.
-        lines: Log lines.
-    """
+    """The trace of one request about an order; `title` says what the request did."""
 
     title: str
     correlation_id: str
@@ -58,9 +48,7 @@ class OrderTrace:
     """All that is known of an order.
 
     Args:
-        tracked: The order.
         steps: Seconds from the request to each step that it has reached.
-        requests: Trace of each request about it.
         mails: Its mails, oldest first.
     """
 
@@ -71,11 +59,7 @@ class OrderTrace:
 
 
 class LiveStack:
-    """One stack, from `make up` to `make down`.
-
-    Args:
-        stack: The stack's state file.
-    """
+    """One stack, from `make up` to `make down`."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
@@ -125,7 +109,7 @@ class LiveStack:
             of_change = [m for m in mails if m.kind == STATUS and m.correlation_id == line.correlation_id]
             title = f"Change to {line.fields.get('status', 'another status')}"
             requests.append(self._request(title, line.correlation_id, since, of_change, None))
-        reached = tracked.reached | trace.mailed(mails)
+        reached = tracked.reached | tracked.mailed
         accepted = [span.end for span in requests[0].spans if span.name == "create_order"]
         reached |= {"accepted": accepted[-1]} if accepted else {}
         started = requests[0].axis.start if requests[0].axis else tracked.accepted_at
@@ -137,7 +121,7 @@ class LiveStack:
     ) -> RequestTrace:
         lines: list[Line] = []
         if _SEARCHABLE.fullmatch(correlation_id):
-            for function in self._logs.functions:
+            for function in self._logs.names:
                 found = self._logs.lines(function, correlation_id, since)
                 lines += [line for line in found if line.correlation_id == correlation_id]
         lines.sort(key=lambda line: line.at)
@@ -171,11 +155,7 @@ class LiveStack:
 
 
 class StackFinder:
-    """Finds the stack in a directory.
-
-    Args:
-        directory: Directory of the stack.
-    """
+    """Finds the stack in a directory."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory

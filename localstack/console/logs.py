@@ -22,18 +22,7 @@ _COMMON_FIELDS = {
 
 @dataclass(frozen=True)
 class Line:
-    """A log line.
-
-    Args:
-        function: Folder of the function in functions/.
-        stream: Name of the log stream.
-        request_id: Id of the invocation.
-        at: Time of the line.
-        level: Level, such as INFO.
-        message: Message.
-        correlation_id: Correlation id; empty if the line has none.
-        fields: Fields that not every line has.
-    """
+    """A log line of a function in functions/; `fields` are those that not every line has."""
 
     function: str
     stream: str
@@ -94,12 +83,7 @@ class FunctionLogs:
 
     def __init__(self, client: CloudWatchLogsClient, names: Mapping[str, str]) -> None:
         self._client = client
-        self._names = names
-
-    @property
-    def functions(self) -> list[str]:
-        """Folders of the functions."""
-        return list(self._names)
+        self.names = names
 
     def lines(self, function: str, words: str, since: datetime) -> list[Line]:
         """Lines that have all of these words, oldest first; at most 10,000.
@@ -125,7 +109,7 @@ class FunctionLogs:
         return sorted((each for each in found if each and each.request_id in ids), key=lambda each: each.started)
 
     def _events(self, function: str, **filters: Any) -> list[Any]:
-        group = f"/aws/lambda/{self._names[function]}"
+        group = f"/aws/lambda/{self.names[function]}"
         try:
             return list(self._client.filter_log_events(logGroupName=group, **filters)["events"])
         except self._client.exceptions.ResourceNotFoundException:

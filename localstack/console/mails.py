@@ -1,7 +1,5 @@
 """The mails that the mail catcher has caught."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,10 +25,7 @@ class Mail:
         name: Name of its file, without the ending.
         at: When it was caught, from the name.
         kind: INTERNAL, CUSTOMER or STATUS.
-        recipient: Recipient.
-        subject: Subject.
-        order_number: Order number in the subject; None if there is none.
-        correlation_id: Correlation id; empty if there is none.
+        order_number: Order number in the subject.
     """
 
     name: str
@@ -65,11 +60,7 @@ def _read_headers(path: Path) -> Mail:
 
 
 class MailFolder:
-    """The folder of the mail catcher. A mail never changes, so each is read once.
-
-    Args:
-        directory: The folder.
-    """
+    """The folder of the mail catcher. A mail never changes, so each is read once."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -99,9 +90,3 @@ class MailFolder:
     def read(self, mail: Mail) -> EmailMessage:
         """Read the whole mail."""
         return message_from_bytes((self._directory / f"{mail.name}.eml").read_bytes(), policy=default)
-
-
-def body(message: EmailMessage, kind: str) -> str:
-    """Body of a mail, `plain` or `html`; empty if it has none."""
-    part = message.get_body((kind,))
-    return str(part.get_content()) if part else ""

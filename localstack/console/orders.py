@@ -1,10 +1,8 @@
-"""How far each order has come, newest first.
+"""How far each order has got, newest first.
 
 Log lines and caught mails say what happened to an order, the table says what it is. The table is queried by index, and
 only for tenants whose orders changed.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -37,8 +35,6 @@ class TrackedOrder:
     """An order and the steps that it has reached.
 
     Args:
-        order_id: Id.
-        tenant_id: Tenant; None while unknown.
         correlation_id: Correlation id of the request that placed the order; empty while unknown.
         reached: When the order was accepted, recorded, invoiced and last updated, by step.
         mailed: When the internal and the customer mail were caught, by kind.
@@ -165,13 +161,7 @@ def _is_uuid(text: str) -> bool:
 
 
 class OrderReader:
-    """Fills an order book from the logs and the table.
-
-    Args:
-        logs: Logs of the functions.
-        repository: The orders table.
-        tenants: Ids of tenants that are read at first even if no log names them.
-    """
+    """Fills an order book from the logs and the table; `tenants` are read at first even if no log names them."""
 
     def __init__(self, logs: FunctionLogs, repository: OrderRepository, tenants: Iterable[str]) -> None:
         self.book = OrderBook()
@@ -190,7 +180,7 @@ class OrderReader:
                 self._since[function] = max(line.at for line in lines) - _OVERLAP
         for mail in new_mails:
             self.book.add_mail(mail)
-        # Of a thousand new orders, read only those that are shown.
+        # Read only the orders that are shown, even if a thousand are new.
         shown = self.book.newest()
         self._tenants |= {t.tenant_id for t in shown if t.order_id in changed and t.tenant_id}
         for tenant in self._tenants:

@@ -1,7 +1,5 @@
 """Queues with their messages, listed without receiving any: a receive would count as an attempt."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,15 +18,12 @@ _CONSUMERS = ["order_creator_record", "order_pdf_creator", "order_internal_notif
 
 @dataclass(frozen=True)
 class Message:
-    """A message in a queue.
+    """A message in a queue; what its body does not have is empty.
 
     Args:
-        id: SQS message id.
         body: Body, indented if it is JSON.
         sent: When it was put on this queue.
         attempts: How often it was received.
-        event_type: Event type of its envelope; empty if it has none.
-        order_id: Order id of its payload; empty if it has none.
     """
 
     id: str

@@ -1,14 +1,12 @@
 """The trace of a request: invocations, waits in queues and mails as spans on a time axis, without I/O."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from localstack.console.logs import Invocation, Line
-from localstack.console.mails import CUSTOMER, INTERNAL, Mail
+from localstack.console.mails import INTERNAL, Mail
 from localstack.console.orders import STEPS
 from tooling.agreed_limits import LIMITS
 
@@ -36,9 +34,7 @@ class Span:
 
     Args:
         name: Name for people.
-        kind: FUNCTION, QUEUE or MAIL.
-        start: Start.
-        end: End; a mail has no duration.
+        kind: FUNCTION, QUEUE or MAIL; a mail has no duration.
         source: Where the times come from.
         derived: Whether they are computed from records made for another purpose.
         failed: Whether the invocation failed.
@@ -60,12 +56,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Axis:
-    """A time axis; positions are in percent of its length.
-
-    Args:
-        start: Left end.
-        seconds: Length.
-    """
+    """A time axis; positions are in percent of its length."""
 
     start: datetime
     seconds: float
@@ -144,9 +135,3 @@ def _sent(function: str, lines: Sequence[Line], accepted_at: datetime | None) ->
         if times:
             return min(times), f"from the line “{message}” of {sender} to the start of the invocation"
     return None, ""
-
-
-def mailed(mails: Sequence[Mail]) -> dict[str, datetime]:
-    """When the first internal and the first customer mail came, by kind."""
-    newest_first = sorted(mails, key=lambda mail: mail.at, reverse=True)
-    return {mail.kind: mail.at for mail in newest_first if mail.kind in (INTERNAL, CUSTOMER)}

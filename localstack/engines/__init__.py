@@ -1,10 +1,9 @@
 """Emulators of AWS that a stack can run on: MiniStack in a virtual environment, or LocalStack in Docker.
 
-Start with `choose`; ministack.py and localstack.py implement `Engine`.
+Start with `choose`; ministack.py and localstack.py are alike. Without Cognito the harness's issuer gives users tokens.
 """
 
 from pathlib import Path
-from typing import Protocol
 
 from localstack import stack as stacks
 from localstack.engines.localstack import LocalStack
@@ -12,24 +11,7 @@ from localstack.engines.ministack import MiniStack
 from localstack.stack import Stack, StackError
 from tooling import docker
 
-
-class Engine(Protocol):
-    """An emulator of AWS."""
-
-    name: str
-
-    @property
-    def has_cognito(self) -> bool:
-        """Whether users sign in to its Cognito; if not, the harness's issuer gives them tokens."""
-
-    def start(self, stack: Stack) -> None:
-        """Start it and wait until it responds."""
-
-    def stop(self, stack: Stack) -> None:
-        """Stop it and discard its state."""
-
-    def healthy(self, stack: Stack) -> bool:
-        """Whether it runs and responds."""
+type Engine = MiniStack | LocalStack
 
 
 def choose(name: str | None) -> Engine:
@@ -55,7 +37,5 @@ def require(directory: Path | None = None) -> Stack:
     """
     stack = stacks.require(directory)
     if not choose(stack.engine).healthy(stack):
-        raise StackError(
-            f"the engine of the stack in {stack.directory} does not respond: `make up` creates the stack again"
-        )
+        raise StackError(f"the engine of the stack in {stack.directory} does not respond: `make up` creates it again")
     return stack

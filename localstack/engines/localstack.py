@@ -1,11 +1,11 @@
 """LocalStack in Docker, as docker-compose.yml configures it."""
 
 import os
-import subprocess
 
 import requests
 
 from localstack.stack import DOCKER_HOST_NAME, Stack, StackError
+from tooling import commands
 from tooling.paths import ROOT
 from tooling.polling import poll
 
@@ -33,14 +33,8 @@ class LocalStack:
             "ISSUER_URL": f"http://{DOCKER_HOST_NAME}:{stack.ports.get('issuer', 0)}",
             "LOCALSTACK_IMAGE": image(),
         }
-        try:
-            subprocess.run(
-                ["docker", "compose", *arguments], cwd=ROOT, env=environment, check=True, timeout=_DOCKER_SECONDS
-            )
-        except (OSError, subprocess.SubprocessError) as error:
-            raise StackError(
-                f"docker compose {' '.join(arguments)} failed: {error}; its output above says why"
-            ) from error
+        command = ["docker", "compose", *arguments]
+        commands.run(" ".join(command), command, _DOCKER_SECONDS, environment, ROOT).checked()
 
     def start(self, stack: Stack) -> None:
         """Start the container and wait until it is healthy."""
@@ -60,10 +54,7 @@ class LocalStack:
 
 
 def require_hooks(endpoint: str) -> None:
-    """Wait until LocalStack has run its start hooks.
-
-    Args:
-        endpoint: URL of the engine.
+    """Wait until LocalStack at a URL has run its start hooks.
 
     Raises:
         StackError: A hook failed; without the authorizer the API would accept every caller.
@@ -73,11 +64,8 @@ def require_hooks(endpoint: str) -> None:
         response = requests.get(f"{endpoint}/_localstack/init", timeout=5).json()
         return response["scripts"] if response["completed"]["READY"] else None
 
-    done = {
-        script["name"]
-        for script in poll("LocalStack's hooks have run", scripts, _HOOKS_SECONDS)
-        if script["state"] == "SUCCESSFUL"
-    }
+    found = poll("LocalStack's hooks have run", scripts, _HOOKS_SECONDS)
+    done = {script["name"] for script in found if script["state"] == "SUCCESSFUL"}
     missing = {path.name for path in HOOKS.glob("*.d/*.py")} - done
     if missing:
         raise StackError(f"LocalStack did not run {', '.join(sorted(missing))}: see `docker compose logs`")

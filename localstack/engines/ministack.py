@@ -1,4 +1,4 @@
-"""MiniStack, the embedded engine: a process of its own virtual environment, which enforces IAM."""
+"""MiniStack, the embedded engine: a process in a separate virtual environment, which enforces IAM."""
 
 import os
 import shutil

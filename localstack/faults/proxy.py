@@ -18,6 +18,7 @@ from pydantic import parse_obj_as
 from yarl import URL
 
 from localstack.faults.calls import Call, Worker, identify
+from localstack.faults.control import Journal
 from localstack.faults.plan import KILLS, LOST_RESPONSES, Decider, Fault, Plan
 
 # Longer than any timeout of a function (common/clients.py, common/cart_client.py).
@@ -82,14 +83,9 @@ class Proxy:
         return web.json_response({})
 
     async def _get_journal(self, _: web.Request) -> web.Response:
-        return web.json_response(
-            {
-                "faults": self._journal,
-                "steps": sorted(self._steps),
-                "kills_left": [asdict(point) for point in self._decider.kills_left],
-                "copies": len(self._copies),
-            }
-        )
+        kills_left = list(self._decider.kills_left)
+        journal = Journal(self._journal, sorted(self._steps), kills_left, len(self._copies))
+        return web.json_response(asdict(journal))
 
     async def _worker(self, request: web.Request) -> Worker | None:
         transport = request.transport

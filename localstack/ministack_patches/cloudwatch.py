@@ -60,15 +60,13 @@ def _metric(of: Mapping[str, Any], statistic: str, seconds: float) -> float | No
 
 def _alarm_value(alarm: dict[str, Any]) -> float | None:
     if not alarm.get("Metrics"):
-        window = alarm["Period"] * alarm["EvaluationPeriods"]
-        return _metric(alarm, alarm["Statistic"], window)
-    metrics: dict[str, float] = {}
-    for query in alarm["Metrics"]:
-        if stat := query.get("MetricStat"):
-            window = stat["Period"] * alarm["EvaluationPeriods"]
-            found = _metric(stat["Metric"], stat["Stat"], window)
-            if found is not None:
-                metrics[query["Id"]] = found
+        return _metric(alarm, alarm["Statistic"], alarm["Period"] * alarm["EvaluationPeriods"])
+    stats = {query["Id"]: query["MetricStat"] for query in alarm["Metrics"] if "MetricStat" in query}
+    values = {
+        name: _metric(stat["Metric"], stat["Stat"], stat["Period"] * alarm["EvaluationPeriods"])
+        for name, stat in stats.items()
+    }
+    metrics = {name: value for name, value in values.items() if value is not None}
     (returned,) = [query for query in alarm["Metrics"] if query.get("ReturnData", True)]
     try:
         return _value(metrics, returned["Expression"])

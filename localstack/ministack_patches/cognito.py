@@ -1,8 +1,6 @@
 """Cognito: what users may do themselves, and how they sign in."""
 
-import base64
 import inspect
-import json
 import secrets
 from types import SimpleNamespace
 from typing import Any
@@ -21,7 +19,7 @@ def sign_in_with_short_secrets() -> None:
     Source: RFC 5054, section 3.1: a and b should be at least 256-bit random numbers.
     """
     if "secrets.randbelow(_SRP_N" not in inspect.getsource(cognito._srp_challenge):
-        raise RuntimeError("MiniStack's _srp_challenge chooses its secret in another way: adapt this patch")
+        raise RuntimeError("MiniStack's _srp_challenge chooses its secret differently: adapt this patch")
     cognito.secrets = SimpleNamespace(**vars(secrets))
     cognito.secrets.randbelow = lambda below: secrets.randbelow(min(below, 1 << 256))
 
@@ -40,12 +38,13 @@ def find_pool_in_any_account(pin: Function, data: dict[str, Any]) -> None:
 
 @replaces(cognito, "_update_user_attributes")
 def refuse_read_only_attributes(update: Function, data: dict[str, Any]) -> Any:
-    """Refuse a user's change of an attribute that the app client may not write; MiniStack makes it.
+    """Refuse a user's change of an attribute that the app client may not write; MiniStack allows it.
 
     Source: Cognito Developer Guide, "Working with user attributes", attribute permissions and scopes.
     """
     user, _ = cognito._user_pool_for_access_token(data.get("AccessToken", ""))
-    found = _pool_and_client(_client_id(data["AccessToken"])) if user else None
+    claims = cognito._decode_id_token_unverified(data["AccessToken"]) if user else {}
+    found = _pool_and_client(claims.get("client_id"))
     writable = found[1].get("WriteAttributes") if found else None
     if writable and {attribute["Name"] for attribute in data.get("UserAttributes", [])} - set(writable):
         message = "A client attempted to write unauthorized attribute"
@@ -63,12 +62,6 @@ def refuse_sign_up(sign_up: Function, data: dict[str, Any]) -> Any:
     if found and (found[0].get("AdminCreateUserConfig") or {}).get("AllowAdminCreateUserOnly"):
         return error_response_json("NotAuthorizedException", "SignUp is not permitted for this user pool", 400)
     return sign_up(data)
-
-
-def _client_id(access_token: str) -> str | None:
-    payload = access_token.split(".")[1]
-    found: str | None = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))).get("client_id")
-    return found
 
 
 def _pool_and_client(client_id: str | None) -> tuple[dict[str, Any], dict[str, Any]] | None:

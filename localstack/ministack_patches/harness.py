@@ -3,7 +3,6 @@
 import json
 import os
 import threading
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,6 @@ from ministack import app as gateway
 from ministack.core import iam_evaluator
 
 from localstack.ministack_patches.patching import Function, replaces
-
-_Scope = dict[str, Any]
-_Send = Callable[[dict[str, Any]], Awaitable[None]]
-_Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 _LOST_FILE = Path(os.environ["LOST_FILE"])
 _DECISIONS_FILE = Path(os.environ["DECISIONS_FILE"])
@@ -88,7 +83,7 @@ def record_calls(
 
 
 @replaces(gateway, "app")
-async def lose_regions(serve: Function, scope: _Scope, receive: _Receive, send: _Send) -> None:
+async def lose_regions(serve: Function, scope: dict[str, Any], receive: Function, send: Function) -> None:
     """Respond with 503 to requests for any region or API id in LOST_FILE, which is usually absent."""
     lost = _LOST_FILE.read_text().split() if scope["type"] == "http" and _LOST_FILE.exists() else []
     signed = dict(scope.get("headers", [])).get(b"authorization", b"").decode("latin-1")
@@ -100,8 +95,8 @@ async def lose_regions(serve: Function, scope: _Scope, receive: _Receive, send: 
 
 
 @replaces(gateway, "app")
-async def record_calls_to_engine(serve: Function, scope: _Scope, receive: _Receive, send: _Send) -> None:
+async def record_calls_to_engine(serve: Function, scope: dict[str, Any], *channels: Function) -> None:
     """Record calls to the engine's own addresses, some of which make it forget everything and need no permission."""
     if scope["type"] == "http" and scope["path"].startswith("/_ministack/") and scope["method"] != "GET":
         _record_change(scope["path"])
-    await serve(scope, receive, send)
+    await serve(scope, *channels)

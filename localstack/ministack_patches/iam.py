@@ -14,16 +14,8 @@ from ministack.services import iam
 from localstack.ministack_patches.patching import Function, replaces
 
 _BOUNDARY_IN_REQUEST = {"iam:CreateRole", "iam:PutRolePermissionsBoundary"}
-_BATCHES = {
-    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
-    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
-    "sqs:SendMessageBatch": "sqs:SendMessage",
-}
 # Calls on one alias or mapping, which MiniStack takes for calls on the list of them.
-_ON_ONE = {
-    r"/functions/[^/]+/aliases/[^/]+": "Alias",
-    r"/event-source-mappings/[^/]+": "EventSourceMapping",
-}
+_ON_ONE = {r"/functions/[^/]+/aliases/[^/]+": "Alias", r"/event-source-mappings/[^/]+": "EventSourceMapping"}
 _VERBS = {"GET": "Get", "PUT": "Update", "DELETE": "Delete"}
 _ALARM = "arn:aws:cloudwatch:{region}:{account}:alarm:"
 _DASHBOARD = "arn:aws:cloudwatch::{account}:dashboard/"
@@ -50,7 +42,7 @@ def check_action(action_of: Function, service: str, method: str, path: str, *req
             if re.search(pattern + "/?$", path):
                 return f"lambda:{_VERBS[method]}{kind}"
     action: str | None = action_of(service, method, path, *request)
-    return _BATCHES.get(action or "", action)
+    return action.removesuffix("Batch") if action and action.startswith("sqs:") else action
 
 
 @replaces(iam_actions, "extract_resource_arn")

@@ -1,4 +1,4 @@
-"""Lambda: aliases, event source mappings, the rights of a function's role, metrics, and the end of a call's log."""
+"""Lambda: aliases, event source mappings, permissions of function roles, metrics, and the end of a call's log."""
 
 import queue
 import random
@@ -38,31 +38,19 @@ def route_by_weight(record_of: Function, function: Any, qualifier: str | None) -
     return record_of(function, qualifier)
 
 
-def _missing_version(function: str, data: dict[str, Any]) -> Any:
-    version = data.get("FunctionVersion", "$LATEST")
+@replaces(lambda_svc, "_create_alias")
+@replaces(lambda_svc, "_update_alias")
+def refuse_missing_version(put: Function, function: str, *alias_and_data: Any) -> Any:
+    """Refuse an alias of a version that does not exist; MiniStack creates or updates it.
+
+    Source: Lambda API Reference, CreateAlias and UpdateAlias, ResourceNotFoundException.
+    """
+    version = alias_and_data[-1].get("FunctionVersion", "$LATEST")
     known = lambda_svc._functions.get(function)
     if known is None or version == "$LATEST" or version in known["versions"]:
-        return None
+        return put(function, *alias_and_data)
     arn = f"{lambda_svc._func_arn(function)}:{version}"
     return error_response_json("ResourceNotFoundException", f"Function not found: {arn}", 404)
-
-
-@replaces(lambda_svc, "_create_alias")
-def create_alias_of_version(create: Function, function: str, data: dict[str, Any]) -> Any:
-    """Refuse an alias of a version that does not exist; MiniStack creates it.
-
-    Source: Lambda API Reference, CreateAlias, ResourceNotFoundException.
-    """
-    return _missing_version(function, data) or create(function, data)
-
-
-@replaces(lambda_svc, "_update_alias")
-def update_alias_to_version(update: Function, function: str, alias: str, data: dict[str, Any]) -> Any:
-    """Refuse an alias of a version that does not exist; MiniStack updates it.
-
-    Source: Lambda API Reference, UpdateAlias, ResourceNotFoundException.
-    """
-    return _missing_version(function, data) or update(function, alias, data)
 
 
 @replaces(lambda_svc, "_create_esm")
@@ -171,7 +159,7 @@ def end_logs_with_call() -> None:
     """
     script = lambda_runtime._PYTHON_WORKER_SCRIPT
     if script.count(_BEFORE_END) != 1:
-        raise RuntimeError("MiniStack's worker ends a call in another way: adapt _BEFORE_END")
+        raise RuntimeError("MiniStack's worker ends a call differently: adapt _BEFORE_END")
     lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(_BEFORE_END, _WRITE_END)
 
 

@@ -30,11 +30,7 @@ def _delete(data: dict[str, Any]) -> Any:
     return json_response({"success": True})
 
 
-_OPERATIONS = {
-    "PutQueryDefinition": _put,
-    "DescribeQueryDefinitions": _describe,
-    "DeleteQueryDefinition": _delete,
-}
+_OPERATIONS = {"PutQueryDefinition": _put, "DescribeQueryDefinitions": _describe, "DeleteQueryDefinition": _delete}
 
 
 @replaces(cloudwatch_logs, "handle_request")

@@ -12,13 +12,13 @@ _patches: list[Callable[[], None]] = []
 
 
 def changes(patch: Callable[[], None]) -> Callable[[], None]:
-    """Decorate a function that changes MiniStack in another way than replacing one function."""
+    """Decorate a function that changes MiniStack other than by replacing one function."""
     _patches.append(patch)
     return patch
 
 
 def replaces[F: Function](owner: Any, name: str) -> Callable[[F], F]:
-    """Decorate a function that replaces one of a module or class, and receives that as its first argument."""
+    """Decorate a function that replaces one of a module or class, and receives the original as its first argument."""
 
     def decorate(replacement: F) -> F:
         @changes

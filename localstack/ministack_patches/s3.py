@@ -30,7 +30,7 @@ def deny_missing_objects(get_object: Function, bucket: str, key: str, *request: 
     if response[0] != 404 or b"<Code>NoSuchKey</Code>" not in response[2] or not _reader.get():
         return response
     bucket_arn = f"arn:aws:s3:::{bucket}"
-    # MiniStack's own: the caller asked for an object, so this check must not be recorded as a denied ListBucket.
+    # MiniStack's own: the caller requested an object, so this check must not be recorded as a denied ListBucket.
     if _enforce(_reader.get(), "s3:ListBucket", "s3", responses.get_region(), resource_arn=bucket_arn) is None:
         return response
     return s3._error("AccessDenied", "Access Denied", 403, f"/{bucket}/{key}")

@@ -3,6 +3,7 @@
 import base64
 import email
 import email.utils
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -47,7 +48,7 @@ def _sender(body: bytes) -> str:
 async def serve_mail_feedback(
     handle: Function, method: str, path: str, headers: dict[str, str], body: bytes, *request: Any
 ) -> Any:
-    """Serve MAIL FROM domains and event destinations, which MiniStack does not know; it only stores them.
+    """Serve MAIL FROM domains and event destinations, which MiniStack lacks; they are only stored.
 
     Source: SES API Reference (2010-12-01), the actions of `_FEEDBACK`.
     """
@@ -58,28 +59,25 @@ async def serve_mail_feedback(
     name = fields.get("ConfigurationSetName")
     if name is not None and name not in ses._configuration_sets:
         return ses._config_set_missing(name)
-    result = _FEEDBACK[action](ses._configuration_sets[name] if name else {}, fields)
+    result = _FEEDBACK[action](ses._configuration_sets[name] if name else {}, fields) or ""
     return ses._xml(200, f"{action}Response", f"<{action}Result>{result}</{action}Result>")
 
 
-def _create_destination(configuration_set: dict[str, Any], fields: dict[str, str]) -> str:
+def _create_destination(configuration_set: dict[str, Any], fields: dict[str, str]) -> None:
     types = [value for name, value in fields.items() if name.startswith("EventDestination.MatchingEventTypes.member.")]
     configuration_set.setdefault("EventDestinations", {})[fields["EventDestination.Name"]] = (
         f"<member><Name>{fields['EventDestination.Name']}</Name><Enabled>{fields['EventDestination.Enabled']}</Enabled>"
         f"<MatchingEventTypes>{''.join(f'<member>{each}</member>' for each in types)}</MatchingEventTypes>"
         f"<SNSDestination><TopicARN>{fields['EventDestination.SNSDestination.TopicARN']}</TopicARN></SNSDestination></member>"
     )
-    return ""
 
 
-def _delete_destination(configuration_set: dict[str, Any], fields: dict[str, str]) -> str:
+def _delete_destination(configuration_set: dict[str, Any], fields: dict[str, str]) -> None:
     configuration_set.get("EventDestinations", {}).pop(fields["EventDestinationName"], None)
-    return ""
 
 
-def _publish_reputation(configuration_set: dict[str, Any], fields: dict[str, str]) -> str:
+def _publish_reputation(configuration_set: dict[str, Any], fields: dict[str, str]) -> None:
     configuration_set["Reputation"] = fields["Enabled"]
-    return ""
 
 
 def _describe(configuration_set: dict[str, Any], _: dict[str, str]) -> str:
@@ -91,12 +89,11 @@ def _describe(configuration_set: dict[str, Any], _: dict[str, str]) -> str:
     )
 
 
-def _set_mail_from(_: dict[str, Any], fields: dict[str, str]) -> str:
+def _set_mail_from(_: dict[str, Any], fields: dict[str, str]) -> None:
     ses._identities[fields["Identity"]] |= {
         "MailFromDomain": fields.get("MailFromDomain", ""),
         "BehaviorOnMXFailure": fields.get("BehaviorOnMXFailure", "UseDefaultValue"),
     }
-    return ""
 
 
 def _mail_from(_: dict[str, Any], fields: dict[str, str]) -> str:
@@ -112,7 +109,7 @@ def _mail_from(_: dict[str, Any], fields: dict[str, str]) -> str:
     return f"<MailFromDomainAttributes>{entries}</MailFromDomainAttributes>"
 
 
-_FEEDBACK = {
+_FEEDBACK: dict[str, Callable[[dict[str, Any], dict[str, str]], str | None]] = {
     "CreateConfigurationSetEventDestination": _create_destination,
     "DeleteConfigurationSetEventDestination": _delete_destination,
     "UpdateConfigurationSetReputationMetricsEnabled": _publish_reputation,

@@ -14,8 +14,7 @@ from jinja2 import TemplateSyntaxError
 from common import invoice, mail
 from common.status import OrderStatus
 from common.templates import PACKAGED, only_packaged
-from evidence.pictures import pdf_text
-from localstack.preview import mail_rules
+from evidence.content import body, pdf_text
 from localstack.preview.samples import orders
 
 CONFIRMATION, NOTIFICATION, STATUS, INVOICE = (
@@ -40,7 +39,7 @@ class Preview:
 
     @property
     def slug(self) -> str:
-        """Its folder in build/preview, and the first part of its pictures' names."""
+        """Its folder in build/preview."""
         return f"{self.template.rpartition('/')[2].replace('_', '-')}.{self.sample}"
 
 
@@ -49,11 +48,9 @@ class Rendered:
     """The result of rendering.
 
     Attributes:
-        html: HTML of the mail or invoice.
         text: Plain text version of the mail, or the text of the PDF.
         title: Subject of the mail, or title of the PDF.
-        pdf: PDF of the invoice; empty for a mail.
-        problems: Rules of mail clients that the mail breaks, and warnings of WeasyPrint.
+        problems: Warnings of WeasyPrint.
         error: Why rendering failed, with file and line of the template; empty if it worked.
     """
 
@@ -120,12 +117,6 @@ def message(preview: Preview) -> EmailMessage:
         return mail.order_notification(order, "preview")
 
 
-def part(mail: EmailMessage, kind: str) -> str:
-    """Text of a mail's part, `plain` or `html`."""
-    body = mail.get_body((kind,))
-    return str(body.get_content()) if body else ""
-
-
 def render(preview: Preview) -> Rendered:
     """Render a preview; an error is part of the result, so that the other previews are shown."""
     try:
@@ -136,7 +127,6 @@ def render(preview: Preview) -> Rendered:
             title = f"Tax Invoice {order.order_number}"
             return Rendered(html, pdf_text(pdf), title, pdf, list(dict.fromkeys(warnings)))
         sent = message(preview)
-        html = part(sent, "html")
-        return Rendered(html, part(sent, "plain"), sent["Subject"], problems=mail_rules.problems(html))
+        return Rendered(body(sent, "html"), body(sent, "plain"), sent["Subject"])
     except Exception as error:  # the page shows any error of a template
         return Rendered(error=_describe(error))

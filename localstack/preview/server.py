@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,9 +17,7 @@ from watchfiles.main import FileChange
 
 from common.templates import PACKAGED
 from localstack import processes
-from localstack.browser import BrowserError
-from localstack.preview import pictures
-from localstack.preview.book import BOOK, Book
+from localstack.preview import book
 from localstack.stack import StackError
 from tooling.paths import ROOT
 
@@ -41,11 +40,7 @@ class _Files(SimpleHTTPRequestHandler):
 def serve(port: int, folder: Path, sources: Sequence[Path], command: str) -> None:
     """Serve the previews to this machine until interrupted.
 
-    Args:
-        port: Port of the page.
-        folder: Folder with the previews.
-        sources: Folders to watch.
-        command: Renders the previews; run at the start and after each change, in a new process that loads the code.
+    A new process, which loads the code, runs `command` at the start and after each change in `sources`.
     """
     server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Files, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -62,54 +57,41 @@ def _print_changes(changes: set[FileChange]) -> None:
 
 
 def _write_once() -> int:
-    started, book = time.monotonic(), Book()
+    started = time.monotonic()
     try:
-        book.write()
+        results = book.write()
     except Exception:  # samples and code may have any mistake
         failure = traceback.format_exc()
-        book.write_failure(failure)
+        book.write_index(book.BOOK, {}, failure)
         print(failure, file=sys.stderr)
         return 1
-    for line in [*book.errors, *book.problems]:
-        print(line, file=sys.stderr)
-    print(f"wrote {os.path.relpath(BOOK / 'index.html')}, {time.monotonic() - started:.1f} s", flush=True)
-    taken = book.take_pictures()
-    print(f"took the pictures of {taken} of {len(book.entries)} pages, {time.monotonic() - started:.1f} s", flush=True)
-    return 1 if book.errors else 0
+    for preview, result in results.items():
+        for text in [result.error, *result.problems]:
+            if text:
+                print(f"{preview.slug}: {text}", file=sys.stderr)
+    print(f"wrote {os.path.relpath(book.BOOK / 'index.html')}, {time.monotonic() - started:.1f} s", flush=True)
+    return int(any(result.error for result in results.values()))
 
 
-def _accept() -> int:
-    for name in pictures.accept():
-        print(f"tests/visual/{name}.png has changed: look at it before you commit it")
-    return 0
+def run(port: int, once: bool = False) -> int:
+    """Write the previews once, or serve them until interrupted; returns the exit status.
 
-
-def _serve(port: int) -> int:
+    Raises:
+        StackError: The port is taken.
+    """
+    if once:
+        return _write_once()
     if processes.listens(port):
         raise StackError(
             f"port {port} is taken by {processes.owner(port)}: stop it, or choose another port with --port"
         )
-    Book().begin()
+    book.begin()
     print(
         f"\nhttp://127.0.0.1:{port}/ shows the previews and follows templates and samples; Ctrl-C stops it", flush=True
     )
-    serve(port, BOOK, SOURCES, RENDER)
+    with suppress(KeyboardInterrupt):
+        serve(port, book.BOOK, SOURCES, RENDER)
     return 0
-
-
-def run(port: int, once: bool = False, accept: bool = False) -> int:
-    """Write the previews once, accept the pictures, or serve the previews.
-
-    Returns:
-        Exit status.
-    """
-    try:
-        return _write_once() if once else _accept() if accept else _serve(port)
-    except (BrowserError, StackError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 0
 
 
 if __name__ == "__main__":

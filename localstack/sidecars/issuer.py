@@ -14,12 +14,7 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 import jwt
 import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
+from jwt.algorithms import RSAAlgorithm
 
 from localstack.sidecars.json_server import JsonServer
 from localstack.stack import REGION
@@ -39,11 +34,10 @@ class TokenIssuer(JsonServer):
         super().__init__(port)
         # Engines cache its public half, so it must not change.
         if not key_file.exists():
-            made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
             key_file.parent.mkdir(parents=True, exist_ok=True)
             key_file.touch(mode=0o600)
-            key_file.write_bytes(made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        self._key = cast("rsa.RSAPrivateKey", load_pem_private_key(key_file.read_bytes(), None))
+            key_file.write_text(RSAAlgorithm.to_jwk(rsa.generate_private_key(public_exponent=65537, key_size=2048)))
+        self._key = cast("rsa.RSAPrivateKey", RSAAlgorithm.from_jwk(key_file.read_text()))
 
     def response(self, method: str, path: list[str], body: Any) -> tuple[int, Any]:
         """Serve the keys, which are the same for all pools, and tokens."""
@@ -54,7 +48,7 @@ class TokenIssuer(JsonServer):
 
     def keys(self) -> dict[str, Any]:
         """Return the JWKS."""
-        public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key()))
+        public = json.loads(RSAAlgorithm.to_jwk(self._key.public_key()))
         return {"keys": [{**public, "kid": _KEY_ID, "alg": "RS256", "use": "sig"}]}
 
     def _tokens(self, email: str, tenant_id: str | None, group: str | None, pool: str, seconds: int) -> dict[str, str]:

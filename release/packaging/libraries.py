@@ -22,7 +22,7 @@ LIBRARIES = ROOT / "build" / "libraries"
 _HERE = Path(__file__).parent
 # The Python runtime of Lambda has the SDK and what it needs (docs/decisions/0003-packages.md).
 _IN_THE_RUNTIME = {"boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3"}
-# Zip knows no time before 1980; one fixed time makes equal content equal bytes.
+# Zip has no times before 1980; one fixed time makes equal content equal bytes.
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 _INSTALL_SECONDS = 600
 _LOCK_SECONDS = 900

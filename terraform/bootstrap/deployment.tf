@@ -8,7 +8,7 @@ locals {
   role_statements = concat(
     [
       {
-        # Without the condition the role could create a role with more rights than its own.
+        # Without the condition the role could create a role with more permissions than itself.
         Sid = "BoundedRoles"
         Action = [
           "iam:CreateRole", "iam:PutRolePermissionsBoundary",
@@ -68,7 +68,7 @@ locals {
         "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObjectTagging", "s3:PutObjectTagging",
       ] },
     ],
-    # DynamoDB fills a new replica with the caller's rights.
+    # DynamoDB fills a new replica with the caller's permissions.
     [for arn in local.failover ? [local.orders_table_arn] : [] : { Sid = "Replicas", Resource = arn, Action = [
       "dynamodb:CreateTableReplica", "dynamodb:DeleteTableReplica", "dynamodb:Query", "dynamodb:Scan",
       "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem",

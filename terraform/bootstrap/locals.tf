@@ -1,5 +1,5 @@
 locals {
-  # Used by the validation of account_id, and by the next environment's right to read releases.
+  # Used by the validation of account_id, and by the next environment's permission to read releases.
   accounts = { dev = "536580886816", sit = "815856636111", prod = "093646564004" }
   # A release goes from dev to sit to prod (docs/release.md).
   previous = lookup({ sit = "dev", prod = "sit" }, var.environment, null)

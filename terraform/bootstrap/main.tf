@@ -48,7 +48,7 @@ resource "aws_iam_openid_connect_provider" "github" {
   client_id_list = ["sts.amazonaws.com"]
 }
 
-# API Gateway creates this role with the caller's rights when a stage first enables tracing, and the deployment role has none.
+# API Gateway creates this role with the caller's permissions when a stage first enables tracing. The deployment role lacks them.
 resource "aws_iam_service_linked_role" "api_gateway" {
   aws_service_name = "ops.apigateway.amazonaws.com"
 }

@@ -116,7 +116,7 @@ def _changed(change: dict[str, Any]) -> list[str]:
 
 
 def main() -> int:
-    """Apply on the engine that is named; fails on a change that is not a known gap, and on a gap that is gone."""
+    """Apply on the engine that is named; fails on a change that is not a known gap, and on a gap that is fixed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("engine", choices=engines.ENGINES)
     name = parser.parse_args().engine
@@ -128,12 +128,12 @@ def main() -> int:
             made, changed = of.apply(), of.changes()
     known = DRIFT.get(name, {})
     counts = Counter(next(part for part in address.split(".") if part.startswith("aws_")) for address in made)
-    print(f"{name}: {len(made)} resources made; a second plan changes {len(changed)} kinds of things", flush=True)
+    print(f"{name}: {len(made)} resources made; kinds of drift in a second plan: {len(changed)}", flush=True)
     for what in sorted(changed):
         print(f"  {what}: {known.get(what, 'not a known gap')}")
     if changed != set(known):
         gone = sorted(set(known) - changed)
-        print(f"conformance/differences.py, DRIFT of {name}: gone are {gone}", file=sys.stderr)
+        print(f"conformance/differences.py, DRIFT of {name}: no longer found: {gone}", file=sys.stderr)
         return 1
     parity.note_applied(name, dict(sorted(counts.items())))
     return 0

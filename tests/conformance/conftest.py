@@ -144,6 +144,6 @@ def make(engine: Engine, aws: Clients) -> Iterator[Resources]:
 
 @pytest.fixture(scope="session")
 def table(engine: Engine, aws: Clients) -> Iterator[str]:
-    """The name of a table like the orders table; each row has partitions of its own."""
+    """The name of a table like the orders table; each row has its own partitions."""
     with ExitStack() as end:
         yield Resources(engine, aws, end).table()

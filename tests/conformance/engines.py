@@ -140,7 +140,7 @@ def _moto(folder: Path) -> Iterator[Engine]:
 
 @contextmanager
 def _issuer(folder: Path) -> Iterator[Issuer]:
-    server = TokenIssuer(processes.free_port(), folder / "issuer.pem")
+    server = TokenIssuer(processes.free_port(), folder / "issuer.jwk")
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield Issuer(f"http://127.0.0.1:{server.server_port}")

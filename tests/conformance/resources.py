@@ -244,7 +244,7 @@ class Resources:
                 )
             except ClientError as error:
                 if "execution role" in str(error):
-                    return None  # Its rights are not known everywhere yet.
+                    return None  # IAM has not propagated the role's permissions yet.
                 raise
             return made
 
@@ -257,10 +257,10 @@ class Resources:
         options = {"VisibilityTimeout": 60, "MessageSystemAttributeNames": ["All"], **options}
 
         def ask() -> dict[str, Any] | None:
-            answer = self._aws("sqs").receive_message(
+            response = self._aws("sqs").receive_message(
                 QueueUrl=queue.url, WaitTimeSeconds=1, MessageAttributeNames=["All"], **options
             )
-            found: list[dict[str, Any]] = answer.get("Messages", [])
+            found: list[dict[str, Any]] = response.get("Messages", [])
             return found[0] if found else None
 
         return poll(f"a message in {queue.name}", ask, ARRIVAL_SECONDS)

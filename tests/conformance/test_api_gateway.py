@@ -147,8 +147,8 @@ def test_mock_integration_responds(api: Api) -> None:
     """
     api.mock("health")
     api.deploy()
-    answer = api.get("health")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    response = api.get("health")
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
 
 def test_mock_with_other_content_type_is_refused(api: Api) -> None:
@@ -170,8 +170,8 @@ def test_unknown_route_is_refused(api: Api) -> None:
     """
     api.mock("health")
     api.deploy()
-    answer = api.get("none")
-    assert (answer.status_code, answer.json()) == (403, {"message": "Missing Authentication Token"})
+    response = api.get("none")
+    assert (response.status_code, response.json()) == (403, {"message": "Missing Authentication Token"})
 
 
 def test_each_response_has_a_request_id(api: Api) -> None:
@@ -203,8 +203,8 @@ def test_request_without_id_token_is_refused(
     middle = len(good.split(".")[0]) + 20
     altered = good[:middle] + ("A" if good[middle] != "A" else "B") + good[middle + 1 :]
     bad = {"none": None, "empty": "", "not a token": "abc", "altered": altered, "access token": tokens["AccessToken"]}
-    answer = api.get("orders", bad[kind])
-    assert (answer.status_code, answer.json()) == (401, {"message": "Unauthorized"})
+    response = api.get("orders", bad[kind])
+    assert (response.status_code, response.json()) == (401, {"message": "Unauthorized"})
 
 
 @pytest.mark.needs("tokens")
@@ -246,9 +246,9 @@ def test_refusal_has_the_configured_body(engine: Engine, aws: Clients, make: Res
     api.mock("orders", api.authorizer(pool))
     api.refuse_with("UNAUTHORIZED", REFUSED)
     api.deploy()
-    answer = api.get("orders")
-    assert (answer.status_code, answer.json()) == (401, json.loads(REFUSED))
-    assert answer.headers["Content-Type"] == "application/problem+json"
+    response = api.get("orders")
+    assert (response.status_code, response.json()) == (401, json.loads(REFUSED))
+    assert response.headers["Content-Type"] == "application/problem+json"
 
 
 @pytest.mark.needs("tokens", "invocations")
@@ -277,15 +277,15 @@ def test_function_gets_the_request(api: Api) -> None:
     """
     api.lambda_route("orders", ECHO)
     api.deploy()
-    answer = api.get("orders?pageSize=2", **{"X-Correlation-Id": "abc"})
-    event: dict[str, Any] = answer.json()
+    response = api.get("orders?pageSize=2", **{"X-Correlation-Id": "abc"})
+    event: dict[str, Any] = response.json()
     assert (event["httpMethod"], event["resource"], event["body"]) == ("GET", "/orders", None)
     assert event["queryStringParameters"] == {"pageSize": "2"}
     # Header names are case-insensitive (RFC 9110, 5.1).
     assert {name.lower(): value for name, value in event["headers"].items()}["x-correlation-id"] == "abc"
     assert event["requestContext"]["stage"] == "test"
     assert event["requestContext"]["requestId"]
-    assert answer.headers["X-Echo"] == "1"
+    assert response.headers["X-Echo"] == "1"
 
 
 @pytest.mark.needs("invocations")
@@ -302,5 +302,5 @@ def test_failing_function_is_a_bad_gateway(api: Api, source: str) -> None:
     """
     api.lambda_route("orders", source)
     api.deploy()
-    answer = api.get("orders")
-    assert (answer.status_code, answer.json()) == (502, {"message": "Internal server error"})
+    response = api.get("orders")
+    assert (response.status_code, response.json()) == (502, {"message": "Internal server error"})

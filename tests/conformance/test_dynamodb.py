@@ -91,7 +91,7 @@ def test_second_put_is_refused(aws: Clients, table: str, partition: str) -> None
 
 
 def test_refused_put_returns_the_item(aws: Clients, table: str, partition: str) -> None:
-    """A refused PutItem returns the existing item in its error if it asks for ALL_OLD, and not otherwise.
+    """A refused PutItem returns the existing item in its error if it requests ALL_OLD, and not otherwise.
 
     Source: DynamoDB API Reference, "PutItem", ReturnValuesOnConditionCheckFailure
     <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html>

@@ -147,7 +147,7 @@ def test_index_needs_its_own_permission(make: Resources, table: str) -> None:
 
 @pytest.mark.needs("DynamoDB")
 def test_transaction_needs_permissions_of_its_operations(make: Resources, table: str) -> None:
-    """A transaction needs the permission of each of its operations, PutItem and UpdateItem, and none of its own.
+    """A transaction needs the permission of each of its operations, PutItem and UpdateItem, and no further one.
 
     Source: DynamoDB Developer Guide, "Using IAM with DynamoDB transactions"
     <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>

@@ -52,7 +52,7 @@ def test_unchanged_code_is_published_once(aws: Clients, make: Resources) -> None
 
 
 def test_alias_is_read_as_set(aws: Clients, make: Resources) -> None:
-    """An alias has an ARN of its own and is read with its version and weights as set.
+    """An alias has its own ARN and is read with its version and weights as set.
 
     Source: Lambda API Reference, "AliasConfiguration"
     <https://docs.aws.amazon.com/lambda/latest/api/API_AliasConfiguration.html>
@@ -107,8 +107,8 @@ def test_code_has_its_digest(aws: Clients, make: Resources) -> None:
     """
     function = make.function(ECHO)
     content = package(ECHO + "# changed\n")
-    answer = aws("lambda").update_function_code(FunctionName=function, ZipFile=content)
-    assert answer["CodeSha256"] == base64.b64encode(hashlib.sha256(content).digest()).decode()
+    response = aws("lambda").update_function_code(FunctionName=function, ZipFile=content)
+    assert response["CodeSha256"] == base64.b64encode(hashlib.sha256(content).digest()).decode()
 
 
 def test_statement_id_is_unique(aws: Clients, make: Resources) -> None:
@@ -183,9 +183,9 @@ def test_alias_runs_its_version(aws: Clients, make: Resources) -> None:
     """
     function = make.function(ECHO)
     make.publish(function, "def handler(event, context):\n    return 'changed'\n")
-    answer = invoke(aws, function, {"a": 1})
-    assert (answer["StatusCode"], answer["ExecutedVersion"]) == (200, "1")
-    assert json.load(answer["Payload"]) == {"version": "1", "event": {"a": 1}}
+    response = invoke(aws, function, {"a": 1})
+    assert (response["StatusCode"], response["ExecutedVersion"]) == (200, "1")
+    assert json.load(response["Payload"]) == {"version": "1", "event": {"a": 1}}
 
 
 @pytest.mark.needs("invocations")
@@ -196,9 +196,9 @@ def test_function_error_is_returned(aws: Clients, make: Resources) -> None:
     <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
     """
     function = make.function("def handler(event, context):\n    raise ValueError('no such order')\n")
-    answer = invoke(aws, function)
-    payload = json.load(answer["Payload"])
-    assert (answer["StatusCode"], answer["FunctionError"]) == (200, "Unhandled")
+    response = invoke(aws, function)
+    payload = json.load(response["Payload"])
+    assert (response["StatusCode"], response["FunctionError"]) == (200, "Unhandled")
     assert (payload["errorType"], payload["errorMessage"]) == ("ValueError", "no such order")
 
 
@@ -210,9 +210,9 @@ def test_function_is_stopped_at_its_timeout(aws: Clients, make: Resources) -> No
     <https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html>
     """
     function = make.function("import threading\n\ndef handler(event, context):\n    threading.Event().wait(20)\n")
-    answer = invoke(aws, function)
-    assert answer["FunctionError"] == "Unhandled"
-    assert "Task timed out after 5.00 seconds" in json.load(answer["Payload"])["errorMessage"]
+    response = invoke(aws, function)
+    assert response["FunctionError"] == "Unhandled"
+    assert "Task timed out after 5.00 seconds" in json.load(response["Payload"])["errorMessage"]
 
 
 @pytest.mark.needs("invocations")

@@ -14,9 +14,9 @@ from tests.conformance.engines import Clients
 from tests.conformance.resources import Resources, code_of, unique
 
 
-def body(answer: Any) -> bytes:
+def body(response: Any) -> bytes:
     """The content of an object."""
-    found: bytes = answer["Body"].read()
+    found: bytes = response["Body"].read()
     return found
 
 
@@ -131,8 +131,8 @@ def test_presigned_url_needs_no_credentials(aws: Clients, filled: str) -> None:
     Source: S3 User Guide, "Sharing objects with presigned URLs"
     <https://docs.aws.amazon.com/AmazonS3/latest/userguide/ShareObjectPreSignedURL.html>
     """
-    answer = requests.get(presigned(aws, filled), timeout=30)
-    assert (answer.status_code, answer.content) == (200, b"invoice")
+    response = requests.get(presigned(aws, filled), timeout=30)
+    assert (response.status_code, response.content) == (200, b"invoice")
 
 
 def test_altered_presigned_url_is_refused(aws: Clients, filled: str) -> None:
@@ -142,8 +142,8 @@ def test_altered_presigned_url_is_refused(aws: Clients, filled: str) -> None:
     <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
     """
     url = presigned(aws, filled)
-    answer = requests.get(url[:-4] + ("0000" if url[-4:] != "0000" else "1111"), timeout=30)
-    assert (answer.status_code, "SignatureDoesNotMatch" in answer.text) == (403, True)
+    response = requests.get(url[:-4] + ("0000" if url[-4:] != "0000" else "1111"), timeout=30)
+    assert (response.status_code, "SignatureDoesNotMatch" in response.text) == (403, True)
 
 
 def test_presigned_url_is_for_one_object(aws: Clients, filled: str) -> None:
@@ -153,8 +153,8 @@ def test_presigned_url_is_for_one_object(aws: Clients, filled: str) -> None:
     <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>
     """
     aws("s3").put_object(Bucket=filled, Key="other", Body=b"of another tenant")
-    answer = requests.get(presigned(aws, filled).replace("/key?", "/other?"), timeout=30)
-    assert (answer.status_code, b"another tenant" in answer.content) == (403, False)
+    response = requests.get(presigned(aws, filled).replace("/key?", "/other?"), timeout=30)
+    assert (response.status_code, b"another tenant" in response.content) == (403, False)
 
 
 def test_presigned_url_is_for_one_method(aws: Clients, filled: str) -> None:
@@ -177,5 +177,5 @@ def test_expired_presigned_url_is_refused(aws: Clients, filled: str, monkeypatch
     monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *_, **__: earlier.replace(tzinfo=None))
     url = presigned(aws, filled, ExpiresIn=60)
     assert earlier.strftime("%Y%m%dT%H%M") in url, "the URL is signed as of now"
-    answer = requests.get(url, timeout=30)
-    assert (answer.status_code, b"invoice" in answer.content) == (403, False)
+    response = requests.get(url, timeout=30)
+    assert (response.status_code, b"invoice" in response.content) == (403, False)

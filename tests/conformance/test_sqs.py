@@ -163,9 +163,9 @@ def test_batch_reports_each_failed_message(aws: Clients, make: Resources) -> Non
         {"Id": "good", "MessageBody": "good"},
         {"Id": "late", "MessageBody": "late", "DelaySeconds": 901},
     ]
-    answer = aws("sqs").send_message_batch(QueueUrl=queue.url, Entries=entries)
-    assert [entry["Id"] for entry in answer["Successful"]] == ["good"]
-    assert [(entry["Id"], entry["SenderFault"]) for entry in answer["Failed"]] == [("late", True)]
+    response = aws("sqs").send_message_batch(QueueUrl=queue.url, Entries=entries)
+    assert [entry["Id"] for entry in response["Successful"]] == ["good"]
+    assert [(entry["Id"], entry["SenderFault"]) for entry in response["Failed"]] == [("late", True)]
     assert make.received(queue)["Body"] == "good"
 
 
@@ -179,9 +179,9 @@ def test_delete_batch_reports_each_failed_handle(aws: Clients, make: Resources) 
     send(aws, queue)
     handle = make.received(queue)["ReceiptHandle"]
     entries = [{"Id": "good", "ReceiptHandle": handle}, {"Id": "bad", "ReceiptHandle": "no handle"}]
-    answer = aws("sqs").delete_message_batch(QueueUrl=queue.url, Entries=entries)
-    assert [entry["Id"] for entry in answer["Successful"]] == ["good"]
-    assert [entry["Id"] for entry in answer["Failed"]] == ["bad"]
+    response = aws("sqs").delete_message_batch(QueueUrl=queue.url, Entries=entries)
+    assert [entry["Id"] for entry in response["Successful"]] == ["good"]
+    assert [entry["Id"] for entry in response["Failed"]] == ["bad"]
 
 
 def test_batch_of_wrong_size_is_refused(aws: Clients, make: Resources) -> None:

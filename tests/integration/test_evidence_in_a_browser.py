@@ -21,7 +21,8 @@ from release.deploy import Change, Planned
 from release.manifest import Sha256
 from tests.support.releases import make_release
 from tests.support.samples import order
-from tests.unit.test_evidence_pack import make_stage, pytest_run, recorded_test
+from tests.unit.test_evidence_pack import NOW, make_stage, pytest_run, recorded_test
+from tests.unit.test_evidence_pack import mail as source
 from tests.unit.test_evidence_pack import order as order_json
 from tooling.agreed_limits import LIMITS, LOADS, STEPS, Load
 from tooling.paths import ROOT
@@ -147,6 +148,26 @@ def test_pack_is_accessible(
     assert opened.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0 && image.alt)")
     found = Axe().run(opened).response["violations"]
     assert [(each["id"], [node["html"][:120] for node in each["nodes"]][:3]) for each in found] == []
+    opened.close()
+
+
+def test_mail_loads_and_runs_nothing(browser: Browser, tmp_path: Path) -> None:
+    """A mail in the pack loads neither files nor URLs, and runs no script."""
+    hostile = (
+        f'<img src="{(ROOT / "docs/images/console-list.png").as_uri()}"><img src="http://127.0.0.1:9/x.png">'
+        "<script>parent.document.title = top.document.title = 'run'</script><p>Thank you</p>"
+    )
+    path = tmp_path / "index.html"
+    path.write_text(page.render([make_stage(exhibits={"confirmation.eml": source(body=hostile)})], None, NOW))
+    opened = browser.new_page()
+    responses: list[str] = []
+    opened.on("response", lambda response: responses.append(response.url))
+    opened.goto(path.as_uri())
+    frame = opened.frames[1]
+    assert frame.locator("p").inner_text() == "Thank you"
+    assert frame.evaluate("[...document.images].map(image => image.naturalWidth)") == [0, 0]
+    assert opened.title().startswith("Evidence pack")
+    assert responses == [path.as_uri()]
     opened.close()
 
 

@@ -269,7 +269,7 @@ class TestRestore:
         return poll("the next second", lambda: begin if datetime.now(UTC) > begin else None, SECONDS)
 
     def test_recover_copies_missing_items_only(self, aws: Aws, table: str) -> None:
-        """Missing items are copied back, others only when asked for by id."""
+        """Missing items are copied back, others only when requested by id."""
         aws.dynamodb.update_continuous_backups(
             TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
         )

@@ -113,7 +113,7 @@ def test_every_permission_can_be_used(account: tuple[str, dict[str, Any]], deplo
 
 
 def test_deployment_role_requests(account: tuple[str, dict[str, Any]], deployment: Role) -> None:
-    """The deployment role may do what Terraform asks in its account, and nothing that would widen its own rights."""
+    """The deployment role may do what Terraform needs in its account, and cannot widen its own permissions."""
     environment, _ = account
     iam = f"arn:aws:iam::{ACCOUNTS[environment]}"
     function_role = f"{iam}:role/bbws-order-lambda-get-order-{environment}"

@@ -54,7 +54,7 @@ def test_get_recorded_order_is_equal(repository: OrderRepository, tenant_id: str
 
 def test_record_concurrent_numbers_have_no_gap(repository: OrderRepository) -> None:
     """Concurrent writers and redeliveries leave no gap and no duplicate in the numbers."""
-    # A year that only this test uses has a counter of its own.
+    # A year that only this test uses has its own counter.
     drafts = [draft(date_created=datetime(2031, 5, 1, tzinfo=UTC)) for _ in range(30)]
     again = [*drafts, *drafts[:10]]
     with ThreadPoolExecutor(max_workers=8) as pool:

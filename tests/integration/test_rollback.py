@@ -23,7 +23,7 @@ TEMPLATE = "customer/order_confirmation.html"
 
 
 def make_bucket(aws: Aws) -> str:
-    """A bucket of the test's own."""
+    """A bucket for one test."""
     name = f"bucket-{uuid4().hex[:8]}"
     aws.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "af-south-1"})
     return name
@@ -81,7 +81,7 @@ def test_previous_is_release_deployed_before(store: Store) -> None:
 
 
 def test_roll_back_moves_traffic_and_templates(aws: Aws, store: Store, tmp_path: Path, sign_in: SignIn) -> None:
-    """A rollback gives traffic and templates back."""
+    """A rollback returns traffic and templates to the earlier release."""
     function, bucket = make_function(GOOD), make_bucket(aws)
     sign_in(bucket)
     first, second = put_release(store, tmp_path, "first"), put_release(store, tmp_path, "second")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from common.table_items import attributes_of
-from labs.bench import api, baselines, numbers, orders, report, starts
+from labs.bench import baselines, numbers, orders, report, starts
 from labs.bench.report import Row, interleave, text
 from localstack.stack import StackError
 from release.packaging import build
@@ -99,10 +99,10 @@ def test_interleave_alternates_and_skips_the_warm_up() -> None:
     assert (ours, baseline) == (["o6", "o7", "o10", "o11"], ["b5", "b8", "b9", "b12"])
 
 
-def test_api_row_has_the_percentile_of_each_round() -> None:
+def test_row_has_the_percentile_of_each_round() -> None:
     """p95 of each round is compared with p95 of the baseline."""
     hundred = [n / 1000 for n in range(1, 101)]
-    row = api.row("api", "GET", 0.95, [(hundred, [0.05] * 100), ([0.06], [0.05])], "one call")
+    row = report.row("api", "GET, p95", [(hundred, [0.05] * 100), ([0.06], [0.05])], "one call", 1.3, share=0.95)
     assert (row.what, row.ours, row.baseline) == ("GET, p95", (0.095, 0.06), (0.05, 0.05))
     assert row.judged == pytest.approx((1.9, 1.2))
 

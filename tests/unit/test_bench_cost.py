@@ -119,7 +119,7 @@ def test_calls_table_marks_calls_that_are_not_required() -> None:
     table = cost.calls_table(Counter({PUT: 1, Call("get_order", "dynamodb:Scan", ORDER): 2}))
     assert REQUIRED[PUT] in table
     assert "| get_order | dynamodb:Scan | order | 2 | **not required** |" in table
-    assert "| all | | | 3 | |" in table
+    assert "| all |  |  | 3 |  |" in table
 
 
 def test_use_table_begins_with_the_most_expensive() -> None:
@@ -127,4 +127,4 @@ def test_use_table_begins_with_the_most_expensive() -> None:
     uses = [Use("requests", "api_request", 1), Use("mails", "ses_mail", 2)]
     lines = cost.use_table(uses).splitlines()
     assert lines[2].startswith("| mails | 2 mails, à la carte | 200.00 |")
-    assert lines[-1] == f"| all | | {200 + PRICES['api_request']['usd']:.2f} |"
+    assert lines[-1] == f"| all |  | {200 + PRICES['api_request']['usd']:.2f} |"

@@ -33,14 +33,14 @@ def test_modules_of_function_exclude_other_functions(function: str) -> None:
 
 
 def test_functions_do_not_mention_local_stack() -> None:
-    """What runs in AWS does not know that it may run locally."""
+    """Code that runs in AWS contains nothing about running locally."""
     sources = [*Path(ROOT, "functions").rglob("*.py"), *Path(ROOT, "common").rglob("*.py")]
     assert len(sources) > 30
     for source in sources:
         text = source.read_text().lower()
         assert "localstack" not in text, source
         assert "ministack" not in text, source
-        assert '"local"' not in text, f"{source}: what runs in AWS must not ask whether it is local"
+        assert '"local"' not in text, f"{source}: what runs in AWS must not depend on whether it is local"
 
 
 def test_zip_of_equal_files_has_equal_bytes(tmp_path: Path) -> None:

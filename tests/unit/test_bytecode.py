@@ -5,7 +5,7 @@ import pytest
 
 from release.packaging import bytecode
 
-# PEP 552: the second four bytes of a hash-based pyc whose source is not looked at.
+# PEP 552: the second four bytes of a hash-based pyc whose source is not checked.
 UNCHECKED_HASH = (1).to_bytes(4, "little")
 SOURCES = {
     "package/__init__.py": '"""A package."""\n',
@@ -36,7 +36,7 @@ def test_bytecode_is_equal_in_any_folder(tmp_path: Path) -> None:
 
 
 def test_bytecode_names_source_by_unchecked_hash(tmp_path: Path) -> None:
-    """Python loads the bytecode without looking at the source, and the bytecode names no folder."""
+    """Python loads the bytecode without checking the source, and the bytecode names no folder."""
     _write(tmp_path, SOURCES)
     bytecode.add(tmp_path)
     for name in SOURCES:

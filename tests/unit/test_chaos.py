@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
@@ -10,8 +11,7 @@ from urllib.parse import urlencode
 import pytest
 from pydantic import parse_obj_as
 
-from labs.chaos import auditor
-from labs.chaos.auditor import INTERNAL, Found, Mail
+from labs.chaos.auditor import INTERNAL, PROMISES, Finding, Found, Mail
 from labs.chaos.load import Placed
 from localstack.faults.calls import Call, Worker, identify
 from localstack.faults.control import Journal
@@ -146,43 +146,52 @@ TO_BUYER = Mail("buyer@t.example", (("ORD-2026-00001.pdf", "md5"),))
 FOUND = Found([RECORD], INVOICES, {"c-1": [TO_TEAM, TO_BUYER]})
 
 
+def broken(promise: str, placed: list[Placed], found: Found) -> Sequence[str]:
+    return Finding.of(promise, PROMISES[promise](placed, found)).broken
+
+
 def test_audit_of_a_good_run_finds_nothing() -> None:
     """Every promise is checked, and none is broken."""
-    findings = [
-        auditor.recorded([PLACED], FOUND),
-        auditor.recorded_once([PLACED], FOUND),
-        auditor.invoiced([PLACED], FOUND),
-        auditor.mailed([PLACED], FOUND, ()),
-        auditor.isolated([PLACED], FOUND),
-        auditor.priced([PLACED], FOUND),
-    ]
-    assert [(finding.checked > 0, finding.broken) for finding in findings] == [(True, [])] * 6
+    found = FOUND._replace(numbers=range(1, 2), messages={"creation": 0})
+    findings = [Finding.of(promise, checks([PLACED], found)) for promise, checks in PROMISES.items()]
+    assert [(finding.checked > 0, finding.broken) for finding in findings] == [(True, [])] * 8
 
 
 def test_audit_finds_a_lost_order() -> None:
     """An accepted order without a record, and a record without an accepted order, are findings."""
-    assert auditor.recorded([PLACED], FOUND._replace(records=[])).broken == ["order o-1 is not in the table"]
-    assert auditor.recorded_once([], FOUND).broken
+    assert broken("an accepted order is never lost", [PLACED], FOUND._replace(records=[])) == [
+        "order o-1 is not in the table"
+    ]
+    assert broken("recorded once", [], FOUND)
 
 
 @pytest.mark.parametrize("versions", [[], ["md5", "md5"]], ids=["none", "two"])
 def test_audit_finds_a_missing_or_second_invoice(versions: list[str]) -> None:
     """An order has one invoice in one version."""
-    assert auditor.invoiced([PLACED], FOUND._replace(invoices={"t/orders/order_o-1.pdf": versions})).broken
+    assert broken("invoiced once", [PLACED], FOUND._replace(invoices={"t/orders/order_o-1.pdf": versions}))
 
 
 def test_audit_finds_an_invoice_without_an_order() -> None:
     """There are not more invoices than orders."""
-    assert auditor.invoiced([PLACED], FOUND._replace(invoices={**INVOICES, "t/orders/order_o-2.pdf": ["md5"]})).broken
+    assert broken("invoiced once", [PLACED], FOUND._replace(invoices={**INVOICES, "t/orders/order_o-2.pdf": ["md5"]}))
 
 
 def test_audit_finds_a_second_mail() -> None:
     """A mail may be sent twice only if its mark was lost; a missing mail is always a finding."""
     doubled = FOUND._replace(mails={"c-1": [TO_TEAM, TO_TEAM, TO_BUYER]})
-    assert auditor.mailed([PLACED], doubled, ()).broken == ["mail c-1 to orders@kimmyai.io arrived 2 times"]
-    assert auditor.mailed([PLACED], doubled, {(INTERNAL, "c-1")}).broken == []
-    missing = FOUND._replace(mails={"c-1": [TO_BUYER]})
-    assert auditor.mailed([PLACED], missing, {(INTERNAL, "c-1")}).broken
+    assert broken("each mail at least once, twice only if its mark was lost", [PLACED], doubled) == [
+        "mail c-1 to orders@kimmyai.io arrived 2 times"
+    ]
+    assert (
+        broken(
+            "each mail at least once, twice only if its mark was lost",
+            [PLACED],
+            doubled._replace(duplicates={(INTERNAL, "c-1")}),
+        )
+        == []
+    )
+    missing = FOUND._replace(mails={"c-1": [TO_BUYER]}, duplicates={(INTERNAL, "c-1")})
+    assert broken("each mail at least once, twice only if its mark was lost", [PLACED], missing)
 
 
 @pytest.mark.parametrize(
@@ -195,15 +204,32 @@ def test_audit_finds_a_second_mail() -> None:
 )
 def test_audit_finds_a_mail_of_another_tenant(mail: Mail) -> None:
     """A mail goes to the customer who placed the order, with that order's invoice."""
-    assert auditor.isolated([PLACED], FOUND._replace(mails={"c-1": [mail]})).broken
+    assert broken("a tenant sees only its own orders", [PLACED], FOUND._replace(mails={"c-1": [mail]}))
 
 
 def test_audit_finds_a_record_of_another_customer() -> None:
     """A record names the customer who placed the order."""
     foreign = FOUND._replace(records=[{**RECORD, "customerEmail": "buyer@other.example"}])
-    assert auditor.isolated([PLACED], foreign).broken
+    assert broken("a tenant sees only its own orders", [PLACED], foreign)
 
 
 def test_audit_finds_a_price_that_is_not_the_carts() -> None:
     """A total is that of the cart, with VAT rounded half up."""
-    assert auditor.priced([PLACED], FOUND._replace(records=[{**RECORD, "total": Decimal("115.05")}])).broken
+    assert broken(
+        "prices come only from the Cart service",
+        [PLACED],
+        FOUND._replace(records=[{**RECORD, "total": Decimal("115.05")}]),
+    )
+
+
+def test_audit_finds_a_gap_and_a_duplicate_number() -> None:
+    """Each number that the counter gave is one order's, and no order has another."""
+    numbered = "numbered once, without gaps"
+    assert broken(numbered, [PLACED], FOUND._replace(numbers=range(1, 3))) == ["0 orders have number 2"]
+    assert broken(numbered, [PLACED], FOUND) == ["numbers that the counter has not given: [1]"]
+
+
+def test_audit_finds_messages_that_are_left() -> None:
+    """No queue and no DLQ has a message at the end."""
+    left = FOUND._replace(messages={"pdf": 0, "pdf-dlq": 2})
+    assert broken("queues and DLQs empty", [PLACED], left) == ["pdf-dlq has 2 messages"]

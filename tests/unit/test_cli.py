@@ -99,7 +99,7 @@ def test_help_has_a_whole_line_for_each_command(app: typer.Typer) -> None:
     ],
 )
 def test_shell_completes_commands_and_values(program: str, typed: str, offered: list[str]) -> None:
-    """The shell asks the program itself for completions, and gets them without any set-up."""
+    """The shell gets completions from the program itself, without any set-up."""
     words = f"bin/{program} {typed}"
     question = {
         "COMP_WORDS": words,

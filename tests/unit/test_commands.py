@@ -93,7 +93,7 @@ def test_run_missing_program_is_named() -> None:
 
 
 def test_run_cli_cleans_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What make hands to a recipe is not for what the command starts; other variables are kept."""
+    """A started program does not inherit make's variables; other variables are kept."""
     monkeypatch.setenv("MAKEFLAGS", "-j 3 -- ARGS=x")
     monkeypatch.setenv("STACK_DIR", "build/test")
     assert run_cli(lambda: int("MAKEFLAGS" in os.environ or "STACK_DIR" not in os.environ), "") == 0

@@ -160,14 +160,14 @@ PAGES += ["/queues", "/alarms", f"/find?q={HOSTILE}"]
 @pytest.mark.parametrize("path", PAGES)
 def test_hostile_texts_are_escaped(site: Site, path: str) -> None:
     """Texts of orders, mails and messages are escaped, and pages load only the console's own files."""
-    answer = site.get(path)
-    assert answer.status_code == (404 if "/find" in path else 200)
-    assert HOSTILE not in answer.text
-    assert ("&lt;script&gt;" in answer.text) == (path != "/")
-    policy = answer.headers["Content-Security-Policy"]
+    response = site.get(path)
+    assert response.status_code == (404 if "/find" in path else 200)
+    assert HOSTILE not in response.text
+    assert ("&lt;script&gt;" in response.text) == (path != "/")
+    policy = response.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_steps_are_within_late_or_waiting(site: Site) -> None:
@@ -201,8 +201,8 @@ def test_only_pdf_attachments_are_served(site: Site) -> None:
 
 def test_invoice_is_served_once_written(site: Site) -> None:
     """The invoice is served as soon as the order has one."""
-    answer = site.get(f"/orders/{ID}/invoice.pdf")
-    assert (answer.headers["Content-Type"], answer.content) == ("application/pdf", b"%PDF-1.7")
+    response = site.get(f"/orders/{ID}/invoice.pdf")
+    assert (response.headers["Content-Type"], response.content) == ("application/pdf", b"%PDF-1.7")
     site.live.book.add_order(order("ORD-2026-00001", order_id=UUID(ID)))
     for kind in ("pdf", "png"):
         assert site.get(f"/orders/{ID}/invoice.{kind}").status_code == 404
@@ -211,32 +211,32 @@ def test_invoice_is_served_once_written(site: Site) -> None:
 def test_unknown_pages_are_404(site: Site) -> None:
     """Unknown pages, orders and mails are 404 with a readable page."""
     for path in ("/nothing", "/orders/x", "/mails/x", "/mails/x/body", f"/mails/{MAIL}?as=raw", "/static/x.js"):
-        answer = site.get(path)
-        assert answer.status_code == 404, path
-        assert "Not found" in answer.text
+        response = site.get(path)
+        assert response.status_code == 404, path
+        assert "Not found" in response.text
 
 
 def test_find_goes_to_order(site: Site) -> None:
     """The search goes to the order with the number."""
-    answer = site.get("/find?q=ord-2026-00001", allow_redirects=False)
-    assert (answer.status_code, answer.headers["Location"]) == (303, f"/orders/{ID}")
+    response = site.get("/find?q=ord-2026-00001", allow_redirects=False)
+    assert (response.status_code, response.headers["Location"]) == (303, f"/orders/{ID}")
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])
 def test_other_host_is_refused(site: Site, host: str) -> None:
     """A request for another host name is refused."""
-    answer = site.get("/", headers={"Host": host})
-    assert answer.status_code == 400
-    assert "ORD-2026-00001" not in answer.text
+    response = site.get("/", headers={"Host": host})
+    assert response.status_code == 400
+    assert "ORD-2026-00001" not in response.text
 
 
 def test_redrive_is_done_and_reported(site: Site) -> None:
     """A redrive from the console's page is done, and the page says what it did."""
-    answer = site.redrive(site.token())
-    assert answer.status_code == 303
+    response = site.redrive(site.token())
+    assert response.status_code == 303
     assert site.live.redriven == ["order_pdf_creator"]
     note = "1 message moved back to bbws-order-pdf-local; 0 left in its DLQ."
-    assert note in site.get(answer.headers["Location"]).text
+    assert note in site.get(response.headers["Location"]).text
     assert "moved back to" not in site.get("/queues?redriven=another&moved=1&left=0").text
     assert "moved back to" not in site.get("/queues?redriven=bbws-order-pdf-local&moved=x&left=0").text
 
@@ -261,25 +261,25 @@ def test_redrive_from_other_site_is_refused(site: Site) -> None:
 def test_failed_redrive_says_why(site: Site) -> None:
     """A redrive that fails shows the reason."""
     site.live.problem = QueueError("queue x has no DLQ")
-    answer = site.redrive(site.token())
-    assert answer.status_code == 503
-    assert "queue x has no DLQ" in answer.text
+    response = site.redrive(site.token())
+    assert response.status_code == 503
+    assert "queue x has no DLQ" in response.text
 
 
 def test_stack_down_names_remedy(site: Site) -> None:
     """When the stack is down, each page says so and names the command that repairs it."""
     site.finder.live = None
     for path in ("/", "/queues", "/alarms", "/mails", f"/orders/{ID}"):
-        answer = site.get(path)
-        assert answer.status_code == 503
-        assert "Run `make up`" in answer.text
+        response = site.get(path)
+        assert response.status_code == 503
+        assert "Run `make up`" in response.text
     site.finder.live = site.live
     for problem in (EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), requests.ConnectionError()):
         site.live.problem = problem
-        answer = site.get("/")
-        assert answer.status_code == 503
-        assert f"The stack did not respond ({type(problem).__name__})" in answer.text
-        assert "`make up` repairs it" in answer.text
+        response = site.get("/")
+        assert response.status_code == 503
+        assert f"The stack did not respond ({type(problem).__name__})" in response.text
+        assert "`make up` repairs it" in response.text
 
 
 def test_orders_page_shows_each_step(site: Site) -> None:

@@ -13,8 +13,9 @@ import pytest
 from common.order import Order
 from common.repository import OrderFilter, OrderRepository, Page
 from common.table_items import attributes_of
+from evidence.content import body
 from localstack.console.logs import FunctionLogs, Line
-from localstack.console.mails import CUSTOMER, INTERNAL, STATUS, Mail, MailFolder, body
+from localstack.console.mails import CUSTOMER, INTERNAL, STATUS, Mail, MailFolder
 from localstack.console.orders import NEWEST, OrderBook, OrderReader
 from localstack.console.queues import parse_message
 from tests.support.samples import CREATED, order
@@ -90,6 +91,15 @@ def test_mail_of_earlier_stack_is_ignored() -> None:
     assert book.newest()[0].mailed == {}
     book.add_mail(mail(INTERNAL, 1))
     assert set(book.newest()[0].mailed) == {INTERNAL}
+
+
+def test_first_mail_of_a_kind_counts() -> None:
+    """The first mail of each kind counts; status mails do not."""
+    book = OrderBook()
+    book.add_order(order(order_id=UUID(ID)))
+    for each in (mail(STATUS, 0.5), mail(INTERNAL, 1), mail(INTERNAL, 3)):
+        book.add_mail(each)
+    assert book.newest()[0].mailed == {INTERNAL: CREATED + timedelta(seconds=1)}
 
 
 def test_unmailed_order_is_overdue() -> None:
@@ -171,7 +181,7 @@ def test_only_changed_tenants_are_queried() -> None:
     # Nothing has changed since.
     reader.refresh([])
     assert len(table.queried) == 2
-    # Later reads ask for new lines only, with an overlap.
+    # Later reads request new lines only, with an overlap.
     assert logs.queried[-4] == CREATED - timedelta(seconds=1)
     table.orders.append(mine)
     logs.all.append(line("order_creator_record", "order recorded", 1))

@@ -177,12 +177,6 @@ def test_axis_marks_limits_it_reaches() -> None:
     assert Axis(START, 20).limits()[-1] == (50.0, "internal mail, customer mail")
 
 
-def test_first_mail_of_a_kind_counts() -> None:
-    """The first mail of each kind counts; status mails do not."""
-    mails = [mail(INTERNAL, 3), mail(INTERNAL, 1), mail(STATUS, 0.5)]
-    assert trace.mailed(mails) == {INTERNAL: at(1)}
-
-
 LOGGED = {
     "level": "INFO",
     "location": "record:37",

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from localstack.preview.pictures import png
-from tooling import doc_images
-from tooling.doc_images import Origin
+from tests.support import doc_images
+from tests.support.doc_images import Origin
+from tests.support.pictures import png
 
 
 def test_document_pictures_are_current() -> None:

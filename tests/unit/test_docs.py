@@ -109,6 +109,16 @@ def test_links_lead_somewhere(document: str) -> None:
             assert url.fragment in there, f"{document}: {link.target}: the headings are {sorted(there)}"
 
 
+def test_decision_links_lead_to_the_decision() -> None:
+    """A link that says `decision N` leads to decision N, and N is a decision that exists."""
+    for document in pages.documents():
+        for number, target in re.findall(
+            r"\[decision (\d+)\]\(([^)]*)\)", (ROOT / document).read_text(), re.IGNORECASE
+        ):
+            name = Path(urlsplit(target).path).name
+            assert name.startswith(f"{int(number):04d}-"), f"{document}: decision {number} links to {target}"
+
+
 def test_anchors_are_those_of_github(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Headings get the anchors that GitHub gives them; links in code are not links."""
     (tmp_path / "a.md").write_text(
@@ -208,6 +218,13 @@ def test_api_address_is_the_one_make_up_prints() -> None:
     assert all(url.startswith(f"{pages.api_in_readme()}/") for url in used)
 
 
+def test_trace_of_an_order_has_ten_places() -> None:
+    """The architecture follows an order, from POST to mail, through ten places."""
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    places = re.findall(r"^(\d+)\. `", text.partition("## One order")[2].partition("\n## ")[0], re.MULTILINE)
+    assert places == [str(number) for number in range(1, 11)]
+
+
 @pytest.mark.parametrize("decision", [path for path in pages.documents() if "/decisions/" in path])
 def test_decision_has_context_options_choice(decision: str) -> None:
     """A decision is one page with its context, options and choice."""
@@ -221,14 +238,14 @@ def test_decision_has_context_options_choice(decision: str) -> None:
 
 
 def test_devcontainer_has_what_the_machine_needs() -> None:
-    """The devcontainer installs everything that the check of the machine asks for."""
+    """The devcontainer installs everything that the check of the machine requires."""
     container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
     python = PYTHON_VERSION
     assert re.search(rf":{python}-", container["image"])
     (terraform,) = [options for feature, options in container["features"].items() if "/terraform:" in feature]
     assert tuple(map(int, terraform["version"].split(".")[:2])) >= TERRAFORM_VERSION
     installed = container["onCreateCommand"].split()
-    # The names of Debian's packages, of which each of the libraries that are asked for is in one.
+    # The names of Debian's packages, which hold the required libraries.
     debian = {
         "pango-1.0": "libpango-1.0-0",
         "pangoft2-1.0": "libpangoft2-1.0-0",

@@ -21,7 +21,7 @@ from tooling.paths import ROOT
 @pytest.fixture
 def issuer(tmp_path: Path) -> Iterator[Issuer]:
     """A running issuer."""
-    server = TokenIssuer(0, tmp_path / "issuer.pem")
+    server = TokenIssuer(0, tmp_path / "issuer.jwk")
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield Issuer(f"http://127.0.0.1:{server.server_port}")
     server.shutdown()
@@ -52,7 +52,7 @@ def test_issuer_token_without_tenant_or_group(issuer: Issuer) -> None:
 
 def test_issuer_key_survives_restart(tmp_path: Path) -> None:
     """The key survives a restart, and only its owner can read the file."""
-    file = tmp_path / "issuer.pem"
+    file = tmp_path / "issuer.jwk"
     found = []
     for _ in range(2):
         server = TokenIssuer(0, file)
@@ -64,7 +64,7 @@ def test_issuer_key_survives_restart(tmp_path: Path) -> None:
 
 def test_issuer_listens_on_loopback(tmp_path: Path) -> None:
     """The issuer listens on 127.0.0.1 only."""
-    server = TokenIssuer(0, tmp_path / "issuer.pem")
+    server = TokenIssuer(0, tmp_path / "issuer.jwk")
     assert server.server_address[0] == "127.0.0.1"
     server.server_close()
 

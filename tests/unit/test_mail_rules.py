@@ -5,9 +5,10 @@ from functools import cache
 import pytest
 
 from common.order import Order
-from localstack.preview import mail_rules
-from localstack.preview.render import CONFIRMATION, INVOICE, Preview, message, part, previews, render
+from evidence.content import body
+from localstack.preview.render import CONFIRMATION, INVOICE, Preview, message, previews, render
 from localstack.preview.samples import orders
+from tests.support import mail_rules
 from tests.unit.test_hostile_texts import HOSTILE, hostile_order
 
 MAILS = [preview for preview in previews() if preview.template != INVOICE]
@@ -15,7 +16,7 @@ MAILS = [preview for preview in previews() if preview.template != INVOICE]
 
 @cache
 def good() -> str:
-    return part(message(Preview(CONFIRMATION, "campaign")), "html")
+    return body(message(Preview(CONFIRMATION, "campaign")), "html")
 
 
 @pytest.mark.parametrize("preview", MAILS, ids=lambda preview: preview.slug)
@@ -23,7 +24,7 @@ def test_mail_keeps_rules(preview: Preview) -> None:
     """Every mail keeps the rules of mail clients."""
     result = render(preview)
     assert result.error == ""
-    assert result.problems == []
+    assert mail_rules.problems(result.html) == []
     assert result.text.strip()
 
 
@@ -36,7 +37,7 @@ def test_longest_order_is_not_clipped(monkeypatch: pytest.MonkeyPatch) -> None:
         "localstack.preview.render.orders", lambda: {"longest": longest.copy(update={"items": [line] * 1_000})}
     )
     result = render(Preview(CONFIRMATION, "longest"))
-    assert result.problems == []
+    assert mail_rules.problems(result.html) == []
     assert "and 950 more" in result.html
     assert result.text.count("&" * 500) == 1_000
 
@@ -46,7 +47,7 @@ def test_hostile_texts_break_no_rule(text: str, monkeypatch: pytest.MonkeyPatch)
     """Hostile texts in an order break no rule."""
     hostile: dict[str, Order] = {"hostile": hostile_order(text)}
     monkeypatch.setattr("localstack.preview.render.orders", lambda: hostile)
-    assert render(Preview(CONFIRMATION, "hostile")).problems == []
+    assert mail_rules.problems(render(Preview(CONFIRMATION, "hostile")).html) == []
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def update(**body: Any) -> OrderUpdate:
 
 
 def test_change_status_makes_next_version() -> None:
-    """A new status makes the next version, which knows the status before, when and by whom."""
+    """A new status makes the next version, which records the previous status, when it changed and who changed it."""
     placed = order()
     paid = placed.change(update(status="PAID", paymentDetails=PAYMENT), expected_version=1, by="user-2", at=LATER)
     assert (paid.version, paid.status, paid.previous_status) == (2, "PAID", "PENDING_PAYMENT")

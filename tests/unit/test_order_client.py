@@ -100,31 +100,25 @@ def test_list_and_update_send_query_and_etag(api: _Api, client: OrderClient) -> 
     assert "If-Match" not in api.requests[2][2]
 
 
-def test_await_recorded_waits_through_404(api: _Api, client: OrderClient) -> None:
-    """404 means that the order is not recorded yet."""
-    api.responses = [(404, {}), (404, {}), (200, {"id": "o-1"})]
-    assert client.await_recorded("o-1") == {"id": "o-1"}
-    assert len(api.requests) == 3
-
-
 def test_await_invoiced_waits_for_the_key(api: _Api, client: OrderClient) -> None:
-    """An order without invoiceKey has no invoice yet."""
-    api.responses = [(404, {}), (200, {}), (200, {"invoiceKey": "k"})]
+    """404 means that the order is not recorded yet; without invoiceKey it has no invoice yet."""
+    api.responses = [(404, {}), (404, {}), (200, {}), (200, {"invoiceKey": "k"})]
     assert client.await_invoiced("o-1") == {"invoiceKey": "k"}
+    assert len(api.requests) == 4
 
 
-def test_await_recorded_stops_on_403(api: _Api, client: OrderClient) -> None:
+def test_await_invoiced_stops_on_403(api: _Api, client: OrderClient) -> None:
     """Waiting does not help a caller who may not see the order."""
     api.responses = [(403, {})]
     with pytest.raises(UnexpectedStatusError, match="status 403"):
-        client.await_recorded("o-1")
+        client.await_invoiced("o-1")
 
 
-def test_await_recorded_stops_at_the_deadline(api: _Api, client: OrderClient) -> None:
-    """The error names the order that was not recorded in time."""
+def test_await_invoiced_stops_at_the_deadline(api: _Api, client: OrderClient) -> None:
+    """The error names the order that had no invoice in time."""
     api.responses = [(404, {})]
-    with pytest.raises(DeadlineError, match="order o-1 recorded"):
-        client.await_recorded("o-1", seconds=0.1)
+    with pytest.raises(DeadlineError, match="invoice of order o-1"):
+        client.await_invoiced("o-1", seconds=0.1)
 
 
 def test_on_response_sees_each_response(api: _Api) -> None:

@@ -66,11 +66,11 @@ def test_empty_account_names_each_step() -> None:
         "throttling of API Gateway": "2500 requests a second, burst 1250; 10000 are agreed (step 2)",
         "production access of SES": "SES is in its sandbox (step 3)",
         "domain kimmyai.io in SES": "not there yet: the first deployment creates it (step 7)",
-        "API Gateway's service-linked role": "AWSServiceRoleForAPIGateway does not exist: apply bootstrap (step 6)",
+        "service-linked role AWSServiceRoleForAPIGateway": "it does not exist: apply bootstrap (step 6)",
         "GitHub's OIDC provider": "apply bootstrap (step 6)",
-        "deployment role": "github-2-bbws-order-lambda-prod does not exist: apply bootstrap (step 6)",
-        "state bucket": "bbws-terraform-state-prod does not exist: apply bootstrap (step 6)",
-        "release bucket": "bbws-releases-prod belongs to somebody else, or you may not read it (step 4)",
+        "deployment role github-2-bbws-order-lambda-prod": "it does not exist: apply bootstrap (step 6)",
+        "state bucket bbws-terraform-state-prod": "it does not exist: apply bootstrap (step 6)",
+        "release bucket bbws-releases-prod": "it belongs to somebody else, or you may not read it (step 4)",
         "subscribers of the alarms": "nobody has confirmed: no alarm reaches anybody (step 9)",
     }
 

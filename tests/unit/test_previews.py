@@ -1,5 +1,6 @@
 """`make preview`: everything is rendered without AWS, errors name their line, and changes are rendered again."""
 
+import re
 import shutil
 import signal
 import socket
@@ -16,11 +17,13 @@ from jinja2 import FileSystemLoader
 
 from common import clients, mail, templates
 from common.status import OrderStatus
-from localstack import browser, processes
+from localstack import processes
 from localstack.preview import book, render, server
 from localstack.preview.render import CONFIRMATION, INVOICE, NOTIFICATION, STATUS, Preview, previews
 from localstack.preview.samples import orders
 from localstack.processes import free_port
+from localstack.stack import StackError
+from tests.support import browser
 from tooling.paths import ROOT
 from tooling.polling import poll
 
@@ -112,9 +115,8 @@ def test_broken_template_leaves_others(packaged: Path, tmp_path: Path, monkeypat
     mails = [preview for preview in previews() if preview.template != INVOICE]
     monkeypatch.setattr(book, "previews", lambda: mails)
     line = edit(packaged / "customer" / "order_status_update.txt", "{{ message }}", "{{ massage }}")
-    made = book.Book(tmp_path / "book")
-    made.write()
-    assert len(made.errors) == len(OrderStatus)
+    results = book.write(tmp_path / "book")
+    assert sum(bool(result.error) for result in results.values()) == len(OrderStatus)
     page = (tmp_path / "book" / "order-status-update.paid" / "index.html").read_text()
     assert f"templates/customer/order_status_update.txt:{line}: " in page
     good = tmp_path / "book" / "order-confirmation.markup"
@@ -125,32 +127,30 @@ def test_broken_template_leaves_others(packaged: Path, tmp_path: Path, monkeypat
     assert all(f"{preview.slug}/index.html" in index for preview in mails)
 
 
-def test_only_changed_pictures_are_taken(packaged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures are taken only of what has changed."""
+def test_page_shows_mail_and_invoice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page of a mail shows it wide and narrow, light and dark; the page of an invoice shows its PDF."""
     monkeypatch.setattr(book, "previews", lambda: [Preview(STATUS, "paid"), Preview(INVOICE, "one-line")])
-    made = book.Book(tmp_path / "book")
-    made.write()
-    assert made.take_pictures() == 2
-    names = {path.name for path in (tmp_path / "book" / "order-status-update.paid").iterdir()}
-    pictures = {"light-640.png", "dark-640.png", "light-360.png", "dark-360.png"}
-    assert names == {*pictures, "index.html", "source.html", "text.txt", "document.pdf", "pictures.sha256"}
-    assert "page-01.png" in {path.name for path in (tmp_path / "book" / "invoice.one-line").iterdir()}
-    edit(packaged / "customer" / "order_status_update.txt", "We've received your payment", "Paid")
-    monkeypatch.setattr(templates, "_packaged", templates.environment(FileSystemLoader(packaged)))
-    again = book.Book(tmp_path / "book")
-    again.write()
-    assert again.take_pictures() == 1
-    assert again.take_pictures() == 0
+    book.write(tmp_path)
+    of_mail, of_invoice = (tmp_path / name for name in ("order-status-update.paid", "invoice.one-line"))
+    assert {path.name for path in of_mail.iterdir()} == {
+        *("index.html", "source.html", "light.html", "dark.html", "text.txt")
+    }
+    page = (of_mail / "index.html").read_text()
+    shown = re.findall(r'<iframe sandbox style="width: (\d+)px" src="(\w+).html', page)
+    assert set(shown) == {("640", "light"), ("360", "light"), ("640", "dark"), ("360", "dark")}
+    assert "@media all {" in (of_mail / "dark.html").read_text()
+    assert "@media not all {" in (of_mail / "light.html").read_text()
+    assert (of_invoice / "document.pdf").read_bytes() == render.render(Preview(INVOICE, "one-line")).pdf
+    assert '<iframe src="document.pdf' in (of_invoice / "index.html").read_text()
 
 
 def test_first_page_exists_at_once(tmp_path: Path) -> None:
     """There is a page before the first rendering has finished."""
-    made = book.Book(tmp_path / "book")
-    made.begin()
+    book.begin(tmp_path / "book")
     index = tmp_path / "book" / "index.html"
     assert "are being rendered" in index.read_text()
     index.write_text("a former one")
-    made.begin()
+    book.begin(tmp_path / "book")
     assert index.read_text() == "a former one"
 
 
@@ -161,7 +161,8 @@ def test_broken_samples_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise ValueError("quantity must be at least 1")
 
     monkeypatch.setattr(book, "previews", broken)
-    monkeypatch.setattr(server, "Book", lambda: book.Book(tmp_path))
+    monkeypatch.setattr(book, "BOOK", tmp_path)
+    monkeypatch.setattr(book, "write", broken)
     assert server.run(0, once=True) == 1
     assert "quantity must be at least 1" in capsys.readouterr().err
     assert "quantity must be at least 1" in (tmp_path / "index.html").read_text()
@@ -174,11 +175,10 @@ def test_missing_chromium_names_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
         browser.find()
 
 
-def test_taken_port_is_refused(capsys: Any) -> None:
+def test_taken_port_is_refused() -> None:
     """A port that is taken is an error that names who has it."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        assert server.run(taken.getsockname()[1]) == 1
-    assert "is taken by" in capsys.readouterr().err
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(StackError, match="is taken by"):
+        server.run(taken.getsockname()[1])
 
 
 @pytest.fixture

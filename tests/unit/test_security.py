@@ -19,8 +19,8 @@ from tooling.paths import ROOT
 BIN = Path(sys.executable).parent
 AUDIT = (sys.executable, "-m", "tests", "audit")
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
-ROOMS = ("common", "functions", "tooling", "release", "ops", "evidence", "localstack", "labs", "cli")
-CODE = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
+PACKAGES = ("common", "functions", "tooling", "release", "ops", "evidence", "localstack", "labs", "cli")
+CODE = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
 # Assembled at runtime, so that the check does not find secrets in this file.
 PLANTED = {
     "an AWS key": 'KEY = "AKIA' + 'QYLPMN5HFIQR7XYA"',

@@ -18,12 +18,14 @@ from tooling.paths import ROOT
 DIGEST = "a" * 64
 NO_STACK = r"there is no finished stack in .*: run `make up`"
 NO_ENGINE = r"the engine of the stack in .* does not (answer|respond).*`make up`"
-SIGN_IN = r"(?s)Unable to locate credentials.*the shell must be signed in to the account, with the rights of its deploy"
+SIGN_IN = (
+    r"(?s)Unable to locate credentials.*the shell must be signed in to the account, with the permissions of its deploy"
+)
 MODULES = {"bin/ops": "cli.ops", "bin/release": "cli.release", "bin/test": "tests"}
 
 
 def run(directory: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command with nobody signed in, and a stack's folder of its own."""
+    """Run a command with nobody signed in, and a separate stack folder."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     # The tests run in the virtual environment that the program would check first.
     program = [sys.executable, "-m", MODULES[words[0]]] if words[0] in MODULES else [words[0]]

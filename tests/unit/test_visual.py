@@ -1,7 +1,6 @@
 """Mails and invoices look as reviewed; the comparison notices what a person would notice."""
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +10,27 @@ from PIL import Image, ImageFilter
 
 from common import invoice
 from common.templates import only_packaged
-from localstack.preview import pictures
-from localstack.preview.pictures import VIEWS, Camera, Comparison, View, open_camera, pdf_pages, png
-from localstack.preview.render import CONFIRMATION, NOTIFICATION, STATUS, Preview, message, part
+from evidence.content import body
+from localstack.preview.render import CONFIRMATION, NOTIFICATION, STATUS, Preview, message
 from localstack.preview.samples import orders
+from tests.support import pictures
+from tests.support.pictures import VIEWS, Camera, Comparison, View, open_camera, pdf_pages, png
 
 # Tracing WeasyPrint's lines would take long; other tests measure the coverage of ours.
 pytestmark = pytest.mark.no_cover
 
 
 @pytest.fixture(scope="module")
-def camera() -> Iterator[Camera]:
+def camera(pytestconfig: pytest.Config) -> Iterator[Camera]:
+    """Takes pictures; with --accept-pictures those of now become the reviewed ones first."""
     with open_camera() as camera:
+        if pytestconfig.getoption("--accept-pictures"):
+            pictures.accept(camera)
         yield camera
 
 
 def html() -> str:
-    return part(message(Preview(CONFIRMATION, "campaign")), "html")
+    return body(message(Preview(CONFIRMATION, "campaign")), "html")
 
 
 def test_mails_look_as_reviewed(camera: Camera) -> None:
@@ -129,14 +132,13 @@ def test_accept_writes_changed_pictures(camera: Camera, tmp_path: Path, monkeypa
     monkeypatch.setattr(pictures, "DIFFERENCES", tmp_path / "differences")
     monkeypatch.setattr(pictures, "_DOCUMENTS", {})
     monkeypatch.setattr(pictures, "mails", lambda camera: iter(()))
-    monkeypatch.setattr(pictures, "open_camera", lambda: nullcontext(camera))
     blank = Image.new("RGB", (10, 10), "white")
     monkeypatch.setattr(pictures, "invoices", lambda: iter([("same", blank), ("other", blank), ("new", blank)]))
     for name, colour in {"same": "white", "other": "red", "gone": "white"}.items():
         (tmp_path / f"{name}.png").write_bytes(png(Image.new("RGB", (10, 10), colour)))
-    assert pictures.accept() == ["other", "new"]
+    assert pictures.accept(camera) == ["other", "new"]
     assert {path.stem for path in tmp_path.glob("*.png")} == {"same", "other", "new"}
-    assert pictures.accept() == []
+    assert pictures.accept(camera) == []
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=str)
@@ -147,7 +149,7 @@ def test_accept_writes_changed_pictures(camera: Camera, tmp_path: Path, monkeypa
 )
 def test_mails_are_accessible(camera: Camera, preview: Preview, view: View) -> None:
     """Mails pass axe in light and dark, and fit a phone."""
-    page = camera.open(part(message(preview), "html"), view)
+    page = camera.open(body(message(preview), "html"), view)
     # A mail is not a page with landmarks; contrast, tables, language and headings are checked.
     rules = {"region": {"enabled": False}, "landmark-one-main": {"enabled": False}}
     found: Any = Axe().run(page, options={"rules": rules})

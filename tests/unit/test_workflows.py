@@ -108,7 +108,7 @@ def test_each_line_is_one_existing_command() -> None:
 
 
 def test_no_step_has_a_condition() -> None:
-    """No step runs on a condition or goes on after an error, except the evidence, which a failure has too."""
+    """No step has a condition or continues after an error, except the upload of evidence."""
     for key, step in STEPS:
         evidence = step.get("run", "").startswith("bin/release summary") or step.get("id") == "pack"
         assert not {"continue-on-error", "shell"} & set(step), key

@@ -5,8 +5,8 @@ Cognito either.
 """
 
 import os
-import threading
 import time
+from functools import cache
 from typing import Any
 
 import requests
@@ -18,17 +18,13 @@ from localstack.services.apigateway.next_gen.execute_api.gateway_response import
 
 _KEYS_SECONDS = 10
 _url = os.environ.get("ISSUER_URL", "")
-_keys: dict[str, KeySet] = {}
-_lock = threading.Lock()
 
 
+@cache
 def _keys_of(pool: str) -> KeySet:
-    with _lock:
-        if pool not in _keys:
-            response = requests.get(f"{_url}/{pool}/.well-known/jwks.json", timeout=_KEYS_SECONDS)
-            response.raise_for_status()
-            _keys[pool] = KeySet.import_key_set(response.json())
-        return _keys[pool]
+    response = requests.get(f"{_url}/{pool}/.well-known/jwks.json", timeout=_KEYS_SECONDS)
+    response.raise_for_status()
+    return KeySet.import_key_set(response.json())
 
 
 def _issuer(provider_arn: str) -> str:
@@ -52,7 +48,7 @@ def _claims(text: str, authorizer: dict[str, Any]) -> dict[str, Any]:
             claims = token.claims
     now = time.time()
     if claims.get("token_use") != "id" or not claims.get("exp", 0) > now >= claims.get("iat", now + 1):
-        raise ValueError("the token is of another pool, use or time")
+        raise ValueError("the token is for another pool or use, or is not valid at this time")
     return claims
 
 

@@ -87,7 +87,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
-  # A rule of its own: S3 does not accept it together with an expiration in days.
+  # A separate rule: S3 does not accept it together with an expiration in days.
   rule {
     id     = "delete-markers"
     status = "Enabled"

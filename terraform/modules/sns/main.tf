@@ -1,4 +1,4 @@
-# Not encrypted with a customer-managed key: every publisher would need rights on it, and messages hold order ids, no
+# Not encrypted with a customer-managed key: every publisher would need permissions for it, and messages hold order ids, no
 # personal data (docs/architecture.md).
 resource "aws_sns_topic" "this" {
   #checkov:skip=CKV_AWS_26:messages hold order ids and no personal data

@@ -37,7 +37,7 @@ ORIGINS = {
         ),
         ".venv/bin/pytest tests/integration/test_evidence_in_a_browser.py --accept-pictures",
     ),
-    "preview": Origin(("tests/visual",), "make preview ACCEPT=1"),
+    "preview": Origin(("tests/visual",), ".venv/bin/pytest tests/unit/test_visual.py --accept-pictures"),
 }
 
 
@@ -83,7 +83,11 @@ def outdated() -> list[str]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --accept-pictures."""
-    parser.addoption("--accept-pictures", action="store_true", help="write the pictures in docs/images")
+    parser.addoption(
+        "--accept-pictures",
+        action="store_true",
+        help="accept the pictures as they are now",
+    )
 
 
 @pytest.fixture(scope="session")

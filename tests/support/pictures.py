@@ -17,10 +17,9 @@ from PIL import Image, ImageChops
 from playwright.sync_api import sync_playwright
 
 from common.invoice import ASSETS
-from evidence.pictures import rasterize
-from localstack import browser
+from evidence.content import rasterize
 from localstack.preview.render import CONFIRMATION, INVOICE, NOTIFICATION, STATUS, Preview, Rendered, render
-from tooling import doc_images
+from tests.support import browser, doc_images
 from tooling.paths import ROOT
 
 if TYPE_CHECKING:
@@ -28,13 +27,14 @@ if TYPE_CHECKING:
 
 REVIEWED = ROOT / "tests" / "visual"
 DIFFERENCES = ROOT / "build" / "visual"
-# Mails are opened from here; every request is answered or aborted by this process.
+# Mails are opened from here; every request is served or aborted by this process.
 _ORIGIN = "http://mail.invalid"
 _FONTS = """<style>
 @font-face { font-family: Preview; src: url(/DejaVuSans.ttf); font-weight: normal; }
 @font-face { font-family: Preview; src: url(/DejaVuSans-Bold.ttf); font-weight: bold; }
 * { font-family: Preview !important; }
 </style></head>"""
+_ACCEPT = ".venv/bin/pytest tests/unit/test_visual.py --accept-pictures"
 _DOTS_PER_INCH = 80
 _SECONDS = 30
 # A pixel differs if a channel differs by more than this of 255: the grey edges of letters, which depend on the version
@@ -116,10 +116,6 @@ class Camera:
         """Take a picture of a whole mail."""
         png = self.open(html, view).screenshot(full_page=True, animations="disabled")
         return Image.open(io.BytesIO(png)).convert("RGB")
-
-    def print(self, html: str) -> bytes:
-        """Print a mail to PDF."""
-        return self.open(html, VIEWS[0]).pdf(format="A4", print_background=True)
 
     def _answer(self, route: Route) -> None:
         path = route.request.url.removeprefix(_ORIGIN)
@@ -256,7 +252,7 @@ def difference(name: str, actual: Image.Image, folder: Path = DIFFERENCES) -> st
     for path in paths.values():
         path.unlink(missing_ok=True)
     if not reviewed.exists():
-        return f"{name} was never reviewed: look at it, and accept it with `make preview ACCEPT=1`"
+        return f"{name} was never reviewed: look at it, and accept it with `{_ACCEPT}`"
     with Image.open(reviewed) as file:
         comparison = Comparison(file.convert("RGB"), actual)
     if comparison.same:
@@ -266,21 +262,19 @@ def difference(name: str, actual: Image.Image, folder: Path = DIFFERENCES) -> st
     for kind, path in paths.items():
         path.write_bytes(png(images[kind]))
     listed = ", ".join(str(path) for path in paths.values())
-    return f"{name} differs, by {comparison.share:.0%} in one place: {listed}. To accept it: `make preview ACCEPT=1`"
+    return f"{name} differs, by {comparison.share:.0%} in one place: {listed}. To accept it: `{_ACCEPT}`"
 
 
-def accept() -> list[str]:
+def accept(camera: Camera) -> list[str]:
     """Accept all current pictures: write those that differ, remove those without a template, renew the documents'.
 
     Returns:
         Names of the pictures that were written.
 
     Raises:
-        BrowserError: There is no Chromium.
         ValueError: Something cannot be rendered; the text has file and line of the template.
     """
-    with open_camera() as camera:
-        current = dict([*mails(camera), *invoices()])
+    current = dict([*mails(camera), *invoices()])
     REVIEWED.mkdir(parents=True, exist_ok=True)
     for path in REVIEWED.glob("*.png"):
         if path.stem not in current:
