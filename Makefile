@@ -1,10 +1,10 @@
-# The front door: each target calls a program, and `bin/ops`, `bin/release` and `bin/test` with --help show all that they can.
+# Each target calls a program; `bin/ops --help`, `bin/release --help` and `bin/test --help` list everything else.
 
 # A variable is an option only on make's command line, never from the shell's environment. No shell reads its value.
 given = $(if $(findstring command line,$(origin $(1))),$(value $(1)))
 option = $(if $(call given,$(1)),$(2) '$(subst ','\'',$(value $(1)))')
 flag = $(if $(call given,$(1)),$(2))
-# Refuses what a target does not take, such as a misspelt variable.
+# Refuses variables that a target does not take, such as misspelt ones.
 space := $(subst ,, )
 definitions = $(subst \$(space),_,$(MAKEOVERRIDES))
 takes = $(if $(filter-out $(1:%=%=%),$(definitions)),$(error make $@ does not take \

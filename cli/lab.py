@@ -51,9 +51,7 @@ def chaos(
     seed: Annotated[list[int] | None, typer.Option(help="Only random faults, of this seed; repeatable.")] = None,
     orders: Annotated[int, typer.Option(min=1, help="Orders in a burst, or under random faults.")] = 1_000,
     load: Annotated[bool, typer.Option("--load", help="A burst and ten steady minutes, no faults.")] = False,
-    short: Annotated[
-        bool, typer.Option("--short", help="A few orders, on the stack that is up with --faults.")
-    ] = False,
+    short: Annotated[bool, typer.Option("--short", help="A few orders, on a stack up with --faults.")] = False,
 ) -> None:
     """Check the promises under faults, kills and restarts, on a separate stack."""
     from labs.chaos import run as chaoses

@@ -2,15 +2,14 @@
 
 import functools
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import typer
 
 from cli import lab, stack
 from localstack import engines, targets
-from localstack.aws import Aws
 from localstack.stack import ADVICE as STACK_ADVICE
 from ops import alarms as alarm_states
 from ops import log_queries, restores
@@ -35,19 +34,12 @@ Queue = Annotated[str, typer.Argument(help="Name of the queue, not of its DLQ.")
 Restored = Annotated[str, typer.Option("--from", help="Name of the restored table, as `restore` printed it.")]
 
 
-class Account(NamedTuple):
-    """The account that a command acts on: a maker of clients by their service's name, and Terraform's outputs."""
-
-    client: Callable[[Any], Any]
-    outputs: Mapping[str, Any]
-
-
-def _account(target: Target) -> Account:
+def _account(target: Target) -> tuple[Callable[[Any], Any], dict[str, Any]]:
+    """What makes the client of a service by its name in an environment, and Terraform's outputs."""
     if target == "local":
-        local = engines.require()
-        return Account(Aws(local.endpoint).client, local.outputs)
+        engines.require()
     platform = targets.chosen(target)
-    return Account(platform.aws.client, platform.outputs)
+    return platform.aws.client, platform.outputs
 
 
 def _command(lines: Callable[..., list[str]]) -> Callable[..., list[str]]:
@@ -106,7 +98,8 @@ def queues(target: TargetOption) -> list[str]:
 @_command
 def dlq(queue: Queue, target: TargetOption) -> list[str]:
     """Show the messages in the DLQ of a queue, and leave them there."""
-    found = queue_states.dlq_messages(_account(target).client("sqs"), queue)
+    client, _ = _account(target)
+    found = queue_states.dlq_messages(client("sqs"), queue)
     lines = [f"{message.id} {message.sent:%Y-%m-%dT%H:%M:%SZ} {message.event}" for message in found]
     return [*lines, f"{len(found)} messages in the DLQ of {queue}"]
 
@@ -116,14 +109,15 @@ def drop(
     queue: Queue, message: Annotated[str, typer.Argument(help="Message id, as `dlq` shows it.")], target: TargetOption
 ) -> list[str]:
     """Move a message that can never succeed out of the DLQ of a queue, into build/dropped."""
-    file = queue_states.drop(_account(target).client("sqs"), queue, message, DROPPED).relative_to(ROOT)
+    client, _ = _account(target)
+    file = queue_states.drop(client("sqs"), queue, message, DROPPED).relative_to(ROOT)
     return [f"deleted from the DLQ of {queue}; kept in {file}, which may hold personal data"]
 
 
 @_command
 def pause(queue: Queue, target: TargetOption) -> list[str]:
     """Disable the consumer of a queue, while a service that it depends on is down."""
-    client = _account(target).client
+    client, _ = _account(target)
     queue_states.enable_consumer(client("sqs"), client("lambda"), queue, False)
     return [f"{queue} is paused: its messages wait"]
 
@@ -131,7 +125,7 @@ def pause(queue: Queue, target: TargetOption) -> list[str]:
 @_command
 def resume(queue: Queue, target: TargetOption) -> list[str]:
     """Enable the consumer of a queue again."""
-    client = _account(target).client
+    client, _ = _account(target)
     queue_states.enable_consumer(client("sqs"), client("lambda"), queue, True)
     return [f"{queue} is resumed: its messages are consumed"]
 
@@ -139,7 +133,8 @@ def resume(queue: Queue, target: TargetOption) -> list[str]:
 @_command
 def redrive(queue: Queue, target: TargetOption) -> list[str]:
     """Move the messages of a queue's DLQ back to the queue."""
-    done = queue_states.redrive(_account(target).client("sqs"), queue)
+    client, _ = _account(target)
+    done = queue_states.redrive(client("sqs"), queue)
     return [f"{done.moved} messages moved back to {queue}, {done.left} left in its DLQ"]
 
 
@@ -178,7 +173,8 @@ def recover(
     order: Annotated[str | None, typer.Option(help="Id of the only order to copy, overwriting the live one.")] = None,
 ) -> list[str]:
     """Copy what is missing in the orders table back from a restored table."""
-    put, left = restores.recover(_account(target).client("dynamodb"), restored, order)
+    client, _ = _account(target)
+    put, left = restores.recover(client("dynamodb"), restored, order)
     lines = [f"not overwritten, the live item differs: {key}" for key in left]
     return [*lines, f"{len(put)} items copied back, {len(left)} left"]
 
@@ -186,7 +182,8 @@ def recover(
 @_command
 def discard(restored: Restored, target: TargetOption) -> list[str]:
     """Delete a restored table."""
-    restores.discard(_account(target).client("dynamodb"), restored)
+    client, _ = _account(target)
+    restores.discard(client("dynamodb"), restored)
     return [f"deleted {restored}"]
 
 

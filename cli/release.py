@@ -18,6 +18,7 @@ from release.environments import EnvironmentName
 from release.openapi import files as openapi_files
 from release.packaging import build as packages
 from release.packaging import isolation
+from release.packaging.libraries import Architecture
 from tooling.cli import ADVICE, run_cli
 
 app = typer.Typer(
@@ -62,6 +63,14 @@ VarFiles = Annotated[
     list[Path] | None,
     typer.Option(envvar="REHEARSAL_VAR_FILE", help="Further variable file of Terraform; `make rehearse` sets it."),
 ]
+Target = Annotated[Stage, typer.Option(help="Environment of the tests.")]
+ArchitectureOption = Annotated[
+    Architecture, typer.Option(envvar="REHEARSAL_ARCHITECTURE", help="Architecture of the functions.")
+]
+HostPango = Annotated[
+    bool,
+    typer.Option("--host-pango", envvar="REHEARSAL_HOST_PANGO", help="Leave out Pango: no Docker needed, not for AWS."),
+]
 Remove = Annotated[list[str] | None, typer.Option(help="Address of a resource that may be deleted or replaced.")]
 Seconds = Annotated[
     float,
@@ -99,16 +108,7 @@ def build() -> None:
 
 @app.command()
 def make(
-    folder: Folder = pipeline.RELEASE_FOLDER,
-    architecture: Annotated[
-        Literal["arm64", "x86_64"], typer.Option(envvar="REHEARSAL_ARCHITECTURE", help="Architecture of the functions.")
-    ] = "arm64",
-    host_pango: Annotated[
-        bool,
-        typer.Option(
-            "--host-pango", envvar="REHEARSAL_HOST_PANGO", help="Leave out Pango: no Docker needed, not for AWS."
-        ),
-    ] = False,
+    folder: Folder = pipeline.RELEASE_FOLDER, architecture: ArchitectureOption = "arm64", host_pango: HostPango = False
 ) -> None:
     """Make a release of the commit in build/release."""
     _show(manifest.make(folder, architecture, "host" if host_pango else "lambda-image"))
@@ -214,7 +214,7 @@ def drift(to: Annotated[Stage, _TO], var_file: VarFiles = None) -> None:
     elif not found.changes:
         print(f"{to} is as release {found.release[:12]} made it")
     else:
-        print(pipeline.drift_text(to, found), file=sys.stderr)
+        print(pipeline.drift_text(found), file=sys.stderr)
         raise typer.Exit(1)
 
 
@@ -242,16 +242,14 @@ def pack(digest: Digest, to: To, var_file: VarFiles = None) -> None:
 
 
 @app.command()
-def evidence(
-    target: Annotated[Stage, typer.Option(help="Environment of the tests.")] = "local",
-) -> None:
+def evidence(target: Target = "local") -> None:
     """Render the evidence of the last end-to-end tests again, in build/evidence/index.html."""
     packs.write(target, stages.evidence_folder() / "index.html")
 
 
 @app.command()
 def summary(
-    target: Annotated[Stage, typer.Option(help="Environment of the tests.")] = "local",
+    target: Target = "local",
     to: Annotated[EnvironmentName | None, typer.Option(help="Environment to approve the release for.")] = None,
 ) -> None:
     """Write a summary of the evidence to the page of the workflow run."""

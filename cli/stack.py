@@ -9,9 +9,9 @@ from rich.table import Table
 from localstack import engines, processes, seed
 from localstack import stack as stacks
 from localstack.aws import Aws
-from localstack.drift import differences
 from localstack.logs import checked, show_logs
 from localstack.place_order import place_order
+from localstack.redeploy import differences
 from localstack.shell import open_shell
 from localstack.stack import StackError
 from localstack.terraform import LocalTerraform
@@ -23,7 +23,6 @@ from localstack.watch import watch as watch_tree
 from ops import queues
 
 app = typer.Typer(help="The local platform, in build/local or the folder that STACK_DIR names.", no_args_is_help=True)
-
 
 Folder = Annotated[Path | None, typer.Option(help="Run the packages of this release, not those of this tree.")]
 

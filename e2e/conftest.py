@@ -5,19 +5,18 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from e2e.tenant import Tenant
-from evidence import collect
-from evidence.collect import LOCAL_STACK, LocalStack, OrderTimer
 from localstack import stack as stacks
 from localstack import targets
 from localstack.targets import Platform
-from tests.support import doc_images
+from tests.support import doc_images, evidence_plugin
 from tests.support.cart_check import check_cart_service
+from tests.support.evidence_plugin import LOCAL_STACK, LocalStack, OrderTimer
 from tooling.cli import UserError
 
 
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
     """Load the plugins that record runs and write the documents' pictures; they add options."""
-    pluginmanager.register(collect)
+    pluginmanager.register(evidence_plugin)
     pluginmanager.register(doc_images)
 
 

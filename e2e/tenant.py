@@ -1,6 +1,5 @@
 """A tenant for one test, with one user who places orders and follows them."""
 
-import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,11 +10,12 @@ from uuid import uuid4
 
 import requests
 
-from evidence.collect import OrderTimer
-from localstack import demo, seed
+from labs.customers import ITEMS, sign_up
+from localstack import demo
 from localstack.sidecars.mail_catcher import arrived_at
 from localstack.targets import Platform
 from tests.support.contract import breaches
+from tests.support.evidence_plugin import OrderTimer
 from tooling.agreed_limits import Step
 from tooling.order_client import OrderClient
 from tooling.polling import poll
@@ -23,11 +23,6 @@ from tooling.polling import poll
 # Far above the agreed limits, which test_one_at_a_time.py checks on a quiet stack.
 DEADLINE_SECONDS = 90
 _HTTP_SECONDS = 30
-
-ITEMS = [
-    {"productId": "product-1", "name": "Rooibos tea, 80 bags", "quantity": 3, "unitPrice": "54.99"},
-    {"productId": "product-2", "name": "Fynbos honey, 500 g", "quantity": 2, "unitPrice": "119.50"},
-]
 
 
 def _assert_documented(method: str, path: str, response: requests.Response) -> None:
@@ -65,10 +60,7 @@ class Tenant:
         platform = self.platform
         if platform.issuer:
             return platform.issuer.sign_in(self.email, self.id, group)
-        pool, client = platform.outputs["user_pool_id"], platform.outputs["user_pool_client_id"]
-        password = f"Aa1!{secrets.token_urlsafe(24)}"
-        seed.add_user(platform.aws.cognito, pool, self.email, password, self.id, group)
-        return seed.sign_in(platform.aws.cognito, pool, client, self.email, password)
+        return sign_up(platform.aws.cognito, platform.outputs, self.id, self.email, group)
 
     def remove(self) -> None:
         """Delete the user; the orders stay."""

@@ -7,7 +7,7 @@ import pytest
 
 from e2e.queues import counts, drain
 from e2e.tenant import Tenant
-from evidence.collect import OrderTimer
+from tests.support.evidence_plugin import OrderTimer
 from tooling.order_client import OrderClient
 from tooling.polling import poll
 

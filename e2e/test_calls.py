@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from labs.bench import measured_calls
-from labs.bench.required_calls import REQUIRED
+from labs.bench.measured_calls import REQUIRED
 from localstack import engines
 
 pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.embedded]

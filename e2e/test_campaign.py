@@ -3,7 +3,8 @@
 import pytest
 
 from e2e.expected import totals
-from e2e.tenant import ITEMS, Tenant
+from e2e.tenant import Tenant
+from labs.customers import ITEMS
 
 
 @pytest.mark.parametrize(("code", "percent"), [("SPRING10", 10), ("LOYAL25", 25), ("WINTER23", 0), ("NO-SUCH", 0)])

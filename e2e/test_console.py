@@ -10,7 +10,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from e2e.queues import FunctionQueue
-from e2e.tenant import DEADLINE_SECONDS, ITEMS, Tenant, paid
+from e2e.tenant import DEADLINE_SECONDS, Tenant, paid
+from labs.customers import ITEMS
 from localstack import stack as stacks
 from tests.support import browser as chromium
 from tooling.paths import ROOT

@@ -10,8 +10,8 @@ import pytest
 
 from e2e.tenant import Tenant
 from evidence import stages
-from evidence.collect import OrderTimer, Recorder, RunReporter
 from localstack.targets import Platform
+from tests.support.evidence_plugin import OrderTimer, Recorder, RunReporter
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from e2e.queues import drain
 from e2e.tenant import DEADLINE_SECONDS, Tenant
-from evidence.collect import OrderTimer, Recorder
+from tests.support.evidence_plugin import OrderTimer, Recorder
 from tooling.agreed_limits import STEPS, Load, Step, summarise
 
 # The fewest orders whose p95 is not simply the longest time: nearest rank 19 of 20.

@@ -15,8 +15,9 @@ from pypdf import PdfReader
 from pypdf.generic import DecodedStreamObject
 
 from e2e.expected import rand, single_spaced, totals
-from e2e.tenant import DEADLINE_SECONDS, ITEMS, Tenant
-from evidence.collect import Recorder
+from e2e.tenant import DEADLINE_SECONDS, Tenant
+from labs.customers import ITEMS
+from tests.support.evidence_plugin import Recorder
 from tooling.polling import poll
 
 

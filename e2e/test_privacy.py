@@ -10,7 +10,8 @@ import pytest
 from boto3.dynamodb.types import TypeDeserializer
 
 from e2e.queues import FunctionQueue
-from e2e.tenant import ITEMS, Tenant, cart_outage, paid
+from e2e.tenant import Tenant, cart_outage, paid
+from labs.customers import ITEMS
 from localstack.targets import Platform
 from tooling.paths import ROOT
 

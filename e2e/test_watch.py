@@ -15,8 +15,7 @@ import requests
 from e2e import working_tree
 from e2e.tenant import DEADLINE_SECONDS, Tenant
 from localstack import engines
-from localstack.drift import differences
-from localstack.redeploy import redeploy
+from localstack.redeploy import differences, redeploy
 from localstack.targets import Platform
 from tooling.paths import ROOT
 from tooling.polling import poll

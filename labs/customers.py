@@ -15,10 +15,10 @@ from tooling.order_client import OrderClient
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
 
-ITEMS: Final = (
+ITEMS: Final[list[dict[str, Any]]] = [
     {"productId": "product-1", "name": "Rooibos tea, 80 bags", "quantity": 3, "unitPrice": "54.99"},
     {"productId": "product-2", "name": "Fynbos honey, 500 g", "quantity": 2, "unitPrice": "119.50"},
-)
+]
 _SECONDS = 60
 _CART_SECONDS = 10
 
@@ -31,19 +31,25 @@ class Customer(NamedTuple):
     api: OrderClient
 
 
-def sign_up(cognito: "CognitoIdentityProviderClient", outputs: Mapping[str, Any], tenant: str, email: str) -> str:
-    """Add a user to the pool of Terraform's outputs, and return an ID token."""
+def sign_up(
+    cognito: "CognitoIdentityProviderClient",
+    outputs: Mapping[str, Any],
+    tenant: str,
+    email: str,
+    group: str | None = None,
+) -> dict[str, str]:
+    """Add a user to the pool of Terraform's outputs, and return its IdToken, AccessToken and RefreshToken."""
     pool, client = outputs["user_pool_id"], outputs["user_pool_client_id"]
     password = f"Aa1!{secrets.token_urlsafe(24)}"
-    seed.add_user(cognito, pool, email, password, tenant)
-    return seed.sign_in(cognito, pool, client, email, password)["IdToken"]
+    seed.add_user(cognito, pool, email, password, tenant, group)
+    return seed.sign_in(cognito, pool, client, email, password)
 
 
 def customer(stack: Stack, tenant: str, api_url: str | None = None) -> Customer:
     """A new customer of a local stack with Cognito, whose API is at the stack's URL or another."""
     email = f"buyer@{tenant}.example"
-    token = sign_up(Aws(stack.endpoint).cognito, stack.outputs, tenant, email)
-    return Customer(tenant, email, OrderClient(api_url or stack.api_url, token, timeout=_SECONDS))
+    tokens = sign_up(Aws(stack.endpoint).cognito, stack.outputs, tenant, email)
+    return Customer(tenant, email, OrderClient(api_url or stack.api_url, tokens["IdToken"], timeout=_SECONDS))
 
 
 def put_cart(cart_url: str, tenant: str, items: Sequence[Mapping[str, Any]], cart_id: str = "") -> str:

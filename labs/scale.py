@@ -78,30 +78,25 @@ class Counter:
         while True:
             if not only:
                 yield self._about(_READ + _CART * ceil(together / _CARTS_AT_ONCE))
-            if (yield from self._number(together)):
-                if not only:
-                    yield self._about(_PUBLISH * ceil(together / _PUBLISHED_AT_ONCE))
-                self.recorded += together
-
-    def _number(self, together: int) -> Generator[float, None, bool]:
-        for attempt in range(MAX_ATTEMPTS):
-            yield self._about(_READ / 2)
-            seen = self._last_number
-            yield self._about(_READ / 2)
-            self.transactions += 1
-            whole = self._about(_TRANSACTION + _TRANSACTION_EACH * together)
-            exclusive = whole * _EXCLUSIVE_SHARE
-            yield (whole - exclusive) / 2
-            conflicts = self._now < self._exclusive_until or seen != self._last_number
-            if not conflicts:
-                self._exclusive_until = self._now + exclusive
-                yield exclusive
-                self._last_number += together
-            yield (whole - exclusive) / 2
-            if not conflicts:
-                return True
-            yield self._random.uniform(0, backoff(attempt))
-        return False
+            for attempt in range(MAX_ATTEMPTS):
+                yield self._about(_READ / 2)
+                seen = self._last_number
+                yield self._about(_READ / 2)
+                self.transactions += 1
+                whole = self._about(_TRANSACTION + _TRANSACTION_EACH * together)
+                exclusive = whole * _EXCLUSIVE_SHARE
+                yield (whole - exclusive) / 2
+                if self._now >= self._exclusive_until and seen == self._last_number:
+                    self._exclusive_until = self._now + exclusive
+                    yield exclusive
+                    self._last_number += together
+                    yield (whole - exclusive) / 2
+                    if not only:
+                        yield self._about(_PUBLISH * ceil(together / _PUBLISHED_AT_ONCE))
+                    self.recorded += together
+                    break
+                yield (whole - exclusive) / 2
+                yield self._random.uniform(0, backoff(attempt))
 
 
 class Limit(NamedTuple):

@@ -45,10 +45,8 @@ def require_free(port: int, use: str, variable: str) -> None:
         StackError: It is taken; the message names the port, its owner, and the variable that chooses another.
     """
     if listens(port):
-        raise StackError(
-            f"port {port}, needed for the {use}, is taken by {owner(port)}: stop it, or choose another port with "
-            f"`make up {variable}=…`"
-        )
+        advice = f"stop it, or choose another port with `make up {variable}=…`"
+        raise StackError(f"port {port}, needed for the {use}, is taken by {owner(port)}: {advice}")
 
 
 def start(command: Sequence[str], log: Path, environment: Mapping[str, str], cwd: Path) -> Running:

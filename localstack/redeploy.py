@@ -1,4 +1,4 @@
-"""Deploys code and templates of this tree to the local stack without Terraform, for `make watch` and `make up`."""
+"""Deploys code and templates of this tree to the local stack without Terraform, and lists how the stack differs."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import Environment, TemplateSyntaxError
 
 from localstack.aws import Aws
 from localstack.stack import Stack, StackError
 from localstack.terraform import LocalTerraform
-from release import templates, traffic
+from release import traffic
 from release.packaging import build, isolation
 from release.packaging.libraries import BuildError, runtime_libraries
+from release.store import TEMPLATES, Store
 from release.traffic import TrafficError
 from tooling.paths import ROOT
 
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
 # The newest version, and the previous one, which may still have calls in flight.
 _VERSIONS_KEPT = 2
 _WORKERS = 4
+# Attributes that change with the digest of the code.
+_DIGEST_FIELDS = {
+    *("source_code_hash", "code_sha256", "last_modified"),
+    *("version", "qualified_arn", "qualified_invoke_arn"),
+}
 
 
 class Redeployed(NamedTuple):
@@ -74,11 +80,7 @@ def _package(stack: Stack, function: str) -> Path:
 
 
 def _names(stack: Stack) -> dict[str, str]:
-    """AWS names of the functions, by folder.
-
-    Raises:
-        StackError: The stack lacks a function of this tree.
-    """
+    """AWS names of the functions, by folder; StackError if the stack lacks a function of this tree."""
     names: dict[str, str] = stack.outputs["function_names"]
     missing = [function for function in build.function_names() if function not in names and not stack.release]
     if missing:
@@ -98,10 +100,7 @@ def outdated(client: LambdaClient, stack: Stack) -> dict[str, bytes]:
 
 
 def publish(client: LambdaClient, stack: Stack) -> list[str]:
-    """Publish a version of each function whose package differs from its newest version, and return their folders.
-
-    The traffic does not move.
-    """
+    """Publish, without traffic, a version of each function whose package differs from its newest; return folders."""
     packages, names = outdated(client, stack), _names(stack)
     for function, content in packages.items():
         client.update_function_code(FunctionName=names[function], ZipFile=content, Publish=True)
@@ -119,7 +118,7 @@ def checked_templates(stack: Stack) -> dict[str, bytes]:
     found = {}
     jinja = Environment(autoescape=True)
     for path in sorted(folder.rglob("*")):
-        if path.suffix in templates.ENDINGS:
+        if path.suffix in TEMPLATES:
             found[str(path.relative_to(folder))] = path.read_bytes()
             try:
                 jinja.parse(path.read_text())
@@ -130,8 +129,8 @@ def checked_templates(stack: Stack) -> dict[str, bytes]:
 
 def put_templates(client: S3Client, stack: Stack, contents: Mapping[str, bytes]) -> list[str]:
     """Upload the templates that differ from those in the bucket; return their keys."""
-    bucket = stack.outputs["templates_bucket"]
-    return [key for key, content in contents.items() if templates.put(client, bucket, key, content)]
+    bucket = Store(client, stack.outputs["templates_bucket"])
+    return [key for key, content in contents.items() if bucket.put_template(key, content)]
 
 
 def _shift(client: LambdaClient, stack: Stack, function: str) -> str | None:
@@ -163,3 +162,22 @@ def blame(traceback: str, functions: Collection[str]) -> str:
     places = re.findall(rf'File "((?:{ours})[^"]*)", line (\d+)', traceback)
     error = traceback.strip().splitlines()[-1]
     return f"{places[-1][0]}:{places[-1][1]}: {error}" if places else error
+
+
+def _is_code(planned: dict[str, Any]) -> bool:
+    """Whether a planned change affects only the code of a function."""
+    change = planned["change"]
+    if planned["type"] != "aws_lambda_function" or change["actions"] != ["update"]:
+        return False
+    # What is unknown before the apply is true, at any depth.
+    changed = {name for name, value in change["after"].items() if change["before"].get(name) != value}
+    return changed | {name for name, value in change["after_unknown"].items() if "True" in str(value)} <= _DIGEST_FIELDS
+
+
+def differences(stack: Stack) -> list[str]:
+    """List Terraform addresses that a plan would change, and functions whose code is not their package.
+
+    Terraform compares code with the digest in its state, so the functions themselves are compared.
+    """
+    planned = [change["address"] for change in LocalTerraform(stack).changes() if not _is_code(change)]
+    return planned + [f"the code of {function}" for function in outdated(Aws(stack.endpoint).functions, stack)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pycognito.aws_srp import AWSSRP
 
@@ -15,7 +15,6 @@ from localstack.stack import Stack, StackError
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
-    from mypy_boto3_cognito_idp.type_defs import AttributeTypeTypeDef
 
 # Password in an emulated pool on this machine; its users exist nowhere else.
 PASSWORD = "Local-Passw0rd!"  # noqa: S105  # nosec B105  # pragma: allowlist secret
@@ -23,8 +22,7 @@ PASSWORD = "Local-Passw0rd!"  # noqa: S105  # nosec B105  # pragma: allowlist se
 
 def users() -> list[dict[str, str]]:
     """Users of the fixtures: email, tenantId, and group if they have one."""
-    found: list[dict[str, str]] = json.loads((FIXTURES / "users.json").read_text())
-    return found
+    return cast("list[dict[str, str]]", json.loads((FIXTURES / "users.json").read_text()))
 
 
 def add_user(
@@ -36,15 +34,13 @@ def add_user(
     group: str | None = None,
 ) -> None:
     """Add a user to a pool; one that exists keeps its attributes."""
-    attributes: list[AttributeTypeTypeDef] = [
-        {"Name": "email", "Value": email},
-        {"Name": "email_verified", "Value": "true"},
-    ]
-    if tenant_id:
-        attributes.append({"Name": "custom:tenantId", "Value": tenant_id})
+    values = {"email": email, "email_verified": "true", **({"custom:tenantId": tenant_id} if tenant_id else {})}
     with suppress(client.exceptions.UsernameExistsException):
         client.admin_create_user(
-            UserPoolId=pool_id, Username=email, UserAttributes=attributes, MessageAction="SUPPRESS"
+            UserPoolId=pool_id,
+            Username=email,
+            UserAttributes=[{"Name": name, "Value": value} for name, value in values.items()],
+            MessageAction="SUPPRESS",
         )
     client.admin_set_user_password(UserPoolId=pool_id, Username=email, Password=password, Permanent=True)
     if group:
@@ -56,8 +52,7 @@ def sign_in(
 ) -> dict[str, str]:
     """Sign a user in by SRP, as the portal does, and return IdToken, AccessToken and RefreshToken."""
     login = AWSSRP(username=email, password=password, pool_id=pool_id, client_id=client_id, client=client)
-    tokens: dict[str, str] = login.authenticate_user()["AuthenticationResult"]
-    return tokens
+    return cast("dict[str, str]", login.authenticate_user()["AuthenticationResult"])
 
 
 def seed(stack: Stack) -> None:

@@ -2,6 +2,7 @@
 
 import code
 import sys
+from functools import partial
 from typing import Any
 
 from localstack import seed
@@ -34,13 +35,9 @@ def names(stack: Stack) -> dict[str, Any]:
             raise StackError(f'there is no order {order_id}: table.scan()["Items"] lists all')
         return found[0]
 
-    def token(email: str) -> str:
-        """Return the ID token of a seeded user."""
-        return seed.token(stack, email)
-
     services = ("dynamodb", "sqs", "s3", "sns", "logs", "ses", "cognito")
     clients = {name: getattr(aws, name) for name in services} | {"lambda_": aws.functions}
-    return {"stack": stack, "table": table, "order": order, "token": token, **clients}
+    return {"stack": stack, "table": table, "order": order, "token": partial(seed.token, stack), **clients}
 
 
 def open_shell(stack: Stack) -> None:

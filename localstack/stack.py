@@ -55,27 +55,20 @@ class Applied(NamedTuple):
 
 @dataclass
 class Stack:
-    """A local stack.
-
-    Args:
-        directory: Folder of the stack, with stack.json, logs and mails.
-        engine: Name of the engine.
-        ports: Ports by use: engine, cart, smtp, console; proxy for a stack with a fault proxy, issuer for one whose
-            tokens are not Cognito's.
-        running: Processes by name.
-        outputs: Terraform's outputs; empty before the first apply.
-        applied: The last apply; None if Terraform must check the stack.
-        release: Folder of the release that the stack runs; None if it runs this tree.
-        certificates: Certificates that engine and cart stub serve with; None for plain HTTP.
-    """
+    """A local stack, in a folder with stack.json, logs and mails."""
 
     directory: Path
     engine: str = "embedded"
+    # By use: engine, cart, smtp, console; proxy with a fault proxy, issuer if the tokens are not Cognito's.
     ports: dict[str, int] = field(default_factory=dict)
     running: dict[str, Running] = field(default_factory=dict)
+    # Terraform's outputs; empty before the first apply.
     outputs: dict[str, Any] = field(default_factory=dict)
+    # None if Terraform must check the stack.
     applied: Applied | None = None
+    # Folder of the release that the stack runs; None if it runs this tree.
     release: str | None = None
+    # What engine and cart stub serve with; None for plain HTTP.
     certificates: Certificates | None = None
 
     def _url(self, use: str) -> str:
@@ -181,25 +174,16 @@ def load(directory: Path | None = None) -> Stack:
     directory = directory or default_directory()
     file = directory / "stack.json"
     try:
-        return _decode(directory, json.loads(file.read_text()))
+        content = json.loads(file.read_text())
+        content["running"] = {name: Running(*process) for name, process in content["running"].items()}
+        content["applied"] = Applied(*content["applied"]) if content.get("applied") else None
+        content["certificates"] = Certificates(*content["certificates"]) if content["certificates"] else None
+        return Stack(directory, **content)
     except FileNotFoundError:
-        return Stack(directory=directory)
+        return Stack(directory)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise StackError(
-            f"{file} cannot be read ({error}): run `make down`, which stops what it started, then `make up`"
-        ) from None
-
-
-def _decode(directory: Path, content: dict[str, Any]) -> Stack:
-    running = {name: Running(*process) for name, process in content.pop("running").items()}
-    applied, certificates = content.pop("applied", None), content.pop("certificates")
-    return Stack(
-        directory=directory,
-        running=running,
-        applied=Applied(*applied) if applied else None,
-        certificates=Certificates(*certificates) if certificates else None,
-        **content,
-    )
+        advice = "run `make down`, which stops what it started, then `make up`"
+        raise StackError(f"{file} cannot be read ({error}): {advice}") from None
 
 
 def require(directory: Path | None = None) -> Stack:

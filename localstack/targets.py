@@ -33,24 +33,6 @@ class Platform:
         return self.aws.sqs.get_queue_url(QueueName=name)["QueueUrl"]
 
 
-def local() -> Platform:
-    """Return the stack in STACK_DIR.
-
-    Raises:
-        StackError: It has not been created.
-    """
-    stack = stacks.require()
-    return Platform(
-        target="local",
-        aws=Aws(stack.endpoint),
-        outputs=stack.outputs,
-        api_url=stack.api_url,
-        cart_url=stack.cart_url,
-        mailbox=Mailbox(stack.mail_dir),
-        issuer=Issuer(stack.issuer_url) if stack.issuer_url else None,
-    )
-
-
 def deployed(name: str, environment: Environment) -> Platform:
     """Return the stack of an environment, from the Terraform state in the account that the shell is signed in to."""
     aws = Aws(None, environment.region)
@@ -73,4 +55,15 @@ def chosen(target: str) -> Platform:
     Raises:
         StackError: The local stack has not been created.
     """
-    return local() if target == "local" else deployed(target, ENVIRONMENTS[target])  # type: ignore[index]  # no other names
+    if target != "local":
+        return deployed(target, ENVIRONMENTS[target])  # type: ignore[index]  # no other names
+    stack = stacks.require()
+    return Platform(
+        target="local",
+        aws=Aws(stack.endpoint),
+        outputs=stack.outputs,
+        api_url=stack.api_url,
+        cart_url=stack.cart_url,
+        mailbox=Mailbox(stack.mail_dir),
+        issuer=Issuer(stack.issuer_url) if stack.issuer_url else None,
+    )

@@ -93,9 +93,8 @@ class LocalTerraform:
                 log=self._stack.logs_dir / log if log else None,
             ).checked()
         except CommandError as error:
-            raise StackError(
-                f"{error}\nIf the configuration is right, start from scratch: `make down`, then `make up`."
-            ) from None
+            advice = "If the configuration is right, start from scratch: `make down`, then `make up`."
+            raise StackError(f"{error}\n{advice}") from None
 
     def prepare_backend(self) -> None:
         """Create the state bucket in the engine, as bootstrap does in an account; safe to repeat."""

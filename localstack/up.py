@@ -151,10 +151,8 @@ def up(
         ports: Chosen ports by use: engine, cart, smtp, console.
 
     Raises:
-        ManifestError: The folder is not the release that was built.
-        StackError: The stack cannot be brought up; the message says why and what to do.
-        BuildError: A package cannot be built.
         TrafficError: A new version of a function does not run; the old one stays live.
+        UserError: The stack cannot be brought up; the message says why and what to do.
     """
     started = time.monotonic()
     if release:
@@ -199,11 +197,10 @@ def up(
 
 
 def _apply(stack: Stack, terraform: LocalTerraform, reason: str) -> None:
-    again = stack.applied is not None
+    name = f"Terraform apply ({reason})" if stack.applied else "Terraform apply"
     # Until the apply ends, the state of the stack is unknown.
     stack.applied = None
     stack.save()
-    name = f"Terraform apply ({reason})" if again else "Terraform apply"
     # Terraform mostly waits, so functions that exist already can import their libraries.
     with step(name), warm.new_functions(Aws(stack.endpoint).functions):
         stack.outputs = terraform.apply()

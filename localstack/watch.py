@@ -16,12 +16,6 @@ from tooling.cli import UserError
 from tooling.paths import ROOT
 
 _FOLDERS = ("functions", "common", "templates")
-# Deploy after a pause in saves of this length: an editor that saves all its files does so without one.
-_PAUSE_MS = 50
-# Deploy after saves without a pause for this long.
-_LONGEST_MS = 400
-# Interval of the checks for Ctrl-C.
-_INTERVAL_MS = 200
 _MAKE_UP_SECONDS = 300
 
 
@@ -34,9 +28,11 @@ def watch() -> None:
     engines.require()
     saves = watchfiles.watch(
         *(ROOT / name for name in _FOLDERS),
-        debounce=_LONGEST_MS,
-        step=_PAUSE_MS,
-        rust_timeout=_INTERVAL_MS,
+        # Deploy after a pause of 50 ms, since an editor saves all its files without one, or after 400 ms of saves.
+        step=50,
+        debounce=400,
+        # Check for Ctrl-C every 200 ms.
+        rust_timeout=200,
         yield_on_timeout=True,
     )
     # The watch starts before the first deployment, so that it sees what is saved meanwhile.

@@ -1,6 +1,7 @@
 """Queues and DLQs: what they hold, whether they are consumed, and moving DLQ messages back.
 
-Functions take the name of a queue, not of its DLQ. Bodies may hold personal data, so only ids and event type are shown.
+Functions take the name of a queue, not of its DLQ, and raise QueueError if there is no such queue, or if they need its
+DLQ and it has none. Bodies may hold personal data, so only ids and the event type are shown.
 """
 
 from __future__ import annotations
@@ -67,11 +68,7 @@ class Redriven(NamedTuple):
 
 
 def url(sqs: SQSClient, queue: str) -> str:
-    """URL of a queue.
-
-    Raises:
-        QueueError: there is no such queue.
-    """
+    """URL of a queue."""
     try:
         return sqs.get_queue_url(QueueName=queue)["QueueUrl"]
     except sqs.exceptions.QueueDoesNotExist:
@@ -84,11 +81,7 @@ def _attributes(sqs: SQSClient, queue: str) -> dict[str, str]:
 
 
 def held(sqs: SQSClient, queue: str) -> int:
-    """Number of messages in a queue: waiting, in flight and delayed.
-
-    Raises:
-        QueueError: there is no such queue.
-    """
+    """Number of messages in a queue: waiting, in flight and delayed."""
     attributes = _attributes(sqs, queue)
     return sum(int(attributes[f"ApproximateNumberOfMessages{which}"]) for which in ("", "NotVisible", "Delayed"))
 
@@ -105,7 +98,6 @@ def wait_idle(
 
     Raises:
         DeadlineError: A queue still has messages.
-        QueueError: A queue does not exist.
     """
     # Twice, since a message can move from a queue not checked yet to one already checked.
     checked = 2 * list(names)
@@ -117,11 +109,7 @@ def wait_idle(
 
 
 def dlq_of(sqs: SQSClient, queue: str) -> str:
-    """Name of a queue's DLQ.
-
-    Raises:
-        QueueError: there is no such queue, or it has no DLQ.
-    """
+    """Name of a queue's DLQ."""
     policy = _attributes(sqs, queue).get("RedrivePolicy")
     if policy is None:
         raise QueueError(f"queue {queue} has no DLQ: name the queue whose messages failed, not its DLQ")
@@ -135,11 +123,7 @@ def _consumer(sqs: SQSClient, functions: LambdaClient, queue: str) -> Any:
 
 
 def states(sqs: SQSClient, functions: LambdaClient, names: list[str]) -> list[QueueState]:
-    """What queues hold, in the order of their names.
-
-    Raises:
-        QueueError: one of them does not exist.
-    """
+    """What queues hold, in the order of their names."""
     found = []
     for name in names:
         attributes, mapping = _attributes(sqs, name), _consumer(sqs, functions, name)
@@ -188,9 +172,8 @@ def _release(sqs: SQSClient, queue_url: str, messages: list[MessageTypeDef]) -> 
     for message in messages:
         # A message whose visibility timeout has passed is visible already.
         with suppress(sqs.exceptions.MessageNotInflight):
-            sqs.change_message_visibility(
-                QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
-            )
+            handle = message["ReceiptHandle"]
+            sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=handle, VisibilityTimeout=0)
 
 
 def _sent(message: MessageTypeDef) -> int:
@@ -209,11 +192,7 @@ def _dlq_message(message: MessageTypeDef) -> DlqMessage:
 
 
 def dlq_messages(sqs: SQSClient, queue: str) -> list[DlqMessage]:
-    """The messages in the DLQ of a queue, oldest first, about 100 at most; they stay in the DLQ.
-
-    Raises:
-        QueueError: there is no such queue, or it has no DLQ.
-    """
+    """The messages in the DLQ of a queue, oldest first, about 100 at most; they stay in the DLQ."""
     dlq = url(sqs, dlq_of(sqs, queue))
     received = _receive_all(sqs, dlq, _MOST_SHOWN)
     _release(sqs, dlq, received)
@@ -246,9 +225,6 @@ def redrive(sqs: SQSClient, queue: str) -> Redriven:
     SQS has StartMessageMoveTask for this; the local engine lacks it, and it would move a message that fails again in an
     endless loop. A message is sent before it is deleted. If that is interrupted, the message is there twice, and its
     consumer skips the duplicate: a redrive can be repeated, and run twice at once.
-
-    Raises:
-        QueueError: there is no such queue, or it has no DLQ.
     """
     began = int(time.time() * 1_000)
     dlq_name = dlq_of(sqs, queue)

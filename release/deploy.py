@@ -230,7 +230,7 @@ def _plan(
     """Plan a release into a file; returns the changes, as `terraform show -json` prints them."""
     file.parent.mkdir(parents=True, exist_ok=True)
     known = ENVIRONMENTS[environment]
-    backend = ("-reconfigure", "-lockfile=readonly", f"-backend-config=env/{known.backend}")
+    backend = ("-reconfigure", "-lockfile=readonly", f"-backend-config=env/{environment}.backend.hcl")
     _terraform(environment, folder, "init", "-input=false", *backend)
     _terraform(
         *(environment, folder, "plan", "-input=false", "-parallelism=40"),

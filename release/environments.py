@@ -20,7 +20,6 @@ class Environment:
         before: The environment that a release must pass first; None for dev.
         approvals: The roles that must approve, each a different person.
         var_files: Terraform's variable files in `terraform/env/`; a later one wins.
-        backend: File in `terraform/env/` with the backend of Terraform's state.
         buckets: Suffix of the names of its buckets.
         canary: Whether new versions first get part of the traffic.
     """
@@ -28,7 +27,6 @@ class Environment:
     before: EnvironmentName | None
     approvals: tuple[str, ...]
     var_files: tuple[str, ...]
-    backend: str
     buckets: str
     region: str = "af-south-1"
     canary: bool = False
@@ -47,13 +45,11 @@ class Environment:
 
 _BOTH = ("business-owner", "tech-lead")
 ENVIRONMENTS: dict[EnvironmentName, Environment] = {
-    "dev": Environment(None, (), ("dev.tfvars",), "dev.backend.hcl", "dev"),
-    "sit": Environment("dev", ("tech-lead",), ("sit.tfvars",), "sit.backend.hcl", "sit"),
-    "prod": Environment("sit", _BOTH, ("prod.tfvars",), "prod.backend.hcl", "prod", canary=True),
+    "dev": Environment(None, (), ("dev.tfvars",), "dev"),
+    "sit": Environment("dev", ("tech-lead",), ("sit.tfvars",), "sit"),
+    "prod": Environment("sit", _BOTH, ("prod.tfvars",), "prod", canary=True),
     # Prod's account in the other region. S3 replicates prod's releases to it; nothing is promoted.
-    "failover": Environment(
-        "prod", _BOTH, ("prod.tfvars", "failover.tfvars"), "failover.backend.hcl", "prod-failover", region="eu-west-1"
-    ),
+    "failover": Environment("prod", _BOTH, ("prod.tfvars", "failover.tfvars"), "prod-failover", region="eu-west-1"),
 }
 
 

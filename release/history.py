@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import dropwhile
 from typing import Literal
 
 from pydantic import ValidationError
@@ -64,11 +65,10 @@ def live(store: Store, environment: EnvironmentName) -> Deployment | None:
 def previous(store: Store, environment: EnvironmentName) -> Deployment | None:
     """The release to roll back to: the one deployed before the live one; None if there is no such release."""
     records = list(newest_first(store, environment))
-    if not records:
-        return None
     deployed = [record for record in records if record.kind == "deploy"]
-    since = next((n for n, record in enumerate(deployed) if record.release == records[0].release), len(deployed))
-    return next((record for record in deployed[since:] if record.release != records[0].release), None)
+    # After a rollback, newer deployments than that of the live release do not count.
+    up_to_live = dropwhile(lambda record: record.release != records[0].release, deployed)
+    return next((record for record in up_to_live if record.release != records[0].release), None)
 
 
 def rollback_target(store: Store, environment: EnvironmentName, release: str | None) -> Deployment:

@@ -7,19 +7,22 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConstrainedStr, Field, ValidationError
 
-from release.packaging import build, isolation, libraries, sbom
+from release.packaging import build, isolation, libraries
 from release.packaging.libraries import Architecture, Natives
+from tooling import commands
 from tooling.cli import UserError
 from tooling.paths import ROOT
 
 NAME = "release.json"
 _NOT_RELEASED = ("terraform/bootstrap/", "terraform/tests/")
 _TOOL_SECONDS = 30
+_SBOM_SECONDS = 120
 
 
 class ManifestError(UserError):
@@ -143,7 +146,7 @@ def make(folder: Path, architecture: Architecture, natives: Natives) -> Manifest
     for name in [*_tracked("templates"), *_tracked("terraform")]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, folder / name)
-    sbom.write(folder / "sbom.json")
+    _write_sbom(folder / "sbom.json")
     locks = [*(f"requirements/{group.name}.txt" for group in libraries.GROUPS), "terraform/.terraform.lock.hcl"]
     manifest = Manifest(
         commit=source,
@@ -159,6 +162,15 @@ def make(folder: Path, architecture: Architecture, natives: Natives) -> Manifest
     )
     (folder / NAME).write_bytes(manifest.encode())
     return manifest
+
+
+def _write_sbom(target: Path) -> None:
+    """Write the SBOM (CycloneDX) of the invoice package, which has the libraries of all packages; equal bytes."""
+    command = [
+        *(sys.executable, "-m", "cyclonedx_py", "requirements", "requirements/invoice.txt"),
+        *("--pyproject=pyproject.toml", "--output-reproducible", "--sv=1.6", "--of=JSON", f"--output-file={target}"),
+    ]
+    commands.run("write the SBOM", command, _SBOM_SECONDS, cwd=ROOT).checked()
 
 
 def read(path: Path) -> Manifest:

@@ -6,13 +6,14 @@ Start here, then docs/release.md.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import boto3
 
-from release import deploy, history, manifest, promotion, templates, traffic
+from release import deploy, history, manifest, promotion, traffic
 from release.environments import ENVIRONMENTS, EnvironmentName, terraform_outputs
 from release.history import Deployment
 from release.manifest import Manifest
@@ -67,7 +68,8 @@ def promote(to: EnvironmentName, digest: str, given: Mapping[str, str]) -> Manif
         ManifestError: the bucket does not have the whole release.
     """
     source, target = store(environment_before(to)), store(to)
-    approved = promotion.approvals_in_github(to) if promotion.in_github() else given
+    in_github = os.environ.get("GITHUB_ACTIONS") == "true"
+    approved = promotion.approvals_in_github(to) if in_github else given
     promotion.require_evidence(source, digest, to, approved)
     copied = target.copy_from(source, digest)
     promotion.record_promotion(target, digest, to, approved)
@@ -113,8 +115,7 @@ def plan(to: EnvironmentName, digest: str, remove: Collection[str], var_files: C
 def shift(to: EnvironmentName, digest: str, seconds: float) -> dict[str, Move]:
     """Move the traffic to the new versions: at once, or in prod 10 % first while the alarms are watched.
 
-    Returns:
-        What moved, by function; the history of the environment has a record of it.
+    Records it in the history, and returns what moved by function.
 
     Raises:
         TrafficError: a version does not run, or an alarm is in ALARM; the old versions have the traffic.
@@ -131,7 +132,7 @@ def shift(to: EnvironmentName, digest: str, seconds: float) -> dict[str, Move]:
         if live := history.live(releases, to):
             # Terraform has put the new templates there already.
             live_release = releases.manifest(live.release)
-            templates.put_all(client("s3", to), found["templates_bucket"], releases, live_release)
+            Store(client("s3", to), found["templates_bucket"]).put_templates(releases, live_release)
         raise
     history.record(store(to), to, digest, "deploy", traffic.live_versions(functions, names))
     return moved
@@ -153,10 +154,8 @@ def record(to: EnvironmentName, report: Path) -> Record:
 def roll_back(to: EnvironmentName, digest: str | None) -> tuple[Deployment, list[str]]:
     """Return traffic and templates to a release that was live before: the given one, or the previous one.
 
-    AWS keeps the versions of functions and the bucket the templates, so nothing is built or planned.
-
-    Returns:
-        The record of the rollback, and the templates that changed.
+    AWS keeps the versions of functions and the bucket the templates, so nothing is built or planned. Returns the record
+    of the rollback, and the templates that changed.
 
     Raises:
         RollbackError: there is no such release.
@@ -167,35 +166,28 @@ def roll_back(to: EnvironmentName, digest: str | None) -> tuple[Deployment, list
     target = history.rollback_target(releases, to, digest)
     release = releases.manifest(target.release)
     traffic.move_to(client("lambda", to), target.versions)
-    changed = templates.put_all(client("s3", to), outputs(to)["templates_bucket"], releases, release)
+    changed = Store(client("s3", to), outputs(to)["templates_bucket"]).put_templates(releases, release)
     return history.record(releases, to, target.release, "rollback", target.versions), changed
 
 
-class Drift(NamedTuple):
-    """Digest of the live release, and the address of each resource that differs, with what Terraform would do."""
-
-    release: str
-    changes: list[str]
-
-
-def drift(to: EnvironmentName, var_files: Collection[Path]) -> Drift | None:
+def drift(to: EnvironmentName, var_files: Collection[Path]) -> deploy.Planned | None:
     """Compare an environment with its live release, and publish an alert if they differ; None if nothing is live."""
     live = history.live(store(to), to)
     if live is None:
         return None
     folder = deploy.work_dir(to) / "drift"
     store(to).download(live.release, folder)
-    changes = deploy.preview(to, folder, var_files).changes
-    found = Drift(live.release, [f"{change.address} ({change.action})" for change in changes])
+    found = deploy.preview(to, folder, var_files)
     if found.changes:
         client("sns", to).publish(
             TopicArn=outputs(to)["alerts_topic_arn"],
             Subject=f"Drift in {to}: {len(found.changes)} resources",
-            Message=drift_text(to, found),
+            Message=drift_text(found),
         )
     return found
 
 
-def drift_text(to: EnvironmentName, found: Drift) -> str:
+def drift_text(found: deploy.Planned) -> str:
     """The differences of an environment, for people."""
-    return f"{to} differs from release {found.release[:12]}:\n" + "\n".join(found.changes)
+    lines = [f"{change.address} ({change.action})" for change in found.changes]
+    return "\n".join([f"{found.environment} differs from release {found.release[:12]}:", *lines])

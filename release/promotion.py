@@ -18,10 +18,8 @@ from tooling.cli import UserError
 _GITHUB_SECONDS = 20
 # The role of the reviewers of each GitHub environment, by environment to promote to (docs/release.md).
 _GITHUB_ROLES: dict[EnvironmentName, dict[str, str]] = {
-    "dev": {},
     "sit": {"sit": "tech-lead"},
     "prod": {"prod-business-owner": "business-owner", "prod": "tech-lead"},
-    "failover": {"prod-business-owner": "business-owner", "prod": "tech-lead"},
 }
 
 
@@ -39,12 +37,10 @@ def tests_passed(junit: Path) -> int:
         suites = list(ElementTree.parse(junit).iter("testsuite"))  # noqa: S314  # nosec B314  # as above
     except (FileNotFoundError, ElementTree.ParseError):
         raise EvidenceError(f"there is no test report {junit}: run the tests with --junitxml={junit}") from None
-
-    def count(kind: str) -> int:
-        return sum(int(suite.get(kind, 0)) for suite in suites)
-
-    failed = count("failures") + count("errors")
-    passed = count("tests") - failed - count("skipped")
+    kinds = ("tests", "failures", "errors", "skipped")
+    tests, failures, errors, skipped = (sum(int(suite.get(kind, 0)) for suite in suites) for kind in kinds)
+    failed = failures + errors
+    passed = tests - failed - skipped
     if failed or passed < 1:
         raise EvidenceError(f"{junit} is no evidence: {passed} tests passed and {failed} failed; run `make e2e` again")
     return passed
@@ -149,12 +145,9 @@ def require_evidence(source: Store, digest: str, to: EnvironmentName, approvals:
     Raises:
         EvidenceError: evidence or an approval is missing; names each.
     """
-    missing = []
-    before = ENVIRONMENTS[to].before
-    if before:
-        problem = _missing_evidence(source, digest, before)
-        missing += [problem] if problem else []
-    required = ENVIRONMENTS[to].approvals
+    before, required = ENVIRONMENTS[to].before, ENVIRONMENTS[to].approvals
+    problem = _missing_evidence(source, digest, before) if before else None
+    missing = [problem] if problem else []
     missing += [
         f"the approval of {role} is missing (--approvals {role}=NAME)" for role in required if not approvals.get(role)
     ]
@@ -166,14 +159,9 @@ def require_evidence(source: Store, digest: str, to: EnvironmentName, approvals:
         raise EvidenceError(f"{digest[:12]} cannot go to {to}: {'; '.join(missing)}")
 
 
-def in_github() -> bool:
-    """Whether this runs in GitHub Actions."""
-    return os.environ.get("GITHUB_ACTIONS") == "true"
-
-
 def approvals_by_role(reviews: list[dict[str, Any]], to: EnvironmentName) -> dict[str, str]:
     """Logins of who approved, by role, from GitHub's "Get the review history for a workflow run"."""
-    roles = _GITHUB_ROLES[to]
+    roles = _GITHUB_ROLES.get(to, {})
     return {
         roles[environment["name"]]: review["user"]["login"]
         for review in reviews

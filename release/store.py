@@ -1,4 +1,4 @@
-"""The release bucket of an account: files and manifests under the name of their digest (docs/release.md)."""
+"""The buckets of an account: releases, under the names of their digests (docs/release.md), and the live templates."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from botocore.exceptions import ClientError
 
@@ -15,11 +16,13 @@ from release.manifest import Manifest, ManifestError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+# The ends of templates' names; Terraform uploads the same files (terraform/main.tf, module templates_bucket).
+TEMPLATES = (".html", ".txt")
 _ABSENT = {"NoSuchKey", "NoSuchBucket", "404"}
 
 
 class Store:
-    """A release bucket, with a client of S3 in its account."""
+    """A bucket of releases or templates, with a client of S3 in its account."""
 
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client
@@ -125,3 +128,29 @@ class Store:
             path.write_bytes(self.file(name, file.sha256))
         (folder / manifest.NAME).write_bytes(found.encode())
         return manifest.verify(folder)
+
+    def put_template(self, key: str, content: bytes) -> bool:
+        """Put a template into this bucket, which keeps the old version; returns False if it is there already.
+
+        The key is the path below templates/.
+        """
+        current = self.read(key)
+        if current == content:
+            return False
+        kind = "html" if key.endswith(".html") else "plain"
+        # A put without tags would remove Terraform's.
+        tags = self._client.get_object_tagging(Bucket=self.bucket, Key=key)["TagSet"] if current is not None else []
+        self._client.put_object(
+            Bucket=self.bucket,
+            Key=key,
+            Body=content,
+            ContentType=f"text/{kind}; charset=utf-8",
+            Tagging=urlencode({tag["Key"]: tag["Value"] for tag in tags}),
+        )
+        return True
+
+    def put_templates(self, source: Store, release: Manifest) -> list[str]:
+        """Put the templates of a release from its bucket into this one; returns the keys that changed."""
+        names = [name for name in release.files if name.startswith("templates/") and name.endswith(TEMPLATES)]
+        contents = {name.removeprefix("templates/"): source.file(name, release.files[name].sha256) for name in names}
+        return [key for key, content in contents.items() if self.put_template(key, content)]

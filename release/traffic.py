@@ -102,16 +102,9 @@ def canary(
     percent: int,
     seconds: float,
 ) -> dict[str, Move]:
-    """Give the newest versions part of the traffic and watch alarms, then give them all of it or none.
+    """Give the newest versions part of the traffic, then all of it, or none if a watched alarm is in ALARM.
 
-    Args:
-        names: Names of the functions in AWS.
-        watched: Names of the alarms that stop the canary.
-        percent: Share of the traffic, 1 to 99.
-        seconds: How long to watch.
-
-    Returns:
-        What moved.
+    Returns what moved, by name of the function.
 
     Raises:
         TrafficError: a new version does not run, or an alarm is in ALARM; the traffic is where it was.

@@ -45,13 +45,9 @@ def run(
     cwd: Path | None = None,
     log: Path | None = None,
 ) -> Completed:
-    """Run a program to its end, successful or not.
+    """Run a program to its end, successful or not, with the variables of this process unless others are given.
 
-    Args:
-        what: What it is for, as the error says it.
-        seconds: How long it may take.
-        environment: Its environment variables; those of this process if None.
-        log: File for its output.
+    Errors say `what` it is for. Its output is also written to the log, if one is named.
 
     Raises:
         CommandError: it took longer and was interrupted, or is not installed.

@@ -1,6 +1,5 @@
 """Docker, where it is installed: it runs the image of Lambda's Python."""
 
-import shutil
 import subprocess
 
 from tooling.cli import UserError
@@ -17,11 +16,9 @@ class DockerError(UserError):
 
 def available() -> bool:
     """Whether a Docker engine responds."""
-    if not shutil.which("docker"):
-        return False
     try:
         done = subprocess.run(["docker", "info"], capture_output=True, check=False, timeout=_RESPONSE_SECONDS)
-    except subprocess.TimeoutExpired:
+    except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
 

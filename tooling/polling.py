@@ -12,7 +12,7 @@ class DeadlineError(UserError):
     """A condition did not become true in time; the text says which."""
 
 
-def poll[T](what: str, ask: Callable[[], T | None], seconds: float, interval: float = 0.05) -> T:
+def poll[T](what: str, attempt: Callable[[], T | None], seconds: float, interval: float = 0.05) -> T:
     """Call a function until it returns something other than None; return that. The error says `what` is waited for.
 
     Raises:
@@ -22,7 +22,7 @@ def poll[T](what: str, ask: Callable[[], T | None], seconds: float, interval: fl
         stop=stop_after_delay(seconds), wait=wait_fixed(interval), retry=retry_if_result(lambda result: result is None)
     )
     try:
-        result = retrying(ask)
+        result = retrying(attempt)
     except RetryError:
         raise DeadlineError(f"{what}: not after {seconds:g} s") from None
     return cast("T", result)

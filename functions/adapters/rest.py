@@ -126,7 +126,7 @@ def parse_body[M: BaseModel](request: Request, model: type[M]) -> M:
 
     Raises:
         ProblemError: 415 if it is not declared as JSON, 413 above 256 KB, 400 if it is not a JSON object.
-        InvalidFieldsError: fields are not as the model wants them.
+        InvalidFieldsError: fields do not match the model.
     """
     content_type = (request.header("content-type") or "application/json").split(";")[0].strip().lower()
     if content_type != "application/json":

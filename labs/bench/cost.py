@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from labs.bench import measured_calls
-from labs.bench.measured_calls import Measured
+from labs.bench.measured_calls import BOTH, ORDER, REQUIRED, Call, Measured
 from labs.bench.report import Row, table
-from labs.bench.required_calls import BOTH, ORDER, REQUIRED, Call
 from localstack import engines
 from localstack.aws import Aws
 from localstack.stack import Stack

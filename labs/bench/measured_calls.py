@@ -1,4 +1,7 @@
-"""The AWS calls that orders make, by the embedded engine's CloudTrail, and what else they use."""
+"""The AWS calls that an order requires, with the promise that each keeps (docs/promises.md), and those that it makes.
+
+The embedded engine's CloudTrail records them.
+"""
 
 import json
 import re
@@ -6,12 +9,11 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import requests
 
 from labs.bench.burst import place
-from labs.bench.required_calls import BOTH, COUNTER, ORDER, RECORD, Call
 from labs.processes import workers
 from localstack.aws import Aws
 from localstack.stack import Stack, StackError
@@ -23,6 +25,43 @@ _MOST = 50
 # CloudWatch Logs counts so many bytes for each event in addition to its text.
 _EVENT_BYTES = 26
 _REPORT = re.compile(r"^REPORT .*?\tDuration: ([\d.]+) ms\t", re.MULTILINE)
+
+RECORD, COUNTER, ORDER, BOTH = "idempotency record", "counter", "order", "counter and order"
+
+
+class Call(NamedTuple):
+    """A call: folder of the function that makes it, service and action, and what it reads or writes."""
+
+    function: str
+    action: str
+    target: str
+
+
+_NO_PERSONAL_DATA = "messages hold no personal data, so the order is read from the table"
+_CLAIM = "no mail is sent twice: it is claimed before"
+_MARK = "no mail is sent twice: it is marked as sent after"
+
+REQUIRED: Final = {
+    Call("create_order", "dynamodb:PutItem", RECORD): "a key used twice at once, or with another body, is refused",
+    Call("create_order", "sqs:SendMessage", "creation queue"): "an accepted order is never lost: queued before the 202",
+    Call("create_order", "dynamodb:UpdateItem", RECORD): "the same key and body get the same response",
+    Call("order_creator_record", "dynamodb:GetItem", COUNTER): "numbered without gaps: the number to count on from",
+    Call("order_creator_record", "dynamodb:TransactWriteItems", BOTH): "recorded once, numbered once",
+    Call("order_creator_record", "sns:Publish", "events"): "starts the invoice and the internal mail",
+    Call("order_pdf_creator", "dynamodb:GetItem", ORDER): _NO_PERSONAL_DATA,
+    Call("order_pdf_creator", "s3:PutObject", "invoice"): "invoiced once: put only if it does not exist",
+    Call("order_pdf_creator", "dynamodb:UpdateItem", ORDER): "an order names its invoice",
+    Call("order_pdf_creator", "sns:Publish", "events"): "starts the confirmation",
+    Call("order_internal_notification", "dynamodb:GetItem", ORDER): _NO_PERSONAL_DATA,
+    Call("order_internal_notification", "dynamodb:PutItem", RECORD): _CLAIM,
+    Call("order_internal_notification", "ses:SendRawEmail", "mail"): "each mail is sent",
+    Call("order_internal_notification", "dynamodb:UpdateItem", RECORD): _MARK,
+    Call("customer_order_confirmation", "dynamodb:GetItem", ORDER): _NO_PERSONAL_DATA,
+    Call("customer_order_confirmation", "dynamodb:PutItem", RECORD): _CLAIM,
+    Call("customer_order_confirmation", "s3:GetObject", "invoice"): "the confirmation has the invoice attached",
+    Call("customer_order_confirmation", "ses:SendRawEmail", "mail"): "each mail is sent",
+    Call("customer_order_confirmation", "dynamodb:UpdateItem", RECORD): _MARK,
+}  # fmt: skip
 
 
 class Measured(NamedTuple):

@@ -102,12 +102,12 @@ def customers(platform: Platform, count: int) -> Iterator[list[dict[str, Any]]]:
             tenant = f"load-{uuid.uuid4().hex[:12]}"
             email = f"success+{tenant}@{domain}"
             if platform.issuer:
-                token = platform.issuer.sign_in(email, tenant)["IdToken"]
+                tokens = platform.issuer.sign_in(email, tenant)
             else:
-                token = sign_up(cognito, outputs, tenant, email)
+                tokens = sign_up(cognito, outputs, tenant, email)
                 removal.callback(cognito.admin_delete_user, UserPoolId=outputs["user_pool_id"], Username=email)
             cart = put_cart(platform.cart_url or "", tenant, ITEMS)
-            found.append({"tenant": tenant, "token": token, "body": demo.request(email, cart)})
+            found.append({"tenant": tenant, "token": tokens["IdToken"], "body": demo.request(email, cart)})
         yield found
 
 

@@ -12,9 +12,10 @@ from tooling import commands, documents
 from tooling.documents import Block
 from tooling.paths import ROOT
 
-_DEADLINE_SECONDS = 900
+DEADLINE_SECONDS = 900
 _SHOWN = 4_000
-_RELEASE = (sys.executable, "-m", "cli.release")
+# A command line of `bin/release`.
+PROGRAM = (sys.executable, "-m", "cli.release")
 
 
 class Commands:
@@ -28,7 +29,7 @@ class Commands:
         self, name: str, command: tuple[str, ...], environment: Mapping[str, str], cwd: Path
     ) -> commands.Completed:
         log = self._logs / f"{next(self._numbers):02}-{name.replace(' ', '-')}.log"
-        return commands.run(name, command, _DEADLINE_SECONDS, environment, cwd, log)
+        return commands.run(name, command, DEADLINE_SECONDS, environment, cwd, log)
 
     def run(self, name: str, *command: str, environment: Mapping[str, str], cwd: Path = ROOT) -> str:
         """Run a command and return its output; CommandError if it failed or took too long."""
@@ -50,13 +51,9 @@ class Commands:
         self.followed += found
         return output
 
-    def release(self, name: str, *arguments: str, environment: Mapping[str, str], cwd: Path = ROOT) -> None:
-        """Run a command of `bin/release`."""
-        self.run(name, *_RELEASE, *arguments, environment=environment, cwd=cwd)
-
     def refused(self, name: str, text: str, *arguments: str, environment: Mapping[str, str]) -> None:
         """Run a command of `bin/release` that must be refused with a text; StackError if it is not."""
-        ended = self._run(name, (*_RELEASE, *arguments), environment, ROOT)
+        ended = self._run(name, (*PROGRAM, *arguments), environment, ROOT)
         if not ended.status or text not in ended.output:
             raise StackError(f"{name}: not refused with {text!r}, status {ended.status}:\n{ended.output[-_SHOWN:]}")
         line = next(line for line in ended.output.splitlines() if text in line)

@@ -4,12 +4,10 @@ import os
 import platform
 import re
 import shutil
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,7 +16,7 @@ from typing import Any, NamedTuple
 from rich.table import Table
 
 from labs.rehearsal.accounts import SUBJECT_PREFIX, Accounts
-from labs.rehearsal.commands import Commands
+from labs.rehearsal.commands import DEADLINE_SECONDS, PROGRAM, Commands
 from localstack import demo, processes, tls
 from localstack import stack as stacks
 from localstack.engines.ministack import MiniStack
@@ -30,6 +28,7 @@ from release.store import Store
 from tooling import docker, documents
 from tooling.order_client import OrderClient
 from tooling.paths import ROOT
+from tooling.polling import poll
 
 FOLDER = ROOT / "build" / "rehearsal"
 RELEASE = ROOT / "build" / "release"
@@ -85,7 +84,7 @@ class Rehearsal:
     def _add(self, stage: str, release: str, tested: str, approved: str, started: float) -> None:
         self.table.add_row(stage, release[:12], tested, approved, f"{time.monotonic() - started:.0f}")
 
-    def _follow(
+    def follow(
         self, page: str, heading: str, to: EnvironmentName, *, release: str = "", job: str | None = None, **more: str
     ) -> str:
         """Run commands of a runbook as the job of an environment, perhaps for a release, and return their output."""
@@ -112,7 +111,7 @@ class Rehearsal:
             self._commands.follow(name, "deployment", "Make a release", os.environ, **chosen)
         else:
             arguments = ("make", "--architecture", architecture, "--folder", str(folder), *pango)
-            self._commands.release(name, *arguments, environment=os.environ, cwd=tree)
+            self._commands.run(name, *PROGRAM, *arguments, environment=os.environ, cwd=tree)
         digest = manifest.read(folder / manifest.NAME).digest()
         self._add(name, digest, "packages import alone, budgets", "", started)
         return digest
@@ -143,7 +142,7 @@ class Rehearsal:
     def bootstrap(self) -> None:
         """Bootstrap the accounts, and check that they refuse other jobs."""
         started = time.monotonic()
-        self._accounts.bootstrap_all()
+        _together(*(partial(self._accounts.bootstrap, environment) for environment in ("dev", "sit", "prod")))
         console.print(f"[green]✓[/] bootstrap of three accounts [dim]{time.monotonic() - started:.1f} s[/]")
         for subject in (f"{SUBJECT_PREFIX}:ref:refs/heads/main", "repo:someone/else:environment:dev"):
             try:
@@ -153,64 +152,39 @@ class Rehearsal:
             else:
                 raise StackError(f"{subject} was accepted by dev")
 
-    def promote(self, to: EnvironmentName, digest: str, approvals: str) -> None:
-        """Promote a release."""
-        self._follow("deployment", "Promote a release", to, release=digest, APPROVALS=approvals)
-
-    def deploy(self, to: EnvironmentName, digest: str, approvals: str = "", tests: str = "") -> None:
-        """Deploy a release, run the end-to-end tests that pytest's -k selects there, and write the evidence."""
+    def take(self, to: EnvironmentName, digest: str, approvals: str = "", tests: str = "") -> None:
+        """Promote a release if it has approvals, deploy it, test it (pytest's -k), and write the evidence."""
         started, report = time.monotonic(), str(FOLDER / f"e2e-{to}.xml")
-        self._follow("deployment", "Deploy a release", to, release=digest, **self._options())
+        if approvals:
+            self.follow("deployment", "Promote a release", to, release=digest, APPROVALS=approvals)
+        self.follow("deployment", "Deploy a release", to, release=digest, **self._options())
         tests_of_release = {"REPORT": report, **self._tests(tests)}
-        output = self._follow("deployment", "Prove that the release works", to, release=digest, **tests_of_release)
-        self._follow("deployment", "Write the evidence", to, release=digest, REPORT=report)
+        output = self.follow("deployment", "Prove that the release works", to, release=digest, **tests_of_release)
+        self.follow("deployment", "Write the evidence", to, release=digest, REPORT=report)
         self._add(to, digest, _passed(output), approvals, started)
 
-    def take_to_dev(self, digest: str) -> None:
-        """Upload a release to DEV's bucket, and deploy it there."""
-        self._follow("deployment", "Put a release into dev", "dev")
-        self.refuse(_skips(digest))
-        self.deploy("dev", digest)
-        # Evidence alone is not enough.
-        without = ("promote", digest, "--to", "sit")
-        self.refuse([Refusal("to sit without approval", "the approval of tech-lead is missing", "sit", without)])
-
     def take_next_to_dev(self, folder: Path, digest: str) -> None:
-        """Take the next release to dev."""
+        """Upload the next release, and take it to dev."""
         upload, environment = ("upload", "--folder", str(folder)), self._accounts.sign_in("dev")
-        self._commands.release(f"upload {folder.name}", *upload, environment=environment)
-        self.deploy("dev", digest, tests=SOME_TESTS)
+        self._commands.run(f"upload {folder.name}", *PROGRAM, *upload, environment=environment)
+        self.take("dev", digest, tests=SOME_TESTS)
 
     def take_next_to_sit(self, digest: str) -> None:
         """Check sit for drift, query it as on-call does, and take the next release there."""
-        self._follow("deployment", "Look for drift", "sit", job="sit-drift", **self._options())
+        self.follow("deployment", "Look for drift", "sit", job="sit-drift", **self._options())
         self._commands.follow("look at sit", "operations", "Look at the day", self._accounts.root("sit"), TARGET="sit")
-        self.take_to("sit", digest, TECH_LEAD, SOME_TESTS)
-
-    def take_to(self, to: EnvironmentName, digest: str, approvals: str, tests: str = "") -> None:
-        """Promote a release, and deploy it."""
-        self.promote(to, digest, approvals)
-        self.deploy(to, digest, approvals, tests)
+        self.take("sit", digest, TECH_LEAD, SOME_TESTS)
 
     def take_to_prod(self, digest: str) -> None:
         """Render what approvers read, with a role that may only read, and take a release to prod."""
         options = self._options()
-        self._follow("deployment", "See what is promoted", "prod", release=digest, job="prod-drift", **options)
-        self.take_to("prod", digest, BOTH)
+        self.follow("deployment", "See what is promoted", "prod", release=digest, job="prod-drift", **options)
+        self.take("prod", digest, BOTH)
 
-    def refuse(self, refusals: Sequence[Refusal]) -> None:
+    def refuse(self, *refusals: Refusal) -> None:
         """Check that commands are refused."""
         for name, text, to, arguments in refusals:
             self._commands.refused(name, text, *arguments, environment=self._accounts.sign_in(to))
-
-    def refuse_changed(self) -> None:
-        """Check that a changed byte is found, and its file named."""
-        changed = FOLDER / "changed"
-        shutil.copytree(RELEASE, changed)
-        with (changed / "packages" / "get_order.zip").open("ab") as package:
-            package.write(b"\0")
-        upload = ("upload", "--folder", str(changed))
-        self.refuse([Refusal("a changed byte", "packages/get_order.zip has digest", "dev", upload)])
 
     def fail_canary(self, good: str, bad: str) -> None:
         """Deploy a release to prod that fails there, and check that the canary rolls it back."""
@@ -219,21 +193,26 @@ class Rehearsal:
         order = _order(customer)["id"]
         functions = self._client("lambda", "prod")
         options = ("--var-file", str(self._accounts.var_file()), "--seconds", str(CANARY_SECONDS))
-        # Requests before the canary would count too, and hide for minutes that a tenth of them fails.
         # One server error of the API is enough for this alarm; the function's needs more than 5 %.
         text = "rolled back after 10 % of the traffic; in ALARM: bbws-order-api-5xx-prod"
         deploy = ("deploy", bad, "--to", "prod", *options)
-        with _polling(customer, order, lambda: _shares_traffic(functions)) as statuses:
-            self.refuse([Refusal("the canary of a sabotaged release", text, "prod", deploy)])
-            failed, responses = sum(status >= 500 for status in statuses), len(statuses)
+        refusal, statuses = Refusal("the canary of a sabotaged release", text, "prod", deploy), list[int]()
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            deployment = pool.submit(self.refuse, refusal)
+            # Requests before the canary would count too, and hide for minutes that a tenth of them fails.
+            poll("a canary", lambda: _shares_traffic(functions) or deployment.done() or None, DEADLINE_SECONDS, 0.2)
+            while not deployment.done():
+                statuses.append(customer.get(order).status_code)
+        deployment.result()
         after = {customer.get(order).status_code for _ in range(40)}
         if after != {200}:
             raise StackError(f"after the canary was rolled back, prod responded {after}")
-        self._require_templates("prod", good)
-        tested = f"{failed} of {responses} responses failed, then none of 40"
+        self.require_templates("prod", good)
+        tested = f"{sum(status >= 500 for status in statuses)} of {len(statuses)} responses failed, then none of 40"
         self._add("prod, canary rolled back", bad, tested, BOTH, started)
 
-    def _require_templates(self, environment: EnvironmentName, digest: str) -> None:
+    def require_templates(self, environment: EnvironmentName, digest: str) -> None:
+        """Check that an environment has the template of a release."""
         s3 = self._client("s3", environment)
         found = Store(s3, self._accounts.outputs(environment)["templates_bucket"]).read(SABOTAGED_TEMPLATE)
         releases = Store(s3, ENVIRONMENTS[environment].release_bucket)
@@ -250,22 +229,17 @@ class Rehearsal:
     def roll_back(self, environment: EnvironmentName, to: str) -> None:
         """Roll an environment back to the previous release."""
         started = time.monotonic()
-        self._follow("rollback", "Look at what is live", environment)
-        self._follow("rollback", "Roll back", environment)
+        self.follow("rollback", "Look at what is live", environment)
+        self.follow("rollback", "Roll back", environment)
         seconds = time.monotonic() - started
         if seconds > _ROLLBACK_SECONDS:
             raise StackError(f"the rollback of {environment} took {seconds:.0f} s; the limit is {_ROLLBACK_SECONDS} s")
         self._require_live(environment, to)
-        self._require_templates(environment, to)
+        self.require_templates(environment, to)
         _order(self._accounts.customer(environment))
-        output = self._follow("rollback", "Prove that the rollback holds", environment, **self._tests(SOME_TESTS))
+        output = self.follow("rollback", "Prove that the rollback holds", environment, **self._tests(SOME_TESTS))
         tested = f"traffic, templates, an order; {_passed(output)}"
         self._add(f"{environment}, rolled back", to, tested, "", started)
-
-    def switch(self, environment: EnvironmentName, digest: str) -> None:
-        """Switch an environment to a release by its digest."""
-        self._follow("rollback", "Go to a certain release", environment, release=digest)
-        self._require_templates(environment, digest)
 
     def fail_over(self, digest: str) -> None:
         """Lose prod's home region, and serve from the other region."""
@@ -278,7 +252,7 @@ class Rehearsal:
             raise StackError("the home region is lost but still responds")
         console.print(f"[yellow]![/] {region} is lost")
         evidence = _evidence(digest)
-        self._follow("disaster-recovery", "Deploy the fail-over", "failover", **evidence, **self._options())
+        self.follow("disaster-recovery", "Deploy the fail-over", "failover", **evidence, **self._options())
         there = self._accounts.customer("failover")
         found = [there.get(order["id"]) for order in orders]
         recovered = time.monotonic() - started
@@ -290,7 +264,7 @@ class Rehearsal:
                 raise StackError(f"the fail-over has no copy of {key}")
         _order(there)
         self._require_live("failover", digest)
-        output = self._follow("disaster-recovery", "Prove that the fail-over serves", "failover", **evidence)
+        output = self.follow("disaster-recovery", "Prove that the fail-over serves", "failover", **evidence)
         tested = f"{len(found)} earlier orders and invoices read, a new one placed; {_passed(output)}"
         self._add("fail-over", digest, tested, BOTH, started)
         age = (lost - newest).total_seconds()
@@ -302,7 +276,7 @@ class Rehearsal:
         required = [block for block in documents.runbook_blocks() if block.rehearsed]
         left = [f"{block.page}, {block.heading}" for block in required if block not in self._commands.followed]
         if left:
-            raise StackError(f"not rehearsed of the runbooks: {'; '.join(left)}")
+            raise StackError(f"runbook blocks that were not rehearsed: {'; '.join(left)}")
         runs, commands = (sum(len(block.commands) for block in each) for each in (self._commands.followed, required))
         console.print(f"runbook commands executed: all {commands} that need accounts, in {runs} runs")
 
@@ -317,26 +291,6 @@ def _order(customer: OrderClient) -> dict[str, Any]:
     return customer.await_invoiced(customer.place(demo.order(), idempotency_key=str(uuid.uuid4())).order_id)
 
 
-@contextmanager
-def _polling(customer: OrderClient, order_id: str, has_begun: Callable[[], bool]) -> Iterator[list[int]]:
-    """Request an order again and again once a condition holds; yields the response statuses, which grow."""
-    statuses, done = list[int](), threading.Event()
-
-    def request() -> None:
-        while not has_begun():
-            if done.wait(0.2):
-                return
-        while not done.is_set():
-            statuses.append(customer.get(order_id).status_code)
-
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        pool.submit(request)
-        try:
-            yield statuses
-        finally:
-            done.set()
-
-
 def _shares_traffic(functions: Any) -> bool:
     """Whether the function that prod's customers call has a canary."""
     alias = functions.get_alias(FunctionName="bbws-order-lambda-get-order-prod", Name=traffic.ALIAS)
@@ -348,6 +302,15 @@ def _passed(output: str) -> str:
     return f"{sum(map(int, re.findall(r'^=.*?(\d+) passed', output, re.MULTILINE)))} end-to-end tests"
 
 
+def _changed() -> str:
+    """A copy of the release in which a package has a byte more."""
+    changed = FOLDER / "changed"
+    shutil.copytree(RELEASE, changed)
+    with (changed / "packages" / "get_order.zip").open("ab") as package:
+        package.write(b"\0")
+    return str(changed)
+
+
 def _steps(rehearsal: Rehearsal) -> None:
     good = rehearsal.build(RELEASE)
     with ThreadPoolExecutor(max_workers=1) as pool:
@@ -356,16 +319,22 @@ def _steps(rehearsal: Rehearsal) -> None:
         bad_folder = FOLDER / "sabotaged"
         bad = rehearsal.build(bad_folder, rehearsal.sabotage())
         local.result()
-    rehearsal.refuse_changed()
-    rehearsal.take_to_dev(good)
+    upload = ("upload", "--folder", _changed())
+    rehearsal.refuse(Refusal("a changed byte", "packages/get_order.zip has digest", "dev", upload))
+    rehearsal.follow("deployment", "Put a release into dev", "dev")
+    rehearsal.refuse(*_skips(good))
+    rehearsal.take("dev", good)
+    alone = ("promote", good, "--to", "sit")
+    rehearsal.refuse(Refusal("to sit without approval", "the approval of tech-lead is missing", "sit", alone))
     # As in real life, the next release is in an environment while this one is in the environment after it.
-    _together(partial(rehearsal.take_next_to_dev, bad_folder, bad), partial(rehearsal.take_to, "sit", good, TECH_LEAD))
+    _together(partial(rehearsal.take_next_to_dev, bad_folder, bad), partial(rehearsal.take, "sit", good, TECH_LEAD))
     _together(partial(rehearsal.take_next_to_sit, bad), partial(rehearsal.take_to_prod, good))
-    rehearsal.promote("prod", bad, BOTH)
+    rehearsal.follow("deployment", "Promote a release", "prod", release=bad, APPROVALS=BOTH)
     rehearsal.fail_canary(good, bad)
     _together(partial(rehearsal.roll_back, "sit", good), partial(rehearsal.roll_back, "dev", good))
-    rehearsal.switch("dev", bad)
-    rehearsal.switch("dev", good)
+    for digest in (bad, good):
+        rehearsal.follow("rollback", "Go to a certain release", "dev", release=digest)
+        rehearsal.require_templates("dev", digest)
     rehearsal.fail_over(good)
     rehearsal.require_followed()
 

@@ -15,18 +15,14 @@ _SECONDS = 60
 
 @dataclass(frozen=True)
 class Journal:
-    """What happened since a plan began.
+    """What happened since a plan began."""
 
-    Args:
-        faults: Calls with their faults.
-        steps: Function, service and step of every call.
-        kills_left: Kill points that no call has reached.
-        copies: Number of messages that are still to be repeated.
-    """
-
+    # Calls with their faults.
     faults: Sequence[dict[str, Any]]
+    # Function, service and step of every call.
     steps: Sequence[tuple[str, str, str]]
     kills_left: Sequence[KillPoint]
+    # Number of messages that are still to be repeated.
     copies: int
 
     def unrecorded(self) -> set[tuple[str, str]]:

@@ -98,22 +98,18 @@ class Proxy:
 
     def _find_worker(self, port: int, ours: int) -> Worker | None:
         """Find the worker at the other end of a connection by the ports of both ends."""
-        for connection in psutil.net_connections("tcp"):
-            ends = [address.port for address in (connection.laddr, connection.raddr) if address]
-            if ends == [port, ours] and connection.pid:
-                return self._worker_of(connection.pid)
-        return None
-
-    def _worker_of(self, pid: int) -> Worker | None:
-        try:
-            process = psutil.Process(pid)
+        ends = (("127.0.0.1", port), ("127.0.0.1", ours))
+        found = next((c for c in psutil.net_connections("tcp") if (c.laddr, c.raddr) == ends and c.pid), None)
+        if found is None:
+            return None
+        with suppress(psutil.Error):
+            process = psutil.Process(found.pid)
             if process not in self._workers:
                 name = process.environ().get("AWS_LAMBDA_FUNCTION_NAME", "")
                 function = name.removeprefix("bbws-order-lambda-").removesuffix("-local")
-                self._workers[process] = Worker(pid, function) if function else None
-        except psutil.Error:
-            return None
-        return self._workers[process]
+                self._workers[process] = Worker(process.pid, function) if function else None
+            return self._workers[process]
+        return None
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()

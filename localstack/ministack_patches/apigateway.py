@@ -40,7 +40,7 @@ async def fetch_keys_where_they_are(resolve: Function, authorizer: dict[str, Any
 
 @replaces(apigateway_v1, "_lambda_proxy_response")
 def hide_function_errors(respond: Function, result: dict[str, Any]) -> tuple[dict[str, Any] | None, str | None]:
-    """Respond with 502 `Internal server error` alone when a function raises or returns something else than a response.
+    """Respond with 502 `Internal server error` alone when a function raises or returns anything but a response.
 
     MiniStack's response contains the function's error. Source: API Gateway Developer Guide, "Handle Lambda errors in
     API Gateway".

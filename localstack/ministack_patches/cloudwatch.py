@@ -2,6 +2,7 @@
 
 import ast
 import html
+import itertools
 import json
 import operator
 import time
@@ -27,13 +28,7 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 
 
 def _value(metrics: Mapping[str, float], expression: str) -> float:
-    """Value of a metric math expression of numbers, ids, + - * / and FILL(id, number).
-
-    Raises:
-        KeyError: A metric has no data and no FILL.
-        ValueError: The expression contains anything else.
-        ZeroDivisionError: The expression divides by zero.
-    """
+    """Value of a metric math expression of numbers, ids, + - * / and FILL(id, number); KeyError without data."""
 
     def of(node: ast.expr) -> float:
         match node:
@@ -88,7 +83,7 @@ def _evaluate(alarm: dict[str, Any]) -> None:
 
 @changes
 def evaluate_alarms() -> None:
-    """Evaluate alarms on the metric of their own dimensions, and on metric math, whenever alarms are read.
+    """Evaluate alarms on the metric with exactly their dimensions, and on metric math, whenever alarms are read.
 
     MiniStack ignores dimensions and metric math, and loses most of an alarm in the Query protocol, which Terraform
     speaks. Without data an alarm is OK if it says notBreaching, and keeps its state otherwise. Source: CloudWatch User
@@ -133,13 +128,11 @@ def _publish(line: str) -> None:
     try:
         content = json.loads(line)
         for directive in content["_aws"]["CloudWatchMetrics"]:
-            for names in directive["Dimensions"]:
+            for names, metric in itertools.product(directive["Dimensions"], directive["Metrics"]):
                 dimensions = {name: content[name] for name in names}
-                for metric in directive["Metrics"]:
-                    values = content[metric["Name"]]
-                    for value in values if isinstance(values, list) else [values]:
-                        unit = metric.get("Unit", "None")
-                        cloudwatch.record_metric(directive["Namespace"], metric["Name"], value, unit, dimensions)
+                values, unit = content[metric["Name"]], metric.get("Unit", "None")
+                for value in values if isinstance(values, list) else [values]:
+                    cloudwatch.record_metric(directive["Namespace"], metric["Name"], value, unit, dimensions)
     except (KeyError, TypeError, ValueError):
         # As in AWS, a line in any other format is an ordinary line.
         return

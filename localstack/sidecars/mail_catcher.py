@@ -7,7 +7,9 @@ import uuid
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -21,10 +23,9 @@ class MailCatcher:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Write a mail, whole or not at all, before acknowledging it."""
-        content = envelope.content or b""
         name = f"{time.time_ns()}-{uuid.uuid4().hex[:8]}"
         partial = self._directory / f"{name}.partial"
-        partial.write_bytes(content if isinstance(content, bytes) else content.encode())
+        partial.write_bytes(envelope.original_content or b"")
         partial.replace(self._directory / f"{name}.eml")
         return "250 kept"
 
@@ -34,19 +35,20 @@ class Mailbox:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._headers: dict[Path, str | None] = {}
 
     def find(self, correlation_id: str) -> list[tuple[Path, EmailMessage]]:
         """Find the mails with a correlation id, oldest first."""
-        # Mails never change, so each is parsed once.
-        for path in self._directory.glob("*.eml"):
-            if path not in self._headers:
-                self._headers[path] = _parse(path)["X-Correlation-Id"]
-        return [(path, _parse(path)) for path in sorted(self._headers) if self._headers[path] == correlation_id]
+        paths = sorted(self._directory.glob("*.eml"))
+        return [(path, _parse(path)) for path in paths if _correlation_id(path) == correlation_id]
 
 
 def _parse(path: Path) -> EmailMessage:
     return message_from_bytes(path.read_bytes(), policy=default)
+
+
+@cache  # mails never change
+def _correlation_id(path: Path) -> Any:
+    return _parse(path)["X-Correlation-Id"]
 
 
 def arrived_at(path: Path) -> float:

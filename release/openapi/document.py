@@ -1,7 +1,6 @@
 """Builds the OpenAPI 3.1 document: paths, parameters and responses.
 
-Routes and API Gateway's own responses are read from Terraform, schemas and limits from the code. The descriptions
-are written here.
+Routes are read from Terraform, schemas and limits from the code. The descriptions are written here.
 """
 
 from __future__ import annotations
@@ -22,19 +21,12 @@ from tooling.paths import ROOT
 Json = dict[str, Any]
 
 _ROUTE = re.compile(r'^ +(\w+) += \{ method = "([A-Z]+)", path = "([^"]+)" \}$', re.MULTILINE)
-_GATEWAY_RESPONSE = re.compile(r"^ +[A-Z0-9_]+ += \{ status = (\d{3}), title = ", re.MULTILINE)
 
 
 def routes() -> dict[str, tuple[str, str]]:
     """Method and path of each function that API Gateway calls, by folder (terraform/locals.tf)."""
     found = _ROUTE.findall((ROOT / "terraform" / "locals.tf").read_text())
     return {function: (method, path) for function, method, path in found}
-
-
-def gateway_statuses() -> set[int]:
-    """The statuses of API Gateway's own responses (terraform/modules/api_gateway)."""
-    source = (ROOT / "terraform" / "modules" / "api_gateway" / "main.tf").read_text()
-    return {int(status) for status in _GATEWAY_RESPONSE.findall(source)}
 
 
 def _string(pattern: str) -> Json:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import grimp
 
-from release.packaging import bytecode, libraries
+from release.packaging import libraries
 from release.packaging.libraries import Architecture, BuildError, Group, Natives
 from tooling import docker
 from tooling.paths import ROOT
@@ -45,10 +45,7 @@ def modules_of(function: str) -> set[str]:
 
 
 def build(function: str, architecture: Architecture | None = None, natives: Natives = "host") -> bool:
-    """Build a function's package unless its inputs are those of the last build; returns whether it was built.
-
-    Args and errors are those of `build_all`.
-    """
+    """Build a function's package as `build_all` does; returns whether its inputs had changed, and so it was built."""
     modules = modules_of(function)
     group = _group(modules)
     files = [*_source_files(modules), *_template_files(group)]
@@ -75,16 +72,14 @@ def build(function: str, architecture: Architecture | None = None, natives: Nati
 
 
 def build_all(architecture: Architecture | None = None, natives: Natives = "host") -> list[str]:
-    """Build every package whose inputs have changed; returns the names of their functions.
+    """Build every package whose inputs have changed, for this machine if no architecture is given.
 
-    Args:
-        architecture: Architecture of the compiled libraries; None for this machine's.
-        natives: Whether Pango goes into the invoice's package.
+    Returns:
+        The names of the functions whose packages were built.
 
     Raises:
-        BuildError: a module is not Python, a library cannot be installed, a package is over its budget, or Pango must
-            come from the Lambda image and no Docker engine responds.
-        BytecodeError: a module cannot be compiled.
+        BuildError: a module is not Python or cannot be compiled, a library cannot be installed, a package is over its
+            budget, or Pango must come from the Lambda image and no Docker engine responds.
         DockerError: Docker cannot build the libraries of the Lambda image.
     """
     if natives == "lambda-image" and not docker.available():
@@ -137,19 +132,16 @@ def _stage(files: list[Path], folder: Path) -> None:
         target = folder / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
-    bytecode.add(folder)
+    libraries.add_bytecode(folder)
 
 
 def _check_size(package: Path, function: str, group: Group) -> None:
     with zipfile.ZipFile(package) as archive:
         unpacked = sum(info.file_size for info in archive.infolist())
+    size, problem = package.stat().st_size, None
     if unpacked > _UNPACKED_BUDGET:
-        raise BuildError(
-            f"{function}.zip has {unpacked} bytes unpacked; AWS takes at most {_UNPACKED_BUDGET}: leave a library out"
-        )
-    size = package.stat().st_size
-    if size > group.budget:
-        raise BuildError(
-            f"{function}.zip has {size} bytes; the budget of {group.name} packages is {group.budget}: "
-            "leave a library out"
-        )
+        problem = f"{unpacked} bytes unpacked; AWS takes at most {_UNPACKED_BUDGET}"
+    elif size > group.budget:
+        problem = f"{size} bytes; the budget of {group.name} packages is {group.budget}"
+    if problem:
+        raise BuildError(f"{function}.zip has {problem}: leave a library out")

@@ -4,7 +4,6 @@ A package for the Lambda image is imported in that image, any other on this mach
 a line, because WeasyPrint loads most of Pango only then.
 """
 
-import json
 import platform
 import subprocess
 import sys
@@ -15,9 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import repeat
 from pathlib import Path
-from typing import NamedTuple
 
-from release.packaging.libraries import Architecture, BuildError, Natives, machine_of, runtime_libraries
+from release.packaging.libraries import MACHINES, Architecture, BuildError, Natives, runtime_libraries
 from tooling import docker
 
 DEADLINE_SECONDS = 60
@@ -42,26 +40,10 @@ if "common.invoice" in sys.modules:
     assert sys.modules["common.invoice"].render_pdf("<title>Test</title><p>R 1.00</p>", b"test").startswith(b"%PDF-")
 maps = pathlib.Path("/proc/self/maps")
 mapped = {line.split()[-1] for line in maps.read_text().splitlines()} if maps.exists() else set()
-print(json.dumps({"modules": sorted(sys.modules), "files": sorted(mapped)}))
+inside = sys.argv[2] + "/"
+files = [path.removeprefix(inside) for path in mapped if path.startswith(inside)]
+print(json.dumps({"modules": list(sys.modules), "files": files}))
 """
-
-
-class Loaded(NamedTuple):
-    """What an import loaded into the process.
-
-    Args:
-        modules: Names of Python modules.
-        files: Files of the package in memory, such as `lib/libpango-1.0.so.0`; always empty outside Linux.
-    """
-
-    modules: frozenset[str]
-    files: frozenset[str]
-
-
-def _loaded(printed: str, folder: str) -> Loaded:
-    found, inside = json.loads(printed), f"{folder}/"
-    files = (path.removeprefix(inside) for path in found["files"] if path.startswith(inside))
-    return Loaded(frozenset(found["modules"]), frozenset(files))
 
 
 @contextmanager
@@ -74,13 +56,9 @@ def unpacked(package: Path) -> Iterator[Path]:
 
 
 def run_isolated(script: str, folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a script in a new Python process that sees no installed libraries and no variables of this shell.
+    """Run a script in a new Python process that sees an unpacked package, and no installed libraries.
 
-    Args:
-        script: Python source.
-        folder: Folder with an unpacked package.
-        arguments: Arguments of the script.
-        variables: Environment variables in addition to `ENVIRONMENT`.
+    Its environment variables are `ENVIRONMENT` and the given ones, none of this shell.
 
     Raises:
         TimeoutExpired: it takes longer than `DEADLINE_SECONDS`.
@@ -97,8 +75,11 @@ def run_isolated(script: str, folder: Path, *arguments: str, **variables: str) -
     )
 
 
-def load(package: Path, runtime: Path) -> Loaded:
+def load(package: Path, runtime: Path) -> str:
     """Import the handler of a package alone on this machine, with a folder of the runtime's libraries.
+
+    Returns:
+        JSON with the names of the Python `modules` in the process, and on Linux the `files` of the package in memory.
 
     Raises:
         BuildError: it cannot be imported; the text ends with Python's own error.
@@ -112,17 +93,17 @@ def load(package: Path, runtime: Path) -> Loaded:
             # The temporary folder is gone when this is read: name files as in the repository.
             printed = done.stderr[-2_000:].replace(f"{folder}/", "")
             raise BuildError(f"{package.name} cannot be imported alone:\n{printed}")
-        return _loaded(done.stdout, str(folder))
+        return done.stdout
 
 
-def load_in_image(package: Path, architecture: Architecture) -> Loaded:
-    """Import the handler of a package in the Lambda image, which has the SDK and looks for libraries in `lib/`.
+def load_in_image(package: Path, architecture: Architecture) -> str:
+    """Import the handler of a package as `load` does, but in the Lambda image, which looks for libraries in `lib/`.
 
     Raises:
         DockerError: it cannot be imported; the text ends with Python's own error.
     """
     with unpacked(package) as folder:
-        printed = docker.run(
+        return docker.run(
             f"{package.name} cannot be imported in the Lambda image",
             *("run", "--rm", "--network=none", "--read-only", "--tmpfs=/tmp", docker.platform(architecture)),
             *(f"--volume={folder}:/var/task:ro", "--workdir=/var/task"),
@@ -131,12 +112,11 @@ def load_in_image(package: Path, architecture: Architecture) -> Loaded:
             *(f"functions.{package.stem}.handler", "/var/task", "/var/runtime"),
             seconds=_IMAGE_DEADLINE_SECONDS,
         )
-    return _loaded(printed, "/var/task")
 
 
 def _loads_here(package: Path, architecture: Architecture | None) -> bool:
     """Whether this machine can load the compiled modules of a package; None means built for this machine."""
-    if architecture is None or (sys.platform == "linux" and platform.machine() == machine_of(architecture)):
+    if architecture is None or (sys.platform == "linux" and platform.machine() == MACHINES[architecture]):
         return True
     with zipfile.ZipFile(package) as archive:
         return not any(".so" in Path(name).suffixes for name in archive.namelist())
@@ -144,11 +124,6 @@ def _loads_here(package: Path, architecture: Architecture | None) -> bool:
 
 def import_all(packages: Path, architecture: Architecture | None = None, natives: Natives = "host") -> list[str]:
     """Import each package of a folder alone: in the Lambda image if Pango comes from it, else on this machine.
-
-    Args:
-        packages: Folder of the packages.
-        architecture: Architecture that they are for; None for this machine's.
-        natives: Whether Pango is in the invoice's package.
 
     Returns:
         The functions whose packages were imported; this machine skips packages compiled for another.

@@ -7,12 +7,11 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from release.packaging import bytecode
 from tooling import commands, docker, machine
 from tooling.cli import UserError
 from tooling.paths import ROOT
@@ -25,10 +24,13 @@ _IN_THE_RUNTIME = {"boto3", "botocore", "jmespath", "python-dateutil", "s3transf
 # Zip has no times before 1980; one fixed time makes equal content equal bytes.
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 _INSTALL_SECONDS = 600
+_COMPILE_SECONDS = 300
 _LOCK_SECONDS = 900
 _DOCKER_SECONDS = 900
 
 Architecture = Literal["arm64", "x86_64"]
+# Linux's names of the architectures.
+MACHINES: dict[Architecture, str] = {"arm64": "aarch64", "x86_64": "x86_64"}
 # Where Pango comes from: the Lambda image, then it is in the invoice's package, or the machine that runs it.
 Natives = Literal["lambda-image", "host"]
 
@@ -39,10 +41,9 @@ class BuildError(UserError):
 
 @dataclass(frozen=True)
 class Group:
-    """Libraries that several functions share.
+    """Libraries that several functions share, by the name of their lock file in requirements/.
 
     Args:
-        name: Name of its lock file in requirements/, without the ending.
         pure: Whether compiled modules are left out, so that the package is the same bytes on every architecture.
         templates: Folders of templates/ that go into the package.
         budget: Bytes that a zipped package may have; an upload takes at most 50 MB.
@@ -75,7 +76,7 @@ def digest(*contents: bytes) -> str:
 
 def recipe() -> bytes:
     """What a package is made by, besides its inputs: the code of the build, and the compiler of the bytecode."""
-    return sys.version.encode() + b"".join((_HERE / f"{n}.py").read_bytes() for n in ("build", "bytecode", "libraries"))
+    return sys.version.encode() + b"".join((_HERE / f"{n}.py").read_bytes() for n in ("build", "libraries"))
 
 
 def files_below(folder: Path) -> dict[str, Path]:
@@ -93,6 +94,27 @@ def add_to_zip(target: Path, entries: dict[str, Path]) -> None:
             archive.writestr(info, entries[name].read_bytes())
 
 
+def add_bytecode(folder: Path) -> None:
+    """Compile every module below a folder into its `__pycache__`: Lambda would compile them at each cold start.
+
+    Equal sources give equal bytes in any folder: paths are relative, and bytecode names its source by hash (PEP 552),
+    which Python does not check again. One new process compiles all, because earlier compilations of a process change
+    the bytes.
+
+    Raises:
+        BuildError: a module cannot be compiled; the text says which one, and why.
+        CommandError: compiling takes too long.
+    """
+    command = [
+        *(sys.executable, "-S", "-s", "-P", "-m", "compileall", "-q", "-f"),
+        *("--invalidation-mode", "unchecked-hash", "-s", str(folder), str(folder)),
+    ]
+    done = commands.run("compile modules", command, _COMPILE_SECONDS, {"PYTHONHASHSEED": "0"})
+    if done.status:
+        printed = done.output[-2_000:].replace(f"{folder}/", "")
+        raise BuildError(f"a module cannot be compiled: fix it, or leave its library out:\n{printed}")
+
+
 @contextmanager
 def exclusive() -> Iterator[None]:
     """Make other builds in this folder wait.
@@ -104,11 +126,10 @@ def exclusive() -> Iterator[None]:
     with (LIBRARIES / "lock").open("w") as lock:
 
         def locked() -> bool | None:
-            try:
+            with suppress(BlockingIOError):
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return None
-            return True
+                return True
+            return None
 
         try:
             poll("another build ends", locked, _LOCK_SECONDS, interval=0.1)
@@ -117,17 +138,11 @@ def exclusive() -> Iterator[None]:
         yield
 
 
-def machine_of(architecture: Architecture) -> str:
-    """Linux's name of an architecture."""
-    return {"arm64": "aarch64", "x86_64": "x86_64"}[architecture]
-
-
 def zipped(group: Group, architecture: Architecture | None) -> Path:
     """A zip with a group's libraries, made if its lock file has changed; each package of the group starts with it.
 
     Raises:
-        BuildError: a library cannot be installed.
-        BytecodeError: a module cannot be compiled.
+        BuildError: a library cannot be installed, or one of its modules cannot be compiled.
     """
     kind = f"{group.name}-{architecture or 'host'}"
     target = LIBRARIES / f"{kind}-{digest(group.lock_file.read_bytes(), recipe())[:16]}.zip"
@@ -141,11 +156,13 @@ def zipped(group: Group, architecture: Architecture | None) -> Path:
         requirements = _requirements(group.lock_file)
         # pydantic 1.10.18 has compiled wheels up to Python 3.12: only its pure wheel fits 3.13.
         _install(folder, [requirements.pop("pydantic")], "--python-version=3.13")
-        platform = f"--python-platform={machine_of(architecture)}-manylinux_2_34" if architecture else None
-        # Amazon Linux 2023 has glibc 2.34.
-        _install(folder, list(requirements.values()), *([platform, "--python-version=3.12"] if platform else []))
+        options = []
+        if architecture:
+            # Amazon Linux 2023 has glibc 2.34.
+            options = [f"--python-platform={MACHINES[architecture]}-manylinux_2_34", "--python-version=3.12"]
+        _install(folder, list(requirements.values()), *options)
         _drop_unused(folder, group)
-        bytecode.add(folder)
+        add_bytecode(folder)
         partial.unlink(missing_ok=True)
         add_to_zip(partial, files_below(folder))
     partial.rename(target)
@@ -164,7 +181,7 @@ def runtime_libraries() -> Path:
         if not target.exists():
             partial = Path(tempfile.mkdtemp(prefix="runtime-", dir=LIBRARIES))
             _install(partial, list(found))
-            bytecode.add(partial)
+            add_bytecode(partial)
             partial.rename(target)
     return target
 

@@ -1,4 +1,4 @@
-# Collects the shared libraries that render the invoice, from the Amazon Linux release that Lambda's image is made of.
+# Collects the shared libraries that render the invoice, from the Amazon Linux release of Lambda's image.
 # release/packaging/libraries.py builds it and packs the resulting folder lib/.
 ARG IMAGE
 FROM ${IMAGE} AS collected

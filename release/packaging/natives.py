@@ -82,15 +82,8 @@ def collect(target: Path) -> list[str]:
     return sorted(libraries)
 
 
-def main() -> int:
-    """Collect into the folder that the first argument names; returns the exit status."""
+if __name__ == "__main__":
     try:
         print("\n".join(collect(Path(sys.argv[1]))))
     except (NativesError, subprocess.SubprocessError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        sys.exit(f"error: {error}")

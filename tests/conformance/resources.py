@@ -256,14 +256,14 @@ class Resources:
         """Wait for the next message of a queue and return it; it stays in the queue, hidden for a minute."""
         options = {"VisibilityTimeout": 60, "MessageSystemAttributeNames": ["All"], **options}
 
-        def ask() -> dict[str, Any] | None:
+        def attempt() -> dict[str, Any] | None:
             response = self._aws("sqs").receive_message(
                 QueueUrl=queue.url, WaitTimeSeconds=1, MessageAttributeNames=["All"], **options
             )
             found: list[dict[str, Any]] = response.get("Messages", [])
             return found[0] if found else None
 
-        return poll(f"a message in {queue.name}", ask, ARRIVAL_SECONDS)
+        return poll(f"a message in {queue.name}", attempt, ARRIVAL_SECONDS)
 
     def pool(self) -> tuple[str, str]:
         """Create a user pool with a tenant in its tokens and an app client, as Terraform does; returns their ids."""

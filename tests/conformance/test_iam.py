@@ -17,7 +17,7 @@ from tooling.polling import poll
 def allowed(call: Callable[[], object]) -> None:
     """Check that a call is allowed as soon as its policy is active."""
 
-    def ask() -> bool | None:
+    def attempt() -> bool | None:
         try:
             call()
         except ClientError as error:
@@ -26,7 +26,7 @@ def allowed(call: Callable[[], object]) -> None:
             raise
         return True
 
-    poll("the call is allowed", ask, KNOWN_SECONDS)
+    poll("the call is allowed", attempt, KNOWN_SECONDS)
 
 
 def test_user_without_policy_is_denied(make: Resources) -> None:

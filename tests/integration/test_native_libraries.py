@@ -1,6 +1,7 @@
 """The invoice's package with its own Pango, collected from this machine as from the Lambda image."""
 
 import hashlib
+import json
 import platform
 import subprocess
 import sys
@@ -33,10 +34,10 @@ def test_invoice_renders_with_packaged_libraries(collected: Path) -> None:
     with libraries.exclusive():
         build.build("order_pdf_creator", ARCHITECTURE, "lambda-image")
     package = build.packages_dir(ARCHITECTURE) / "order_pdf_creator.zip"
-    loaded = isolation.load(package, libraries.runtime_libraries())
+    files = json.loads(isolation.load(package, libraries.runtime_libraries()))["files"]
     carried = {f"lib/{path.name}" for path in (collected / "lib").iterdir()}
     assert carried >= {f"lib/{soname}" for soname in natives.OPENED}
-    assert {name for name in loaded.files if name.startswith("lib/")} == carried
+    assert {name for name in files if name.startswith("lib/")} == carried
 
     with libraries.exclusive():
         assert not build.build("order_pdf_creator", ARCHITECTURE, "lambda-image")

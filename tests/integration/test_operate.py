@@ -12,7 +12,6 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import ops
-from cli.ops import Account
 from localstack.aws import Aws
 from ops import alarms, log_queries, queues, restores
 from ops.alarms import AlarmError
@@ -34,7 +33,7 @@ def run(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a command of `bin/ops` on the engine, with outputs of Terraform; returns the lines that it prints."""
 
     def run(outputs: dict[str, Any], *words: str) -> list[str]:
-        monkeypatch.setattr(ops, "_account", lambda _: Account(aws.client, outputs))
+        monkeypatch.setattr(ops, "_account", lambda _: (aws.client, outputs))
         result = CliRunner().invoke(ops.app, [*words, "--target", "local"])
         if result.exit_code:
             raise UserError(result.stderr)

@@ -105,7 +105,7 @@ def test_every_permission_can_be_used(account: tuple[str, dict[str, Any]], deplo
     environment, _ = account
     for statement in deployment.policies:
         for action in listed(statement["Action"]):
-            # A resource of our own that matches; regions and ids may be anything.
+            # One of our resources that matches; regions and ids may be anything.
             resource = listed(statement["Resource"])[0]
             named = resource.replace(":*:", ":af-south-1:", 1).replace("*", f"-{environment}-x")
             context = context_for(action, statement)

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from localstack.aws import Aws
-from release import history, pipeline, templates, traffic
+from release import history, pipeline, traffic
 from release.history import RollbackError
 from release.manifest import Manifest
 from release.store import Store
@@ -88,7 +88,7 @@ def test_roll_back_moves_traffic_and_templates(aws: Aws, store: Store, tmp_path:
     history.record(store, "dev", first.digest(), "deploy", {function: "1"})
     publish(aws, function, GOOD + "# second\n")
     traffic.move_to_newest(aws.functions, [function])
-    templates.put_all(aws.s3, bucket, store, second)
+    Store(aws.s3, bucket).put_templates(store, second)
     history.record(store, "dev", second.digest(), "deploy", {function: "2"})
     tags: Any = [{"Key": "ManagedBy", "Value": "terraform & people"}]
     aws.s3.put_object_tagging(Bucket=bucket, Key=TEMPLATE, Tagging={"TagSet": tags})
@@ -105,7 +105,7 @@ def test_roll_back_moves_traffic_and_templates(aws: Aws, store: Store, tmp_path:
     # Roll forward by digest; equal templates are not put again.
     pipeline.roll_back("dev", second.digest())
     assert traffic.live_versions(aws.functions, [function]) == {function: "2"}
-    assert templates.put_all(aws.s3, bucket, store, second) == []
+    assert Store(aws.s3, bucket).put_templates(store, second) == []
 
 
 def test_roll_back_to_broken_version_is_refused(aws: Aws, store: Store, tmp_path: Path, sign_in: SignIn) -> None:

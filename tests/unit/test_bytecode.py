@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from release.packaging import bytecode
+from release.packaging import libraries
 
 # PEP 552: the second four bytes of a hash-based pyc whose source is not checked.
 UNCHECKED_HASH = (1).to_bytes(4, "little")
@@ -29,8 +29,8 @@ def test_bytecode_is_equal_in_any_folder(tmp_path: Path) -> None:
     first, second = tmp_path / "a", tmp_path / "somewhere" / "else"
     _write(first, SOURCES)
     _write(second, dict(reversed(SOURCES.items())))
-    bytecode.add(first)
-    bytecode.add(second)
+    libraries.add_bytecode(first)
+    libraries.add_bytecode(second)
     assert len(_compiled(first)) == 3
     assert _compiled(first) == _compiled(second)
 
@@ -38,7 +38,7 @@ def test_bytecode_is_equal_in_any_folder(tmp_path: Path) -> None:
 def test_bytecode_names_source_by_unchecked_hash(tmp_path: Path) -> None:
     """Python loads the bytecode without checking the source, and the bytecode names no folder."""
     _write(tmp_path, SOURCES)
-    bytecode.add(tmp_path)
+    libraries.add_bytecode(tmp_path)
     for name in SOURCES:
         content = Path(importlib.util.cache_from_source(str(tmp_path / name))).read_bytes()
         assert content.startswith(importlib.util.MAGIC_NUMBER + UNCHECKED_HASH)
@@ -48,5 +48,5 @@ def test_bytecode_names_source_by_unchecked_hash(tmp_path: Path) -> None:
 def test_bytecode_of_invalid_module_names_it(tmp_path: Path) -> None:
     """A module that is not Python is named, with what to do."""
     _write(tmp_path, {**SOURCES, "package/three.py": "def broken(:\n"})
-    with pytest.raises(bytecode.BytecodeError, match=r"(?s)leave its library out:.*package/three\.py.*SyntaxError"):
-        bytecode.add(tmp_path)
+    with pytest.raises(libraries.BuildError, match=r"(?s)leave its library out:.*package/three\.py.*SyntaxError"):
+        libraries.add_bytecode(tmp_path)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from localstack import drift, redeploy
+from localstack import redeploy
 from localstack.stack import Stack
 from localstack.terraform import LocalTerraform
 
@@ -24,7 +24,7 @@ def differences(stack: Stack, monkeypatch: pytest.MonkeyPatch, *plan: dict[str, 
     """The differences that a plan and the packages show."""
     monkeypatch.setattr(LocalTerraform, "changes", lambda _: list(plan))
     monkeypatch.setattr(redeploy, "outdated", lambda *_: {outdated: b""} if outdated else {})
-    return drift.differences(stack)
+    return redeploy.differences(stack)
 
 
 @pytest.fixture

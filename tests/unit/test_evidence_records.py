@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from evidence import stages
-from evidence.collect import OrderTimer, Recorder, describe_test
+from tests.support.evidence_plugin import OrderTimer, Recorder, describe_test
 from tooling.paths import ROOT
 
 
@@ -90,8 +90,9 @@ def test_run_is_recorded(tmp_path: Path, workers: list[str]) -> None:
     """A run of pytest is recorded with and without xdist."""
     test = tmp_path / "test_some.py"
     test.write_text(TESTS)
-    command = [sys.executable, "-m", "pytest", "-p", "evidence.collect", str(test), "-c", str(ROOT / "pyproject.toml")]
-    options = ["--rootdir", str(tmp_path), "--evidence", str(tmp_path / "records"), "-m", "not alone", *workers]
+    command = [sys.executable, "-m", "pytest", str(test), "-p", "tests.support.evidence_plugin"]
+    settings = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path), "-m", "not alone"]
+    options = [*settings, "--evidence", str(tmp_path / "records"), *workers]
     environment = {"STACK_DIR": str(tmp_path / "stack"), "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
         [*command, *options], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120

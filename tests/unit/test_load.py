@@ -179,11 +179,11 @@ class Users:
 def users(monkeypatch: pytest.MonkeyPatch) -> Users:
     found = Users()
 
-    def sign_up(cognito: object, outputs: object, tenant: str, email: str) -> str:
+    def sign_up(cognito: object, outputs: object, tenant: str, email: str) -> dict[str, str]:
         if len(found.names) == 3:
             raise StackError("no more users")
         found.names.append(email)
-        return "token"
+        return {"IdToken": "token"}
 
     monkeypatch.setattr(load, "sign_up", sign_up)
     monkeypatch.setattr(load, "put_cart", lambda *_: "cart-1")

@@ -19,6 +19,6 @@ def test_alarms_shows_alarms_of_mails_too(monkeypatch: pytest.MonkeyPatch) -> No
 
     outputs = {"alarm_names": ["bbws-order-api-5xx-prod"], "mail_alarm_names": ["bbws-mail-bounces-prod"]}
     monkeypatch.setattr(alarms, "alarms", find)
-    monkeypatch.setattr(ops, "_account", lambda _: ops.Account(lambda _: None, outputs))
+    monkeypatch.setattr(ops, "_account", lambda _: (lambda _: None, outputs))
     assert CliRunner().invoke(ops.app, ["alarms", "--target", "local"]).stdout == "0 alarms, 0 in ALARM\n"
     assert requested == ["bbws-order-api-5xx-prod", "bbws-mail-bounces-prod"]

@@ -27,24 +27,14 @@ def _keys_of(pool: str) -> KeySet:
     return KeySet.import_key_set(response.json())
 
 
-def _issuer(provider_arn: str) -> str:
-    _, _, _, region, _, pool = provider_arn.split(":")
-    return f"https://cognito-idp.{region}.amazonaws.com/{pool.removeprefix('userpool/')}"
-
-
 def _claims(text: str, authorizer: dict[str, Any]) -> dict[str, Any]:
-    """Verify a token and return its claims.
-
-    Raises:
-        JoseError: The signature is wrong, or it is not a token.
-        ValueError: The token is of another pool or use, or outside its time.
-    """
-    issuers = {_issuer(arn): arn.rpartition("/")[2] for arn in authorizer["providerARNs"]}
+    """Verify a token and return its claims; JoseError or ValueError if it is not valid here and now."""
     # Each pool has its keys; the claim `iss` must name the pool whose keys verify the signature.
     claims: dict[str, Any] = {}
-    for issuer, pool in issuers.items():
+    for arn in authorizer["providerARNs"]:
+        region, pool = arn.split(":")[3], arn.rpartition("/")[2]
         token = jwt.decode(text, _keys_of(pool), algorithms=["RS256"])
-        if token.claims.get("iss") == issuer:
+        if token.claims.get("iss") == f"https://cognito-idp.{region}.amazonaws.com/{pool}":
             claims = token.claims
     now = time.time()
     if claims.get("token_use") != "id" or not claims.get("exp", 0) > now >= claims.get("iat", now + 1):
