@@ -47,10 +47,9 @@ class CartClient:
             raise TransientError(f"Cart service: {type(error).__name__} on GET {path}") from error
         if response.status == 404:
             return None
-        if response.status == 429 or response.status >= 500:
-            raise TransientError(f"Cart service: {response.status} on GET {path}")
         if response.status != 200:
-            raise PermanentError(f"Cart service: {response.status} on GET {path}")
+            kind = TransientError if response.status == 429 or response.status >= 500 else PermanentError
+            raise kind(f"Cart service: {response.status} on GET {path}")
         if len(body) > _MAX_BYTES:
             raise PermanentError(f"Cart service: more than {_MAX_BYTES} bytes on GET {path}")
         try:

@@ -26,9 +26,7 @@ def send_once(message_id: UUID, build: Callable[[], EmailMessage], context: Lamb
 
     A mail is sent twice only if the process dies, or the response of SES is lost, after SES has accepted the mail and
     before its idempotency record is written. Powertools computes from the context when the record of an unfinished
-    mail expires.
-
-    Raises TransientError if another delivery is being handled, or died less than a function timeout ago.
+    mail expires. Raises TransientError if another delivery is being handled, or died less than a function timeout ago.
     """
     _config.register_lambda_context(context)
     try:

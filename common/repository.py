@@ -188,11 +188,8 @@ class OrderRepository:
                 "ConditionExpression": "lastNumber = :last" if last else "attribute_not_exists(lastNumber)",
                 "ExpressionAttributeValues": to_attributes({":next": last + 1, ":last": last or None}),
             }
-            put: Any = {
-                "TableName": self._table,
-                "Item": attributes_of(order),
-                "ConditionExpression": "attribute_not_exists(PK)",
-            }
+            item = attributes_of(order)
+            put: Any = {"TableName": self._table, "Item": item, "ConditionExpression": "attribute_not_exists(PK)"}
             try:
                 self._client.transact_write_items(TransactItems=[{"Update": increment}, {"Put": put}])
                 return Recorded(order, is_new=True)

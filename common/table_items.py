@@ -48,15 +48,9 @@ def to_attributes(values: Mapping[str, object]) -> dict[str, Any]:
 
 def attributes_of(order: Order) -> dict[str, Any]:
     """The item of an order in DynamoDB's format, with the keys of table and indexes."""
-    partition = partition_key(order.tenant_id)
-    keys = {
-        "PK": partition,
-        "SK": f"ORDER#{order.id}",
-        "GSI1_PK": partition,
-        "GSI1_SK": f"{format_timestamp(order.date_created)}#{order.id}",
-        "GSI2_PK": f"ORDER#{order.id}",
-        "GSI2_SK": "METADATA",
-    }
+    partition, name = partition_key(order.tenant_id), f"ORDER#{order.id}"
+    by_date = {"GSI1_PK": partition, "GSI1_SK": f"{format_timestamp(order.date_created)}#{order.id}"}
+    keys = {"PK": partition, "SK": name, **by_date, "GSI2_PK": name, "GSI2_SK": "METADATA"}
     return to_attributes({**keys, **order.dict(by_alias=True)})
 
 
