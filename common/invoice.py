@@ -29,11 +29,7 @@ class AssetFetcher(URLFetcher):  # type: ignore[misc]
     """Fetches the invoice's own assets and refuses every other URL, so that no text of an order can load one."""
 
     def fetch(self, url: str, headers: Any = None) -> Any:
-        """Fetch the asset of a file URL.
-
-        Raises:
-            ValueError: the URL is not a file of the invoice's assets.
-        """
+        """Fetch the asset of a file URL; ValueError if the URL is not a file of the invoice's assets."""
         parts = urlsplit(url)
         path = Path(unquote(parts.path)).resolve()
         if parts.scheme != "file" or parts.netloc or not path.is_relative_to(ASSETS):

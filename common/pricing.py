@@ -29,10 +29,8 @@ def price(cart_items: list[CartItem], campaign: Campaign | None) -> Price:
     """Price the lines of a cart.
 
     The campaign takes its percentage off the subtotal; VAT is charged on the rest. Discount and VAT are each rounded
-    half up to the cent once, on the order and not on its lines.
-
-    Raises:
-        ValidationError: a line costs more than an amount can hold.
+    half up to the cent once, on the order and not on its lines. Raises ValidationError if a line costs more than an
+    amount can hold.
     """
     items = [OrderItem(**item.dict(), line_total=Amount(item.quantity * item.unit_price)) for item in cart_items]
     subtotal = sum((item.line_total for item in items), Decimal(0))

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import requests
 
-from labs.customers import ITEMS, Customer, customer, put_cart
+from labs.customers import ITEMS, customer, put_cart
 from localstack import demo
 from localstack.stack import Stack, api_url
-from tooling.order_client import OrderClient, UnexpectedStatusError
+from tooling.order_client import UnexpectedStatusError
 from tooling.polling import DeadlineError, poll
 
 _TENANTS = 3
@@ -19,7 +19,8 @@ _CLIENTS = 8
 _RECORDED_SECONDS = 60
 # A key in use is released after the function's timeout of 30 s; an engine that restarts takes longer.
 _DEADLINE_SECONDS = 180
-_PAYMENT = {"method": "EFT", "transactionId": "tx-1", "paidAt": "2026-11-24T10:00:00Z"}
+_DETAILS = {"method": "EFT", "transactionId": "tx-1", "paidAt": "2026-11-24T10:00:00Z"}
+_PAYMENT = {"status": "PAID", "paymentDetails": _DETAILS}
 
 
 class Placed(NamedTuple):
@@ -75,31 +76,25 @@ class Load:
         return Placed(buyer.tenant, placed.order_id, buyer.email, items, correlation)
 
     def _pay_some(self, order: Placed, is_paid: bool) -> Placed:
-        buyer = next(buyer for buyer in self._customers if buyer.tenant == order.tenant)
-        if not is_paid or not self._is_recorded(buyer, order):
+        if not is_paid:
             return order
-        correlation = f"{order.correlation}-paid"
-        page = f"/v1.0/tenants/{buyer.tenant}/orders?pageSize=5"
-        retried(lambda: buyer.api.request("GET", page, expect=(200,)))
-        retried(lambda: _pay(buyer.api, order.order, correlation))
-        return order._replace(paid=correlation)
-
-    def _is_recorded(self, buyer: Customer, order: Placed) -> bool:
+        api = next(buyer.api for buyer in self._customers if buyer.tenant == order.tenant)
+        path, correlation = f"/v1.0/orders/{order.order}", f"{order.correlation}-paid"
         try:
-            path = f"/v1.0/orders/{order.order}"
-            retried(lambda: buyer.api.request("GET", path, expect=(200,)), _RECORDED_SECONDS)
+            retried(lambda: api.request("GET", path, expect=(200,)), _RECORDED_SECONDS)
         except DeadlineError:
-            return False
-        return True
+            return order
+        retried(lambda: api.request("GET", f"/v1.0/tenants/{order.tenant}/orders?pageSize=5", expect=(200,)))
 
+        def pay() -> None:
+            found = api.request("GET", path, expect=(200,))
+            if found.json()["status"] != "PAID":
+                headers = {"If-Match": found.headers["ETag"], "X-Correlation-Id": correlation}
+                api.request("PUT", path, expect=(200,), headers=headers, json=_PAYMENT)
 
-def _pay(api: OrderClient, order: str, correlation: str) -> None:
-    """Pay an order. After a conflict the caller retries with the new version."""
-    path = f"/v1.0/orders/{order}"
-    found = api.request("GET", path, expect=(200,))
-    if found.json()["status"] != "PAID":
-        headers = {"If-Match": found.headers["ETag"], "X-Correlation-Id": correlation}
-        api.request("PUT", path, expect=(200,), headers=headers, json={"status": "PAID", "paymentDetails": _PAYMENT})
+        # A conflict is retried too, with the new version.
+        retried(pay)
+        return order._replace(paid=correlation)
 
 
 def retried[T](call: Callable[[], T], seconds: float = _DEADLINE_SECONDS) -> T:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import NamedTuple, Self
+from typing import Self
 
 from labs.chaos.auditor import INTERNAL, Auditor, Checks, Finding, table
 from labs.chaos.load import Load, Placed
@@ -59,22 +59,11 @@ OUTAGES = {
 }
 
 
-class Result(NamedTuple):
-    """A run: its title, the auditor's findings, faults by kind, and messages that were moved back from DLQs."""
-
-    title: str
-    findings: Sequence[Finding]
-    faults: Counter[str]
-    redriven: int
-
-    @property
-    def kept(self) -> bool:
-        """Whether every promise was checked and kept."""
-        return all(finding.checked and not finding.broken for finding in self.findings)
-
-
 class Runs:
-    """Runs on one stack with a fault proxy; the end of the context restores its queues. A short run has few orders."""
+    """Runs on one stack with a fault proxy; the end of the context restores its queues. A short run has few orders.
+
+    Each run prints what it found, and returns whether every promise was checked and kept.
+    """
 
     def __init__(self, stack: Stack, short: bool = False) -> None:
         self._stack, self._aws, self._proxy = stack, Aws(stack.endpoint), Control(stack)
@@ -107,15 +96,15 @@ class Runs:
         self._proxy.begin(plan or Plan())
         return load, auditor
 
-    def orders(self, title: str, name: str, orders: int, plan: Plan | None = None, every_seconds: float = 0) -> Result:
+    def orders(self, title: str, name: str, orders: int, plan: Plan | None = None, every_seconds: float = 0) -> bool:
         """Orders under a plan of faults; with 0 seconds between them as fast as they are accepted."""
         load, auditor = self._begin(name, plan)
         began = time.monotonic()
         placed = load.place(range(orders), every_seconds=every_seconds)
-        title = f"{orders} orders {title}, accepted in {time.monotonic() - began:.0f} s"
-        return self._finish(title, auditor, placed)
+        accepted = "" if plan else f", accepted in {time.monotonic() - began:.0f} s"
+        return self._finish(f"{orders} orders {title}{accepted}", auditor, placed)
 
-    def kills(self) -> Result:
+    def kills(self) -> bool:
         """A kill at every call of every function, before and after it takes effect."""
         # One message at a time, so that each kill hits one order.
         self._set_batch_size(1)
@@ -140,7 +129,7 @@ class Runs:
         for mapping in self._aws.functions.list_event_source_mappings()["EventSourceMappings"]:
             self._aws.functions.update_event_source_mapping(UUID=mapping["UUID"], BatchSize=messages)
 
-    def restart(self, orders: int) -> Result:
+    def restart(self, orders: int) -> bool:
         """The engine restarted in the middle of a load."""
         load, auditor = self._begin("restart")
         with ThreadPoolExecutor(max_workers=1) as pool:
@@ -152,7 +141,7 @@ class Runs:
             placed = future.result()
         return self._finish(f"{orders} orders, the engine restarted after {orders // 2}", auditor, placed)
 
-    def poison(self, orders: int) -> Result:
+    def poison(self, orders: int) -> bool:
         """A poison message in each queue in the middle of a load."""
         load, auditor = self._begin("poison")
         placed = load.place(range(orders // 2))
@@ -162,8 +151,7 @@ class Runs:
         placed += load.place(range(orders // 2, orders))
         self._wait_idle()
         finding = Finding.of("a poison message affects only itself", self._take_poison(poison))
-        result = self._finish(f"{orders} orders, a poison message in each queue", auditor, placed)
-        return result._replace(findings=[*result.findings, finding])
+        return self._finish(f"{orders} orders, a poison message in each queue", auditor, placed, finding)
 
     def _take_poison(self, poison: Mapping[str, str]) -> Checks:
         """Check that a DLQ has its poison message only, and delete it."""
@@ -180,15 +168,20 @@ class Runs:
 
         wait_idle(self._aws.sqs, self._queues.values(), _IDLE_SECONDS, interval=1, pending=pending)
 
-    def _finish(self, title: str, auditor: Auditor, placed: Sequence[Placed]) -> Result:
+    def _finish(self, title: str, auditor: Auditor, placed: Sequence[Placed], *more: Finding) -> bool:
         self._wait_idle()
         journal = self._proxy.journal()
         self._proxy.begin(Plan())
         with ThreadPoolExecutor() as pool:
             redriven = sum(pool.map(lambda name: redrive(self._aws.sqs, name).moved, self._queues.values()))
         self._wait_idle()
-        findings = auditor.audit(placed, _duplicates(journal, placed))
-        return Result(title, findings, Counter(entry["fault"] for entry in journal.faults), redriven)
+        findings = [*auditor.audit(placed, _duplicates(journal, placed)), *more]
+        faults = Counter(entry["fault"] for entry in journal.faults)
+        kept = all(finding.checked and not finding.broken for finding in findings)
+        console.print(table(title, findings))
+        console.print(f"faults: {dict(sorted(faults.items()))}, redriven: {redriven}")
+        console.print("every promise kept" if kept else "[red]broken[/]", end=", ")
+        return kept
 
 
 def _duplicates(journal: Journal, placed: Sequence[Placed]) -> set[tuple[str, str]]:
@@ -201,8 +194,8 @@ def _duplicates(journal: Journal, placed: Sequence[Placed]) -> set[tuple[str, st
     }
 
 
-def _chosen(runs: Runs, seeds: Sequence[int], orders: int, load: bool, short: bool) -> list[Callable[[], Result]]:
-    def seeded(seed: int, orders: int) -> Callable[[], Result]:
+def _chosen(runs: Runs, seeds: Sequence[int], orders: int, load: bool, short: bool) -> list[Callable[[], bool]]:
+    def seeded(seed: int, orders: int) -> Callable[[], bool]:
         return partial(runs.orders, f"under random faults, seed {seed}", f"seed-{seed}", orders, Plan(seed, RATES))
 
     if short:
@@ -226,14 +219,10 @@ def run(*, seeds: Sequence[int] = (), orders: int = ORDERS, load: bool = False, 
     With seeds only random faults, to repeat a run; with `load` only a burst of orders and ten steady minutes without
     faults; with `short` only a few orders under random faults.
     """
-    broken = False
+    kept = True
     with Runs(engines.require(), short) as runs:
         for each in _chosen(runs, seeds, orders, load, short):
             began = time.monotonic()
-            result = each()
-            broken |= not result.kept
-            console.print(table(result.title, result.findings))
-            console.print(f"faults: {dict(sorted(result.faults.items()))}, redriven: {result.redriven}")
-            verdict = "every promise kept" if result.kept else "[red]broken[/]"
-            console.print(f"{verdict}, {time.monotonic() - began:.0f} s\n")
-    return int(broken)
+            kept &= each()
+            console.print(f"{time.monotonic() - began:.0f} s\n")
+    return int(not kept)

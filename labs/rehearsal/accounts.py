@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -119,11 +118,6 @@ class Accounts:
             what, log = f"bootstrap of {environment}: terraform {arguments[0]}", folder / f"{arguments[0]}.log"
             command = ["terraform", f"-chdir={_BOOTSTRAP}", *arguments]
             commands.run(what, command, _BOOTSTRAP_SECONDS, variables, log=log).checked()
-
-    def bootstrap_all(self) -> None:
-        """Bootstrap every account."""
-        with ThreadPoolExecutor(max_workers=3) as pool:
-            list(pool.map(self.bootstrap, ("dev", "sit", "prod")))
 
     def outputs(self, environment: EnvironmentName) -> dict[str, Any]:
         """Outputs of an environment's Terraform state."""

@@ -14,7 +14,8 @@ from tooling.paths import ROOT
 
 DEADLINE_SECONDS = 900
 _SHOWN = 4_000
-_RELEASE = (sys.executable, "-m", "cli.release")
+# A command line of `bin/release`.
+PROGRAM = (sys.executable, "-m", "cli.release")
 
 
 class Commands:
@@ -50,13 +51,9 @@ class Commands:
         self.followed += found
         return output
 
-    def release(self, name: str, *arguments: str, environment: Mapping[str, str], cwd: Path = ROOT) -> None:
-        """Run a command of `bin/release`."""
-        self.run(name, *_RELEASE, *arguments, environment=environment, cwd=cwd)
-
     def refused(self, name: str, text: str, *arguments: str, environment: Mapping[str, str]) -> None:
         """Run a command of `bin/release` that must be refused with a text; StackError if it is not."""
-        ended = self._run(name, (*_RELEASE, *arguments), environment, ROOT)
+        ended = self._run(name, (*PROGRAM, *arguments), environment, ROOT)
         if not ended.status or text not in ended.output:
             raise StackError(f"{name}: not refused with {text!r}, status {ended.status}:\n{ended.output[-_SHOWN:]}")
         line = next(line for line in ended.output.splitlines() if text in line)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from rich.table import Table
 
 from labs.rehearsal.accounts import SUBJECT_PREFIX, Accounts
-from labs.rehearsal.commands import DEADLINE_SECONDS, Commands
+from labs.rehearsal.commands import DEADLINE_SECONDS, PROGRAM, Commands
 from localstack import demo, processes, tls
 from localstack import stack as stacks
 from localstack.engines.ministack import MiniStack
@@ -111,7 +111,7 @@ class Rehearsal:
             self._commands.follow(name, "deployment", "Make a release", os.environ, **chosen)
         else:
             arguments = ("make", "--architecture", architecture, "--folder", str(folder), *pango)
-            self._commands.release(name, *arguments, environment=os.environ, cwd=tree)
+            self._commands.run(name, *PROGRAM, *arguments, environment=os.environ, cwd=tree)
         digest = manifest.read(folder / manifest.NAME).digest()
         self._add(name, digest, "packages import alone, budgets", "", started)
         return digest
@@ -142,7 +142,7 @@ class Rehearsal:
     def bootstrap(self) -> None:
         """Bootstrap the accounts, and check that they refuse other jobs."""
         started = time.monotonic()
-        self._accounts.bootstrap_all()
+        _together(*(partial(self._accounts.bootstrap, environment) for environment in ("dev", "sit", "prod")))
         console.print(f"[green]✓[/] bootstrap of three accounts [dim]{time.monotonic() - started:.1f} s[/]")
         for subject in (f"{SUBJECT_PREFIX}:ref:refs/heads/main", "repo:someone/else:environment:dev"):
             try:
@@ -166,7 +166,7 @@ class Rehearsal:
     def take_next_to_dev(self, folder: Path, digest: str) -> None:
         """Upload the next release, and take it to dev."""
         upload, environment = ("upload", "--folder", str(folder)), self._accounts.sign_in("dev")
-        self._commands.release(f"upload {folder.name}", *upload, environment=environment)
+        self._commands.run(f"upload {folder.name}", *PROGRAM, *upload, environment=environment)
         self.take("dev", digest, tests=SOME_TESTS)
 
     def take_next_to_sit(self, digest: str) -> None:
