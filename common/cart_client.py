@@ -12,7 +12,11 @@ _MAX_BYTES = 2 * 1024 * 1024
 
 
 class CartClient:
-    """Reads carts and campaigns. Uses urllib3, which Lambda's runtime has: the package needs no HTTP library."""
+    """Reads carts and campaigns. Uses urllib3, which Lambda's runtime has: the package needs no HTTP library.
+
+    Raises PermanentError if the response is not what was requested, TransientError if the service did not respond or
+    responded with a server error.
+    """
 
     def __init__(self, base_url: str, read_timeout: float = 5) -> None:
         self._base_url = base_url.rstrip("/")
@@ -21,24 +25,14 @@ class CartClient:
         self._http = urllib3.PoolManager(timeout=timeout, retries=False)
 
     def cart(self, cart_id: str) -> Cart:
-        """Read a cart.
-
-        Raises:
-            PermanentError: the cart does not exist, or the response is not a cart.
-            TransientError: the service did not respond, or responded with a server error.
-        """
+        """Read a cart; PermanentError if it does not exist."""
         cart = self._get(f"/v1.0/carts/{cart_id}", Cart)
         if cart is None:
             raise PermanentError(f"cart {cart_id} does not exist")
         return cart
 
     def campaign(self, code: str) -> Campaign | None:
-        """Read a campaign; None if it does not exist.
-
-        Raises:
-            PermanentError: the response is not a campaign.
-            TransientError: the service did not respond, or responded with a server error.
-        """
+        """Read a campaign; None if it does not exist."""
         return self._get(f"/v1.0/campaigns/{code}", Campaign)
 
     def _get[M: Model](self, path: str, model: type[M]) -> M | None:
@@ -53,10 +47,9 @@ class CartClient:
             raise TransientError(f"Cart service: {type(error).__name__} on GET {path}") from error
         if response.status == 404:
             return None
-        if response.status == 429 or response.status >= 500:
-            raise TransientError(f"Cart service: {response.status} on GET {path}")
         if response.status != 200:
-            raise PermanentError(f"Cart service: {response.status} on GET {path}")
+            kind = TransientError if response.status == 429 or response.status >= 500 else PermanentError
+            raise kind(f"Cart service: {response.status} on GET {path}")
         if len(body) > _MAX_BYTES:
             raise PermanentError(f"Cart service: more than {_MAX_BYTES} bytes on GET {path}")
         try:

@@ -21,7 +21,6 @@ _CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard",
 
 @cache
 def dynamodb() -> DynamoDBClient:
-    """The DynamoDB client."""
     return boto3.client("dynamodb", config=_CONFIG)
 
 
@@ -34,7 +33,6 @@ def dynamodb_for_mail_records() -> DynamoDBClient:
 
 @cache
 def s3() -> S3Client:
-    """The S3 client."""
     return boto3.client("s3", config=_CONFIG)
 
 
@@ -46,11 +44,9 @@ def ses() -> SESClient:
 
 @cache
 def sns() -> SNSClient:
-    """The SNS client."""
     return boto3.client("sns", config=_CONFIG)
 
 
 @cache
 def sqs() -> SQSClient:
-    """The SQS client."""
     return boto3.client("sqs", config=_CONFIG)

@@ -9,12 +9,7 @@ class PermanentError(Exception):
 
 
 class TransientError(Exception):
-    """A retry can help: a service did not respond, or another writer was faster.
-
-    Args:
-        text: what happened.
-        wait_seconds: how long a retry cannot help yet.
-    """
+    """A retry can help, but not before `wait_seconds`: a service did not respond, or another writer was faster."""
 
     def __init__(self, text: str, wait_seconds: int = 0) -> None:
         super().__init__(text)

@@ -105,9 +105,7 @@ class Envelope(Model):
 def parse(body: str) -> Envelope:
     """Parse the body of a message: the envelope, its payload as the event of its type.
 
-    Raises:
-        PermanentError: the body is not JSON, not an envelope of this version, or its payload does not fit its type.
-            The text names fields and never values, since it is logged.
+    Raises PermanentError if it is malformed; the text names fields and never values, since it is logged.
     """
     try:
         content = json.loads(body)

@@ -29,8 +29,7 @@ def format_timestamp(timestamp: datetime) -> str:
 def parse_timestamp(text: str) -> datetime:
     """Parse an RFC 3339 timestamp with at most six decimal places into UTC.
 
-    Raises:
-        ValueError: the text is not such a timestamp, or is outside the years 1 to 9999 in UTC.
+    Raises ValueError if the text is not one, or is outside the years 1 to 9999 in UTC.
     """
     if not TIMESTAMP.fullmatch(text):
         raise ValueError("not an RFC 3339 timestamp")

@@ -16,16 +16,11 @@ from common.templates import render
 # SES accepts 7-bit only; long lines and other characters are encoded.
 _POLICY = SMTP.clone(cte_type="7bit", max_line_length=76)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
 _TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 
 
 def build_message(*, to: str, subject: str, text: str, html: str, correlation_id: str) -> EmailMessage:
-    """Build a mail with plain text and HTML.
-
-    Raises:
-        PermanentError: a header would contain a line break or another control character.
-    """
+    """Build a mail with plain text and HTML; PermanentError if a header would contain a control character."""
     message = EmailMessage(policy=_POLICY)
     headers = {
         "From": settings.mail_from,
@@ -47,11 +42,9 @@ def build_message(*, to: str, subject: str, text: str, html: str, correlation_id
     return message
 
 
-def _render(
-    template: str, to: str, order: Order, correlation_id: str, status: OrderStatus | None = None
-) -> EmailMessage:
+def _render(template: str, to: str, order: Order, correlation_id: str, **more: object) -> EmailMessage:
     """Build a mail from its two templates; the title of the HTML is the subject."""
-    context = {"order": order, "status": status}
+    context = {"order": order, **more}
     html, text = render(f"{template}.html", context), render(f"{template}.txt", context)
     title = _TITLE.search(html)
     subject = " ".join(unescape(title[1] if title else order.order_number).split())
@@ -72,7 +65,7 @@ def order_notification(order: Order, correlation_id: str) -> EmailMessage:
 
 def status_update(order: Order, status: OrderStatus, correlation_id: str) -> EmailMessage:
     """The mail to the customer about a new status, which may not be the order's status any more."""
-    return _render("customer/order_status_update", order.customer_email, order, correlation_id, status)
+    return _render("customer/order_status_update", order.customer_email, order, correlation_id, status=status)
 
 
 def send(message: EmailMessage) -> str:

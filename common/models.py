@@ -59,11 +59,7 @@ class Model(BaseModel):
 
     @classmethod
     def parse_obj(cls, obj: Any) -> Self:
-        """Parse an object; pydantic 1 would also accept a list of pairs, and raise TypeError for some of them.
-
-        Raises:
-            ValidationError: the value is not an object, or breaks a rule of the model.
-        """
+        """Parse an object; pydantic 1 would also accept a list of pairs, and raise TypeError for some of them."""
         if not isinstance(obj, dict):
             raise ValidationError([ErrorWrapper(TypeError("must be an object"), loc=ROOT_KEY)], cls)
         return super().parse_obj(obj)

@@ -5,11 +5,7 @@ from email.message import EmailMessage
 from math import ceil
 from uuid import UUID
 
-from aws_lambda_powertools.utilities.idempotency import (
-    DynamoDBPersistenceLayer,
-    IdempotencyConfig,
-    idempotent_function,
-)
+from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer, IdempotencyConfig, idempotent_function
 from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAlreadyInProgressError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -29,12 +25,8 @@ def send_once(message_id: UUID, build: Callable[[], EmailMessage], context: Lamb
     """Build and send the mail of a message, unless it was sent before.
 
     A mail is sent twice only if the process dies, or the response of SES is lost, after SES has accepted the mail and
-    before its idempotency record is written.
-
-    Powertools computes from the context when the record of an unfinished mail expires.
-
-    Raises:
-        TransientError: another delivery of the message is being handled, or died less than a function timeout ago.
+    before its idempotency record is written. Powertools computes from the context when the record of an unfinished
+    mail expires. Raises TransientError if another delivery is being handled, or died less than a function timeout ago.
     """
     _config.register_lambda_context(context)
     try:

@@ -134,9 +134,8 @@ class Order(OrderDraft):
             allowed = ", ".join(sorted(TRANSITIONS[self.status])) or "none"
             raise InvalidTransitionError(f"An order that is {self.status} cannot become {status}. Allowed: {allowed}.")
         if change.payment_details and not {self.status, status} <= PAYMENT_STATUSES:
-            raise PaymentNotAcceptedError(
-                f"An order that is {self.status} does not accept payment details with status {status}."
-            )
+            detail = f"An order that is {self.status} does not accept payment details with status {status}."
+            raise PaymentNotAcceptedError(detail)
         changed: dict[str, Any] = {"date_last_updated": at, "last_updated_by": by, "version": self.version + 1}
         if change.status:
             changed |= {"status": status, "previous_status": self.status, "date_status_changed": at}

@@ -29,11 +29,7 @@ def encode(tenant_id: str, filters: Mapping[str, str | None], position: str) -> 
 
 
 def decode(tenant_id: str, filters: Mapping[str, str | None], token: str) -> str:
-    """Read the position from a token.
-
-    Raises:
-        InvalidTokenError: the text is not a token, or is one of another tenant or filter.
-    """
+    """Read the position from a token; InvalidTokenError if it is not one, or is one of another tenant or filter."""
     if len(token) > _MAX_TOKEN_LENGTH:
         raise InvalidTokenError(f"must be at most {_MAX_TOKEN_LENGTH} characters")
     try:

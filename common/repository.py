@@ -94,11 +94,7 @@ class OrderRepository:
         return to_order(response["Item"]) if "Item" in response else None
 
     def get_recorded(self, tenant_id: str, order_id: UUID) -> Order:
-        """Read the order that an event is about.
-
-        Raises:
-            TransientError: it is not in the table.
-        """
+        """Read the order that an event is about; TransientError if it is not in the table."""
         order = self.get(tenant_id, order_id)
         if order is None:
             raise TransientError(f"order {order_id} is not in the table")
@@ -178,13 +174,7 @@ class OrderRepository:
         """Number an order and write it, in one transaction with the counter of its year.
 
         The counter moves only when an order is written, so numbers have no gap and no duplicate. An order that is
-        already on record keeps its number.
-
-        Returns:
-            The order on record: this one, or the one that another delivery of its message wrote first.
-
-        Raises:
-            TransientError: other writers were faster 30 times in a row.
+        already on record keeps its number, and is returned. Raises TransientError after 30 faster writers in a row.
         """
         year = number_year(draft.date_created)
         counter = to_attributes({"PK": "COUNTER#ORDER", "SK": f"YEAR#{year}"})
@@ -198,11 +188,8 @@ class OrderRepository:
                 "ConditionExpression": "lastNumber = :last" if last else "attribute_not_exists(lastNumber)",
                 "ExpressionAttributeValues": to_attributes({":next": last + 1, ":last": last or None}),
             }
-            put: Any = {
-                "TableName": self._table,
-                "Item": attributes_of(order),
-                "ConditionExpression": "attribute_not_exists(PK)",
-            }
+            item = attributes_of(order)
+            put: Any = {"TableName": self._table, "Item": item, "ConditionExpression": "attribute_not_exists(PK)"}
             try:
                 self._client.transact_write_items(TransactItems=[{"Update": increment}, {"Put": put}])
                 return Recorded(order, is_new=True)
@@ -223,12 +210,11 @@ class OrderRepository:
     def update(self, changed: Order) -> Order:
         """Store the next version of an order, made by `Order.change`, and return the order as stored.
 
-        Writes only what a change sets, since the invoice's key may have been stored meanwhile.
-
-        Raises:
-            StaleVersionError: the order on record is not in the version before it.
+        Writes only what a change sets, since the invoice's key may have been stored meanwhile. Raises StaleVersionError
+        if the order on record is not in the version before it.
         """
-        values = {k: v for k, v in changed.dict(by_alias=True, include=Order.CHANGEABLE).items() if v is not None}
+        values = changed.dict(by_alias=True, include=Order.CHANGEABLE, exclude_none=True)
+        parameters = {":expected": changed.version - 1, **{f":{name}": value for name, value in values.items()}}
         try:
             response = self._client.update_item(
                 TableName=self._table,
@@ -236,9 +222,7 @@ class OrderRepository:
                 UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
                 ConditionExpression="#version = :expected",
                 ExpressionAttributeNames={f"#{name}": name for name in values},
-                ExpressionAttributeValues=to_attributes(
-                    {":expected": changed.version - 1, **{f":{name}": value for name, value in values.items()}}
-                ),
+                ExpressionAttributeValues=to_attributes(parameters),
                 ReturnValues="ALL_NEW",
             )
         except self._client.exceptions.ConditionalCheckFailedException as error:

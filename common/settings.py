@@ -8,11 +8,7 @@ class MissingSettingError(Exception):
 
 
 class _Setting:
-    """A required environment variable.
-
-    Raises:
-        MissingSettingError: on access, if the variable is not set.
-    """
+    """A required environment variable; reading it raises MissingSettingError if it is not set."""
 
     def __init__(self, name: str) -> None:
         self._name = name

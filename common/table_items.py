@@ -48,15 +48,9 @@ def to_attributes(values: Mapping[str, object]) -> dict[str, Any]:
 
 def attributes_of(order: Order) -> dict[str, Any]:
     """The item of an order in DynamoDB's format, with the keys of table and indexes."""
-    partition = partition_key(order.tenant_id)
-    keys = {
-        "PK": partition,
-        "SK": f"ORDER#{order.id}",
-        "GSI1_PK": partition,
-        "GSI1_SK": f"{format_timestamp(order.date_created)}#{order.id}",
-        "GSI2_PK": f"ORDER#{order.id}",
-        "GSI2_SK": "METADATA",
-    }
+    partition, name = partition_key(order.tenant_id), f"ORDER#{order.id}"
+    by_date = {"GSI1_PK": partition, "GSI1_SK": f"{format_timestamp(order.date_created)}#{order.id}"}
+    keys = {"PK": partition, "SK": name, **by_date, "GSI2_PK": name, "GSI2_SK": "METADATA"}
     return to_attributes({**keys, **order.dict(by_alias=True)})
 
 
@@ -66,13 +60,20 @@ def to_order(item: Mapping[str, Any]) -> Order:
 
 
 _Reader = Callable[[Mapping[str, Any]], object]
+# In this order: an amount is a Decimal, and a bool is an int.
+_READERS: dict[type[Any], _Reader] = {
+    # DynamoDB drops trailing zeros; an amount always has its cents.
+    Amount: lambda value: f"{Decimal(value['N']):.2f}",
+    Decimal: lambda value: value["N"],
+    bool: lambda value: value["BOOL"],
+    int: lambda value: int(value["N"]),
+}
 
 
 def item_json(model: type[BaseModel], item: Mapping[str, Any]) -> dict[str, object]:
     """The JSON object of a model, from the item that the model was written as, without building the model.
 
     Building the models of a page of fifty orders takes ten times as long (docs/decisions/0005-libraries-refused.md).
-
     It is the same as `rest.to_json` makes of the model: amounts as text with their cents, no field that is None.
     """
     return {**_defaults(model), **{name: read(item[name]) for name, read in _readers(model).items() if name in item}}
@@ -96,13 +97,4 @@ def _reader(field: ModelField) -> _Reader:
 def _value_reader(kind: type[Any]) -> _Reader:
     if issubclass(kind, BaseModel):
         return lambda value: item_json(kind, value["M"])
-    if issubclass(kind, Amount):
-        # DynamoDB drops trailing zeros; an amount always has its cents.
-        return lambda value: f"{Decimal(value['N']):.2f}"
-    if issubclass(kind, Decimal):
-        return lambda value: value["N"]
-    if issubclass(kind, bool):
-        return lambda value: value["BOOL"]
-    if issubclass(kind, int):
-        return lambda value: int(value["N"])
-    return lambda value: value["S"]
+    return next((reader for base, reader in _READERS.items() if issubclass(kind, base)), lambda value: value["S"])

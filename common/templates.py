@@ -67,11 +67,7 @@ def _bucket(period: int) -> ImmutableSandboxedEnvironment:
 
 
 def render_packaged(name: str, context: Mapping[str, object]) -> str:
-    """Render the package's own copy of a template such as `customer/order_confirmation.html`, without AWS.
-
-    Raises:
-        TemplateError: the template does not exist, or uses a variable that the context does not have.
-    """
+    """Render the package's own copy of a template such as `customer/order_confirmation.html`, without AWS."""
     return _packaged.get_template(name).render(context)
 
 

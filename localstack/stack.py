@@ -148,8 +148,7 @@ class Stack:
     def save(self) -> None:
         """Write stack.json, whole or not at all."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        content = asdict(self)
-        content.pop("directory")
+        content = {name: value for name, value in asdict(self).items() if name != "directory"}
         partial = self.directory / "stack.json.partial"
         partial.write_text(json.dumps(content, indent=2))
         partial.replace(self.directory / "stack.json")

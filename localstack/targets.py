@@ -14,9 +14,8 @@ from release.environments import ENVIRONMENTS, Environment, terraform_outputs
 
 @dataclass(frozen=True)
 class Platform:
-    """A stack as seen from outside, with Terraform's outputs."""
+    """A stack as seen from outside, with Terraform's outputs; `target` is local or the name of its environment."""
 
-    # Name of the environment: local, dev, sit or prod.
     target: str
     aws: Aws
     outputs: dict[str, Any]

@@ -5,10 +5,9 @@ import hashlib
 import json
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
-
-from botocore.exceptions import ClientError
 
 from localstack.aws import Aws
 from localstack.stack import DOCKER_HOST_NAME, REGION, Applied, Stack, StackError
@@ -99,11 +98,8 @@ class LocalTerraform:
     def prepare_backend(self) -> None:
         """Create the state bucket in the engine, as bootstrap does in an account; safe to repeat."""
         s3 = Aws(self._stack.endpoint).s3
-        try:
+        with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
             s3.create_bucket(Bucket=_STATE_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
-                raise
 
     def init(self) -> None:
         """Initialise Terraform's folder for the state in the engine."""

@@ -1,9 +1,5 @@
 locals {
-  tags = {
-    Project     = "order-lambda"
-    Environment = var.environment
-    ManagedBy   = "terraform"
-  }
+  tags = { Project = "order-lambda", Environment = var.environment, ManagedBy = "terraform" }
 
   # The home region's Terraform already made the table's replica and the bucket copies in the fail-over region.
   in_failover = var.region == var.failover_region
@@ -73,10 +69,7 @@ locals {
     create_order = {
       name        = "create-order", memory = 512, timeout = 30, concurrency = null
       environment = { IDEMPOTENCY_TABLE = local.idempotency_table_name, ORDER_CREATION_QUEUE_URL = local.queue_urls.order_creator_record }
-      statements = [
-        { actions = ["sqs:SendMessage"], resources = [local.queue_arns.order_creator_record] },
-        local.idempotency_statement,
-      ]
+      statements  = [{ actions = ["sqs:SendMessage"], resources = [local.queue_arns.order_creator_record] }, local.idempotency_statement]
     }
     get_order = {
       name        = "get-order", memory = 512, timeout = 30, concurrency = null
@@ -89,9 +82,7 @@ locals {
     list_orders = {
       name        = "list-orders", memory = 512, timeout = 30, concurrency = null
       environment = { ORDERS_TABLE = local.table_name }
-      statements = [
-        { actions = ["dynamodb:Query"], resources = ["${local.table_arn}/index/OrdersByDateIndex"] },
-      ]
+      statements  = [{ actions = ["dynamodb:Query"], resources = ["${local.table_arn}/index/OrdersByDateIndex"] }]
     }
     update_order = {
       name        = "update-order", memory = 512, timeout = 30, concurrency = null
@@ -104,12 +95,8 @@ locals {
     }
     order_creator_record = {
       # Few concurrent writers: they all take order numbers from one counter.
-      name = "creator-record", memory = 512, timeout = 30, concurrency = 5
-      environment = {
-        ORDERS_TABLE           = local.table_name
-        ORDER_EVENTS_TOPIC_ARN = local.events_topic_arn
-        CART_API_URL           = var.cart_api_url
-      }
+      name        = "creator-record", memory = 512, timeout = 30, concurrency = 5
+      environment = { ORDERS_TABLE = local.table_name, ORDER_EVENTS_TOPIC_ARN = local.events_topic_arn, CART_API_URL = var.cart_api_url }
       statements = [
         { actions = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], resources = [local.table_arn] },
         local.publish_statement,

@@ -42,10 +42,8 @@ module "events" {
 
   name = local.events_topic_name
   subscriptions = {
-    for function, queue in local.queues : function => {
-      queue_arn   = local.queue_arns[function]
-      event_types = queue.events
-    } if length(queue.events) > 0
+    for function, queue in local.queues : function => { queue_arn = local.queue_arns[function], event_types = queue.events }
+    if length(queue.events) > 0
   }
 
   # SNS rejects a subscription of a queue that does not exist yet.
@@ -62,12 +60,9 @@ module "alerts" {
 }
 
 module "orders_bucket" {
-  source = "./modules/s3"
-  count  = local.in_failover ? 0 : 1
-  providers = {
-    aws          = aws
-    aws.failover = aws.failover
-  }
+  source    = "./modules/s3"
+  count     = local.in_failover ? 0 : 1
+  providers = { aws = aws, aws.failover = aws.failover }
 
   name               = local.orders_bucket
   archive_after_days = var.archive_invoices_after_days
@@ -80,12 +75,9 @@ module "orders_bucket" {
 }
 
 module "templates_bucket" {
-  source = "./modules/s3"
-  count  = local.in_failover ? 0 : 1
-  providers = {
-    aws          = aws
-    aws.failover = aws.failover
-  }
+  source    = "./modules/s3"
+  count     = local.in_failover ? 0 : 1
+  providers = { aws = aws, aws.failover = aws.failover }
 
   name        = local.templates_bucket
   replicate   = var.failover_region != null
@@ -131,9 +123,7 @@ resource "aws_lambda_event_source_mapping" "this" {
   batch_size              = 10
   function_response_types = ["ReportBatchItemFailures"]
 
-  scaling_config {
-    maximum_concurrency = local.functions[each.key].concurrency
-  }
+  scaling_config { maximum_concurrency = local.functions[each.key].concurrency }
 }
 
 module "users" {
@@ -152,12 +142,10 @@ module "api" {
   stage         = var.environment
   user_pool_arn = local.user_pool_arn
   routes = {
-    for function, route in local.routes : function => {
-      method         = route.method
-      path           = route.path
+    for function, route in local.routes : function => merge(route, {
       function_name  = local.function_names[function]
       function_alias = module.function[function].alias_name
-    }
+    })
   }
   throttle_rate = var.throttle_rate
   tracing       = var.tracing_enabled

@@ -2,9 +2,7 @@ provider "aws" {
   region              = var.region
   allowed_account_ids = [var.account_id]
 
-  default_tags {
-    tags = local.tags
-  }
+  default_tags { tags = local.tags }
 }
 
 # Region of prod's replicas; unused in the other environments.
@@ -13,7 +11,5 @@ provider "aws" {
   region              = "eu-west-1"
   allowed_account_ids = [var.account_id]
 
-  default_tags {
-    tags = local.tags
-  }
+  default_tags { tags = local.tags }
 }

@@ -8,6 +8,10 @@ terraform {
     }
   }
 
-  # Bucket, key and locking come from env/{environment}.backend.hcl.
-  backend "s3" {}
+  # Bucket and region come from env/{environment}.backend.hcl.
+  backend "s3" {
+    key          = "order-lambda/terraform.tfstate"
+    encrypt      = true
+    use_lockfile = true
+  }
 }

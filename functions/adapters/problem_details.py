@@ -1,6 +1,7 @@
 """Errors of the API as problem details (RFC 9457), and the one table that maps domain errors to HTTP statuses."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from http import HTTPStatus
 
 from pydantic import ValidationError
@@ -32,15 +33,9 @@ class ProblemError(Exception):
 
     def body(self) -> dict[str, object]:
         """The members of the problem details object."""
-        members: dict[str, object] = {
-            "type": "about:blank",
-            "title": self.status.phrase,
-            "status": self.status.value,
-            "detail": self.detail,
-        }
-        if self.errors:
-            members["errors"] = [{"field": error.field, "detail": error.detail} for error in self.errors]
-        return members
+        members: dict[str, object] = {"type": "about:blank", "title": self.status.phrase, "status": self.status.value}
+        errors = {"errors": [asdict(error) for error in self.errors]} if self.errors else {}
+        return {**members, "detail": self.detail, **errors}
 
 
 def from_refusal(error: RefusedError) -> ProblemError:

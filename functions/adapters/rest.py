@@ -64,11 +64,7 @@ class Request:
         return next((value for key, value in (self._event.get("headers") or {}).items() if key.lower() == name), None)
 
     def text(self) -> str:
-        """The body; empty if there is none.
-
-        Raises:
-            ValueError: the body is not text.
-        """
+        """The body, empty if there is none; ValueError if it is not text."""
         body: str = self._event["body"] or ""
         return base64.b64decode(body).decode() if self._event.get("isBase64Encoded") else body
 
@@ -112,11 +108,7 @@ Endpoint = Callable[[Request], Response]
 
 
 def caller(request: Request) -> Caller:
-    """The caller of a request.
-
-    Raises:
-        ProblemError: 403 if the token has no tenant, as an access token.
-    """
+    """The caller of a request; ProblemError 403 if the token has no tenant, as an access token."""
     tenant_id = request.claims.get("custom:tenantId", "")
     if not _TENANT_ID.fullmatch(tenant_id):
         raise ProblemError(HTTPStatus.FORBIDDEN, "The token has no tenant. Use the ID token of a user who has one.")
@@ -143,9 +135,8 @@ def parse_body[M: BaseModel](request: Request, model: type[M]) -> M:
         text = request.text()
         size = len(text.encode())
         if size > MAX_BODY_BYTES:
-            raise ProblemError(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body has {size} bytes; the limit is {MAX_BODY_BYTES}."
-            )
+            detail = f"The body has {size} bytes; the limit is {MAX_BODY_BYTES}."
+            raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
         content = json.loads(text, parse_constant=_reject_constant)
     except (ValueError, RecursionError):
         raise ProblemError(HTTPStatus.BAD_REQUEST, "The body is not JSON.") from None
@@ -162,11 +153,7 @@ def _invalid(field: str, detail: str) -> InvalidFieldsError:
 
 
 def parse_order_id(request: Request) -> UUID:
-    """Parse the order id in the path.
-
-    Raises:
-        InvalidFieldsError: it is not a UUID.
-    """
+    """Parse the order id in the path; InvalidFieldsError if it is not a UUID."""
     text = request.path["orderId"]
     # UUID() would also accept braces, a "urn:" prefix, and digits of other scripts.
     if not _UUID.fullmatch(text):
@@ -175,11 +162,7 @@ def parse_order_id(request: Request) -> UUID:
 
 
 def parse_idempotency_key(request: Request) -> str | None:
-    """Read the header Idempotency-Key; None if there is none.
-
-    Raises:
-        InvalidFieldsError: it is malformed.
-    """
+    """Read the header Idempotency-Key; None if there is none, InvalidFieldsError if it is malformed."""
     key = request.header("idempotency-key")
     if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
         raise _invalid("Idempotency-Key", "must be 1 to 255 visible ASCII characters")

@@ -20,16 +20,12 @@ Handler = Callable[[dict[str, Any], LambdaContext], Any]
 Record = dict[str, Any]
 
 
-def _queue_url(arn: str) -> str:
-    _, _, _, region, account, name = arn.split(":")
-    return f"https://sqs.{region}.amazonaws.com/{account}/{name}"
-
-
 def _delay_retry(record: Record, seconds: int) -> None:
     """Set when a failed message is delivered again; if that fails too, the queue's visibility timeout applies."""
+    _, _, _, region, account, name = record["eventSourceARN"].split(":")
     try:
         clients.sqs().change_message_visibility(
-            QueueUrl=_queue_url(record["eventSourceARN"]),
+            QueueUrl=f"https://sqs.{region}.amazonaws.com/{account}/{name}",
             ReceiptHandle=record["receiptHandle"],
             VisibilityTimeout=seconds,
         )

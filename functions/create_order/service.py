@@ -3,15 +3,8 @@
 import hashlib
 from uuid import UUID, uuid4, uuid5
 
-from aws_lambda_powertools.utilities.idempotency import (
-    DynamoDBPersistenceLayer,
-    IdempotencyConfig,
-    idempotent_function,
-)
-from aws_lambda_powertools.utilities.idempotency.exceptions import (
-    IdempotencyAlreadyInProgressError,
-    IdempotencyValidationError,
-)
+from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer, IdempotencyConfig, idempotent_function
+from aws_lambda_powertools.utilities.idempotency import exceptions as idempotency_errors
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common import clients, events
@@ -38,14 +31,13 @@ _sqs = clients.sqs()
 def accept(caller: Caller, request: OrderRequest, idempotency_key: str | None, context: LambdaContext) -> str:
     """Queue an order and return its id; with an idempotency key, once for each key.
 
-    Powertools computes from the context when the record of an unfinished request expires.
-
     Raises:
         KeyReusedError: the key was used with another body (draft-ietf-httpapi-idempotency-key-header, 2.7).
         KeyInUseError: a request with this key is still being handled.
     """
     if idempotency_key is None:
         return _queue(caller, request, uuid4())
+    # Powertools computes from it when the record of an unfinished request expires.
     _config.register_lambda_context(context)
     # The id is derived from key and body: if this process dies after queueing and before it stores the idempotency
     # record, a retry queues the same order again, and it is recorded once.
@@ -58,9 +50,9 @@ def accept(caller: Caller, request: OrderRequest, idempotency_key: str | None, c
             order_id=uuid5(_NAMESPACE, f"{caller.tenant_id}\n{idempotency_key}\n{digest}"),
         )
         return order_id
-    except IdempotencyValidationError:
+    except idempotency_errors.IdempotencyValidationError:
         raise KeyReusedError from None
-    except IdempotencyAlreadyInProgressError:
+    except idempotency_errors.IdempotencyAlreadyInProgressError:
         raise KeyInUseError from None
 
 

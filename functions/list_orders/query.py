@@ -1,5 +1,6 @@
 """The query parameters of the order list."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,18 +27,14 @@ class ListQuery:
 
 
 def parse_query(tenant_id: str, parameters: Mapping[str, str]) -> ListQuery:
-    """Parse the query parameters of a request.
-
-    Raises:
-        InvalidFieldsError: names every invalid parameter and the rule that it breaks.
-    """
+    """Parse the query parameters of a request, or raise InvalidFieldsError with every invalid one and its rule."""
     errors = [
         FieldError(name or "query", f"{name!r} is not a parameter; the parameters are {', '.join(_PARAMETERS)}")
         for name in parameters
         if name not in _PARAMETERS
     ]
     size_text = parameters.get("pageSize", str(DEFAULT_PAGE_SIZE))
-    page_size = int(size_text) if size_text.isascii() and size_text.isdigit() and len(size_text) <= 3 else 0
+    page_size = int(size_text) if re.fullmatch("[0-9]{1,3}", size_text) else 0
     if not 1 <= page_size <= MAX_PAGE_SIZE:
         errors.append(FieldError("pageSize", f"must be a whole number from 1 to {MAX_PAGE_SIZE}"))
     status = parameters.get("status")
@@ -72,7 +69,6 @@ def _timestamp(name: str, parameters: Mapping[str, str], errors: list[FieldError
         # The "+" of an offset arrives as a space if it was not percent-encoded.
         return parse_timestamp(text.replace(" ", "+"))
     except ValueError:
-        errors.append(
-            FieldError(name, "must be an RFC 3339 timestamp with a UTC offset, such as 2026-11-24T00:00:00+02:00")
-        )
+        detail = "must be an RFC 3339 timestamp with a UTC offset, such as 2026-11-24T00:00:00+02:00"
+        errors.append(FieldError(name, detail))
         return None

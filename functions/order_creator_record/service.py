@@ -54,15 +54,7 @@ def _price_cart(request: OrderCreationRequested, accepted_at: datetime) -> Order
     code = request.order.campaign_code
     cart = _carts.cart(request.order.cart_id)
     campaign = _carts.campaign(code) if code else None
-    draft = draft_order(
-        request.order,
-        cart,
-        campaign,
-        order_id=request.order_id,
-        tenant_id=request.tenant_id,
-        placed_at=accepted_at,
-        placed_by=request.created_by,
-    )
+    draft = draft_order(request, cart, campaign, placed_at=accepted_at)
     if code and draft.campaign is None:
         count("CampaignsNotApplied")
         logger.warning("campaign not applied", campaign_code=code, exists=campaign is not None)

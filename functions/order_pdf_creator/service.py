@@ -19,8 +19,7 @@ _sns = clients.sns()
 def create_invoice(tenant_id: str, order_id: UUID, correlation_id: str) -> None:
     """Store an order's invoice and publish InvoiceCreated; a redelivered message only publishes.
 
-    Raises:
-        TransientError: the order is not in the table.
+    Raises TransientError if the order is not in the table.
     """
     order = _repository.get_recorded(tenant_id, order_id)
     key = order.invoice_key or _store(order)

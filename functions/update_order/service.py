@@ -20,11 +20,7 @@ def update(caller: Caller, order_id: UUID, expected_version: int, change: OrderU
     A caller whose response was lost sends the same change again. That retry is recognised, published once more (the
     mail is sent once) and gets the same response, so a crash after the write does not lose the mail.
 
-    Raises:
-        OrderNotFoundError: there is no such order that the caller may access.
-        StaleVersionError: the order is no longer in the expected version.
-        InvalidTransitionError: the order cannot go to the new status.
-        PaymentNotAcceptedError: the order does not accept payment details.
+    Raises OrderNotFoundError if there is no such order that the caller may access, and what `Order.change` raises.
     """
     order = _find(caller, order_id)
     if order.is_result_of(change, expected_version=expected_version, by=caller.subject):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
+from common.events import OrderCreationRequested
 from common.models import Cart, OrderRequest
 from common.numbering import format_number
 from common.order import Order, OrderDraft
@@ -28,7 +29,8 @@ def draft(tenant: str, number: int, created: datetime) -> OrderDraft:
     request = OrderRequest.parse_obj(demo.request(f"buyer@{tenant}.example", f"cart-{number}"))
     cart = Cart.parse_obj({"cartId": request.cart_id, "tenantId": tenant, "currency": "ZAR", "items": ITEMS})
     order_id = uuid5(_NAMESPACE, f"{tenant}/{number}")
-    return draft_order(request, cart, None, order_id=order_id, tenant_id=tenant, placed_at=created, placed_by="bench")
+    requested = OrderCreationRequested(order_id=order_id, tenant_id=cart.tenant_id, created_by="bench", order=request)
+    return draft_order(requested, cart, None, placed_at=created)
 
 
 def orders(tenant: str, numbers: range) -> Iterator[Order]:

@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, unquote_plus
 
 from microburst.detection import detect
 
-CUSTOMER = "customer"
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _ORDER = re.compile(rf"(?:ORDER#|order_|orderId\W{{1,8}})({_UUID})")
 # Powertools' id of an idempotency record: function and hash of the event.
@@ -63,7 +62,7 @@ def identify(method: str, path: str, headers: Mapping[str, str], body: bytes, wo
     bare = path.partition("?")[0]
     if worker is None:
         key = headers.get("Idempotency-Key") or headers.get("If-Match") or ""
-        return Call(CUSTOMER, "api", f"{method} {re.sub(_UUID, '*', bare)}", f"{bare} {key}", None, None)
+        return Call("customer", "api", f"{method} {re.sub(_UUID, '*', bare)}", f"{bare} {key}", None, None)
     if "Authorization" not in headers:
         return Call(worker.function, "cart", f"GET {bare.split('/')[2]}", bare, worker.order, None)
     # Without Host, which is the proxy's: microburst would search the models of every AWS service for it.

@@ -15,9 +15,8 @@ _SECONDS = 60
 
 @dataclass(frozen=True)
 class Journal:
-    """What happened since a plan began."""
+    """What happened since a plan began; `faults` are calls with their faults."""
 
-    # Calls with their faults.
     faults: Sequence[dict[str, Any]]
     # Function, service and step of every call.
     steps: Sequence[tuple[str, str, str]]

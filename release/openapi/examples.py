@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from common.events import OrderCreationRequested
 from common.models import Campaign, Cart, OrderRequest
 from common.numbering import format_number
 from common.order import Order, OrderUpdate
@@ -32,9 +33,10 @@ def _order() -> Order:
     request = OrderRequest.parse_obj(ORDER_REQUEST)
     cart = next(Cart.parse_obj(each) for each in _fixture("carts") if each["cartId"] == request.cart_id)
     campaign = next(Campaign.parse_obj(each) for each in _fixture("campaigns") if each["code"] == request.campaign_code)
-    draft = draft_order(
-        request, cart, campaign, order_id=UUID(ORDER_ID), tenant_id=TENANT_ID, placed_at=_PLACED, placed_by=_USER
+    requested = OrderCreationRequested(
+        order_id=UUID(ORDER_ID), tenant_id=cart.tenant_id, created_by=_USER, order=request
     )
+    draft = draft_order(requested, cart, campaign, placed_at=_PLACED)
     with_invoice = draft.copy(update={"invoice_key": f"{TENANT_ID}/orders/order_{ORDER_ID}.pdf"})
     return Order.of(with_invoice, format_number(2026, 1))
 

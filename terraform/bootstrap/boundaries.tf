@@ -16,48 +16,25 @@ resource "aws_iam_policy" "deployment_boundary" {
   description = "Permissions boundary of ${local.role_name}."
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = concat(
+    Statement = [for statement in concat(
       [
-        {
-          Sid    = "Services"
-          Effect = "Allow"
-          Action = [
-            "apigateway:*", "cloudwatch:*", "cognito-idp:*", "dynamodb:*", "lambda:*", "logs:*", "ses:*", "sns:*", "sqs:*",
-          ]
-          Resource = "*"
-        },
-        {
-          Sid    = "Buckets"
-          Effect = "Allow"
-          Action = "s3:*"
-          Resource = flatten([
-            for arn in concat(local.application_bucket_arns, local.state_bucket_arns, local.releases_bucket_arns, local.previous_bucket_arns) : [arn, "${arn}/*"]
-          ])
-        },
+        { Sid = "Services", Resource = "*", Action = [
+          "apigateway:*", "cloudwatch:*", "cognito-idp:*", "dynamodb:*", "lambda:*", "logs:*", "ses:*", "sns:*", "sqs:*",
+        ] },
+        { Sid = "Buckets", Action = "s3:*", Resource = flatten([
+          for arn in concat(local.application_bucket_arns, local.kept_bucket_arns) : [arn, "${arn}/*"]
+        ]) },
       ],
       local.role_statements,
       [
         local.key_statement,
-        {
-          Sid    = "DenyBootstrap"
-          Effect = "Deny"
-          Action = "iam:*"
-          Resource = [
-            local.role_arn,
-            "${local.iam}:role/${local.releases_bucket}-replication",
-            "${local.iam}:policy/*",
-            "${local.iam}:oidc-provider/*",
-          ]
-        },
-        {
-          # Releases and states are only added. Removing them, or changing their buckets, takes an administrator.
-          Sid       = "DenyRemoval"
-          Effect    = "Deny"
-          NotAction = ["s3:Get*", "s3:List*", "s3:PutObject", "s3:DeleteObject"]
-          Resource = flatten([
-            for arn in concat(local.state_bucket_arns, local.releases_bucket_arns, local.previous_bucket_arns) : [arn, "${arn}/*"]
-          ])
-        },
+        { Sid = "DenyBootstrap", Effect = "Deny", Action = "iam:*", Resource = [
+          local.role_arn, "${local.iam}:role/${local.releases_bucket}-replication", "${local.iam}:policy/*", "${local.iam}:oidc-provider/*",
+        ] },
+        # Releases and states are only added. Removing them, or changing their buckets, takes an administrator.
+        { Sid = "DenyRemoval", Effect = "Deny", NotAction = ["s3:Get*", "s3:List*", "s3:PutObject", "s3:DeleteObject"], Resource = flatten([
+          for arn in local.kept_bucket_arns : [arn, "${arn}/*"]
+        ]) },
         {
           Sid         = "DenyDeletion"
           Effect      = "Deny"
@@ -72,7 +49,7 @@ resource "aws_iam_policy" "deployment_boundary" {
           Condition = { StringNotEquals = { "aws:RequestedRegion" = local.regions } }
         },
       ],
-    )
+    ) : merge(local.allow, statement)]
   })
 }
 
@@ -86,17 +63,12 @@ resource "aws_iam_policy" "function_boundary" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
-      {
-        # As wide as AmazonAPIGatewayPushToCloudWatchLogs, which API Gateway's role needs. X-Ray has no resource-level permissions.
-        Sid    = "LogsAndTraces"
-        Effect = "Allow"
-        Action = [
-          "logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogGroups", "logs:DescribeLogStreams",
-          "logs:PutLogEvents", "logs:GetLogEvents", "logs:FilterLogEvents",
-          "xray:PutTraceSegments", "xray:PutTelemetryRecords",
-        ]
-        Resource = "*"
-      },
+      # As wide as AmazonAPIGatewayPushToCloudWatchLogs, which API Gateway's role needs. X-Ray has no resource-level permissions.
+      { Sid = "LogsAndTraces", Effect = "Allow", Resource = "*", Action = [
+        "logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogGroups", "logs:DescribeLogStreams",
+        "logs:PutLogEvents", "logs:GetLogEvents", "logs:FilterLogEvents",
+        "xray:PutTraceSegments", "xray:PutTelemetryRecords",
+      ] },
       {
         Sid    = "Messages"
         Effect = "Allow"
@@ -106,28 +78,17 @@ resource "aws_iam_policy" "function_boundary" {
         ]
         Resource = ["arn:aws:sqs:*:${var.account_id}:bbws-*", "arn:aws:sns:*:${var.account_id}:bbws-*"]
       },
-      {
-        Sid      = "Tables"
-        Effect   = "Allow"
-        Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"]
-        Resource = ["arn:aws:dynamodb:*:${var.account_id}:table/bbws-*"]
-      },
-      {
-        Sid    = "Buckets"
-        Effect = "Allow"
-        Action = [
-          "s3:GetObject", "s3:PutObject", "s3:ListBucket", "s3:GetReplicationConfiguration",
-          "s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging",
-          "s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags",
-        ]
-        Resource = flatten([for arn in local.application_bucket_arns : [arn, "${arn}/*"]])
-      },
-      {
-        Sid      = "Mail"
-        Effect   = "Allow"
-        Action   = "ses:SendRawEmail"
-        Resource = ["arn:aws:ses:*:${var.account_id}:identity/*", "arn:aws:ses:*:${var.account_id}:configuration-set/bbws-*"]
-      },
+      { Sid = "Tables", Effect = "Allow", Resource = ["arn:aws:dynamodb:*:${var.account_id}:table/bbws-*"], Action = [
+        "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query",
+      ] },
+      { Sid = "Buckets", Effect = "Allow", Resource = flatten([for arn in local.application_bucket_arns : [arn, "${arn}/*"]]), Action = [
+        "s3:GetObject", "s3:PutObject", "s3:ListBucket", "s3:GetReplicationConfiguration",
+        "s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging",
+        "s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags",
+      ] },
+      { Sid = "Mail", Effect = "Allow", Action = "ses:SendRawEmail", Resource = [
+        "arn:aws:ses:*:${var.account_id}:identity/*", "arn:aws:ses:*:${var.account_id}:configuration-set/bbws-*",
+      ] },
       {
         # Lambda decrypts environment variables as the function's role, by a grant to that role. AWS does not say whether a
         # boundary limits such a grant, so the boundary allows it. This permits nothing by itself.

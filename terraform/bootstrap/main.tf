@@ -1,11 +1,8 @@
 # What an account needs before the first deployment: buckets for states and releases, and roles for GitHub.
 
 module "state_bucket" {
-  source = "../modules/s3"
-  providers = {
-    aws          = aws
-    aws.failover = aws.failover
-  }
+  source    = "../modules/s3"
+  providers = { aws = aws, aws.failover = aws.failover }
 
   name                 = local.state_bucket
   permissions_boundary = null
@@ -13,23 +10,17 @@ module "state_bucket" {
 
 # The fail-over deployment has its own state: it must be readable when the home region is lost.
 module "failover_state_bucket" {
-  source = "../modules/s3"
-  count  = local.failover ? 1 : 0
-  providers = {
-    aws          = aws.failover
-    aws.failover = aws.failover
-  }
+  source    = "../modules/s3"
+  count     = local.failover ? 1 : 0
+  providers = { aws = aws.failover, aws.failover = aws.failover }
 
   name                 = "${local.state_bucket}-failover"
   permissions_boundary = null
 }
 
 module "releases_bucket" {
-  source = "../modules/s3"
-  providers = {
-    aws          = aws
-    aws.failover = aws.failover
-  }
+  source    = "../modules/s3"
+  providers = { aws = aws, aws.failover = aws.failover }
 
   name      = local.releases_bucket
   replicate = local.failover
@@ -39,15 +30,16 @@ module "releases_bucket" {
 }
 
 locals {
+  next_account = lookup(local.accounts, coalesce(local.next, "none"), "")
   # The principal is the account and the role a condition, because a policy cannot name a role that does not exist yet.
   next_environment_statement = {
     Sid       = "NextEnvironment"
     Effect    = "Allow"
-    Principal = { AWS = "arn:aws:iam::${lookup(local.accounts, coalesce(local.next, "none"), "")}:root" }
+    Principal = { AWS = "arn:aws:iam::${local.next_account}:root" }
     # Without ListBucket a missing key gives 403 instead of 404.
     Action    = ["s3:GetObject", "s3:ListBucket"]
     Resource  = ["arn:aws:s3:::${local.releases_bucket}", "arn:aws:s3:::${local.releases_bucket}/*"]
-    Condition = { ArnEquals = { "aws:PrincipalArn" = [for suffix in ["", "-drift"] : "arn:aws:iam::${lookup(local.accounts, coalesce(local.next, "none"), "")}:role/github-2-bbws-order-lambda-${coalesce(local.next, "none")}${suffix}"] } }
+    Condition = { ArnEquals = { "aws:PrincipalArn" = [for suffix in ["", "-drift"] : "arn:aws:iam::${local.next_account}:role/github-2-bbws-order-lambda-${coalesce(local.next, "none")}${suffix}"] } }
   }
 }
 

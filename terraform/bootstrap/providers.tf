@@ -2,9 +2,7 @@ provider "aws" {
   region              = local.home_region
   allowed_account_ids = [var.account_id]
 
-  default_tags {
-    tags = local.tags
-  }
+  default_tags { tags = local.tags }
 }
 
 # Region of prod's fail-over state and release copies; unused in the other environments.
@@ -13,7 +11,5 @@ provider "aws" {
   region              = local.failover_region
   allowed_account_ids = [var.account_id]
 
-  default_tags {
-    tags = local.tags
-  }
+  default_tags { tags = local.tags }
 }

@@ -1,5 +1,2 @@
-bucket       = "bbws-terraform-state-dev"
-key          = "order-lambda/terraform.tfstate"
-region       = "af-south-1"
-encrypt      = true
-use_lockfile = true
+bucket = "bbws-terraform-state-dev"
+region = "af-south-1"

@@ -47,7 +47,7 @@ run "alarms" {
 
   assert {
     condition = toset([
-      for query in aws_cloudwatch_metric_alarm.throttles.metric_query : "${query.metric[0].metric_name} ${join(" ", values(query.metric[0].dimensions))}" if length(query.metric) > 0
+      for query in aws_cloudwatch_metric_alarm.expression["bbws-order-table-throttles-dev"].metric_query : "${query.metric[0].metric_name} ${join(" ", values(query.metric[0].dimensions))}" if length(query.metric) > 0
       ]) == toset([
       "ReadThrottleEvents bbws-customer-portal-orders-dev", "WriteThrottleEvents bbws-customer-portal-orders-dev",
       "ReadThrottleEvents OrderByIdIndex bbws-customer-portal-orders-dev", "WriteThrottleEvents OrderByIdIndex bbws-customer-portal-orders-dev",

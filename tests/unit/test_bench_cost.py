@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from common.events import OrderCreationRequested
 from common.models import Campaign, Cart, OrderRequest
 from common.order import Order
 from common.pricing import draft_order
@@ -85,15 +86,10 @@ def test_order_kb_is_the_size_of_an_item() -> None:
     request = OrderRequest.parse_obj(demo.order())
     cart = Cart.parse_obj(json.loads((FIXTURES / "carts.json").read_text())[0])
     campaign = Campaign.parse_obj(json.loads((FIXTURES / "campaigns.json").read_text())[0])
-    placed = draft_order(
-        request,
-        cart,
-        campaign,
-        order_id=uuid4(),
-        tenant_id=cart.tenant_id,
-        placed_at=datetime(2026, 11, 26, tzinfo=UTC),
-        placed_by=str(uuid4()),
+    requested = OrderCreationRequested(
+        order_id=uuid4(), tenant_id=cart.tenant_id, created_by=str(uuid4()), order=request
     )
+    placed = draft_order(requested, cart, campaign, placed_at=datetime(2026, 11, 26, tzinfo=UTC))
     key = f"{cart.tenant_id}/orders/order_{placed.id}.pdf"
     item = attributes_of(Order(**{**placed.dict(), "order_number": "ORD-2026-00001", "invoice_key": key}))
     kilobytes = sum(len(name) + size(value) for name, value in item.items()) / 1024

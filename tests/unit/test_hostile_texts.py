@@ -109,7 +109,7 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
     monkeypatch.setattr(invoice.AssetFetcher, "fetch", record)
     yield urls
-    invoice._style.cache_clear()
+    invoice._assets.cache_clear()
 
 
 def mails(of: Order) -> list[Any]:

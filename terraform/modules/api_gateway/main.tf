@@ -5,12 +5,9 @@ locals {
     for path in local.paths : join("/", slice(split("/", path), 0, depth)) if length(split("/", path)) >= depth
   ])]
 
-  resource_ids = merge(
-    { for path, resource in aws_api_gateway_resource.level1 : path => resource.id },
-    { for path, resource in aws_api_gateway_resource.level2 : path => resource.id },
-    { for path, resource in aws_api_gateway_resource.level3 : path => resource.id },
-    { for path, resource in aws_api_gateway_resource.level4 : path => resource.id },
-  )
+  resource_ids = { for path, resource in merge(
+    aws_api_gateway_resource.level1, aws_api_gateway_resource.level2, aws_api_gateway_resource.level3, aws_api_gateway_resource.level4,
+  ) : path => resource.id }
 
   # Responses of the gateway itself, as problem details (RFC 9457) without internals.
   gateway_responses = {
@@ -40,13 +37,9 @@ locals {
 resource "aws_api_gateway_rest_api" "this" {
   name = var.name
 
-  endpoint_configuration {
-    types = ["REGIONAL"]
-  }
+  endpoint_configuration { types = ["REGIONAL"] }
 
-  lifecycle {
-    create_before_destroy = true
-  }
+  lifecycle { create_before_destroy = true }
 }
 
 resource "aws_api_gateway_authorizer" "users" {
@@ -142,10 +135,7 @@ resource "aws_api_gateway_integration" "health" {
   type        = "MOCK"
   # Without NEVER, a request that no template matches, such as another Content-Type, fails with 500 instead of 415.
   passthrough_behavior = "NEVER"
-
-  request_templates = {
-    "application/json" = jsonencode({ statusCode = 200 })
-  }
+  request_templates    = { "application/json" = jsonencode({ statusCode = 200 }) }
 
   lifecycle {
     # A mock has no integration method, but some engines report one, which would replace the integration on every apply.
@@ -166,9 +156,7 @@ resource "aws_api_gateway_integration_response" "health" {
   http_method = aws_api_gateway_method.health.http_method
   status_code = aws_api_gateway_method_response.health.status_code
 
-  response_templates = {
-    "application/json" = jsonencode({ status = "ok" })
-  }
+  response_templates = { "application/json" = jsonencode({ status = "ok" }) }
 
   depends_on = [aws_api_gateway_integration.health]
 }
@@ -196,14 +184,9 @@ resource "aws_api_gateway_gateway_response" "problem" {
 
 resource "aws_api_gateway_deployment" "this" {
   rest_api_id = aws_api_gateway_rest_api.this.id
+  triggers    = { redeployment = sha1(jsonencode([filesha1("${path.module}/main.tf"), var.routes, var.user_pool_arn])) }
 
-  triggers = {
-    redeployment = sha1(jsonencode([filesha1("${path.module}/main.tf"), var.routes, var.user_pool_arn]))
-  }
-
-  lifecycle {
-    create_before_destroy = true
-  }
+  lifecycle { create_before_destroy = true }
 
   depends_on = [
     aws_api_gateway_integration.route,
@@ -217,12 +200,8 @@ resource "aws_iam_role" "logs" {
   name                 = var.role_name
   permissions_boundary = var.permissions_boundary
   assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Principal = { Service = "apigateway.amazonaws.com" }
-      Action    = "sts:AssumeRole"
-    }]
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Principal = { Service = "apigateway.amazonaws.com" }, Action = "sts:AssumeRole" }]
   })
 }
 

@@ -5,9 +5,7 @@ resource "aws_cognito_user_pool" "this" {
   deletion_protection      = var.deletion_protection ? "ACTIVE" : "INACTIVE"
 
   # Only a new pool takes this setting: a change would delete all users.
-  username_configuration {
-    case_sensitive = false
-  }
+  username_configuration { case_sensitive = false }
 
   schema {
     name                = "tenantId"
@@ -20,9 +18,7 @@ resource "aws_cognito_user_pool" "this" {
     }
   }
 
-  admin_create_user_config {
-    allow_admin_create_user_only = true
-  }
+  admin_create_user_config { allow_admin_create_user_only = true }
 
   password_policy {
     minimum_length                   = 12

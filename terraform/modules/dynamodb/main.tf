@@ -43,9 +43,7 @@ resource "aws_dynamodb_table" "this" {
     }
   }
 
-  server_side_encryption {
-    enabled = true
-  }
+  server_side_encryption { enabled = true }
 
   point_in_time_recovery {
     enabled                 = var.point_in_time_recovery_days > 0

@@ -7,25 +7,14 @@ locals {
       Resource  = statement.resources
       Condition = { for condition in statement.conditions : condition.test => { (condition.variable) = condition.values } }
     }],
-    [{
-      Effect    = "Allow"
-      Action    = ["logs:CreateLogStream", "logs:PutLogEvents"]
-      Resource  = ["arn:aws:logs:${var.region}:${var.account_id}:log-group:${local.log_group}:*"]
-      Condition = {}
-    }],
-    var.queue_arn == null ? [] : [{
-      Effect    = "Allow"
-      Action    = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"]
-      Resource  = [var.queue_arn]
-      Condition = {}
-    }],
+    [{ Effect = "Allow", Action = ["logs:CreateLogStream", "logs:PutLogEvents"], Resource = [
+      "arn:aws:logs:${var.region}:${var.account_id}:log-group:${local.log_group}:*",
+    ] }],
+    [for arn in compact([var.queue_arn]) : { Effect = "Allow", Resource = [arn], Action = [
+      "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility",
+    ] }],
     # X-Ray has no resource-level permissions.
-    var.tracing ? [{
-      Effect    = "Allow"
-      Action    = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
-      Resource  = ["*"]
-      Condition = {}
-    }] : [],
+    [for _ in var.tracing ? [1] : [] : { Effect = "Allow", Resource = ["*"], Action = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"] }],
   )
 }
 
@@ -41,12 +30,8 @@ resource "aws_iam_role" "this" {
   name                 = var.role_name
   permissions_boundary = var.permissions_boundary
   assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Principal = { Service = "lambda.amazonaws.com" }
-      Action    = "sts:AssumeRole"
-    }]
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Principal = { Service = "lambda.amazonaws.com" }, Action = "sts:AssumeRole" }]
   })
 }
 
@@ -55,7 +40,7 @@ resource "aws_iam_role_policy" "this" {
   role = aws_iam_role.this.id
   policy = jsonencode({
     Version   = "2012-10-17"
-    Statement = [for statement in local.statements : { for key, value in statement : key => value if key != "Condition" || length(statement.Condition) > 0 }]
+    Statement = [for statement in local.statements : { for key, value in statement : key => value if length(value) > 0 }]
   })
 }
 
@@ -77,13 +62,9 @@ resource "aws_lambda_function" "this" {
   timeout          = var.timeout
   publish          = true
 
-  environment {
-    variables = var.environment
-  }
+  environment { variables = var.environment }
 
-  tracing_config {
-    mode = var.tracing ? "Active" : "PassThrough"
-  }
+  tracing_config { mode = var.tracing ? "Active" : "PassThrough" }
 
   lifecycle {
     precondition {

@@ -55,27 +55,17 @@ locals {
       ]) } },
     ],
     [for index, plot in local.plots : {
-      type   = "metric"
-      x      = 12 * (index % 2)
-      y      = 5 + 6 * floor(index / 2)
-      width  = 12
-      height = 6
+      type = "metric", x = 12 * (index % 2), y = 5 + 6 * floor(index / 2), width = 12, height = 6
       properties = {
-        title       = plot.title
-        region      = var.region
-        metrics     = plot.metrics
-        period      = 60
-        view        = "timeSeries"
+        title       = plot.title, region = var.region, metrics = plot.metrics, period = 60, view = "timeSeries"
         annotations = { horizontal = plot.limits }
       }
     }],
     [{
       type = "log", x = 0, y = 5 + 6 * ceil(length(local.plots) / 2), width = 24, height = 6
       properties = {
-        title  = "Newest errors"
-        region = var.region
-        view   = "table"
-        query  = join(" | ", concat([for group in local.log_groups : "SOURCE '${group}'"], [local.queries["errors"]]))
+        title = "Newest errors", region = var.region, view = "table"
+        query = join(" | ", concat([for group in local.log_groups : "SOURCE '${group}'"], [local.queries["errors"]]))
       }
     }],
   )

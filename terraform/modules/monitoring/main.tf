@@ -13,8 +13,20 @@ locals {
       dimensions  = { ApiName = var.api_name, Stage = var.environment }, statistic = "Sum", threshold = 0
     } },
   )
-  throttles_alarm = "bbws-order-table-throttles-${var.environment}"
-  alarm_names     = concat(keys(local.alarms), [for function in var.functions : "${function.name}-errors"], [local.throttles_alarm])
+
+  # Alarms on an expression. `metrics` are keyed by their ids in the expression.
+  expression_alarms = merge(
+    { for function in var.functions : "${function.name}-errors" => {
+      description = "More than 5 % of the calls of ${function.name} failed in 5 minutes.", threshold = 5
+      expression  = "100 * errors / invocations", label = "Errors in %", namespace = "AWS/Lambda"
+      metrics     = { for name in ["Errors", "Invocations"] : lower(name) => { metric = name, dimensions = { FunctionName = function.name } } }
+    } },
+    { "bbws-order-table-throttles-${var.environment}" = {
+      description = "DynamoDB throttled requests to the orders table.", threshold = 0, label = "Throttled requests"
+      expression  = join(" + ", [for id in keys(local.throttles) : "FILL(${id}, 0)"]), namespace = "AWS/DynamoDB", metrics = local.throttles
+    } },
+  )
+  alarm_names = concat(keys(local.alarms), keys(local.expression_alarms))
 
   # DynamoDB counts throttled requests separately for the table and each index; ThrottledRequests has only the operation.
   throttles = merge([for event in ["ReadThrottleEvents", "WriteThrottleEvents"] : merge(
@@ -43,12 +55,12 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   ok_actions          = [var.alerts_topic_arn]
 }
 
-resource "aws_cloudwatch_metric_alarm" "error_rate" {
-  for_each = var.functions
+resource "aws_cloudwatch_metric_alarm" "expression" {
+  for_each = local.expression_alarms
 
-  alarm_name          = "${each.value.name}-errors"
-  alarm_description   = "More than 5 % of the calls of ${each.value.name} failed in 5 minutes. Runbook: ${local.runbook["${each.value.name}-errors"]}"
-  threshold           = 5
+  alarm_name          = each.key
+  alarm_description   = "${each.value.description} Runbook: ${local.runbook[each.key]}"
+  threshold           = each.value.threshold
   evaluation_periods  = 1
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
@@ -56,59 +68,19 @@ resource "aws_cloudwatch_metric_alarm" "error_rate" {
   ok_actions          = [var.alerts_topic_arn]
 
   metric_query {
-    id          = "rate"
-    expression  = "100 * errors / invocations"
-    label       = "Errors in %"
-    return_data = true
-  }
-
-  metric_query {
-    id = "errors"
-    metric {
-      namespace   = "AWS/Lambda"
-      metric_name = "Errors"
-      dimensions  = { FunctionName = each.value.name }
-      stat        = "Sum"
-      period      = 300
-    }
-  }
-
-  metric_query {
-    id = "invocations"
-    metric {
-      namespace   = "AWS/Lambda"
-      metric_name = "Invocations"
-      dimensions  = { FunctionName = each.value.name }
-      stat        = "Sum"
-      period      = 300
-    }
-  }
-}
-
-resource "aws_cloudwatch_metric_alarm" "throttles" {
-  alarm_name          = local.throttles_alarm
-  alarm_description   = "DynamoDB throttled requests to the orders table. Runbook: ${local.runbook[local.throttles_alarm]}"
-  threshold           = 0
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = [var.alerts_topic_arn]
-  ok_actions          = [var.alerts_topic_arn]
-
-  metric_query {
-    id          = "throttled"
-    expression  = join(" + ", [for id in keys(local.throttles) : "FILL(${id}, 0)"])
-    label       = "Throttled requests"
+    id          = "result"
+    expression  = each.value.expression
+    label       = each.value.label
     return_data = true
   }
 
   dynamic "metric_query" {
-    for_each = local.throttles
+    for_each = each.value.metrics
 
     content {
       id = metric_query.key
       metric {
-        namespace   = "AWS/DynamoDB"
+        namespace   = each.value.namespace
         metric_name = metric_query.value.metric
         dimensions  = metric_query.value.dimensions
         stat        = "Sum"

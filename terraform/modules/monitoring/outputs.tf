@@ -15,9 +15,7 @@ output "alarm_names" {
 
 output "alarm_descriptions" {
   description = "Alarm descriptions, keyed by alarm name."
-  value = { for alarm in concat(
-    values(aws_cloudwatch_metric_alarm.this), values(aws_cloudwatch_metric_alarm.error_rate), [aws_cloudwatch_metric_alarm.throttles]
-  ) : alarm.alarm_name => alarm.alarm_description }
+  value       = { for name, alarm in merge(aws_cloudwatch_metric_alarm.this, aws_cloudwatch_metric_alarm.expression) : name => alarm.alarm_description }
 }
 
 output "queries" {

@@ -25,18 +25,14 @@ resource "aws_s3_bucket" "this" {
 resource "aws_s3_bucket_versioning" "this" {
   bucket = aws_s3_bucket.this.id
 
-  versioning_configuration {
-    status = "Enabled"
-  }
+  versioning_configuration { status = "Enabled" }
 }
 
 resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
   bucket = aws_s3_bucket.this.id
 
   rule {
-    apply_server_side_encryption_by_default {
-      sse_algorithm = "AES256"
-    }
+    apply_server_side_encryption_by_default { sse_algorithm = "AES256" }
   }
 }
 
@@ -52,10 +48,7 @@ resource "aws_s3_bucket_policy" "this" {
   count = length(local.policy_statements) > 0 ? 1 : 0
 
   bucket = aws_s3_bucket.this.id
-  policy = jsonencode({
-    Version   = "2012-10-17"
-    Statement = local.policy_statements
-  })
+  policy = jsonencode({ Version = "2012-10-17", Statement = local.policy_statements })
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
@@ -72,9 +65,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     filter {}
 
     # The parts of an interrupted upload cost money and are not listed.
-    abort_incomplete_multipart_upload {
-      days_after_initiation = 7
-    }
+    abort_incomplete_multipart_upload { days_after_initiation = 7 }
 
     dynamic "transition" {
       for_each = var.archive_after_days == null ? [] : [var.archive_after_days]
@@ -86,17 +77,13 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
 
     dynamic "expiration" {
       for_each = var.expire_after_days == null ? [] : [var.expire_after_days]
-      content {
-        days = expiration.value
-      }
+      content { days = expiration.value }
     }
 
     # In a versioned bucket expiration only adds a delete marker; this deletes the object itself.
     dynamic "noncurrent_version_expiration" {
       for_each = var.expire_after_days == null ? [] : [var.noncurrent_days]
-      content {
-        noncurrent_days = noncurrent_version_expiration.value
-      }
+      content { noncurrent_days = noncurrent_version_expiration.value }
     }
   }
 
@@ -107,9 +94,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
 
     filter {}
 
-    expiration {
-      expired_object_delete_marker = true
-    }
+    expiration { expired_object_delete_marker = true }
   }
 }
 

@@ -17,9 +17,7 @@ resource "aws_s3_bucket_versioning" "failover" {
 
   bucket = aws_s3_bucket.failover[0].id
 
-  versioning_configuration {
-    status = "Enabled"
-  }
+  versioning_configuration { status = "Enabled" }
 }
 
 resource "aws_s3_bucket_server_side_encryption_configuration" "failover" {
@@ -29,9 +27,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "failover" {
   bucket = aws_s3_bucket.failover[0].id
 
   rule {
-    apply_server_side_encryption_by_default {
-      sse_algorithm = "AES256"
-    }
+    apply_server_side_encryption_by_default { sse_algorithm = "AES256" }
   }
 }
 
@@ -51,17 +47,9 @@ resource "aws_s3_bucket_policy" "failover" {
   provider = aws.failover
 
   bucket = aws_s3_bucket.failover[0].id
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Sid       = "DenyPlainHttp"
-      Effect    = "Deny"
-      Principal = { AWS = "*" }
-      Action    = "s3:*"
-      Resource  = ["arn:aws:s3:::${local.failover_name}", "arn:aws:s3:::${local.failover_name}/*"]
-      Condition = { Bool = { "aws:SecureTransport" = "false" } }
-    }]
-  })
+  policy = jsonencode({ Version = "2012-10-17", Statement = [merge(local.tls_statement, {
+    Resource = ["arn:aws:s3:::${local.failover_name}", "arn:aws:s3:::${local.failover_name}/*"]
+  })] })
 }
 
 # Replication does not copy lifecycle rules: without this one, replicas would never expire.
@@ -77,17 +65,11 @@ resource "aws_s3_bucket_lifecycle_configuration" "failover" {
 
     filter {}
 
-    abort_incomplete_multipart_upload {
-      days_after_initiation = 7
-    }
+    abort_incomplete_multipart_upload { days_after_initiation = 7 }
 
-    expiration {
-      days = var.expire_after_days
-    }
+    expiration { days = var.expire_after_days }
 
-    noncurrent_version_expiration {
-      noncurrent_days = var.noncurrent_days
-    }
+    noncurrent_version_expiration { noncurrent_days = var.noncurrent_days }
   }
 
   rule {
@@ -96,9 +78,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "failover" {
 
     filter {}
 
-    expiration {
-      expired_object_delete_marker = true
-    }
+    expiration { expired_object_delete_marker = true }
   }
 }
 
@@ -108,12 +88,8 @@ resource "aws_iam_role" "replication" {
   name                 = "${var.name}-replication"
   permissions_boundary = var.permissions_boundary
   assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Principal = { Service = "s3.amazonaws.com" }
-      Action    = "sts:AssumeRole"
-    }]
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Principal = { Service = "s3.amazonaws.com" }, Action = "sts:AssumeRole" }]
   })
 }
 
@@ -125,21 +101,13 @@ resource "aws_iam_role_policy" "replication" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
-      {
-        Effect   = "Allow"
-        Action   = ["s3:GetReplicationConfiguration", "s3:ListBucket"]
-        Resource = "arn:aws:s3:::${var.name}"
-      },
-      {
-        Effect   = "Allow"
-        Action   = ["s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging"]
-        Resource = "arn:aws:s3:::${var.name}/*"
-      },
-      {
-        Effect   = "Allow"
-        Action   = ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"]
-        Resource = "arn:aws:s3:::${local.failover_name}/*"
-      },
+      { Effect = "Allow", Action = ["s3:GetReplicationConfiguration", "s3:ListBucket"], Resource = "arn:aws:s3:::${var.name}" },
+      { Effect = "Allow", Resource = "arn:aws:s3:::${var.name}/*", Action = [
+        "s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging",
+      ] },
+      { Effect = "Allow", Resource = "arn:aws:s3:::${local.failover_name}/*", Action = [
+        "s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags",
+      ] },
     ]
   })
 }
@@ -156,9 +124,7 @@ resource "aws_s3_bucket_replication_configuration" "this" {
 
     filter {}
 
-    delete_marker_replication {
-      status = "Enabled"
-    }
+    delete_marker_replication { status = "Enabled" }
 
     destination {
       bucket        = aws_s3_bucket.failover[0].arn

@@ -46,9 +46,7 @@ resource "aws_ses_event_destination" "feedback" {
   enabled                = true
   matching_types         = ["bounce", "complaint", "reject"]
 
-  sns_destination {
-    topic_arn = var.feedback_topic_arn
-  }
+  sns_destination { topic_arn = var.feedback_topic_arn }
 }
 
 # SES publishes the rates of the whole account and region, by which it decides, without dimensions.

@@ -48,10 +48,7 @@ resource "aws_sqs_queue" "dlq" {
     Statement = [merge(local.tls_statement, { Resource = "${local.arn_prefix}:${local.dlq_name}" })]
   }) : null
   # Inline: as a separate resource it would wait another 25 s in the provider.
-  redrive_allow_policy = jsonencode({
-    redrivePermission = "byQueue"
-    sourceQueueArns   = ["${local.arn_prefix}:${local.queue_name}"]
-  })
+  redrive_allow_policy = jsonencode({ redrivePermission = "byQueue", sourceQueueArns = ["${local.arn_prefix}:${local.queue_name}"] })
 }
 
 resource "aws_sqs_queue" "this" {
@@ -63,10 +60,7 @@ resource "aws_sqs_queue" "this" {
     Version   = "2012-10-17"
     Statement = [for statement in local.queue_statements : merge(statement, { Resource = "${local.arn_prefix}:${local.queue_name}" })]
   })
-  redrive_policy = jsonencode({
-    deadLetterTargetArn = aws_sqs_queue.dlq.arn
-    maxReceiveCount     = 3
-  })
+  redrive_policy = jsonencode({ deadLetterTargetArn = aws_sqs_queue.dlq.arn, maxReceiveCount = 3 })
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
