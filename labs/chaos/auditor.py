@@ -12,7 +12,7 @@ from email.policy import default
 from typing import Any, NamedTuple
 
 from boto3.dynamodb.types import TypeDeserializer
-from rich.table import Table
+from rich.table import Column, Table
 
 from labs.chaos.load import Placed
 from localstack.aws import Aws
@@ -205,7 +205,8 @@ PROMISES: Mapping[str, Callable[[Sequence[Placed], Found], Checks]] = {
 
 def table(title: str, findings: Sequence[Finding]) -> Table:
     """The findings as a table for the terminal."""
-    shown = Table("promise", "checks", "broken", title=title, title_justify="left")
+    figures = (Column(name, justify="right") for name in ("checks", "broken"))
+    shown = Table("promise", *figures, title=title, title_justify="left")
     for finding in findings:
         broken = "\n".join([str(len(finding.broken)), *finding.broken[:_SHOWN]])
         shown.add_row(finding.promise, str(finding.checked), f"[red]{broken}[/]" if finding.broken else broken)
