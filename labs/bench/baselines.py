@@ -8,8 +8,9 @@ import json
 import uuid
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from common.templates import only_packaged
 from labs.bench.invoice import html_with_style
@@ -87,13 +88,14 @@ def behind_api(stack: Stack, handler: str, function: str, method: str, path: str
     return name
 
 
-class Loop:
+class Loop(ExitStack):
     """The engine's own loop: queue, function, table, topic, three queues and functions, one of which may render.
 
     The functions, and so their processes, are gone at the end of the context.
     """
 
     def __init__(self, stack: Stack, renders: bool) -> None:
+        super().__init__()
         self._aws, self.name = Aws(stack.endpoint), f"loop-{uuid.uuid4().hex[:8]}"
         self._aws.dynamodb.create_table(
             TableName=self.name,
@@ -103,10 +105,10 @@ class Loop:
         )
         topic = self._aws.sns.create_topic(Name=self.name)["TopicArn"]
         handlers = {"first": "begin", "pdf": "render" if renders else "end", "internal": "end", "customer": "end"}
-        self._mappings = {f"{self.name}-{use}": self._queue(use, each, topic) for use, each in handlers.items()}
+        self._queues = [self._queue(use, each, topic) for use, each in handlers.items()]
 
     def _queue(self, use: str, handler: str, topic: str) -> str:
-        """Make a queue with its function, and return the id of their mapping."""
+        """Make a queue with its function, and return its name."""
         aws, name = self._aws, f"{self.name}-{use}"
         policy = _policy(Principal="*", Action="sqs:SendMessage", Resource=_arn("sqs", name))
         aws.sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "360", "Policy": policy})
@@ -114,13 +116,16 @@ class Loop:
             raw = {"RawMessageDelivery": "true"}
             aws.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=_arn("sqs", name), Attributes=raw)
         _function(aws, name, handler, package(handler == "render"), {"TABLE": self.name, "TOPIC": topic})
-        return aws.functions.create_event_source_mapping(
+        self.callback(aws.functions.delete_function, FunctionName=name)
+        mapping = aws.functions.create_event_source_mapping(
             EventSourceArn=_arn("sqs", name),
             FunctionName=name,
             BatchSize=_BATCH_SIZE,
             FunctionResponseTypes=["ReportBatchItemFailures"],
             ScalingConfig={"MaximumConcurrency": _FIRST_CONCURRENCY if use == "first" else _CONCURRENCY},
-        )["UUID"]
+        )
+        self.callback(aws.functions.delete_event_source_mapping, UUID=mapping["UUID"])
+        return name
 
     def run(self, messages: int, seconds: float) -> None:
         """Send messages from eight threads, and return when the last has been handled; DeadlineError if too late."""
@@ -128,12 +133,4 @@ class Loop:
         first = url(sqs, f"{self.name}-first")
         with ThreadPoolExecutor(_SENDERS) as pool:
             list(pool.map(lambda n: sqs.send_message(QueueUrl=first, MessageBody=str(n)), range(messages)))
-        wait_idle(sqs, self._mappings, seconds, interval=0.2)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for function, mapping in self._mappings.items():
-            self._aws.functions.delete_event_source_mapping(UUID=mapping)
-            self._aws.functions.delete_function(FunctionName=function)
+        wait_idle(sqs, self._queues, seconds, interval=0.2)

@@ -5,8 +5,8 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
-from typing import Self
 
 from labs.chaos.auditor import INTERNAL, Auditor, Checks, Finding, table
 from labs.chaos.load import Load, Placed
@@ -59,29 +59,24 @@ OUTAGES = {
 }
 
 
-class Runs:
+class Runs(ExitStack):
     """Runs on one stack with a fault proxy; the end of the context restores its queues. A short run has few orders.
 
     Each run prints what it found, and returns whether every promise was checked and kept.
     """
 
     def __init__(self, stack: Stack, short: bool = False) -> None:
+        super().__init__()
         self._stack, self._aws, self._proxy = stack, Aws(stack.endpoint), Control(stack)
         self._queues: dict[str, str] = stack.outputs["queue_names"]
         self._dlqs: dict[str, str] = stack.outputs["dlq_names"]
         seconds = _VISIBILITY_SECONDS | (_SHORT_SECONDS if short else {})
-        self._before = {function: self._hide(function, each) for function, each in seconds.items()}
+        for function, each in seconds.items():
+            self.callback(self._hide, function, self._hide(function, each))
         # Earlier tests leave messages in the DLQs, such as an order without a cart.
         self._wait_idle()
         for name in self._dlqs.values():
             self._aws.sqs.purge_queue(QueueUrl=url(self._aws.sqs, name))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for function, seconds in self._before.items():
-            self._hide(function, seconds)
 
     def _hide(self, function: str, seconds: int) -> int:
         """Set the visibility timeout of a function's queue, and return what it was."""
