@@ -43,11 +43,7 @@ def show_logs(stack: Stack, function: str, follow: bool, console: Console) -> No
 
 
 def checked(function: str) -> str:
-    """Return the folder of a function.
-
-    Raises:
-        StackError: There is no such function; the message lists all, and the closest match.
-    """
+    """Return the folder of a function; StackError with the closest match, and all, if there is none."""
     names = function_names()
     if function in names:
         return function
@@ -87,16 +83,17 @@ def as_json(message: str, timestamp: int) -> str:
     """Format an event as one line of JSON: as logged if it is one, else with its time, in ms, and text as `message`."""
     if _object(message) is not None and "\n" not in message:
         return message
-    return json.dumps({"timestamp": _utc(timestamp).isoformat(), "message": message})
+    return json.dumps({"timestamp": utc(timestamp).isoformat(), "message": message})
 
 
-def _utc(timestamp: int) -> datetime:
+def utc(timestamp: float) -> datetime:
+    """UTC timestamp of milliseconds since the epoch."""
     return datetime.fromtimestamp(timestamp / 1000, UTC)
 
 
 def readable(message: str, timestamp: int) -> Text:
     """Format an event as time, level, message, fields and correlation id; an exception gets separate lines."""
-    clock = (f"{_utc(timestamp).astimezone():%H:%M:%S.%f}"[:-3], "dim")
+    clock = (f"{utc(timestamp).astimezone():%H:%M:%S.%f}"[:-3], "dim")
     found = _object(message)
     if found is None:
         text = message.replace("\t", "  ")

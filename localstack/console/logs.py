@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from localstack.logs import utc
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -20,8 +21,7 @@ _COMMON_FIELDS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """A log line of a function in functions/; `fields` are those that not every line has."""
 
     function: str
@@ -34,19 +34,13 @@ class Line:
     fields: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Invocation:
+class Invocation(NamedTuple):
     """An invocation of a function, from its REPORT line: the start is the end less the duration."""
 
     function: str
     request_id: str
     started: datetime
     ended: datetime
-
-
-def from_epoch(milliseconds: float) -> datetime:
-    """UTC timestamp of milliseconds since the epoch."""
-    return datetime.fromtimestamp(milliseconds / 1_000, UTC)
 
 
 def parse_line(function: str, stream: str, text: str) -> Line | None:
@@ -74,25 +68,14 @@ def parse_report(function: str, ended: datetime, text: str) -> Invocation | None
 
 
 class FunctionLogs:
-    """Reads the log groups of the functions.
-
-    Args:
-        client: CloudWatch Logs.
-        names: AWS names of the functions, by folder.
-    """
+    """Reads the log groups of the functions; `names` are their AWS names, by folder."""
 
     def __init__(self, client: CloudWatchLogsClient, names: Mapping[str, str]) -> None:
         self._client = client
         self.names = names
 
     def lines(self, function: str, words: str, since: datetime) -> list[Line]:
-        """Lines that have all of these words, oldest first; at most 10,000.
-
-        Args:
-            function: Folder of the function.
-            words: Words of letters, digits, `.`, `_` and `-`, separated by spaces.
-            since: Time of the first line.
-        """
+        """Lines since a time that have all of these words (letters, digits, `.`, `_` and `-`); at most 10,000."""
         pattern = " ".join(f'"{word}"' for word in words.split())
         events = self._events(function, filterPattern=pattern, startTime=int(since.timestamp() * 1_000))
         lines = [parse_line(function, event["logStreamName"], event["message"]) for event in events]
@@ -102,7 +85,7 @@ class FunctionLogs:
         """The finished invocations that logged these lines, in order of their start."""
         ids = {line.request_id for line in lines}
         found = [
-            parse_report(function, from_epoch(event["timestamp"]), event["message"])
+            parse_report(function, utc(event["timestamp"]), event["message"])
             for function, stream in sorted({(line.function, line.stream) for line in lines})
             for event in self._events(function, filterPattern='"REPORT"', logStreamNames=[stream])
         ]
