@@ -68,13 +68,12 @@ def load(
     rates: Annotated[str | None, typer.Option(help="Requests a second, rising, such as 2,5,10.")] = None,
     seconds: Annotated[int, typer.Option(min=1, help="Seconds to measure each rate.")] = 20,
     gate: Annotated[float | None, typer.Option(help="One of the rates: the last one, and it must hold.")] = None,
-    customers: Annotated[int, typer.Option(min=1, max=50, help="Customers who take turns.")] = 5,
 ) -> None:
     """Load the API at rising rates until it breaks, and plot latency against rate."""
     from labs.load import run as loads
 
     chosen = loads.parse_rates(rates) if rates else loads.RATES
-    raise typer.Exit(loads.run(target, chosen, seconds, gate, customers))
+    raise typer.Exit(loads.run(target, chosen, seconds, gate))
 
 
 @app.command()

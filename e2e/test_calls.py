@@ -4,8 +4,7 @@ from collections import Counter
 
 import pytest
 
-from labs.bench import measured_calls
-from labs.bench.measured_calls import REQUIRED
+from labs.bench import cost
 from localstack import engines
 
 pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.embedded]
@@ -14,5 +13,5 @@ pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.embedded]
 def test_order_makes_the_required_calls_only() -> None:
     """An order makes the AWS calls that the promises require, and no others."""
     stack = engines.require()
-    measured_calls.warm_up(stack)
-    assert measured_calls.measure(stack).calls == Counter(REQUIRED.keys())
+    cost.warm_up(stack)
+    assert cost.measure_orders(stack).calls == Counter(cost.REQUIRED.keys())

@@ -7,7 +7,6 @@ import subprocess
 import pytest
 
 from e2e.queues import drain
-from labs.load.steps import from_json
 from localstack.targets import Platform
 from tooling.paths import ROOT
 
@@ -38,9 +37,10 @@ def test_load_gate_of_five_requests_a_second_holds(platform: Platform) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "The gate of 5 requests a second holds" in ended.stdout
     folder = ROOT / "build" / "load" / "local"
-    (step,) = [from_json(content) for content in json.loads((folder / "steps.json").read_text())]
-    assert (step.rate, step.errors, step.broken) == (5, {}, [])
-    assert step.times["POST order"].n > 0
+    (step,) = json.loads((folder / "steps.json").read_text())
+    assert (step["rate"], step["errors"], step["broken"]) == (5, {}, [])
+    posts, *_ = step["times"]["POST order"]
+    assert posts > 0
     assert (folder / "table.md").read_text().count("\n| ") == 2
     assert "<svg" in (folder / "latency.svg").read_text()
     assert _users(platform) == users

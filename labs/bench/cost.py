@@ -1,18 +1,28 @@
-"""The AWS calls of an order compared with the required ones, and what orders cost in AWS (docs/cost.md)."""
+"""The AWS calls of an order compared with the required ones, and what orders cost in AWS (docs/cost.md).
 
+The embedded engine's CloudTrail records the calls; docs/promises.md has the promises that require them.
+"""
+
+import json
+import re
+import time
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from labs.bench import measured_calls
-from labs.bench.measured_calls import BOTH, ORDER, REQUIRED, Call, Measured
+import requests
+
+from labs.bench.burst import place
 from labs.bench.report import Row, table
+from labs.processes import workers
 from localstack import engines
 from localstack.aws import Aws
-from localstack.stack import Stack
+from localstack.stack import Stack, StackError
+from ops.queues import wait_idle
 from tooling.paths import ROOT
 
 DOCUMENT = ROOT / "build" / "bench" / "cost.md"
@@ -26,6 +36,58 @@ _LOG_MONTHS = 3
 _COPIES = 3
 # Base64, with a line break after 76 characters.
 _MIME = 78 / 57
+_ORDERS, _SECONDS = 5, 60
+# LookupEvents returns so many events at most, and the engine has no second page.
+_MOST = 50
+# CloudWatch Logs counts so many bytes for each event in addition to its text.
+_EVENT_BYTES = 26
+_REPORT = re.compile(r"^REPORT .*?\tDuration: ([\d.]+) ms\t", re.MULTILINE)
+
+RECORD, COUNTER, ORDER, BOTH = "idempotency record", "counter", "order", "counter and order"
+
+
+class Call(NamedTuple):
+    """A call: folder of the function that makes it, service and action, and what it reads or writes."""
+
+    function: str
+    action: str
+    target: str
+
+
+_NO_PERSONAL_DATA = "messages hold no personal data, so the order is read from the table"
+_CLAIM = "no mail is sent twice: it is claimed before"
+_MARK = "no mail is sent twice: it is marked as sent after"
+
+REQUIRED: Final = {
+    Call("create_order", "dynamodb:PutItem", RECORD): "a key used twice at once, or with another body, is refused",
+    Call("create_order", "sqs:SendMessage", "creation queue"): "an accepted order is never lost: queued before the 202",
+    Call("create_order", "dynamodb:UpdateItem", RECORD): "the same key and body get the same response",
+    Call("order_creator_record", "dynamodb:GetItem", COUNTER): "numbered without gaps: the number to count on from",
+    Call("order_creator_record", "dynamodb:TransactWriteItems", BOTH): "recorded once, numbered once",
+    Call("order_creator_record", "sns:Publish", "events"): "starts the invoice and the internal mail",
+    Call("order_pdf_creator", "dynamodb:GetItem", ORDER): _NO_PERSONAL_DATA,
+    Call("order_pdf_creator", "s3:PutObject", "invoice"): "invoiced once: put only if it does not exist",
+    Call("order_pdf_creator", "dynamodb:UpdateItem", ORDER): "an order names its invoice",
+    Call("order_pdf_creator", "sns:Publish", "events"): "starts the confirmation",
+    Call("order_internal_notification", "dynamodb:GetItem", ORDER): _NO_PERSONAL_DATA,
+    Call("order_internal_notification", "dynamodb:PutItem", RECORD): _CLAIM,
+    Call("order_internal_notification", "ses:SendRawEmail", "mail"): "each mail is sent",
+    Call("order_internal_notification", "dynamodb:UpdateItem", RECORD): _MARK,
+    Call("customer_order_confirmation", "dynamodb:GetItem", ORDER): _NO_PERSONAL_DATA,
+    Call("customer_order_confirmation", "dynamodb:PutItem", RECORD): _CLAIM,
+    Call("customer_order_confirmation", "s3:GetObject", "invoice"): "the confirmation has the invoice attached",
+    Call("customer_order_confirmation", "ses:SendRawEmail", "mail"): "each mail is sent",
+    Call("customer_order_confirmation", "dynamodb:UpdateItem", RECORD): _MARK,
+}  # fmt: skip
+
+
+class Measured(NamedTuple):
+    """What one order uses: calls, seconds of each function's shortest call, bytes of logs and of the invoice."""
+
+    calls: Counter[Call]
+    seconds: dict[str, float]
+    log_bytes: float
+    invoice_bytes: int
 
 
 class Use(NamedTuple):
@@ -41,11 +103,97 @@ class Use(NamedTuple):
         return float(self.quantity * PRICES[self.price]["usd"] / PRICES[self.price]["per"])
 
 
+@contextmanager
+def recorded(stack: Stack) -> Iterator[list[tuple[str, dict[str, Any]]]]:
+    """Record the calls of the running functions; the list of AWS name and CloudTrail event is filled at the end."""
+    trail, found = Aws(stack.endpoint).client("cloudtrail"), list[tuple[str, dict[str, Any]]]()
+    functions = {worker.access_key: worker.function for worker in workers(stack)}
+
+    def record(enabled: bool) -> None:
+        setting = {"cloudtrail._recording_enabled": str(enabled).lower()}
+        requests.post(f"{stack.endpoint}/_ministack/config", json=setting, timeout=10).raise_for_status()
+
+    def events(key: str) -> Iterable[dict[str, Any]]:
+        attributes = [{"AttributeKey": "AccessKeyId", "AttributeValue": key}]
+        return list(trail.lookup_events(LookupAttributes=attributes, MaxResults=_MOST)["Events"])
+
+    before = {event["EventId"] for key in functions for event in events(key)}
+    record(True)
+    try:
+        yield found
+    finally:
+        record(False)
+    for key, function in functions.items():
+        new = [(function, event) for event in events(key) if event["EventId"] not in before]
+        if len(new) == _MOST:
+            raise StackError(f"{function} made {_MOST} calls or more, too many to read back: place fewer orders")
+        found += new
+
+
+def warm_up(stack: Stack) -> None:
+    """Place an order, so that every function runs and has read its templates."""
+    place(stack, 1, _SECONDS)
+    wait_idle(Aws(stack.endpoint).sqs, stack.outputs["queue_names"].values(), _SECONDS)
+
+
+def measure_orders(stack: Stack) -> Measured:
+    """Place orders one at a time, and return what each of them used."""
+    began, aws = int(time.time() * 1_000), Aws(stack.endpoint)
+    with recorded(stack) as events:
+        for _ in range(_ORDERS):
+            warm_up(stack)
+    folders = {name: folder for folder, name in stack.outputs["function_names"].items()}
+    # Each process reads its templates every five minutes, however many orders there are.
+    templates = stack.outputs["templates_bucket"]
+    events = [each for each in events if all(found["ResourceName"] != templates for found in each[1]["Resources"])]
+    logs = {folder: _logs(aws, name, began) for name, folder in folders.items()}
+    durations = {name: [float(ms) / 1e3 for ms in _REPORT.findall("\n".join(lines))] for name, lines in logs.items()}
+    return Measured(
+        of_one((call(folders[name], event) for name, event in events), _ORDERS),
+        {folder: min(seconds) for folder, seconds in durations.items() if seconds},
+        sum(len(line.encode()) + _EVENT_BYTES for lines in logs.values() for line in lines) / _ORDERS,
+        aws.s3.list_objects_v2(Bucket=stack.outputs["orders_bucket"])["Contents"][-1]["Size"],
+    )
+
+
+def call(function: str, event: dict[str, Any]) -> Call:
+    """The call that a CloudTrail event of a function describes."""
+    request, service = json.loads(event["CloudTrailEvent"])["requestParameters"], event["EventSource"].partition(".")[0]
+    # Services of the query protocol have the action in the body.
+    action = request.get("Action", event["EventName"])
+    target = {"s3": "invoice", "sqs": "creation queue", "sns": "events", "ses": "mail"}.get(service, "")
+    if action == "TransactWriteItems":
+        target = BOTH
+    elif service == "dynamodb" and "idempotency" in request["TableName"]:
+        target = RECORD
+    elif service == "dynamodb":
+        target = COUNTER if "COUNTER#" in str(request.get("Key")) else ORDER
+    return Call(function, f"{service}:{action}", target)
+
+
+def of_one(calls: Iterable[Call], orders: int) -> Counter[Call]:
+    """The calls of one of several orders; StackError if they did not make the same calls."""
+    counts = Counter(calls)
+    uneven = ", ".join(" ".join(call) for call, times in counts.items() if times % orders)
+    if uneven:
+        raise StackError(
+            f"{orders} orders did not make the same calls: {uneven}; check that nothing else uses the stack, "
+            "and that no message is retried (`bin/ops queues --target local`)"
+        )
+    return Counter({call: times // orders for call, times in counts.items()})
+
+
+def _logs(aws: Aws, function: str, since: int) -> list[str]:
+    pages = aws.logs.get_paginator("filter_log_events")
+    found = pages.paginate(logGroupName=f"/aws/lambda/{function}", startTime=since)
+    return [event["message"] for page in found for event in page["events"]]
+
+
 def measure(rounds: int) -> Iterator[Row]:
     """Measure calls and cost of an order, and write the tables of docs/cost.md into build/bench."""
     stack = engines.require()
-    measured_calls.warm_up(stack)
-    measured = [measured_calls.measure(stack) for _ in range(rounds)]
+    warm_up(stack)
+    measured = [measure_orders(stack) for _ in range(rounds)]
     calls, required = tuple(float(one.calls.total()) for one in measured), (float(len(REQUIRED)),) * rounds
     what, vs = "AWS calls of the functions for an order", "the calls that the promises require"
     yield Row("cost", what, "calls", calls, vs, required, limit=1)

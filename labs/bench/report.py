@@ -19,8 +19,8 @@ from tooling.agreed_limits import percentile
 
 _HEADINGS = ("part", "what", "ours", "vs", "baseline", "ratio: median (range)", "limit", "")
 _COLOURS = {"kept": "#1a7f37", "missed": "#cf222e"}
-_GREY, _FAINT = "#57606a", "#d0d7de"
-_STYLE: dict[Any, Any] = {"svg.hashsalt": "bench", "font.size": 9, "axes.edgecolor": _FAINT}
+_GREY, FAINT = "#57606a", "#d0d7de"
+STYLE: dict[Any, Any] = {"svg.hashsalt": "bench", "font.size": 9, "axes.edgecolor": FAINT}
 # Larger ratios are plotted at the edge, with their figure.
 _EDGE = 4.0
 
@@ -145,7 +145,7 @@ def page(title: str, headings: Sequence[str], rows: Iterable[Iterable[str]], not
 def plot(rows: Sequence[Row]) -> str:
     """The ratios as an SVG document, a dot for each round and a bar for the limit; rows without either are left out."""
     shown = [row for row in rows if row.baseline and row.limit is not None]
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9.6, 0.28 * len(shown) + 0.9), layout="constrained")
         axes = figure.subplots()
         for height, row in enumerate(shown):
@@ -159,7 +159,7 @@ def plot(rows: Sequence[Row]) -> str:
         axes.set_ylim(len(shown) - 0.4, -0.6)
         axes.set_yticks(range(len(shown)), [row.what for row in shown])
         axes.set_xlabel("ratio to the baseline of the same round (1: equally fast); the bar is the limit")
-        axes.grid(axis="x", color=_FAINT, linewidth=0.5)
+        axes.grid(axis="x", color=FAINT, linewidth=0.5)
         axes.set_axisbelow(True)
         axes.spines[["top", "right", "left"]].set_visible(False)
         written = io.StringIO()

@@ -5,7 +5,7 @@ Standard library and agreed limits only, since Locust's environment has nothing 
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Final, Literal, NamedTuple, get_args
+from typing import Final, Literal, NamedTuple, get_args
 
 from tooling.agreed_limits import LIMITED_SHARE, LIMITS, percentile
 
@@ -106,11 +106,6 @@ def summarise(rate: float, seconds: float, responses: Sequence[Response], round_
     due = [response.late for response in responses if response.late is not None]
     errors = Counter(response.error for response in responses if response.error)
     return Step(rate, seconds, len(responses), dict(errors), len(due), sum(due), times, round_trip)
-
-
-def from_json(content: dict[str, Any]) -> Step:
-    """The step that was written as JSON."""
-    return Step(**{**content, "times": {kind: Times(*times) for kind, times in content["times"].items()}})
 
 
 def failures(steps: Sequence[Step], gate: float) -> list[str]:

@@ -15,7 +15,7 @@ import requests
 from labs.bench import starts
 from labs.bench.api import creation_held
 from labs.bench.baselines import Loop, behind_api
-from labs.bench.measured_calls import call, recorded
+from labs.bench.cost import call, recorded
 from labs.processes import cpu_seconds, workers
 from localstack.aws import Aws
 from localstack.stack import Stack

@@ -14,8 +14,7 @@ from common.order import Order
 from common.pricing import draft_order
 from common.table_items import attributes_of
 from labs.bench import cost
-from labs.bench.cost import PRICES, Use
-from labs.bench.measured_calls import BOTH, COUNTER, ORDER, RECORD, REQUIRED, Call, call, of_one
+from labs.bench.cost import BOTH, COUNTER, ORDER, PRICES, RECORD, REQUIRED, Call, Use, call, of_one
 from localstack import demo
 from localstack.sidecars.cart_stub import FIXTURES
 from localstack.stack import StackError

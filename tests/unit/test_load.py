@@ -1,6 +1,5 @@
 """The load test: what it concludes from its steps, and what it refuses to do."""
 
-import json
 import os
 import re
 import subprocess
@@ -11,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from labs.load import report
 from labs.load import run as load
-from labs.load.steps import Response, Step, failures, from_json, summarise
+from labs.load.steps import Response, Step, failures, summarise
 from localstack.stack import StackError
 from tooling.paths import ROOT
 
@@ -80,12 +78,6 @@ def test_early_read_is_not_late() -> None:
     """An order that is read before it must be recorded says nothing about lateness."""
     step = summarise(10, 20, [*responses(200), Response("GET order", 0.1, late=None)])
     assert (step.due, step.late_share) == (0, 0)
-
-
-def test_json_round_trip_keeps_a_step() -> None:
-    """A step is the same after it was written and read."""
-    step = summarise(10, 20, [*responses(3, 4), Response("GET list", 0.1, "status 503")])
-    assert from_json(json.loads(json.dumps(step._asdict()))) == step
 
 
 def good(rate: float) -> Step:
@@ -232,14 +224,14 @@ def test_command_fails_for_prod(tmp_path: Path) -> None:
 
 def test_markdown_has_a_line_for_each_step() -> None:
     """The table shows each step and, below, which limits broke."""
-    text = report.markdown([good(5), bad(10)], "sit under load")
+    text = load.markdown([good(5), bad(10)], "sit under load")
     assert "| 5 | 5.0 | 50 ms | 50 ms | 50 ms |  |  | 0.0% |  | holds |" in text
     assert text.endswith("- at 10: p95 of POST is 500 ms, 0 ms of it the round trip; the agreed limit is 300 ms\n")
 
 
 def test_plot_is_written_with_and_without_orders(tmp_path: Path) -> None:
     """The plot marks the rate that breaks, and needs no orders."""
-    report.plot([good(5), bad(10)], "sit: latency against rate", tmp_path / "two.svg")
+    load.plot([good(5), bad(10)], "sit: latency against rate", tmp_path / "two.svg")
     assert "breaks at 10 a second" in (tmp_path / "two.svg").read_text()
-    report.plot([summarise(2, 20, responses(0, 40))], "none", tmp_path / "one.svg")
+    load.plot([summarise(2, 20, responses(0, 40))], "none", tmp_path / "one.svg")
     assert (tmp_path / "one.svg").stat().st_size

@@ -30,7 +30,7 @@ locals {
 
   # DynamoDB counts throttled requests separately for the table and each index; ThrottledRequests has only the operation.
   throttles = merge([for event in ["ReadThrottleEvents", "WriteThrottleEvents"] : merge(
-    { lower(event) = { metric = event, dimensions = { TableName = var.table_name } } },
+    { (lower(event)) = { metric = event, dimensions = { TableName = var.table_name } } },
     { for index in var.table_indexes : "${lower(event)}_${lower(index)}" => {
       metric = event, dimensions = { TableName = var.table_name, GlobalSecondaryIndexName = index }
     } },

@@ -47,9 +47,14 @@ resource "aws_s3_bucket_policy" "failover" {
   provider = aws.failover
 
   bucket = aws_s3_bucket.failover[0].id
-  policy = jsonencode({ Version = "2012-10-17", Statement = [merge(local.tls_statement, {
-    Resource = ["arn:aws:s3:::${local.failover_name}", "arn:aws:s3:::${local.failover_name}/*"]
-  })] })
+  policy = jsonencode({ Version = "2012-10-17", Statement = [{
+    Sid       = "DenyPlainHttp"
+    Effect    = "Deny"
+    Principal = { AWS = "*" }
+    Action    = "s3:*"
+    Resource  = ["arn:aws:s3:::${local.failover_name}", "arn:aws:s3:::${local.failover_name}/*"]
+    Condition = { Bool = { "aws:SecureTransport" = "false" } }
+  }] })
 }
 
 # Replication does not copy lifecycle rules: without this one, replicas would never expire.
