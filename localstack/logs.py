@@ -24,11 +24,13 @@ _POLL_SECONDS = 0.5
 _LEVELS = {"DEBUG": "cyan", "INFO": "green", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
 # First words of Lambda's own lines.
 _LAMBDA_LINES = ("START ", "END ", "REPORT ", "INIT_START ")
-# Fields with a fixed place in the line, and those that are the same in every line.
-_NOT_LISTED = {
-    *("level", "message", "timestamp", "correlation_id", "exception", "exception_name", "stack_trace"),
-    *("service", "function_name", "function_memory_size", "function_arn", "function_request_id", "cold_start"),
+# Fields that the logger adds to every line.
+LOGGER_FIELDS = {
+    *("level", "location", "message", "timestamp", "service", "cold_start", "correlation_id", "xray_trace_id"),
+    *("function_name", "function_memory_size", "function_arn", "function_request_id"),
 }
+# Fields with a fixed place in the line, and those that are the same in every line.
+_NOT_LISTED = (LOGGER_FIELDS - {"location", "xray_trace_id"}) | {"exception", "exception_name", "stack_trace"}
 
 
 def show_logs(stack: Stack, function: str, follow: bool, console: Console) -> None:

@@ -8,17 +8,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from localstack.logs import utc
+from localstack.logs import LOGGER_FIELDS, utc
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
 _DURATION = re.compile(r"^REPORT RequestId: (\S+)\s+Duration: ([0-9.]+) ms")
-# Fields that the logger adds to every line.
-_COMMON_FIELDS = {
-    "level", "location", "message", "timestamp", "service", "cold_start", "function_name", "function_memory_size",
-    "function_arn", "function_request_id", "correlation_id", "xray_trace_id",
-}  # fmt: skip
 
 
 class Line(NamedTuple):
@@ -55,7 +50,7 @@ def parse_line(function: str, stream: str, text: str) -> Line | None:
             level=str(content["level"]),
             message=str(content["message"]),
             correlation_id=str(content.get("correlation_id") or ""),
-            fields={name: value for name, value in content.items() if name not in _COMMON_FIELDS},
+            fields={name: value for name, value in content.items() if name not in LOGGER_FIELDS},
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
