@@ -70,7 +70,7 @@ class FunctionLogs:
         self.names = names
 
     def lines(self, function: str, words: str, since: datetime) -> list[Line]:
-        """Lines since a time that have all of these words (letters, digits, `.`, `_` and `-`); at most 10,000."""
+        """At most 10,000 lines since a time with all of these words (letters, digits, `.`, `_`, `-`), oldest first."""
         pattern = " ".join(f'"{word}"' for word in words.split())
         events = self._events(function, filterPattern=pattern, startTime=int(since.timestamp() * 1_000))
         lines = [parse_line(function, event["logStreamName"], event["message"]) for event in events]
