@@ -17,16 +17,7 @@ def body(mail: EmailMessage, kind: str) -> str:
 
 
 def rasterize(pdf: bytes, scale: float, pages: int | None = None) -> list[Image.Image]:
-    """Render the pages of a PDF.
-
-    Args:
-        pdf: The PDF.
-        scale: Pixels per point.
-        pages: Number of pages; None for all.
-
-    Raises:
-        pypdfium2.PdfiumError: It is not a PDF.
-    """
+    """Render the first pages of a PDF, or all, at a scale in pixels per point; PdfiumError if it is no PDF."""
     with _pdfium, pypdfium2.PdfDocument(pdf) as document:
         numbers = range(len(document))[:pages]
         return [document[number].render(scale=scale).to_pil().convert("RGB") for number in numbers]

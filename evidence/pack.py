@@ -14,11 +14,7 @@ from release.environments import ENVIRONMENTS, EnvironmentName
 
 
 def write(stage: str, output: Path, planned: Planned | None = None) -> None:
-    """Write the pack of a stage, and of the stages before it that tested the same release.
-
-    Raises:
-        PackError: There are no records, or the pack may not show them.
-    """
+    """Write the pack of a stage and of those before it that tested the release; PackError if there are no records."""
     shown = stages.of_release(stages.records_folder(), stage)
     html = page.render(shown, planned, datetime.now(UTC))
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -33,12 +29,7 @@ def write_for_approval(to: EnvironmentName, release: str, var_files: list[Path])
     """Write the pack that approvers read before a promotion: what the release passed, and what it would change.
 
     Reads the release and its records from the environment before, and plans without a lock. Changes nothing.
-
-    Raises:
-        ManifestError: The release is incomplete.
-        DeployError: Terraform failed.
-        EvidenceError: Nothing is promoted to the environment.
-        PackError: The release has no records.
+    Raises a UserError if the release is incomplete or has no records, or if Terraform fails.
     """
     before = pipeline.environment_before(to)
     store, records = pipeline.store(before), stages.records_folder()
@@ -56,16 +47,7 @@ def write_for_approval(to: EnvironmentName, release: str, var_files: list[Path])
 
 
 def summary(stage: str, to: EnvironmentName | None, url: str) -> str:
-    """Summarise a pack in a few lines of Markdown with a link to it.
-
-    Args:
-        stage: Stage that was tested last.
-        to: Environment that the release is to be approved for; None for no approval.
-        url: URL of the pack; may be empty.
-
-    Raises:
-        PackError: There are no records.
-    """
+    """Summarise the pack of a stage, for the approval of an environment if there is one, with a link to it."""
     shown = stages.of_release(stages.records_folder(), stage)
     digest = shown[-1].digest
     subject = f"release `{digest[:12]}`" if digest else "a working tree"
@@ -86,14 +68,8 @@ def write_summary(stage: str, to: EnvironmentName | None) -> str:
     """Append the summary to the page of the workflow run, if there is one; return it.
 
     GitHub Actions sets GITHUB_STEP_SUMMARY; the workflow sets EVIDENCE_URL to the address of the uploaded pack.
-
-    Args:
-        stage: Stage that was tested last; with `to`, the environment before that counts.
-        to: Environment that the release is to be approved for; None for no approval.
-
-    Raises:
-        PackError: There are no records.
     """
+    # What is approved for an environment has passed the one before.
     before = ENVIRONMENTS[to].before if to else None
     text = summary(before or stage, to, os.environ.get("EVIDENCE_URL", ""))
     target = os.environ.get("GITHUB_STEP_SUMMARY")

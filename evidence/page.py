@@ -46,20 +46,13 @@ _MAX_LIMITS = 3
 
 
 class Group(NamedTuple):
-    """The tests of a file.
-
-    Args:
-        file: Path of the file.
-        about: What it tests.
-        passed: Number of passed tests.
-        failed: Number of failed tests.
-        rows: What each test tests, its number of cases, and per stage its outcome and seconds.
-    """
+    """The tests of a file: its path, what it tests, and how many tests passed and failed."""
 
     file: str
     about: str
     passed: int
     failed: int
+    # What each test tests, its number of cases, and per stage its outcome and seconds.
     rows: list[tuple[str, int, list[tuple[str, float] | None]]]
 
     @property
@@ -69,18 +62,14 @@ class Group(NamedTuple):
 
 
 class Strip(NamedTuple):
-    """Times of a step under a load as dots on a time axis.
-
-    Args:
-        edge: Right end of the axis, in seconds; strips of the same step share it.
-        dots: Position of each order in percent of the axis, and its height in pixels from the middle.
-        beyond: Number of orders to the right of the axis.
-    """
+    """Times of a step under a load as dots on a time axis; `beyond` counts the orders to the right of it."""
 
     step: Step
     load: Load
     summary: Summary
+    # Right end of the axis, in seconds; strips of the same step share it.
     edge: float
+    # Position of each order in percent of the axis, and its height in pixels from the middle.
     dots: list[tuple[float, float]]
     beyond: int
 
@@ -203,15 +192,9 @@ def _date(value: datetime) -> str:
 
 
 def render(shown: Sequence[Stage], planned: Planned | None, now: datetime) -> str:
-    """Render the pack as HTML.
+    """Render the stages of one release, the newest last, and what its next deployment would do if that is known.
 
-    Args:
-        shown: Stages of one release, the newest last.
-        planned: What the deployment to the next environment would do; None if that is unknown.
-        now: Current time, in UTC.
-
-    Raises:
-        PackError: It would show a mail address that may belong to a person, or is larger than MAX_BYTES.
+    Raises PackError if the pack would show a mail address that may belong to a person, or exceed MAX_BYTES.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE),

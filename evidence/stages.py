@@ -43,16 +43,10 @@ class PackError(UserError):
 
 
 class RecordedTest(Strict):
-    """Result of a test.
-
-    Args:
-        file: Path of the test module, such as e2e/test_status.py.
-        sentence: What is tested, in plain words.
-        case: Name of the case, if the test has several.
-        message: Why it failed, without tokens and private mail addresses.
-    """
+    """Result of a test, or of a case of one; `message` says why it failed, without tokens and private addresses."""
 
     file: str
+    # What is tested, in plain words.
     sentence: str
     case: str = ""
     outcome: Literal["passed", "failed", "skipped"]
@@ -61,23 +55,17 @@ class RecordedTest(Strict):
 
 
 class PytestRun(Strict):
-    """A run of pytest.
-
-    Args:
-        target: The local stack or the environment that was tested.
-        engine: Engine of the local stack; None in AWS.
-        marks: Mark expression, such as `not alone`.
-        selection: Keyword expression; empty if all tests were selected.
-        changed: Whether the tree had uncommitted changes.
-        release: Digest of the tested release; None for packages built from the tree.
-    """
+    """A run of pytest: its mark and keyword expressions (empty for none), and what it tested."""
 
     target: str
+    # None in AWS.
     engine: str | None
     marks: str
     selection: str
     commit: str
+    # Whether the tree had uncommitted changes.
     changed: bool
+    # Digest of the tested release; None for packages built from the tree.
     release: Sha256 | None
     machine: str
     started_at: datetime
@@ -95,14 +83,7 @@ class StepTime(Strict):
 
 
 class Stage(NamedTuple):
-    """Records of one stage.
-
-    Args:
-        name: One of STAGES.
-        runs: Runs of pytest, oldest first.
-        release: Manifest of the tested release; None for packages built from the tree.
-        exhibits: What the customer got, by file name.
-    """
+    """Records of one stage: its runs, oldest first, and by file name what the customer got."""
 
     name: str
     runs: list[PytestRun]
@@ -112,17 +93,14 @@ class Stage(NamedTuple):
 
     @property
     def tests(self) -> list[RecordedTest]:
-        """Tests of all runs."""
         return [test for run in self.runs for test in run.tests]
 
     @property
     def failed(self) -> list[RecordedTest]:
-        """Tests that failed."""
         return [test for test in self.tests if test.outcome == "failed"]
 
     @property
     def passed_count(self) -> int:
-        """Number of tests that passed."""
         return sum(test.outcome == "passed" for test in self.tests)
 
     @property
@@ -150,7 +128,6 @@ class Stage(NamedTuple):
 
     @property
     def ended_at(self) -> datetime:
-        """End of the last run, in UTC."""
         return max(run.started_at + timedelta(seconds=run.seconds) for run in self.runs)
 
     @property
@@ -176,11 +153,7 @@ def redact(text: str) -> str:
 
 
 def require_test_addresses(name: str, text: str) -> None:
-    """Check that a text has no mail address that might belong to somebody.
-
-    Raises:
-        PackError: It has one.
-    """
+    """Raise PackError if a text has a mail address that might belong to somebody."""
     for found in _ADDRESS.finditer(text):
         if not _TEST_DOMAINS.search(found[1]):
             raise PackError(
@@ -190,11 +163,7 @@ def require_test_addresses(name: str, text: str) -> None:
 
 
 def read(path: Path) -> Stage:
-    """Read the records in a stage's folder.
-
-    Raises:
-        PackError: There are none, or a record is invalid.
-    """
+    """Read the records in a stage's folder; PackError if there are none, or one is invalid."""
     try:
         runs = [PytestRun.parse_raw(file.read_bytes()) for file in sorted(path.glob("run-*.json"))]
         lines = [line for file in sorted(path.glob("times-*.jsonl")) for line in file.read_text().splitlines()]
@@ -214,11 +183,7 @@ def read(path: Path) -> Stage:
 
 
 def of_release(base: Path, name: str) -> list[Stage]:
-    """Read a stage, preceded by the earlier stages that tested the very same release.
-
-    Raises:
-        PackError: The stage has no records, or a record is invalid.
-    """
+    """Read a stage, or raise PackError, preceded by the earlier stages that tested the very same release."""
     last = read(base / name)
     earlier = [base / stage for stage in STAGES[: STAGES.index(name)] if last.release and (base / stage).is_dir()]
     return [*(stage for stage in map(read, earlier) if stage.release == last.release), last]
@@ -229,11 +194,7 @@ def _prefix(digest: str) -> str:
 
 
 def upload(store: Store, digest: str, base: Path) -> list[str]:
-    """Put the records of a release into its bucket, one archive per stage; the first archive of each stage stays.
-
-    Returns:
-        Names of the stages.
-    """
+    """Put the records of a release into its bucket and return its stages; the first archive of each stage stays."""
     folders = [base / name for name in STAGES if (base / name).is_dir() and read(base / name).digest == digest]
     for path in folders:
         packed = io.BytesIO()
@@ -253,11 +214,7 @@ def copy(source: Store, target: Store, digest: str) -> None:
 
 
 def fetch(store: Store, digest: str, base: Path) -> list[str]:
-    """Replace the stages' folders by the records of a release from its bucket.
-
-    Returns:
-        Names of the stages.
-    """
+    """Replace the stages' folders by the records of a release from its bucket; return the names of the stages."""
     names = []
     for key in store.keys(_prefix(digest)):
         content, name = store.read(key), Path(key).stem

@@ -24,11 +24,13 @@ _POLL_SECONDS = 0.5
 _LEVELS = {"DEBUG": "cyan", "INFO": "green", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
 # First words of Lambda's own lines.
 _LAMBDA_LINES = ("START ", "END ", "REPORT ", "INIT_START ")
-# Fields with a fixed place in the line, and those that are the same in every line.
-_NOT_LISTED = {
-    *("level", "message", "timestamp", "correlation_id", "exception", "exception_name", "stack_trace"),
-    *("service", "function_name", "function_memory_size", "function_arn", "function_request_id", "cold_start"),
+# Fields that the logger adds to every line.
+LOGGER_FIELDS = {
+    *("level", "location", "message", "timestamp", "service", "cold_start", "correlation_id", "xray_trace_id"),
+    *("function_name", "function_memory_size", "function_arn", "function_request_id"),
 }
+# Fields with a fixed place in the line, and those that are the same in every line.
+_NOT_LISTED = (LOGGER_FIELDS - {"location", "xray_trace_id"}) | {"exception", "exception_name", "stack_trace"}
 
 
 def show_logs(stack: Stack, function: str, follow: bool, console: Console) -> None:
@@ -43,11 +45,7 @@ def show_logs(stack: Stack, function: str, follow: bool, console: Console) -> No
 
 
 def checked(function: str) -> str:
-    """Return the folder of a function.
-
-    Raises:
-        StackError: There is no such function; the message lists all, and the closest match.
-    """
+    """Return the folder of a function; StackError with the closest match, and all, if there is none."""
     names = function_names()
     if function in names:
         return function
@@ -87,16 +85,17 @@ def as_json(message: str, timestamp: int) -> str:
     """Format an event as one line of JSON: as logged if it is one, else with its time, in ms, and text as `message`."""
     if _object(message) is not None and "\n" not in message:
         return message
-    return json.dumps({"timestamp": _utc(timestamp).isoformat(), "message": message})
+    return json.dumps({"timestamp": utc(timestamp).isoformat(), "message": message})
 
 
-def _utc(timestamp: int) -> datetime:
+def utc(timestamp: float) -> datetime:
+    """UTC timestamp of milliseconds since the epoch."""
     return datetime.fromtimestamp(timestamp / 1000, UTC)
 
 
 def readable(message: str, timestamp: int) -> Text:
     """Format an event as time, level, message, fields and correlation id; an exception gets separate lines."""
-    clock = (f"{_utc(timestamp).astimezone():%H:%M:%S.%f}"[:-3], "dim")
+    clock = (f"{utc(timestamp).astimezone():%H:%M:%S.%f}"[:-3], "dim")
     found = _object(message)
     if found is None:
         text = message.replace("\t", "  ")

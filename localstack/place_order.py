@@ -40,11 +40,7 @@ def _wait[T](step: Step, attempt: Callable[[], T | None]) -> T:
 
 
 def place_order(stack: Stack) -> None:
-    """Place the demo order of fixtures/order.json and follow it to the mails.
-
-    Raises:
-        UserError: The API refused the order, or a step takes too long.
-    """
+    """Place the demo order and follow it to the mails; UserError if it is refused or a step takes too long."""
     email, correlation_id, key = seed.users()[0]["email"], f"demo-{uuid.uuid4()}", str(uuid.uuid4())
     with OrderClient(stack.api_url, seed.token(stack, email)) as client:
         started = time.monotonic()

@@ -38,11 +38,7 @@ def owner(port: int) -> str:
 
 
 def require_free(port: int, use: str, variable: str) -> None:
-    """Check that a port is free.
-
-    Raises:
-        StackError: It is taken; the message names the port, its owner, and the variable that chooses another.
-    """
+    """Raise StackError if a port is taken, with its owner, and the variable that chooses another."""
     if listens(port):
         advice = f"stop it, or choose another port with `make up {variable}=…`"
         raise StackError(f"port {port}, needed for the {use}, is taken by {owner(port)}: {advice}")

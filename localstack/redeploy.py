@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 # The newest version, and the previous one, which may still have calls in flight.
 _VERSIONS_KEPT = 2
-_WORKERS = 4
 # Attributes that change with the digest of the code.
 _DIGEST_FIELDS = {
     *("source_code_hash", "code_sha256", "last_modified"),
@@ -66,7 +65,7 @@ def redeploy(stack: Stack) -> Redeployed:
     # Templates first: processes of new versions read them when they start.
     uploaded = put_templates(aws.s3, stack, contents)
     functions = publish(aws.functions, stack)
-    with ThreadPoolExecutor(max_workers=_WORKERS) as pool:
+    with ThreadPoolExecutor(max_workers=4) as pool:
         refusals = list(pool.map(lambda function: _shift(aws.functions, stack, function), functions))
     if as_applied:
         terraform.mark_applied()
@@ -108,11 +107,7 @@ def publish(client: LambdaClient, stack: Stack) -> list[str]:
 
 
 def checked_templates(stack: Stack) -> dict[str, bytes]:
-    """Read the templates that a stack should have, by key.
-
-    Raises:
-        StackError: One is not Jinja2; the message names file and line.
-    """
+    """Read the templates that a stack should have, by key; StackError with file and line if one is not Jinja2."""
     root = Path(stack.release or ROOT)
     folder = root / "templates"
     found = {}
@@ -175,9 +170,7 @@ def _is_code(planned: dict[str, Any]) -> bool:
 
 
 def differences(stack: Stack) -> list[str]:
-    """List Terraform addresses that a plan would change, and functions whose code is not their package.
-
-    Terraform compares code with the digest in its state, so the functions themselves are compared.
-    """
+    """List Terraform addresses that a plan would change, and functions whose code is not their package."""
+    # Terraform compares code only with the digest in its state.
     planned = [change["address"] for change in LocalTerraform(stack).changes() if not _is_code(change)]
     return planned + [f"the code of {function}" for function in outdated(Aws(stack.endpoint).functions, stack)]

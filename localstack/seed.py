@@ -65,15 +65,11 @@ def seed(stack: Stack) -> None:
 
 
 def token(stack: Stack, email: str) -> str:
-    """Return the ID token of a seeded user.
-
-    Raises:
-        StackError: There is no such user.
-    """
-    user = next((user for user in users() if user["email"] == email), None)
-    if user is None:
-        seeded = ", ".join(user["email"] for user in users())
-        raise StackError(f"there is no user {email}: choose one of {seeded}")
+    """Return the ID token of a seeded user; StackError if there is no such user."""
+    seeded = {user["email"]: user for user in users()}
+    if email not in seeded:
+        raise StackError(f"there is no user {email}: choose one of {', '.join(seeded)}")
+    user = seeded[email]
     if stack.issuer_url:
         return Issuer(stack.issuer_url).sign_in(email, user["tenantId"], user.get("group"))["IdToken"]
     pool_id, client_id = stack.outputs["user_pool_id"], stack.outputs["user_pool_client_id"]

@@ -71,6 +71,21 @@ class Stack:
     # What engine and cart stub serve with; None for plain HTTP.
     certificates: Certificates | None = None
 
+    def __post_init__(self) -> None:
+        """Name the files in the folder."""
+        # An .eml file for each mail sent.
+        self.mail_dir = self.directory / "mail"
+        # Logs of engine, sidecars and Terraform.
+        self.logs_dir = self.directory / "logs"
+        # Where the embedded engine unpacks functions and keeps its state.
+        self.engine_dir = self.directory / "engine"
+        # Regions and APIs that the embedded engine treats as lost; usually absent.
+        self.lost_file = self.engine_dir / "lost"
+        # What each role was allowed and denied.
+        self.decisions_file = self.engine_dir / "decisions.jsonl"
+        # Calls that may have changed a resource.
+        self.changes_file = self.engine_dir / "changes"
+
     def _url(self, use: str) -> str:
         return f"{'https' if self.certificates else 'http'}://127.0.0.1:{self.ports[use]}"
 
@@ -81,17 +96,14 @@ class Stack:
 
     @property
     def api_url(self) -> str:
-        """URL of the Order API."""
         return api_url(self.endpoint, self.outputs)
 
     @property
     def cart_url(self) -> str:
-        """URL of the cart stub."""
         return self._url("cart")
 
     @property
     def console_url(self) -> str:
-        """URL of the console."""
         return f"http://127.0.0.1:{self.ports['console']}/"
 
     @property
@@ -103,36 +115,6 @@ class Stack:
     def issuer_url(self) -> str | None:
         """URL of the issuer of tokens; None if Cognito issues them."""
         return f"http://127.0.0.1:{self.ports['issuer']}" if "issuer" in self.ports else None
-
-    @property
-    def mail_dir(self) -> Path:
-        """Folder with an .eml file for each mail sent."""
-        return self.directory / "mail"
-
-    @property
-    def logs_dir(self) -> Path:
-        """Folder with the logs of engine, sidecars and Terraform."""
-        return self.directory / "logs"
-
-    @property
-    def engine_dir(self) -> Path:
-        """Folder where the embedded engine unpacks functions and keeps its state."""
-        return self.directory / "engine"
-
-    @property
-    def lost_file(self) -> Path:
-        """File that names the regions and APIs that the embedded engine treats as lost; usually absent."""
-        return self.engine_dir / "lost"
-
-    @property
-    def decisions_file(self) -> Path:
-        """The embedded engine's record of what each role was allowed and denied."""
-        return self.engine_dir / "decisions.jsonl"
-
-    @property
-    def changes_file(self) -> Path:
-        """The embedded engine's record of the calls that may have changed a resource."""
-        return self.engine_dir / "changes"
 
     def aws_environment(self) -> dict[str, str]:
         """Environment variables that point SDKs and Terraform at the engine instead of AWS."""
@@ -165,11 +147,7 @@ def default_directory() -> Path:
 
 
 def load(directory: Path | None = None) -> Stack:
-    """Load the stack in a folder; an empty one if there is none.
-
-    Raises:
-        StackError: Its stack.json cannot be read, or another version of this tree wrote it.
-    """
+    """Load the stack in a folder, an empty one if there is none; StackError if its stack.json cannot be read."""
     directory = directory or default_directory()
     file = directory / "stack.json"
     try:
@@ -186,11 +164,7 @@ def load(directory: Path | None = None) -> Stack:
 
 
 def require(directory: Path | None = None) -> Stack:
-    """Load the stack in a folder.
-
-    Raises:
-        StackError: It has not been created, or cannot be read.
-    """
+    """Load the stack in a folder; StackError if it has not been created, or cannot be read."""
     stack = load(directory)
     if not stack.outputs:
         raise StackError(f"there is no finished stack in {stack.directory}: run `make up`")

@@ -38,31 +38,15 @@ def deployed(name: str, environment: Environment) -> Platform:
     outputs = terraform_outputs(aws.s3, environment.state_bucket, environment.state_key)
     # The accounts of a rehearsal are on this machine, and so are their APIs.
     engine = os.environ.get("AWS_ENDPOINT_URL")
-    return Platform(
-        target=name,
-        aws=aws,
-        outputs=outputs,
-        api_url=api_url(engine, outputs) if engine else outputs["api_url"],
-        cart_url=os.environ.get("E2E_CART_URL"),
-        mailbox=None,
-    )
+    url = api_url(engine, outputs) if engine else outputs["api_url"]
+    return Platform(name, aws, outputs, url, cart_url=os.environ.get("E2E_CART_URL"), mailbox=None)
 
 
 def chosen(target: str) -> Platform:
-    """Return the stack of a target: local, or the name of an environment.
-
-    Raises:
-        StackError: The local stack has not been created.
-    """
+    """Return the stack of a target, local or an environment; StackError if there is no local stack."""
     if target != "local":
         return deployed(target, ENVIRONMENTS[target])  # type: ignore[index]  # no other names
     stack = stacks.require()
-    return Platform(
-        target="local",
-        aws=Aws(stack.endpoint),
-        outputs=stack.outputs,
-        api_url=stack.api_url,
-        cart_url=stack.cart_url,
-        mailbox=Mailbox(stack.mail_dir),
-        issuer=Issuer(stack.issuer_url) if stack.issuer_url else None,
-    )
+    aws, mailbox = Aws(stack.endpoint), Mailbox(stack.mail_dir)
+    issuer = Issuer(stack.issuer_url) if stack.issuer_url else None
+    return Platform(target, aws, stack.outputs, stack.api_url, stack.cart_url, mailbox, issuer)

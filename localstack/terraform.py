@@ -78,19 +78,12 @@ class LocalTerraform:
         ]
 
     def run(self, *arguments: str, log: str | None = None) -> str:
-        """Run a Terraform command, and return its output; `log` is the name of a log file for it.
-
-        Raises:
-            StackError: It failed or took too long; the message has the end of its output, and what to do.
-        """
+        """Run a Terraform command and return its output, also in a log file; StackError with its end if it failed."""
         try:
-            return commands.run(
-                f"terraform {arguments[0]}",
-                ["terraform", f"-chdir={self._code}", *arguments],
-                _DEADLINE_SECONDS,
-                self._environment,
-                log=self._stack.logs_dir / log if log else None,
-            ).checked()
+            command = ["terraform", f"-chdir={self._code}", *arguments]
+            file = self._stack.logs_dir / log if log else None
+            name = f"terraform {arguments[0]}"
+            return commands.run(name, command, _DEADLINE_SECONDS, self._environment, log=file).checked()
         except CommandError as error:
             advice = "If the configuration is right, start from scratch: `make down`, then `make up`."
             raise StackError(f"{error}\n{advice}") from None

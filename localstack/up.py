@@ -62,11 +62,7 @@ def step(name: str) -> Iterator[None]:
 
 @contextmanager
 def exclusive(stack: Stack, seconds: float = 0) -> Iterator[None]:
-    """Keep other processes from changing the stack, such as another `make up` or `make watch`; wait so long for them.
-
-    Raises:
-        StackError: Another process still changes the stack.
-    """
+    """Keep other processes from changing the stack; StackError if one still does after so many seconds."""
     stack.directory.mkdir(parents=True, exist_ok=True)
     with (stack.directory / "lock").open("w") as lock:
 
@@ -106,7 +102,6 @@ def _wait_for_sidecar(stack: Stack, name: str) -> None:
 
 
 def start_cart_stub(stack: Stack) -> None:
-    """Start the cart stub if it does not run."""
     tls = stack.certificates
     _start_sidecar(stack, "cart_stub", *((tls.certificate, tls.key) if tls else ()))
 
@@ -139,16 +134,14 @@ def up(
     issuer: bool = False,
     ports: Mapping[str, int] | None = None,
 ) -> None:
-    """Bring a stack up.
+    """Bring a stack up, as it was last saved.
 
     Args:
-        stack: The stack as it was last saved.
         engine_name: embedded, localstack, or None to choose.
-        free_ports: Take any free ports, for a second stack.
         release: Folder of a release to run; None to build and run this tree.
         faults: Functions reach engine and cart stub through the fault proxy.
         issuer: The harness's issuer issues the tokens even if the engine has Cognito.
-        ports: Chosen ports by use: engine, cart, smtp, console.
+        ports: Chosen ports by use.
 
     Raises:
         TrafficError: A new version of a function does not run; the old one stays live.
@@ -241,8 +234,7 @@ Next: [bold]make order[/] places an order and shows its trace, [bold]make e2e[/]
 def open_console(stack: Stack, port: int | None = None) -> None:
     """Open the console in a browser, or print its URL if there is no display; start it if it does not run.
 
-    Raises:
-        StackError: Another `make up` works on the stack, or the port is taken.
+    Raises StackError if its port is taken, or another `make up` works on the stack.
     """
     if not processes.alive(stack.running.get("console")):
         with exclusive(stack):

@@ -20,10 +20,9 @@ _MAKE_UP_SECONDS = 300
 
 
 def watch() -> None:
-    """Deploy what differs, then what is saved, until Ctrl-C; report what does not build or run without deploying it.
+    """Deploy what differs, then what is saved, until Ctrl-C, but not what does not build or run; report that.
 
-    Raises:
-        StackError: There is no stack.
+    Raises StackError if there is no stack.
     """
     engines.require()
     saves = watchfiles.watch(

@@ -98,7 +98,6 @@ class Console:
         self._token = secrets.token_urlsafe(24)
 
     def app(self) -> Starlette:
-        """The application."""
         errors = (UserError, BotoCoreError, ClientError, OSError)
         return Starlette(
             routes=[
@@ -139,7 +138,6 @@ class Console:
         return self._page("problem.html", "", 404, title="Not found", text=text, retry=False)
 
     def orders(self, request: Request) -> Response:
-        """The newest orders."""
         orders = self._finder.current().newest()
         return self._page("orders.html", "orders", orders=orders, newest=NEWEST, now=datetime.now(UTC))
 
@@ -173,7 +171,6 @@ class Console:
         return Response(picture.getvalue(), media_type="image/png")
 
     def mails(self, request: Request) -> Response:
-        """The newest mails."""
         live = self._finder.current()
         live.refresh()
         return self._page("mails.html", "mails", mails=live.mails.newest(_MAILS))
@@ -208,12 +205,10 @@ class Console:
         return _pdf(attachments[number].get_content(), "attachment")
 
     def queues(self, request: Request) -> Response:
-        """The queues and their messages."""
         live = self._finder.current()
         return self._page("queues.html", "queues", pairs=live.queues(), limit=_MESSAGES, note=_redriven(request, live))
 
     async def redrive(self, request: Request) -> Response:
-        """Redrive the DLQ of a function."""
         form = b""
         async for chunk in request.stream():
             form += chunk
@@ -234,7 +229,6 @@ class Console:
         return self._page("problem.html", "", 403, title="Refused", text=text, retry=False)
 
     def alarms(self, request: Request) -> Response:
-        """The alarms and their states."""
         return self._page("alarms.html", "alarms", alarms=self._finder.current().alarms())
 
 

@@ -4,9 +4,9 @@ import json
 import re
 import threading
 import time
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from common.order import Order
 from common.repository import OrderRepository
@@ -32,8 +32,7 @@ _HEALTHY_SECONDS = 2.0
 _SEARCHABLE = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
-@dataclass(frozen=True)
-class RequestTrace:
+class RequestTrace(NamedTuple):
     """The trace of one request about an order; `title` says what the request did."""
 
     title: str
@@ -43,16 +42,11 @@ class RequestTrace:
     lines: list[Line]
 
 
-@dataclass(frozen=True)
-class OrderTrace:
-    """All that is known of an order.
-
-    Args:
-        steps: Seconds from the request to each step that it has reached.
-        mails: Its mails, oldest first.
-    """
+class OrderTrace(NamedTuple):
+    """All that is known of an order, with its mails, oldest first."""
 
     tracked: TrackedOrder
+    # Seconds from the request to each step that it has reached.
     steps: dict[str, float]
     requests: list[RequestTrace]
     mails: list[Mail]
@@ -82,7 +76,6 @@ class LiveStack:
                 self._next_refresh = started + max(_REFRESH_SECONDS, took * _PAUSE_FACTOR)
 
     def newest(self) -> list[TrackedOrder]:
-        """Orders, newest first."""
         self.refresh()
         with self._lock:
             return self._reader.book.newest()
@@ -134,23 +127,16 @@ class LiveStack:
         return self._aws.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 
     def queues(self) -> list[QueuePair]:
-        """Every queue with its DLQ."""
         return queues.list_queues(self.stack)
 
     def redrive(self, function: str) -> tuple[str, Redriven]:
-        """Redrive the DLQ of a function; returns the name of its queue and the numbers of messages.
-
-        Raises:
-            StackError: No queue belongs to the function.
-            QueueError: The queue has no DLQ.
-        """
+        """Redrive the DLQ of a function; return its queue and the numbers, or raise StackError if it has none."""
         name = self.stack.outputs["queue_names"].get(function)
         if name is None:
             raise StackError(f"no queue belongs to {function}")
         return name, redrive(self._aws.sqs, name)
 
     def alarms(self) -> list[Alarm]:
-        """The alarms, those in ALARM first."""
         return alarms(self._aws.cloudwatch, self.stack.outputs["alarm_names"])
 
 
@@ -164,11 +150,7 @@ class StackFinder:
         self._healthy_until = 0.0
 
     def current(self) -> LiveStack:
-        """The stack that runs now.
-
-        Raises:
-            StackError: None runs; the text says what to do.
-        """
+        """The stack that runs now; StackError with what to do if none does."""
         with self._lock:
             stack = stacks.load(self._directory)
             if not stack.outputs:

@@ -5,23 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from localstack.logs import LOGGER_FIELDS, utc
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
 _DURATION = re.compile(r"^REPORT RequestId: (\S+)\s+Duration: ([0-9.]+) ms")
-# Fields that the logger adds to every line.
-_COMMON_FIELDS = {
-    "level", "location", "message", "timestamp", "service", "cold_start", "function_name", "function_memory_size",
-    "function_arn", "function_request_id", "correlation_id", "xray_trace_id",
-}  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """A log line of a function in functions/; `fields` are those that not every line has."""
 
     function: str
@@ -34,19 +29,13 @@ class Line:
     fields: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Invocation:
+class Invocation(NamedTuple):
     """An invocation of a function, from its REPORT line: the start is the end less the duration."""
 
     function: str
     request_id: str
     started: datetime
     ended: datetime
-
-
-def from_epoch(milliseconds: float) -> datetime:
-    """UTC timestamp of milliseconds since the epoch."""
-    return datetime.fromtimestamp(milliseconds / 1_000, UTC)
 
 
 def parse_line(function: str, stream: str, text: str) -> Line | None:
@@ -61,7 +50,7 @@ def parse_line(function: str, stream: str, text: str) -> Line | None:
             level=str(content["level"]),
             message=str(content["message"]),
             correlation_id=str(content.get("correlation_id") or ""),
-            fields={name: value for name, value in content.items() if name not in _COMMON_FIELDS},
+            fields={name: value for name, value in content.items() if name not in LOGGER_FIELDS},
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -74,25 +63,14 @@ def parse_report(function: str, ended: datetime, text: str) -> Invocation | None
 
 
 class FunctionLogs:
-    """Reads the log groups of the functions.
-
-    Args:
-        client: CloudWatch Logs.
-        names: AWS names of the functions, by folder.
-    """
+    """Reads the log groups of the functions; `names` are their AWS names, by folder."""
 
     def __init__(self, client: CloudWatchLogsClient, names: Mapping[str, str]) -> None:
         self._client = client
         self.names = names
 
     def lines(self, function: str, words: str, since: datetime) -> list[Line]:
-        """Lines that have all of these words, oldest first; at most 10,000.
-
-        Args:
-            function: Folder of the function.
-            words: Words of letters, digits, `.`, `_` and `-`, separated by spaces.
-            since: Time of the first line.
-        """
+        """At most 10,000 lines since a time with all of these words (letters, digits, `.`, `_`, `-`), oldest first."""
         pattern = " ".join(f'"{word}"' for word in words.split())
         events = self._events(function, filterPattern=pattern, startTime=int(since.timestamp() * 1_000))
         lines = [parse_line(function, event["logStreamName"], event["message"]) for event in events]
@@ -102,7 +80,7 @@ class FunctionLogs:
         """The finished invocations that logged these lines, in order of their start."""
         ids = {line.request_id for line in lines}
         found = [
-            parse_report(function, from_epoch(event["timestamp"]), event["message"])
+            parse_report(function, utc(event["timestamp"]), event["message"])
             for function, stream in sorted({(line.function, line.stream) for line in lines})
             for event in self._events(function, filterPattern='"REPORT"', logStreamNames=[stream])
         ]

@@ -1,46 +1,35 @@
 """The mails that the mail catcher has caught."""
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.parser import BytesHeaderParser
 from email.policy import default
 from pathlib import Path
+from typing import NamedTuple
 
-from localstack.console.logs import from_epoch
+from localstack.logs import utc
 
 INTERNAL, CUSTOMER, STATUS = "internal mail", "customer mail", "status mail"
 _NAME = re.compile(r"[0-9]{1,20}-[0-9a-f]{8}")
 _NUMBER = re.compile(r"ORD-[0-9]{4}-[0-9]{5,}")
 _HEADER_BYTES = 16_384
+# By the first words of the subject; any other mail is about a change of status.
+_KINDS = {"New order": INTERNAL, "Your order": CUSTOMER}
 
 
-@dataclass(frozen=True)
-class Mail:
-    """A caught mail.
-
-    Args:
-        name: Name of its file, without the ending.
-        at: When it was caught, from the name.
-        kind: INTERNAL, CUSTOMER or STATUS.
-        order_number: Order number in the subject.
-    """
+class Mail(NamedTuple):
+    """A caught mail: the name of its file without the ending, when it was caught, and its headers."""
 
     name: str
     at: datetime
+    # INTERNAL, CUSTOMER or STATUS.
     kind: str
     recipient: str
     subject: str
     order_number: str | None
     correlation_id: str
-
-
-def _kind(subject: str) -> str:
-    if subject.startswith("New order"):
-        return INTERNAL
-    return CUSTOMER if subject.startswith("Your order") else STATUS
 
 
 def _read_headers(path: Path) -> Mail:
@@ -50,8 +39,8 @@ def _read_headers(path: Path) -> Mail:
     number = _NUMBER.search(subject)
     return Mail(
         name=path.stem,
-        at=from_epoch(int(path.stem.partition("-")[0]) / 1_000_000),
-        kind=_kind(subject),
+        at=utc(int(path.stem.partition("-")[0]) / 1_000_000),
+        kind=next((kind for words, kind in _KINDS.items() if subject.startswith(words)), STATUS),
         recipient=str(headers["To"] or ""),
         subject=subject,
         order_number=number[0] if number else None,
@@ -75,12 +64,10 @@ class MailFolder:
         return new
 
     def newest(self, limit: int) -> list[Mail]:
-        """Mails, newest first."""
         mails = self._mails
         return [mails[name] for name in sorted(mails, reverse=True)[:limit]]
 
     def get(self, name: str) -> Mail | None:
-        """The mail of this name."""
         return self._mails.get(name)
 
     def of_order(self, number: str) -> list[Mail]:
@@ -88,5 +75,4 @@ class MailFolder:
         return sorted((mail for mail in self._mails.values() if mail.order_number == number), key=lambda m: m.at)
 
     def read(self, mail: Mail) -> EmailMessage:
-        """Read the whole mail."""
         return message_from_bytes((self._directory / f"{mail.name}.eml").read_bytes(), policy=default)

@@ -32,17 +32,11 @@ STEPS = {
 
 @dataclass
 class TrackedOrder:
-    """An order and the steps that it has reached.
-
-    Args:
-        correlation_id: Correlation id of the request that placed the order; empty while unknown.
-        reached: When the order was accepted, recorded, invoiced and last updated, by step.
-        mailed: When the internal and the customer mail were caught, by kind.
-        order: Record in the table; None while there is none.
-    """
+    """An order, and when it reached each step; `order` is its record in the table, if it has one."""
 
     order_id: str
     tenant_id: str | None = None
+    # Of the request that placed the order; empty while unknown.
     correlation_id: str = ""
     reached: dict[str, datetime] = field(default_factory=dict)
     mailed: dict[str, datetime] = field(default_factory=dict)
@@ -118,7 +112,6 @@ class OrderBook:
         self._match_mails(order.order_number)
 
     def add_mail(self, mail: Mail) -> None:
-        """Take in a mail."""
         if mail.order_number and mail.kind in (INTERNAL, CUSTOMER):
             self._mails.setdefault(mail.order_number, []).append(mail)
             self._match_mails(mail.order_number)
@@ -132,7 +125,6 @@ class OrderBook:
             tracked.mailed = {mail.kind: mail.at for mail in reversed(self._mails.get(number, [])) if mail.at >= since}
 
     def newest(self, limit: int = NEWEST) -> list[TrackedOrder]:
-        """Orders, newest first."""
         return sorted(self._tracked.values(), key=lambda tracked: tracked.accepted_at, reverse=True)[:limit]
 
     def forget_old(self) -> None:
@@ -143,7 +135,6 @@ class OrderBook:
                 self._by_number.pop(old.order.order_number, None)
 
     def get(self, order_id: str) -> TrackedOrder | None:
-        """The order of this id, if it is known."""
         return self._tracked.get(order_id)
 
     def find(self, text: str) -> TrackedOrder | None:

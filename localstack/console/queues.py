@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import requests
 
-from localstack.console.logs import from_epoch
+from localstack.logs import utc
 from localstack.stack import ACCOUNT, REGION, Stack, StackError
 
 _SECONDS = 5
@@ -16,15 +15,8 @@ _SECONDS = 5
 _CONSUMERS = ["order_creator_record", "order_pdf_creator", "order_internal_notification", "customer_order_confirmation"]
 
 
-@dataclass(frozen=True)
-class Message:
-    """A message in a queue; what its body does not have is empty.
-
-    Args:
-        body: Body, indented if it is JSON.
-        sent: When it was put on this queue.
-        attempts: How often it was received.
-    """
+class Message(NamedTuple):
+    """A message in a queue, its body indented if it is JSON; what the body does not have is empty."""
 
     id: str
     body: str
@@ -34,16 +26,14 @@ class Message:
     order_id: str
 
 
-@dataclass(frozen=True)
-class Queue:
+class Queue(NamedTuple):
     """A queue or DLQ with its messages, oldest first."""
 
     name: str
     messages: list[Message]
 
 
-@dataclass(frozen=True)
-class QueuePair:
+class QueuePair(NamedTuple):
     """The queue of a function, and its DLQ."""
 
     function: str
@@ -66,7 +56,7 @@ def parse_message(content: Mapping[str, Any]) -> Message:
     return Message(
         id=str(content.get("MessageId", "")),
         body=body,
-        sent=from_epoch(int(attributes.get("SentTimestamp", 0))),
+        sent=utc(int(attributes.get("SentTimestamp", 0))),
         attempts=int(content.get("ReceiveCount", attributes.get("ApproximateReceiveCount", 0))),
         event_type=str(envelope.get("eventType", "")),
         order_id=str(payload.get("orderId", "")) if isinstance(payload, dict) else "",
@@ -74,12 +64,7 @@ def parse_message(content: Mapping[str, Any]) -> Message:
 
 
 def list_queues(stack: Stack) -> list[QueuePair]:
-    """Every queue of a stack with its DLQ.
-
-    Raises:
-        StackError: The engine cannot list messages.
-        requests.RequestException: The engine does not respond.
-    """
+    """Every queue of a stack with its DLQ; StackError if the engine cannot list messages."""
     if stack.engine != "embedded":
         raise StackError(f"engine {stack.engine} does not list messages: run `make status`, which counts them")
     names, dlqs = stack.outputs["queue_names"], stack.outputs["dlq_names"]

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from localstack.console.logs import Invocation, Line
 from localstack.console.mails import INTERNAL, Mail
@@ -28,34 +28,25 @@ _FROM_RETRY = "from the end of the attempt before to the start of this one"
 _FROM_MAIL_ONLY = "from the message to the mail: the function logged nothing, so wait and invocation are one span"
 
 
-@dataclass(frozen=True)
-class Span:
-    """A part of the trace.
-
-    Args:
-        name: Name for people.
-        kind: FUNCTION, QUEUE or MAIL; a mail has no duration.
-        source: Where the times come from.
-        derived: Whether they are computed from records made for another purpose.
-        failed: Whether the invocation failed.
-    """
+class Span(NamedTuple):
+    """A part of the trace; a mail has no duration."""
 
     name: str
+    # FUNCTION, QUEUE or MAIL.
     kind: str
     start: datetime
     end: datetime
+    # Where the times come from, and whether they are computed from records made for another purpose.
     source: str
     derived: bool = False
     failed: bool = False
 
     @property
     def seconds(self) -> float:
-        """Duration."""
         return (self.end - self.start).total_seconds()
 
 
-@dataclass(frozen=True)
-class Axis:
+class Axis(NamedTuple):
     """A time axis; positions are in percent of its length."""
 
     start: datetime
@@ -66,7 +57,6 @@ class Axis:
         return round(100 * min(1.0, max(0.0, (at - self.start).total_seconds() / self.seconds)), 3)
 
     def width(self, span: Span) -> float:
-        """Width of a span."""
         return round(self.place(span.end) - self.place(span.start), 3)
 
     def ticks(self) -> list[tuple[float, float]]:
@@ -95,14 +85,7 @@ def axis(spans: Sequence[Span]) -> Axis | None:
 def spans(
     lines: Sequence[Line], invocations: Sequence[Invocation], mails: Sequence[Mail], accepted_at: datetime | None
 ) -> list[Span]:
-    """The spans of one request, by function and time.
-
-    Args:
-        lines: Log lines with its correlation id.
-        invocations: The invocations that logged them.
-        mails: Mails that it caused.
-        accepted_at: Acceptance of its order, from the table; None if it placed none.
-    """
+    """The spans of one request, by function and time; `accepted_at` is the acceptance of its order in the table."""
     errors = {line.request_id for line in lines if line.level in ("ERROR", "CRITICAL")}
     found: list[Span] = []
     for function in _FUNCTIONS:

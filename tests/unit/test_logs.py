@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -82,7 +83,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
     event = {"logStreamName": "s", "timestamp": TIMESTAMP, "message": json.dumps(LINE)}
     monkeypatch.setattr(logs, "_events", lambda *_: iter([event]))
     monkeypatch.setattr(logs, "Aws", lambda *_: type("Clients", (), {"logs": None}))
-    return Stack(None, ports={"engine": 1}, outputs={"function_names": {"get_order": "f"}})  # type: ignore[arg-type]
+    return Stack(Path(), ports={"engine": 1}, outputs={"function_names": {"get_order": "f"}})
 
 
 @pytest.mark.parametrize(("terminal", "no_color"), [(True, False), (True, True), (False, False)])
