@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
+import botocore.session
 
 from localstack.stack import ACCOUNT, REGION, SIGNATURE
 
@@ -39,10 +40,13 @@ class Aws:
 
     def __init__(self, endpoint: str | None, region: str = REGION) -> None:
         self._endpoint = endpoint
+        # A profile of the shell belongs to an account in AWS: for an engine, no variable names one.
+        no_profile = {"profile": (None, None, None, None)} if endpoint else None
         self.session = boto3.Session(
             aws_access_key_id=ACCOUNT if endpoint else None,
             aws_secret_access_key=SIGNATURE if endpoint else None,
             region_name=region,
+            botocore_session=botocore.session.get_session(no_profile),
         )
 
     if not TYPE_CHECKING:  # mypy would accept any attribute

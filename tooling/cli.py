@@ -1,5 +1,6 @@
 """How a command ends: with what it did, or with sentences that say what is wrong and what to do."""
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -23,6 +24,9 @@ class UserError(Exception):
 # Compiled libraries are kept whatever the shell says, since hundreds of processes start from them.
 _NOT_INHERITED = ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
 
+# Neither the engine nor anything else on this machine is reached through a proxy of the shell.
+_NOT_PROXIED = "127.0.0.1,localhost,::1"
+
 
 def run_cli(run: Callable[[], int | None], advice: str) -> int:
     """Run a command in a clean environment; report on standard error why it failed.
@@ -32,6 +36,12 @@ def run_cli(run: Callable[[], int | None], advice: str) -> int:
     """
     for name in _NOT_INHERITED:
         os.environ.pop(name, None)
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), _NOT_PROXIED)))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal without ✓ shows a plain character in its place.
+            stream.reconfigure(errors="replace")
     # Terraform and its provider are Go: 100 MB more memory for a quarter less computing.
     os.environ.setdefault("GOGC", "400")
     try:

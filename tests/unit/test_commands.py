@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -90,6 +91,17 @@ def test_run_missing_program_is_named() -> None:
     """A program that is not installed is named."""
     with pytest.raises(CommandError, match="greet: there is no no-such-program on PATH: install it"):
         commands.run("greet", ["no-such-program"], 1)
+
+
+def test_run_cli_reaches_this_machine_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy of the shell is not used for the local stack, and exceptions that the shell names stay."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "intranet.example")
+    monkeypatch.delenv("no_proxy", raising=False)
+    proxies: dict[str, Any] = {}
+    run_cli(lambda: proxies.update(requests.utils.get_environ_proxies("http://127.0.0.1:4566/x")), "")
+    assert proxies == {}
+    assert os.environ["NO_PROXY"].startswith("intranet.example,")
 
 
 def test_run_cli_cleans_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import requests
 from aiosmtpd.controller import Controller
 
 from localstack import engines, processes, up
+from localstack.aws import Aws
 from localstack.engines.localstack import image
 from localstack.sidecars.cart_stub import CartStub
 from localstack.sidecars.mail_catcher import Mailbox, MailCatcher
@@ -201,3 +202,9 @@ def test_open_console_without_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     finally:
         up.down(stack)
     assert not processes.alive(stack.running["console"])
+
+
+def test_engine_clients_ignore_a_profile_of_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile that the shell names, and nobody has, does not stop a command on the local stack."""
+    monkeypatch.setenv("AWS_PROFILE", "nobody-has-this")
+    assert Aws("http://127.0.0.1:1").sqs.meta.region_name == "af-south-1"
