@@ -20,13 +20,9 @@ class AlarmError(UserError):
 
 
 class Alarm(NamedTuple):
-    """An alarm of CloudWatch.
+    """An alarm: its state (ALARM, OK or INSUFFICIENT_DATA), CloudWatch's reason for it, and since when it has it.
 
-    Args:
-        state: ALARM, OK or INSUFFICIENT_DATA.
-        reason: Why it has this state, in CloudWatch's words.
-        description: What it means; ends with the URL of its section in the runbook.
-        since: When it got this state; None before its first evaluation.
+    The description says what it means and ends with the URL of its section in the runbook.
     """
 
     name: str
@@ -42,11 +38,7 @@ class Alarm(NamedTuple):
 
 
 def alarms(client: CloudWatchClient, names: Collection[str]) -> list[Alarm]:
-    """The alarms of these names; those in ALARM come first.
-
-    Raises:
-        AlarmError: one of them does not exist.
-    """
+    """The alarms of these names; those in ALARM come first. Raises AlarmError: one of them does not exist."""
     pages = client.get_paginator("describe_alarms").paginate(AlarmTypes=["MetricAlarm"])
     found = [
         Alarm(
@@ -71,8 +63,7 @@ def alarms(client: CloudWatchClient, names: Collection[str]) -> list[Alarm]:
 def wait_until_ok(client: CloudWatchClient, names: Collection[str], seconds: float) -> list[Alarm]:
     """The alarms of these names, once none of them is in ALARM.
 
-    Raises:
-        AlarmError: one of them does not exist, or is still in ALARM after this time.
+    Raises AlarmError: one of them does not exist, or is still in ALARM after this time.
     """
     found: list[Alarm] = []
 

@@ -38,15 +38,10 @@ def _saved(logs: CloudWatchLogsClient, prefix: str, name: str) -> tuple[str, lis
 def run(
     logs: CloudWatchLogsClient, prefix: str, name: str, text: str, minutes: float, function: str | None = None
 ) -> list[Mapping[str, str]]:
-    """The rows that a saved query finds.
+    """The rows that a saved query finds, such as the query `trace` with the prefix bbws-order-prod.
 
-    Args:
-        prefix: Prefix of the environment's queries, such as bbws-order-prod.
-        text: Id to look for, where the query needs one: of an order, a request or a message.
-        function: Name in AWS of the only function to search; None for all.
-
-    Raises:
-        QueryError: there is no such query, its id is missing, or it did not complete.
+    `text` is the id that some queries look for; `function` is the AWS name of the only function to search.
+    Raises QueryError: there is no such query, its id is missing, or it did not complete.
     """
     query, groups = _saved(logs, prefix, name)
     if _PLACEHOLDER in query:

@@ -33,12 +33,9 @@ class QueueError(UserError):
 
 
 class QueueState(NamedTuple):
-    """What a queue holds.
+    """How many messages of a queue can be received, and how many are in flight or back off before the next attempt.
 
-    Args:
-        waiting: Number of messages that can be received.
-        hidden: Number of messages in flight, or backing off before their next attempt.
-        consumer: State of its event source mapping, such as Enabled; None for a DLQ.
+    `consumer` is the state of its event source mapping, such as Enabled; None for a DLQ.
     """
 
     name: str
@@ -56,12 +53,7 @@ class DlqMessage(NamedTuple):
 
 
 class Redriven(NamedTuple):
-    """What a redrive did.
-
-    Args:
-        moved: Number of messages moved back to the queue.
-        left: Number of messages in the DLQ afterwards: those that arrived meanwhile, or that somebody else received.
-    """
+    """How many messages a redrive moved, and how many are left: they arrived meanwhile, or somebody received them."""
 
     moved: int
     left: int
@@ -96,8 +88,7 @@ def wait_idle(
 ) -> None:
     """Wait until every message has been handled or moved to a DLQ, and nothing is `pending` that may send another.
 
-    Raises:
-        DeadlineError: A queue still has messages.
+    Raises DeadlineError: A queue still has messages.
     """
     # Twice, since a message can move from a queue not checked yet to one already checked.
     checked = 2 * list(names)
@@ -135,8 +126,7 @@ def states(sqs: SQSClient, functions: LambdaClient, names: list[str]) -> list[Qu
 def enable_consumer(sqs: SQSClient, functions: LambdaClient, queue: str, enabled: bool) -> None:
     """Enable or disable the consumer of a queue; messages stay in the queue while it is disabled.
 
-    Raises:
-        QueueError: there is no such queue, or it has no consumer.
+    Raises QueueError: there is no such queue, or it has no consumer.
     """
     mapping = _consumer(sqs, functions, queue)
     if mapping is None:
@@ -202,8 +192,7 @@ def dlq_messages(sqs: SQSClient, queue: str) -> list[DlqMessage]:
 def drop(sqs: SQSClient, queue: str, message_id: str, folder: Path) -> Path:
     """Delete a message from the DLQ of a queue, and keep it in a file of the folder that only the user can read.
 
-    Raises:
-        QueueError: there is no such queue, or no such message in its DLQ.
+    Raises QueueError: there is no such queue, or no such message in its DLQ.
     """
     dlq = url(sqs, dlq_of(sqs, queue))
     received = _receive_all(sqs, dlq, _MOST_SEARCHED)

@@ -48,16 +48,10 @@ def restore(client: DynamoDBClient, table: str, at: datetime) -> str:
 
 
 def recover(client: DynamoDBClient, restored: str, order_id: str | None) -> tuple[list[str], list[str]]:
-    """Copy items of a restored table to the live one, as an administrator.
+    """Copy the items that are missing from a restored table to the live one, or one order, overwriting the live one.
 
-    Args:
-        order_id: Id of the only order to copy, overwriting the live one; None to copy all items that are missing.
-
-    Returns:
-        Keys of the items that were copied, and of those that were not because the live item differs.
-
-    Raises:
-        RestoreError: this is not a restored table, or it has no such order.
+    Returns the keys of the items that were copied, and of those that were not because the live item differs.
+    Raises RestoreError: this is not a restored table, or it has no such order.
     """
     live = _live(restored)
     condition: Any = {
@@ -85,11 +79,7 @@ def recover(client: DynamoDBClient, restored: str, order_id: str | None) -> tupl
 
 
 def discard(client: DynamoDBClient, restored: str) -> None:
-    """Delete a restored table.
-
-    Raises:
-        RestoreError: this is not a restored table.
-    """
+    """Delete a restored table. Raises RestoreError: this is not a restored table."""
     _live(restored)
     client.delete_table(TableName=restored)
 

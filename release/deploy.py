@@ -68,8 +68,7 @@ def work_dir(environment: EnvironmentName) -> Path:
 def require_pango(release: Manifest) -> None:
     """Check that the release can render invoices in its target environment.
 
-    Raises:
-        DeployError: The release has no Pango, and neither has AWS.
+    Raises DeployError: The release has no Pango, and neither has AWS.
     """
     local = urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).hostname in {"localhost", "127.0.0.1", "::1"}
     if release.natives == "host" and not local:
@@ -88,8 +87,7 @@ def summarise(changes: list[dict[str, Any]]) -> Plan:
 def require_no_data_loss(changes: list[dict[str, Any]], allowed: Collection[str]) -> None:
     """Check that a plan deletes or replaces nothing that holds orders, except the allowed addresses.
 
-    Raises:
-        DeployError: it would; names each address.
+    Raises DeployError: it would; names each address.
     """
     removed = [
         change["address"]
@@ -109,9 +107,8 @@ def prepare(
 ) -> Prepared:
     """Plan the deployment of the release in a folder with its own Terraform code, and save the plan.
 
-    Args:
-        remove: Addresses of resources that may be deleted or replaced.
-        var_files: Terraform's variable files in addition to those of the environment, for a rehearsal.
+    `remove` has the addresses of resources that may be deleted or replaced; `var_files` are read after the
+    environment's own.
 
     Raises:
         ManifestError: the folder differs from its manifest, or there are uncommitted changes.
@@ -170,8 +167,7 @@ def preview(environment: EnvironmentName, folder: Path, var_files: Collection[Pa
 def read_plan(environment: EnvironmentName) -> Prepared:
     """The saved plan for an environment.
 
-    Raises:
-        DeployError: there is no plan, it is for another environment, or its file has changed.
+    Raises DeployError: there is no plan, it is for another environment, or its file has changed.
     """
     folder, again = work_dir(environment), f"run `bin/release plan --to {environment}`"
     try:

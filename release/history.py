@@ -45,11 +45,7 @@ def record(
 
 
 def newest_first(store: Store, environment: EnvironmentName) -> Iterator[Deployment]:
-    """The deployments and rollbacks of an environment, newest first.
-
-    Raises:
-        ManifestError: a record cannot be read.
-    """
+    """The deployments and rollbacks of an environment, newest first. Raises ManifestError: a record cannot be read."""
     for key in reversed(store.keys(_prefix(environment))):
         try:
             yield Deployment.parse_raw(store.read(key) or b"")
@@ -74,8 +70,7 @@ def previous(store: Store, environment: EnvironmentName) -> Deployment | None:
 def rollback_target(store: Store, environment: EnvironmentName, release: str | None) -> Deployment:
     """The deployment to roll back to: of a release that was live, or of the previous one if None is given.
 
-    Raises:
-        RollbackError: there is no such deployment.
+    Raises RollbackError: there is no such deployment.
     """
     if release is None:
         found = previous(store, environment)

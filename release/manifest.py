@@ -108,11 +108,7 @@ def head() -> tuple[Commit, bool]:
 
 
 def commit() -> Commit:
-    """The current commit.
-
-    Raises:
-        ManifestError: there are uncommitted changes.
-    """
+    """The current commit. Raises ManifestError: there are uncommitted changes."""
     if changed := _output("git", "status", "--porcelain"):
         raise ManifestError(f"there are uncommitted changes; commit them first:\n{changed}")
     return head()[0]
@@ -176,8 +172,7 @@ def _write_sbom(target: Path) -> None:
 def read(path: Path) -> Manifest:
     """Read a manifest from a file.
 
-    Raises:
-        ManifestError: there is no file, or it is not a manifest; names every wrong field.
+    Raises ManifestError: there is no file, or it is not a manifest; names every wrong field.
     """
     try:
         content = path.read_bytes()
@@ -189,8 +184,7 @@ def read(path: Path) -> Manifest:
 def parse(content: bytes, name: str) -> Manifest:
     """Parse a manifest; the name of its file is for the error.
 
-    Raises:
-        ManifestError: it is not a manifest; names every wrong field.
+    Raises ManifestError: it is not a manifest; names every wrong field.
     """
     try:
         return Manifest.parse_raw(content)
@@ -206,8 +200,7 @@ def wrong_fields(error: ValidationError) -> str:
 def verify(folder: Path) -> Manifest:
     """Compare every byte of a release's folder with its manifest.
 
-    Raises:
-        ManifestError: a file differs, is missing, or is not in the manifest; names each.
+    Raises ManifestError: a file differs, is missing, or is not in the manifest; names each.
     """
     manifest = read(folder / NAME)
     expected, present = manifest.files, read_files(folder)

@@ -46,8 +46,7 @@ def outputs(environment: EnvironmentName) -> dict[str, Any]:
 def environment_before(to: EnvironmentName) -> EnvironmentName:
     """The environment that a release is promoted from.
 
-    Raises:
-        EvidenceError: nothing is promoted to this environment.
+    Raises EvidenceError: nothing is promoted to this environment.
     """
     before = ENVIRONMENTS[to].before
     if before is None or to == "failover":

@@ -30,8 +30,7 @@ class EvidenceError(UserError):
 def tests_passed(junit: Path) -> int:
     """How many tests passed according to a JUnit report (`pytest --junitxml`).
 
-    Raises:
-        EvidenceError: there is no report, no test passed, or one failed.
+    Raises EvidenceError: there is no report, no test passed, or one failed.
     """
     try:
         suites = list(ElementTree.parse(junit).iter("testsuite"))  # noqa: S314  # nosec B314  # as above
@@ -92,8 +91,7 @@ def record_promotion(store: Store, release: str, environment: EnvironmentName, a
 def approvals_of(store: Store, release: str, environment: EnvironmentName) -> dict[str, str]:
     """Names of who approved a release for an environment, by role.
 
-    Raises:
-        EvidenceError: the release was not promoted to it.
+    Raises EvidenceError: the release was not promoted to it.
     """
     content = store.read(_key("promotions", release, environment))
     if content is None:
@@ -142,8 +140,7 @@ def _missing_evidence(store: Store, digest: str, before: EnvironmentName) -> str
 def require_evidence(source: Store, digest: str, to: EnvironmentName, approvals: Mapping[str, str]) -> None:
     """Check that a release has the approvals for an environment, and its evidence in the bucket of the previous one.
 
-    Raises:
-        EvidenceError: evidence or an approval is missing; names each.
+    Raises EvidenceError: evidence or an approval is missing; names each.
     """
     before, required = ENVIRONMENTS[to].before, ENVIRONMENTS[to].approvals
     problem = _missing_evidence(source, digest, before) if before else None
@@ -174,8 +171,7 @@ def approvals_by_role(reviews: list[dict[str, Any]], to: EnvironmentName) -> dic
 def approvals_in_github(to: EnvironmentName, variables: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Logins of who approved this workflow run, by role; GITHUB_TOKEN needs `actions: read`.
 
-    Raises:
-        EvidenceError: GitHub does not respond, or refuses the token.
+    Raises EvidenceError: GitHub does not respond, or refuses the token.
     """
     url = "{GITHUB_API_URL}/repos/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}/approvals".format_map(variables)
     token = variables.get("GITHUB_TOKEN", "")

@@ -63,8 +63,7 @@ class Store:
     def manifest(self, digest: str) -> Manifest:
         """The manifest of a release.
 
-        Raises:
-            ManifestError: the bucket does not have it, or its bytes do not match its name.
+        Raises ManifestError: the bucket does not have it, or its bytes do not match its name.
         """
         key = f"releases/{digest}.json"
         content = self.read(key)
@@ -79,8 +78,7 @@ class Store:
     def file(self, name: str, digest: str) -> bytes:
         """The bytes of a file of a release, by their digest; the name is for the error.
 
-        Raises:
-            ManifestError: the bucket does not have them, or they differ.
+        Raises ManifestError: the bucket does not have them, or they differ.
         """
         content = self.read(f"content/{digest}")
         if content is None:
@@ -92,8 +90,7 @@ class Store:
     def upload(self, folder: Path) -> Manifest:
         """Put the release in a folder into the bucket; safe to repeat.
 
-        Raises:
-            ManifestError: the folder differs from its manifest.
+        Raises ManifestError: the folder differs from its manifest.
         """
         found = manifest.verify(folder)
         for name, file in found.files.items():
@@ -105,8 +102,7 @@ class Store:
     def copy_from(self, source: Store, digest: str) -> Manifest:
         """Copy a release from the bucket of another account; safe to repeat.
 
-        Raises:
-            ManifestError: a file is missing or differs; names it.
+        Raises ManifestError: a file is missing or differs; names it.
         """
         found = source.manifest(digest)
         for name, file in found.files.items():
@@ -117,8 +113,7 @@ class Store:
     def download(self, digest: str, folder: Path) -> Manifest:
         """Download a release into a folder, which is emptied first.
 
-        Raises:
-            ManifestError: a file is missing or differs; names it.
+        Raises ManifestError: a file is missing or differs; names it.
         """
         found = self.manifest(digest)
         shutil.rmtree(folder, ignore_errors=True)

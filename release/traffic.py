@@ -37,8 +37,7 @@ class Move(NamedTuple):
 def invoke_empty(client: LambdaClient, function: str, qualifier: str) -> None:
     """Invoke a version or alias of a function with an event that gives it nothing to do, to see that it runs.
 
-    Raises:
-        TrafficError: the function does not run.
+    Raises TrafficError: the function does not run.
     """
     response = client.invoke(FunctionName=function, Qualifier=qualifier, Payload=json.dumps(EMPTY_EVENT))
     if "FunctionError" in response:
@@ -70,8 +69,7 @@ def pending_moves(client: LambdaClient, functions: Collection[str]) -> dict[str,
 def move_to_newest(client: LambdaClient, functions: Collection[str]) -> dict[str, Move]:
     """Give all traffic to the newest versions, once each of them runs; returns what moved.
 
-    Raises:
-        TrafficError: a new version does not run; nothing moved.
+    Raises TrafficError: a new version does not run; nothing moved.
     """
     found = pending_moves(client, functions)
     move_to(client, {function: move.newest for function, move in found.items()})
@@ -81,8 +79,7 @@ def move_to_newest(client: LambdaClient, functions: Collection[str]) -> dict[str
 def move_to(client: LambdaClient, versions: Mapping[str, str]) -> None:
     """Give all traffic to these versions, by name of their function, once each of them runs.
 
-    Raises:
-        TrafficError: a version does not run; nothing moved.
+    Raises TrafficError: a version does not run; nothing moved.
     """
     _require_running(client, versions)
     for function, version in versions.items():

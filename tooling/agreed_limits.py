@@ -45,8 +45,7 @@ class Summary(NamedTuple):
 def percentile(seconds: Collection[float], share: float) -> float:
     """Percentile by nearest rank, so always a measured time; the share is above 0 and at most 1, such as 0.95.
 
-    Raises:
-        ValueError: There are no times, or the share is out of range.
+    Raises ValueError: There are no times, or the share is out of range.
     """
     if not seconds or not 0 < share <= 1:
         raise ValueError(f"no percentile {share} of {len(seconds)} times")

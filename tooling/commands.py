@@ -27,11 +27,7 @@ class Completed(NamedTuple):
     output: str
 
     def checked(self) -> str:
-        """Its output.
-
-        Raises:
-            CommandError: it failed.
-        """
+        """Its output. Raises CommandError: it failed."""
         if self.status:
             raise CommandError(f"{self.what} failed:\n{self.output[-_SHOWN:]}")
         return self.output

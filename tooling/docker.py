@@ -31,8 +31,7 @@ def platform(architecture: str) -> str:
 def run(what: str, *arguments: str, seconds: float) -> str:
     """Run a Docker command, and return its standard output; the error says `what` it is for.
 
-    Raises:
-        DockerError: it failed, or took longer.
+    Raises DockerError: it failed, or took longer.
     """
     try:
         done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, timeout=seconds)

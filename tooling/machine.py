@@ -110,8 +110,7 @@ def missing(for_tests: bool = False) -> list[Missing]:
 def find_uv() -> str:
     """The path of uv: the project's, else the one on PATH, else one that pip installs from requirements/uv.txt.
 
-    Raises:
-        RuntimeError: there is no uv and pip cannot install it.
+    Raises RuntimeError: there is no uv and pip cannot install it.
     """
     candidates = [str(PROJECT_VENV / "bin" / "uv"), shutil.which("uv") or "", str(_UV_FOLDER / "bin" / "uv")]
     for candidate in candidates:
@@ -177,8 +176,7 @@ def _make(name: str, venv: Path) -> None:
 def install(name: str) -> None:
     """Make an environment: `local` or `dev`, each with the engine's, or a tool of TOOL_VENVS.
 
-    Raises:
-        RuntimeError: uv failed or took too long; the text ends with what to do.
+    Raises RuntimeError: uv failed or took too long; the text ends with what to do.
     """
     if name in TOOL_VENVS:
         _make(name, TOOL_VENVS[name])
@@ -192,8 +190,7 @@ def install(name: str) -> None:
 def lock(*options: str) -> None:
     """Write requirements/ from the dependency groups of pyproject.toml; versions stay unless `--upgrade` is given.
 
-    Raises:
-        RuntimeError: a group cannot be resolved; the text ends with what uv printed.
+    Raises RuntimeError: a group cannot be resolved; the text ends with what uv printed.
     """
     for name in ("dev", *_PARTS_OF_DEV, "engine", *TOOL_VENVS, "uv"):
         constraint = ["--constraint=requirements/dev.txt"] if name in _PARTS_OF_DEV else []

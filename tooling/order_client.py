@@ -102,8 +102,7 @@ class OrderClient:
     ) -> PlacedOrder:
         """Place an order. Requests with the same idempotency key and body are one order.
 
-        Raises:
-            UnexpectedStatusError: The API did not accept the order.
+        Raises UnexpectedStatusError: The API did not accept the order.
         """
         headers = {"Idempotency-Key": idempotency_key, "X-Correlation-Id": correlation_id}
         response = self.request("POST", "/v1.0/orders", expect=(202,), headers=headers, json=body)

@@ -15,8 +15,7 @@ class DeadlineError(UserError):
 def poll[T](what: str, attempt: Callable[[], T | None], seconds: float, interval: float = 0.05) -> T:
     """Call a function until it returns something other than None; return that. The error says `what` is waited for.
 
-    Raises:
-        DeadlineError: it still returned None at the end of this time.
+    Raises DeadlineError: it still returned None at the end of this time.
     """
     retrying = Retrying(
         stop=stop_after_delay(seconds), wait=wait_fixed(interval), retry=retry_if_result(lambda result: result is None)

@@ -26,8 +26,7 @@ PARTS: dict[str, Part] = {
 def run(parts: Sequence[str], rounds: int) -> None:
     """Measure parts, all if none are named, print the table and write it into build/bench.
 
-    Raises:
-        UserError: A part could not be measured; the text says why.
+    Raises UserError: A part could not be measured; the text says why.
     """
     rows: list[Row] = []
     try:

@@ -17,8 +17,7 @@ type Engine = MiniStack | LocalStack
 def choose(name: str | None) -> Engine:
     """Return the engine with a name; MiniStack without one, since it runs everywhere and emulates the whole stack.
 
-    Raises:
-        StackError: There is no such engine, or it cannot run here.
+    Raises StackError: There is no such engine, or it cannot run here.
     """
     if name in (None, "", "embedded"):
         return MiniStack()
@@ -32,8 +31,7 @@ def choose(name: str | None) -> Engine:
 def require(directory: Path | None = None) -> Stack:
     """Return the stack in a folder, if its engine responds.
 
-    Raises:
-        StackError: There is no stack, or its engine is gone.
+    Raises StackError: There is no stack, or its engine is gone.
     """
     stack = stacks.require(directory)
     if not choose(stack.engine).healthy(stack):

@@ -56,8 +56,7 @@ class LocalStack:
 def require_hooks(endpoint: str) -> None:
     """Wait until LocalStack at a URL has run its start hooks.
 
-    Raises:
-        StackError: A hook failed; without the authorizer the API would accept every caller.
+    Raises StackError: A hook failed; without the authorizer the API would accept every caller.
     """
 
     def scripts() -> list[dict[str, str]] | None:

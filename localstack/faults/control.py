@@ -36,11 +36,7 @@ def _loses_record(entry: dict[str, Any]) -> bool:
 
 
 class Control:
-    """Controls the fault proxy of a stack.
-
-    Raises:
-        StackError: The stack has none.
-    """
+    """Controls the fault proxy of a stack. Raises StackError: The stack has none."""
 
     def __init__(self, stack: Stack) -> None:
         if not stack.proxy_url:

@@ -44,13 +44,7 @@ def write(folder: Path = BOOK) -> dict[Preview, Rendered]:
 
 
 def write_index(folder: Path, results: dict[Preview, Rendered], failure: str = "") -> None:
-    """Write the HTML of all pages.
-
-    Args:
-        folder: Output folder.
-        results: What was rendered; empty before the first rendering.
-        failure: Why samples or code do not run, for the first page.
-    """
+    """Write the HTML of all pages; the first page says why samples or code do not run."""
     folder.mkdir(parents=True, exist_ok=True)
     version, page = str(time.time_ns()), _PAGES.get_template("page.html")
     context = {"version": version, "style": BASE_CSS.read_text(), "failure": failure}

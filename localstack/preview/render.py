@@ -101,11 +101,7 @@ def _warnings() -> Iterator[list[str]]:
 
 
 def message(preview: Preview) -> EmailMessage:
-    """The mail of a preview, without the attached invoice.
-
-    Raises:
-        TemplateError: The template is wrong.
-    """
+    """The mail of a preview, without the attached invoice. Raises TemplateError: The template is wrong."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     with only_packaged():

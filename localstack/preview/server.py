@@ -76,8 +76,7 @@ def _write_once() -> int:
 def run(port: int, once: bool = False) -> int:
     """Write the previews once, or serve them until interrupted; returns the exit status.
 
-    Raises:
-        StackError: The port is taken.
+    Raises StackError: The port is taken.
     """
     if once:
         return _write_once()

@@ -32,8 +32,7 @@ def packages_dir(architecture: Architecture | None = None) -> Path:
 def modules_of(function: str) -> set[str]:
     """The modules of this project that a function's handler imports, directly or not.
 
-    Raises:
-        BuildError: a module is not Python; names the file and the line.
+    Raises BuildError: a module is not Python; names the file and the line.
     """
     try:
         graph = grimp.build_graph("common", "functions", cache_dir=None)

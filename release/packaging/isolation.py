@@ -99,8 +99,7 @@ def load(package: Path, runtime: Path) -> str:
 def load_in_image(package: Path, architecture: Architecture) -> str:
     """Import the handler of a package as `load` does, but in the Lambda image, which looks for libraries in `lib/`.
 
-    Raises:
-        DockerError: it cannot be imported; the text ends with Python's own error.
+    Raises DockerError: it cannot be imported; the text ends with Python's own error.
     """
     with unpacked(package) as folder:
         return docker.run(

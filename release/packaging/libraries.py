@@ -117,11 +117,7 @@ def add_bytecode(folder: Path) -> None:
 
 @contextmanager
 def exclusive() -> Iterator[None]:
-    """Make other builds in this folder wait.
-
-    Raises:
-        BuildError: another build does not end in time.
-    """
+    """Make other builds in this folder wait. Raises BuildError: another build does not end in time."""
     LIBRARIES.mkdir(parents=True, exist_ok=True)
     with (LIBRARIES / "lock").open("w") as lock:
 
@@ -141,8 +137,7 @@ def exclusive() -> Iterator[None]:
 def zipped(group: Group, architecture: Architecture | None) -> Path:
     """A zip with a group's libraries, made if its lock file has changed; each package of the group starts with it.
 
-    Raises:
-        BuildError: a library cannot be installed, or one of its modules cannot be compiled.
+    Raises BuildError: a library cannot be installed, or one of its modules cannot be compiled.
     """
     kind = f"{group.name}-{architecture or 'host'}"
     target = LIBRARIES / f"{kind}-{digest(group.lock_file.read_bytes(), recipe())[:16]}.zip"
@@ -172,8 +167,7 @@ def zipped(group: Group, architecture: Architecture | None) -> Path:
 def runtime_libraries() -> Path:
     """A folder with the SDK and what else the Lambda runtime has, in the versions that the tests use.
 
-    Raises:
-        BuildError: a library cannot be installed.
+    Raises BuildError: a library cannot be installed.
     """
     found = _requirements(ROOT / "requirements" / "local.txt", of_the_runtime=True).values()
     target = LIBRARIES / f"runtime-{digest(recipe(), *(line.encode() for line in found))[:16]}"
@@ -195,8 +189,7 @@ def natives_digest() -> str:
 def native_libraries(architecture: Architecture) -> Path:
     """A folder with Pango and what it needs in `lib/`, from the Lambda image of an architecture.
 
-    Raises:
-        DockerError: Docker cannot build them.
+    Raises DockerError: Docker cannot build them.
     """
     target = LIBRARIES / f"natives-{architecture}-{natives_digest()}"
     if target.exists():

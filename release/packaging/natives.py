@@ -53,8 +53,7 @@ def installed() -> dict[str, Path]:
 def closure(paths: Iterable[Path]) -> dict[str, Path]:
     """The dependencies of shared libraries, direct or not, by soname, without those of the system.
 
-    Raises:
-        NativesError: a dependency is not installed.
+    Raises NativesError: a dependency is not installed.
     """
     needed = dict(_NEEDED.findall(_output("ldd", *map(str, paths))))
     missing = sorted(soname for soname, path in needed.items() if path == "not found")
@@ -66,8 +65,7 @@ def closure(paths: Iterable[Path]) -> dict[str, Path]:
 def collect(target: Path) -> list[str]:
     """Copy what WeasyPrint opens, with dependencies, into a folder, each under its soname; return the sonames.
 
-    Raises:
-        NativesError: a library is not installed.
+    Raises NativesError: a library is not installed.
     """
     available = installed()
     missing = [soname for soname in OPENED if soname not in available]
