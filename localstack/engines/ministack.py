@@ -12,6 +12,8 @@ from tooling.machine import ENGINE_VENV
 from tooling.paths import ROOT
 from tooling.polling import poll
 
+# A busy machine makes the engine slow, and a slow engine must not be taken for a dead one.
+_RESPONSE_SECONDS = 15
 _START_SECONDS = 60
 _SAVE_SECONDS = 60
 
@@ -99,6 +101,6 @@ class MiniStack:
             return False
         authority = stack.certificates.bundle if stack.certificates else True
         try:
-            return requests.get(f"{stack.endpoint}/_ministack/health", timeout=2, verify=authority).ok
+            return requests.get(f"{stack.endpoint}/_ministack/health", timeout=_RESPONSE_SECONDS, verify=authority).ok
         except requests.RequestException:
             return False
