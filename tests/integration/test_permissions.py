@@ -1,7 +1,6 @@
 """The policies of the deployment role and of the functions, evaluated as AWS does, without an engine."""
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ import pytest
 from localstack import terraform
 from release.packaging.build import function_names
 from tests.support.iam_policies import CONDITION_KEYS, Statement, context_for, is_allowed, listed, own_keys
+from tooling import commands
 
 ACCOUNTS = {"dev": "536580886816", "prod": "093646564004"}
 _TERRAFORM_SECONDS = 300
@@ -42,16 +42,8 @@ def resources(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, str, 
         variables = terraform.environment(folder / code.name)
 
         def command(*arguments: str) -> str:
-            done = subprocess.run(
-                ["terraform", f"-chdir={code}", *arguments],
-                env=variables,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=_TERRAFORM_SECONDS,
-            )
-            assert done.returncode == 0, done.stdout[-2000:] + done.stderr
-            return done.stdout
+            call = ["terraform", f"-chdir={code}", *arguments]
+            return commands.run(f"terraform {arguments[0]}", call, _TERRAFORM_SECONDS, variables).checked()
 
         command("init", "-backend=false", "-lockfile=readonly", "-test-directory=tests")
         packages = [f"-var=packages_dir={folder}"] if code == terraform.TERRAFORM_DIR else []

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -15,6 +14,7 @@ from botocore.exceptions import ClientError
 from localstack import terraform
 from localstack.stack import SIGNATURE, Stack
 from tests.support.secure_engine import secure_engine
+from tooling import commands
 from tooling.polling import poll
 
 ACCOUNT, REGION = "536580886816", "af-south-1"
@@ -58,16 +58,8 @@ def planned(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> list[dict
     modules = [f"-target=module.{name}" for name in ("queue", "orders_bucket", "templates_bucket")]
 
     def run(*arguments: str) -> str:
-        done = subprocess.run(
-            ["terraform", f"-chdir={code}", *arguments],
-            env=variables,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_PLAN_SECONDS,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        command = ["terraform", f"-chdir={code}", *arguments]
+        return commands.run(f"terraform {arguments[0]}", command, _PLAN_SECONDS, variables).checked()
 
     run("init", "-lockfile=readonly")
     run("plan", "-var-file=env/dev.tfvars", f"-var=templates_dir={folder}", f"-out={folder / 'plan'}", *modules)
