@@ -3,6 +3,16 @@ output "api_url" {
   value       = module.api.url
 }
 
+output "domain_url" {
+  description = "URL of the API at its own name; null if it has none."
+  value       = one(module.domain[*].url)
+}
+
+output "health_check_id" {
+  description = "Id of the health check that decides which region the name leads to; null if there is none."
+  value       = one(module.domain[*].health_check_id)
+}
+
 output "api_id" {
   description = "Id of the REST API."
   value       = module.api.id

@@ -62,7 +62,7 @@ run "values_out_of_range_are_rejected" {
   command = plan
   expect_failures = [
     var.throttle_rate, var.architecture, var.region, var.log_level, var.internal_notification_email, var.cart_api_url, var.retry_delay_seconds,
-    var.bucket_suffix, var.runbook_url, var.archive_invoices_after_days,
+    var.bucket_suffix, var.runbook_url, var.archive_invoices_after_days, var.hosted_zone_id, var.domain_name, var.monthly_budget_usd,
   ]
   variables {
     throttle_rate               = 20000
@@ -75,5 +75,17 @@ run "values_out_of_range_are_rejected" {
     bucket_suffix               = "_X"
     runbook_url                 = "https://example.com/wiki"
     archive_invoices_after_days = 30
+    hosted_zone_id              = "api.kimmyai.io"
+    domain_name                 = "API.kimmyai.io"
+    monthly_budget_usd          = null
+  }
+}
+
+run "zone_without_a_name_is_rejected" {
+  command         = plan
+  expect_failures = [var.hosted_zone_id]
+  variables {
+    hosted_zone_id = "Z0123456789ABCDEFGHIJ"
+    domain_name    = ""
   }
 }
