@@ -3,14 +3,14 @@ output "api_url" {
   value       = module.api.url
 }
 
-output "domain_url" {
-  description = "URL of the API at its own name; null if it has none."
-  value       = one(module.domain[*].url)
+output "domain_name" {
+  description = "Name of the API; empty if it has none of its own."
+  value       = length(module.domain) == 0 ? "" : var.domain_name
 }
 
-output "health_check_id" {
-  description = "Id of the health check that decides which region the name leads to; null if there is none."
-  value       = one(module.domain[*].health_check_id)
+output "hosted_zone_id" {
+  description = "Id of the hosted zone of that name; empty if there is none."
+  value       = var.hosted_zone_id
 }
 
 output "api_id" {

@@ -10,6 +10,7 @@ import jwt
 from botocore.exceptions import ClientError
 
 from labs.customers import sign_up
+from labs.rehearsal.dns import ApiName
 from localstack import terraform
 from localstack.stack import SIGNATURE, Stack, StackError, api_url
 from release.environments import ENVIRONMENTS, EnvironmentName, terraform_outputs
@@ -40,6 +41,8 @@ class Accounts:
         self._trusted = stack.certificates.trusted()
         self.endpoint = stack.endpoint
         self.bundle = stack.certificates.bundle
+        # Hosted zones by account, which Terraform reads; an account without one has no name for its API.
+        self.zones: dict[str, str] = {}
 
     def client(self, service: Any, credentials: Mapping[str, str]) -> Any:
         """A client with these credentials, at the engine."""
@@ -73,6 +76,7 @@ class Accounts:
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
             "AWS_EC2_METADATA_DISABLED": "true",
+            **({"TF_VAR_hosted_zone_id": zone} if (zone := self.zones.get(ACCOUNTS[environment])) else {}),
         }
 
     def sign_in(self, environment: EnvironmentName, job: str | None = None, **claims: str) -> dict[str, str]:
@@ -118,6 +122,18 @@ class Accounts:
             what, log = f"bootstrap of {environment}: terraform {arguments[0]}", folder / f"{arguments[0]}.log"
             command = ["terraform", f"-chdir={_BOOTSTRAP}", *arguments]
             commands.run(what, command, _BOOTSTRAP_SECONDS, variables, log=log).checked()
+
+    def delegate(self, environment: EnvironmentName, name: str) -> None:
+        """Create the hosted zone of an API's name in an account, as an administrator does before the bootstrap."""
+        route53 = self.client("route53", self.root(environment))
+        zone = route53.create_hosted_zone(Name=name, CallerReference=name)["HostedZone"]["Id"]
+        self.zones[ACCOUNTS[environment]] = zone.removeprefix("/hostedzone/")
+
+    def api_name(self, environment: EnvironmentName) -> ApiName:
+        """The name of an account's API, which was delegated to it."""
+        # Route 53 is in us-east-1, so the loss of a region of ours does not reach it.
+        route53 = self.client("route53", self.root(environment) | {"AWS_REGION": "us-east-1"})
+        return ApiName(route53, self.zones[ACCOUNTS[environment]], self.endpoint, str(self.bundle))
 
     def outputs(self, environment: EnvironmentName) -> dict[str, Any]:
         """Outputs of an environment's Terraform state."""

@@ -105,7 +105,7 @@ run "the_environment" {
   }
 
   assert {
-    condition     = length(module.domain) == 0 && output.domain_url == null
+    condition     = length(module.domain) == 0 && output.domain_name == ""
     error_message = "Without a hosted zone there must be no name of its own."
   }
 
@@ -128,7 +128,7 @@ run "a_name_of_its_own" {
   }
 
   assert {
-    condition     = output.domain_url == { local = "https://api.local.kimmyai.io", dev = "https://api.dev.kimmyai.io", sit = "https://api.sit.kimmyai.io", prod = "https://api.kimmyai.io" }[var.environment]
+    condition     = output.domain_name == { local = "api.local.kimmyai.io", dev = "api.dev.kimmyai.io", sit = "api.sit.kimmyai.io", prod = "api.kimmyai.io" }[var.environment]
     error_message = "With a hosted zone the API must have its agreed name."
   }
 

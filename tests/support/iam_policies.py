@@ -19,6 +19,13 @@ _ROLE: Final = frozenset({"iam:PermissionsBoundary"})
 # From the Service Authorization Reference (2026-11-26): the service's own keys of each action that our policies put
 # under a condition. An action that is missing here has none.
 CONDITION_KEYS: Final[dict[str, frozenset[str]]] = {
+    "acm:RequestCertificate": frozenset(
+        f"acm:{name}"
+        for name in (
+            *("CertificateAuthority", "CertificateTransparencyLogging", "DomainNames", "KeyAlgorithm"),
+            "ValidationMethod",
+        )
+    ),
     "iam:AttachRolePolicy": _ROLE | {"iam:PolicyARN"},
     "iam:CreateRole": _ROLE,
     "iam:CreateServiceLinkedRole": frozenset({"iam:AWSServiceName"}),
@@ -35,6 +42,9 @@ CONDITION_KEYS: Final[dict[str, frozenset[str]]] = {
     "kms:GenerateDataKey*": _KMS,
     "kms:ReEncrypt*": _KMS,
     "lambda:CreateEventSourceMapping": frozenset({"lambda:FunctionArn"}),
+    "route53:ChangeResourceRecordSets": frozenset(
+        f"route53:ChangeResourceRecordSets{name}" for name in ("Actions", "NormalizedRecordNames", "RecordTypes")
+    ),
     "ses:SendRawEmail": frozenset({"ses:FromAddress", "ses:FromDisplayName", "ses:FeedbackAddress", "ses:Recipients"}),
 }
 
@@ -90,8 +100,11 @@ def _names(statement: Statement, element: str, name: str) -> bool:
 
 
 def _holds(operator: str, key: str, values: list[str], context: Context) -> bool:
-    operator = operator.removeprefix("ForAnyValue:")
     given = listed(context[key]) if key in context else []
+    if operator.startswith("ForAllValues:"):
+        single = operator.removeprefix("ForAllValues:")
+        return all(_holds(single, key, values, {key: value}) for value in given)
+    operator = operator.removeprefix("ForAnyValue:")
     if operator == "StringNotEquals":
         return not any(value in values for value in given)
     if operator in ("StringLike", "ArnLike", "ArnEquals"):
