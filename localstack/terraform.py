@@ -52,9 +52,9 @@ def cli_environment(directory: Path) -> dict[str, str]:
 
 
 def environment(directory: Path) -> dict[str, str]:
-    """Environment variables for Terraform; credentials and workspace of the shell are left out."""
+    """Environment variables for Terraform; AWS's and Terraform's own of the shell are left out."""
     return {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_WORKSPACE"))},
+        **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_"))},
         **cli_environment(directory),
         "TF_DATA_DIR": str(directory / "terraform"),
     }
@@ -111,8 +111,7 @@ class LocalTerraform:
         """Digest of everything that an apply depends on, except the content of packages and templates."""
         templates = self._code.parent / "templates"
         names = [str(path.relative_to(templates)) for path in sorted(templates.rglob("*")) if path.is_file()]
-        shell = {name: value for name, value in os.environ.items() if name.startswith(("TF_VAR_", "TF_CLI_ARGS"))}
-        digest = hashlib.sha256(json.dumps([self._variables, names, sorted(shell.items())]).encode())
+        digest = hashlib.sha256(json.dumps([self._variables, names]).encode())
         for path in sorted(self._code.rglob("*")):
             inside = path.relative_to(self._code)
             if path.is_file() and inside.parts[0] not in _NOT_APPLIED:

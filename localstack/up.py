@@ -87,7 +87,7 @@ def _start_sidecar(stack: Stack, name: str, *arguments: str) -> None:
     processes.stop(stack.running.get(name))
     processes.require_free(port, name.replace("_", " "), _DEFAULT_PORTS[use][0])
     command = [sys.executable, "-m", module, str(port), *arguments]
-    environment = os.environ | {PROCESS_VARIABLE: str(stack.directory)}
+    environment = processes.environment(**{PROCESS_VARIABLE: str(stack.directory)})
     stack.running[name] = processes.start(command, stack.logs_dir / f"{name}.log", environment, ROOT)
     stack.save()
     # Nothing needs the console while the stack comes up.
@@ -114,8 +114,14 @@ def _start(stack: Stack, engine: engines.Engine) -> None:
         _start_sidecar(stack, "fault_proxy", stack.endpoint, stack.cart_url)
     if stack.issuer_url:
         _start_sidecar(stack, "issuer", str(stack.directory / "issuer.jwk"))
-    if engine.healthy(stack) and stack.outputs:
+    healthy = engine.healthy(stack)
+    if healthy and stack.outputs:
         return
+    process = stack.running.get("engine")
+    if not healthy and process and processes.alive(process):
+        # It may be busy, and its orders would be gone.
+        advice = "wait and run `make up` again, or end it with `make down`"
+        raise StackError(f"the engine, process {process.pid}, runs but does not respond on port {stack.ports['engine']}: {advice}")
     # A stopped engine has lost its state, and Terraform's with it; after an interrupted first apply it has resources
     # that Terraform does not know. Start from scratch in both cases.
     if stack.running:
@@ -249,16 +255,16 @@ def open_console(stack: Stack, port: int | None = None) -> None:
 def down(stack: Stack | None = None) -> None:
     """Stop a stack and forget it; mails, logs and downloaded invoices stay on disk.
 
-    Without a stack it is the one in STACK_DIR, whose processes are stopped even if stack.json cannot be read.
+    Without a stack it is the one in STACK_DIR, even if its stack.json cannot be read.
     """
     try:
         stack = stack or stacks.load()
     except StackError:
         stack = Stack(stacks.default_directory())
-        for process in processes.find(PROCESS_VARIABLE, str(stack.directory)):
-            processes.stop(process)
     if stack.running:
         engines.choose(stack.engine).stop(stack)
-    for name in _SIDECARS:
-        processes.stop(stack.running.get(name))
+    # Also those that stack.json does not name, such as functions of an engine that was killed.
+    left = processes.find(PROCESS_VARIABLE, str(stack.directory))
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        list(pool.map(processes.stop, left))
     (stack.directory / "stack.json").unlink(missing_ok=True)

@@ -1,6 +1,5 @@
 """MiniStack, the embedded engine: a process in a separate virtual environment, which enforces IAM."""
 
-import os
 import shutil
 
 import requests
@@ -27,9 +26,7 @@ class MiniStack:
     def start(self, stack: Stack) -> None:
         """Start MiniStack on the stack's port and wait until it responds."""
         # Functions inherit this environment: credentials and endpoints of the shell must not reach them.
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON", "VIRTUAL_ENV"))
-        } | {
+        environment = processes.environment() | {
             PROCESS_VARIABLE: str(stack.directory),
             "AUTH": "true",
             "MINISTACK_ACCOUNT_ID": ACCOUNT,
