@@ -41,6 +41,8 @@ _SIDECARS = {
     "issuer": ("localstack.sidecars.issuer", "issuer"),
 }
 _SIDECAR_SECONDS = 60
+# Nothing of a stack that goes down has anything to save.
+_DOWN_SECONDS = 0.5
 
 # A file, such as a CI log, has no width; rich's 80 columns would break the rows of tables.
 console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 150)
@@ -266,5 +268,5 @@ def down(stack: Stack | None = None) -> None:
     # Also those that stack.json does not name, such as functions of an engine that was killed.
     left = processes.find(PROCESS_VARIABLE, str(stack.directory))
     with ThreadPoolExecutor(max_workers=16) as pool:
-        list(pool.map(processes.stop, left))
+        list(pool.map(lambda process: processes.stop(process, _DOWN_SECONDS), left))
     (stack.directory / "stack.json").unlink(missing_ok=True)

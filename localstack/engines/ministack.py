@@ -15,6 +15,8 @@ from tooling.polling import poll
 _RESPONSE_SECONDS = 15
 _START_SECONDS = 60
 _SAVE_SECONDS = 60
+# A stack that goes down has nothing to save.
+_STOP_SECONDS = 0.5
 
 
 class MiniStack:
@@ -89,7 +91,7 @@ class MiniStack:
 
     def stop(self, stack: Stack) -> None:
         """Stop MiniStack and its workers and remove its files."""
-        processes.stop(stack.running.get("engine"))
+        processes.stop(stack.running.get("engine"), _STOP_SECONDS)
         shutil.rmtree(stack.engine_dir, ignore_errors=True)
 
     def healthy(self, stack: Stack) -> bool:
