@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from localstack.stack import TOKEN_VARIABLE, Running, StackError
+from localstack.stack import IDENTITY_VARIABLE, PROCESS_VARIABLE, Running, StackError
 
 # What processes of a stack inherit from the shell: where programs and libraries are, and nothing that changes what
 # they do, such as proxies, profiles and locales.
@@ -58,7 +58,7 @@ def environment(**variables: str) -> dict[str, str]:
 
 def start(command: Sequence[str], log: Path, environment: Mapping[str, str], cwd: Path) -> Running:
     """Start a process in a new session with these environment variables only; its output is appended to a log file."""
-    token = secrets.token_hex(8)
+    identity = secrets.token_hex(8)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -66,12 +66,12 @@ def start(command: Sequence[str], log: Path, environment: Mapping[str, str], cwd
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**environment, TOKEN_VARIABLE: token},
+            env={**environment, IDENTITY_VARIABLE: identity},
             cwd=cwd,
             start_new_session=True,
         )
     _started[process.pid] = process
-    return Running(process.pid, token)
+    return Running(process.pid, identity)
 
 
 def _find(running: Running | None) -> psutil.Process | None:
@@ -79,7 +79,7 @@ def _find(running: Running | None) -> psutil.Process | None:
     # tell them apart: Linux computes it from a clock that is set, such as after a laptop wakes.
     with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
         process = psutil.Process(running.pid) if running else None
-        if running and process and process.environ().get(TOKEN_VARIABLE) == running.token:
+        if running and process and process.environ().get(IDENTITY_VARIABLE) == running.identity:
             return process if process.status() != psutil.STATUS_ZOMBIE else None
     return None
 
@@ -96,8 +96,17 @@ def find(variable: str, value: str) -> list[Running]:
         with suppress(psutil.Error, OSError):
             variables = process.environ()
             if variables.get(variable) == value:
-                found.append(Running(process.pid, variables.get(TOKEN_VARIABLE, "")))
+                found.append(Running(process.pid, variables.get(IDENTITY_VARIABLE, "")))
     return found
+
+
+def stacks() -> set[str]:
+    """The folders of this user's stacks that have a process."""
+    found = set()
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            found.add(process.environ().get(PROCESS_VARIABLE, ""))
+    return found - {""}
 
 
 def stop(running: Running | None, seconds: float = 10) -> None:

@@ -44,7 +44,11 @@ class MiniStack:
             "PYTHONUNBUFFERED": "1",
             # Unpacked packages are removed with the stack.
             "TMPDIR": str(stack.engine_dir),
+            # For snapshots, and for runs with faults, which restart the engine.
+            "PERSIST_STATE": "1",
             "STATE_DIR": str(stack.engine_dir / "state"),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(stack.engine_dir / "s3"),
             "LOST_FILE": str(stack.lost_file),
             "DECISIONS_FILE": str(stack.decisions_file),
             "CHANGES_FILE": str(stack.changes_file),
@@ -52,13 +56,8 @@ class MiniStack:
         if stack.issuer_url:
             environment |= {"ISSUER_URL": stack.issuer_url, "ISSUER_POOL": ISSUER_POOL}
         if stack.proxy_url:
-            # Functions inherit the proxy's URL. State is kept on disk, since runs with faults restart the engine.
-            environment |= {
-                "AWS_ENDPOINT_URL": stack.proxy_url,
-                "PERSIST_STATE": "1",
-                "S3_PERSIST": "1",
-                "S3_DATA_DIR": str(stack.engine_dir / "s3"),
-            }
+            # Functions inherit it.
+            environment["AWS_ENDPOINT_URL"] = stack.proxy_url
         if stack.certificates:
             # Functions inherit this, and so trust engine and cart stub.
             environment |= stack.certificates.trusted() | {
