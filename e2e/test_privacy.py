@@ -106,11 +106,11 @@ def failed_messages(tenant: Tenant) -> None:
     marker = str(uuid4())
     broken[marker] = f"{tenant.email} {marker}"
     queue.send(list(broken.values()))
-    # The cart of this order does not exist.
-    broken[tenant.place(**{**private_body(tenant), "cartId": f"cart-{uuid4().hex}"})] = ""
     for marker in broken:
         with queue.dlq_message(marker):
             pass
+    # The cart of this order does not exist.
+    assert tenant.ordered(**{**private_body(tenant), "cartId": f"cart-{uuid4().hex}"})["status"] == "REJECTED"
 
 
 def order_during_outage(tenant: Tenant) -> None:
@@ -147,7 +147,14 @@ def test_logs_and_metrics_have_no_private_data(tenant: Tenant) -> None:
     lines = log_lines(platform)
     for function in platform.outputs["function_names"].values():
         assert any(function in line for line in lines), f"no log line of {function}"
-    for message in ("order accepted", "message refused", "message failed", "invoice created", "order updated"):
+    for message in (
+        "order accepted",
+        "order rejected",
+        "message refused",
+        "message failed",
+        "invoice created",
+        "order updated",
+    ):
         assert any(f'"{message}"' in line for line in lines), f"no line says {message!r}"
     platform_lines = ("START ", "END ", "REPORT ", "Task timed out")
     messages = [line.partition(": ")[2] for line in lines]

@@ -93,7 +93,7 @@ class Load:
 
 
 def retried[T](call: Callable[[], T], seconds: float = _DEADLINE_SECONDS) -> T:
-    """The result of a call, retried while the API does not respond or responds 404, 409, 429 or 5xx."""
+    """The result of a call, retried while the API does not respond or responds 202, 404, 409, 429 or 5xx."""
 
     def attempt() -> tuple[T] | None:
         try:
@@ -101,7 +101,7 @@ def retried[T](call: Callable[[], T], seconds: float = _DEADLINE_SECONDS) -> T:
         except requests.RequestException:
             return None
         except UnexpectedStatusError as error:
-            if error.status >= 500 or error.status in (404, 409, 429):
+            if error.status >= 500 or error.status in (202, 404, 409, 429):
                 return None
             raise
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from common.errors import OrderRejectedError, RejectionCode
 from common.models import Address, Campaign, CartItem, PaymentMethod
 from common.order import Order
 from common.pricing import price
@@ -71,6 +72,11 @@ def _order(
 def long_order(lines: int) -> Order:
     """An order of so many lines, each of another product."""
     return _order([(f"Product {number}", number % 7 + 1, "19.90") for number in range(1, lines + 1)])
+
+
+def rejected_order(code: RejectionCode) -> Order:
+    """An order that was rejected for this reason."""
+    return Order.rejected(_order([]), OrderRejectedError(code, "preview"), "cart-1")
 
 
 def orders() -> dict[str, Order]:
