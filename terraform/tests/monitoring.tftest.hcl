@@ -83,15 +83,15 @@ run "dashboard" {
   assert {
     condition = { for widget in jsondecode(output.dashboard_body).widgets : widget.properties.title => [for limit in widget.properties.annotations.horizontal : limit.value] if widget.type == "metric" } == {
       "Orders accepted, recorded, rejected, invoiced; mails sent" = []
-      "API errors"                                      = [0]
-      "API latency (ms)"                                = [300]
-      "Age of the oldest message (s)"                   = [10, 600]
-      "Messages waiting"                                = [1000]
-      "Messages in DLQs"                                = [0]
-      "Functions: errors and throttles"                 = []
-      "Functions: maximum duration (ms)"                = [24000]
-      "Orders table: throttled requests"                = [0]
-      "Value of recorded orders (ZAR)"                  = []
+      "API errors"                                                = [0]
+      "API latency (ms)"                                          = [300]
+      "Age of the oldest message (s)"                             = [10, 600]
+      "Messages waiting"                                          = [1000]
+      "Messages in DLQs"                                          = [0]
+      "Functions: errors and throttles"                           = []
+      "Functions: maximum duration (ms)"                          = [24000]
+      "Orders table: throttled requests"                          = [0]
+      "Value of recorded orders (ZAR)"                            = []
     }
     error_message = "Plots must show the agreed limits and the alarm thresholds."
   }
