@@ -93,7 +93,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def is_allowed(self) -> None:
-        """Each step is a transition of the status machine, the history has each version, and the total never changes."""
+        """Each step is a transition, the history has each version, and the total never changes."""
         for one, following in pairwise(self.statuses):
             assert one is following or following in TRANSITIONS[one]
         current = self.repository.order
