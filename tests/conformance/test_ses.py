@@ -85,3 +85,33 @@ def test_verified_domain_covers_its_addresses(aws: Clients) -> None:
     <https://docs.aws.amazon.com/ses/latest/dg/verify-addresses-and-domains.html>
     """
     assert send(aws, "success@simulator.amazonses.com", f"support@{DOMAIN}")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        ".first@example.com",
+        "first..last@example.com",
+        "last.@example.com",
+        "fürst@example.com",
+        "first last@example.com",
+        f"{'a' * 65}@example.com",
+        "first@example..com",
+        "first@.example.com",
+        f"first@{'a' * 64}.com",
+        "first@example",
+        "first",
+    ],
+)
+def test_malformed_recipient_is_refused(aws: Clients, address: str) -> None:
+    """A recipient that is not UserName@[SubDomain.]Domain.TopLevelDomain in 7-bit ASCII is InvalidParameterValue.
+
+    Source: SES API Reference, "SendEmail" and "Destination"; RFC 5321 says what a user name and a domain are
+    <https://docs.aws.amazon.com/ses/latest/APIReference/API_SendEmail.html>
+    """
+    message = mail("success@simulator.amazonses.com").replace(b"success@simulator.amazonses.com", address.encode())
+    raw = {"Source": SENDER, "Destinations": [address], "RawMessage": {"Data": message}}
+    text = {"Subject": {"Data": "Order"}, "Body": {"Text": {"Data": "Order"}}}
+    assert code_of(lambda: aws("ses").send_raw_email(**raw)) == "InvalidParameterValue"
+    simple = {"Source": SENDER, "Destination": {"ToAddresses": [address]}, "Message": text}
+    assert code_of(lambda: aws("ses").send_email(**simple)) == "InvalidParameterValue"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.support.secure_engine import secure_engine
 
 ROLE = "github-2-bbws-order-lambda-dev"
 BOUNDARY = f"arn:aws:iam::{ACCOUNTS['dev']}:policy/bbws-order-lambda-function-boundary-dev"
+GATEWAY_ROLE = "AWSServiceRoleForAPIGateway"
 FUNCTIONS_TRUST = json.dumps(
     {
         "Version": "2012-10-17",
@@ -139,8 +141,37 @@ def test_role_of_service_is_deleted(client: Callable[..., Any]) -> None:
     name = "bbws-order-lambda-old-dev"
     iam.create_role(RoleName=name, AssumeRolePolicyDocument=FUNCTIONS_TRUST, PermissionsBoundary=BOUNDARY)
     iam.delete_role(RoleName=name)
-    for other in (ROLE, "AWSServiceRoleForOps"):
+    for other in (ROLE, GATEWAY_ROLE):
         assert error_code(partial(iam.delete_role, RoleName=other)) == "AccessDenied"
+
+
+def test_tracing_without_service_linked_role_is_denied(accounts: Accounts, client: Callable[..., Any]) -> None:
+    """The deployment role enables tracing only where bootstrap created API Gateway's service-linked role."""
+    administrator, api = accounts.client("iam", accounts.root("dev")), client("apigateway")
+    made = api.create_rest_api(name="bbws-order-api-dev")
+    target = {"restApiId": made["id"], "resourceId": made["rootResourceId"], "httpMethod": "GET"}
+    api.put_method(**target, authorizationType="NONE")
+    api.put_integration(**target, type="MOCK")
+    deployment = api.create_deployment(restApiId=made["id"])["id"]
+
+    def stage(name: str) -> None:
+        api.create_stage(restApiId=made["id"], stageName=name, deploymentId=deployment, tracingEnabled=True)
+
+    stage("dev")
+    administrator.delete_service_linked_role(RoleName=GATEWAY_ROLE)
+    try:
+        with pytest.raises(ClientError, match="permissions to create a Service Linked Role"):
+            stage("other")
+        # An administrator's call creates the role.
+        accounts.client("apigateway", accounts.root("dev")).update_stage(
+            restApiId=made["id"],
+            stageName="dev",
+            patchOperations=[{"op": "replace", "path": "/tracingEnabled", "value": "true"}],
+        )
+        stage("other")
+    finally:
+        with suppress(administrator.exceptions.InvalidInputException):
+            administrator.create_service_linked_role(AWSServiceName="ops.apigateway.amazonaws.com")
 
 
 def test_other_region_is_denied(client: Callable[..., Any]) -> None:
