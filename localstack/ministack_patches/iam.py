@@ -14,7 +14,7 @@ from ministack.services import iam
 
 from localstack.ministack_patches.patching import Function, changes, replaces
 
-# The only calls on a role that have iam:PermissionsBoundary: a statement with a condition on it allows no iam:DeleteRole.
+# The only calls on a role with iam:PermissionsBoundary: a statement with that condition allows no iam:DeleteRole.
 _BOUNDARY_IN_REQUEST = {"iam:CreateRole", "iam:PutRolePermissionsBoundary"}
 _BOUNDARY_OF_ROLE = {
     "iam:AttachRolePolicy",
