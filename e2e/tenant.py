@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -68,9 +68,10 @@ class Tenant:
         self.cart_service.close()
         if self.platform.issuer:
             return
-        self.platform.aws.cognito.admin_delete_user(
-            UserPoolId=self.platform.outputs["user_pool_id"], Username=self.email
-        )
+        cognito = self.platform.aws.cognito
+        # A test may have reset the stack.
+        with suppress(cognito.exceptions.UserNotFoundException):
+            cognito.admin_delete_user(UserPoolId=self.platform.outputs["user_pool_id"], Username=self.email)
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         """Call the API as this user; a header given as None is not sent."""
