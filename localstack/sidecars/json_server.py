@@ -9,6 +9,8 @@ class JsonServer(ThreadingHTTPServer):
     """A server on 127.0.0.1 whose requests and responses are JSON."""
 
     daemon_threads = True
+    # Bearer token that every request must have; None for none.
+    token: str | None = None
 
     def __init__(self, port: int) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
@@ -24,7 +26,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         content = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "null")
-        status, response = self.server.response(self.command, self.path.strip("/").split("/"), content)
+        status, response = 401, None
+        if self.server.token is None or self.headers.get("Authorization") == f"Bearer {self.server.token}":
+            status, response = self.server.response(self.command, self.path.strip("/").split("/"), content)
         body = json.dumps(response).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
