@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import psutil
 from rich.markup import escape
 
 from labs.rehearsal.shell import MARK, PROGRAMS
 from labs.rehearsal.workflows import Step, Workflows
-from localstack.stack import StackError
+from localstack import processes
+from localstack.stack import Running, StackError
 from localstack.up import console
 from tooling.machine import TOOL_VENVS
 
@@ -173,12 +175,12 @@ class Act:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
-                start_new_session=True,
             ) as process,
         ):
             assert process.stdout  # noqa: S101  # nosec B101  # for mypy
             interrupt = threading.Timer(DEADLINE_SECONDS, process.send_signal, [signal.SIGINT])
-            kill = threading.Timer(DEADLINE_SECONDS + _GRACE_SECONDS, os.killpg, [process.pid, signal.SIGKILL])
+            running = Running(process.pid, psutil.Process(process.pid).create_time())
+            kill = threading.Timer(DEADLINE_SECONDS + _GRACE_SECONDS, processes.stop, [running])
             interrupt.start()
             kill.start()
             try:

@@ -36,6 +36,8 @@ class Run:
 class GitHub(JsonServer):
     """The API that jobs call, on a free port of this machine."""
 
+    verbose = False
+
     def __init__(self, workflows: Workflows, sign: Sign) -> None:
         super().__init__(0)
         self.token = secrets.token_hex(16)

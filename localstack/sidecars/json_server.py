@@ -11,6 +11,8 @@ class JsonServer(ThreadingHTTPServer):
     daemon_threads = True
     # Bearer token that every request must have; None for none.
     token: str | None = None
+    # Whether each request is reported on standard error.
+    verbose = True
 
     def __init__(self, port: int) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
@@ -35,5 +37,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        if self.server.verbose:
+            super().log_request(code, size)
 
     do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815  # the names that http.server calls
