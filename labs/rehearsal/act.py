@@ -23,7 +23,7 @@ from tooling.machine import TOOL_VENVS
 
 PROGRAM: Final = TOOL_VENVS["act"] / "bin" / "act"
 STAND_INS: Final = Path(__file__).parent / "actions"
-DEADLINE_SECONDS: Final = 900.0
+DEADLINE_SECONDS: Final = 1_500.0
 # For act to end its jobs after an interrupt, before they are killed.
 _GRACE_SECONDS = 60.0
 # Lines of a failed step that an error has.

@@ -1,7 +1,6 @@
 """The stand-ins of actions do in a job what the actions do, and the rehearsal's GitHub refuses what GitHub refuses."""
 
 import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -15,10 +14,11 @@ import yaml
 
 from labs.rehearsal import act, shell, stand_ins, workflows
 from labs.rehearsal.accounts import SUBJECT_PREFIX, Accounts
-from labs.rehearsal.github import REPOSITORY, GitHub, Run
-from labs.rehearsal.stand_ins import ACTIONS, ActionError, Job
+from labs.rehearsal.github import REPOSITORY, GitHub
+from labs.rehearsal.stand_ins import ACTIONS, ActionError
 from labs.rehearsal.workflows import Workflows
 from release import promotion
+from tests.support.rehearsal_jobs import Jobs
 from tooling.paths import ROOT
 
 WORKFLOWS = Workflows()
@@ -33,43 +33,10 @@ def github() -> Iterator[GitHub]:
         yield server
 
 
-class Workspace:
-    """Makes jobs of a run, each in a workspace of its own."""
-
-    def __init__(self, folder: Path, github: GitHub) -> None:
-        self._folder, self._github = folder, github
-        self.commit = subprocess.check_output(["git", "-C", str(ROOT), "rev-parse", "HEAD"], text=True).strip()
-
-    def job(self, run: Run, workflow: str, job: str) -> Job:
-        """A job of a workflow."""
-        settings, workspace = self._folder / "settings.json", self._folder / f"{workflow}-{job}"
-        workspace.mkdir()
-        content = {
-            "tree": str(ROOT),
-            "artifacts": str(self._folder / "artifacts"),
-            "links": {".venv": str(ROOT / ".venv"), "build/none": str(self._folder / "none")},
-            "github": self._github.url,
-            "token": self._github.token,
-        }
-        settings.write_text(json.dumps(content))
-        return Job(
-            {
-                stand_ins.SETTINGS: str(settings),
-                "GITHUB_WORKSPACE": str(workspace),
-                "GITHUB_SHA": self.commit,
-                "GITHUB_WORKFLOW": workflow,
-                "GITHUB_JOB": job,
-                "GITHUB_RUN_ID": str(run.number),
-                "GITHUB_ENV": str(self._folder / "env"),
-                "GITHUB_OUTPUT": str(self._folder / "output"),
-            }
-        )
-
-
 @pytest.fixture
-def workspace(tmp_path: Path, github: GitHub) -> Workspace:
+def jobs(tmp_path: Path, github: GitHub) -> Jobs:
     """Make jobs."""
-    return Workspace(tmp_path, github)
+    return Jobs(tmp_path, github)
 
 
 def test_stand_ins_have_all_actions_and_inputs() -> None:
@@ -88,28 +55,28 @@ def test_stand_ins_have_all_actions_and_inputs() -> None:
         assert action["runs"]["steps"][0]["run"].endswith(f" labs.rehearsal.stand_ins {name}")
 
 
-def test_checkout_has_commit_and_fewer_tests(workspace: Workspace, github: GitHub, tmp_path: Path) -> None:
+def test_checkout_has_commit_and_fewer_tests(jobs: Jobs, github: GitHub, tmp_path: Path) -> None:
     """A checkout is the commit, without changes, with this machine's environment, and names the tests of the job."""
-    job = workspace.job(github.start("deploy-dev", {}, {}), "test", "test")
+    job = jobs.job(github.start("deploy-dev", {}, {}), "test", "test")
     stand_ins.checkout(job, {"persist-credentials": "false"})
     git = ("git", "-C", str(job.workspace))
-    assert subprocess.check_output([*git, "rev-parse", "HEAD"], text=True).strip() == workspace.commit
+    assert subprocess.check_output([*git, "rev-parse", "HEAD"], text=True).strip() == jobs.commit
     assert subprocess.check_output([*git, "status", "--porcelain"], text=True) == ""
     assert (job.workspace / ".venv" / "bin" / "python").exists()
     assert not (job.workspace / "build" / "none").is_symlink()
     assert (tmp_path / "env").read_text().startswith("PYTEST_ADDOPTS=--no-cov -k ")
 
 
-def test_checkout_that_keeps_credentials_is_refused(workspace: Workspace, github: GitHub) -> None:
+def test_checkout_that_keeps_credentials_is_refused(jobs: Jobs, github: GitHub) -> None:
     """GitHub's token must not stay in the repository, where every step could read it."""
     with pytest.raises(ActionError, match="set persist-credentials to false"):
-        stand_ins.checkout(workspace.job(github.start("deploy-dev", {}, {}), "test", "test"), {})
+        stand_ins.checkout(jobs.job(github.start("deploy-dev", {}, {}), "test", "test"), {})
 
 
-def test_artifact_is_what_was_uploaded(workspace: Workspace, github: GitHub, tmp_path: Path) -> None:
+def test_artifact_is_what_was_uploaded(jobs: Jobs, github: GitHub, tmp_path: Path) -> None:
     """Another job of the run takes the files; hidden ones only if they were included."""
     run = github.start("deploy-dev", {}, {})
-    first, second = workspace.job(run, "package", "package"), workspace.job(run, "deploy-dev", "deploy")
+    first, second = jobs.job(run, "package", "package"), jobs.job(run, "deploy-dev", "deploy")
     for name in ("release.json", "terraform/.terraform.lock.hcl"):
         file = first.workspace / "build" / "release" / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -125,31 +92,31 @@ def test_artifact_is_what_was_uploaded(workspace: Workspace, github: GitHub, tmp
         stand_ins.upload_artifact(first, {"name": "all", "path": "build/release"})
 
 
-def test_missing_artifact_is_refused(workspace: Workspace, github: GitHub) -> None:
+def test_missing_artifact_is_refused(jobs: Jobs, github: GitHub) -> None:
     """An empty upload and an unknown artifact fail the step; artifacts of another run are unknown."""
-    first = workspace.job(github.start("promote-sit", {}, {}), "promote-sit", "evidence")
+    first = jobs.job(github.start("promote-sit", {}, {}), "promote-sit", "evidence")
     (first.workspace / "to-sit.html").write_text("evidence")
     stand_ins.upload_artifact(first, {"path": "to-sit.html", "archive": "false"})
-    second = workspace.job(github.start("promote-sit", {}, {}), "promote-sit", "promote")
+    second = jobs.job(github.start("promote-sit", {}, {}), "promote-sit", "promote")
     with pytest.raises(ActionError, match=r"no artifact to-sit\.html"):
         stand_ins.download_artifact(second, {"name": "to-sit.html", "path": "."})
     with pytest.raises(ActionError, match="nothing in build/evidence"):
         stand_ins.upload_artifact(second, {"name": "e", "path": "build/evidence", "if-no-files-found": "error"})
 
 
-def test_token_names_environment_of_job(workspace: Workspace, github: GitHub) -> None:
+def test_token_names_environment_of_job(jobs: Jobs, github: GitHub) -> None:
     """A token has the immutable subject with the environment of the job, here of a row of a matrix."""
-    job = workspace.job(github.start("drift", {}, {}), "drift", "drift")
+    job = jobs.job(github.start("drift", {}, {}), "drift", "drift")
     token = job.request("token", role=DRIFT_ROLE, audience="sts.amazonaws.com")["value"]
     claims = jwt.decode(token, options={"verify_signature": False})
     assert claims["sub"] == f"{SUBJECT_PREFIX}:environment:sit-drift"
     assert (claims["aud"], claims["repository_id"]) == ("sts.amazonaws.com", "821093847")
 
 
-def test_job_without_permission_gets_no_token(workspace: Workspace, github: GitHub) -> None:
+def test_job_without_permission_gets_no_token(jobs: Jobs, github: GitHub) -> None:
     """A job that may not write id-token gets no token, and cannot sign provenance either."""
     run = github.start("deploy-dev", {}, {})
-    job = workspace.job(run, "validate", "validate")
+    job = jobs.job(run, "validate", "validate")
     with pytest.raises(ActionError, match="validate, validate has no permission to write id-token"):
         job.request("token", audience="sts.amazonaws.com")
     (job.workspace / "release.json").write_text("{}")
@@ -158,16 +125,16 @@ def test_job_without_permission_gets_no_token(workspace: Workspace, github: GitH
     assert run.attested == []
 
 
-def test_provenance_is_that_of_the_file(workspace: Workspace, github: GitHub) -> None:
+def test_provenance_is_that_of_the_file(jobs: Jobs, github: GitHub) -> None:
     """The digest of the file is attested."""
     run = github.start("deploy-dev", {}, {})
-    job = workspace.job(run, "deploy-dev", "attest")
+    job = jobs.job(run, "deploy-dev", "attest")
     (job.workspace / "release.json").write_text("{}")
     stand_ins.attest_build_provenance(job, {"subject-path": "release.json"})
     assert run.attested == [hashlib.sha256(b"{}").hexdigest()]
 
 
-def test_reviewers_approve_jobs_of_their_environment(workspace: Workspace, github: GitHub) -> None:
+def test_reviewers_approve_jobs_of_their_environment(jobs: Jobs, github: GitHub) -> None:
     """A job in a protected environment starts once it is approved; `bin/release promote` reads who did it."""
     reviewers = {"prod-business-owner": "Sipho", "prod": "Thandi"}
     run = github.start("promote-prod", {}, reviewers)
@@ -179,16 +146,16 @@ def test_reviewers_approve_jobs_of_their_environment(workspace: Workspace, githu
     }
     found = []
     for job in ("evidence", "business-owner", "promote"):
-        workspace.job(run, "promote-prod", job).request("jobs")
+        jobs.job(run, "promote-prod", job).request("jobs")
         found.append(promotion.approvals_in_github("prod", variables))
     owner = {"business-owner": "Sipho"}
     assert found == [{}, owner, owner | {"tech-lead": "Thandi"}]
 
 
 @pytest.mark.parametrize("version", ["3.12", "3.13"])
-def test_other_python_is_refused(workspace: Workspace, github: GitHub, version: str) -> None:
+def test_other_python_is_refused(jobs: Jobs, github: GitHub, version: str) -> None:
     """A job that wants another Python fails, since the rehearsal has one."""
-    job = workspace.job(github.start("deploy-dev", {}, {}), "test", "test")
+    job = jobs.job(github.start("deploy-dev", {}, {}), "test", "test")
     if version == "{}.{}".format(*sys.version_info):
         stand_ins.setup_python(job, {"python-version": version})
     else:
