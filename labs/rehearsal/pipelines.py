@@ -72,6 +72,9 @@ class Pipelines:
             "REHEARSAL_ROOT": str(ROOT),
             "REHEARSAL_PYTHON": sys.executable,
             stand_ins.SETTINGS: str(settings),
+            # act gives steps a terminal; GitHub's have none.
+            "TERM": "dumb",
+            "NO_COLOR": "1",
             **options(accounts),
         }
         self._act = Act(self._workflows, tree, folder / "runner", variables, str(self._github.token), cart_url)
