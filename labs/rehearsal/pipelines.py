@@ -121,17 +121,15 @@ class Pipelines:
 
     def report(self) -> None:
         """Print which steps ran, with fewer tests or not at all; StackError if one is neither run nor listed."""
-        everything, left_out = {*self._workflows.steps()}, self._workflows.not_to_run()
-        ran = len(everything & self._ran)
-        console.print(f"workflow steps: {len(everything)}, of which {ran} ran")
-        for step, reason in left_out.items():
+        steps = {*self._workflows.steps()}
+        console.print(f"workflow steps: {len(steps)}, of which {len(steps & self._ran)} ran")
+        for step, reason in self._workflows.not_to_run().items():
             console.print(
                 f"[yellow]-[/] not run: {escape(str(step))} [dim]({reason})[/]", soft_wrap=True, highlight=False
             )
         for (workflow, job), arguments in FEWER_TESTS.items():
             console.print(f"[yellow]-[/] fewer tests: {workflow}, {job} [dim]({escape(arguments)})[/]", soft_wrap=True)
-        wrong = everything - self._ran - {*left_out} | self._ran & {*left_out}
-        if wrong:
+        if wrong := self._workflows.unaccounted(self._ran):
             raise StackError(f"steps that did not run and are not listed, or the reverse: {'; '.join(map(str, wrong))}")
 
 

@@ -1,7 +1,7 @@
 """GitHub's files as a rehearsal reads them: their jobs and steps, and a copy that `act` can run."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -90,6 +90,11 @@ class Workflows:
             for step in steps
         }
         return {step: reason for step, reason in reasons.items() if reason}
+
+    def unaccounted(self, ran: Set[Step]) -> set[Step]:
+        """The steps that neither ran nor are known not to run, and those that ran all the same."""
+        left_out = {*self.not_to_run()}
+        return ({*self.steps()} - ran - left_out) | (ran & left_out)
 
     def environment(self, workflow: str, job: str, inputs: Mapping[str, str], role: str = "") -> str:
         """The GitHub environment of a job, empty without one; of a matrix, that of the row with a role."""

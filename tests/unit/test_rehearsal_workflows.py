@@ -65,6 +65,15 @@ def test_left_out_steps_exist() -> None:
     }
 
 
+def test_steps_that_ran_and_the_listed_ones_are_all_steps() -> None:
+    """A step that neither ran nor is listed is found, and so is a listed one that ran."""
+    everything, listed = {*WORKFLOWS.steps()}, {*WORKFLOWS.not_to_run()}
+    static = Step("validate", "validate", "bin/test static")
+    assert WORKFLOWS.unaccounted(everything - listed) == set()
+    assert WORKFLOWS.unaccounted(everything - listed - {static}) == {static}
+    assert WORKFLOWS.unaccounted(everything - listed | {APT}) == {APT}
+
+
 def test_step_of_act_is_found_by_number_or_id() -> None:
     """act names a step by its id, or else its number, and a step of our own action after it."""
     assert WORKFLOWS.step("validate", "validate", ["2"]) == Step("validate", "validate", "bin/test static")
