@@ -5,8 +5,8 @@ import os
 import signal
 import subprocess
 import threading
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -16,8 +16,7 @@ from rich.markup import escape
 
 from labs.rehearsal.shell import MARK, PROGRAMS
 from labs.rehearsal.workflows import Step, Workflows
-from localstack import processes
-from localstack.stack import Running, StackError
+from localstack.stack import StackError
 from localstack.up import console
 from tooling.machine import TOOL_VENVS
 
@@ -159,49 +158,75 @@ class Act:
 
     def run(self, workflow: str, event: str, number: int, inputs: Mapping[str, str], log: Path) -> Outcome:
         """Run a workflow to its end, successful or not; StackError if it takes too long."""
-        outcome, started = Outcome(workflow, 0), time.monotonic()
+        outcome = Outcome(workflow, 0)
         command = [
             *(str(PROGRAM), event, *self._options, "--workflows", f".github/workflows/{workflow}.yml"),
             *("--env", f"GITHUB_RUN_ID={number}"),
             *(word for name, value in inputs.items() for word in ("--input", f"{name}={value}")),
         ]
         log.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            log.open("w") as kept,
-            subprocess.Popen(
-                command,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            ) as process,
-        ):
-            assert process.stdout  # noqa: S101  # nosec B101  # for mypy
-            interrupt = threading.Timer(DEADLINE_SECONDS, process.send_signal, [signal.SIGINT])
-            running = Running(process.pid, psutil.Process(process.pid).create_time())
-            kill = threading.Timer(DEADLINE_SECONDS + _GRACE_SECONDS, processes.stop, [running])
-            interrupt.start()
-            kill.start()
-            try:
-                shown = 0
-                for line in read(self._workflows, outcome, process.stdout):
-                    kept.write(f"{line}\n")
-                    kept.flush()
-                    for ended in outcome.ended[shown:]:
-                        _show(ended, ended.step in outcome.left_out)
-                    shown = len(outcome.ended)
-            except BaseException:
-                process.send_signal(signal.SIGINT)
-                raise
-            finally:
-                interrupt.cancel()
-                process.wait(_GRACE_SECONDS)
-                kill.cancel()
-        outcome.status = process.returncode
-        if time.monotonic() - started > DEADLINE_SECONDS:
-            raise StackError(f"{workflow}: not finished after {DEADLINE_SECONDS:g} s; its output is in {log}")
+
+        def show(lines: Iterator[str]) -> None:
+            shown = 0
+            for line in read(self._workflows, outcome, lines):
+                kept.write(f"{line}\n")
+                kept.flush()
+                for ended in outcome.ended[shown:]:
+                    _show(ended, ended.step in outcome.left_out)
+                shown = len(outcome.ended)
+
+        with log.open("w") as kept:
+            outcome.status = stream(workflow, command, self._environment, DEADLINE_SECONDS, show)
         return outcome
+
+
+def stream(
+    what: str,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    seconds: float,
+    read_lines: Callable[[Iterator[str]], None],
+) -> int:
+    """Run a program, hand on its lines as they come, and return its status.
+
+    Raises StackError: it took longer, and was interrupted.
+    """
+    expired = threading.Event()
+    with subprocess.Popen(
+        command,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+
+        def interrupt() -> None:
+            expired.set()
+            process.send_signal(signal.SIGINT)
+
+        timers = [threading.Timer(seconds, interrupt), threading.Timer(seconds + _GRACE_SECONDS, _kill, [process])]
+        for timer in timers:
+            timer.start()
+        try:
+            read_lines(iter(process.stdout or ()))
+            process.wait()
+        except BaseException:
+            process.send_signal(signal.SIGINT)
+            raise
+        finally:
+            for timer in timers:
+                timer.cancel()
+    if expired.is_set():
+        raise StackError(f"{what}: not finished after {seconds:g} s")
+    return process.returncode
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    with suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(process.pid).children(recursive=True):
+            child.kill()
+    process.kill()
 
 
 def _name(action: str) -> str:

@@ -206,11 +206,17 @@ def _together(*steps: Callable[[], None]) -> None:
         future.result()
 
 
+def _down() -> None:
+    """Stop the accounts' engine, and the stacks of jobs that were interrupted."""
+    for file in FOLDER.glob("**/stack.json"):
+        down(stacks.load(file.parent))
+
+
 def rehearse() -> None:
     """Run every step, and print a table of what was tested and approved; UserError if a step failed."""
     started = time.monotonic()
     manifest.commit()
-    down(stacks.load(FOLDER / "engine"))
+    _down()
     shutil.rmtree(FOLDER, ignore_errors=True)
     folder, ports = FOLDER / "engine", {use: processes.free_port() for use in ("engine", "cart", "smtp")}
     stack = Stack(folder, ports=ports, certificates=tls.make(folder / "tls"))
@@ -224,6 +230,6 @@ def rehearse() -> None:
             finally:
                 console.print(rehearsal.table)
     finally:
-        down(stack)
+        _down()
     minutes = (time.monotonic() - started) / 60
     console.print(f"Rehearsed in {minutes:.1f} minutes; the output of each step is in {display_path(FOLDER / 'logs')}")

@@ -1,6 +1,8 @@
 """The rehearsal runs GitHub's workflows as they are: the copy for act, which steps run, and which are listed."""
 
 import json
+import os
+import sys
 from collections.abc import Iterator
 from difflib import unified_diff
 from pathlib import Path
@@ -144,3 +146,18 @@ def test_jobs_get_nothing_of_the_shell() -> None:
         "MAKEFLAGS",
     )
     assert act.clean_environment(kept | dict.fromkeys(others, "x")) == kept
+
+
+def test_run_past_its_deadline_is_interrupted() -> None:
+    """A run that hangs is interrupted, with the lines that it printed until then, and reported."""
+    found: list[str] = []
+    command = [sys.executable, "-c", "import time; print('begun', flush=True); time.sleep(60)"]
+    with pytest.raises(StackError, match="drift: not finished after 2 s"):
+        act.stream("drift", command, os.environ, 2, found.extend)
+    assert found[0] == "begun\n"
+
+
+def test_status_of_run_is_returned() -> None:
+    """A run that fails is not an error yet: some must fail."""
+    command = [sys.executable, "-c", "raise SystemExit(3)"]
+    assert act.stream("drift", command, os.environ, 60, lambda lines: [*lines].clear()) == 3
