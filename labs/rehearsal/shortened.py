@@ -7,6 +7,7 @@ LEFT_OUT: Final = {
     "sudo apt-get ": "would install packages on this machine, which tooling/machine.py has checked",
     "command -v google-chrome ": "would install a browser on this machine, which tooling/machine.py has checked",
     "bin/test audit": "queries PyPI for every library, and what it finds changes any day",
+    "bin/test provider": "downloads the newest provider 6, which is not locked",
     "bin/ops lab load ": "its 20 requests a second are what AWS must hold, not two accounts on one processor",
 }
 
