@@ -146,6 +146,9 @@ class Act:
         self._workflows, self._tree = workflows, tree
         self._environment = clean_environment(os.environ)
         self._environment["PATH"] = os.pathsep.join([str(PROGRAMS), self._environment["PATH"]])
+        # act reads and writes settings in its home folder; the jobs have that of the shell.
+        variables = {**variables, "HOME": self._environment["HOME"]}
+        self._environment["HOME"] = str(runner)
         runners = (("--platform", f"{label}=-self-hosted") for label in sorted(workflows.runners()))
         actions = (("--local-repository", f"{each}={STAND_INS / _name(each)}") for each in sorted(workflows.actions()))
         self._options = [
