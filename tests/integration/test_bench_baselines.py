@@ -53,8 +53,7 @@ def _clients(statements: str) -> list[str]:
 def test_start_baseline_makes_the_clients_of_its_function(function: str) -> None:
     """A start is compared with a process that makes the same clients and no others."""
     baseline = starts.BASELINES[function]
-    made = _clients(f"import functions.{function}.handler")
-    assert made == _clients(baseline.statements) == sorted(baseline.clients)
+    assert _clients(f"import functions.{function}.handler") == _clients(baseline.statements)
 
 
 @pytest.fixture
