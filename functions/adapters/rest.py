@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from common.errors import FieldError, InvalidFieldsError, RefusedError
 from common.field_types import format_timestamp
-from common.observability import correlation_id, logger, metrics
+from common.observability import correlation_id, count_failed_call, logger, metrics
 from common.order import Caller, Order
 from functions import freeze_startup_objects
 from functions.adapters.problem_details import ProblemError, from_refusal, invalid_fields
@@ -202,6 +202,7 @@ def _respond(endpoint: Endpoint, request: Request, route: tuple[str, str]) -> di
         problem = from_refusal(error)
     except Exception as error:
         logger.exception("request failed", error_type=type(error).__name__)
+        count_failed_call(request.context.function_name, request.context.function_version)
         detail = f"Unexpected error. Quote the correlation id {correlation_id()} to support."
         problem = ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
     return Response(problem.status, problem.body(), problem.headers, "application/problem+json").encode()
