@@ -208,6 +208,12 @@ def settle(to: To) -> None:
 
 
 @app.command()
+def unlock(to: To, lock: Annotated[str, typer.Argument(metavar="LOCK", help="ID of the lock.")]) -> None:
+    """Release the lock that a killed Terraform left on the state of an environment."""
+    print(deployments.unlock(to, lock), end="")
+
+
+@app.command()
 def record(to: To, report: Annotated[Path, typer.Option(help="JUnit report of the end-to-end tests.")]) -> None:
     """Record that the deployed release passed its tests in an environment."""
     written = pipeline.record(to, report)
