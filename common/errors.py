@@ -49,6 +49,13 @@ class OrderNotFoundError(RefusedError):
     detail = "There is no such order."
 
 
+class InvoiceNotReadyError(RefusedError):
+    """The order is recorded, and its invoice is still being made."""
+
+    detail = "The invoice is not ready yet. Try again in a moment."
+    retry_after_seconds = 2
+
+
 class ForbiddenTenantError(RefusedError):
     """The caller may not list the orders of this tenant."""
 
