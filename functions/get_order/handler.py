@@ -1,12 +1,16 @@
-"""GET /v1.0/orders/{orderId}: one order, 200 or 404. GET /v1.0/orders/{orderId}/invoice: where its invoice is, 302."""
+"""GET /v1.0/orders/{orderId}: one order, 200, 202 while it is not recorded, or 404.
+
+GET /v1.0/orders/{orderId}/invoice: a redirect to its invoice, 302, 409 while there is none, or 404.
+"""
 
 from http import HTTPStatus
 
 from common import clients
-from common.errors import InvoiceNotReadyError, OrderNotFoundError
+from common.errors import InvoiceNotReadyError, NoInvoiceError, OrderNotFoundError
 from common.order import Order
-from common.repository import OrderRepository
+from common.repository import Accepted, OrderRepository
 from common.settings import settings
+from common.status import ACCEPTED, OrderStatus
 from functions.adapters import rest
 
 INVOICE_SECONDS = 300
@@ -14,26 +18,33 @@ INVOICE_SECONDS = 300
 repository = OrderRepository(clients.dynamodb(), settings.orders_table)
 
 
-def _find(request: rest.Request) -> Order:
+def _find(request: rest.Request) -> Order | Accepted:
     """The order of the path; another tenant's order is not found, except by an admin."""
     caller = rest.caller(request)
     order_id = rest.parse_order_id(request)
-    order = repository.get_by_id(order_id) if caller.is_admin else repository.get(caller.tenant_id, order_id)
-    if order is None:
+    found = repository.find(caller.tenant_id, order_id)
+    if found is None and caller.is_admin:
+        found = repository.get_by_id(order_id)
+    if found is None:
         raise OrderNotFoundError
-    return order
+    return found
 
 
 def get_order(request: rest.Request) -> rest.Response:
     """The order with its ETag."""
-    order = _find(request)
-    return rest.Response(HTTPStatus.OK, order, headers={"ETag": rest.etag(order)})
+    found = _find(request)
+    if isinstance(found, Accepted):
+        body = {"orderId": rest.parse_order_id(request), "status": ACCEPTED}
+        return rest.Response(HTTPStatus.ACCEPTED, body, headers={"Retry-After": "1"})
+    return rest.Response(HTTPStatus.OK, found, headers={"ETag": rest.etag(found)})
 
 
 def get_invoice(request: rest.Request) -> rest.Response:
     """A redirect to the order's invoice in S3, by a URL that anyone can use for five minutes."""
     order = _find(request)
-    if order.invoice_key is None:
+    if isinstance(order, Order) and order.status is OrderStatus.REJECTED:
+        raise NoInvoiceError
+    if isinstance(order, Accepted) or order.invoice_key is None:
         raise InvoiceNotReadyError
     # Created here: most calls read an order, and another client makes their cold start slower.
     url = clients.s3_for_links().generate_presigned_url(
