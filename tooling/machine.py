@@ -46,7 +46,9 @@ INDEX_ADVICE = (
     "Packages come from PyPI, or from the index that pip or uv is set to: check that it responds, and try again."
 )
 # What of the shell reaches pip and uv: where packages come from, and nothing else, such as PIP_USER or UV_TARGET.
-_PACKAGE_SETTING = re.compile(r"(PIP|UV)_.*(INDEX|LINKS|CERT|TRUSTED|PROXY|CONFIG_FILE|CACHE|MIRROR|TLS|TIMEOUT|INSECURE).*")
+_PACKAGE_SETTING = re.compile(
+    r"(PIP|UV)_.*(INDEX|LINKS|CERT|TRUSTED|PROXY|CONFIG_FILE|CACHE|MIRROR|TLS|TIMEOUT|INSECURE).*"
+)
 _STAMP = "lock.sha256"
 _PROBE_SECONDS = 20
 _INSTALL_SECONDS = 900
