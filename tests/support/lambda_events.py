@@ -30,10 +30,10 @@ def context() -> LambdaContext:
 
 def _resource(method: str, path: str) -> tuple[str, dict[str, str] | None]:
     """Resource and path parameters of a path by Terraform's routes; the path itself and None if no route matches."""
-    for routed, template in routes().values():
-        match = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template), path)
-        if match and routed == method:
-            return template, match.groupdict() or None
+    for route in routes().values():
+        match = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route.path), path)
+        if match and route.method == method:
+            return route.path, match.groupdict() or None
     return path, None
 
 
