@@ -28,13 +28,14 @@ class ApiName:
     """
 
     def __init__(self, route53: Any, zone_id: str, endpoint: str, verify: str) -> None:
-        self._route53, self._zone_id, self._endpoint, self._verify = route53, zone_id, endpoint, verify
+        self._route53, self._endpoint, self._verify = route53, endpoint, verify
+        self.zone_id = zone_id
         self.name: str = route53.get_hosted_zone(Id=zone_id)["HostedZone"]["Name"]
         # Route 53 takes an endpoint for healthy until it knows better.
         self._responds, self._different = True, 0
 
     def _records(self) -> list[dict[str, Any]]:
-        found = self._route53.list_resource_record_sets(HostedZoneId=self._zone_id)["ResourceRecordSets"]
+        found = self._route53.list_resource_record_sets(HostedZoneId=self.zone_id)["ResourceRecordSets"]
         return [record for record in found if (record["Name"], record["Type"]) == (self.name, "A")]
 
     def _health_check(self) -> dict[str, Any]:
@@ -67,7 +68,7 @@ class ApiName:
             record.get("Failover"): record["AliasTarget"]["DNSName"] for record in self._records()
         }
         if not targets:
-            raise StackError(f"{self.name} has no record in zone {self._zone_id}")
+            raise StackError(f"{self.name} has no record in zone {self.zone_id}")
         healthy = self._responds is not self._health_check().get("Inverted", False)
         order = ("PRIMARY", "SECONDARY") if healthy else ("SECONDARY", "PRIMARY")
         return next(targets[kind] for kind in (None, *order) if kind in targets).rstrip(".")

@@ -63,6 +63,7 @@ run "values_out_of_range_are_rejected" {
   expect_failures = [
     var.throttle_rate, var.architecture, var.region, var.log_level, var.internal_notification_email, var.cart_api_url, var.retry_delay_seconds,
     var.bucket_suffix, var.runbook_url, var.archive_invoices_after_days, var.hosted_zone_id, var.domain_name, var.monthly_budget_usd,
+    var.cors_origins, var.invoice_endpoint_url,
   ]
   variables {
     throttle_rate               = 20000
@@ -78,6 +79,8 @@ run "values_out_of_range_are_rejected" {
     hosted_zone_id              = "api.kimmyai.io"
     domain_name                 = "API.kimmyai.io"
     monthly_budget_usd          = null
+    cors_origins                = ["http://localhost:*"]
+    invoice_endpoint_url        = "http://localhost:4566"
   }
 }
 
@@ -87,5 +90,37 @@ run "zone_without_a_name_is_rejected" {
   variables {
     hosted_zone_id = "Z0123456789ABCDEFGHIJ"
     domain_name    = ""
+  }
+}
+
+run "origin_wildcard_is_rejected" {
+  command         = plan
+  expect_failures = [var.cors_origins]
+  variables {
+    cors_origins = ["*"]
+  }
+}
+
+run "origin_with_path_is_rejected" {
+  command         = plan
+  expect_failures = [var.cors_origins]
+  variables {
+    cors_origins = ["https://portal.kimmyai.io/"]
+  }
+}
+
+run "origin_without_tls_is_rejected" {
+  command         = plan
+  expect_failures = [var.cors_origins]
+  variables {
+    cors_origins = ["http://portal.kimmyai.io"]
+  }
+}
+
+run "origin_with_wildcard_host_is_rejected" {
+  command         = plan
+  expect_failures = [var.cors_origins]
+  variables {
+    cors_origins = ["https://*.kimmyai.io"]
   }
 }

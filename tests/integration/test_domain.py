@@ -97,7 +97,7 @@ def test_name_when_the_home_region_is_lost_leads_to_the_other_region(named: Name
 def test_name_held_by_a_person_leads_to_the_other_region(named: Named) -> None:
     """A disabled and inverted health check keeps the name in the other region, until the home region's deployment."""
     named.apply(OTHER, "SECONDARY")
-    zone = named.accounts.zones["093646564004"]
+    zone = named.name.zone_id
     names.hold(named.client("route53"), zone, NAME)
     primary, secondary = names.records(named.client("route53"), zone, NAME)
     assert re.fullmatch(r"PRIMARY \S+af-south-1\S+, health check \S+, held as failed", primary)
@@ -111,7 +111,7 @@ def test_name_held_by_a_person_leads_to_the_other_region(named: Named) -> None:
 
 def test_records_of_others_are_refused_to_the_deployment_role(named: Named) -> None:
     """The deployment role changes the API's own records and no others of the zone, and no other zone."""
-    route53, zone = named.client("route53"), named.accounts.zones["093646564004"]
+    route53, zone = named.client("route53"), named.name.zone_id
     for name in ("www.api.kimmyai.io", "x._y.kimmyai.io"):
         assert _refusal(route53.change_resource_record_sets, HostedZoneId=zone, ChangeBatch=_record(name)).startswith(
             "AccessDenied"
@@ -133,7 +133,7 @@ def test_certificates_of_others_are_refused_to_the_deployment_role(named: Named)
 def test_engine_refuses_what_aws_refuses(named: Named) -> None:
     """A name needs an issued certificate of its region, a mapping its stage, a record its zone."""
     acm, gateway = named.client("acm"), named.client("apigateway")
-    root, zone = named.accounts.client("route53", named.accounts.root("prod")), named.accounts.zones["093646564004"]
+    root, zone = named.accounts.client("route53", named.accounts.root("prod")), named.name.zone_id
     root_acm = named.accounts.client("acm", named.accounts.root("prod"))
     root_gateway = named.accounts.client("apigateway", named.accounts.root("prod"))
     pending = root_acm.request_certificate(DomainName="new.example.com", ValidationMethod="DNS")["CertificateArn"]
