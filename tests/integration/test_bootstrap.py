@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from labs.rehearsal.accounts import ACCOUNTS, SUBJECT_PREFIX, Accounts
 from localstack.stack import StackError
+from release import preflight
 from tests.support.secure_engine import secure_engine
 from tooling import commands
 from tooling.polling import poll
@@ -80,6 +81,13 @@ def test_role_with_another_token_is_denied(accounts: Accounts, claims: dict[str,
     """Only a job in this environment of this repository may assume the deployment role."""
     with pytest.raises(StackError, match=f"{ROLE} refuses .*AccessDenied"):
         accounts.sign_in("dev", **claims)
+
+
+def test_preflight_of_bootstrapped_account_misses_only_the_domain(accounts: Accounts) -> None:
+    """After bootstrap, everything that can be asked of AWS before a deployment is there, except the domain of mails."""
+    root = accounts.root("dev")
+    found = preflight.checks(lambda service: accounts.client(service, root), "dev")
+    assert [check.name for check in found if check.missing] == ["domain kimmyai.io in SES"]
 
 
 def test_new_role_without_boundary_is_denied(client: Callable[..., Any]) -> None:
