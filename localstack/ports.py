@@ -50,7 +50,7 @@ def choose(stack: Stack, uses: Iterable[str], given: Mapping[str, int], any_free
         if not stack.running and processes.listens(port):
             owner = processes.owner(port)
             if use in given:
-                refused.append(f"port {port}, needed for the {use}, is taken by {owner}")
+                refused.append(f"port {port} ({DEFAULTS[use][0]}) is taken by {owner}")
             moved[use] = f"port {port} is taken by {owner}"
             port = processes.free_port()
         ports[use] = port

@@ -38,7 +38,7 @@ def test_choose_given_taken_ports_names_all(tmp_path: Path, taken: int) -> None:
     with pytest.raises(StackError) as refused:
         ports.choose(Stack(tmp_path), USES, {"engine": taken, "cart": taken})
     text = str(refused.value)
-    assert text.count(f"port {taken}, needed for the") == 2
+    assert text.count(f"port {taken} (") == 2
     assert "make up CART_PORT=… PORT=…" in text
 
 
