@@ -200,7 +200,8 @@ def _operations() -> dict[str, Json]:
             _responses({200: order, 202: pending}, (400, 401, 403, 404)),
         ),
         "get_invoice": _operation(
-            "Download an order's invoice as PDF. Until it is ready, the response is 409 with `Retry-After`.",
+            "Download an order's invoice as PDF.",
+            "Until it is ready, the response is 409 with `Retry-After`.",
             ("OrderId",),
             _responses({302: _redirect("The invoice is at `Location`.", _INVOICE)}, (400, 401, 403, 404, 409)),
         ),
