@@ -14,6 +14,7 @@ from uuid import UUID
 
 from common.errors import StaleVersionError, TransientError
 from common.field_types import format_timestamp
+from common.mail_problem import MailProblem
 from common.numbering import format_number, number_year
 from common.order import Order, OrderDraft
 from common.status import OrderStatus
@@ -29,6 +30,8 @@ _MAX_QUERIES_PER_PAGE = 10
 # Lambda rejects a response above 6 MB, and one query can add 3 MB: 1 MB of UTF-8, escaped as JSON.
 _MAX_PAGE_BYTES = 2_500_000
 _MAX_NUMBER_ATTEMPTS = 30
+# An order has a handful of mails; the first problems say what is wrong, and an item stays small.
+MAX_MAIL_PROBLEMS = 20
 _MAX_BACKOFF_SECONDS = 0.25
 _DATE_INDEX = "OrdersByDateIndex"
 _ID_INDEX = "OrderByIdIndex"
@@ -238,3 +241,24 @@ class OrderRepository:
             ConditionExpression="attribute_exists(PK)",
             ExpressionAttributeValues=to_attributes({":key": invoice_key}),
         )
+
+    def add_mail_problem(self, order: Order, problem: MailProblem) -> None:
+        """Add a problem with a mail to an order as it was read, without a new version; the first 20 are kept.
+
+        A problem that is on record already is not added again. Raises TransientError if another was added meanwhile.
+        """
+        known = order.mail_problems or []
+        if problem in known or len(known) >= MAX_MAIL_PROBLEMS:
+            return
+        unchanged = "size(mailProblems) = :count" if known else "attribute_not_exists(mailProblems)"
+        values = {":problems": [each.dict(by_alias=True) for each in (*known, problem)], ":count": len(known) or None}
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=order_key(order.tenant_id, order.id),
+                UpdateExpression="SET mailProblems = :problems",
+                ConditionExpression=f"attribute_exists(PK) AND {unchanged}",
+                ExpressionAttributeValues=to_attributes(values),
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            raise TransientError(f"another problem with a mail of order {order.id} was recorded meanwhile") from None

@@ -74,6 +74,7 @@ class LocalTerraform:
             "-var-file=env/local.tfvars",
             f"-var=cart_api_url={cart_url}",
             *(("-var=authorizer=issuer",) if stack.issuer_url else ()),
+            *(("-var=mail_feedback_enabled=false",) if stack.engine == "localstack" else ()),  # it has no SES v2
             *(("-var=packages_dir=../packages", "-var=templates_dir=../templates") if stack.release else ()),
         ]
 

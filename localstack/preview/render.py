@@ -12,17 +12,25 @@ from pathlib import Path
 from jinja2 import TemplateSyntaxError
 
 from common import invoice, mail
+from common.events import Envelope, OrderRecorded
+from common.mail_problem import BounceKind, MailKind, MailProblem, MailProblemType
 from common.status import OrderStatus
 from common.templates import PACKAGED, only_packaged
 from evidence.content import body, pdf_text
 from localstack.preview.samples import orders
 
-CONFIRMATION, NOTIFICATION, STATUS, INVOICE = (
+CONFIRMATION, NOTIFICATION, PROBLEM, STATUS, INVOICE = (
     "customer/order_confirmation",
     "internal/order_notification",
+    "internal/mail_problem",
     "customer/order_status_update",
     "invoice/invoice",
 )
+# What can become of a mail: a bounce by its kind.
+PROBLEMS = {
+    **{kind.lower(): (MailProblemType.BOUNCE, kind) for kind in BounceKind},
+    **{type_.lower(): (type_, None) for type_ in (MailProblemType.COMPLAINT, MailProblemType.REJECT)},
+}
 _SETTINGS = {
     "MAIL_FROM": "noreply@kimmyai.io",
     "MAIL_REPLY_TO": "support@kimmyai.io",
@@ -32,7 +40,7 @@ _SETTINGS = {
 
 @dataclass(frozen=True)
 class Preview:
-    """A template, and the sample to render it with: the name of an order, or a status."""
+    """A template, and the sample to render it with: the name of an order, a status, or what became of a mail."""
 
     template: str
     sample: str
@@ -68,6 +76,7 @@ def previews() -> list[Preview]:
     return [
         *(Preview(template, name) for template in (CONFIRMATION, INVOICE, NOTIFICATION) for name in names),
         *(Preview(STATUS, status.value.lower()) for status in OrderStatus),
+        *(Preview(PROBLEM, name) for name in PROBLEMS),
     ]
 
 
@@ -104,13 +113,18 @@ def message(preview: Preview) -> EmailMessage:
     """The mail of a preview, without the attached invoice. Raises TemplateError: The template is wrong."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
+    order = orders().get(preview.sample, orders()["campaign"])
+    envelope = Envelope.of(OrderRecorded(tenant_id=order.tenant_id, order_id=order.id), "preview")
     with only_packaged():
         if preview.template == STATUS:
-            return mail.status_update(orders()["campaign"], OrderStatus[preview.sample.upper()], "preview")
-        order = orders()[preview.sample]
+            return mail.status_update(order, OrderStatus[preview.sample.upper()], envelope)
+        if preview.template == PROBLEM:
+            type_, kind = PROBLEMS[preview.sample]
+            problem = MailProblem(type=type_, kind=kind, mail=MailKind.CONFIRMATION, at=order.date_created)
+            return mail.mail_problem(order, problem, envelope)
         if preview.template == CONFIRMATION:
-            return mail.order_confirmation(order, b"", "preview")
-        return mail.order_notification(order, "preview")
+            return mail.order_confirmation(order, b"", envelope)
+        return mail.order_notification(order, envelope)
 
 
 def render(preview: Preview) -> Rendered:
