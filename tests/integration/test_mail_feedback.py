@@ -21,6 +21,7 @@ from tests.integration.conftest import Queue
 from tests.support import samples
 from tests.support.lambda_events import context, sqs_event
 from tests.support.samples import draft
+from tests.support.ses_reports import report
 from tooling.polling import poll
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -84,30 +85,6 @@ def send(order: Order, to: str) -> str:
     message = mail.order_confirmation(placed, b"%PDF", samples.order_recorded(placed, correlation_id))
     mail.send(message)
     return correlation_id
-
-
-def report(order: Order, event: str = "Bounce", of: MailKind = MailKind.CONFIRMATION, **about: Any) -> dict[str, Any]:
-    """A report of SES, as its Developer Guide shows it, on a mail of an order."""
-    tags = {"tenantId": [order.tenant_id], "orderId": [str(order.id)], "mail": [of.value], "ses:source-ip": ["x"]}
-    details = {
-        "bounceType": "Permanent",
-        "bounceSubType": "General",
-        "bouncedRecipients": [{"emailAddress": "thandi@example.com", "diagnosticCode": "smtp; 550 no thandi here"}],
-        "timestamp": "2026-11-26T10:00:00.123Z",
-        "feedbackId": str(uuid4()),
-        **about,
-    }
-    return {
-        "eventType": event,
-        "mail": {
-            "timestamp": "2026-11-26T09:59:00.000Z",
-            "messageId": "0102-m-1",
-            "destination": ["thandi@example.com"],
-            "headers": [{"name": "X-Correlation-Id", "value": f"c-{order.id}"}],
-            "tags": tags,
-        },
-        event.lower(): {"reason": "Bad content"} if event == "Reject" else details,
-    }
 
 
 def handle(queue: Queue, *bodies: str) -> list[str]:
@@ -207,7 +184,7 @@ class TestNotifier:
         self, order: Order, repository: OrderRepository, mailbox: Mailbox, aws: Aws
     ) -> None:
         """A bounce is recorded on the order without a new version, once, and the team gets one mail about it."""
-        queue, body = Queue(aws, "customer"), json.dumps(report(order))
+        queue, body = Queue(aws, "customer"), json.dumps(report(order.tenant_id, order.id))
         assert handle(queue, body) == []
         assert handle(queue, body) == []
         recorded = repository.get(order.tenant_id, order.id)
@@ -221,7 +198,7 @@ class TestNotifier:
 
     def test_problem_names_neither_address_nor_reason(self, order: Order, aws: Aws) -> None:
         """What is stored about a bounce holds no address and no text of the receiving server."""
-        assert handle(Queue(aws, "customer"), json.dumps(report(order))) == []
+        assert handle(Queue(aws, "customer"), json.dumps(report(order.tenant_id, order.id))) == []
         key = {"PK": {"S": f"TENANT#{order.tenant_id}"}, "SK": {"S": f"ORDER#{order.id}"}}
         item = aws.dynamodb.get_item(TableName=settings.orders_table, Key=key)["Item"]
         assert "example.com" not in str(item["mailProblems"])
@@ -245,7 +222,7 @@ class TestNotifier:
         self, event: str, about: dict[str, Any], expected: Any, order: Order, repository: OrderRepository, aws: Aws
     ) -> None:
         """Complaints, rejects and each kind of bounce are told apart; a kind that SES adds later is no error."""
-        assert handle(Queue(aws, "customer"), json.dumps(report(order, event, **about))) == []
+        assert handle(Queue(aws, "customer"), json.dumps(report(order.tenant_id, order.id, event, **about))) == []
         recorded = repository.get(order.tenant_id, order.id)
         assert recorded
         assert [(problem.type, problem.kind) for problem in recorded.mail_problems or []] == [expected]
@@ -254,7 +231,7 @@ class TestNotifier:
         """An order stays small, however many of its mails bounce."""
         queue = Queue(aws, "customer")
         for second in range(MAX_MAIL_PROBLEMS + 2):
-            body = json.dumps(report(order, timestamp=f"2026-11-26T10:00:{second:02}Z"))
+            body = json.dumps(report(order.tenant_id, order.id, timestamp=f"2026-11-26T10:00:{second:02}Z"))
             assert handle(queue, body) == []
         recorded = repository.get(order.tenant_id, order.id)
         assert recorded
@@ -271,7 +248,7 @@ class TestNotifier:
     ) -> None:
         """A bounce of a mail to the team is counted for the alarm; no mail is sent, and the order stays as it is."""
         queue = Queue(aws, "customer")
-        assert handle(queue, json.dumps(report(order, of=MailKind.INTERNAL))) == []
+        assert handle(queue, json.dumps(report(order.tenant_id, order.id, of=MailKind.INTERNAL))) == []
         assert '"InternalMailsFailed":[1.0]' in capsys.readouterr().out.replace(" ", "")
         assert repository.get(order.tenant_id, order.id) == order
         the_mail(mailbox, send(order, "thandi@example.com"))
@@ -285,7 +262,7 @@ class TestNotifier:
         self, order: Order, aws: Aws, caplog: pytest.LogCaptureFixture
     ) -> None:
         """A malformed report fails, alone in its batch, and its log line holds no value."""
-        good, untagged, unknown, bare = (report(order) for _ in range(4))
+        good, untagged, unknown, bare = (report(order.tenant_id, order.id) for _ in range(4))
         untagged["mail"]["tags"] = {"orderId": ["thandi@secret.example"]}
         unknown["eventType"] = "Delivery"
         del bare["bounce"]
