@@ -89,11 +89,13 @@ locals {
       "sns:GetSubscriptionAttributes", "sns:SetSubscriptionAttributes", "sns:Unsubscribe",
       "ses:VerifyDomainIdentity", "ses:VerifyDomainDkim", "ses:DeleteIdentity", "ses:SetIdentityMailFromDomain",
       "ses:GetIdentityVerificationAttributes", "ses:GetIdentityDkimAttributes", "ses:GetIdentityMailFromDomainAttributes",
+      # AWS documents it with a resource in one place and without in another.
+      "ses:CreateConfigurationSet",
       "cognito-idp:CreateUserPool", "logs:DescribeLogGroups",
       "logs:PutQueryDefinition", "logs:DescribeQueryDefinitions", "logs:DeleteQueryDefinition",
     ] },
     { Sid = "ConfigurationSets", Resource = "arn:aws:ses:*:${var.account_id}:configuration-set/bbws-*", Action = [
-      "ses:CreateConfigurationSet", "ses:GetConfigurationSet", "ses:DeleteConfigurationSet",
+      "ses:GetConfigurationSet", "ses:DeleteConfigurationSet",
       "ses:PutConfigurationSetReputationOptions", "ses:PutConfigurationSetSuppressionOptions",
       "ses:CreateConfigurationSetEventDestination", "ses:GetConfigurationSetEventDestinations",
       "ses:UpdateConfigurationSetEventDestination", "ses:DeleteConfigurationSetEventDestination",
