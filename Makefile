@@ -14,7 +14,7 @@ ports = $(call option,PORT,--port) $(call option,CART_PORT,--cart-port) $(call o
   $(call option,CONSOLE_PORT,--console-port)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status order console preview watch logs test unit lint e2e conformance chaos bench load release rehearse
+.PHONY: help setup up reset down status order console preview watch logs test unit lint e2e conformance chaos bench load release rehearse
 
 help: ## show these targets
 	@$(call takes,)awk -F ':.*## ' '/^##@ / { print "\n" substr($$0, 5) } /^[a-z0-9]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,9 @@ setup: ## install what the tests need into .venv; other targets install what the
 
 up: ## bring the local stack up, or repair it (ENGINE=embedded|localstack PORT= CART_PORT= SMTP_PORT= CONSOLE_PORT= RELEASE_DIR=)
 	@$(call takes,ENGINE PORT CART_PORT SMTP_PORT CONSOLE_PORT RELEASE_DIR)bin/ops stack up $(call option,ENGINE,--engine) $(ports) $(call option,RELEASE_DIR,--release-dir)
+
+reset: ## empty the local stack within seconds: no orders, no mails, its users
+	@$(call takes,)bin/ops stack reset
 
 down: ## stop the local stack; its orders are gone
 	@$(call takes,)bin/ops stack down

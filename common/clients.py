@@ -32,6 +32,13 @@ def dynamodb_for_mail_records() -> DynamoDBClient:
 
 
 @cache
+def dynamodb_without_retries() -> DynamoDBClient:
+    """The DynamoDB client for writes that may fail: it gives up after at most two seconds."""
+    quick = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1})
+    return boto3.client("dynamodb", config=_CONFIG.merge(quick))
+
+
+@cache
 def s3() -> S3Client:
     return boto3.client("s3", config=_CONFIG)
 

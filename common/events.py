@@ -45,6 +45,10 @@ class OrderRecorded(Event):
     """An order was numbered and written to the table."""
 
 
+class OrderRejected(Event):
+    """An order was rejected, and written to the table without a number."""
+
+
 class InvoiceCreated(Event):
     """An invoice was stored in the bucket."""
 
@@ -79,7 +83,14 @@ class MailFailed(Event):
 
 _EVENTS: dict[str, type[Event]] = {
     event.__name__: event
-    for event in (OrderCreationRequested, OrderRecorded, InvoiceCreated, OrderStatusChanged, MailFailed)
+    for event in (
+        OrderCreationRequested,
+        OrderRecorded,
+        OrderRejected,
+        InvoiceCreated,
+        OrderStatusChanged,
+        MailFailed,
+    )
 }
 
 

@@ -63,7 +63,7 @@ def _render(kind: MailKind, template: str, order: Order, envelope: Envelope, **m
     context = {"order": order, **more}
     html, text = render(f"{template}.html", context), render(f"{template}.txt", context)
     title = _TITLE.search(html)
-    subject = " ".join(unescape(title[1] if title else order.order_number).split())
+    subject = " ".join(unescape(title[1] if title else str(order.id)).split())
     return build_message(
         to=settings.internal_notification_email if kind is MailKind.INTERNAL else order.customer_email,
         subject=subject,
@@ -95,6 +95,11 @@ def status_update(order: Order, status: OrderStatus, envelope: Envelope) -> Emai
 def mail_problem(order: Order, problem: MailProblem, envelope: Envelope) -> EmailMessage:
     """The mail to the internal team about a customer's mail that did not arrive or was reported as spam."""
     return _render(MailKind.INTERNAL, "internal/mail_problem", order, envelope, problem=problem)
+
+
+def order_rejected(order: Order, envelope: Envelope) -> EmailMessage:
+    """The mail to the customer about an order that was rejected."""
+    return _render(MailKind.REJECTION, "customer/order_rejected", order, envelope)
 
 
 def send(message: EmailMessage) -> str:

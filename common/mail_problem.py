@@ -11,6 +11,7 @@ class MailKind(StrEnum):
 
     CONFIRMATION = "CONFIRMATION"
     STATUS = "STATUS"
+    REJECTION = "REJECTION"
     INTERNAL = "INTERNAL"
 
 

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -51,6 +52,7 @@ def test_dashboard_and_alarm_metrics_are_published(platform: Platform, tenant: T
     assert tenant.orders().status_code == 200
     bounce = json.dumps(report(tenant.id, order["id"], of=MailKind.INTERNAL))
     FunctionQueue(platform, "customer_order_confirmation").send([bounce])
+    assert tenant.ordered(cartId=f"cart-{uuid4().hex}")["status"] == "REJECTED"
 
     table = ("TableName", platform.outputs["orders_table"])
     indexes = [("GlobalSecondaryIndexName", name) for name in ("OrdersByDateIndex", "OrderByIdIndex")]

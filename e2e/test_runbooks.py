@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -138,7 +139,7 @@ def test_daily_look_and_saved_queries(reader: Reader) -> None:
     """The daily look shows alarms and queues, and the saved queries run."""
     for page, heading in (("operations", "Look at the day"), (_TROUBLE, "Troubleshooting")):
         printed = reader.follow(page, heading)
-        assert re.search(r"^33 alarms, \d+ in ALARM$", printed, re.MULTILINE)
+        assert re.search(r"^34 alarms, \d+ in ALARM$", printed, re.MULTILINE)
         assert printed.count(" waiting, ") == 8
     assert len(re.findall(r"^\d+ lines$", reader.follow("operations", "Saved queries"), re.MULTILINE)) == 3
 
@@ -368,6 +369,23 @@ def test_throttled_table_is_relieved(reader: Reader, consumers: Any, platform: P
         reader.follow(_TROUBLE, "Look at the table", ALARM=alarm)
         assert "is paused" in reader.follow(_TROUBLE, "Fix the throttling")
         assert reader.follow(_TROUBLE, "Prove that the table keeps up", ALARM=alarm).endswith("1 alarms, 0 in ALARM\n")
+
+
+def test_rejections_are_explained(reader: Reader, consumers: Any, platform: Platform, tenant: Tenant) -> None:
+    """Many rejected orders raise their own alarm, and the section on them names the reason of each."""
+    alarm = f"bbws-order-rejections-{platform.target}"
+    with alarms.short_periods(platform, [alarm]):
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            orders = list(pool.map(lambda _: tenant.place(cartId=f"cart-{uuid4().hex}"), range(30)))
+        alarms.wait_for_alarm(platform, [alarm])
+        printed = reader.follow(_TROUBLE, "Look at the rejections", ALARM=alarm, TEXT=orders[0])
+        assert re.search(rf"cart refused .*CART_NOT_FOUND .*{orders[0]}", printed)
+        assert "order rejected" in printed
+        assert "is paused" in reader.follow(_TROUBLE, "Stop the rejections")
+        assert reader.follow(_TROUBLE, "Prove that orders are recorded", ALARM=alarm).endswith("1 alarms, 0 in ALARM\n")
+    assert all(tenant.recorded(order)["status"] == "REJECTED" for order in orders)
+    dlqs = list(platform.outputs["dlq_names"].values())
+    assert sum(counts(platform, dlqs).values()) == 0, "a rejected order is no message for a DLQ"
 
 
 def test_order_is_traced(reader: Reader, tenant: Tenant) -> None:

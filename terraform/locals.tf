@@ -39,7 +39,7 @@ locals {
     order_creator_record        = { name = "bbws-order-creation", events = [] }
     order_pdf_creator           = { name = "bbws-order-pdf", events = ["OrderRecorded"] }
     order_internal_notification = { name = "bbws-order-internal-notification", events = ["OrderRecorded"] }
-    customer_order_confirmation = { name = "bbws-order-customer-notification", events = ["InvoiceCreated", "OrderStatusChanged"] }
+    customer_order_confirmation = { name = "bbws-order-customer-notification", events = ["InvoiceCreated", "OrderRejected", "OrderStatusChanged"] }
   }
   # What SES reports about mails goes to the queue of the customer's mails. REJECT: SES found a virus in the mail.
   feedback = { for kind, types in { bounces = ["BOUNCE", "REJECT"], complaints = ["COMPLAINT"] } : kind => {
@@ -75,9 +75,17 @@ locals {
   # Name, size and permissions of the eight functions (docs/architecture.md).
   functions = {
     create_order = {
-      name        = "create-order", memory = 512, timeout = 30, concurrency = null
-      environment = { IDEMPOTENCY_TABLE = local.idempotency_table_name, ORDER_CREATION_QUEUE_URL = local.queue_urls.order_creator_record }
-      statements  = [{ actions = ["sqs:SendMessage"], resources = [local.queue_arns.order_creator_record] }, local.idempotency_statement]
+      name = "create-order", memory = 512, timeout = 30, concurrency = null
+      environment = {
+        IDEMPOTENCY_TABLE        = local.idempotency_table_name
+        ORDER_CREATION_QUEUE_URL = local.queue_urls.order_creator_record
+        ORDERS_TABLE             = local.table_name
+      }
+      statements = [
+        { actions = ["sqs:SendMessage"], resources = [local.queue_arns.order_creator_record] },
+        { actions = ["dynamodb:PutItem"], resources = [local.table_arn] },
+        local.idempotency_statement,
+      ]
     }
     get_order = {
       name        = "get-order", memory = 512, timeout = 30, concurrency = null

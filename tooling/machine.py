@@ -37,6 +37,8 @@ CHROMIUM = ("chromium", "google-chrome", "google-chrome-stable", "chromium-brows
 INDEX_ADVICE = (
     "Packages come from PyPI, or from the index that pip or uv is set to: check that it responds, and try again."
 )
+# What of the shell reaches pip and uv: where packages come from, and nothing else, such as PIP_USER or UV_TARGET.
+_PACKAGE_SETTING = re.compile(r"(PIP|UV)_.*(INDEX|CERT|TRUSTED|PROXY|CONFIG_FILE|CACHE|MIRROR|TLS|TIMEOUT|INSECURE).*")
 _STAMP = "lock.sha256"
 _PROBE_SECONDS = 20
 _INSTALL_SECONDS = 900
@@ -73,6 +75,12 @@ def _run(advice: str, variables: dict[str, str], *command: str) -> None:
         )
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         raise RuntimeError(f"{error}\n{(error.output or b'').decode(errors='replace')}{advice}") from None
+
+
+def _environment() -> dict[str, str]:
+    """The variables of the shell without those that change what pip, uv and Python do."""
+    changes = re.compile(r"(PIP|UV|PYTHON|CONDA)_?[A-Z].*|VIRTUAL_ENV")
+    return {n: value for n, value in os.environ.items() if _PACKAGE_SETTING.fullmatch(n) or not changes.fullmatch(n)}
 
 
 def find_chromium() -> str | None:
@@ -120,7 +128,7 @@ def find_uv() -> str:
     _run(
         "uv, which makes the virtual environments, is missing. Get it with: pipx install uv, or brew install uv, or "
         "install pip (apt-get install python3-pip) and run this command again.",
-        dict(os.environ),
+        _environment(),
         *(sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--require-hashes"),
         *("--upgrade", f"--target={_UV_FOLDER}", "--requirement=requirements/uv.txt"),
     )
@@ -130,7 +138,7 @@ def find_uv() -> str:
 @lru_cache(maxsize=None)
 def uv_environment() -> dict[str, str]:
     """The environment for uv: pip's index and certificates where uv has no setting, and pyenv's Pythons."""
-    found = dict(os.environ)
+    found = _environment()
     listed = _output(sys.executable, "-m", "pip", "config", "list") or _output("pip", "config", "list")
     for setting, variable in (("index-url", "UV_DEFAULT_INDEX"), ("cert", "SSL_CERT_FILE")):
         # The first line is that of a variable such as PIP_INDEX_URL, which wins over pip's files.

@@ -13,6 +13,7 @@ _STATUSES: dict[type[RefusedError], HTTPStatus] = {
     errors.InvalidFieldsError: HTTPStatus.BAD_REQUEST,
     errors.ForbiddenTenantError: HTTPStatus.FORBIDDEN,
     errors.OrderNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.OrderNotRecordedError: HTTPStatus.CONFLICT,
     errors.InvalidTransitionError: HTTPStatus.CONFLICT,
     errors.PaymentNotAcceptedError: HTTPStatus.CONFLICT,
     errors.StaleVersionError: HTTPStatus.CONFLICT,

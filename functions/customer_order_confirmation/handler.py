@@ -1,12 +1,12 @@
-"""Customer notification queue: the confirmation with the invoice, a mail for each new status, and mails that failed."""
+"""Customer notification queue: the confirmation, mails about a status or a rejection, and mails that failed."""
 
 from email.message import EmailMessage
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common import clients, notifications
-from common.events import Envelope, InvoiceCreated, MailFailed, OrderStatusChanged
-from common.mail import mail_problem, order_confirmation, status_update
+from common.events import Envelope, InvoiceCreated, MailFailed, OrderRejected, OrderStatusChanged
+from common.mail import mail_problem, order_confirmation, order_rejected, status_update
 from common.mail_problem import MailKind
 from common.observability import count, logger
 from common.order import Order
@@ -27,6 +27,8 @@ def consume(envelope: Envelope, context: LambdaContext) -> None:
             return status_update(order, event.to_status, envelope)
         if isinstance(event, MailFailed):
             return mail_problem(order, event.problem, envelope)
+        if isinstance(event, OrderRejected):
+            return order_rejected(order, envelope)
         invoice = _s3.get_object(Bucket=settings.orders_bucket, Key=event.invoice_key)["Body"].read()
         return order_confirmation(order, invoice, envelope)
 
@@ -47,4 +49,4 @@ def _record_problem(order: Order, event: MailFailed) -> bool:
     return True
 
 
-lambda_handler = sqs_handler(consume, InvoiceCreated, OrderStatusChanged, MailFailed, parse=ses.parse)
+lambda_handler = sqs_handler(consume, InvoiceCreated, OrderRejected, OrderStatusChanged, MailFailed, parse=ses.parse)

@@ -1,14 +1,15 @@
-"""API Gateway: which tokens a REST API accepts, its response when a function fails, its metrics."""
+"""API Gateway: which tokens a REST API accepts, its response when a function fails, tracing, metrics."""
 
 import json
 import os
 import time
 from typing import Any
 
-from ministack.core import tls
+from ministack.core import sigv4, tls
 from ministack.core.responses import _request_account_id, _request_region
 from ministack.services import apigateway_v1, cloudwatch
 
+from localstack.ministack_patches.iam import has_service_linked_role
 from localstack.ministack_patches.patching import Function, replaces
 
 
@@ -68,6 +69,38 @@ def find_api_in_any_account(_: Function, api_id: str) -> tuple[str, str] | None:
     """
     owners = (key[:2] for key, _ in apigateway_v1._rest_apis.all_items() if key[2] == api_id)
     return next(owners, None)
+
+
+@replaces(apigateway_v1, "_execute_in_scope")
+async def read_token_as_signature(execute: Function, request: dict[str, Any], *call: Any) -> Any:
+    """Refuse a token on an unknown route as an incomplete signature; MiniStack responds as without a token.
+
+    Source: API Gateway Developer Guide, "Gateway response types", DEFAULT_4XX and INVALID_SIGNATURE.
+    """
+    response = await execute(request, *call)
+    token = request["headers"].get("authorization", "")
+    unknown = getattr(response, "response_type", "") == "MISSING_AUTHENTICATION_TOKEN"
+    if not unknown or not token or token.startswith("AWS4-"):
+        return response
+    _, message = sigv4.foreign_authorization_failure(request["headers"])
+    return apigateway_v1._GatewayError("DEFAULT_4XX", message, "IncompleteSignatureException")
+
+
+@replaces(apigateway_v1, "_create_stage")
+@replaces(apigateway_v1, "_update_stage")
+def trace_with_service_linked_role(put: Function, *api_and_data: Any) -> Any:
+    """Refuse tracing where API Gateway's service-linked role is missing and the caller may not create it.
+
+    MiniStack needs no role. Source: API Gateway Developer Guide, "Set up AWS X-Ray with API Gateway REST APIs": API
+    Gateway creates the role when a stage enables tracing.
+    """
+    data = api_and_data[-1]
+    changes = {change.get("path"): change.get("value") for change in data.get("patchOperations", [])}
+    traced = data.get("tracingEnabled") or changes.get("/tracingEnabled") == "true"
+    if traced and not has_service_linked_role("ops.apigateway.amazonaws.com"):
+        message = "Caller does not have permissions to create a Service Linked Role."
+        return apigateway_v1._v1_error("BadRequestException", message, 400)
+    return put(*api_and_data)
 
 
 @replaces(apigateway_v1, "handle_execute")

@@ -1,5 +1,6 @@
-"""Lambda: aliases, event source mappings, permissions of function roles, metrics, and the end of a call's log."""
+"""Lambda: aliases, event source mappings, permissions of roles, size of responses, metrics, end of a call's log."""
 
+import json
 import queue
 import random
 import time
@@ -15,6 +16,7 @@ from localstack.ministack_patches import harness
 from localstack.ministack_patches.patching import Function, changes, replaces
 
 _random = random.SystemRandom()
+_MAX_RESPONSE = 6_291_556
 _RECEIVE_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 _LOG_ACTIONS = ("logs:CreateLogStream", "logs:PutLogEvents")
 _END = "\x1eend of call "
@@ -122,6 +124,22 @@ def log_if_role_may(emit: Function, function: dict[str, Any], *arguments: Any, *
     group = f"arn:aws:logs:{region}:{account}:log-group:/aws/lambda/{config['FunctionName']}"
     if _role_may(config, _LOG_ACTIONS, f"{group}:log-stream:"):
         emit(function, *arguments, **named)
+
+
+@replaces(lambda_svc, "_execute_function_dispatch")
+def refuse_large_response(dispatch: Function, *call: Any) -> Any:
+    """Fail a call whose response is above 6,291,556 bytes, for API Gateway with 502; MiniStack returns any response.
+
+    Source: Lambda Developer Guide, "Lambda quotas", invocation payload; the runtime returns a response as UTF-8.
+    """
+    result = dispatch(*call)
+    body = result.get("body")
+    encoded = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode(errors="surrogatepass")
+    if len(encoded) <= _MAX_RESPONSE:
+        return result
+    message = f"Response payload size exceeded maximum allowed payload size ({_MAX_RESPONSE} bytes)."
+    error = {"errorMessage": message, "errorType": "Function.ResponseSizeTooLarge"}
+    return {**result, "body": error, "error": True}
 
 
 _emit_metrics = lambda_svc._emit_lambda_metrics

@@ -1,4 +1,4 @@
-"""SES: permissions to send mail, MAIL FROM domains, what becomes of a mail, and the suppression list."""
+"""SES: permissions to send mail, addresses that it refuses, MAIL FROM domains, what becomes of a mail, suppression."""
 
 import base64
 import email
@@ -20,6 +20,15 @@ from ministack.core.responses import AccountRegionScopedDict, get_account_id, ge
 from ministack.services import ses, ses_v2, sns
 
 from localstack.ministack_patches.patching import Function, replaces
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+# RFC 5321, 4.1.2 (dot-string and quoted string) and 4.5.3.1 (lengths).
+_ADDRESS = re.compile(
+    rf"(?=.{{1,64}}@[^@]{{1,255}}$)(?:{_ATOM}(?:\.{_ATOM})*|\"[^\"\\]+\")@{_LABEL}(?:\.{_LABEL})+", re.ASCII
+)
+_ADDRESS_FIELD = re.compile(r"Source|Destinations\.member\.\d+|Destination\.\w+\.member\.\d+|ReplyToAddresses\..+")
+_ADDRESS_HEADERS = ("From", "To", "Cc", "Bcc", "Reply-To")
 
 
 @replaces(iam_actions, "extract_resource_arn")
@@ -82,6 +91,38 @@ def _sender(body: bytes) -> str:
     """Address of the From header of a SendRawEmail request."""
     source = parse_qs(body.decode(errors="replace")).get("Source", [""])[0]
     return email.utils.parseaddr(_raw_message(body)["From"] or source)[1]
+
+
+@replaces(ses, "_send_email")
+@replaces(ses, "_send_raw_email")
+def refuse_addresses(send: Function, fields: dict[str, Any]) -> Any:
+    """Refuse a mail from or to an address that is not 7-bit ASCII or not as in RFC 5321; MiniStack sends most of them.
+
+    Source: SES API Reference, SendEmail, SendRawEmail and Destination; RFC 5321, 4.1.2 and 4.5.3.1.
+    """
+    given = [ses._p(fields, name) for name in fields if _ADDRESS_FIELD.fullmatch(name)]
+    if raw := ses._p(fields, "RawMessage.Data"):
+        mail = email.message_from_bytes(base64.b64decode(raw))
+        given += [str(value) for header in _ADDRESS_HEADERS for value in mail.get_all(header, [])]
+    for _, address in email.utils.getaddresses(given):
+        if not _ADDRESS.fullmatch(address):
+            return ses._error("InvalidParameterValue", _refusal(address), 400)
+    return send(fields)
+
+
+def _refusal(address: str) -> str:
+    """What SES says of an address that it refuses."""
+    local, _, domain = address.rpartition("@")
+    if not address.isascii() or not local or not domain:
+        return "Missing final '@domain'"
+    for part, name in ((local, "Local address"), (domain, "Domain")):
+        if part.startswith("."):
+            return f"{name} starts with dot"
+        if ".." in part:
+            return f"{name} contains dot-dot"
+        if part.endswith("."):
+            return f"{name} ends with dot"
+    return "Illegal address"
 
 
 @replaces(ses, "handle_request")
@@ -291,6 +332,19 @@ async def serve_suppression_list(
         del _suppressed[address]
         return json_response({})
     return json_response({"SuppressedDestination": _suppressed[address]})
+
+
+@replaces(ses_v2, "get_state")
+def state_with_suppression_list(get_state: Function) -> dict[str, Any]:
+    """Add the suppression list to the state that is kept on disk."""
+    return {**get_state(), "suppressed": _suppressed}
+
+
+@replaces(ses_v2, "load_persisted_state")
+def load_suppression_list(load: Function, state: dict[str, Any]) -> None:
+    """Load the suppression list from the state that was kept on disk."""
+    load(state)
+    _suppressed.update(state.get("suppressed", {}))
 
 
 def _suppress(address: str, reason: str) -> None:

@@ -12,17 +12,19 @@ from pathlib import Path
 from jinja2 import TemplateSyntaxError
 
 from common import invoice, mail
+from common.errors import RejectionCode
 from common.events import Envelope, OrderRecorded
 from common.mail_problem import BounceKind, MailKind, MailProblem, MailProblemType
 from common.status import OrderStatus
 from common.templates import PACKAGED, only_packaged
 from evidence.content import body, pdf_text
-from localstack.preview.samples import orders
+from localstack.preview.samples import orders, rejected_order
 
-CONFIRMATION, NOTIFICATION, PROBLEM, STATUS, INVOICE = (
+CONFIRMATION, NOTIFICATION, PROBLEM, REJECTION, STATUS, INVOICE = (
     "customer/order_confirmation",
     "internal/order_notification",
     "internal/mail_problem",
+    "customer/order_rejected",
     "customer/order_status_update",
     "invoice/invoice",
 )
@@ -31,6 +33,8 @@ PROBLEMS = {
     **{kind.lower(): (MailProblemType.BOUNCE, kind) for kind in BounceKind},
     **{type_.lower(): (type_, None) for type_ in (MailProblemType.COMPLAINT, MailProblemType.REJECT)},
 }
+# The statuses that a change can lead to, and the first one.
+STATUSES = [status for status in OrderStatus if status is not OrderStatus.REJECTED]
 _SETTINGS = {
     "MAIL_FROM": "noreply@kimmyai.io",
     "MAIL_REPLY_TO": "support@kimmyai.io",
@@ -40,7 +44,7 @@ _SETTINGS = {
 
 @dataclass(frozen=True)
 class Preview:
-    """A template, and the sample to render it with: the name of an order, a status, or what became of a mail."""
+    """A template, and a sample: the name of an order, a status, the code of a rejection, or what became of a mail."""
 
     template: str
     sample: str
@@ -75,7 +79,8 @@ def previews() -> list[Preview]:
     names = list(orders())
     return [
         *(Preview(template, name) for template in (CONFIRMATION, INVOICE, NOTIFICATION) for name in names),
-        *(Preview(STATUS, status.value.lower()) for status in OrderStatus),
+        *(Preview(STATUS, status.value.lower()) for status in STATUSES),
+        *(Preview(REJECTION, code.value.lower()) for code in RejectionCode),
         *(Preview(PROBLEM, name) for name in PROBLEMS),
     ]
 
@@ -118,6 +123,8 @@ def message(preview: Preview) -> EmailMessage:
     with only_packaged():
         if preview.template == STATUS:
             return mail.status_update(order, OrderStatus[preview.sample.upper()], envelope)
+        if preview.template == REJECTION:
+            return mail.order_rejected(rejected_order(RejectionCode[preview.sample.upper()]), envelope)
         if preview.template == PROBLEM:
             type_, kind = PROBLEMS[preview.sample]
             problem = MailProblem(type=type_, kind=kind, mail=MailKind.CONFIRMATION, at=order.date_created)

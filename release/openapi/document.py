@@ -86,7 +86,7 @@ _PROBLEMS: dict[int, str] = {
     401: "The token is missing, expired, altered or from another user pool.",
     403: "The token has no tenant, or the orders are another tenant's.",
     404: "There is no such order of the caller's tenant, or no such route.",
-    409: "The order has changed or does not allow this change, or the Idempotency-Key is in use.",
+    409: "The order has changed, does not allow this change or is not recorded yet, or the Idempotency-Key is in use.",
     413: f"The body is larger than {MAX_BODY_BYTES} bytes.",
     415: "The body is not declared as application/json.",
     422: "The Idempotency-Key was used with another body.",
@@ -152,6 +152,12 @@ def _operations() -> dict[str, Json]:
         **{"path.tenantId": "$request.path.tenantId", "query.startAt": "$response.body#/startAt"},
     )
     accepted = _response("The order is accepted.", _json("OrderAccepted", examples.ACCEPTED), _LOCATION, order=placed)
+    pending = _response(
+        "The order is accepted and not recorded yet. Read it again.",
+        _json("OrderPending", examples.PENDING),
+        _RETRY_AFTER,
+        order=read,
+    )
     order = _response("The order.", _json("Order", examples.ORDER), _ETAG, change=change, list=listed)
     changed = _response(
         "The changed order.", _json("Order", examples.PAID_ORDER), _ETAG, order=read, change=change, list=listed
@@ -159,15 +165,15 @@ def _operations() -> dict[str, Json]:
     page = _response("A page of orders.", _json("OrderPage", examples.PAGE), {}, first=first, next=next_page)
     return {
         "create_order": _operation(
-            "Place an order. It is accepted at once and recorded shortly after.",
+            "Place an order. It is accepted at once, and soon recorded, or rejected if its cart can't be ordered.",
             ("IdempotencyKey",),
             _responses({202: accepted}, (400, 401, 403, 409, 413, 415, 422)),
             _json("OrderRequest", examples.ORDER_REQUEST),
         ),
         "get_order": _operation(
-            "Read an order. Until it is recorded, the response is 404.",
+            "Read an order. Until it is recorded, the response is 202.",
             ("OrderId",),
-            _responses({200: order}, (400, 401, 403, 404)),
+            _responses({200: order, 202: pending}, (400, 401, 403, 404)),
         ),
         "update_order": _operation(
             "Change an order's status, its payment details, or both.",

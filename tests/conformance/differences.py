@@ -52,6 +52,7 @@ DIFFERENCES: dict[str, Known] = {
             "lambda/mapping_of_short_visibility_is_refused": "it does not compare timeouts",
             "lambda/second_mapping_of_a_queue_is_refused": "it accepts further mappings of a queue",
             "lambda/code_update_with_old_revision_is_refused": "functions have no revision",
+            "ses/malformed_recipient_is_refused": "it sends to most such addresses",
             "s3/expired_presigned_url_is_refused": _NO_SIGNATURE,
             "s3/presigned_url_is_for_one_method": _NO_SIGNATURE,
             "s3/presigned_url_is_for_one_object": _NO_SIGNATURE,
@@ -66,6 +67,7 @@ DIFFERENCES: dict[str, Known] = {
         "4.14.0",
         {
             "api_gateway/refusal_has_the_configured_body": "a refusal always has API Gateway's default body",
+            "api_gateway/unknown_route_with_token_is_refused": "it responds as without a token",
             "cloudwatch/log_group_has_its_retention": "it accepts any number of days",
             "iam/deny_overrides_allow": _NO_IAM,
             "iam/missing_object_is_denied_without_list": _NO_IAM,
@@ -73,6 +75,7 @@ DIFFERENCES: dict[str, Known] = {
             "iam/bucket_policy_denies_despite_user_policy": _NO_IAM,
             "iam/other_resource_is_denied": _NO_IAM,
             "iam/user_without_policy_is_denied": _NO_IAM,
+            "ses/malformed_recipient_is_refused": "it sends to any address",
             "s3/expired_presigned_url_is_refused": _NO_SIGNATURE,
             "s3/presigned_url_is_for_one_method": _NO_SIGNATURE,
             "s3/presigned_url_is_for_one_object": _NO_SIGNATURE,

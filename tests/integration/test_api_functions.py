@@ -12,6 +12,7 @@ from common.order import Order
 from common.repository import OrderRepository
 from common.settings import settings
 from common.status import OrderStatus
+from functions.create_order import service as create_service
 from functions.create_order.handler import lambda_handler as create_order
 from functions.get_order.handler import lambda_handler as get_order
 from functions.list_orders.handler import lambda_handler as list_orders
@@ -19,7 +20,7 @@ from functions.update_order.handler import lambda_handler as update_order
 from tests.integration.conftest import Queue
 from tests.support.contract import breaches
 from tests.support.lambda_events import api_event, context
-from tests.support.samples import draft, order_request
+from tests.support.samples import draft, order_request, rejected_order
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -65,6 +66,30 @@ class TestCreateOrder:
         assert message["payload"]["tenantId"] == tenant_id
         assert message["payload"]["createdBy"] == "user-1"
         assert message["payload"]["order"]["cartId"] == "cart-1"
+
+    def test_create_order_is_shown_as_accepted(self, tenant_id: str, creation_queue: Queue, events_seen: Queue) -> None:
+        """An accepted order is 202 with Retry-After until it is recorded, for its tenant only, and unchangeable."""
+        _, body, _ = call(create_order, "POST", "/v1.0/orders", tenant_id=tenant_id, body=order_request())
+        path, change = f"/v1.0/orders/{body['orderId']}", {"status": "CANCELLED"}
+        for caller in ({}, {"groups": "admin"}):
+            status, found, headers = call(get_order, "GET", path, tenant_id=tenant_id, **caller)
+            assert (status, found, headers["Retry-After"]) == (202, {**body, "status": "ACCEPTED"}, "1")
+            status, _, headers = call(
+                update_order, "PUT", path, tenant_id=tenant_id, body=change, headers={"if-match": '"1"'}, **caller
+            )
+            assert (status, headers["Retry-After"]) == (409, "1")
+        assert call(get_order, "GET", path, tenant_id="tenant-x")[0] == 404
+        _, page, _ = call(list_orders, "GET", f"/v1.0/tenants/{tenant_id}/orders", tenant_id=tenant_id)
+        assert page["items"] == []
+        assert events_seen.receive() == []
+
+    def test_create_order_is_accepted_without_marker(
+        self, tenant_id: str, creation_queue: Queue, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An order is accepted although its acceptance cannot be shown: it is queued already."""
+        monkeypatch.setattr(create_service, "_repository", OrderRepository(clients.dynamodb(), "no-such-table"))
+        status, body, _ = call(create_order, "POST", "/v1.0/orders", tenant_id=tenant_id, body=order_request())
+        assert (status, creation_queue.take()["payload"]["orderId"]) == (202, body["orderId"])
 
     def test_create_invalid_correlation_id_is_replaced(self, tenant_id: str, creation_queue: Queue) -> None:
         """An invalid correlation id is replaced."""
@@ -115,6 +140,22 @@ class TestGetOrder:
         assert call(get_order, "GET", path, tenant_id="tenant-x", groups="administrators")[0] == 404
         assert call(get_order, "GET", path, tenant_id="tenant-x")[0] == 404
         assert call(get_order, "GET", path, tenant_id=None)[0] == 403
+
+    def test_get_rejected_order_has_reason(self, tenant_id: str) -> None:
+        """A rejected order has its reason and neither number nor price, and is found by its status."""
+        rejected = OrderRepository(clients.dynamodb(), settings.orders_table).reject(
+            rejected_order(tenant_id=tenant_id)
+        )
+        path = f"/v1.0/orders/{rejected.order.id}"
+        status, body, headers = call(get_order, "GET", path, tenant_id=tenant_id)
+        assert (status, headers["ETag"], body["status"], body["items"]) == (200, '"1"', "REJECTED", [])
+        assert body["rejection"]["code"] == "CART_NOT_FOUND"
+        assert body["rejection"]["detail"].endswith(".")
+        assert not {"orderNumber", "invoiceKey"} & body.keys()
+        path = f"/v1.0/tenants/{tenant_id}/orders"
+        _, page, _ = call(list_orders, "GET", path, tenant_id=tenant_id, query={"status": "REJECTED"})
+        del body["history"]
+        assert page["items"] == [body]
 
     def test_get_invalid_id_is_400(self) -> None:
         """An invalid order id is 400."""
@@ -212,6 +253,35 @@ class TestUpdateOrder:
         status, body, _ = self.put(order, change)
         assert status == 409
         assert "PENDING_PAYMENT" in body["detail"]
+
+    def test_update_rejected_order_is_409(self, tenant_id: str, events_seen: Queue) -> None:
+        """A rejected order cannot be changed, and no order can be rejected by a caller."""
+        repository = OrderRepository(clients.dynamodb(), settings.orders_table)
+        rejected = repository.reject(rejected_order(tenant_id=tenant_id)).order
+        for change in (PAID, {"paymentDetails": PAID["paymentDetails"]}, {"status": "CANCELLED"}):
+            assert self.put(rejected, change)[0] == 409
+        assert self.put(repository.record(draft(tenant_id)).order, {"status": "REJECTED"})[0] == 409
+        assert events_seen.receive() == []
+
+    def test_update_is_kept_in_history(self, order: Order) -> None:
+        """GET of an order shows who made which version when, and what it changed; lists do not."""
+        self.put(order, PAID)
+        _, changed, _ = self.put(order, {"status": "PROCESSING"}, etag='"2"')
+        _, body, _ = call(get_order, "GET", f"/v1.0/orders/{order.id}", tenant_id=order.tenant_id)
+        assert body["history"] == changed["history"]
+        first, paid, processing = body["history"]
+        assert first == {"version": 1, "at": body["dateCreated"], "by": "user-1", "status": "PENDING_PAYMENT"}
+        assert (paid["version"], paid["status"]) == (2, "PAID")
+        assert paid["paymentDetails"] == body["paymentDetails"]
+        assert processing == {
+            "version": 3,
+            "at": body["dateLastUpdated"],
+            "by": body["lastUpdatedBy"],
+            "status": "PROCESSING",
+        }
+        path = f"/v1.0/tenants/{order.tenant_id}/orders"
+        _, page, _ = call(list_orders, "GET", path, tenant_id=order.tenant_id)
+        assert "history" not in page["items"][0]
 
     def test_update_checks_if_match_and_owner(self, order: Order) -> None:
         """If-Match is required and valid, and the order is the tenant's own."""

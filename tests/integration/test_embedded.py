@@ -71,6 +71,21 @@ def test_ses_sender_or_identity_not_granted_is_denied(
             ses.send_raw_email(Source=SENDER, Destinations=["a@example.com"], RawMessage=mail)
 
 
+def test_condition_key_that_action_lacks_never_holds(stack: Stack) -> None:
+    """A statement with a condition on `iam:PermissionsBoundary` allows a change of a role, and not its deletion."""
+    administrator: Any = boto3.client("iam")
+    role, boundary = f"role-{uuid4().hex[:8]}", "arn:aws:iam::aws:policy/ReadOnlyAccess"
+    trust = policy(Principal={"Service": "lambda.amazonaws.com"}, Action="sts:AssumeRole")
+    administrator.create_role(RoleName=role, AssumeRolePolicyDocument=trust, PermissionsBoundary=boundary)
+    bounded = {"StringEquals": {"iam:PermissionsBoundary": boundary}}
+    grant = policy(Action=["iam:DeleteRole", "iam:*RolePolicy"], Resource="*", Condition=bounded)
+    iam = client_of(grant, "iam", stack.endpoint)
+    iam.put_role_policy(RoleName=role, PolicyName="one", PolicyDocument=policy(Action="s3:GetObject", Resource="*"))
+    iam.delete_role_policy(RoleName=role, PolicyName="one")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        iam.delete_role(RoleName=role)
+
+
 def api_of(function: str, stack: Stack, account: str = ACCOUNT) -> str:
     """URL of an API whose root calls a function's alias `live`."""
     session = boto3.Session(aws_access_key_id=account, aws_secret_access_key="test")

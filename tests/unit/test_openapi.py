@@ -86,7 +86,16 @@ def test_openapi_examples_match_schemas() -> None:
     for schema, example in found:
         validator = jsonschema_rs.validator_for({**components, **schema}, validate_formats=True)
         assert [error.message for error in validator.iter_errors(example)] == []
-    expected = {"OrderRequest", "OrderAccepted", "Order", "OrderUpdate", "OrderPage", "Problem", "Health"}
+    expected = {
+        "OrderRequest",
+        "OrderAccepted",
+        "OrderPending",
+        "Order",
+        "OrderUpdate",
+        "OrderPage",
+        "Problem",
+        "Health",
+    }
     assert {schema["$ref"].rpartition("/")[2] for schema, _ in found if "$ref" in schema} == expected
 
 
