@@ -71,7 +71,8 @@ def _render(kind: MailKind, template: str, order: Order, envelope: Envelope, **m
         html=html,
         message_id=str(envelope.message_id),
         correlation_id=envelope.correlation_id,
-        tags={"tenantId": order.tenant_id, "orderId": str(order.id), "mail": kind},
+        # The shortest first: the header is then folded between tags, and not before them.
+        tags={"mail": kind, "orderId": str(order.id), "tenantId": order.tenant_id},
     )
 
 
