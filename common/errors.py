@@ -89,6 +89,19 @@ class OrderNotRecordedError(RefusedError):
     retry_after_seconds = 1
 
 
+class InvoiceNotReadyError(RefusedError):
+    """The order is accepted, and its invoice is not made yet."""
+
+    detail = "The invoice is not ready yet. Try again in a moment."
+    retry_after_seconds = 2
+
+
+class NoInvoiceError(RefusedError):
+    """The order is rejected, so it never gets an invoice."""
+
+    detail = "The order was rejected, so it has no invoice."
+
+
 class ForbiddenTenantError(RefusedError):
     """The caller may not list the orders of this tenant."""
 

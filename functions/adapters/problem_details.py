@@ -14,6 +14,8 @@ _STATUSES: dict[type[RefusedError], HTTPStatus] = {
     errors.ForbiddenTenantError: HTTPStatus.FORBIDDEN,
     errors.OrderNotFoundError: HTTPStatus.NOT_FOUND,
     errors.OrderNotRecordedError: HTTPStatus.CONFLICT,
+    errors.InvoiceNotReadyError: HTTPStatus.CONFLICT,
+    errors.NoInvoiceError: HTTPStatus.NOT_FOUND,
     errors.InvalidTransitionError: HTTPStatus.CONFLICT,
     errors.PaymentNotAcceptedError: HTTPStatus.CONFLICT,
     errors.StaleVersionError: HTTPStatus.CONFLICT,

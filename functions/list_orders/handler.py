@@ -31,4 +31,4 @@ def list_orders(request: rest.Request) -> rest.Response:
     return rest.Response(HTTPStatus.OK, content)
 
 
-lambda_handler = rest.rest_handler("GET", "/v1.0/tenants/{tenantId}/orders", list_orders)
+lambda_handler = rest.rest_handler({"GET /v1.0/tenants/{tenantId}/orders": list_orders})

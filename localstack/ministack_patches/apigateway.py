@@ -1,16 +1,21 @@
-"""API Gateway: which tokens a REST API accepts, its response when a function fails, tracing, metrics."""
+"""API Gateway: tokens and their claims, mocks, responses when a function fails, tracing, metrics."""
 
 import json
 import os
 import time
+from contextvars import ContextVar
 from typing import Any
 
+import airspeed
 from ministack.core import sigv4, tls
 from ministack.core.responses import _request_account_id, _request_region
 from ministack.services import apigateway_v1, cloudwatch
 
 from localstack.ministack_patches.iam import has_service_linked_role
 from localstack.ministack_patches.patching import Function, replaces
+
+# The request that is executed, as MiniStack's gateway responses see it.
+_request: ContextVar[dict[str, Any]] = ContextVar("request")
 
 
 @replaces(apigateway_v1, "_validate_cognito_authorizer")
@@ -37,6 +42,74 @@ async def fetch_keys_where_they_are(resolve: Function, authorizer: dict[str, Any
         return f"{os.environ['ISSUER_URL']}/{pool}/.well-known/jwks.json"
     url: str | None = await resolve(authorizer)
     return url.replace("http://", "https://", 1) if url and tls.use_ssl_enabled() else url
+
+
+@replaces(apigateway_v1, "_stringify_claims")
+def join_lists_with_commas(stringify: Function, claims: dict[str, Any]) -> dict[str, str]:
+    """Give a function the groups `a` and `b` as the text `a,b`; MiniStack gives `[a b]`, as HTTP APIs do.
+
+    Source: AWS does not document it; AWS re:Post, "AWS Cognito Group", and Stack Overflow show events of REST APIs.
+    """
+    texts: dict[str, str] = stringify(claims)
+    lists = {name: ",".join(map(str, value)) for name, value in claims.items() if isinstance(value, list)}
+    return texts | lists
+
+
+@replaces(apigateway_v1, "_execute_in_scope")
+async def remember_request(execute: Function, request: dict[str, Any], *more: Any) -> Any:
+    """Remember the request for `render_mock`."""
+    _request.set(request)
+    return await execute(request, *more)
+
+
+class _Input:
+    """The variable `$input` of a mapping template."""
+
+    def params(self, name: str) -> str:
+        """A parameter of the request: of the path, the query or a header."""
+        request = _request.get()
+        for place in ("path_params", "query_params", "headers"):
+            value = request[place].get(name)
+            if value:
+                return str(value[0] if isinstance(value, list) else value)
+        return ""
+
+
+@replaces(apigateway_v1, "_invoke_mock_v1")
+def render_mock(invoke: Function, integration: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+    """Render the response's mapping template, which can set headers; MiniStack returns its source.
+
+    Source: API Gateway Developer Guide, "Override your API's request and response parameters and status codes for REST
+    APIs", and "Mapping template transformations for REST APIs".
+    """
+    status, headers, template = invoke(integration)
+    overrides: dict[str, str] = {}
+    variables = {"input": _Input(), "context": {"responseOverride": {"header": overrides}}}
+    body = airspeed.Template(template.decode()).merge(variables).encode()
+    return status, headers | overrides, b"" if status == 204 else body
+
+
+class _FunctionFailedError(apigateway_v1._GatewayError):  # type: ignore[misc]
+    """A function that failed, whose gateway response is DEFAULT_5XX with status 502."""
+
+
+@replaces(apigateway_v1, "_invoke_lambda_proxy_v1")
+async def respond_to_failed_function(invoke: Function, *request: Any, **named: Any) -> Any:
+    """Respond with the gateway response DEFAULT_5XX when a function fails; MiniStack ignores gateway responses there.
+
+    Source: API Gateway Developer Guide, "Gateway response types for API Gateway", DEFAULT_5XX.
+    """
+    response = await invoke(*request, **named)
+    if isinstance(response, tuple) and response[0] == 502 and response[2] == b'{"message": "Internal server error"}':
+        return _FunctionFailedError("DEFAULT_5XX", "Internal server error")
+    return response
+
+
+@replaces(apigateway_v1, "_gateway_error_response")
+def keep_status_of_failure(respond: Function, error: Any, request: dict[str, Any]) -> Any:
+    """Keep the status 502 of a failed function unless the gateway response has a status of its own."""
+    status, headers, body = respond(error, request)
+    return 502 if isinstance(error, _FunctionFailedError) and status == 500 else status, headers, body
 
 
 @replaces(apigateway_v1, "_lambda_proxy_response")

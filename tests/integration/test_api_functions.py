@@ -3,9 +3,11 @@
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import pytest
+import requests
 
 from common import clients
 from common.order import Order
@@ -17,6 +19,7 @@ from functions.create_order.handler import lambda_handler as create_order
 from functions.get_order.handler import lambda_handler as get_order
 from functions.list_orders.handler import lambda_handler as list_orders
 from functions.update_order.handler import lambda_handler as update_order
+from localstack.aws import Aws
 from tests.integration.conftest import Queue
 from tests.support.contract import breaches
 from tests.support.lambda_events import api_event, context
@@ -48,7 +51,7 @@ def call(handler: Callable[..., dict[str, Any]], *request: Any, **more: Any) -> 
     headers = {name: values[0] for name, values in response["multiValueHeaders"].items()}
     method, path = request
     assert breaches(method, path, response["statusCode"], headers, response["body"]) == []
-    return response["statusCode"], json.loads(response["body"]), headers
+    return response["statusCode"], json.loads(response["body"] or "null"), headers
 
 
 class TestCreateOrder:
@@ -161,6 +164,50 @@ class TestGetOrder:
         """An invalid order id is 400."""
         status, body, _ = call(get_order, "GET", "/v1.0/orders/x")
         assert (status, body["errors"]) == (400, [{"field": "orderId", "detail": "must be a UUID"}])
+
+
+class TestGetInvoice:
+    @pytest.fixture
+    def invoiced(self, aws: Aws, order: Order) -> Order:
+        """The order, with its invoice."""
+        key = f"{order.tenant_id}/orders/order_{order.id}.pdf"
+        aws.s3.put_object(Bucket=settings.orders_bucket, Key=key, Body=b"%PDF-1.7", ContentType="application/pdf")
+        OrderRepository(clients.dynamodb(), settings.orders_table).set_invoice_key(order.tenant_id, order.id, key)
+        return order
+
+    def test_get_invoice_redirects_to_file(self, invoiced: Order) -> None:
+        """The owner is redirected to a URL that gives the PDF under its order number, to anyone for five minutes."""
+        path = f"/v1.0/orders/{invoiced.id}/invoice"
+        status, body, headers = call(get_order, "GET", path, tenant_id=invoiced.tenant_id)
+        assert (status, body, headers["Cache-Control"]) == (302, None, "no-store")
+        query = parse_qs(urlsplit(headers["Location"]).query)
+        assert (query["X-Amz-Algorithm"], query["X-Amz-Expires"]) == (["AWS4-HMAC-SHA256"], ["300"])
+        response = requests.get(headers["Location"], timeout=30)
+        assert (response.status_code, response.content) == (200, b"%PDF-1.7")
+        assert response.headers["Content-Type"] == "application/pdf"
+        assert response.headers["Content-Disposition"] == f'attachment; filename="{invoiced.order_number}.pdf"'
+        assert response.headers["Cache-Control"] == "no-store"
+
+    def test_get_invoice_not_ready_is_409(self, order: Order) -> None:
+        """Until the invoice is stored, the response says when to try again."""
+        status, body, headers = call(get_order, "GET", f"/v1.0/orders/{order.id}/invoice", tenant_id=order.tenant_id)
+        assert (status, headers["Retry-After"]) == (409, "2")
+        assert body["detail"] == "The invoice is not ready yet. Try again in a moment."
+
+    def test_get_invoice_of_rejected_order_is_404(self, tenant_id: str) -> None:
+        """A rejected order never gets an invoice: the response says so, and not to try again."""
+        repository = OrderRepository(clients.dynamodb(), settings.orders_table)
+        order = repository.reject(rejected_order(tenant_id=tenant_id)).order
+        status, body, headers = call(get_order, "GET", f"/v1.0/orders/{order.id}/invoice", tenant_id=tenant_id)
+        assert (status, body["detail"]) == (404, "The order was rejected, so it has no invoice.")
+        assert "Retry-After" not in headers
+
+    def test_get_invoice_by_other_tenant_is_404(self, invoiced: Order) -> None:
+        """An admin gets the invoice; for other tenants it is 404, as is that of an unknown order."""
+        path = f"/v1.0/orders/{invoiced.id}/invoice"
+        assert call(get_order, "GET", path, tenant_id="tenant-x", groups="admin")[0] == 302
+        assert call(get_order, "GET", path, tenant_id="tenant-x")[0] == 404
+        assert call(get_order, "GET", f"/v1.0/orders/{uuid4()}/invoice", tenant_id=invoiced.tenant_id)[0] == 404
 
 
 class TestListOrders:
