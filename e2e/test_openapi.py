@@ -65,9 +65,10 @@ class RequestCompleter:
 
     def _order(self, case: Any) -> None:
         address = case.body.get("billingAddress") if isinstance(case.body, dict) else None
-        for field, text in list(address.items()) if isinstance(address, dict) else []:
-            if isinstance(text, str):
-                address[field] = "".join("x" if _is_unlisted(letter) else letter for letter in text)
+        if isinstance(address, dict):
+            for field, text in address.items():
+                if isinstance(text, str):
+                    address[field] = "".join("x" if _is_unlisted(letter) else letter for letter in text)
         if isinstance(case.body, dict) and _is_identifier(case.body.get("cartId")):
             case.body["cartId"] = self._cart_id
         key = (case.headers or {}).get("Idempotency-Key")
