@@ -19,6 +19,7 @@ from labs.rehearsal.accounts import ACCOUNTS, SUBJECT_PREFIX, Accounts
 from labs.rehearsal.github import GitHub
 from labs.rehearsal.workflows import Workflows
 from localstack.stack import StackError
+from release import preflight
 from tests.support.rehearsal_jobs import Jobs
 from tests.support.secure_engine import secure_engine
 from tooling import commands
@@ -84,6 +85,13 @@ def test_role_with_another_token_is_denied(accounts: Accounts, claims: dict[str,
     """Only a job in this environment of this repository may assume the deployment role."""
     with pytest.raises(StackError, match=f"{ROLE} refuses .*AccessDenied"):
         accounts.sign_in("dev", **claims)
+
+
+def test_preflight_of_bootstrapped_account_misses_only_the_domain(accounts: Accounts) -> None:
+    """After bootstrap, everything that can be asked of AWS before a deployment is there, except the domain of mails."""
+    root = accounts.root("dev")
+    found = preflight.checks(lambda service: accounts.client(service, root), "dev")
+    assert [check.name for check in found if check.missing] == ["domain kimmyai.io in SES"]
 
 
 def test_job_signs_in_to_the_role_of_its_environment(accounts: Accounts, tmp_path: Path) -> None:
