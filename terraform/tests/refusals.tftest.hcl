@@ -62,7 +62,7 @@ run "values_out_of_range_are_rejected" {
   command = plan
   expect_failures = [
     var.throttle_rate, var.architecture, var.region, var.log_level, var.internal_notification_email, var.cart_api_url, var.retry_delay_seconds,
-    var.bucket_suffix, var.runbook_url, var.archive_invoices_after_days, var.hosted_zone_id, var.domain_name, var.monthly_budget_usd,
+    var.bucket_suffix, var.runbook_url, var.archive_invoices_after_days, var.hosted_zone_id, var.monthly_budget_usd,
     var.cors_origins, var.invoice_endpoint_url,
   ]
   variables {
@@ -77,10 +77,17 @@ run "values_out_of_range_are_rejected" {
     runbook_url                 = "https://example.com/wiki"
     archive_invoices_after_days = 30
     hosted_zone_id              = "api.kimmyai.io"
-    domain_name                 = "API.kimmyai.io"
     monthly_budget_usd          = null
     cors_origins                = ["http://localhost:*"]
     invoice_endpoint_url        = "http://localhost:4566"
+  }
+}
+
+run "domain_name_in_upper_case_is_rejected" {
+  command         = plan
+  expect_failures = [var.domain_name]
+  variables {
+    domain_name = "API.kimmyai.io"
   }
 }
 
