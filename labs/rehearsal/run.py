@@ -129,7 +129,7 @@ class Rehearsal:
         """Promote a release that fails in prod only, and check that the canary rolls it back."""
         started = time.monotonic()
         text = "rolled back after 10 % of the traffic; "
-        step = 'bin/release deploy "$RELEASE" --to prod'
+        step = 'bin/release deploy "$RELEASE" --to prod "$CANARY"'
         refused = partial(self.pipelines.refused, "promote-prod", step, text, REVIEWERS, release=bad)
         with ThreadPoolExecutor(max_workers=1) as pool:
             deployment = pool.submit(refused)
