@@ -47,7 +47,7 @@ def test_portal_without_a_stack_says_what_to_do(portal: str, method: str, path: 
 def test_portal_signs_in_for_its_own_page_only(portal: str) -> None:
     """A link signs nobody in, another host is refused, and no other origin may read a response."""
     url = f"{portal}/sign-in/thandi@acme.example"
-    assert requests.get(url, timeout=10).status_code == 405
+    assert requests.get(url, timeout=10).status_code == 404
     assert requests.post(url, headers={"Host": "portal.example"}, timeout=10).status_code == 400
     response = requests.get(f"{portal}/environment", headers={"Origin": "http://evil.example"}, timeout=10)
     assert "access-control-allow-origin" not in response.headers
