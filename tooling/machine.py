@@ -24,9 +24,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT_VENV = ROOT / ".venv"
 ENGINE_VENV = ROOT / "build" / "engine-venv"
 # Tools whose libraries conflict with ours: each has its own environment, made on first use.
-TOOL_VENVS = {name: ROOT / "build" / f"{name}-venv" for name in ("moto", "localstack", "checkov", "load")}
+TOOL_VENVS = {name: ROOT / "build" / f"{name}-venv" for name in ("moto", "localstack", "runtime", "checkov", "load")}
 # Groups whose versions are those of dev, so that the tests run what the functions and the local stack run.
-_PARTS_OF_DEV = ("functions", "mail", "invoice", "local")
+_PARTS_OF_DEV = ("functions", "mail", "invoice", "local", "runtime")
 _UV_FOLDER = ROOT / "build" / "uv"
 PYTHON_VERSION = "3.12"
 _TOOL_PYTHON = {"localstack": "3.13"}
@@ -192,7 +192,7 @@ def lock(*options: str) -> None:
 
     Raises RuntimeError: a group cannot be resolved; the text ends with what uv printed.
     """
-    for name in ("dev", *_PARTS_OF_DEV, "engine", *TOOL_VENVS, "uv"):
+    for name in dict.fromkeys(("dev", *_PARTS_OF_DEV, "engine", *TOOL_VENVS, "uv")):
         constraint = ["--constraint=requirements/dev.txt"] if name in _PARTS_OF_DEV else []
         _uv(
             *("pip", "compile", "--quiet", "--generate-hashes", "--no-annotate", "--no-header", "--no-strip-extras"),

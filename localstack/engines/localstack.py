@@ -65,9 +65,9 @@ def require_hooks(endpoint: str) -> None:
 
     found = poll("LocalStack's hooks have run", scripts, _HOOKS_SECONDS)
     done = {script["name"] for script in found if script["state"] == "SUCCESSFUL"}
-    missing = {path.name for path in HOOKS.glob("*.d/*.py")} - done
+    missing = {path.name for path in HOOKS.glob("start.d/*.py")} - done
     if missing:
-        raise StackError(f"LocalStack did not run {', '.join(sorted(missing))}: see `docker compose logs`")
+        raise StackError(f"LocalStack did not run {', '.join(sorted(missing))}: see its log")
 
 
 def image() -> str:

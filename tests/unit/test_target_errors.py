@@ -89,7 +89,10 @@ def test_command_without_engine_fails(dead: Path, command: str) -> None:
             "did you mean create_order\\?\nRun `make logs FUNCTION=…` with one of create_order, ",
         ),
         ("bin/ops stack logs", "no function is named\nRun `make logs FUNCTION=…` with one of create_order, "),
-        ("make up ENGINE=moto", "Invalid value for '--engine': 'moto' is not one of 'embedded', 'localstack'"),
+        (
+            "make up ENGINE=moto",
+            "Invalid value for '--engine': 'moto' is not one of 'embedded', 'localstack', 'localstack-host'",
+        ),
         ("make up PORT=high", "Invalid value for '--port': 'high'"),
         ("make up RELEASE_DIR=/nothing", "there is no /nothing/release.json: run `make release`"),
         (f"bin/release promote {DIGEST} --to moon", "Invalid value for '--to'.*: 'moon' is not one of 'dev', 'sit'"),
