@@ -39,8 +39,8 @@ class _LibraryWarnings(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log a library's warning or error, at its level."""
-        where = {"library": record.name, "source": f"{record.module}:{record.lineno}"}
-        logger.log(record.levelno, "library warning", extra=where)
+        log = logger.error if record.levelno >= logging.ERROR else logger.warning
+        log("library warning", library=record.name, source=f"{record.module}:{record.lineno}")
 
 
 # Lambda's runtime writes what libraries log as it is. Replaced before our logger exists, which leaves it out.

@@ -3,10 +3,11 @@
 Start with `choose`; the engines are alike. Without Cognito the harness's issuer gives users tokens.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from localstack import stack as stacks
-from localstack.engines.localstack import LocalStack
+from localstack.engines.localstack import LACKS, LocalStack
 from localstack.engines.localstack_host import LocalStackHost
 from localstack.engines.ministack import MiniStack
 from localstack.stack import Stack, StackError
@@ -31,6 +32,11 @@ def choose(name: str | None) -> Engine:
             "ENGINE=localstack needs Docker, which does not respond: start Docker, or use ENGINE=localstack-host"
         )
     return LocalStack()
+
+
+def lacks(name: str) -> Mapping[str, str]:
+    """What an engine lacks of what our tests need: features, each with a sentence that names the version."""
+    return {} if name == MiniStack.name else LACKS
 
 
 def require(directory: Path | None = None) -> Stack:

@@ -15,6 +15,17 @@ _HOOKS_SECONDS = 30
 HOOKS = ROOT / "localstack" / "hooks"
 
 
+# The last version that runs without a token.
+VERSION = "4.14.0"
+# By feature; e2e/test_lacks.py fails when one is there.
+LACKS = {
+    "IAM": f"LocalStack {VERSION} enforces no policy without a token",
+    "CloudTrail": f"LocalStack {VERSION} has no CloudTrail without a token",
+    "Cognito": f"LocalStack {VERSION} has no Cognito without a token",
+    "metrics": f"LocalStack {VERSION} publishes no metrics of logs and APIs",
+}
+
+
 class LocalStack:
     """LocalStack in a container."""
 
@@ -72,4 +83,8 @@ def require_hooks(endpoint: str) -> None:
 
 def image() -> str:
     """Return the last image that runs without a token, or the newest if there is a token."""
-    return "localstack/localstack:latest" if os.environ.get("LOCALSTACK_AUTH_TOKEN") else "localstack/localstack:4.14.0"
+    return (
+        "localstack/localstack:latest"
+        if os.environ.get("LOCALSTACK_AUTH_TOKEN")
+        else f"localstack/localstack:{VERSION}"
+    )

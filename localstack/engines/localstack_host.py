@@ -81,6 +81,9 @@ def start_process(folder: Path, log: Path, port: int, settings: dict[str, str]) 
         "FILESYSTEM_ROOT": str(folder),
         "TMPDIR": str(folder / "tmp"),
         "PYTHONPATH": f"{folder / 'plugin'}{os.pathsep}{_RUNTIME}",
+        # DynamoDB Local's own streams; the first provider needs a Kinesis server that it downloads.
+        "PROVIDER_OVERRIDE_DYNAMODB": "v2",
+        "PROVIDER_OVERRIDE_DYNAMODBSTREAMS": "v2",
         "LAMBDA_RUNTIME_EXECUTOR": "process",
         "FUNCTION_PYTHON": str(machine.TOOL_VENVS["runtime"] / "bin" / "python"),
         # An order after a long pause should not meet cold starts.

@@ -17,6 +17,7 @@ from aiosmtpd.controller import Controller
 from botocore.config import Config
 
 from localstack import engines, processes
+from localstack.engines.localstack_host import LocalStackHost
 from localstack.engines.ministack import MiniStack
 from localstack.sidecars.issuer import Issuer, TokenIssuer
 from localstack.sidecars.mail_catcher import MailCatcher
@@ -160,7 +161,7 @@ def _issuer(folder: Path) -> Iterator[Issuer]:
 
 @contextmanager
 def _localstack_host(folder: Path) -> Iterator[Engine]:
-    engine = engines.LocalStackHost()
+    engine = LocalStackHost()
     with _issuer(folder) as issuer:
         ports = {"engine": processes.free_port(), "issuer": int(issuer.url.rpartition(":")[2])}
         stack = Stack(folder, engine=engine.name, ports=ports)

@@ -15,9 +15,10 @@ _put = CloudwatchProvider.put_metric_alarm
 @handler("PutMetricAlarm", expand=False)
 def put_metric_alarm(provider: CloudwatchProvider, context: RequestContext, request: dict[str, Any]) -> None:
     """Create or update an alarm, and tag it."""
+    tags = request.pop("Tags", None) or []
     _put(provider, context, request)
     arn = arns.cloudwatch_alarm_arn(request["AlarmName"], context.account_id, context.region)
-    provider.get_store(context.account_id, context.region).TAGS.tag_resource(arn, request.get("Tags") or [])
+    provider.get_store(context.account_id, context.region).TAGS.tag_resource(arn, tags)
 
 
 CloudwatchProvider.put_metric_alarm = put_metric_alarm
