@@ -140,7 +140,9 @@ def redrive(queue: Queue, target: TargetOption) -> list[str]:
 
 @_command
 def query(
-    name: Annotated[str, typer.Argument(help="Name of the query: errors, refused, trace, crashes or slow.")],
+    name: Annotated[
+        str, typer.Argument(help="Name of the query: errors, refused, rejections, trace, crashes or slow.")
+    ],
     target: TargetOption,
     text: Annotated[str, typer.Option(help="Id to look for, where the query needs one.")] = "",
     function: Annotated[str | None, typer.Option(help="Folder of the only function to search.")] = None,

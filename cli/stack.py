@@ -16,8 +16,9 @@ from localstack.shell import open_shell
 from localstack.stack import StackError
 from localstack.terraform import LocalTerraform
 from localstack.up import console as screen
+from localstack.up import display_path, explain, open_console
 from localstack.up import down as stop_stack
-from localstack.up import explain, open_console
+from localstack.up import reset as reset_stack
 from localstack.up import up as start_stack
 from localstack.watch import watch as watch_tree
 from ops import queues
@@ -39,20 +40,32 @@ def up(
     release_dir: Folder = None,
     faults: Annotated[bool, typer.Option("--faults", help="Put the fault proxy behind the functions.")] = False,
     issuer: Annotated[bool, typer.Option("--issuer", help="Accept the harness's tokens instead of Cognito's.")] = False,
-    free_ports: Annotated[bool, typer.Option("--free-ports", help="Take any free ports.")] = False,
+    free_ports: Annotated[bool, typer.Option("--free-ports", help="Prefer free ports to the defaults.")] = False,
 ) -> None:
     """Bring the local stack up, or repair it."""
-    given = {"engine": port, "cart": cart_port, "smtp": smtp_port, "console": console_port}
+    ports = {"engine": port, "cart": cart_port, "smtp": smtp_port, "console": console_port}
     stack = stacks.load()
-    ports = {use: number for use, number in given.items() if number is not None}
-    start_stack(stack, engine, free_ports, release_dir, faults, issuer, ports)
+    given = {use: number for use, number in ports.items() if number is not None}
+    start_stack(stack, engine, free_ports, release_dir, faults, issuer, given)
     explain(stack)
+
+
+@app.command()
+def reset() -> None:
+    """Empty the stack: orders and mails are gone, its users stay. Takes seconds if a snapshot matches."""
+    reset_stack()
 
 
 @app.command()
 def down() -> None:
     """Stop the local stack and delete what it held; mails and logs stay."""
+    directory = stacks.default_directory()
+    there = (directory / "stack.json").exists()
     stop_stack()
+    screen.print(
+        f"stopped; mails and logs are in {display_path(directory)}" if there else f"no stack runs in {directory}",
+        soft_wrap=True,
+    )
 
 
 @app.command()
@@ -76,6 +89,8 @@ def status() -> None:
         table.add_row(queue.name, f"{queue.waiting} waiting, {queue.hidden} in flight or backing off")
     screen.print(table)
     screen.print(f"API {stack.api_url}", soft_wrap=True)
+    for other in sorted(processes.stacks() - {str(stack.directory)}):
+        screen.print(f"another stack runs in {other}", soft_wrap=True)
 
 
 @app.command()

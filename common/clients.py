@@ -1,9 +1,10 @@
-"""boto3 clients, one per service and process; handlers create theirs at import, so that a warm call creates none."""
+"""boto3 clients, one per use and process; handlers create theirs at import, so that a warm call creates none."""
 
 from __future__ import annotations
 
+import os
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -32,8 +33,24 @@ def dynamodb_for_mail_records() -> DynamoDBClient:
 
 
 @cache
+def dynamodb_without_retries() -> DynamoDBClient:
+    """The DynamoDB client for writes that may fail: it gives up after at most two seconds."""
+    quick = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1})
+    return boto3.client("dynamodb", config=_CONFIG.merge(quick))
+
+
+@cache
 def s3() -> S3Client:
     return boto3.client("s3", config=_CONFIG)
+
+
+@cache
+def s3_for_links() -> S3Client:
+    """The S3 client that presigns URLs for browsers: with the region's host name, since the global one redirects."""
+    # An engine has no host names for buckets.
+    style: Any = "path" if os.environ.get("AWS_ENDPOINT_URL_S3") else "virtual"
+    config = Config(signature_version="s3v4", s3={"addressing_style": style})
+    return boto3.client("s3", config=_CONFIG.merge(config))
 
 
 @cache

@@ -1,11 +1,12 @@
-"""Errors of the domain: what a message consumer retries or not, and what the API refuses and why."""
+"""Errors of the domain: what a message consumer retries or not, why an order is rejected, what the API refuses."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 class PermanentError(Exception):
-    """A retry cannot help: the message is malformed, or names something that does not exist."""
+    """A retry cannot help: the message is malformed, or a service responded with what nobody expects."""
 
 
 class TransientError(Exception):
@@ -14,6 +15,38 @@ class TransientError(Exception):
     def __init__(self, text: str, wait_seconds: int = 0) -> None:
         super().__init__(text)
         self.wait_seconds = wait_seconds
+
+
+class RejectionCode(StrEnum):
+    """Why an accepted order cannot be recorded as it was requested."""
+
+    CART_NOT_FOUND = "CART_NOT_FOUND"
+    CART_EMPTY = "CART_EMPTY"
+    CART_INVALID = "CART_INVALID"
+    CURRENCY_MISMATCH = "CURRENCY_MISMATCH"
+    ORDER_TOO_LARGE = "ORDER_TOO_LARGE"
+
+
+_REJECTION_DETAILS = {
+    RejectionCode.CART_NOT_FOUND: "We couldn't find your cart. Please fill a new cart and order again.",
+    RejectionCode.CART_EMPTY: "Your cart was empty. Please fill it and order again.",
+    RejectionCode.CART_INVALID: "Something in your cart can't be ordered. Please fill a new cart and order again.",
+    RejectionCode.CURRENCY_MISMATCH: "Your cart has prices in another currency than your order. Please order again.",
+    RejectionCode.ORDER_TOO_LARGE: "Your order is too large. Please split it into smaller orders.",
+}
+
+
+class OrderRejectedError(Exception):
+    """The order is rejected for its cart: a retry cannot help, and nothing is wrong with the platform.
+
+    `detail` is for the customer, and says no more than the caller may know. `reason` is for the log.
+    """
+
+    def __init__(self, code: RejectionCode, reason: str) -> None:
+        super().__init__(f"{code}: {reason}")
+        self.code = code
+        self.detail = _REJECTION_DETAILS[code]
+        self.reason = reason
 
 
 class RefusedError(Exception):
@@ -47,6 +80,26 @@ class OrderNotFoundError(RefusedError):
     """The order does not exist, or belongs to a tenant that the caller may not access."""
 
     detail = "There is no such order."
+
+
+class OrderNotRecordedError(RefusedError):
+    """The order is accepted and not recorded yet, so it cannot be changed."""
+
+    detail = "The order is accepted and not recorded yet. Try again."
+    retry_after_seconds = 1
+
+
+class InvoiceNotReadyError(RefusedError):
+    """The order is accepted, and its invoice is not made yet."""
+
+    detail = "The invoice is not ready yet. Try again in a moment."
+    retry_after_seconds = 2
+
+
+class NoInvoiceError(RefusedError):
+    """The order is rejected, so it never gets an invoice."""
+
+    detail = "The order was rejected, so it has no invoice."
 
 
 class ForbiddenTenantError(RefusedError):

@@ -44,6 +44,10 @@ class OrderRecorded(Event):
     """An order was numbered and written to the table."""
 
 
+class OrderRejected(Event):
+    """An order was rejected, and written to the table without a number."""
+
+
 class InvoiceCreated(Event):
     """An invoice was stored in the bucket."""
 
@@ -64,7 +68,8 @@ class OrderStatusChanged(Event):
 
 
 _EVENTS: dict[str, type[Event]] = {
-    event.__name__: event for event in (OrderCreationRequested, OrderRecorded, InvoiceCreated, OrderStatusChanged)
+    event.__name__: event
+    for event in (OrderCreationRequested, OrderRecorded, OrderRejected, InvoiceCreated, OrderStatusChanged)
 }
 
 

@@ -148,6 +148,13 @@ class CountryCode(PatternText):
     rule = "an ISO 3166-1 country code of two capital letters"
 
 
+class CurrencyCode(PatternText):
+    """An ISO 4217 currency code."""
+
+    regex = re.compile(r"^[A-Z]{3}\Z")
+    rule = "an ISO 4217 currency code of three capital letters"
+
+
 class PostalCode(PatternText):
     """1 to 12 letters, digits, spaces or hyphens; in South Africa four digits."""
 

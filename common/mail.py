@@ -47,7 +47,7 @@ def _render(template: str, to: str, order: Order, correlation_id: str, **more: o
     context = {"order": order, **more}
     html, text = render(f"{template}.html", context), render(f"{template}.txt", context)
     title = _TITLE.search(html)
-    subject = " ".join(unescape(title[1] if title else order.order_number).split())
+    subject = " ".join(unescape(title[1] if title else str(order.id)).split())
     return build_message(to=to, subject=subject, text=text, html=html, correlation_id=correlation_id)
 
 
@@ -66,6 +66,11 @@ def order_notification(order: Order, correlation_id: str) -> EmailMessage:
 def status_update(order: Order, status: OrderStatus, correlation_id: str) -> EmailMessage:
     """The mail to the customer about a new status, which may not be the order's status any more."""
     return _render("customer/order_status_update", order.customer_email, order, correlation_id, status=status)
+
+
+def order_rejected(order: Order, correlation_id: str) -> EmailMessage:
+    """The mail to the customer about an order that was rejected."""
+    return _render("customer/order_rejected", order.customer_email, order, correlation_id)
 
 
 def send(message: EmailMessage) -> str:

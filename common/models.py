@@ -14,6 +14,7 @@ from common.field_types import (
     Amount,
     CampaignName,
     CountryCode,
+    CurrencyCode,
     Email,
     Identifier,
     Percent,
@@ -140,7 +141,8 @@ class Cart(TolerantModel):
 
     cart_id: Identifier
     tenant_id: Identifier
-    currency: Currency
+    # Any, so that a cart in a currency that is not sold in is no malformed cart.
+    currency: CurrencyCode
     items: list[CartItem] = Field(..., min_items=1, max_items=MAX_CART_LINES)
 
 

@@ -7,10 +7,19 @@ from uuid import UUID
 
 from pydantic import root_validator
 
-from common.errors import InvalidTransitionError, PaymentNotAcceptedError, StaleVersionError
+from common.errors import (
+    InvalidTransitionError,
+    OrderRejectedError,
+    PaymentNotAcceptedError,
+    RejectionCode,
+    StaleVersionError,
+)
 from common.field_types import Amount, Email, Identifier, Timestamp, TransactionId
 from common.models import Address, Campaign, CartItem, Currency, Model, PaymentMethod, TolerantModel
 from common.status import PAYMENT_STATUSES, TRANSITIONS, OrderStatus, can_transition
+
+# The history of an order has its newest versions, as many as these: an item of the table has a maximum size.
+MAX_HISTORY = 20
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,23 @@ class OrderItem(CartItem):
     line_total: Amount
 
 
+class Rejection(TolerantModel):
+    """Why an order was rejected: a code for programs, and a sentence for the customer."""
+
+    code: RejectionCode
+    detail: str
+
+
+class HistoryEntry(TolerantModel):
+    """A version of an order: when it was made and by whom, and the status and payment details that it set."""
+
+    version: int
+    at: datetime
+    by: str
+    status: OrderStatus | None = None
+    payment_details: PaymentDetails | None = None
+
+
 class OrderDraft(TolerantModel):
     """An order that is priced and has no number yet."""
 
@@ -102,20 +128,46 @@ class OrderDraft(TolerantModel):
 
 
 class Order(OrderDraft):
-    """An order on record."""
+    """An order on record. A rejected order has a rejection and no number; it was not priced, so it has no lines."""
 
-    order_number: str
+    order_number: str | None = None
+    rejection: Rejection | None = None
+    # Of a rejected order only, which has no lines to recognise it by.
+    cart_id: Identifier | None = None
+    # The newest versions, oldest first; empty if the order is older than the history.
+    history: list[HistoryEntry] = []  # noqa: RUF012 (pydantic copies it for each order)
 
     # What change() sets. The invoice's key is not part of it: it is stored at any time, without a new version.
     CHANGEABLE: ClassVar[frozenset[str]] = frozenset(
         {"status", "previous_status", "payment_details", "date_status_changed"}
-        | {"date_last_updated", "last_updated_by", "version"}
+        | {"date_last_updated", "last_updated_by", "version", "history"}
     )
+
+    @root_validator(skip_on_failure=True)
+    def _numbered_or_rejected(cls, values: dict[str, Any]) -> dict[str, Any]:
+        rejected = values["status"] is OrderStatus.REJECTED
+        if rejected is not (values["rejection"] is not None) or rejected is (values["order_number"] is not None):
+            raise ValueError("must have either an order number, or the status REJECTED with a rejection")
+        if rejected and (values["items"] or values["invoice_key"] or values["payment_details"]):
+            raise ValueError("must have neither lines, nor an invoice, nor a payment when it is rejected")
+        return values
 
     @classmethod
     def of(cls, draft: OrderDraft, order_number: str) -> Self:
         """Make the order of a draft and its order number."""
-        return cls(**draft.dict(), order_number=order_number)
+        return cls._begin(draft, order_number=order_number)
+
+    @classmethod
+    def rejected(cls, draft: OrderDraft, error: OrderRejectedError, cart_id: str) -> Self:
+        """Make the order that is kept of a rejected request, from a draft without lines."""
+        rejection = Rejection(code=error.code, detail=error.detail)
+        return cls._begin(draft, status=OrderStatus.REJECTED, rejection=rejection, cart_id=cart_id)
+
+    @classmethod
+    def _begin(cls, draft: OrderDraft, **more: object) -> Self:
+        values = {**draft.dict(), **more}
+        by, at = draft.last_updated_by, draft.date_created
+        return cls(**values, history=[HistoryEntry(version=draft.version, at=at, by=by, status=values["status"])])
 
     def change(self, change: OrderUpdate, *, expected_version: int, by: str, at: datetime) -> Self:
         """Return the order's next version, with a change applied to the version that the caller has read.
@@ -136,7 +188,11 @@ class Order(OrderDraft):
         if change.payment_details and not {self.status, status} <= PAYMENT_STATUSES:
             detail = f"An order that is {self.status} does not accept payment details with status {status}."
             raise PaymentNotAcceptedError(detail)
-        changed: dict[str, Any] = {"date_last_updated": at, "last_updated_by": by, "version": self.version + 1}
+        entry = HistoryEntry(
+            version=self.version + 1, at=at, by=by, status=change.status, payment_details=change.payment_details
+        )
+        changed: dict[str, Any] = {"date_last_updated": at, "last_updated_by": by, "version": entry.version}
+        changed["history"] = [*self.history, entry][-MAX_HISTORY:]
         if change.status:
             changed |= {"status": status, "previous_status": self.status, "date_status_changed": at}
         if change.payment_details:

@@ -6,12 +6,12 @@ from decimal import Decimal
 
 from pydantic import ValidationError
 
-from common.errors import PermanentError
+from common.errors import OrderRejectedError, RejectionCode
 from common.events import OrderCreationRequested
 from common.field_types import Amount
 from common.models import Campaign, Cart, CartItem
 from common.money import to_cents, vat
-from common.order import OrderDraft, OrderItem
+from common.order import Order, OrderDraft, OrderItem
 
 
 @dataclass(frozen=True)
@@ -47,28 +47,39 @@ def draft_order(
     """Make a priced order without a number from a request and its cart.
 
     A campaign that is not valid when the order is placed is left out: an accepted order is not lost for a lapsed code.
-    Raises PermanentError if the cart is another tenant's or in another currency, or costs more than an order can hold.
+    Raises OrderRejectedError if the cart is in another currency than the order, or costs more than an order can hold.
     """
-    request = requested.order
-    if cart.tenant_id != requested.tenant_id:
-        raise PermanentError(f"cart {request.cart_id} is another tenant's")
-    if cart.currency is not request.currency:
-        raise PermanentError(f"cart {request.cart_id} is in {cart.currency}, the order in {request.currency}")
+    if cart.currency != requested.order.currency.value:
+        reason = f"cart {cart.cart_id} is in {cart.currency}, the order in {requested.order.currency}"
+        raise OrderRejectedError(RejectionCode.CURRENCY_MISMATCH, reason)
     valid = campaign if campaign and campaign.covers(placed_at) else None
     try:
-        return OrderDraft(
-            **vars(price(cart.items, valid)),
-            id=requested.order_id,
-            tenant_id=requested.tenant_id,
-            customer_email=request.customer_email,
-            currency=request.currency,
-            campaign=valid,
-            billing_address=request.billing_address,
-            payment_method=request.payment_method,
-            date_created=placed_at,
-            date_last_updated=placed_at,
-            last_updated_by=requested.created_by,
-        )
+        return _draft(requested, price(cart.items, valid), valid, placed_at)
     except ValidationError:
         # All else was validated before: only an amount can be too large.
-        raise PermanentError(f"cart {request.cart_id} costs more than an order can hold") from None
+        reason = f"cart {cart.cart_id} costs more than an order can hold"
+        raise OrderRejectedError(RejectionCode.ORDER_TOO_LARGE, reason) from None
+
+
+def rejected_order(requested: OrderCreationRequested, error: OrderRejectedError, placed_at: datetime) -> Order:
+    """Make the order that is kept of a request that was rejected: it has no lines, and costs nothing."""
+    return Order.rejected(_draft(requested, price([], None), None, placed_at), error, requested.order.cart_id)
+
+
+def _draft(
+    requested: OrderCreationRequested, priced: Price, campaign: Campaign | None, placed_at: datetime
+) -> OrderDraft:
+    request = requested.order
+    return OrderDraft(
+        **vars(priced),
+        id=requested.order_id,
+        tenant_id=requested.tenant_id,
+        customer_email=request.customer_email,
+        currency=request.currency,
+        campaign=campaign,
+        billing_address=request.billing_address,
+        payment_method=request.payment_method,
+        date_created=placed_at,
+        date_last_updated=placed_at,
+        last_updated_by=requested.created_by,
+    )

@@ -7,17 +7,18 @@ import random
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from common.errors import StaleVersionError, TransientError
+from common.errors import OrderRejectedError, RejectionCode, StaleVersionError, TransientError
 from common.field_types import format_timestamp
 from common.numbering import format_number, number_year
 from common.order import Order, OrderDraft
-from common.status import OrderStatus
-from common.table_items import attributes_of, order_key, partition_key, to_attributes, to_order
+from common.status import ACCEPTED, OrderStatus
+from common.table_items import attributes_of, item_size, order_key, partition_key, to_attributes, to_order
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -28,6 +29,8 @@ MAX_PAGE_SIZE = 100
 _MAX_QUERIES_PER_PAGE = 10
 # Lambda rejects a response above 6 MB, and one query can add 3 MB: 1 MB of UTF-8, escaped as JSON.
 _MAX_PAGE_BYTES = 2_500_000
+# DynamoDB's limit is 400 KB. The rest is room for what comes later: the invoice's key, payments and the history.
+_MAX_ITEM_BYTES = (400 - 16) * 1024
 _MAX_NUMBER_ATTEMPTS = 30
 _MAX_BACKOFF_SECONDS = 0.25
 _DATE_INDEX = "OrdersByDateIndex"
@@ -38,6 +41,21 @@ _POSITION = re.compile(
 )
 
 _jitter = random.SystemRandom()
+
+
+# A write of a new order: it may replace the marker of its acceptance, and nothing else.
+_IS_NEW: Any = {
+    "ConditionExpression": "attribute_not_exists(PK) OR #status = :accepted",
+    "ExpressionAttributeNames": {"#status": "status"},
+    "ExpressionAttributeValues": {":accepted": {"S": ACCEPTED}},
+}
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """An order that is accepted and not recorded yet."""
+
+    order_id: UUID
 
 
 @dataclass(frozen=True)
@@ -88,10 +106,18 @@ class OrderRepository:
         self._client = client
         self._table = table
 
-    def get(self, tenant_id: str, order_id: UUID) -> Order | None:
+    def find(self, tenant_id: str, order_id: UUID) -> Order | Accepted | None:
         """Read one order of a tenant, strongly consistent; None if it does not exist."""
         response = self._client.get_item(TableName=self._table, Key=order_key(tenant_id, order_id), ConsistentRead=True)
-        return to_order(response["Item"]) if "Item" in response else None
+        item = response.get("Item")
+        if item is None:
+            return None
+        return Accepted(order_id) if item["status"]["S"] == ACCEPTED else to_order(item)
+
+    def get(self, tenant_id: str, order_id: UUID) -> Order | None:
+        """Read one order of a tenant, strongly consistent; None if it is not recorded."""
+        found = self.find(tenant_id, order_id)
+        return found if isinstance(found, Order) else None
 
     def get_recorded(self, tenant_id: str, order_id: UUID) -> Order:
         """Read the order that an event is about; TransientError if it is not in the table."""
@@ -118,12 +144,16 @@ class OrderRepository:
             TableName=self._table,
             ConsistentRead=True,
             KeyConditionExpression="PK = :pk AND begins_with(SK, :prefix)",
-            ExpressionAttributeValues=to_attributes({":pk": partition_key(tenant_id), ":prefix": "ORDER#"}),
+            ExpressionAttributeValues=to_attributes(
+                {":pk": partition_key(tenant_id), ":prefix": "ORDER#", ":accepted": ACCEPTED}
+            ),
+            FilterExpression="#status <> :accepted",
+            ExpressionAttributeNames={"#status": "status"},
             Limit=page_size,
             **({"ExclusiveStartKey": to_attributes(start)} if start else {}),  # type: ignore[arg-type]
         )
-        items = response["Items"]
-        return Page(list(items), items[-1]["id"]["S"] if "LastEvaluatedKey" in response else None)
+        last = response.get("LastEvaluatedKey")
+        return Page(list(response["Items"]), last["SK"]["S"].removeprefix("ORDER#") if last else None)
 
     def list_by_date(self, tenant_id: str, page_size: int, filters: OrderFilter, position: str | None = None) -> Page:
         """A page of a tenant's orders, newest first, filtered by status and date.
@@ -170,11 +200,38 @@ class OrderRepository:
         order_id = position.rpartition("#")[2]
         return to_attributes({"GSI1_PK": partition, "GSI1_SK": position, "PK": partition, "SK": f"ORDER#{order_id}"})
 
+    def mark_accepted(self, tenant_id: str, order_id: UUID, at: datetime) -> None:
+        """Show that an order is accepted, until it is recorded; changes nothing if it is on record already.
+
+        The marker is in no index, so no list shows it.
+        """
+        on_record = self._client.exceptions.ConditionalCheckFailedException
+        being_recorded = self._client.exceptions.TransactionConflictException
+        marker = {"status": ACCEPTED, "tenantId": tenant_id, "dateCreated": at}
+        with suppress(on_record, being_recorded):
+            self._client.put_item(
+                TableName=self._table,
+                Item={**order_key(tenant_id, order_id), **to_attributes(marker)},
+                ConditionExpression="attribute_not_exists(PK)",
+            )
+
+    def reject(self, rejected: Order) -> Recorded:
+        """Write a rejected order, without a number. One that is already on record stays as it is, and is returned."""
+        try:
+            self._client.put_item(TableName=self._table, Item=attributes_of(rejected), **_IS_NEW)
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return Recorded(self.get_recorded(rejected.tenant_id, rejected.id), is_new=False)
+        return Recorded(rejected, is_new=True)
+
     def record(self, draft: OrderDraft) -> Recorded:
         """Number an order and write it, in one transaction with the counter of its year.
 
         The counter moves only when an order is written, so numbers have no gap and no duplicate. An order that is
-        already on record keeps its number, and is returned. Raises TransientError after 30 faster writers in a row.
+        already on record keeps its number, and is returned.
+
+        Raises:
+            OrderRejectedError: the order is too large for an item of the table.
+            TransientError: other writers were faster 30 times in a row.
         """
         year = number_year(draft.date_created)
         counter = to_attributes({"PK": "COUNTER#ORDER", "SK": f"YEAR#{year}"})
@@ -189,7 +246,11 @@ class OrderRepository:
                 "ExpressionAttributeValues": to_attributes({":next": last + 1, ":last": last or None}),
             }
             item = attributes_of(order)
-            put: Any = {"TableName": self._table, "Item": item, "ConditionExpression": "attribute_not_exists(PK)"}
+            if (size := item_size(item)) > _MAX_ITEM_BYTES:
+                raise OrderRejectedError(
+                    RejectionCode.ORDER_TOO_LARGE, f"the order has {size} of {_MAX_ITEM_BYTES} bytes"
+                )
+            put: Any = {"TableName": self._table, "Item": item, **_IS_NEW}
             try:
                 self._client.transact_write_items(TransactItems=[{"Update": increment}, {"Put": put}])
                 return Recorded(order, is_new=True)

@@ -37,6 +37,11 @@ class Settings:
     retry_delay_seconds = _Setting("RETRY_DELAY_SECONDS")
 
     @property
+    def cors_origin_pattern(self) -> str | None:
+        """Regular expression of the origins whose pages may read responses; None if there are none."""
+        return os.environ.get("CORS_ORIGIN_PATTERN") or None
+
+    @property
     def mail_configuration_set(self) -> str | None:
         """SES configuration set, through which bounces and complaints are reported; None where SES has none."""
         return os.environ.get("MAIL_CONFIGURATION_SET") or None

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class OrderStatus(StrEnum):
-    """Status of an order."""
+    """Status of an order on record. A rejected order stays as it is: no change leads to REJECTED or away from it."""
 
     PENDING_PAYMENT = "PENDING_PAYMENT"
     PAID = "PAID"
@@ -13,6 +13,11 @@ class OrderStatus(StrEnum):
     CANCELLED = "CANCELLED"
     EXPIRED = "EXPIRED"
     REFUNDED = "REFUNDED"
+    REJECTED = "REJECTED"
+
+
+# Status of an order that is accepted and not recorded yet.
+ACCEPTED = "ACCEPTED"
 
 
 TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
@@ -23,6 +28,7 @@ TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
     OrderStatus.CANCELLED: frozenset(),
     OrderStatus.EXPIRED: frozenset(),
     OrderStatus.REFUNDED: frozenset(),
+    OrderStatus.REJECTED: frozenset(),
 }
 
 # An order accepts payment details only in these, and only if it stays in them.

@@ -54,6 +54,24 @@ def attributes_of(order: Order) -> dict[str, Any]:
     return to_attributes({**keys, **order.dict(by_alias=True)})
 
 
+def item_size(item: Mapping[str, Any]) -> int:
+    """How many bytes DynamoDB counts for an item, at most.
+
+    Source: DynamoDB Developer Guide, "DynamoDB item sizes and formats". A number takes a byte for two digits, and one
+    or two more; here one for each digit, which is never less.
+    """
+    return sum(len(name.encode()) + _value_size(each) for name, each in item.items())
+
+
+def _value_size(value: Mapping[str, Any]) -> int:
+    ((kind, content),) = value.items()
+    if kind == "M":
+        return 3 + len(content) + item_size(content)
+    if kind == "L":
+        return 3 + sum(1 + _value_size(each) for each in content)
+    return 1 if kind == "BOOL" else 1 + len(content.encode())
+
+
 def to_order(item: Mapping[str, Any]) -> Order:
     """The order that an item holds."""
     return Order.parse_obj({key: _deserializer.deserialize(value) for key, value in item.items()})

@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from e2e.queues import FunctionQueue
-from e2e.tenant import DEADLINE_SECONDS, Tenant, paid
+from e2e.tenant import DEADLINE_SECONDS, Tenant, cart_outage, paid
 from labs.customers import ITEMS
 from localstack import stack as stacks
 from tests.support import browser as chromium
@@ -149,12 +149,13 @@ def test_console_shows_live_order_and_trace(tenant: Tenant, open_page: Open, acc
 @pytest.mark.alone
 def test_console_redrives_failed_message(tenant: Tenant, open_page: Open, accept_picture: Accept) -> None:
     """The console shows a message in the DLQ and redrives it, and the trace shows the failed attempts."""
-    cart_id, correlation_id = f"cart-{uuid4().hex}", f"e2e-{uuid4()}"
-    order_id = tenant.place(correlation_id, cartId=cart_id)
+    cart_id, correlation_id = tenant.put_cart(), f"e2e-{uuid4()}"
     page = open_page("/queues")
     section = page.locator("section", has=page.get_by_role("heading", name="order_creator_record"))
-    message = section.locator(".dlq details", has_text=order_id)
-    expect(message).to_have_count(1)
+    with cart_outage(tenant, cart_id, status=403):
+        order_id = tenant.place(correlation_id, cartId=cart_id)
+        message = section.locator(".dlq details", has_text=order_id)
+        expect(message).to_have_count(1)
     message.locator("summary").click()
     expect(message.locator("pre")).to_contain_text(correlation_id)
     accept_picture("console-queues.png", screenshot(page, "queues"))
@@ -163,7 +164,6 @@ def test_console_redrives_failed_message(tenant: Tenant, open_page: Open, accept
         pass
     expect(message.locator("pre")).to_be_visible()
 
-    tenant.put_cart(cartId=cart_id)
     section.get_by_role("button", name="Redrive").press("Enter")
     expect(page.get_by_role("status")).to_have_text(
         re.compile(r"[0-9]+ messages? moved back to bbws-order-creation-local")
@@ -173,6 +173,28 @@ def test_console_redrives_failed_message(tenant: Tenant, open_page: Open, accept
     page.goto(f"/orders/{order_id}")
     expect(page.get_by_role("region", name="Trace", exact=True).get_by_text("failed").first).to_be_visible()
     accept_picture("console-trace.png", screenshot(page, "redriven"))
+
+
+def test_console_explains_rejected_order(tenant: Tenant, open_page: Open) -> None:
+    """The console lists a rejected order, and shows why it was rejected, its mail, and that nothing else follows."""
+    order_id = tenant.place(f"e2e-{uuid4()}", cartId=f"cart-{uuid4().hex}")
+    page = open_page()
+    row = page.locator(f"#row-{order_id}")
+    expect(row).to_have_attribute("data-stage", "rejected")
+    expect(row).not_to_contain_text("waiting")
+    row.locator("a").click()
+    expect(page.locator(".facts")).to_contain_text("CART_NOT_FOUND")
+    expect(page.locator(".facts")).to_contain_text("We couldn't find your cart.")
+    expect(page.locator(".limits")).not_to_contain_text("waiting")
+    expect(page.get_by_role("region", name="Trace", exact=True).locator(".mail .what")).to_have_text(["customer mail"])
+    expect(page.get_by_text("None, since the order was rejected.")).to_be_visible()
+    expect(page.get_by_role("region", name="History of the order")).to_contain_text("rejected")
+    assert Axe().run(page).violations_count == 0
+    screenshot(page, "rejected")
+    page.get_by_role("link", name="We couldn't accept your order").click()
+    expect(page.locator(".facts")).to_contain_text(tenant.email)
+    expect(page.get_by_role("link", name=order_id)).to_be_visible()
+    screenshot(page, "rejected-mail")
 
 
 def test_console_pages_are_accessible(tenant: Tenant, open_page: Open, complaints: list[str]) -> None:

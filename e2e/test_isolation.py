@@ -1,6 +1,7 @@
 """A tenant reaches its own orders, carts and pages only; an administrator reaches those of every tenant."""
 
 from collections.abc import Callable
+from uuid import uuid4
 
 from e2e.tenant import Tenant, paid
 
@@ -29,10 +30,12 @@ def test_admin_reaches_orders_of_any_tenant(make_tenant: Callable[..., Tenant]) 
 def test_cart_of_another_tenant_is_not_ordered(make_tenant: Callable[..., Tenant]) -> None:
     """A tenant cannot order another tenant's cart."""
     owner, stranger = make_tenant(), make_tenant()
-    stranger.place(cartId=owner.put_cart())
-    # Once a later order is recorded, the first one has been handled.
-    good = stranger.ordered()
-    assert [item["id"] for item in stranger.orders().json()["items"]] == [good["id"]]
+    foreign = stranger.ordered(cartId=owner.put_cart())
+    missing = stranger.ordered(cartId=f"cart-{uuid4().hex}")
+    assert foreign["status"] == "REJECTED"
+    # Nothing says that the cart exists.
+    assert foreign["rejection"] == missing["rejection"]
+    assert owner.orders().json()["items"] == []
 
 
 def test_page_token_of_another_tenant_is_refused(make_tenant: Callable[..., Tenant]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import requests
 
 from e2e import permissions
 from e2e.queues import counts, drain
@@ -95,16 +96,21 @@ class Promises:
     def _create_order(self, qualifier: str) -> list[str]:
         headers = {"idempotency-key": str(uuid4())}
         event = self._request("POST", "/v1.0/orders", body=self._body, headers=headers)
-        return [] if self._status(self._call("create_order", event, qualifier)) == 202 else ["it accepts an order"]
+        response, log = self._call("create_order", event, qualifier)
+        broken = [] if response["statusCode"] == 202 else ["it accepts an order"]
+        return [*broken, *(["it shows that the order is accepted"] if "acceptance not shown" in log else [])]
 
     def _get_order(self, qualifier: str) -> list[str]:
         callers = {"a tenant": False, "an admin": True}
         path = f"/v1.0/orders/{self._order_id}"
-        return [
+        broken = [
             f"{who} reads an order"
             for who, admin in callers.items()
             if self._status(self._call("get_order", self._request("GET", path, admin), qualifier)) != 200
         ]
+        redirect, _ = self._call("get_order", self._request("GET", f"{path}/invoice"), qualifier)
+        (url,) = redirect["multiValueHeaders"].get("Location", [""])
+        return broken if url and requests.get(url, timeout=30).ok else [*broken, "it gives an invoice"]
 
     def _list_orders(self, qualifier: str) -> list[str]:
         event = self._request("GET", f"/v1.0/tenants/{self._tenant.id}/orders")

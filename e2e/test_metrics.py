@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -46,6 +47,7 @@ def test_dashboard_and_alarm_metrics_are_published(platform: Platform, tenant: T
     # Placing an order does not call these two functions.
     assert tenant.change(order["id"], {"status": "CANCELLED"}).status_code == 200
     assert tenant.orders().status_code == 200
+    assert tenant.ordered(cartId=f"cart-{uuid4().hex}")["status"] == "REJECTED"
 
     table = ("TableName", platform.outputs["orders_table"])
     indexes = [("GlobalSecondaryIndexName", name) for name in ("OrdersByDateIndex", "OrderByIdIndex")]

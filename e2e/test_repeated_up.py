@@ -12,7 +12,7 @@ import pytest
 
 from e2e import working_tree
 from e2e.tenant import Tenant
-from localstack import engines
+from localstack import engines, seed
 from localstack.redeploy import redeploy
 from localstack.targets import Platform
 from tooling.paths import ROOT
@@ -78,6 +78,23 @@ def test_up_repairs_what_was_changed_by_hand(platform: Platform, tenant: Tenant)
         assert f":{call}" in printed, "it names the calls that made Terraform run"
     assert state() == before
     assert TERRAFORM not in up()
+
+
+def test_reset_empties_the_stack_without_terraform(platform: Platform, tenant: Tenant) -> None:
+    """`make reset` gives an empty stack with its users from the snapshot, and its Terraform has nothing to change."""
+    correlation = f"reset-{uuid4()}"
+    tenant.invoiced(tenant.place(correlation))
+    tenant.mails(correlation, 2)
+    printed = run(ROOT, "reset")
+    assert TERRAFORM not in printed, "a snapshot of the first start matches"
+    orders = platform.aws.dynamodb.query(
+        TableName=platform.outputs["orders_table"],
+        KeyConditionExpression="PK = :pk",
+        ExpressionAttributeValues={":pk": {"S": f"TENANT#{tenant.id}"}},
+    )
+    assert (orders["Count"], list(engines.require().mail_dir.glob("*.eml"))) == (0, [])
+    assert seed.token(engines.require(), seed.users()[0]["email"])
+    assert "the stack matches its Terraform" in run(ROOT, "drift")
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
 """Runs every command of docs/runbooks/ that needs no account, in the state that it is for.
 
-Each alarm is put into ALARM by its own cause. `make rehearse` runs the commands that need accounts.
+Each alarm is put into ALARM by its own cause. `make rehearse` runs the commands that need accounts, and
+tests/integration/test_killed_deployment.py those for deployments that were killed.
 """
 
 import os
 import re
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -93,7 +95,7 @@ def reader(platform: Platform, request: pytest.FixtureRequest) -> Iterator[Reade
     tests = {name for name in vars(request.module) if name.startswith("test_")}
     selected = {item.name.partition("[")[0] for item in request.session.items if item.path == request.path}
     if selected >= tests:
-        blocks = [block for block in documents.runbook_blocks() if not block.rehearsed]
+        blocks = [block for block in documents.runbook_blocks() if not block.rehearsed and not block.killed]
         left = [f"{block.page}, {block.heading}: {block.text}" for block in blocks if block not in reader.done]
         assert left == [], "no test runs these blocks"
 
@@ -367,6 +369,23 @@ def test_throttled_table_is_relieved(reader: Reader, consumers: Any, platform: P
         reader.follow(_TROUBLE, "Look at the table", ALARM=alarm)
         assert "is paused" in reader.follow(_TROUBLE, "Fix the throttling")
         assert reader.follow(_TROUBLE, "Prove that the table keeps up", ALARM=alarm).endswith("1 alarms, 0 in ALARM\n")
+
+
+def test_rejections_are_explained(reader: Reader, consumers: Any, platform: Platform, tenant: Tenant) -> None:
+    """Many rejected orders raise their own alarm, and the section on them names the reason of each."""
+    alarm = f"bbws-order-rejections-{platform.target}"
+    with alarms.short_periods(platform, [alarm]):
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            orders = list(pool.map(lambda _: tenant.place(cartId=f"cart-{uuid4().hex}"), range(30)))
+        alarms.wait_for_alarm(platform, [alarm])
+        printed = reader.follow(_TROUBLE, "Look at the rejections", ALARM=alarm, TEXT=orders[0])
+        assert re.search(rf"cart refused .*CART_NOT_FOUND .*{orders[0]}", printed)
+        assert "order rejected" in printed
+        assert "is paused" in reader.follow(_TROUBLE, "Stop the rejections")
+        assert reader.follow(_TROUBLE, "Prove that orders are recorded", ALARM=alarm).endswith("1 alarms, 0 in ALARM\n")
+    assert all(tenant.recorded(order)["status"] == "REJECTED" for order in orders)
+    dlqs = list(platform.outputs["dlq_names"].values())
+    assert sum(counts(platform, dlqs).values()) == 0, "a rejected order is no message for a DLQ"
 
 
 def test_order_is_traced(reader: Reader, tenant: Tenant) -> None:

@@ -1,6 +1,7 @@
 """The status machine: every transition, allowed and refused, and what a payment needs."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -14,6 +15,7 @@ ALLOWED = {
     "CANCELLED": set[str](),
     "EXPIRED": set[str](),
     "REFUNDED": set[str](),
+    "REJECTED": set[str](),
 }
 STEPS_TO = {
     "PENDING_PAYMENT": [],
@@ -23,6 +25,7 @@ STEPS_TO = {
     "CANCELLED": ["CANCELLED"],
     "EXPIRED": ["EXPIRED"],
     "REFUNDED": ["PAID", "REFUNDED"],
+    "REJECTED": [],
 }
 
 
@@ -33,7 +36,7 @@ def change_to(status: str) -> dict[str, Any]:
 
 def order_in(tenant: Tenant, status: str) -> str:
     """The id of a new order, moved to a status."""
-    order_id: str = tenant.ordered()["id"]
+    order_id: str = tenant.ordered(cartId=f"cart-{uuid4().hex}" if status == "REJECTED" else None)["id"]
     for step in STEPS_TO[status]:
         response = tenant.change(order_id, change_to(step))
         assert response.status_code == 200, response.text

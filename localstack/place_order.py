@@ -55,6 +55,9 @@ def place_order(stack: Stack) -> None:
             return response.json() if response.status_code == 200 else None
 
         order = _wait("recorded", recorded)
+        if "rejection" in order:
+            code, detail = order["rejection"]["code"], order["rejection"]["detail"]
+            raise StackError(f"the order was rejected, {code}: {detail}\nThe carts are in fixtures/carts.json.")
         _report("recorded", started, f"{order['orderNumber']}, total R {order['total']}")
         invoice_key = _wait("invoice", lambda: (recorded() or {}).get("invoiceKey"))
 

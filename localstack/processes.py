@@ -1,5 +1,7 @@
 """Processes of a stack, which outlive the command that starts them, and the ports that they listen on."""
 
+import os
+import secrets
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -8,7 +10,11 @@ from pathlib import Path
 
 import psutil
 
-from localstack.stack import Running, StackError
+from localstack.stack import IDENTITY_VARIABLE, PROCESS_VARIABLE, Running, StackError
+
+# What processes of a stack inherit from the shell: where programs and libraries are, and nothing that changes what
+# they do, such as proxies, profiles and locales.
+_INHERITED = ("PATH", "HOME", "USER", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
 
 # By id; a Popen that is garbage-collected warns about the process that it leaves running.
 _started: dict[int, subprocess.Popen[bytes]] = {}
@@ -44,8 +50,15 @@ def require_free(port: int, use: str, variable: str) -> None:
         raise StackError(f"port {port}, needed for the {use}, is taken by {owner(port)}: {advice}")
 
 
+def environment(**variables: str) -> dict[str, str]:
+    """Environment of a process of a stack: these variables, and the few that it inherits from the shell."""
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return {**inherited, "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1", **variables}
+
+
 def start(command: Sequence[str], log: Path, environment: Mapping[str, str], cwd: Path) -> Running:
     """Start a process in a new session with these environment variables only; its output is appended to a log file."""
+    identity = secrets.token_hex(8)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -53,19 +66,20 @@ def start(command: Sequence[str], log: Path, environment: Mapping[str, str], cwd
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=dict(environment),
+            env={**environment, IDENTITY_VARIABLE: identity},
             cwd=cwd,
             start_new_session=True,
         )
     _started[process.pid] = process
-    return Running(process.pid, psutil.Process(process.pid).create_time())
+    return Running(process.pid, identity)
 
 
 def _find(running: Running | None) -> psutil.Process | None:
-    with suppress(psutil.NoSuchProcess):
+    # The id can be another process's by now, such as after a restart of the machine. The start of a process does not
+    # tell them apart: Linux computes it from a clock that is set, such as after a laptop wakes.
+    with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
         process = psutil.Process(running.pid) if running else None
-        # Another process may have the id by now, such as after a restart of the machine.
-        if running and process and process.create_time() == running.started:
+        if running and process and process.environ().get(IDENTITY_VARIABLE) == running.identity:
             return process if process.status() != psutil.STATUS_ZOMBIE else None
     return None
 
@@ -80,9 +94,19 @@ def find(variable: str, value: str) -> list[Running]:
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            if process.environ().get(variable) == value:
-                found.append(Running(process.pid, process.create_time()))
+            variables = process.environ()
+            if variables.get(variable) == value:
+                found.append(Running(process.pid, variables.get(IDENTITY_VARIABLE, "")))
     return found
+
+
+def stacks() -> set[str]:
+    """The folders of this user's stacks that have a process."""
+    found = set()
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            found.add(process.environ().get(PROCESS_VARIABLE, ""))
+    return found - {""}
 
 
 def stop(running: Running | None, seconds: float = 10) -> None:

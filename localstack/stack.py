@@ -18,6 +18,8 @@ SIGNATURE: Final = "test"
 ADVICE: Final = "If the stack is broken, `make up` repairs it; `make down`, then `make up`, starts from scratch."
 # Environment variable of every process of a stack, with the folder of the stack.
 PROCESS_VARIABLE: Final = "ORDER_STACK_DIR"
+# Environment variable of every process of a stack, with a random value that tells it from all others.
+IDENTITY_VARIABLE: Final = "ORDER_STACK_TOKEN"
 # Containers reach the machine that they run on by this name.
 DOCKER_HOST_NAME: Final = "host.docker.internal"
 
@@ -27,10 +29,10 @@ class StackError(UserError):
 
 
 class Running(NamedTuple):
-    """A process: its id, and its start in seconds since the epoch, since ids are reused."""
+    """A process: its id, and a random value in its environment, since ids are reused and clocks are set."""
 
     pid: int
-    started: float
+    identity: str
 
 
 class Certificates(NamedTuple):

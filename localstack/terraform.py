@@ -52,9 +52,9 @@ def cli_environment(directory: Path) -> dict[str, str]:
 
 
 def environment(directory: Path) -> dict[str, str]:
-    """Environment variables for Terraform; credentials and workspace of the shell are left out."""
+    """Environment variables for Terraform; AWS's and Terraform's own of the shell are left out."""
     return {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_WORKSPACE"))},
+        **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_"))},
         **cli_environment(directory),
         "TF_DATA_DIR": str(directory / "terraform"),
     }
@@ -74,6 +74,8 @@ class LocalTerraform:
             "-var-file=env/local.tfvars",
             f"-var=cart_api_url={cart_url}",
             *(("-var=authorizer=issuer",) if stack.issuer_url else ()),
+            # Another host name than the API's, as in AWS: a browser that is redirected must not send the token along.
+            f"-var=invoice_endpoint_url={stack.endpoint.replace('127.0.0.1', 'localhost')}",
             *(("-var=packages_dir=../packages", "-var=templates_dir=../templates") if stack.release else ()),
         ]
 
@@ -99,6 +101,11 @@ class LocalTerraform:
         options = ("-reconfigure", "-lockfile=readonly", "-backend-config=env/local.backend.hcl")
         self.run("init", *options, log="terraform-init.log")
 
+    def _require_init(self) -> None:
+        """Initialise where no `make up` has, since it used a snapshot."""
+        if not Path(self._environment["TF_DATA_DIR"]).is_dir():
+            self.init()
+
     def apply(self) -> dict[str, Any]:
         """Apply, and return the outputs."""
         # No lock of Terraform's: `make up` holds the stack's own, which an interrupted apply releases.
@@ -111,8 +118,7 @@ class LocalTerraform:
         """Digest of everything that an apply depends on, except the content of packages and templates."""
         templates = self._code.parent / "templates"
         names = [str(path.relative_to(templates)) for path in sorted(templates.rglob("*")) if path.is_file()]
-        shell = {name: value for name, value in os.environ.items() if name.startswith(("TF_VAR_", "TF_CLI_ARGS"))}
-        digest = hashlib.sha256(json.dumps([self._variables, names, sorted(shell.items())]).encode())
+        digest = hashlib.sha256(json.dumps([self._variables, names]).encode())
         for path in sorted(self._code.rglob("*")):
             inside = path.relative_to(self._code)
             if path.is_file() and inside.parts[0] not in _NOT_APPLIED:
@@ -121,6 +127,7 @@ class LocalTerraform:
 
     def changes(self) -> list[dict[str, Any]]:
         """Resource changes that a plan contains, as `terraform show -json` has them."""
+        self._require_init()
         plan = str(self._stack.directory / "second.tfplan")
         self.run("plan", "-no-color", "-parallelism=40", "-lock=false", f"-out={plan}", *self._variables)
         found: list[dict[str, Any]] = json.loads(self.run("show", "-json", plan)).get("resource_changes", [])
@@ -150,6 +157,7 @@ class LocalTerraform:
     def passthrough(self, arguments: list[str]) -> int:
         """Run any Terraform command on this terminal, with the local variables if it takes variables."""
         command, *options = arguments
+        self._require_init()
         variables = self._variables if command in ("plan", "apply", "destroy", "import", "refresh", "console") else []
         whole = ["terraform", f"-chdir={self._code}", command, *variables, *options]
         return subprocess.run(whole, env=self._environment, check=False).returncode

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from localstack import engines, processes, redeploy, seed, warm
+from localstack import engines, ports, processes, redeploy, seed, snapshots, warm
 from localstack import stack as stacks
 from localstack.aws import Aws
 from localstack.stack import PROCESS_VARIABLE, Stack, StackError
@@ -23,15 +23,6 @@ from release.traffic import TrafficError
 from tooling.paths import ROOT
 from tooling.polling import DeadlineError, poll
 
-# Option of `make up` and default port, by use.
-_DEFAULT_PORTS = {
-    "engine": ("PORT", 4566),
-    "cart": ("CART_PORT", 4571),
-    "smtp": ("SMTP_PORT", 4572),
-    "console": ("CONSOLE_PORT", 4573),
-    "proxy": ("PROXY_PORT", 4575),
-    "issuer": ("ISSUER_PORT", 4576),
-}
 # Module of the sidecar and use of its port, by name.
 _SIDECARS = {
     "cart_stub": ("localstack.sidecars.cart_stub", "cart"),
@@ -41,6 +32,8 @@ _SIDECARS = {
     "issuer": ("localstack.sidecars.issuer", "issuer"),
 }
 _SIDECAR_SECONDS = 60
+# Nothing of a stack that goes down has anything to save.
+_DOWN_SECONDS = 0.5
 
 # A file, such as a CI log, has no width; rich's 80 columns would break the rows of tables.
 console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 150)
@@ -85,9 +78,9 @@ def _start_sidecar(stack: Stack, name: str, *arguments: str) -> None:
     if processes.alive(stack.running.get(name)) and processes.listens(port):
         return
     processes.stop(stack.running.get(name))
-    processes.require_free(port, name.replace("_", " "), _DEFAULT_PORTS[use][0])
+    processes.require_free(port, name.replace("_", " "), ports.DEFAULTS[use][0])
     command = [sys.executable, "-m", module, str(port), *arguments]
-    environment = os.environ | {PROCESS_VARIABLE: str(stack.directory)}
+    environment = processes.environment(**{PROCESS_VARIABLE: str(stack.directory)})
     stack.running[name] = processes.start(command, stack.logs_dir / f"{name}.log", environment, ROOT)
     stack.save()
     # Nothing needs the console while the stack comes up.
@@ -106,7 +99,8 @@ def start_cart_stub(stack: Stack) -> None:
     _start_sidecar(stack, "cart_stub", *((tls.certificate, tls.key) if tls else ()))
 
 
-def _start(stack: Stack, engine: engines.Engine) -> None:
+def _start(stack: Stack, engine: engines.Engine) -> bool:
+    """Start what does not run; returns whether the engine was started empty, with neither state nor snapshot."""
     start_cart_stub(stack)
     _start_sidecar(stack, "mail_catcher", str(stack.mail_dir))
     _start_sidecar(stack, "console", str(stack.directory))
@@ -114,15 +108,27 @@ def _start(stack: Stack, engine: engines.Engine) -> None:
         _start_sidecar(stack, "fault_proxy", stack.endpoint, stack.cart_url)
     if stack.issuer_url:
         _start_sidecar(stack, "issuer", str(stack.directory / "issuer.jwk"))
-    if engine.healthy(stack) and stack.outputs:
-        return
+    healthy = engine.healthy(stack)
+    if healthy and stack.outputs:
+        return False
+    process = stack.running.get("engine")
+    if not healthy and process and processes.alive(process):
+        # It may be busy, and its orders would be gone.
+        advice = "wait and run `make up` again, or end it with `make down`"
+        raise StackError(
+            f"the engine, process {process.pid}, runs but does not respond on port {stack.ports['engine']}: {advice}"
+        )
     # A stopped engine has lost its state, and Terraform's with it; after an interrupted first apply it has resources
     # that Terraform does not know. Start from scratch in both cases.
     if stack.running:
         engine.stop(stack)
     processes.require_free(stack.ports["engine"], "engine", "PORT")
     stack.outputs = {}
+    restored = snapshots.restore(stack)
     engine.start(stack)
+    if restored:
+        snapshots.adopt(stack)
+    return not restored
 
 
 def up(
@@ -132,7 +138,7 @@ def up(
     release: Path | None = None,
     faults: bool = False,
     issuer: bool = False,
-    ports: Mapping[str, int] | None = None,
+    given: Mapping[str, int] | None = None,
 ) -> None:
     """Bring a stack up, as it was last saved.
 
@@ -141,7 +147,8 @@ def up(
         release: Folder of a release to run; None to build and run this tree.
         faults: Functions reach engine and cart stub through the fault proxy.
         issuer: The harness's issuer issues the tokens even if the engine has Cognito.
-        ports: Chosen ports by use.
+        free_ports: Prefer free ports to the defaults.
+        given: Chosen ports by use.
 
     Raises:
         TrafficError: A new version of a function does not run; the old one stays live.
@@ -156,14 +163,14 @@ def up(
             raise StackError("a stack with Cognito is up: run `make down` first")
         uses = {"engine", "cart", "smtp", "console", *stack.ports}
         uses |= ({"proxy"} if faults else set()) | ({"issuer"} if issuer or not engine.has_cognito else set())
-        defaults = {use: processes.free_port() if free_ports else _DEFAULT_PORTS[use][1] for use in uses}
-        stack.ports = defaults | stack.ports | dict(ports or {})
+        for use, why in ports.choose(stack, uses, given or {}, free_ports).items():
+            console.print(f"  {why}: the {use} uses {stack.ports[use]}", soft_wrap=True)
         if stack.running and stack.engine != engine.name:
             raise StackError(f"a stack on engine {stack.engine} is up: run `make down` first")
         stack.engine = engine.name
-        with step(f"Engine {engine.name} on port {stack.ports['engine']}"):
-            _start(stack, engine)
         stack.release = str(release.resolve()) if release else None
+        with step(f"Engine {engine.name} on port {stack.ports['engine']}"):
+            empty = _start(stack, engine)
         templates = redeploy.checked_templates(stack)
         terraform = LocalTerraform(stack)
         reason = terraform.reason_to_apply()
@@ -185,6 +192,9 @@ def up(
             terraform.mark_applied()
             raise
         terraform.mark_applied()
+        if empty:
+            with step("Snapshot for the next time"):
+                snapshots.save(stack)
         _wait_for_sidecar(stack, "console")
     console.print(f"\nThe stack is up after {time.monotonic() - started:.0f} s.")
 
@@ -238,7 +248,7 @@ def open_console(stack: Stack, port: int | None = None) -> None:
     """
     if not processes.alive(stack.running.get("console")):
         with exclusive(stack):
-            stack.ports["console"] = port or stack.ports.get("console", _DEFAULT_PORTS["console"][1])
+            stack.ports["console"] = port or stack.ports.get("console", ports.DEFAULTS["console"][1])
             _start_sidecar(stack, "console", str(stack.directory))
     _wait_for_sidecar(stack, "console")
     if sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
@@ -246,19 +256,33 @@ def open_console(stack: Stack, port: int | None = None) -> None:
     console.print(stack.console_url, soft_wrap=True)
 
 
+def reset() -> None:
+    """Empty the stack in STACK_DIR: orders, mails and what was changed by hand are gone, and its users are there.
+
+    Raises StackError if there is no finished stack, and what `up` raises.
+    """
+    stack = stacks.require()
+    with exclusive(stack):
+        engines.choose(stack.engine).stop(stack)
+    # The mail catcher keeps its folder.
+    for mail in stack.mail_dir.glob("*.eml"):
+        mail.unlink()
+    up(stack, None, release=Path(stack.release) if stack.release else None)
+
+
 def down(stack: Stack | None = None) -> None:
     """Stop a stack and forget it; mails, logs and downloaded invoices stay on disk.
 
-    Without a stack it is the one in STACK_DIR, whose processes are stopped even if stack.json cannot be read.
+    Without a stack it is the one in STACK_DIR, even if its stack.json cannot be read.
     """
     try:
         stack = stack or stacks.load()
     except StackError:
         stack = Stack(stacks.default_directory())
-        for process in processes.find(PROCESS_VARIABLE, str(stack.directory)):
-            processes.stop(process)
     if stack.running:
         engines.choose(stack.engine).stop(stack)
-    for name in _SIDECARS:
-        processes.stop(stack.running.get(name))
+    # Also those that stack.json does not name, such as functions of an engine that was killed.
+    left = processes.find(PROCESS_VARIABLE, str(stack.directory))
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        list(pool.map(lambda process: processes.stop(process, _DOWN_SECONDS), left))
     (stack.directory / "stack.json").unlink(missing_ok=True)

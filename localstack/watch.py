@@ -39,6 +39,8 @@ def watch() -> None:
     _deploy()
     console.print(f"watching {', '.join(f'{name}/' for name in _FOLDERS)}; press Ctrl-C to stop", soft_wrap=True)
     for changes in saves:
+        # Ends with the stack.
+        stacks.require()
         if changes:
             _deploy()
 

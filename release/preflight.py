@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -13,6 +14,9 @@ from tooling.paths import ROOT
 
 # The four consumers take 35 at once; the rest is for the API.
 _CONCURRENCY: Final = 100
+# Each release stores some 50 MB of code, and nothing deletes an old version.
+_STORED_SHARE: Final = 0.8
+_TEMPLATE: Final = "customer/order_confirmation.html"
 _DOMAIN: Final = "kimmyai.io"
 _OIDC_PROVIDER: Final = "token.actions.githubusercontent.com"
 
@@ -49,7 +53,9 @@ def checks(client: Client, environment: EnvironmentName) -> Iterator[Check]:
         f"account {account}": lambda: None,
         f"region {known.region}": lambda: _region(client, known.region),
         "concurrency of Lambda": lambda: _concurrency(client),
+        "storage of Lambda": lambda: _code_storage(client),
         "throttling of API Gateway": lambda: _throttling(client, int(variables["throttle_rate"])),
+        "log role of API Gateway": lambda: _log_role(client),
         "production access of SES": lambda: _production_access(client),
         f"domain {_DOMAIN} in SES": lambda: _domain(client),
         f"service-linked role {gateway_role}": lambda: _exists(iam.get_role, RoleName=gateway_role),
@@ -58,6 +64,12 @@ def checks(client: Client, environment: EnvironmentName) -> Iterator[Check]:
         f"state bucket {known.state_bucket}": lambda: _exists(s3.head_bucket, Bucket=known.state_bucket),
         f"release bucket {known.release_bucket}": lambda: _exists(s3.head_bucket, Bucket=known.release_bucket),
     }
+    own = f"{variables['environment']}{variables.get('bucket_suffix', '')}"
+    copies = ("", "-failover") if "failover_region" in variables else ("",)
+    for bucket in (f"bbws-{kind}-{own}{copy}" for kind in ("orders", "email-templates") for copy in copies):
+        probes[f"bucket name {bucket}"] = partial(_free_or_ours, s3, bucket)
+    if environment == "prod":
+        probes["replication of the templates"] = lambda: _replicated(s3, f"bbws-email-templates-{own}")
     if "alarm_emails" in variables:
         topic = f"arn:aws:sns:{known.region}:{account}:bbws-alerts-{variables['environment']}"
         probes["subscribers of the alarms"] = lambda: _subscribers(client, topic)
@@ -87,11 +99,26 @@ def _concurrency(client: Client) -> str | None:
     return None if limit >= _CONCURRENCY else f"{limit}: request 1,000 (step 2)"
 
 
+def _code_storage(client: Client) -> str | None:
+    found = client("lambda").get_account_settings()
+    used, limit = found["AccountUsage"]["TotalCodeSize"], found["AccountLimit"]["TotalCodeSize"]
+    if used < _STORED_SHARE * limit:
+        return None
+    return f"{used / 1e9:.0f} of {limit / 1e9:.0f} GB are used: delete old versions, or request more (docs/release.md)"
+
+
 def _throttling(client: Client, rate: int) -> str | None:
     found = client("apigateway").get_account()["throttleSettings"]
     if found["rateLimit"] >= rate:
         return None
     return f"{found['rateLimit']:g} requests a second, burst {found['burstLimit']}; {rate} are agreed (step 2)"
+
+
+def _log_role(client: Client) -> str | None:
+    role = client("apigateway").get_account().get("cloudwatchRoleArn")
+    if role is None or ":role/bbws-order-api-" in role:
+        return None
+    return f"{role} belongs to another project, and this deployment replaces it (step 2)"
 
 
 def _production_access(client: Client) -> str | None:
@@ -106,6 +133,26 @@ def _domain(client: Client) -> str | None:
 def _oidc_provider(client: Client) -> str | None:
     found = client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"]
     return None if any(one["Arn"].endswith(_OIDC_PROVIDER) for one in found) else "apply bootstrap (step 6)"
+
+
+def _free_or_ours(s3: Any, bucket: str) -> str | None:
+    try:
+        s3.head_bucket(Bucket=bucket)
+    except ClientError as error:
+        # 404: the name is free.
+        if error.response["Error"]["Code"] != "404":
+            raise
+    return None
+
+
+def _replicated(s3: Any, bucket: str) -> str | None:
+    try:
+        status = s3.head_object(Bucket=bucket, Key=_TEMPLATE).get("ReplicationStatus", "none")
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "404":
+            raise
+        return "not there yet: the first deployment uploads them (step 9)"
+    return None if status == "COMPLETED" else f"the status of {_TEMPLATE} is {status}: upload it again (step 9)"
 
 
 def _subscribers(client: Client, topic: str) -> str | None:

@@ -39,7 +39,7 @@ locals {
     order_creator_record        = { name = "bbws-order-creation", events = [] }
     order_pdf_creator           = { name = "bbws-order-pdf", events = ["OrderRecorded"] }
     order_internal_notification = { name = "bbws-order-internal-notification", events = ["OrderRecorded"] }
-    customer_order_confirmation = { name = "bbws-order-customer-notification", events = ["InvoiceCreated", "OrderStatusChanged"] }
+    customer_order_confirmation = { name = "bbws-order-customer-notification", events = ["InvoiceCreated", "OrderRejected", "OrderStatusChanged"] }
   }
   queue_arns = { for function, queue in local.queues : function => "arn:aws:sqs:${var.region}:${var.account_id}:${queue.name}-${var.environment}" }
   queue_urls = { for function, queue in local.queues : function => "https://sqs.${var.region}.amazonaws.com/${var.account_id}/${queue.name}-${var.environment}" }
@@ -57,6 +57,9 @@ locals {
     { MAIL_FROM = var.mail_from, MAIL_REPLY_TO = var.mail_reply_to },
     var.mail_feedback_enabled ? { MAIL_CONFIGURATION_SET = local.mail_configuration_set } : {},
   )
+  # Of the allowed origins: a regular expression without backslashes, which mapping templates of API Gateway would need twice.
+  cors_origin_pattern = join("|", [for origin in var.cors_origins : replace(replace(origin, ".", "[.]"), ":*", ":[0-9]+")])
+
   publish_statement = { actions = ["sns:Publish"], resources = [local.events_topic_arn] }
   mail_statement = {
     actions    = ["ses:SendRawEmail"]
@@ -67,16 +70,29 @@ locals {
   # Name, size and permissions of the eight functions (docs/architecture.md).
   functions = {
     create_order = {
-      name        = "create-order", memory = 512, timeout = 30, concurrency = null
-      environment = { IDEMPOTENCY_TABLE = local.idempotency_table_name, ORDER_CREATION_QUEUE_URL = local.queue_urls.order_creator_record }
-      statements  = [{ actions = ["sqs:SendMessage"], resources = [local.queue_arns.order_creator_record] }, local.idempotency_statement]
+      name = "create-order", memory = 512, timeout = 30, concurrency = null
+      environment = {
+        IDEMPOTENCY_TABLE        = local.idempotency_table_name
+        ORDER_CREATION_QUEUE_URL = local.queue_urls.order_creator_record
+        ORDERS_TABLE             = local.table_name
+      }
+      statements = [
+        { actions = ["sqs:SendMessage"], resources = [local.queue_arns.order_creator_record] },
+        { actions = ["dynamodb:PutItem"], resources = [local.table_arn] },
+        local.idempotency_statement,
+      ]
     }
     get_order = {
-      name        = "get-order", memory = 512, timeout = 30, concurrency = null
-      environment = { ORDERS_TABLE = local.table_name }
+      name = "get-order", memory = 512, timeout = 30, concurrency = null
+      environment = merge(
+        { ORDERS_TABLE = local.table_name, ORDERS_BUCKET = local.orders_bucket },
+        var.invoice_endpoint_url == null ? {} : { AWS_ENDPOINT_URL_S3 = var.invoice_endpoint_url },
+      )
       statements = [
         { actions = ["dynamodb:GetItem"], resources = [local.table_arn] },
         { actions = ["dynamodb:Query"], resources = ["${local.table_arn}/index/OrderByIdIndex"] },
+        # Whoever has a URL of an invoice reads it with this function's permission.
+        { actions = ["s3:GetObject"], resources = ["${local.orders_bucket_arn}/*/orders/*"] },
       ]
     }
     list_orders = {
@@ -157,11 +173,12 @@ locals {
     POWERTOOLS_METRICS_NAMESPACE = "OrderService"
   }
 
-  # The routes that need a token, keyed by function.
+  # The routes that need a token, keyed by operation (docs/api.md).
   routes = {
-    create_order = { method = "POST", path = "/v1.0/orders" }
-    get_order    = { method = "GET", path = "/v1.0/orders/{orderId}" }
-    update_order = { method = "PUT", path = "/v1.0/orders/{orderId}" }
-    list_orders  = { method = "GET", path = "/v1.0/tenants/{tenantId}/orders" }
+    create_order = { function = "create_order", method = "POST", path = "/v1.0/orders" }
+    get_order    = { function = "get_order", method = "GET", path = "/v1.0/orders/{orderId}" }
+    get_invoice  = { function = "get_order", method = "GET", path = "/v1.0/orders/{orderId}/invoice" }
+    update_order = { function = "update_order", method = "PUT", path = "/v1.0/orders/{orderId}" }
+    list_orders  = { function = "list_orders", method = "GET", path = "/v1.0/tenants/{tenantId}/orders" }
   }
 }

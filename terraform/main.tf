@@ -70,6 +70,7 @@ module "orders_bucket" {
   expire_after_days = 7 * 365 + 2
   replicate         = var.failover_region != null
   require_tls       = var.require_tls
+  cors_enabled      = length(var.cors_origins) > 0
 
   permissions_boundary = local.permissions_boundary
 }
@@ -104,6 +105,7 @@ module "function" {
     local.shared_environment,
     each.value.environment,
     contains(keys(local.queues), each.key) ? { RETRY_DELAY_SECONDS = tostring(var.retry_delay_seconds) } : {},
+    contains(values(local.routes)[*].function, each.key) && length(var.cors_origins) > 0 ? { CORS_ORIGIN_PATTERN = local.cors_origin_pattern } : {},
   )
   statements = each.value.statements
   queue_arn  = lookup(local.queue_arns, each.key, null)
@@ -142,11 +144,16 @@ module "api" {
   stage         = var.environment
   user_pool_arn = local.user_pool_arn
   routes = {
-    for function, route in local.routes : function => merge(route, {
-      function_name  = local.function_names[function]
-      function_alias = module.function[function].alias_name
-    })
+    for operation, route in local.routes : operation => {
+      method         = route.method
+      path           = route.path
+      function_name  = local.function_names[route.function]
+      function_alias = module.function[route.function].alias_name
+    }
   }
+  cors_origins        = var.cors_origins
+  cors_origin_pattern = local.cors_origin_pattern
+
   throttle_rate = var.throttle_rate
   tracing       = var.tracing_enabled
   region        = var.region

@@ -115,6 +115,20 @@ variable "cart_api_url" {
   }
 }
 
+variable "cors_origins" {
+  description = "Origins of the pages that may call the API, such as https://portal.kimmyai.io; empty for none. In environment local, http://localhost:* stands for every port."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition = alltrue([for origin in var.cors_origins :
+      can(regex("^https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]+)?$", origin)) ||
+      (var.environment == "local" && can(regex("^http://(localhost|127[.]0[.]0[.]1)(:([0-9]+|[*]))?$", origin)))
+    ])
+    error_message = "Each of cors_origins must be https://, a host in lower case and nothing after it but a port; http://localhost and http://127.0.0.1 are for environment local only."
+  }
+}
+
 variable "internal_notification_email" {
   description = "Mail address of the internal team, which is notified of each order."
   type        = string
@@ -248,6 +262,17 @@ variable "require_tls" {
   validation {
     condition     = var.require_tls || var.environment == "local"
     error_message = "require_tls may be false only in environment local."
+  }
+}
+
+variable "invoice_endpoint_url" {
+  description = "S3 endpoint in the URLs of invoices; null for that of the region. Functions of a local engine reach S3 by an address that browsers may not."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.invoice_endpoint_url == null || var.environment == "local"
+    error_message = "invoice_endpoint_url may be set only in environment local."
   }
 }
 

@@ -149,6 +149,23 @@ def terraform_steps() -> list[Step]:
     ]
 
 
+def provider_steps(version: str) -> list[Step]:
+    """Validation of both configurations with another version of the AWS provider than the one that is locked."""
+    # Copies: Terraform would change the locks.
+    copy = ROOT / "build" / "provider" / "terraform"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(TERRAFORM_DIR, copy, ignore=shutil.ignore_patterns(".terraform", ".terraform.lock.hcl", "tests"))
+    steps = []
+    for folder in (copy, copy / "bootstrap"):
+        aws = f'aws = {{ source = "hashicorp/aws", version = "{version}" }}'
+        (folder / "versions_override.tf").write_text(f"terraform {{\nrequired_providers {{\n{aws}\n}}\n}}\n")
+        variables = terraform_environment(copy.parent / folder.name)
+        hint = "terraform/README.md lists what provider 6 changes; the locked version is not concerned"
+        for arguments in (("init", "-backend=false"), ("version",), ("validate",)):
+            steps.append(Step(["terraform", f"-chdir={folder}", *arguments], hint, environment=variables))
+    return steps
+
+
 def unit_steps(arguments: Sequence[str]) -> list[Step]:
     """Unit and integration tests, with coverage."""
     # By module: what its tests share, such as a plan, is made once.
@@ -324,6 +341,12 @@ def audit(
 def terraform() -> None:
     """Run terraform fmt, validate and test, and checkov; nothing reaches AWS."""
     _one("terraform", terraform_steps())
+
+
+@app.command()
+def provider(version: Annotated[str, typer.Option(help="Version of the AWS provider.")] = "~> 6.0") -> None:
+    """Validate Terraform with the newest provider 6; not a part of all, since it is not locked."""
+    _one("provider", provider_steps(version))
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import sys
 from collections.abc import Callable
 
@@ -20,9 +21,12 @@ class UserError(Exception):
     """An error that the user can fix: the text says what is wrong, and ends with what to do."""
 
 
-# Variables of make and bin/ that programs started by a command must not inherit.
-# Compiled libraries are kept whatever the shell says, since hundreds of processes start from them.
-_NOT_INHERITED = ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
+# Variables of make, of a person's Python, of Terraform and of the language that would change what a command and the
+# programs that it starts do.
+_NOT_INHERITED = re.compile(
+    r"MAKE(FLAGS|LEVEL|OVERRIDES)|MFLAGS|PYTHON.*|VIRTUAL_ENV.*|CONDA_.*|LANG|LANGUAGE|LC_.*"
+    r"|TF_(VAR_|CLI_ARGS|WORKSPACE|DATA_DIR|LOG|REATTACH).*"
+)
 
 # Neither the engine nor anything else on this machine is reached through a proxy of the shell.
 _NOT_PROXIED = "127.0.0.1,localhost,::1"
@@ -34,8 +38,11 @@ def run_cli(run: Callable[[], int | None], advice: str) -> int:
     The advice says what to do when AWS, or the engine in its place, refuses a request or does not respond. The exit
     status is that of the command, 1 after an error, 130 after Ctrl-C, 0 if the reader of its output closed the pipe.
     """
-    for name in _NOT_INHERITED:
-        os.environ.pop(name, None)
+    for name in filter(_NOT_INHERITED.fullmatch, list(os.environ)):
+        del os.environ[name]
+    os.environ |= {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"}
+    # What a command writes is the same whatever a person's new files are.
+    os.umask(0o022)
     for name in ("NO_PROXY", "no_proxy"):
         os.environ[name] = ",".join(filter(None, (os.environ.get(name), _NOT_PROXIED)))
     for stream in (sys.stdout, sys.stderr):

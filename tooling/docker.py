@@ -4,7 +4,8 @@ import subprocess
 
 from tooling.cli import UserError
 
-# A dated tag never moves, and neither do the RPM repositories of an Amazon Linux 2023 image.
+# By custom a dated tag does not move, nor do the RPM repositories of an Amazon Linux 2023 image. Pin the digest to be
+# sure (docs/first-account.md, step 7).
 IMAGE = "public.ecr.aws/lambda/python:3.12.2026.10.03.13"
 _PLATFORMS = {"arm64": "linux/arm64", "x86_64": "linux/amd64"}
 _RESPONSE_SECONDS = 10

@@ -109,7 +109,7 @@ class OrderClient:
         return PlacedOrder(response.json()["orderId"], response.elapsed.total_seconds())
 
     def get(self, order_id: str) -> requests.Response:
-        """Request an order: 200, or 404 until it is recorded."""
+        """Request an order: 200, or 202 until it is recorded. An admin of another tenant gets 404 until then."""
         return self.request("GET", f"/v1.0/orders/{order_id}")
 
     def list_orders(self, tenant_id: str, **parameters: Any) -> requests.Response:
@@ -128,11 +128,11 @@ class OrderClient:
 
         Raises:
             DeadlineError: It had no invoice in time.
-            UnexpectedStatusError: The API responded with another status than 200 or 404.
+            UnexpectedStatusError: The API responded with another status than 200, 202 or 404.
         """
 
         def attempt() -> dict[str, Any] | None:
-            response = self.request("GET", f"/v1.0/orders/{order_id}", expect=(200, 404))
+            response = self.request("GET", f"/v1.0/orders/{order_id}", expect=(200, 202, 404))
             order: dict[str, Any] = response.json()
             return order if response.status_code == 200 and "invoiceKey" in order else None
 

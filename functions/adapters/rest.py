@@ -16,14 +16,17 @@ from pydantic import BaseModel, ValidationError
 
 from common.errors import FieldError, InvalidFieldsError, RefusedError
 from common.field_types import format_timestamp
-from common.observability import correlation_id, logger, metrics
+from common.observability import correlation_id, count_failed_call, logger, metrics
 from common.order import Caller, Order
+from common.settings import settings
 from functions import freeze_startup_objects
 from functions.adapters.problem_details import ProblemError, from_refusal, invalid_fields
 
 MAX_BODY_BYTES = 256 * 1024
 ADMIN_GROUP = "admin"
 CORRELATION_HEADER = "X-Correlation-Id"
+# Beyond those that the Fetch Standard always exposes to a page. terraform/modules/api_gateway has them too.
+EXPOSED_HEADERS = f"ETag,Location,Retry-After,{CORRELATION_HEADER}"
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TENANT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -40,9 +43,9 @@ class Request:
         self.context = context
 
     @property
-    def route(self) -> tuple[str, str]:
-        """Method and path as API Gateway has them, such as `GET` and `/v1.0/orders/{orderId}`."""
-        return self._event["httpMethod"], self._event.get("resource", "")
+    def route(self) -> str:
+        """Method and path as API Gateway has them, such as `GET /v1.0/orders/{orderId}`."""
+        return f"{self._event['httpMethod']} {self._event.get('resource', '')}"
 
     @property
     def claims(self) -> Mapping[str, str]:
@@ -71,7 +74,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """A response with a JSON body."""
+    """A response with a JSON body, or without a body if that is None."""
 
     status: HTTPStatus
     body: object
@@ -83,7 +86,7 @@ class Response:
         always = {"Content-Type": self.content_type, "Cache-Control": "no-store", CORRELATION_HEADER: correlation_id()}
         return {
             "statusCode": self.status.value,
-            "body": to_json(self.body),
+            "body": "" if self.body is None else to_json(self.body),
             "isBase64Encoded": False,
             "multiValueHeaders": {name: [value] for name, value in (always | self.headers).items()},
         }
@@ -190,27 +193,39 @@ def etag(order: Order) -> str:
     return f'"{order.version}"'
 
 
-def _respond(endpoint: Endpoint, request: Request, route: tuple[str, str]) -> dict[str, Any]:
-    """Call an endpoint; every error becomes a response with problem details."""
+def _cors_headers(request: Request) -> dict[str, list[str]]:
+    """The headers that let pages of the configured origins read a response; none if no origin is configured."""
+    if not settings.cors_origin_pattern:
+        return {}
+    origin = request.header("origin")
+    if origin is None or not re.fullmatch(settings.cors_origin_pattern, origin):
+        return {"Vary": ["Origin"]}
+    allowed = {"Access-Control-Allow-Origin": [origin], "Access-Control-Expose-Headers": [EXPOSED_HEADERS]}
+    return {"Vary": ["Origin"], **allowed}
+
+
+def _respond(endpoints: Mapping[str, Endpoint], request: Request) -> dict[str, Any]:
+    """Call the endpoint of a request's route; every error becomes a response with problem details."""
     try:
-        if request.route != route:
+        if request.route not in endpoints:
             raise ProblemError(HTTPStatus.NOT_FOUND, "There is no such route.")
-        return endpoint(request).encode()
+        return endpoints[request.route](request).encode()
     except ProblemError as error:
         problem = error
     except RefusedError as error:
         problem = from_refusal(error)
     except Exception as error:
         logger.exception("request failed", error_type=type(error).__name__)
+        count_failed_call(request.context.function_name, request.context.function_version)
         detail = f"Unexpected error. Quote the correlation id {correlation_id()} to support."
         problem = ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
     return Response(problem.status, problem.body(), problem.headers, "application/problem+json").encode()
 
 
-def rest_handler(method: str, path: str, endpoint: Endpoint) -> Handler:
-    """Make the Lambda handler of an endpoint, with logs, metrics and the correlation id of the request.
+def rest_handler(endpoints: Mapping[str, Endpoint]) -> Handler:
+    """Make the Lambda handler of endpoints, with logs, metrics and the correlation id of the request.
 
-    Method and path are those of the function's route in API Gateway; a request of another route gets 404.
+    They are keyed by their routes in API Gateway, such as `GET /v1.0/orders/{orderId}`; any other route gets 404.
     """
 
     @logger.inject_lambda_context(clear_state=True)
@@ -220,7 +235,9 @@ def rest_handler(method: str, path: str, endpoint: Endpoint) -> Handler:
         given = request.header(CORRELATION_HEADER.lower()) or ""
         valid = _CORRELATION_ID.fullmatch(given)
         logger.set_correlation_id(given if valid else event["requestContext"]["requestId"])
-        return _respond(endpoint, request, (method, path))
+        response = _respond(endpoints, request)
+        response["multiValueHeaders"] |= _cors_headers(request)
+        return response
 
     freeze_startup_objects()
     wrapped: Handler = handler

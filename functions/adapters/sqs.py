@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from common import clients
 from common.errors import PermanentError, TransientError
 from common.events import Envelope, Event, parse
-from common.observability import logger, metrics
+from common.observability import count_failed_call, logger, metrics
 from common.settings import settings
 from functions import freeze_startup_objects
 
@@ -62,6 +62,8 @@ def sqs_handler(consume: Consumer, *events: type[Event]) -> Handler:
         except Exception as error:
             logger.exception("message failed", error_type=type(error).__name__, sqs_message_id=record["messageId"])
             _delay_retry(record, _delay_seconds(record, error))
+            if not isinstance(error, TransientError):
+                count_failed_call(context.function_name, context.function_version)
         return False
 
     @logger.inject_lambda_context(clear_state=True)

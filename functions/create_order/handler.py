@@ -18,4 +18,4 @@ def create_order(request: rest.Request) -> rest.Response:
     return rest.Response(HTTPStatus.ACCEPTED, {"orderId": order_id}, headers={"Location": f"orders/{order_id}"})
 
 
-lambda_handler = rest.rest_handler("POST", "/v1.0/orders", create_order)
+lambda_handler = rest.rest_handler({"POST /v1.0/orders": create_order})

@@ -1,11 +1,13 @@
 """Accepting an order: gives it an id, queues it, and returns the same id for a repeated request."""
 
 import hashlib
+from datetime import UTC, datetime
 from uuid import UUID, uuid4, uuid5
 
 from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer, IdempotencyConfig, idempotent_function
 from aws_lambda_powertools.utilities.idempotency import exceptions as idempotency_errors
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import BotoCoreError, ClientError
 
 from common import clients, events
 from common.errors import KeyInUseError, KeyReusedError
@@ -13,6 +15,7 @@ from common.field_types import Identifier
 from common.models import OrderRequest
 from common.observability import correlation_id, count, logger
 from common.order import Caller
+from common.repository import OrderRepository
 from common.settings import settings
 
 _NAMESPACE = UUID("0b1f8d9e-5b0e-5c43-8f5e-5d1c7c1b7a52")
@@ -25,6 +28,7 @@ _config = IdempotencyConfig(
     expires_after_seconds=24 * 60 * 60,
 )
 _records = DynamoDBPersistenceLayer(settings.idempotency_table, boto3_client=clients.dynamodb())
+_repository = OrderRepository(clients.dynamodb_without_retries(), settings.orders_table)
 _sqs = clients.sqs()
 
 
@@ -66,6 +70,12 @@ def _queue(caller: Caller, request: OrderRequest, order_id: UUID) -> str:
         order_id=order_id, tenant_id=Identifier(caller.tenant_id), created_by=caller.subject, order=request
     )
     events.send(_sqs, settings.order_creation_queue_url, event, correlation_id())
+    try:
+        # After the message: a marker promises that the order will be recorded.
+        _repository.mark_accepted(caller.tenant_id, order_id, datetime.now(UTC))
+    except (BotoCoreError, ClientError) as error:
+        # The order is queued and will be recorded, so the caller must get its id; GET responds 404 until then.
+        logger.warning("acceptance not shown", order_id=str(order_id), error_type=type(error).__name__)
     count("OrdersAccepted")
     logger.info("order accepted", order_id=str(order_id), tenant_id=caller.tenant_id)
     return str(order_id)

@@ -18,4 +18,4 @@ def update_order(request: rest.Request) -> rest.Response:
     return rest.Response(HTTPStatus.OK, order, headers={"ETag": rest.etag(order)})
 
 
-lambda_handler = rest.rest_handler("PUT", "/v1.0/orders/{orderId}", update_order)
+lambda_handler = rest.rest_handler({"PUT /v1.0/orders/{orderId}": update_order})

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from common import clients, events
-from common.errors import OrderNotFoundError, StaleVersionError
+from common.errors import OrderNotFoundError, OrderNotRecordedError, StaleVersionError
 from common.observability import correlation_id, count, logger
 from common.order import Caller, Order, OrderUpdate
-from common.repository import OrderRepository
+from common.repository import Accepted, OrderRepository
 from common.settings import settings
 
 _repository = OrderRepository(clients.dynamodb(), settings.orders_table)
@@ -20,7 +20,8 @@ def update(caller: Caller, order_id: UUID, expected_version: int, change: OrderU
     A caller whose response was lost sends the same change again. That retry is recognised, published once more (the
     mail is sent once) and gets the same response, so a crash after the write does not lose the mail.
 
-    Raises OrderNotFoundError if there is no such order that the caller may access, and what `Order.change` raises.
+    Raises OrderNotFoundError if there is no such order that the caller may access, OrderNotRecordedError if it is not
+    recorded yet, and what `Order.change` raises.
     """
     order = _find(caller, order_id)
     if order.is_result_of(change, expected_version=expected_version, by=caller.subject):
@@ -42,15 +43,16 @@ def update(caller: Caller, order_id: UUID, expected_version: int, change: OrderU
 
 
 def _find(caller: Caller, order_id: UUID) -> Order:
-    tenant_id: str | None = caller.tenant_id
-    if caller.is_admin:
+    found = _repository.find(caller.tenant_id, order_id)
+    if found is None and caller.is_admin:
         # The index says whose order it is; the order is read from the table, which does not lag.
         indexed = _repository.get_by_id(order_id)
-        tenant_id = indexed.tenant_id if indexed else None
-    order = _repository.get(tenant_id, order_id) if tenant_id else None
-    if order is None:
+        found = _repository.find(indexed.tenant_id, order_id) if indexed else None
+    if found is None:
         raise OrderNotFoundError
-    return order
+    if isinstance(found, Accepted):
+        raise OrderNotRecordedError
+    return found
 
 
 def _publish(order: Order) -> None:

@@ -58,7 +58,7 @@ def _record(client: Any, table: str, batches: int, year: int) -> float:
 
     @retry(retry=retry_if_exception_type(TransientError), stop=stop_after_attempt(_DELIVERIES), reraise=True)
     def record(n: int) -> None:
-        numbers.append(repository.record(drafts[n]).order.order_number)
+        numbers.append(str(repository.record(drafts[n]).order.order_number))
 
     try:
         rate = at_once(record, batches, _ORDERS)

@@ -20,6 +20,8 @@ from localstack.stack import Stack
 from ops.queues import held
 
 INTERNAL = "orders@kimmyai.io"
+# Status of an order that is not on record yet, and of one that was rejected.
+_ACCEPTED, _REJECTED = "ACCEPTED", "REJECTED"
 _VAT = Decimal("0.15")
 _SHOWN = 5
 # Whether a promise holds for one order, and what to print if it does not.
@@ -100,7 +102,8 @@ class Auditor:
             ExpressionAttributeValues={":pk": {"S": f"TENANT#{tenant}"}},
         )
         plain = TypeDeserializer().deserialize
-        return ({name: plain(value) for name, value in item.items()} for page in pages for item in page["Items"])
+        items = ({name: plain(value) for name, value in item.items()} for page in pages for item in page["Items"])
+        return (item for item in items if item["status"] != _ACCEPTED)
 
     def _invoices(self) -> Mapping[str, list[str]]:
         found = defaultdict(list)
@@ -126,9 +129,12 @@ class Auditor:
 
 
 def _recorded(placed: Sequence[Placed], found: Found) -> Checks:
-    ids = {(record["tenantId"], record["id"]) for record in found.records}
+    statuses = {(record["tenantId"], record["id"]): record["status"] for record in found.records}
     for order in placed:
-        yield (order.tenant, order.order) in ids, f"order {order.order} is not in the table"
+        status = statuses.get((order.tenant, order.order))
+        yield status is not None, f"order {order.order} is not on record"
+        if status:
+            yield (status == _REJECTED) is not bool(order.items), f"order {order.order} is {status}"
 
 
 def _recorded_once(placed: Sequence[Placed], found: Found) -> Checks:
@@ -138,8 +144,12 @@ def _recorded_once(placed: Sequence[Placed], found: Found) -> Checks:
         yield times == 1, f"order {record['id']} is recorded, and was accepted {times} times"
 
 
+def _not_rejected(found: Found) -> list[Mapping[str, Any]]:
+    return [record for record in found.records if record["status"] != _REJECTED]
+
+
 def _numbered(_: Sequence[Placed], found: Found) -> Checks:
-    numbers = Counter(int(record["orderNumber"].rpartition("-")[2]) for record in found.records)
+    numbers = Counter(int(record["orderNumber"].rpartition("-")[2]) for record in _not_rejected(found))
     for number in found.numbers:
         yield numbers[number] == 1, f"{numbers[number]} orders have number {number}"
     outside = [number for number in numbers if number not in found.numbers]
@@ -147,15 +157,30 @@ def _numbered(_: Sequence[Placed], found: Found) -> Checks:
 
 
 def _invoiced(placed: Sequence[Placed], found: Found) -> Checks:
-    for record in found.records:
+    for record in _not_rejected(found):
         versions = found.invoices.get(record.get("invoiceKey", ""), [])
         yield len(versions) == 1, f"order {record['id']} has {len(versions)} invoices"
-    yield len(found.invoices) == len(placed), f"{len(found.invoices)} invoices of {len(placed)} orders"
+    orders = sum(bool(order.items) for order in placed)
+    yield len(found.invoices) == orders, f"{len(found.invoices)} invoices of {orders} orders"
+
+
+def _not_charged(_: Sequence[Placed], found: Found) -> Checks:
+    for record in found.records:
+        if record["status"] == _REJECTED:
+            charged = {"orderNumber", "invoiceKey", "paymentDetails"} & record.keys()
+            key = _invoice_key(record["tenantId"], record["id"])
+            free = not charged and not record["items"] and not record["total"] and key not in found.invoices
+            yield free, f"rejected order {record['id']} has {sorted(charged)}, total {record['total']}"
+
+
+def _invoice_key(tenant: str, order: str) -> str:
+    return f"{tenant}/orders/order_{order}.pdf"
 
 
 def _mailed(placed: Sequence[Placed], found: Found) -> Checks:
     for order in placed:
-        mails = [(INTERNAL, order.correlation), (order.email, order.correlation)]
+        mails = [(order.email, order.correlation)]
+        mails += [(INTERNAL, order.correlation)] if order.items else []
         mails += [(order.email, order.paid)] if order.paid else []
         for to, correlation in mails:
             count = sum(mail.to == to for mail in found.mails.get(correlation, []))
@@ -173,11 +198,13 @@ def _isolated(placed: Sequence[Placed], found: Found) -> Checks:
     for order in placed:
         if (record := by_id.get(order.order)) is None:
             continue
-        key = f"{order.tenant}/orders/order_{order.order}.pdf"
+        key = _invoice_key(order.tenant, order.order) if order.items else None
         owner = (record["tenantId"], record["customerEmail"], record.get("invoiceKey"))
         yield owner == (order.tenant, order.email, key), f"order {order.order} belongs to {owner}"
-        invoice = (f"{record['orderNumber']}.pdf", *found.invoices.get(key, [""])[:1])
-        expected = {Mail(order.email, (invoice,)), Mail(INTERNAL, ())}  # type: ignore[arg-type]  # one version at most
+        expected = {Mail(order.email, ())}
+        if key:
+            invoice = (f"{record['orderNumber']}.pdf", *found.invoices.get(key, [""])[:1])
+            expected = {Mail(order.email, (invoice,)), Mail(INTERNAL, ())}  # type: ignore[arg-type]  # one version at most
         for mail in found.mails.get(order.correlation, []):
             yield mail in expected, f"mail {order.correlation} to {mail.to} has {mail.attachments}"
 
@@ -187,15 +214,16 @@ def _priced(placed: Sequence[Placed], found: Found) -> Checks:
     for order in placed:
         subtotal = sum((item["quantity"] * Decimal(item["unitPrice"]) for item in order.items), Decimal(0))
         total = subtotal + (subtotal * _VAT).quantize(Decimal("0.01"), ROUND_HALF_UP)
-        if order.order in totals:
+        if order.items and order.order in totals:
             yield totals[order.order] == total, f"order {order.order} costs {totals[order.order]}, its cart {total}"
 
 
 PROMISES: Mapping[str, Callable[[Sequence[Placed], Found], Checks]] = {
-    "an accepted order is never lost": _recorded,
+    "an accepted order ends recorded or rejected": _recorded,
     "recorded once": _recorded_once,
     "numbered once, without gaps": _numbered,
     "invoiced once": _invoiced,
+    "a rejected order is not numbered, invoiced or charged": _not_charged,
     "each mail at least once, twice only if its mark was lost": _mailed,
     "queues and DLQs empty": _empty,
     "a tenant sees only its own orders": _isolated,

@@ -19,13 +19,16 @@ _RECORDED_SECONDS = 60
 # A key in use is released after the function's timeout of 30 s; an engine that restarts takes longer.
 _DEADLINE_SECONDS = 180
 _DETAILS = {"method": "EFT", "transactionId": "tx-1", "paidAt": "2026-11-24T10:00:00Z"}
+# The orders of every twenty whose cart cannot be ordered; neither is one that is paid.
+_WITHOUT_CART, _WITH_EMPTY_CART = 3, 13
 _PAYMENT = {"status": "PAID", "paymentDetails": _DETAILS}
 
 
 class Placed(NamedTuple):
     """An accepted order: ids of tenant and order, the customer's address, the items of its cart in the Cart service.
 
-    Its mails have the correlation id, and the mail about its payment that of `paid`; None if it was not paid.
+    Its mails have the correlation id, and the mail about its payment that of `paid`; None if it was not paid. An order
+    without items is one to be rejected: its cart is missing or empty.
     """
 
     tenant: str
@@ -61,10 +64,14 @@ class Load:
     def _order(self, number: int) -> Placed:
         buyer, correlation = self._customers[number % len(self._customers)], f"{self._name}-{number}"
         # A cart that no other order has.
+        cart = f"cart-{self._name}-{number}"
         changed = {"quantity": 1 + number % 3, "unitPrice": f"{10 + number}.{number % 100:02d}"}
-        items = ({**ITEMS[0], **changed}, ITEMS[1])
+        items: tuple[dict[str, Any], ...] = ({**ITEMS[0], **changed}, ITEMS[1])
+        if number % 20 in (_WITH_EMPTY_CART, _WITHOUT_CART):
+            items = ()
         # Not through the proxy: the audit compares with what the Cart service has.
-        cart = put_cart(self._stack.cart_url, buyer.tenant, items, f"cart-{self._name}-{number}")
+        if number % 20 != _WITHOUT_CART:
+            put_cart(self._stack.cart_url, buyer.tenant, items, cart)
         body = demo.request(buyer.email, cart)
         placed = retried(lambda: buyer.api.place(body, idempotency_key=correlation, correlation_id=correlation))
         self.accepted += 1
@@ -93,7 +100,7 @@ class Load:
 
 
 def retried[T](call: Callable[[], T], seconds: float = _DEADLINE_SECONDS) -> T:
-    """The result of a call, retried while the API does not respond or responds 404, 409, 429 or 5xx."""
+    """The result of a call, retried while the API does not respond or responds 202, 404, 409, 429 or 5xx."""
 
     def attempt() -> tuple[T] | None:
         try:
@@ -101,7 +108,7 @@ def retried[T](call: Callable[[], T], seconds: float = _DEADLINE_SECONDS) -> T:
         except requests.RequestException:
             return None
         except UnexpectedStatusError as error:
-            if error.status >= 500 or error.status in (404, 409, 429):
+            if error.status >= 500 or error.status in (202, 404, 409, 429):
                 return None
             raise
 

@@ -50,7 +50,7 @@ class PortalUser(FastHttpUser):  # type: ignore[misc]  # Locust is not in this p
         response = self.client.request(method, path, name=kind, headers=headers, **options)
         seconds, status = time.monotonic() - began, int(response.status_code)
         error = "" if status in expect else f"status {status}" if status else "no response"
-        late = status == 404 if due and not error else None
+        late = status == 202 if due and not error else None
         if time.monotonic() >= _counts_from:
             _responses.append(Response(kind, seconds, error, late))
         return status, response.text or ""
@@ -68,14 +68,14 @@ class PortalUser(FastHttpUser):  # type: ignore[misc]  # Locust is not in this p
             _orders[self.customer["tenant"]].append((json.loads(text)["orderId"], time.monotonic()))
 
     def read(self) -> None:
-        """Read one of the newest orders; 404 means that it is not recorded yet."""
+        """Read one of the newest orders; 202 means that it is not recorded yet."""
         known = _orders[self.customer["tenant"]]
         if not known:
             self.order()
             return
         order_id, accepted = _random.choice(known)
         due = time.monotonic() - accepted >= steps.RECORDED_SECONDS
-        self._send("GET order", "GET", f"/v1.0/orders/{order_id}", (200, 404), due=due)
+        self._send("GET order", "GET", f"/v1.0/orders/{order_id}", (200, 202), due=due)
 
     def page(self) -> None:
         """List the first page."""

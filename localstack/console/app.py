@@ -165,7 +165,7 @@ class Console:
             raise HTTPException(404, "This order has no invoice yet.")
         pdf = live.invoice(order)
         if form == "pdf":
-            return _pdf(pdf, order.order_number)
+            return _pdf(pdf, str(order.order_number))
         picture = io.BytesIO()
         rasterize(pdf, _PIXELS_PER_POINT, pages=1)[0].save(picture, "PNG")
         return Response(picture.getvalue(), media_type="image/png")
@@ -189,7 +189,7 @@ class Console:
         form = request.query_params.get("as", "html")
         if form not in ("html", "text", "source"):
             raise HTTPException(404)
-        order = live.find(mail.order_number or "")
+        order = live.find(mail.key)
         text = body(message, "plain") if form == "text" else bytes(message).decode(errors="replace")
         return self._page("mail.html", "mails", mail=mail, message=message, text=text, form=form, order=order)
 

@@ -93,9 +93,8 @@ class LiveStack:
             tracked = self._reader.look_up(order_id)
         if tracked is None:
             return None
-        number = tracked.order.order_number if tracked.order else None
         since = tracked.accepted_at - timedelta(minutes=1)
-        mails = [mail for mail in (self.mails.of_order(number) if number else []) if mail.at >= since]
+        mails = [mail for mail in self.mails.of_order(tracked.mail_key) if mail.at >= since]
         of_order = [mail for mail in mails if mail.kind != STATUS]
         requests = [self._request("Trace", tracked.correlation_id, since, of_order, tracked.order)]
         for line in self._logs.lines("update_order", f"order updated {order_id}", since):

@@ -16,7 +16,7 @@ _NAME = re.compile(r"[0-9]{1,20}-[0-9a-f]{8}")
 _NUMBER = re.compile(r"ORD-[0-9]{4}-[0-9]{5,}")
 _HEADER_BYTES = 16_384
 # By the first words of the subject; any other mail is about a change of status.
-_KINDS = {"New order": INTERNAL, "Your order": CUSTOMER}
+_KINDS = {"New order": INTERNAL, "Your order": CUSTOMER, "We couldn't accept your order": CUSTOMER}
 
 
 class Mail(NamedTuple):
@@ -30,6 +30,11 @@ class Mail(NamedTuple):
     subject: str
     order_number: str | None
     correlation_id: str
+
+    @property
+    def key(self) -> str:
+        """What its order is found by: the number in the subject, and without one the correlation id."""
+        return self.order_number or self.correlation_id
 
 
 def _read_headers(path: Path) -> Mail:
@@ -70,9 +75,9 @@ class MailFolder:
     def get(self, name: str) -> Mail | None:
         return self._mails.get(name)
 
-    def of_order(self, number: str) -> list[Mail]:
-        """Mails whose subject has this order number, oldest first."""
-        return sorted((mail for mail in self._mails.values() if mail.order_number == number), key=lambda m: m.at)
+    def of_order(self, key: str) -> list[Mail]:
+        """Mails of the order with this key, oldest first."""
+        return sorted((mail for mail in self._mails.values() if mail.key == key), key=lambda m: m.at)
 
     def read(self, mail: Mail) -> EmailMessage:
         return message_from_bytes((self._directory / f"{mail.name}.eml").read_bytes(), policy=default)

@@ -21,12 +21,13 @@ _LAST_LIMIT = timedelta(seconds=max(LIMITS.values()))
 _HISTORY = timedelta(days=7)
 # Invocations that end at the same time may write their lines in any order.
 _OVERLAP = timedelta(seconds=1)
-# The message that each function logs about an order, and the step that the order has then reached.
+# The messages that functions log about an order, and the step that the order has then reached.
 STEPS = {
-    "create_order": ("order accepted", "accepted"),
-    "order_creator_record": ("order recorded", "recorded"),
-    "order_pdf_creator": ("invoice created", "invoice"),
-    "update_order": ("order updated", "updated"),
+    ("create_order", "order accepted"): "accepted",
+    ("order_creator_record", "order recorded"): "recorded",
+    ("order_creator_record", "order rejected"): "recorded",
+    ("order_pdf_creator", "invoice created"): "invoice",
+    ("update_order", "order updated"): "updated",
 }
 
 
@@ -50,17 +51,29 @@ class TrackedOrder:
         return min(self.reached.values(), default=datetime.max.replace(tzinfo=UTC))
 
     @property
+    def rejected(self) -> bool:
+        """Whether the order was rejected, so that it gets no invoice, and one mail only."""
+        return bool(self.order and self.order.rejection)
+
+    @property
+    def mail_key(self) -> str:
+        """What its mails are found by: their subjects have the order number, and that of a rejection has none."""
+        return (self.order and self.order.order_number) or self.correlation_id
+
+    @property
     def done(self) -> bool:
-        """Whether both mails are out, so that nothing more happens without a request."""
-        return len(self.mailed) == 2
+        """Whether all mails are out, so that nothing more happens without a request."""
+        return len(self.mailed) == (1 if self.rejected else 2)
 
     def overdue(self, now: datetime) -> bool:
-        """Whether both mails should be out by now."""
+        """Whether all mails should be out by now."""
         return not self.done and now - self.accepted_at > _LAST_LIMIT
 
     @property
     def stage(self) -> str:
         """The last step that the order has reached, in one word."""
+        if self.rejected:
+            return "rejected"
         if self.done:
             return "mailed"
         if "invoice" in self.reached or (self.order and self.order.invoice_key):
@@ -87,9 +100,9 @@ class OrderBook:
 
     def add_line(self, line: Line) -> str | None:
         """Take in a log line; returns the id of the order if the line is news about one."""
-        message, step = STEPS[line.function]
+        step = STEPS.get((line.function, line.message))
         order_id = str(line.fields.get("order_id", ""))
-        if line.message != message or not _is_uuid(order_id):
+        if step is None or not _is_uuid(order_id):
             return None
         tracked = self._tracked.setdefault(order_id, TrackedOrder(order_id))
         if step == "accepted":
@@ -108,21 +121,23 @@ class OrderBook:
         """Take in a record of the table."""
         tracked = self._tracked.setdefault(str(order.id), TrackedOrder(str(order.id)))
         tracked.tenant_id, tracked.order = order.tenant_id, order
-        self._by_number[order.order_number] = tracked
-        self._match_mails(order.order_number)
+        if order.order_number:
+            self._by_number[order.order_number] = tracked
+        self._match_mails(tracked)
 
     def add_mail(self, mail: Mail) -> None:
-        if mail.order_number and mail.kind in (INTERNAL, CUSTOMER):
-            self._mails.setdefault(mail.order_number, []).append(mail)
-            self._match_mails(mail.order_number)
+        if mail.kind in (INTERNAL, CUSTOMER):
+            self._mails.setdefault(mail.key, []).append(mail)
+            tracked = self.find(mail.key)
+            if tracked:
+                self._match_mails(tracked)
 
-    def _match_mails(self, number: str) -> None:
-        tracked = self._by_number.get(number)
-        if tracked:
-            # Mails outlive a stack, and the next stack numbers its orders from the start.
-            since = tracked.accepted_at - timedelta(seconds=1)
-            # The first mail of each kind counts.
-            tracked.mailed = {mail.kind: mail.at for mail in reversed(self._mails.get(number, [])) if mail.at >= since}
+    def _match_mails(self, tracked: TrackedOrder) -> None:
+        # Mails outlive a stack, and the next stack numbers its orders from the start.
+        since = tracked.accepted_at - timedelta(seconds=1)
+        mails = self._mails.get(tracked.mail_key, [])
+        # The first mail of each kind counts.
+        tracked.mailed = {mail.kind: mail.at for mail in reversed(mails) if mail.at >= since}
 
     def newest(self, limit: int = NEWEST) -> list[TrackedOrder]:
         return sorted(self._tracked.values(), key=lambda tracked: tracked.accepted_at, reverse=True)[:limit]
@@ -131,7 +146,7 @@ class OrderBook:
         """Keep the newest 2,000 orders: a console may run for weeks."""
         for old in self.newest(len(self._tracked))[_REMEMBERED:]:
             del self._tracked[old.order_id]
-            if old.order:
+            if old.order and old.order.order_number:
                 self._by_number.pop(old.order.order_number, None)
 
     def get(self, order_id: str) -> TrackedOrder | None:
@@ -164,11 +179,11 @@ class OrderReader:
     def refresh(self, new_mails: Iterable[Mail]) -> None:
         """Read what has happened since the last call."""
         changed = set()
-        for function, (message, _) in STEPS.items():
-            lines = self._logs.lines(function, message, self._since[function])
+        for function, message in STEPS:
+            lines = self._logs.lines(function, message, self._since[function, message])
             changed |= {self.book.add_line(line) for line in lines}
             if lines:
-                self._since[function] = max(line.at for line in lines) - _OVERLAP
+                self._since[function, message] = max(line.at for line in lines) - _OVERLAP
         for mail in new_mails:
             self.book.add_mail(mail)
         # Read only the orders that are shown, even if a thousand are new.

@@ -7,19 +7,22 @@ from typing import NamedTuple
 
 from localstack.console.logs import Invocation, Line
 from localstack.console.mails import INTERNAL, Mail
-from localstack.console.orders import STEPS
 from tooling.agreed_limits import LIMITS
 
 FUNCTION, QUEUE, MAIL = "function", "queue", "mail"
 _MAX_TICKS = 6
 # A message moves to the DLQ after this many failed attempts.
 _ATTEMPTS = 3
-# The functions that send messages to each consumer; their log line says when.
+# The functions that send messages to each consumer, and the log line that says when.
 _SENDERS = {
-    "order_creator_record": ("create_order",),
-    "order_pdf_creator": ("order_creator_record",),
-    "order_internal_notification": ("order_creator_record",),
-    "customer_order_confirmation": ("order_pdf_creator", "update_order"),
+    "order_creator_record": (("create_order", "order accepted"),),
+    "order_pdf_creator": (("order_creator_record", "order recorded"),),
+    "order_internal_notification": (("order_creator_record", "order recorded"),),
+    "customer_order_confirmation": (
+        ("order_pdf_creator", "invoice created"),
+        ("order_creator_record", "order rejected"),
+        ("update_order", "order updated"),
+    ),
 }
 _FUNCTIONS = ["create_order", "update_order", *_SENDERS]
 _MAILER = {INTERNAL: "order_internal_notification"}
@@ -112,8 +115,7 @@ def _sent(function: str, lines: Sequence[Line], accepted_at: datetime | None) ->
     """When the message to a function was sent, and where that time comes from."""
     if function == "order_creator_record" and accepted_at:
         return accepted_at, "from dateCreated of the record, the time of its message, to the start of the invocation"
-    for sender in _SENDERS.get(function, ()):
-        message = STEPS[sender][0]
+    for sender, message in _SENDERS.get(function, ()):
         times = [line.at for line in lines if line.function == sender and line.message == message]
         if times:
             return min(times), f"from the line “{message}” of {sender} to the start of the invocation"

@@ -1,6 +1,5 @@
 """MiniStack, the embedded engine: a process in a separate virtual environment, which enforces IAM."""
 
-import os
 import shutil
 
 import requests
@@ -16,6 +15,8 @@ from tooling.polling import poll
 _RESPONSE_SECONDS = 15
 _START_SECONDS = 60
 _SAVE_SECONDS = 60
+# A stack that goes down has nothing to save.
+_STOP_SECONDS = 0.5
 
 
 class MiniStack:
@@ -27,9 +28,7 @@ class MiniStack:
     def start(self, stack: Stack) -> None:
         """Start MiniStack on the stack's port and wait until it responds."""
         # Functions inherit this environment: credentials and endpoints of the shell must not reach them.
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON", "VIRTUAL_ENV"))
-        } | {
+        environment = processes.environment() | {
             PROCESS_VARIABLE: str(stack.directory),
             "AUTH": "true",
             "MINISTACK_ACCOUNT_ID": ACCOUNT,
@@ -45,7 +44,11 @@ class MiniStack:
             "PYTHONUNBUFFERED": "1",
             # Unpacked packages are removed with the stack.
             "TMPDIR": str(stack.engine_dir),
+            # For snapshots, and for runs with faults, which restart the engine.
+            "PERSIST_STATE": "1",
             "STATE_DIR": str(stack.engine_dir / "state"),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(stack.engine_dir / "s3"),
             "LOST_FILE": str(stack.lost_file),
             "DECISIONS_FILE": str(stack.decisions_file),
             "CHANGES_FILE": str(stack.changes_file),
@@ -53,13 +56,8 @@ class MiniStack:
         if stack.issuer_url:
             environment |= {"ISSUER_URL": stack.issuer_url, "ISSUER_POOL": ISSUER_POOL}
         if stack.proxy_url:
-            # Functions inherit the proxy's URL. State is kept on disk, since runs with faults restart the engine.
-            environment |= {
-                "AWS_ENDPOINT_URL": stack.proxy_url,
-                "PERSIST_STATE": "1",
-                "S3_PERSIST": "1",
-                "S3_DATA_DIR": str(stack.engine_dir / "s3"),
-            }
+            # Functions inherit it.
+            environment["AWS_ENDPOINT_URL"] = stack.proxy_url
         if stack.certificates:
             # Functions inherit this, and so trust engine and cart stub.
             environment |= stack.certificates.trusted() | {
@@ -92,7 +90,7 @@ class MiniStack:
 
     def stop(self, stack: Stack) -> None:
         """Stop MiniStack and its workers and remove its files."""
-        processes.stop(stack.running.get("engine"))
+        processes.stop(stack.running.get("engine"), _STOP_SECONDS)
         shutil.rmtree(stack.engine_dir, ignore_errors=True)
 
     def healthy(self, stack: Stack) -> bool:

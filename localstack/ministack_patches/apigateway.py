@@ -1,15 +1,21 @@
-"""API Gateway: which tokens a REST API accepts, its response when a function fails, its metrics."""
+"""API Gateway: tokens and their claims, mocks, responses when a function fails, tracing, metrics."""
 
 import json
 import os
 import time
+from contextvars import ContextVar
 from typing import Any
 
-from ministack.core import tls
+import airspeed
+from ministack.core import sigv4, tls
 from ministack.core.responses import _request_account_id, _request_region
 from ministack.services import apigateway_v1, cloudwatch
 
+from localstack.ministack_patches.iam import has_service_linked_role
 from localstack.ministack_patches.patching import Function, replaces
+
+# The request that is executed, as MiniStack's gateway responses see it.
+_request: ContextVar[dict[str, Any]] = ContextVar("request")
 
 
 @replaces(apigateway_v1, "_validate_cognito_authorizer")
@@ -36,6 +42,74 @@ async def fetch_keys_where_they_are(resolve: Function, authorizer: dict[str, Any
         return f"{os.environ['ISSUER_URL']}/{pool}/.well-known/jwks.json"
     url: str | None = await resolve(authorizer)
     return url.replace("http://", "https://", 1) if url and tls.use_ssl_enabled() else url
+
+
+@replaces(apigateway_v1, "_stringify_claims")
+def join_lists_with_commas(stringify: Function, claims: dict[str, Any]) -> dict[str, str]:
+    """Give a function the groups `a` and `b` as the text `a,b`; MiniStack gives `[a b]`, as HTTP APIs do.
+
+    Source: AWS does not document it; AWS re:Post, "AWS Cognito Group", and Stack Overflow show events of REST APIs.
+    """
+    texts: dict[str, str] = stringify(claims)
+    lists = {name: ",".join(map(str, value)) for name, value in claims.items() if isinstance(value, list)}
+    return texts | lists
+
+
+@replaces(apigateway_v1, "_execute_in_scope")
+async def remember_request(execute: Function, request: dict[str, Any], *more: Any) -> Any:
+    """Remember the request for `render_mock`."""
+    _request.set(request)
+    return await execute(request, *more)
+
+
+class _Input:
+    """The variable `$input` of a mapping template."""
+
+    def params(self, name: str) -> str:
+        """A parameter of the request: of the path, the query or a header."""
+        request = _request.get()
+        for place in ("path_params", "query_params", "headers"):
+            value = request[place].get(name)
+            if value:
+                return str(value[0] if isinstance(value, list) else value)
+        return ""
+
+
+@replaces(apigateway_v1, "_invoke_mock_v1")
+def render_mock(invoke: Function, integration: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+    """Render the response's mapping template, which can set headers; MiniStack returns its source.
+
+    Source: API Gateway Developer Guide, "Override your API's request and response parameters and status codes for REST
+    APIs", and "Mapping template transformations for REST APIs".
+    """
+    status, headers, template = invoke(integration)
+    overrides: dict[str, str] = {}
+    variables = {"input": _Input(), "context": {"responseOverride": {"header": overrides}}}
+    body = airspeed.Template(template.decode()).merge(variables).encode()
+    return status, headers | overrides, b"" if status == 204 else body
+
+
+class _FunctionFailedError(apigateway_v1._GatewayError):  # type: ignore[misc]
+    """A function that failed, whose gateway response is DEFAULT_5XX with status 502."""
+
+
+@replaces(apigateway_v1, "_invoke_lambda_proxy_v1")
+async def respond_to_failed_function(invoke: Function, *request: Any, **named: Any) -> Any:
+    """Respond with the gateway response DEFAULT_5XX when a function fails; MiniStack ignores gateway responses there.
+
+    Source: API Gateway Developer Guide, "Gateway response types for API Gateway", DEFAULT_5XX.
+    """
+    response = await invoke(*request, **named)
+    if isinstance(response, tuple) and response[0] == 502 and response[2] == b'{"message": "Internal server error"}':
+        return _FunctionFailedError("DEFAULT_5XX", "Internal server error")
+    return response
+
+
+@replaces(apigateway_v1, "_gateway_error_response")
+def keep_status_of_failure(respond: Function, error: Any, request: dict[str, Any]) -> Any:
+    """Keep the status 502 of a failed function unless the gateway response has a status of its own."""
+    status, headers, body = respond(error, request)
+    return 502 if isinstance(error, _FunctionFailedError) and status == 500 else status, headers, body
 
 
 @replaces(apigateway_v1, "_lambda_proxy_response")
@@ -68,6 +142,38 @@ def find_api_in_any_account(_: Function, api_id: str) -> tuple[str, str] | None:
     """
     owners = (key[:2] for key, _ in apigateway_v1._rest_apis.all_items() if key[2] == api_id)
     return next(owners, None)
+
+
+@replaces(apigateway_v1, "_execute_in_scope")
+async def read_token_as_signature(execute: Function, request: dict[str, Any], *call: Any) -> Any:
+    """Refuse a token on an unknown route as an incomplete signature; MiniStack responds as without a token.
+
+    Source: API Gateway Developer Guide, "Gateway response types", DEFAULT_4XX and INVALID_SIGNATURE.
+    """
+    response = await execute(request, *call)
+    token = request["headers"].get("authorization", "")
+    unknown = getattr(response, "response_type", "") == "MISSING_AUTHENTICATION_TOKEN"
+    if not unknown or not token or token.startswith("AWS4-"):
+        return response
+    _, message = sigv4.foreign_authorization_failure(request["headers"])
+    return apigateway_v1._GatewayError("DEFAULT_4XX", message, "IncompleteSignatureException")
+
+
+@replaces(apigateway_v1, "_create_stage")
+@replaces(apigateway_v1, "_update_stage")
+def trace_with_service_linked_role(put: Function, *api_and_data: Any) -> Any:
+    """Refuse tracing where API Gateway's service-linked role is missing and the caller may not create it.
+
+    MiniStack needs no role. Source: API Gateway Developer Guide, "Set up AWS X-Ray with API Gateway REST APIs": API
+    Gateway creates the role when a stage enables tracing.
+    """
+    data = api_and_data[-1]
+    changes = {change.get("path"): change.get("value") for change in data.get("patchOperations", [])}
+    traced = data.get("tracingEnabled") or changes.get("/tracingEnabled") == "true"
+    if traced and not has_service_linked_role("ops.apigateway.amazonaws.com"):
+        message = "Caller does not have permissions to create a Service Linked Role."
+        return apigateway_v1._v1_error("BadRequestException", message, 400)
+    return put(*api_and_data)
 
 
 @replaces(apigateway_v1, "handle_execute")

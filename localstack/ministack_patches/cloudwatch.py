@@ -27,13 +27,28 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 }
 
 
+_CONDITIONS: dict[type[ast.cmpop], Callable[[float, float], bool]] = {
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+}
+
+
 def _value(metrics: Mapping[str, float], expression: str) -> float:
-    """Value of a metric math expression of numbers, ids, + - * / and FILL(id, number); KeyError without data."""
+    """Value of a metric math expression; KeyError without data.
+
+    It may have numbers, ids, + - * /, one comparison, FILL(id, number) and IF(condition, value, value).
+    """
 
     def of(node: ast.expr) -> float:
         match node:
             case ast.Call(ast.Name("FILL"), [ast.Name(name), ast.Constant(int() | float() as number)]):
                 return metrics.get(name, number)
+            case ast.Call(ast.Name("IF"), [condition, value, otherwise]):
+                return of(value) if of(condition) else of(otherwise)
+            case ast.Compare(left, [comparison], [right]) if type(comparison) in _CONDITIONS:
+                return _CONDITIONS[type(comparison)](of(left), of(right))
             case ast.BinOp(left, operator_node, right) if type(operator_node) in _OPERATORS:
                 return _OPERATORS[type(operator_node)](of(left), of(right))
             case ast.Name(name):

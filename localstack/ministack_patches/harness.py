@@ -1,4 +1,4 @@
-"""What the harness needs of the engine: records of decisions and changes, and the loss of a region."""
+"""What the harness needs of the engine: records of decisions and changes, snapshots, and the loss of a region."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ministack import app as gateway
-from ministack.core import iam_evaluator
+from ministack.core import iam_evaluator, persistence
 
 from localstack.ministack_patches.patching import Function, replaces
 
@@ -100,3 +100,14 @@ async def record_calls_to_engine(serve: Function, scope: dict[str, Any], *channe
     if scope["type"] == "http" and scope["path"].startswith("/_ministack/") and scope["method"] != "GET":
         _record_change(scope["path"])
     await serve(scope, *channels)
+
+
+@replaces(gateway, "app")
+async def save_state(serve: Function, scope: dict[str, Any], receive: Function, send: Function) -> None:
+    """Write the engine's state to STATE_DIR on request; MiniStack writes it only when it ends."""
+    if scope["type"] != "http" or scope["path"] != "/_ministack/save" or scope["method"] != "POST":
+        await serve(scope, receive, send)
+        return
+    persistence.save_all(gateway._build_persistence_save_dict())
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body", "body": b""})

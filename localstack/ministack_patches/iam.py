@@ -5,17 +5,33 @@ Source of every value here: Service Authorization Reference.
 
 import json
 import re
+from contextvars import ContextVar
 from typing import Any
 
 import cbor2
-from ministack.core import iam_actions, iam_evaluator
+from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.services import iam
 
-from localstack.ministack_patches.patching import Function, replaces
+from localstack.ministack_patches.patching import Function, changes, replaces
 
+# The only calls on a role with iam:PermissionsBoundary: a statement with that condition allows no iam:DeleteRole.
 _BOUNDARY_IN_REQUEST = {"iam:CreateRole", "iam:PutRolePermissionsBoundary"}
+_BOUNDARY_OF_ROLE = {
+    "iam:AttachRolePolicy",
+    "iam:DeleteRolePermissionsBoundary",
+    "iam:DeleteRolePolicy",
+    "iam:DetachRolePolicy",
+    "iam:PutRolePolicy",
+}
+_CREATE_ROLE = "CreateServiceLinkedRole"
+_SERVICE_LINKED_ROLES = {
+    "ops.apigateway.amazonaws.com": "AWSServiceRoleForAPIGateway",
+    "replication.dynamodb.amazonaws.com": "AWSServiceRoleForDynamoDBReplication",
+}
 # Calls on one alias or mapping, which MiniStack takes for calls on the list of them.
 _ON_ONE = {r"/functions/[^/]+/aliases/[^/]+": "Alias", r"/event-source-mappings/[^/]+": "EventSourceMapping"}
+# Access key of the call that is handled.
+_caller: ContextVar[str] = ContextVar("caller")
 _VERBS = {"GET": "Get", "PUT": "Update", "DELETE": "Delete"}
 _ALARM = "arn:aws:cloudwatch:{region}:{account}:alarm:"
 _DASHBOARD = "arn:aws:cloudwatch::{account}:dashboard/"
@@ -60,14 +76,17 @@ def check_resource(arn_of: Function, *request: Any) -> Any:
 def give_condition_keys(
     context: Function, service: str, action: str, body: bytes, parameters: dict[str, Any]
 ) -> dict[str, Any]:
-    """Give requests `iam:PermissionsBoundary` and `lambda:FunctionArn`, which MiniStack leaves out."""
+    """Give requests the condition keys of IAM and Lambda that our policies use, which MiniStack leaves out."""
     keys: dict[str, Any] = {}
     if action.startswith("iam:"):
         fields = _fields(body, parameters)
-        boundary = fields.get("PermissionsBoundary")
-        if action not in _BOUNDARY_IN_REQUEST:
+        boundary = None
+        if action in _BOUNDARY_IN_REQUEST:
+            boundary = fields.get("PermissionsBoundary")
+        elif action in _BOUNDARY_OF_ROLE:
             boundary = (iam._roles.get(fields.get("RoleName", "")) or {}).get("PermissionsBoundary")
-        keys = {"iam:PermissionsBoundary": boundary} if boundary else {}
+        found = {"iam:PermissionsBoundary": boundary, "iam:AWSServiceName": fields.get("AWSServiceName")}
+        keys = {key: value for key, value in found.items() if value}
     elif action == "lambda:CreateEventSourceMapping":
         keys = {"lambda:FunctionArn": _fields(body, parameters).get("FunctionName", "")}
     return {**context(service, action, body, parameters), **keys}
@@ -81,6 +100,61 @@ def give_role_of_session(resolve: Function, name: str, request: Any) -> Any:
     principal: str = iam_evaluator.caller_arn()
     session = re.fullmatch(r"arn:aws:sts::(\d{12}):assumed-role/([^/]+)/.*", principal)
     return f"arn:aws:iam::{session[1]}:role/{session[2]}" if session else principal
+
+
+@replaces(iam_evaluator, "enforce")
+def remember_caller(enforce: Function, access_key: str, *request: Any, **named: Any) -> Any:
+    """Remember who makes a call, for `has_service_linked_role`."""
+    _caller.set(access_key)
+    return enforce(access_key, *request, **named)
+
+
+@changes
+def name_service_linked_roles() -> None:
+    """Name service-linked roles as AWS does; MiniStack takes the name from the service's host name.
+
+    Source: API Gateway Developer Guide, "Using service-linked roles for API Gateway"; DynamoDB Developer Guide, "Global
+    tables: Using IAM".
+    """
+    create = iam._IAM_HANDLERS[_CREATE_ROLE]
+    iam._IAM_HANDLERS[_CREATE_ROLE] = lambda fields: _create_service_linked_role(create, fields)
+
+
+def _create_service_linked_role(create: Function, fields: dict[str, Any]) -> Any:
+    service = iam._p(fields, "AWSServiceName")
+    name = _SERVICE_LINKED_ROLES.get(service)
+    if name is None:
+        return create(fields)
+    if name in iam._roles:
+        message = f"Service role name {name} has been taken in this account, please try a different suffix."
+        return iam._error(400, "InvalidInput", message, ns="iam")
+    before = set(iam._roles.keys())
+    status, headers, body = create(fields)
+    (other,) = set(iam._roles.keys()) - before
+    role = iam._roles.pop(other)
+    iam._roles[name] = {**role, "RoleName": name, "Arn": role["Arn"].replace(other, name)}
+    return status, headers, body.replace(other.encode(), name.encode())
+
+
+def has_service_linked_role(service: str) -> bool:
+    """Whether the role that a service needs exists, or could be created with the caller's permissions.
+
+    Source: IAM User Guide, "Create a service-linked role", service-linked role permissions.
+    """
+    name = _SERVICE_LINKED_ROLES[service]
+    if name in iam._roles:
+        return True
+    denied = iam_evaluator.enforce(
+        _caller.get(),
+        f"iam:{_CREATE_ROLE}",
+        "iam",
+        responses.get_region(),
+        resource_arn=f"arn:aws:iam::{responses.get_account_id()}:role/aws-service-role/{service}/{name}",
+        service_context={"iam:AWSServiceName": service},
+    )
+    if denied is None:
+        iam._IAM_HANDLERS[_CREATE_ROLE]({"AWSServiceName": service})
+    return denied is None
 
 
 def _fields(body: bytes, parameters: dict[str, Any]) -> dict[str, Any]:

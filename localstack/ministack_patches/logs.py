@@ -45,6 +45,19 @@ async def save_queries(
     return operation(json.loads(body)) if operation else await handle(method, path, headers, body, query)
 
 
+@replaces(cloudwatch_logs, "get_state")
+def state_with_queries(get_state: Function) -> dict[str, Any]:
+    """Add saved queries to the state that is kept on disk."""
+    return {**get_state(), "query_definitions": _saved}
+
+
+@replaces(cloudwatch_logs, "load_persisted_state")
+def load_queries(load: Function, state: dict[str, Any]) -> None:
+    """Load saved queries from the state that was kept on disk."""
+    load(state)
+    _saved.update(state.get("query_definitions", {}))
+
+
 @replaces(cloudwatch_logs, "_public_log_record")
 def discover_fields(public: Function, record: dict[str, Any]) -> dict[str, Any]:
     """Add the fields of a line that is a JSON object to those that every line has; MiniStack has only the latter.

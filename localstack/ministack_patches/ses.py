@@ -1,8 +1,9 @@
-"""SES: permissions to send mail, MAIL FROM domains and feedback on bounces."""
+"""SES: permissions to send mail, addresses that it refuses, MAIL FROM domains and feedback on bounces."""
 
 import base64
 import email
 import email.utils
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
@@ -11,6 +12,15 @@ from ministack.core import iam_actions
 from ministack.services import ses
 
 from localstack.ministack_patches.patching import Function, replaces
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+# RFC 5321, 4.1.2 (dot-string and quoted string) and 4.5.3.1 (lengths).
+_ADDRESS = re.compile(
+    rf"(?=.{{1,64}}@[^@]{{1,255}}$)(?:{_ATOM}(?:\.{_ATOM})*|\"[^\"\\]+\")@{_LABEL}(?:\.{_LABEL})+", re.ASCII
+)
+_ADDRESS_FIELD = re.compile(r"Source|Destinations\.member\.\d+|Destination\.\w+\.member\.\d+|ReplyToAddresses\..+")
+_ADDRESS_HEADERS = ("From", "To", "Cc", "Bcc", "Reply-To")
 
 
 @replaces(iam_actions, "extract_resource_arn")
@@ -42,6 +52,38 @@ def _sender(body: bytes) -> str:
     fields = parse_qs(body.decode(errors="replace"))
     header = email.message_from_bytes(base64.b64decode(fields["RawMessage.Data"][0]))["From"]
     return email.utils.parseaddr(header or fields.get("Source", [""])[0])[1]
+
+
+@replaces(ses, "_send_email")
+@replaces(ses, "_send_raw_email")
+def refuse_addresses(send: Function, fields: dict[str, Any]) -> Any:
+    """Refuse a mail from or to an address that is not 7-bit ASCII or not as in RFC 5321; MiniStack sends most of them.
+
+    Source: SES API Reference, SendEmail, SendRawEmail and Destination; RFC 5321, 4.1.2 and 4.5.3.1.
+    """
+    given = [ses._p(fields, name) for name in fields if _ADDRESS_FIELD.fullmatch(name)]
+    if raw := ses._p(fields, "RawMessage.Data"):
+        mail = email.message_from_bytes(base64.b64decode(raw))
+        given += [str(value) for header in _ADDRESS_HEADERS for value in mail.get_all(header, [])]
+    for _, address in email.utils.getaddresses(given):
+        if not _ADDRESS.fullmatch(address):
+            return ses._error("InvalidParameterValue", _refusal(address), 400)
+    return send(fields)
+
+
+def _refusal(address: str) -> str:
+    """What SES says of an address that it refuses."""
+    local, _, domain = address.rpartition("@")
+    if not address.isascii() or not local or not domain:
+        return "Missing final '@domain'"
+    for part, name in ((local, "Local address"), (domain, "Domain")):
+        if part.startswith("."):
+            return f"{name} starts with dot"
+        if ".." in part:
+            return f"{name} contains dot-dot"
+        if part.endswith("."):
+            return f"{name} ends with dot"
+    return "Illegal address"
 
 
 @replaces(ses, "handle_request")

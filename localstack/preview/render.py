@@ -12,17 +12,21 @@ from pathlib import Path
 from jinja2 import TemplateSyntaxError
 
 from common import invoice, mail
+from common.errors import RejectionCode
 from common.status import OrderStatus
 from common.templates import PACKAGED, only_packaged
 from evidence.content import body, pdf_text
-from localstack.preview.samples import orders
+from localstack.preview.samples import orders, rejected_order
 
-CONFIRMATION, NOTIFICATION, STATUS, INVOICE = (
+CONFIRMATION, NOTIFICATION, REJECTION, STATUS, INVOICE = (
     "customer/order_confirmation",
     "internal/order_notification",
+    "customer/order_rejected",
     "customer/order_status_update",
     "invoice/invoice",
 )
+# The statuses that a change can lead to, and the first one.
+STATUSES = [status for status in OrderStatus if status is not OrderStatus.REJECTED]
 _SETTINGS = {
     "MAIL_FROM": "noreply@kimmyai.io",
     "MAIL_REPLY_TO": "support@kimmyai.io",
@@ -32,7 +36,7 @@ _SETTINGS = {
 
 @dataclass(frozen=True)
 class Preview:
-    """A template, and the sample to render it with: the name of an order, or a status."""
+    """A template, and the sample to render it with: the name of an order, a status, or the code of a rejection."""
 
     template: str
     sample: str
@@ -67,7 +71,8 @@ def previews() -> list[Preview]:
     names = list(orders())
     return [
         *(Preview(template, name) for template in (CONFIRMATION, INVOICE, NOTIFICATION) for name in names),
-        *(Preview(STATUS, status.value.lower()) for status in OrderStatus),
+        *(Preview(STATUS, status.value.lower()) for status in STATUSES),
+        *(Preview(REJECTION, code.value.lower()) for code in RejectionCode),
     ]
 
 
@@ -107,6 +112,8 @@ def message(preview: Preview) -> EmailMessage:
     with only_packaged():
         if preview.template == STATUS:
             return mail.status_update(orders()["campaign"], OrderStatus[preview.sample.upper()], "preview")
+        if preview.template == REJECTION:
+            return mail.order_rejected(rejected_order(RejectionCode[preview.sample.upper()]), "preview")
         order = orders()[preview.sample]
         if preview.template == CONFIRMATION:
             return mail.order_confirmation(order, b"", "preview")

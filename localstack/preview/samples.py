@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from common.errors import OrderRejectedError, RejectionCode
 from common.models import Address, Campaign, CartItem, PaymentMethod
-from common.order import Order
+from common.order import Order, Rejection
 from common.pricing import price
+from common.status import OrderStatus
 
 _CREATED = datetime(2026, 11, 24, 8, 30, tzinfo=UTC)
 _ID = UUID("6f1c1e4e-0b0c-4b8e-9c57-3f5f3f1f0a11")
@@ -71,6 +73,12 @@ def _order(
 def long_order(lines: int) -> Order:
     """An order of so many lines, each of another product."""
     return _order([(f"Product {number}", number % 7 + 1, "19.90") for number in range(1, lines + 1)])
+
+
+def rejected_order(code: RejectionCode) -> Order:
+    """An order that was rejected for this reason."""
+    rejection = Rejection(code=code, detail=OrderRejectedError(code, "preview").detail)
+    return _order([], order_number=None, status=OrderStatus.REJECTED, rejection=rejection)
 
 
 def orders() -> dict[str, Order]:

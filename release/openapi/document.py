@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from common.field_types import TIMESTAMP, Identifier
 from common.repository import MAX_PAGE_SIZE
@@ -20,13 +20,21 @@ from tooling.paths import ROOT
 
 Json = dict[str, Any]
 
-_ROUTE = re.compile(r'^ +(\w+) += \{ method = "([A-Z]+)", path = "([^"]+)" \}$', re.MULTILINE)
+_ROUTE = re.compile(r'^ +(\w+) += \{ function = "(\w+)", method = "([A-Z]+)", path = "([^"]+)" \}$', re.MULTILINE)
 
 
-def routes() -> dict[str, tuple[str, str]]:
-    """Method and path of each function that API Gateway calls, by folder (terraform/locals.tf)."""
+class Route(NamedTuple):
+    """A route of API Gateway, and the folder of the function that it calls."""
+
+    function: str
+    method: str
+    path: str
+
+
+def routes() -> dict[str, Route]:
+    """The routes that need a token, by operation (terraform/locals.tf)."""
     found = _ROUTE.findall((ROOT / "terraform" / "locals.tf").read_text())
-    return {function: (method, path) for function, method, path in found}
+    return {operation: Route(*route) for operation, *route in found}
 
 
 def _string(pattern: str) -> Json:
@@ -78,6 +86,11 @@ _HEADERS = {
     "Cache-Control": _header("Responses must not be cached.", {"const": "no-store"}),
 }
 _ETAG = {"ETag": _header("The order's version, for If-Match.", _VERSION)}
+_INVOICE = {
+    "Location": _header(
+        "URL of the PDF. It needs no token and expires after five minutes.", {"type": "string", "format": "uri"}
+    ),
+}
 _LOCATION = {"Location": _header("Path of the order, relative to the request.", _string("^orders/[0-9a-f-]{36}$"))}
 _RETRY_AFTER = {"Retry-After": _header("Seconds to wait before a retry.", {"type": "integer", "minimum": 1})}
 
@@ -86,7 +99,7 @@ _PROBLEMS: dict[int, str] = {
     401: "The token is missing, expired, altered or from another user pool.",
     403: "The token has no tenant, or the orders are another tenant's.",
     404: "There is no such order of the caller's tenant, or no such route.",
-    409: "The order has changed or does not allow this change, or the Idempotency-Key is in use.",
+    409: "The order has changed, does not allow this change, or is not recorded or invoiced yet, or its key is in use.",
     413: f"The body is larger than {MAX_BODY_BYTES} bytes.",
     415: "The body is not declared as application/json.",
     422: "The Idempotency-Key was used with another body.",
@@ -119,6 +132,10 @@ def _response(description: str, content: Json, headers: Json, **links: Json) -> 
     return {"description": description, "headers": _HEADERS | headers, "content": content, "links": links}
 
 
+def _redirect(description: str, headers: Json) -> Json:
+    return {"description": description, "headers": _HEADERS | headers}
+
+
 def _link(operation: str, description: str, **parameters: str) -> Json:
     return {"operationId": operation, "description": description, "parameters": parameters}
 
@@ -139,7 +156,7 @@ def _operation(summary: str, parameters: tuple[str, ...], responses: Json, body:
 
 
 def _operations() -> dict[str, Json]:
-    """The operations by the folder of their function."""
+    """The operations by their id, which is that of the route (terraform/locals.tf)."""
     by_path, by_etag = {"path.orderId": "$request.path.orderId"}, {"header.If-Match": "$response.header.ETag"}
     placed = _link("get_order", "Read the order, once it is recorded.", **{"path.orderId": "$response.body#/orderId"})
     read = _link("get_order", "Read the order.", **by_path)
@@ -152,22 +169,34 @@ def _operations() -> dict[str, Json]:
         **{"path.tenantId": "$request.path.tenantId", "query.startAt": "$response.body#/startAt"},
     )
     accepted = _response("The order is accepted.", _json("OrderAccepted", examples.ACCEPTED), _LOCATION, order=placed)
-    order = _response("The order.", _json("Order", examples.ORDER), _ETAG, change=change, list=listed)
+    invoice = _link("get_invoice", "Download the invoice, once it is ready.", **by_path)
+    pending = _response(
+        "The order is accepted and not recorded yet. Read it again.",
+        _json("OrderPending", examples.PENDING),
+        _RETRY_AFTER,
+        order=read,
+    )
+    order = _response("The order.", _json("Order", examples.ORDER), _ETAG, change=change, list=listed, invoice=invoice)
     changed = _response(
         "The changed order.", _json("Order", examples.PAID_ORDER), _ETAG, order=read, change=change, list=listed
     )
     page = _response("A page of orders.", _json("OrderPage", examples.PAGE), {}, first=first, next=next_page)
     return {
         "create_order": _operation(
-            "Place an order. It is accepted at once and recorded shortly after.",
+            "Place an order. It is accepted at once, and soon recorded, or rejected if its cart can't be ordered.",
             ("IdempotencyKey",),
             _responses({202: accepted}, (400, 401, 403, 409, 413, 415, 422)),
             _json("OrderRequest", examples.ORDER_REQUEST),
         ),
         "get_order": _operation(
-            "Read an order. Until it is recorded, the response is 404.",
+            "Read an order. Until it is recorded, the response is 202.",
             ("OrderId",),
-            _responses({200: order}, (400, 401, 403, 404)),
+            _responses({200: order, 202: pending}, (400, 401, 403, 404)),
+        ),
+        "get_invoice": _operation(
+            "Download an order's invoice as PDF. Until it is ready, the response is 409 with `Retry-After`.",
+            ("OrderId",),
+            _responses({302: _redirect("The invoice is at `Location`.", _INVOICE)}, (400, 401, 403, 404, 409)),
         ),
         "update_order": _operation(
             "Change an order's status, its payment details, or both.",
@@ -187,8 +216,8 @@ def _operations() -> dict[str, Json]:
 def document() -> Json:
     """The whole document."""
     operations, paths = _operations(), dict[str, Json]()
-    for function, (method, path) in routes().items():
-        paths.setdefault(path, {})[method.lower()] = {"operationId": function, **operations[function]}
+    for operation, route in routes().items():
+        paths.setdefault(route.path, {})[route.method.lower()] = {"operationId": operation, **operations[operation]}
     healthy = {"description": "The API is up.", "content": _json("Health", {"status": "ok"})}
     health = {"operationId": "health", "summary": "Check whether the API is up.", "security": []}
     id_token = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
@@ -198,7 +227,9 @@ def document() -> Json:
             "title": "Order service",
             "version": "1.0",
             "description": "Orders of a customer portal. The claim `custom:tenantId` of the ID token is the caller's "
-            "tenant. Members of the group `admin` can access all tenants. A method that a path does not have gets 404.",
+            "tenant. Members of the group `admin` can access all tenants. A method that a path does not have gets 404. "
+            "Web pages of the origins that an environment allows can call every route and read the headers ETag, "
+            "Location, Retry-After and X-Correlation-Id (CORS).",
         },
         "servers": [
             {

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from common import status
 from common.events import OrderCreationRequested
 from common.models import Campaign, Cart, OrderRequest
 from common.numbering import format_number
@@ -57,6 +58,7 @@ ORDER_UPDATE = {
     "paymentDetails": {"method": "EFT", "transactionId": "tx-2026-0001", "paidAt": "2026-11-24T10:00:00Z"},
 }
 ACCEPTED = {"orderId": ORDER_ID}
+PENDING = {"orderId": ORDER_ID, "status": status.ACCEPTED}
 ORDER = _response(_order())
 PAID_ORDER = _response(_order().change(OrderUpdate.parse_obj(ORDER_UPDATE), expected_version=1, by=_USER, at=_PAID))
 PAGE = {"items": [ORDER], "moreAvailable": False}

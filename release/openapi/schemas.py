@@ -8,15 +8,20 @@ from typing import Any
 from pydantic.schema import schema as models_schema
 
 from common.models import Model, OrderRequest
-from common.order import Order, OrderUpdate
+from common.order import MAX_HISTORY, Order, OrderUpdate
 from common.repository import MAX_PAGE_SIZE
+from common.status import ACCEPTED
 
 _PREFIX = "#/components/schemas/"
 # As format_timestamp() writes it.
 _TIMESTAMP = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$"
 # In place of patterns that are hard to read.
 _DESCRIPTIONS = {
+    "cartId": "Id of the cart that the order is made of. An order has it only if it was rejected.",
     "customerEmail": "An email address in ASCII.",
+    "history": f"The newest {MAX_HISTORY} versions, oldest first: who changed what, and when. Lists leave it out.",
+    "orderNumber": "Every order has one, except a rejected order.",
+    "rejection": "Present if and only if the status is REJECTED. Such an order has no number, lines, price or invoice.",
     "postalCode": "Four digits in South Africa.",
     "startAt": "Present if and only if `moreAvailable` is true.",
     "transactionId": "The payment provider's reference. A card number is rejected.",
@@ -82,7 +87,9 @@ def _responses() -> dict[str, Any]:
                 value["pattern"] = _TIMESTAMP
     order = found["Order"]["properties"]
     order["orderNumber"]["pattern"] = "^ORD-[0-9]{4}-[0-9]{5,}$"
-    order["items"]["minItems"] = order["version"]["minimum"] = 1
+    order["version"]["minimum"] = 1
+    # Lists leave it out.
+    found["Order"]["required"].remove("history")
     return found
 
 
@@ -116,6 +123,10 @@ def schemas() -> dict[str, Any]:
         **_responses(),
         **_requests(),
         "OrderAccepted": _object("An accepted order.", {"orderId": {"type": "string", "format": "uuid"}}),
+        "OrderPending": _object(
+            "An order that is accepted and not recorded yet.",
+            {"orderId": {"type": "string", "format": "uuid"}, "status": {"const": ACCEPTED}},
+        ),
         "OrderPage": _object(
             "A page of orders, newest first.",
             page,

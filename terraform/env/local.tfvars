@@ -1,6 +1,7 @@
 environment                 = "local"
 account_id                  = "000000000000"
 cart_api_url                = "http://127.0.0.1:4571"
+cors_origins                = ["http://localhost:*", "http://127.0.0.1:*"]
 internal_notification_email = "orders@kimmyai.io"
 architecture                = "x86_64"
 throttle_rate               = 1000

@@ -87,6 +87,65 @@ run "the_api" {
   }
 }
 
+run "without_origins_there_is_no_cors" {
+  command = plan
+  module {
+    source = "./modules/api_gateway"
+  }
+
+  assert {
+    condition     = length(aws_api_gateway_method.preflight) == 0 && !strcontains(jsonencode(aws_api_gateway_gateway_response.problem), "Access-Control") && aws_api_gateway_integration_response.health.response_templates["application/json"] == "{\"status\":\"ok\"}"
+    error_message = "Without allowed origins nothing must respond to browsers."
+  }
+}
+
+run "one_origin" {
+  command = plan
+  module {
+    source = "./modules/api_gateway"
+  }
+  variables {
+    cors_origins        = ["https://portal.kimmyai.io"]
+    cors_origin_pattern = "https://portal[.]kimmyai[.]io"
+  }
+
+  assert {
+    condition     = keys(aws_api_gateway_method.preflight) == ["health", "v1.0/orders", "v1.0/tenants/{tenantId}/orders"] && alltrue([for method in aws_api_gateway_method.preflight : method.authorization == "NONE"]) && alltrue([for integration in aws_api_gateway_integration.preflight : integration.type == "MOCK"])
+    error_message = "Each path must respond to preflight requests without a token and without a function."
+  }
+
+  assert {
+    condition     = aws_api_gateway_integration_response.preflight["v1.0/orders"].response_parameters["method.response.header.Access-Control-Allow-Methods"] == "'POST'" && aws_api_gateway_integration_response.preflight["health"].response_parameters["method.response.header.Access-Control-Allow-Methods"] == "'GET'"
+    error_message = "A preflight response must name the methods of its path."
+  }
+
+  assert {
+    condition     = alltrue([for response in concat([aws_api_gateway_integration_response.health], values(aws_api_gateway_integration_response.preflight)) : strcontains(response.response_templates["application/json"], "#if($origin.matches(\"https://portal[.]kimmyai[.]io\")) #set($context.responseOverride.header.Access-Control-Allow-Origin = $origin) #end") && response.response_parameters["method.response.header.Vary"] == "'Origin'"])
+    error_message = "The mock responses must allow the configured origins only, and caches must keep origins apart."
+  }
+
+  assert {
+    condition     = alltrue([for response in aws_api_gateway_gateway_response.problem : response.response_parameters["gatewayresponse.header.Access-Control-Allow-Origin"] == "'https://portal.kimmyai.io'" && response.response_parameters["gatewayresponse.header.Access-Control-Expose-Headers"] == "'ETag,Location,Retry-After,X-Correlation-Id'"])
+    error_message = "A page of the origin must be able to read why the gateway refused its request."
+  }
+}
+
+run "several_origins" {
+  command = plan
+  module {
+    source = "./modules/api_gateway"
+  }
+  variables {
+    cors_origins        = ["https://portal.kimmyai.io", "https://admin.kimmyai.io"]
+    cors_origin_pattern = "https://portal[.]kimmyai[.]io|https://admin[.]kimmyai[.]io"
+  }
+
+  assert {
+    condition     = alltrue([for response in aws_api_gateway_gateway_response.problem : response.response_parameters["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"])
+    error_message = "A gateway response cannot choose among origins, and pages of all of them must be able to read it."
+  }
+}
+
 run "path_too_deep_is_rejected" {
   command = plan
   module {

@@ -31,6 +31,7 @@ run "alarms" {
       "bbws-order-lambda-pdf-creator-dev-errors"  = "More than 5 % of the calls of bbws-order-lambda-pdf-creator-dev failed in 5 minutes."
       "bbws-order-api-5xx-dev"                    = "The API returned 5xx responses."
       "bbws-order-table-throttles-dev"            = "DynamoDB throttled requests to the orders table."
+      "bbws-order-rejections-dev"                 = "More than half of at least 20 orders were rejected in 5 minutes."
     } : name => "${text} Runbook: https://example.com/docs/runbooks/troubleshooting.md#${replace(name, "-dev", "-env")}" }
     error_message = "Each alarm's description must say what happened and end with the URL of its runbook heading."
   }
@@ -75,22 +76,22 @@ run "dashboard" {
   }
 
   assert {
-    condition     = [for widget in jsondecode(output.dashboard_body).widgets : widget.properties.title if widget.type == "metric"][0] == "Orders accepted, recorded, invoiced; mails sent"
+    condition     = [for widget in jsondecode(output.dashboard_body).widgets : widget.properties.title if widget.type == "metric"][0] == "Orders accepted, recorded, rejected, invoiced; mails sent"
     error_message = "Customer impact must come before system metrics."
   }
 
   assert {
     condition = { for widget in jsondecode(output.dashboard_body).widgets : widget.properties.title => [for limit in widget.properties.annotations.horizontal : limit.value] if widget.type == "metric" } == {
-      "Orders accepted, recorded, invoiced; mails sent" = []
-      "API errors"                                      = [0]
-      "API latency (ms)"                                = [300]
-      "Age of the oldest message (s)"                   = [10, 600]
-      "Messages waiting"                                = [1000]
-      "Messages in DLQs"                                = [0]
-      "Functions: errors and throttles"                 = []
-      "Functions: maximum duration (ms)"                = [24000]
-      "Orders table: throttled requests"                = [0]
-      "Value of recorded orders (ZAR)"                  = []
+      "Orders accepted, recorded, rejected, invoiced; mails sent" = []
+      "API errors"                                                = [0]
+      "API latency (ms)"                                          = [300]
+      "Age of the oldest message (s)"                             = [10, 600]
+      "Messages waiting"                                          = [1000]
+      "Messages in DLQs"                                          = [0]
+      "Functions: errors and throttles"                           = []
+      "Functions: maximum duration (ms)"                          = [24000]
+      "Orders table: throttled requests"                          = [0]
+      "Value of recorded orders (ZAR)"                            = []
     }
     error_message = "Plots must show the agreed limits and the alarm thresholds."
   }

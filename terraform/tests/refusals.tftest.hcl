@@ -62,7 +62,7 @@ run "values_out_of_range_are_rejected" {
   command = plan
   expect_failures = [
     var.throttle_rate, var.architecture, var.region, var.log_level, var.internal_notification_email, var.cart_api_url, var.retry_delay_seconds,
-    var.bucket_suffix, var.runbook_url, var.archive_invoices_after_days,
+    var.bucket_suffix, var.runbook_url, var.archive_invoices_after_days, var.cors_origins, var.invoice_endpoint_url,
   ]
   variables {
     throttle_rate               = 20000
@@ -75,5 +75,39 @@ run "values_out_of_range_are_rejected" {
     bucket_suffix               = "_X"
     runbook_url                 = "https://example.com/wiki"
     archive_invoices_after_days = 30
+    cors_origins                = ["http://localhost:*"]
+    invoice_endpoint_url        = "http://localhost:4566"
+  }
+}
+
+run "origin_wildcard_is_rejected" {
+  command         = plan
+  expect_failures = [var.cors_origins]
+  variables {
+    cors_origins = ["*"]
+  }
+}
+
+run "origin_with_path_is_rejected" {
+  command         = plan
+  expect_failures = [var.cors_origins]
+  variables {
+    cors_origins = ["https://portal.kimmyai.io/"]
+  }
+}
+
+run "origin_without_tls_is_rejected" {
+  command         = plan
+  expect_failures = [var.cors_origins]
+  variables {
+    cors_origins = ["http://portal.kimmyai.io"]
+  }
+}
+
+run "origin_with_wildcard_host_is_rejected" {
+  command         = plan
+  expect_failures = [var.cors_origins]
+  variables {
+    cors_origins = ["https://*.kimmyai.io"]
   }
 }

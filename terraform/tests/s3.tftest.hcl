@@ -45,6 +45,11 @@ run "the_orders_bucket" {
   }
 
   assert {
+    condition     = length(aws_s3_bucket_cors_configuration.this) == 0 && length(aws_s3_bucket_cors_configuration.failover) == 0
+    error_message = "Pages must not read a bucket unless cors_enabled is set."
+  }
+
+  assert {
     condition     = length(aws_s3_bucket_server_side_encryption_configuration.this.rule) == 1
     error_message = "The bucket must be encrypted."
   }
@@ -64,6 +69,27 @@ run "the_orders_bucket" {
       configuration.rule[0].expiration[0].days == 2557 && configuration.rule[0].noncurrent_version_expiration[0].noncurrent_days == 30 && configuration.rule[1].expiration[0].expired_object_delete_marker
     ])
     error_message = "Objects, their versions and their delete markers must be gone 30 days after expiry, in both regions."
+  }
+}
+
+run "a_bucket_that_pages_read" {
+  command = plan
+  module {
+    source = "./modules/s3"
+  }
+  providers = {
+    aws          = aws
+    aws.failover = aws.failover
+  }
+  variables {
+    cors_enabled = true
+  }
+
+  assert {
+    condition = alltrue([for rule in concat(tolist(aws_s3_bucket_cors_configuration.this[0].cors_rule), tolist(aws_s3_bucket_cors_configuration.failover[0].cors_rule)) :
+      rule.allowed_methods == toset(["GET"]) && rule.allowed_origins == toset(["*"])
+    ])
+    error_message = "In both regions, pages must be able to read by a presigned URL, and nothing else."
   }
 }
 

@@ -52,6 +52,7 @@ DIFFERENCES: dict[str, Known] = {
             "lambda/mapping_of_short_visibility_is_refused": "it does not compare timeouts",
             "lambda/second_mapping_of_a_queue_is_refused": "it accepts further mappings of a queue",
             "lambda/code_update_with_old_revision_is_refused": "functions have no revision",
+            "ses/malformed_recipient_is_refused": "it sends to most such addresses",
             "s3/expired_presigned_url_is_refused": _NO_SIGNATURE,
             "s3/presigned_url_is_for_one_method": _NO_SIGNATURE,
             "s3/presigned_url_is_for_one_object": _NO_SIGNATURE,
@@ -65,6 +66,7 @@ DIFFERENCES: dict[str, Known] = {
     "localstack-host": Known(
         "4.14.0",
         {
+            "api_gateway/unknown_route_with_token_is_refused": "it responds as without a token",
             "cloudwatch/log_group_has_its_retention": "it accepts any number of days",
             "iam/deny_overrides_allow": _NO_IAM,
             "iam/missing_object_is_denied_without_list": _NO_IAM,
@@ -77,6 +79,7 @@ DIFFERENCES: dict[str, Known] = {
             "lambda/alias_is_read_as_set": "an alias with weights ends in an internal error",
             "lambda/alias_of_missing_version_is_refused": "it accepts a version that does not exist",
             "lambda/mapping_of_short_visibility_is_refused": "it does not compare timeouts",
+            "ses/malformed_recipient_is_refused": "it sends to any address",
             "s3/expired_presigned_url_is_refused": _NO_SIGNATURE,
             "s3/presigned_url_is_for_one_method": _NO_SIGNATURE,
             "s3/presigned_url_is_for_one_object": _NO_SIGNATURE,

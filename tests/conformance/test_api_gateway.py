@@ -25,6 +25,11 @@ import json
 def handler(event, context):
     return {"statusCode": 200, "headers": {"X-Echo": "1"}, "body": json.dumps(event)}
 """
+# Responds with as many letters as the request says.
+LARGE = """
+def handler(event, context):
+    return {"statusCode": 200, "body": "a" * int(event["queryStringParameters"]["letters"])}
+"""
 REFUSED = '{"title": "Unauthorized", "status": 401}'
 
 
@@ -174,6 +179,18 @@ def test_unknown_route_is_refused(api: Api) -> None:
     assert (response.status_code, response.json()) == (403, {"message": "Missing Authentication Token"})
 
 
+def test_unknown_route_with_token_is_refused(api: Api) -> None:
+    """A token on an unknown route is read as a signature, which is refused with 403 IncompleteSignatureException.
+
+    Source: API Gateway Developer Guide, "Gateway response types", DEFAULT_4XX and INVALID_SIGNATURE
+    <https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html>
+    """
+    api.mock("health")
+    api.deploy()
+    response = api.get("none", "Bearer a.b.c")
+    assert (response.status_code, response.headers["x-amzn-ErrorType"]) == (403, "IncompleteSignatureException")
+
+
 def test_each_response_has_a_request_id(api: Api) -> None:
     """Each response has its own x-amzn-RequestId.
 
@@ -303,4 +320,20 @@ def test_failing_function_is_a_bad_gateway(api: Api, source: str) -> None:
     api.lambda_route("orders", source)
     api.deploy()
     response = api.get("orders")
+    assert (response.status_code, response.json()) == (502, {"message": "Internal server error"})
+
+
+@pytest.mark.needs("invocations")
+def test_large_response_is_a_bad_gateway(api: Api) -> None:
+    """A function's response above 6 MB (6,291,556 bytes) gives 502 Internal server error.
+
+    Source: Lambda Developer Guide, "Lambda quotas", invocation payload
+    <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+    """
+    api.lambda_route("orders", LARGE)
+    api.deploy()
+    # Of the function's response, 31 bytes are not the body.
+    largest = api.get("orders?letters=6291525")
+    assert (largest.status_code, len(largest.content)) == (200, 6_291_525)
+    response = api.get("orders?letters=6291526")
     assert (response.status_code, response.json()) == (502, {"message": "Internal server error"})

@@ -213,6 +213,22 @@ def test_function_error_is_returned(aws: Clients, make: Resources) -> None:
 
 
 @pytest.mark.needs("invocations")
+def test_large_response_is_refused(aws: Clients, make: Resources) -> None:
+    """A response above 6 MB (6,291,556 bytes) gives FunctionError Unhandled, Function.ResponseSizeTooLarge.
+
+    Source: Lambda Developer Guide, "Lambda quotas", invocation payload
+    <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+    """
+    function = make.function("def handler(event, context):\n    return event['letter'] * event['times']\n")
+    # Two bytes are the quotation marks. The second letter has two bytes.
+    for letter, largest in (("a", 6_291_554), ("é", 3_145_777)):
+        assert "FunctionError" not in invoke(aws, function, {"letter": letter, "times": largest})
+        response = invoke(aws, function, {"letter": letter, "times": largest + 1})
+        assert response["FunctionError"] == "Unhandled"
+        assert json.load(response["Payload"])["errorType"] == "Function.ResponseSizeTooLarge"
+
+
+@pytest.mark.needs("invocations")
 def test_function_is_stopped_at_its_timeout(aws: Clients, make: Resources) -> None:
     """A function that exceeds its timeout is stopped, with FunctionError Unhandled and `Task timed out`.
 

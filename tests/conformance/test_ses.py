@@ -5,6 +5,7 @@ from __future__ import annotations
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP, default
+from functools import partial
 
 import pytest
 
@@ -85,3 +86,36 @@ def test_verified_domain_covers_its_addresses(aws: Clients) -> None:
     <https://docs.aws.amazon.com/ses/latest/dg/verify-addresses-and-domains.html>
     """
     assert send(aws, "success@simulator.amazonses.com", f"support@{DOMAIN}")
+
+
+MALFORMED = [
+    ".first@example.com",
+    "first..last@example.com",
+    "last.@example.com",
+    "fürst@example.com",
+    "first last@example.com",
+    f"{'a' * 65}@example.com",
+    "first@example..com",
+    "first@.example.com",
+    f"first@{'a' * 64}.com",
+    "first@example",
+    "first",
+]
+
+
+def test_malformed_recipient_is_refused(aws: Clients) -> None:
+    """A recipient that is not UserName@[SubDomain.]Domain.TopLevelDomain in 7-bit ASCII is InvalidParameterValue.
+
+    Source: SES API Reference, "SendEmail" and "Destination"; RFC 5321 says what a user name and a domain are
+    <https://docs.aws.amazon.com/ses/latest/APIReference/API_SendEmail.html>
+    """
+    to = "success@simulator.amazonses.com"
+    text = {"Subject": {"Data": "Order"}, "Body": {"Text": {"Data": "Order"}}}
+    for address in MALFORMED:
+        raw = {"Data": mail(to).replace(to.encode(), address.encode())}
+        simple = {"Source": SENDER, "Destination": {"ToAddresses": [address]}, "Message": text}
+        codes = (
+            code_of(partial(aws("ses").send_raw_email, Source=SENDER, Destinations=[address], RawMessage=raw)),
+            code_of(partial(aws("ses").send_email, **simple)),
+        )
+        assert codes == ("InvalidParameterValue", "InvalidParameterValue"), address

@@ -3,23 +3,27 @@
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import pytest
+import requests
 
 from common import clients
 from common.order import Order
 from common.repository import OrderRepository
 from common.settings import settings
 from common.status import OrderStatus
+from functions.create_order import service as create_service
 from functions.create_order.handler import lambda_handler as create_order
 from functions.get_order.handler import lambda_handler as get_order
 from functions.list_orders.handler import lambda_handler as list_orders
 from functions.update_order.handler import lambda_handler as update_order
+from localstack.aws import Aws
 from tests.integration.conftest import Queue
 from tests.support.contract import breaches
 from tests.support.lambda_events import api_event, context
-from tests.support.samples import draft, order_request
+from tests.support.samples import draft, order_request, rejected_order
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -47,7 +51,7 @@ def call(handler: Callable[..., dict[str, Any]], *request: Any, **more: Any) -> 
     headers = {name: values[0] for name, values in response["multiValueHeaders"].items()}
     method, path = request
     assert breaches(method, path, response["statusCode"], headers, response["body"]) == []
-    return response["statusCode"], json.loads(response["body"]), headers
+    return response["statusCode"], json.loads(response["body"] or "null"), headers
 
 
 class TestCreateOrder:
@@ -65,6 +69,30 @@ class TestCreateOrder:
         assert message["payload"]["tenantId"] == tenant_id
         assert message["payload"]["createdBy"] == "user-1"
         assert message["payload"]["order"]["cartId"] == "cart-1"
+
+    def test_create_order_is_shown_as_accepted(self, tenant_id: str, creation_queue: Queue, events_seen: Queue) -> None:
+        """An accepted order is 202 with Retry-After until it is recorded, for its tenant only, and unchangeable."""
+        _, body, _ = call(create_order, "POST", "/v1.0/orders", tenant_id=tenant_id, body=order_request())
+        path, change = f"/v1.0/orders/{body['orderId']}", {"status": "CANCELLED"}
+        for caller in ({}, {"groups": "admin"}):
+            status, found, headers = call(get_order, "GET", path, tenant_id=tenant_id, **caller)
+            assert (status, found, headers["Retry-After"]) == (202, {**body, "status": "ACCEPTED"}, "1")
+            status, _, headers = call(
+                update_order, "PUT", path, tenant_id=tenant_id, body=change, headers={"if-match": '"1"'}, **caller
+            )
+            assert (status, headers["Retry-After"]) == (409, "1")
+        assert call(get_order, "GET", path, tenant_id="tenant-x")[0] == 404
+        _, page, _ = call(list_orders, "GET", f"/v1.0/tenants/{tenant_id}/orders", tenant_id=tenant_id)
+        assert page["items"] == []
+        assert events_seen.receive() == []
+
+    def test_create_order_is_accepted_without_marker(
+        self, tenant_id: str, creation_queue: Queue, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An order is accepted although its acceptance cannot be shown: it is queued already."""
+        monkeypatch.setattr(create_service, "_repository", OrderRepository(clients.dynamodb(), "no-such-table"))
+        status, body, _ = call(create_order, "POST", "/v1.0/orders", tenant_id=tenant_id, body=order_request())
+        assert (status, creation_queue.take()["payload"]["orderId"]) == (202, body["orderId"])
 
     def test_create_invalid_correlation_id_is_replaced(self, tenant_id: str, creation_queue: Queue) -> None:
         """An invalid correlation id is replaced."""
@@ -116,10 +144,70 @@ class TestGetOrder:
         assert call(get_order, "GET", path, tenant_id="tenant-x")[0] == 404
         assert call(get_order, "GET", path, tenant_id=None)[0] == 403
 
+    def test_get_rejected_order_has_reason(self, tenant_id: str) -> None:
+        """A rejected order has its reason and neither number nor price, and is found by its status."""
+        rejected = OrderRepository(clients.dynamodb(), settings.orders_table).reject(
+            rejected_order(tenant_id=tenant_id)
+        )
+        path = f"/v1.0/orders/{rejected.order.id}"
+        status, body, headers = call(get_order, "GET", path, tenant_id=tenant_id)
+        assert (status, headers["ETag"], body["status"], body["items"]) == (200, '"1"', "REJECTED", [])
+        assert body["rejection"]["code"] == "CART_NOT_FOUND"
+        assert body["rejection"]["detail"].endswith(".")
+        assert not {"orderNumber", "invoiceKey"} & body.keys()
+        path = f"/v1.0/tenants/{tenant_id}/orders"
+        _, page, _ = call(list_orders, "GET", path, tenant_id=tenant_id, query={"status": "REJECTED"})
+        del body["history"]
+        assert page["items"] == [body]
+
     def test_get_invalid_id_is_400(self) -> None:
         """An invalid order id is 400."""
         status, body, _ = call(get_order, "GET", "/v1.0/orders/x")
         assert (status, body["errors"]) == (400, [{"field": "orderId", "detail": "must be a UUID"}])
+
+
+class TestGetInvoice:
+    @pytest.fixture
+    def invoiced(self, aws: Aws, order: Order) -> Order:
+        """The order, with its invoice."""
+        key = f"{order.tenant_id}/orders/order_{order.id}.pdf"
+        aws.s3.put_object(Bucket=settings.orders_bucket, Key=key, Body=b"%PDF-1.7", ContentType="application/pdf")
+        OrderRepository(clients.dynamodb(), settings.orders_table).set_invoice_key(order.tenant_id, order.id, key)
+        return order
+
+    def test_get_invoice_redirects_to_file(self, invoiced: Order) -> None:
+        """The owner is redirected to a URL that gives the PDF under its order number, to anyone for five minutes."""
+        path = f"/v1.0/orders/{invoiced.id}/invoice"
+        status, body, headers = call(get_order, "GET", path, tenant_id=invoiced.tenant_id)
+        assert (status, body, headers["Cache-Control"]) == (302, None, "no-store")
+        query = parse_qs(urlsplit(headers["Location"]).query)
+        assert (query["X-Amz-Algorithm"], query["X-Amz-Expires"]) == (["AWS4-HMAC-SHA256"], ["300"])
+        response = requests.get(headers["Location"], timeout=30)
+        assert (response.status_code, response.content) == (200, b"%PDF-1.7")
+        assert response.headers["Content-Type"] == "application/pdf"
+        assert response.headers["Content-Disposition"] == f'attachment; filename="{invoiced.order_number}.pdf"'
+        assert response.headers["Cache-Control"] == "no-store"
+
+    def test_get_invoice_not_ready_is_409(self, order: Order) -> None:
+        """Until the invoice is stored, the response says when to try again."""
+        status, body, headers = call(get_order, "GET", f"/v1.0/orders/{order.id}/invoice", tenant_id=order.tenant_id)
+        assert (status, headers["Retry-After"]) == (409, "2")
+        assert body["detail"] == "The invoice is not ready yet. Try again in a moment."
+
+    def test_get_invoice_of_rejected_order_is_404(self, tenant_id: str) -> None:
+        """A rejected order never gets an invoice: the response says so, and not to try again."""
+        repository = OrderRepository(clients.dynamodb(), settings.orders_table)
+        order = repository.reject(rejected_order(tenant_id=tenant_id)).order
+        status, body, headers = call(get_order, "GET", f"/v1.0/orders/{order.id}/invoice", tenant_id=tenant_id)
+        assert (status, body["detail"]) == (404, "The order was rejected, so it has no invoice.")
+        assert "Retry-After" not in headers
+
+    def test_get_invoice_by_other_tenant_is_404(self, invoiced: Order) -> None:
+        """An admin gets the invoice; for other tenants it is 404, as is that of an unknown order."""
+        path = f"/v1.0/orders/{invoiced.id}/invoice"
+        assert call(get_order, "GET", path, tenant_id="tenant-x", groups="admin")[0] == 302
+        assert call(get_order, "GET", path, tenant_id="tenant-x")[0] == 404
+        assert call(get_order, "GET", f"/v1.0/orders/{uuid4()}/invoice", tenant_id=invoiced.tenant_id)[0] == 404
 
 
 class TestListOrders:
@@ -212,6 +300,35 @@ class TestUpdateOrder:
         status, body, _ = self.put(order, change)
         assert status == 409
         assert "PENDING_PAYMENT" in body["detail"]
+
+    def test_update_rejected_order_is_409(self, tenant_id: str, events_seen: Queue) -> None:
+        """A rejected order cannot be changed, and no order can be rejected by a caller."""
+        repository = OrderRepository(clients.dynamodb(), settings.orders_table)
+        rejected = repository.reject(rejected_order(tenant_id=tenant_id)).order
+        for change in (PAID, {"paymentDetails": PAID["paymentDetails"]}, {"status": "CANCELLED"}):
+            assert self.put(rejected, change)[0] == 409
+        assert self.put(repository.record(draft(tenant_id)).order, {"status": "REJECTED"})[0] == 409
+        assert events_seen.receive() == []
+
+    def test_update_is_kept_in_history(self, order: Order) -> None:
+        """GET of an order shows who made which version when, and what it changed; lists do not."""
+        self.put(order, PAID)
+        _, changed, _ = self.put(order, {"status": "PROCESSING"}, etag='"2"')
+        _, body, _ = call(get_order, "GET", f"/v1.0/orders/{order.id}", tenant_id=order.tenant_id)
+        assert body["history"] == changed["history"]
+        first, paid, processing = body["history"]
+        assert first == {"version": 1, "at": body["dateCreated"], "by": "user-1", "status": "PENDING_PAYMENT"}
+        assert (paid["version"], paid["status"]) == (2, "PAID")
+        assert paid["paymentDetails"] == body["paymentDetails"]
+        assert processing == {
+            "version": 3,
+            "at": body["dateLastUpdated"],
+            "by": body["lastUpdatedBy"],
+            "status": "PROCESSING",
+        }
+        path = f"/v1.0/tenants/{order.tenant_id}/orders"
+        _, page, _ = call(list_orders, "GET", path, tenant_id=order.tenant_id)
+        assert "history" not in page["items"][0]
 
     def test_update_checks_if_match_and_owner(self, order: Order) -> None:
         """If-Match is required and valid, and the order is the tenant's own."""

@@ -1,8 +1,14 @@
 """Bootstrap applied to an account, with TLS and IAM enforced: who may assume the deployment role, and for what."""
 
 import json
+import os
+import re
+import signal
+import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +17,12 @@ from botocore.exceptions import ClientError
 from labs.rehearsal.accounts import ACCOUNTS, SUBJECT_PREFIX, Accounts
 from localstack.stack import StackError
 from tests.support.secure_engine import secure_engine
+from tooling import commands
+from tooling.polling import poll
 
 ROLE = "github-2-bbws-order-lambda-dev"
 BOUNDARY = f"arn:aws:iam::{ACCOUNTS['dev']}:policy/bbws-order-lambda-function-boundary-dev"
+GATEWAY_ROLE = "AWSServiceRoleForAPIGateway"
 FUNCTIONS_TRUST = json.dumps(
     {
         "Version": "2012-10-17",
@@ -133,14 +142,86 @@ def test_lock_of_state_is_deleted(client: Callable[..., Any]) -> None:
         assert error_code(partial(s3.delete_object, Bucket=bucket, Key=key)) == "AccessDenied"
 
 
+SLOW = """
+terraform {
+  backend "s3" {
+    bucket       = "bbws-terraform-state-dev"
+    key          = "order-lambda/slow.tfstate"
+    use_lockfile = true
+  }
+}
+resource "terraform_data" "slow" {
+  provisioner "local-exec" { command = "cat %s" }
+}
+"""
+
+
+def test_lock_of_killed_terraform_is_released(accounts: Accounts, client: Callable[..., Any], tmp_path: Path) -> None:
+    """Terraform that is killed leaves its lock; the next one fails and names it, and `force-unlock` releases it."""
+    os.mkfifo(tmp_path / "never")
+    (tmp_path / "main.tf").write_text(SLOW % (tmp_path / "never"))
+    variables, s3 = accounts.sign_in("dev"), client("s3")
+
+    def command(*arguments: str) -> commands.Completed:
+        return commands.run(f"terraform {arguments[0]}", ["terraform", *arguments], 120, variables, cwd=tmp_path)
+
+    def locked() -> bool | None:
+        found = s3.list_objects_v2(Bucket="bbws-terraform-state-dev", Prefix="order-lambda/slow.tfstate.tflock")
+        return found["KeyCount"] == 1 or None
+
+    command("init").checked()
+    apply = ["terraform", "apply", "-auto-approve"]
+    with (tmp_path / "log").open("w") as log:
+        killed = subprocess.Popen(apply, cwd=tmp_path, env=variables, stdout=log, start_new_session=True)
+        try:
+            poll("the lock", locked, 60)
+        finally:
+            os.killpg(killed.pid, signal.SIGKILL)
+            killed.wait()
+    refused = command("plan", "-no-color")
+    (lock,) = re.findall(r"\bID: +([0-9a-f-]{36})", refused.output)
+    assert (refused.status, "Error acquiring the state lock" in refused.output) == (1, True)
+    command("force-unlock", "-force", lock).checked()
+    command("plan", "-no-color").checked()
+
+
 def test_role_of_service_is_deleted(client: Callable[..., Any]) -> None:
     """The deployment role deletes this service's roles, but not its own or that of another service."""
     iam = client("iam")
     name = "bbws-order-lambda-old-dev"
     iam.create_role(RoleName=name, AssumeRolePolicyDocument=FUNCTIONS_TRUST, PermissionsBoundary=BOUNDARY)
     iam.delete_role(RoleName=name)
-    for other in (ROLE, "AWSServiceRoleForOps"):
+    for other in (ROLE, GATEWAY_ROLE):
         assert error_code(partial(iam.delete_role, RoleName=other)) == "AccessDenied"
+
+
+def test_tracing_without_service_linked_role_is_denied(accounts: Accounts, client: Callable[..., Any]) -> None:
+    """The deployment role enables tracing only where bootstrap created API Gateway's service-linked role."""
+    administrator, api = accounts.client("iam", accounts.root("dev")), client("apigateway")
+    made = api.create_rest_api(name="bbws-order-api-dev")
+    target = {"restApiId": made["id"], "resourceId": made["rootResourceId"], "httpMethod": "GET"}
+    api.put_method(**target, authorizationType="NONE")
+    api.put_integration(**target, type="MOCK")
+    deployment = api.create_deployment(restApiId=made["id"])["id"]
+
+    def stage(name: str) -> None:
+        api.create_stage(restApiId=made["id"], stageName=name, deploymentId=deployment, tracingEnabled=True)
+
+    stage("dev")
+    administrator.delete_service_linked_role(RoleName=GATEWAY_ROLE)
+    try:
+        with pytest.raises(ClientError, match="permissions to create a Service Linked Role"):
+            stage("other")
+        # An administrator's call creates the role.
+        accounts.client("apigateway", accounts.root("dev")).update_stage(
+            restApiId=made["id"],
+            stageName="dev",
+            patchOperations=[{"op": "replace", "path": "/tracingEnabled", "value": "true"}],
+        )
+        stage("other")
+    finally:
+        with suppress(administrator.exceptions.InvalidInputException):
+            administrator.create_service_linked_role(AWSServiceName="ops.apigateway.amazonaws.com")
 
 
 def test_other_region_is_denied(client: Callable[..., Any]) -> None:

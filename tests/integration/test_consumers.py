@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from pypdf import PdfReader
 
 from common import clients, notifications
-from common.errors import PermanentError
-from common.events import Envelope, OrderCreationRequested
+from common.errors import PermanentError, TransientError
+from common.events import Envelope, OrderCreationRequested, OrderRecorded
 from common.models import OrderRequest
 from common.order import Order
 from common.repository import OrderRepository
@@ -39,6 +39,8 @@ pytestmark = pytest.mark.usefixtures("aws")
 
 Handler = Callable[..., dict[str, Any]]
 
+MUG = {"productId": "p-1", "name": "Mug", "quantity": 1, "unitPrice": "89.00"}
+
 
 @pytest.fixture
 def repository() -> OrderRepository:
@@ -56,12 +58,11 @@ def order(repository: OrderRepository) -> Order:
 def cart(carts: CartStub) -> Iterator[dict[str, Any]]:
     """A cart with one mug at 89.00, of a tenant that only this test uses."""
     cart_id = f"cart-{uuid4().hex}"
-    item = {"productId": "p-1", "name": "Mug", "quantity": 1, "unitPrice": "89.00"}
     carts.carts[cart_id] = {
         "cartId": cart_id,
         "tenantId": f"tenant-{uuid4().hex[:8]}",
         "currency": "ZAR",
-        "items": [item],
+        "items": [dict(MUG)],
     }
     yield carts.carts[cart_id]
     del carts.carts[cart_id]
@@ -183,39 +184,97 @@ class TestRecord:
         assert events_seen.take()["payload"]["orderId"] == str(message.payload.order_id)
 
     def test_record_batch_fails_only_bad_messages(
-        self, repository: OrderRepository, carts: CartStub, cart: dict[str, Any], creation_queue: Queue
+        self, repository: OrderRepository, cart: dict[str, Any], creation_queue: Queue
     ) -> None:
-        """Of a batch, only the bad messages fail."""
+        """Of a batch, only the messages fail that no code understands."""
         good = [requested(cart) for _ in range(3)]
         poison = "not JSON"
-        missing = requested({**cart, "cartId": "cart-that-does-not-exist"}).encode()
-        foreign = requested({**cart, "tenantId": "tenant-other"}).encode()
-        other = samples.order_recorded(Order(**draft().dict(), order_number="ORD-2026-00001"), "c-1").encode()
-        failed = handle(
-            order_creator_record,
-            creation_queue,
-            good[0].encode(),
-            poison,
-            good[1].encode(),
-            missing,
-            foreign,
-            other,
-            good[2].encode(),
-        )
-        assert failed == [poison, missing, foreign, other]
+        other = samples.order_recorded(samples.order(), "c-1").encode()
+        bodies = [good[0].encode(), poison, good[1].encode(), other, good[2].encode()]
+        assert handle(order_creator_record, creation_queue, *bodies) == [poison, other]
         for message in good:
             assert repository.get(cart["tenantId"], message.payload.order_id)
 
-    @pytest.mark.parametrize("quantity", [1, 100_000])
-    def test_record_too_expensive_cart_is_refused(
-        self, cart: dict[str, Any], creation_queue: Queue, quantity: int
+    @pytest.mark.parametrize(
+        ("code", "changes"),
+        [
+            ("CART_NOT_FOUND", {"tenantId": "tenant-other"}),
+            ("CART_EMPTY", {"items": []}),
+            ("CART_INVALID", {"items": [{**MUG, "quantity": "2"}]}),
+            ("CURRENCY_MISMATCH", {"currency": "USD"}),
+            # With one of them the total is too large, with many the line is.
+            ("ORDER_TOO_LARGE", {"items": [{**MUG, "unitPrice": "999999999999.99"}]}),
+            ("ORDER_TOO_LARGE", {"items": [{**MUG, "unitPrice": "999999999999.99", "quantity": 100_000}]}),
+            # Inside the limits of a cart, and above those of an item of the table.
+            ("ORDER_TOO_LARGE", {"items": [{**MUG, "name": "x" * 440}] * 1_000}),
+        ],
+        ids=["foreign", "empty", "malformed", "currency", "total", "line", "bytes"],
+    )
+    def test_record_cart_that_cannot_be_ordered_is_rejected(
+        self,
+        code: str,
+        changes: dict[str, Any],
+        repository: OrderRepository,
+        cart: dict[str, Any],
+        creation_queue: Queue,
+        events_seen: Queue,
+        capsys: pytest.CaptureFixture[str],
     ) -> None:
-        """A cart that costs more than an order can hold is refused at once."""
-        # With one of them the total is too large, with many the line is.
-        cart["items"][0] |= {"quantity": quantity, "unitPrice": "999999999999.99"}
-        message = requested(cart).encode()
-        assert handle(order_creator_record, creation_queue, message) == [message]
-        assert [m["Body"] for m in creation_queue.receive()] == [message]
+        """An order of a cart that cannot be ordered is on record as rejected, counted and published."""
+        message = requested(cart)
+        cart |= changes
+        assert handle(order_creator_record, creation_queue, message.encode()) == []
+        rejected = repository.get(message.payload.tenant_id, message.payload.order_id)
+        assert rejected is not None
+        assert (rejected.status, rejected.order_number) == (OrderStatus.REJECTED, None)
+        assert (rejected.items, str(rejected.total)) == ([], "0.00")
+        assert rejected.rejection is not None
+        assert (rejected.rejection.code, rejected.cart_id) == (code, cart["cartId"])
+        assert (rejected.customer_email, rejected.date_created) == (
+            message.payload.order.customer_email,
+            message.timestamp,
+        )
+        event = events_seen.take()
+        assert (event["eventType"], event["payload"]["orderId"]) == ("OrderRejected", str(rejected.id))
+        printed = capsys.readouterr().out
+        assert '"OrdersRejected":[1.0]' in printed.replace(" ", "")
+        assert "OrdersRecorded" not in printed
+
+    def test_record_redelivery_of_rejected_order_changes_nothing(
+        self,
+        repository: OrderRepository,
+        carts: CartStub,
+        cart: dict[str, Any],
+        creation_queue: Queue,
+        events_seen: Queue,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """A rejected order stays rejected, even if its cart can be ordered by the next delivery."""
+        message = requested(cart)
+        good = carts.carts.pop(cart["cartId"])
+        assert handle(order_creator_record, creation_queue, message.encode()) == []
+        rejected = repository.get(cart["tenantId"], message.payload.order_id)
+        capsys.readouterr()
+        for again in (None, good):
+            if again:
+                carts.carts[cart["cartId"]] = again
+            assert handle(order_creator_record, creation_queue, message.encode()) == []
+            assert repository.get(cart["tenantId"], message.payload.order_id) == rejected
+        assert "Orders" not in capsys.readouterr().out.replace("OrderService", "")
+        assert len({events_seen.take()["messageId"] for _ in range(3)}) == 1
+
+    def test_record_takes_no_number_for_a_rejected_order(self, cart: dict[str, Any], creation_queue: Queue) -> None:
+        """A rejected order leaves no gap in the numbers."""
+        counter = {"PK": {"S": "COUNTER#ORDER"}, "SK": {"S": f"YEAR#{datetime.now(UTC).year}"}}
+
+        def last_number() -> Any:
+            return clients.dynamodb().get_item(TableName=settings.orders_table, Key=counter).get("Item")
+
+        assert handle(order_creator_record, creation_queue, requested(cart).encode()) == []
+        before = last_number()
+        cart["items"] = []
+        assert handle(order_creator_record, creation_queue, requested(cart).encode()) == []
+        assert last_number() == before
 
     def test_record_transient_failure_is_delayed(
         self, carts: CartStub, cart: dict[str, Any], creation_queue: Queue
@@ -230,12 +289,15 @@ class TestRecord:
         assert again["Body"] == message.encode()
         del carts.outages[cart["cartId"]]
 
-    def test_record_other_currency_is_refused(self, cart: dict[str, Any]) -> None:
-        """An order in another currency than its cart is refused."""
-        request = requested(cart).payload
-        wrong = request.copy(update={"order": request.order.copy(update={"currency": "USD"})})
-        with pytest.raises(PermanentError, match="in ZAR, the order in USD"):
-            record_service.record(wrong, datetime.now(UTC), "c-1")
+    def test_record_unexpected_response_fails(
+        self, repository: OrderRepository, carts: CartStub, cart: dict[str, Any], creation_queue: Queue
+    ) -> None:
+        """A status that the Cart service should not respond with is no reason to reject an order."""
+        carts.outages[cart["cartId"]] = {"status": 403, "refused": 0}
+        message = requested(cart)
+        assert handle(order_creator_record, creation_queue, message.encode()) == [message.encode()]
+        assert repository.get(cart["tenantId"], message.payload.order_id) is None
+        del carts.outages[cart["cartId"]]
 
     def test_record_empty_batch_succeeds(self) -> None:
         """An empty batch succeeds."""
@@ -255,7 +317,7 @@ class TestInvoice:
         event = events_seen.take()
         assert event["payload"]["invoiceKey"] == invoiced.invoice_key
         pdf = clients.s3().get_object(Bucket=settings.orders_bucket, Key=invoiced.invoice_key)["Body"].read()
-        assert order.order_number in PdfReader(io.BytesIO(pdf)).pages[0].extract_text()
+        assert str(order.order_number) in PdfReader(io.BytesIO(pdf)).pages[0].extract_text()
 
     @pytest.mark.parametrize("key_stored", [True, False], ids=["key stored", "key not stored"])
     def test_invoice_redelivery_keeps_first(
@@ -317,7 +379,25 @@ class TestMails:
         assert isinstance(attachment, EmailMessage)
         assert attachment.get_content() == b"%PDF-1.7 invoice"
 
-    @pytest.mark.parametrize("status", OrderStatus)
+    def test_rejection_mail_has_reason(
+        self, repository: OrderRepository, creation_queue: Queue, mailbox: Mailbox
+    ) -> None:
+        """The customer gets one mail about a rejected order, with the reason and no price."""
+        correlation_id = str(uuid4())
+        rejected = repository.reject(samples.rejected_order(tenant_id=f"tenant-{uuid4().hex[:8]}")).order
+        body = samples.order_rejected(rejected, correlation_id).encode()
+        for _ in range(2):
+            assert handle(customer_order_confirmation, creation_queue, body) == []
+        mail = mail_of(mailbox, correlation_id)
+        assert (mail["To"], mail["Subject"]) == (rejected.customer_email, "We couldn't accept your order")
+        text = mail.get_body(("plain",))
+        assert text is not None
+        assert rejected.rejection is not None
+        assert rejected.rejection.detail in text.get_content()
+        assert "R\u00a0" not in text.get_content()
+        assert list(mail.iter_attachments()) == []
+
+    @pytest.mark.parametrize("status", [status for status in OrderStatus if status is not OrderStatus.REJECTED])
     def test_status_mail_is_sent_for_each_status(
         self, order: Order, creation_queue: Queue, mailbox: Mailbox, status: OrderStatus
     ) -> None:
@@ -393,3 +473,26 @@ class TestMails:
         assert handle(customer_order_confirmation, creation_queue, recorded) == [recorded]
         assert handle(order_internal_notification, creation_queue, created) == [created]
         assert handle(order_pdf_creator, creation_queue, created) == [created]
+
+    @pytest.mark.parametrize(
+        ("error", "counted"),
+        [(RuntimeError(), ["7"]), (TransientError("Cart service is away"), []), (PermanentError("no such cart"), [])],
+        ids=["unexpected", "transient", "permanent"],
+    )
+    def test_unexpected_error_counts_for_version(
+        self,
+        order: Order,
+        creation_queue: Queue,
+        capsys: pytest.CaptureFixture[str],
+        error: Exception,
+        counted: list[str],
+    ) -> None:
+        """An unexpected error counts for the version that ran; a service that is away or a bad message does not."""
+
+        def fail(*_: object) -> None:
+            raise error
+
+        body = samples.order_recorded(order, "c-5").encode()
+        assert handle(sqs.sqs_handler(fail, OrderRecorded), creation_queue, body) == [body]
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [line["version"] for line in lines if "FailedCalls" in line] == counted

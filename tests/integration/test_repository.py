@@ -1,5 +1,6 @@
 """The repository on a real table: numbers under concurrency, paging, optimistic locking."""
 
+from bisect import bisect_left
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -10,13 +11,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from common import clients
-from common.errors import StaleVersionError, TransientError
-from common.order import Order, OrderDraft, OrderUpdate
-from common.repository import OrderFilter, OrderRepository, Page
+from common.errors import OrderRejectedError, RejectionCode, StaleVersionError, TransientError
+from common.order import MAX_HISTORY, Order, OrderDraft, OrderItem, OrderUpdate
+from common.repository import Accepted, OrderFilter, OrderRepository, Page
 from common.settings import settings
 from common.status import OrderStatus
+from common.table_items import attributes_of, item_size
 from localstack.aws import Aws
-from tests.support.samples import draft
+from tests.support.samples import CREATED, draft, rejected_order
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ def test_record_concurrent_numbers_have_no_gap(repository: OrderRepository) -> N
         written = list(pool.map(repository.record, again))
     recorded = [one.order for one in written]
     assert sum(one.is_new for one in written) == len(drafts)
-    assert sorted({order.order_number for order in recorded}) == [f"ORD-2031-{n:05d}" for n in range(1, 31)]
+    assert sorted({str(order.order_number) for order in recorded}) == [f"ORD-2031-{n:05d}" for n in range(1, 31)]
     for first, second in zip(recorded, recorded[30:], strict=False):
         assert first == second
 
@@ -86,6 +88,77 @@ def test_record_other_failure_is_not_retried(tenant_id: str) -> None:
     """Another failure of the transaction is not retried."""
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         OrderRepository(clients.dynamodb(), "no-such-table").record(draft(tenant_id))
+
+
+def test_accepted_marker_is_replaced_by_the_record(repository: OrderRepository, tenant_id: str) -> None:
+    """An accepted order is found as such until it is recorded or rejected, and is in no list."""
+    numbered, refused = draft(tenant_id), rejected_order(tenant_id=tenant_id)
+    for order_id in (numbered.id, refused.id):
+        repository.mark_accepted(tenant_id, order_id, CREATED)
+        assert repository.find(tenant_id, order_id) == Accepted(order_id)
+        assert repository.get(tenant_id, order_id) is None
+        assert repository.get_by_id(order_id) is None
+    assert repository.find("tenant-other", numbered.id) is None
+    assert read_pages(lambda position: repository.list_all(tenant_id, 1, position)) == []
+    assert repository.list_by_date(tenant_id, 10, OrderFilter()).orders == []
+    recorded = repository.record(numbered)
+    assert recorded.is_new
+    assert repository.find(tenant_id, numbered.id) == recorded.order
+    assert repository.reject(refused).is_new
+    assert repository.find(tenant_id, refused.id) == refused
+
+
+def test_accepted_marker_changes_no_record(repository: OrderRepository, tenant_id: str) -> None:
+    """A marker that comes after the record changes nothing."""
+    order, refused = (
+        repository.record(draft(tenant_id)).order,
+        repository.reject(rejected_order(tenant_id=tenant_id)).order,
+    )
+    for each in (order, refused):
+        repository.mark_accepted(tenant_id, each.id, CREATED)
+        assert repository.find(tenant_id, each.id) == each
+
+
+def test_recorded_and_rejected_orders_stay(repository: OrderRepository, tenant_id: str) -> None:
+    """A recorded order cannot be rejected any more, and a rejected one cannot be recorded."""
+    order = repository.record(draft(tenant_id)).order
+    again = repository.reject(rejected_order(tenant_id=tenant_id, order_id=order.id))
+    assert (again.order, again.is_new) == (order, False)
+    refused = repository.reject(rejected_order(tenant_id=tenant_id)).order
+    recorded = repository.record(draft(tenant_id, order_id=refused.id))
+    assert (recorded.order, recorded.is_new) == (refused, False)
+    assert repository.list_by_date(tenant_id, 10, OrderFilter(status=OrderStatus.REJECTED)).orders == [refused]
+
+
+def test_record_largest_order_has_room_for_changes(repository: OrderRepository, tenant_id: str) -> None:
+    """The largest order that is recorded can be changed as often as its history holds, and invoiced."""
+
+    def lines(size: int) -> list[OrderItem]:
+        line = {"productId": "p-1", "name": "é" * 200, "quantity": 1, "unitPrice": "1.00", "lineTotal": "1.00"}
+        return [OrderItem.parse_obj(line)] * size
+
+    def is_recorded(size: int) -> bool:
+        try:
+            repository.record(draft(tenant_id, items=lines(size)))
+            return True
+        except OrderRejectedError:
+            return False
+
+    # The number of lines that are the first too many.
+    size = bisect_left(range(1_000), True, key=lambda size: not is_recorded(size))
+    with pytest.raises(OrderRejectedError, match=RejectionCode.ORDER_TOO_LARGE):
+        repository.record(draft(tenant_id, items=lines(size)))
+    order = repository.record(draft(tenant_id, items=lines(size - 1))).order
+    assert item_size(attributes_of(order)) > 380 * 1024
+    payment = {"method": "INSTANT_EFT", "transactionId": "t" * 64, "paidAt": "2026-11-24T10:00:00.000001Z"}
+    change = OrderUpdate.parse_obj({"paymentDetails": payment})
+    for version in range(1, MAX_HISTORY + 5):
+        order = repository.update(order.change(change, expected_version=version, by="u" * 64, at=datetime.now(UTC)))
+    assert len(order.history) == MAX_HISTORY
+    repository.set_invoice_key(tenant_id, order.id, f"{'t' * 64}/orders/order_{order.id}.pdf")
+    stored = repository.get(tenant_id, order.id)
+    assert stored is not None
+    assert item_size(attributes_of(stored)) < 400 * 1024
 
 
 def test_list_all_pages_have_every_order(repository: OrderRepository, tenant_id: str) -> None:

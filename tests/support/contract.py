@@ -57,9 +57,12 @@ def breaches(method: str, path: str, status: int, headers: Mapping[str, str], bo
         return [f"status {status} is not documented"]
     given = {name.lower(): value for name, value in headers.items()}
     media_type = given.get("content-type", "")
-    if media_type not in response["content"]:
+    if "content" not in response:
+        found = ["body is not documented"] if body else []
+    elif media_type not in response["content"]:
         return [f"content type {media_type!r} is not documented"]
-    found = [f"body{error}" for error in _errors(response["content"][media_type]["schema"], json.loads(body))]
+    else:
+        found = [f"body{error}" for error in _errors(response["content"][media_type]["schema"], json.loads(body))]
     for name, header in response.get("headers", {}).items():
         value = given.get(name.lower())
         if value is not None:

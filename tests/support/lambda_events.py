@@ -14,6 +14,7 @@ from release.openapi.document import routes
 @dataclass(frozen=True)
 class _Context:
     function_name: str = "function"
+    function_version: str = "7"
     memory_limit_in_mb: int = 512
     invoked_function_arn: str = "arn:aws:lambda:af-south-1:000000000000:function:function:live"
     aws_request_id: str = "request-1"
@@ -29,10 +30,10 @@ def context() -> LambdaContext:
 
 def _resource(method: str, path: str) -> tuple[str, dict[str, str] | None]:
     """Resource and path parameters of a path by Terraform's routes; the path itself and None if no route matches."""
-    for routed, template in routes().values():
-        match = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template), path)
-        if match and routed == method:
-            return template, match.groupdict() or None
+    for route in routes().values():
+        match = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route.path), path)
+        if match and route.method == method:
+            return route.path, match.groupdict() or None
     return path, None
 
 

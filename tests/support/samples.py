@@ -5,7 +5,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from common.events import Envelope, InvoiceCreated, OrderRecorded, OrderStatusChanged
+from common.errors import OrderRejectedError, RejectionCode
+from common.events import Envelope, InvoiceCreated, OrderRecorded, OrderRejected, OrderStatusChanged
 from common.models import Address, CartItem, OrderRequest
 from common.order import Order, OrderDraft
 from common.pricing import price
@@ -74,6 +75,12 @@ def order(number: str = "ORD-2026-00001", **changes: Any) -> Order:
     return Order(**draft(**changes).dict(), order_number=number)
 
 
+def rejected_order(code: RejectionCode = RejectionCode.CART_NOT_FOUND, **changes: Any) -> Order:
+    """A rejected order."""
+    priced = price([], None)
+    return Order.rejected(draft(**vars(priced), **changes), OrderRejectedError(code, "in a test"), "cart-1")
+
+
 TOTAL = Decimal("402.50")
 
 
@@ -85,6 +92,11 @@ def order_recorded(of: Order, correlation_id: str) -> Envelope:
 def invoice_created(of: Order, key: str, correlation_id: str) -> Envelope:
     """The message that the invoice of an order was stored."""
     return Envelope.of(InvoiceCreated(tenant_id=of.tenant_id, order_id=of.id, invoice_key=key), correlation_id)
+
+
+def order_rejected(of: Order, correlation_id: str) -> Envelope:
+    """The message that an order was rejected."""
+    return Envelope.of(OrderRejected(tenant_id=of.tenant_id, order_id=of.id), correlation_id)
 
 
 def order_status_changed(of: Order, from_status: OrderStatus, correlation_id: str) -> Envelope:

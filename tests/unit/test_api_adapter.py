@@ -45,7 +45,7 @@ def _with_order_id(text: str) -> rest.Request:
 
 def call(method: str, path: str, endpoint: rest.Endpoint = _echo, **more: Any) -> tuple[int, Any]:
     """Status and body of the response of a function with the route POST /orders."""
-    response = rest.rest_handler("POST", "/orders", endpoint)(api_event(method, path, **more), context())
+    response = rest.rest_handler({"POST /orders": endpoint})(api_event(method, path, **more), context())
     return response["statusCode"], json.loads(response["body"])
 
 
@@ -57,7 +57,7 @@ def test_body_valid_is_parsed() -> None:
 @pytest.mark.parametrize("headers", [{"X-Correlation-Id": "c-9"}, {"x-correlation-id": "c-9"}])
 def test_response_has_gateway_format(headers: dict[str, str]) -> None:
     """A response has the format of a Lambda proxy integration and the correlation id of the request."""
-    response = rest.rest_handler("POST", "/orders", _echo)(
+    response = rest.rest_handler({"POST /orders": _echo})(
         api_event("POST", "/orders", body=order_request(), headers=headers), context()
     )
     assert json.loads(response.pop("body"))
@@ -119,7 +119,7 @@ def test_route_of_another_function_is_404(method: str, path: str) -> None:
 
 def test_route_of_smoke_test_is_404() -> None:
     """The smoke test of a new version gets 404."""
-    assert rest.rest_handler("POST", "/orders", _broken)(traffic.EMPTY_EVENT, context())["statusCode"] == 404
+    assert rest.rest_handler({"POST /orders": _broken})(traffic.EMPTY_EVENT, context())["statusCode"] == 404
 
 
 @pytest.mark.parametrize("endpoint", [_broken, _odd])
@@ -129,6 +129,19 @@ def test_unexpected_error_is_500_without_details(endpoint: rest.Endpoint) -> Non
     assert status == 500
     assert problem["detail"] == "Unexpected error. Quote the correlation id c-9 to support."
     assert "hunter2" not in json.dumps(problem)
+
+
+def test_unexpected_error_counts_for_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """An unexpected error counts for the version that ran, which a canary watches; a refused request does not."""
+
+    def counted() -> list[str]:
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        return [f"{line['function']}:{line['version']}" for line in lines if "FailedCalls" in line]
+
+    call("POST", "/orders", _broken)
+    assert counted() == ["function:7"]
+    call("POST", "/orders", body="[]")
+    assert counted() == []
 
 
 @pytest.mark.parametrize(
@@ -169,3 +182,28 @@ def test_order_id_other_uuid_form_is_refused(text: str) -> None:
     """Other forms of a UUID are refused."""
     with pytest.raises(InvalidFieldsError):
         rest.parse_order_id(_with_order_id(text % "6f1c1e4e-0b0c-4b8e-9c57-3f5f3f1f0a11"))
+
+
+@pytest.mark.parametrize("origin", ["https://portal.example.com", "http://localhost:5173"])
+def test_cors_allowed_origin_may_read_every_response(origin: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages of an allowed origin may read every response, errors included, with its exposed headers."""
+    monkeypatch.setenv("CORS_ORIGIN_PATTERN", "https://portal[.]example[.]com|http://localhost:[0-9]+")
+    for path, body in (("/orders", order_request()), ("/orders", None), ("/nothing", None)):
+        event = api_event("POST", path, body=body, headers={"Origin": origin})
+        headers = rest.rest_handler({"POST /orders": _echo})(event, context())["multiValueHeaders"]
+        assert headers["Access-Control-Allow-Origin"] == [origin]
+        assert headers["Access-Control-Expose-Headers"] == ["ETag,Location,Retry-After,X-Correlation-Id"]
+        assert headers["Vary"] == ["Origin"]
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [None, "null", "https://portal.example.com.evil.example", "https://portalXexample.com", "http://localhost:"],
+)
+def test_cors_other_origin_gets_no_permission(origin: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A response to any other origin permits nothing, and caches keep it apart."""
+    monkeypatch.setenv("CORS_ORIGIN_PATTERN", "https://portal[.]example[.]com|http://localhost:[0-9]+")
+    event = api_event("POST", "/orders", body=order_request(), headers={"Origin": origin} if origin else {})
+    headers = rest.rest_handler({"POST /orders": _echo})(event, context())["multiValueHeaders"]
+    assert headers["Vary"] == ["Origin"]
+    assert not [name for name in headers if name.startswith("Access-Control-")]

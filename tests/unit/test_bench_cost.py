@@ -12,9 +12,9 @@ from common.events import OrderCreationRequested
 from common.models import Campaign, Cart, OrderRequest
 from common.order import Order
 from common.pricing import draft_order
-from common.table_items import attributes_of
+from common.table_items import attributes_of, item_size
 from labs.bench import cost
-from labs.bench.cost import BOTH, COUNTER, ORDER, PRICES, RECORD, REQUIRED, Call, Use, call, of_one
+from labs.bench.cost import BOTH, COUNTER, MARKER, ORDER, PRICES, RECORD, REQUIRED, Call, Use, call, of_one
 from localstack import demo
 from localstack.sidecars.cart_stub import FIXTURES
 from localstack.stack import StackError
@@ -53,6 +53,12 @@ def test_call_names_action_and_target(
     assert call("f", event(service, name, request_)) == ("f", *expected)
 
 
+def test_call_of_create_order_names_the_marker() -> None:
+    """What create_order puts into the orders table is the marker of the acceptance."""
+    put = event("dynamodb", "PutItem", {"TableName": "orders", "Item": {"PK": {"S": "TENANT#a"}}})
+    assert call("create_order", put) == ("create_order", "dynamodb:PutItem", MARKER)
+
+
 def test_of_one_divides_equal_orders() -> None:
     """The calls of several equal orders are those of one, times their number."""
     assert of_one([PUT, SEND, PUT, SEND], 2) == Counter({PUT: 1, SEND: 1})
@@ -69,19 +75,13 @@ def test_request_units_follow_size_and_indexes() -> None:
     size = 2
     assert cost.request_units(Counter({Call("f", "dynamodb:GetItem", ORDER): 3})) == (3, 0)
     assert cost.request_units(Counter({PUT: 2})) == (0, 2)
+    assert cost.request_units(Counter({Call("create_order", "dynamodb:PutItem", MARKER): 1})) == (0, 1)
     assert cost.request_units(Counter({Call("f", "dynamodb:UpdateItem", ORDER): 1})) == (0, 3 * size)
     assert cost.request_units(Counter({Call("f", "dynamodb:TransactWriteItems", BOTH): 1})) == (0, 2 + size * (2 + 2))
 
 
 def test_order_kb_is_the_size_of_an_item() -> None:
     """The demo order, which has a campaign and three lines, is an item of one to two KB."""
-
-    def size(value: dict[str, Any]) -> int:
-        ((kind, content),) = value.items()
-        if kind == "M":
-            return 3 + sum(len(name) + size(each) + 1 for name, each in content.items())
-        return 3 + sum(size(each) + 1 for each in content) if kind == "L" else len(str(content))
-
     request = OrderRequest.parse_obj(demo.order())
     cart = Cart.parse_obj(json.loads((FIXTURES / "carts.json").read_text())[0])
     campaign = Campaign.parse_obj(json.loads((FIXTURES / "campaigns.json").read_text())[0])
@@ -90,9 +90,8 @@ def test_order_kb_is_the_size_of_an_item() -> None:
     )
     placed = draft_order(requested, cart, campaign, placed_at=datetime(2026, 11, 26, tzinfo=UTC))
     key = f"{cart.tenant_id}/orders/order_{placed.id}.pdf"
-    item = attributes_of(Order(**{**placed.dict(), "order_number": "ORD-2026-00001", "invoice_key": key}))
-    kilobytes = sum(len(name) + size(value) for name, value in item.items()) / 1024
-    assert kilobytes == pytest.approx(cost.ORDER_KB, abs=0.05)
+    item = attributes_of(Order.of(placed.copy(update={"invoice_key": key}), "ORD-2026-00001"))
+    assert item_size(item) / 1024 == pytest.approx(cost.ORDER_KB, abs=0.05)
 
 
 def test_price_has_date_and_source() -> None:

@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 
 from common.cart_client import CartClient
-from common.errors import PermanentError, TransientError
+from common.errors import OrderRejectedError, PermanentError, RejectionCode, TransientError
 from localstack.processes import free_port
 from localstack.sidecars.cart_stub import CartStub
 
+LINE = {"productId": "p-1", "name": "Mug", "quantity": 2, "unitPrice": "89.00", "colour": "green"}
 CART = {
     "cartId": "cart-1",
     "tenantId": "tenant-a",
     "currency": "ZAR",
-    "items": [{"productId": "p-1", "name": "Mug", "quantity": 2, "unitPrice": "89.00", "colour": "green"}],
+    "items": [LINE],
     "madeAt": "2026-11-24T10:00:00Z",
 }
 
@@ -44,7 +45,7 @@ def client(stub: CartStub) -> CartClient:
 def test_cart_unknown_fields_are_ignored(stub: CartStub, client: CartClient) -> None:
     """A cart is read, and fields that are new are ignored."""
     stub.carts["cart-1"] = CART
-    cart = client.cart("cart-1")
+    cart = client.cart("cart-1", "tenant-a")
     assert (cart.tenant_id, cart.items[0].quantity, str(cart.items[0].unit_price)) == ("tenant-a", 2, "89.00")
 
 
@@ -56,10 +57,20 @@ def test_campaign_missing_is_none(client: CartClient) -> None:
     assert client.campaign("NO-SUCH") is None
 
 
-def test_cart_missing_is_permanent_error(client: CartClient) -> None:
-    """A cart that does not exist is a permanent error."""
-    with pytest.raises(PermanentError, match="cart-9 does not exist"):
-        client.cart("cart-9")
+def test_cart_missing_or_foreign_is_not_found(stub: CartStub, client: CartClient) -> None:
+    """A cart of another tenant is rejected with the words of one that does not exist, malformed or not."""
+    stub.carts["cart-1"], stub.carts["cart-2"] = {**CART, "tenantId": "tenant-b"}, {"tenantId": "tenant-b"}
+    rejections = set()
+    for cart_id in ("cart-1", "cart-2", "cart-9"):
+        with pytest.raises(OrderRejectedError) as rejected:
+            client.cart(cart_id, "tenant-a")
+        rejections.add((rejected.value.code, rejected.value.detail))
+        # Only the log says which it is.
+        assert rejected.value.reason == f"cart {cart_id} " + (
+            "does not exist" if cart_id == "cart-9" else "is another tenant's"
+        )
+    assert {code for code, _ in rejections} == {RejectionCode.CART_NOT_FOUND}
+    assert len(rejections) == 1
 
 
 @pytest.mark.parametrize(
@@ -72,49 +83,57 @@ def test_cart_status_decides_kind_of_error(
     """Server errors are transient, other statuses permanent."""
     stub.outages["cart-1"] = {"status": status, "refused": 0}
     with pytest.raises(kind, match=str(status)):
-        client.cart("cart-1")
+        client.cart("cart-1", "tenant-a")
 
 
 def test_cart_no_connection_is_transient_error() -> None:
     """A service that cannot be reached is a transient error."""
     with pytest.raises(TransientError, match="NewConnectionError"):
-        CartClient(f"http://127.0.0.1:{free_port()}").cart("cart-1")
+        CartClient(f"http://127.0.0.1:{free_port()}").cart("cart-1", "tenant-a")
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("code", "changes"),
     [
-        {"items": []},
-        {"items": None},
-        {"currency": "USD"},
-        {"tenantId": "a/b"},
-        {"items": [{**CART["items"][0], "quantity": 0}]},  # type: ignore[dict-item]
-        {"items": [{**CART["items"][0], "unitPrice": "-1.00"}]},  # type: ignore[dict-item]
-        {"items": [{**CART["items"][0], "unitPrice": "1.001"}]},  # type: ignore[dict-item]
+        ("CART_EMPTY", {"items": []}),
+        ("CART_INVALID", {"items": None}),
+        ("CART_INVALID", {"currency": "rand"}),
+        ("CART_INVALID", {"tenantId": None}),
+        ("CART_INVALID", {"items": [{**LINE, "quantity": 0}]}),
+        ("CART_INVALID", {"items": [{**LINE, "quantity": "2"}]}),
+        ("CART_INVALID", {"items": [{**LINE, "unitPrice": "-1.00"}]}),
+        ("CART_INVALID", {"items": [{**LINE, "unitPrice": "1.001"}]}),
+        ("CART_INVALID", {"items": [{**LINE, "quantity": "2"}, {**LINE, "quantity": 100_001}]}),
+        ("ORDER_TOO_LARGE", {"items": [{**LINE, "quantity": 100_001}]}),
+        ("ORDER_TOO_LARGE", {"items": [{**LINE, "unitPrice": "1000000000000.00"}]}),
+        ("ORDER_TOO_LARGE", {"items": [LINE] * 1_001}),
     ],
 )
-def test_cart_invalid_is_permanent_error(stub: CartStub, client: CartClient, changes: dict[str, Any]) -> None:
-    """A response that is not a valid cart is a permanent error that names the field."""
-    stub.carts["cart-1"] = {**CART, **changes}
-    with pytest.raises(PermanentError, match=next(iter(changes))):
-        client.cart("cart-1")
+def test_cart_that_cannot_be_ordered_is_rejected(
+    stub: CartStub, client: CartClient, code: str, changes: dict[str, Any]
+) -> None:
+    """A cart that is empty, malformed or over its limits rejects the order, and the log names the field."""
+    stub.carts["cart-1"] = {name: value for name, value in {**CART, **changes}.items() if value is not None}
+    with pytest.raises(OrderRejectedError, match=next(iter(changes))) as rejected:
+        client.cart("cart-1", "tenant-a")
+    assert rejected.value.code == code
 
 
 @pytest.mark.parametrize(
-    ("body", "encoding", "message"),
+    ("body", "encoding", "message", "kind"),
     [
-        (b"<html>", "identity", "not JSON"),
-        (b"\xff", "identity", "not JSON"),
-        (b"[" * 100_000, "identity", "not JSON"),
-        (b"9" * 100_000, "identity", "not JSON"),
-        (b'[["a", 1], [null, 2]]', "identity", "must be an object"),
-        (json.dumps("x" * 2**21).encode(), "identity", "more than"),
-        (gzip.compress(json.dumps(CART).encode() + b" " * 2**23), "gzip", "not JSON"),
+        (b"<html>", "identity", "not JSON", PermanentError),
+        (b"\xff", "identity", "not JSON", PermanentError),
+        (gzip.compress(json.dumps(CART).encode() + b" " * 2**23), "gzip", "not JSON", PermanentError),
+        (b"[" * 100_000, "identity", "CART_INVALID: .* too deep", OrderRejectedError),
+        (b"9" * 100_000, "identity", "CART_INVALID: .* number is too long", OrderRejectedError),
+        (b'[["a", 1], [null, 2]]', "identity", "CART_INVALID: .* must be an object", OrderRejectedError),
+        (json.dumps("x" * 2**21).encode(), "identity", "ORDER_TOO_LARGE: .* more than", OrderRejectedError),
     ],
-    ids=["HTML", "no UTF-8", "deep", "long number", "pairs", "too long", "zip of 8 MB"],
+    ids=["HTML", "no UTF-8", "zip of 8 MB", "deep", "long number", "pairs", "too long"],
 )
-def test_cart_unreadable_is_permanent_error(body: bytes, encoding: str, message: str) -> None:
-    """A response that is not JSON, too deep, too long or compressed is a permanent error."""
+def test_cart_unreadable_is_refused(body: bytes, encoding: str, message: str, kind: type[Exception]) -> None:
+    """A response that is not JSON is the platform's fault; JSON that cannot be a cart rejects the order."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -130,6 +149,6 @@ def test_cart_unreadable_is_permanent_error(body: bytes, encoding: str, message:
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.handle_request)
         thread.start()
-        with pytest.raises(PermanentError, match=message):
-            CartClient(f"http://127.0.0.1:{server.server_port}").cart("cart-1")
+        with pytest.raises(kind, match=message):
+            CartClient(f"http://127.0.0.1:{server.server_port}").cart("cart-1", "tenant-a")
         thread.join()

@@ -135,6 +135,7 @@ RECORD = {
     "id": "o-1",
     "tenantId": "t",
     "customerEmail": "buyer@t.example",
+    "status": "PENDING_PAYMENT",
     "orderNumber": "ORD-2026-00001",
     "invoiceKey": "t/orders/order_o-1.pdf",
     # 100.05 and 15.0075 of VAT.
@@ -144,6 +145,18 @@ INVOICES = {"t/orders/order_o-1.pdf": ["md5"]}
 TO_TEAM = Mail(INTERNAL, ())
 TO_BUYER = Mail("buyer@t.example", (("ORD-2026-00001.pdf", "md5"),))
 FOUND = Found([RECORD], INVOICES, {"c-1": [TO_TEAM, TO_BUYER]})
+REJECTED = Placed("t", "o-2", "buyer@t.example", (), "c-2")
+REFUSAL: dict[str, Any] = {
+    "id": "o-2",
+    "tenantId": "t",
+    "customerEmail": "buyer@t.example",
+    "status": "REJECTED",
+    "items": [],
+    "total": Decimal(0),
+}
+WITH_REJECTED = FOUND._replace(
+    records=[RECORD, REFUSAL], mails={**FOUND.mails, "c-2": [Mail("buyer@t.example", ())]}, numbers=range(1, 2)
+)
 
 
 def broken(promise: str, placed: list[Placed], found: Found) -> Sequence[str]:
@@ -152,17 +165,51 @@ def broken(promise: str, placed: list[Placed], found: Found) -> Sequence[str]:
 
 def test_audit_of_a_good_run_finds_nothing() -> None:
     """Every promise is checked, and none is broken."""
-    found = FOUND._replace(numbers=range(1, 2), messages={"creation": 0})
-    findings = [Finding.of(promise, checks([PLACED], found)) for promise, checks in PROMISES.items()]
-    assert [(finding.checked > 0, finding.broken) for finding in findings] == [(True, [])] * 8
+    found = WITH_REJECTED._replace(messages={"creation": 0})
+    findings = [Finding.of(promise, checks([PLACED, REJECTED], found)) for promise, checks in PROMISES.items()]
+    assert [(finding.checked > 0, finding.broken) for finding in findings] == [(True, [])] * len(PROMISES)
 
 
 def test_audit_finds_a_lost_order() -> None:
     """An accepted order without a record, and a record without an accepted order, are findings."""
-    assert broken("an accepted order is never lost", [PLACED], FOUND._replace(records=[])) == [
-        "order o-1 is not in the table"
-    ]
+    recorded = "an accepted order ends recorded or rejected"
+    assert broken(recorded, [PLACED], FOUND._replace(records=[])) == ["order o-1 is not on record"]
     assert broken("recorded once", [], FOUND)
+
+
+def test_audit_finds_a_wrong_outcome() -> None:
+    """An order of a good cart is not rejected, and one without a cart is."""
+    recorded = "an accepted order ends recorded or rejected"
+    assert broken(recorded, [REJECTED._replace(items=PLACED.items)], WITH_REJECTED) == ["order o-2 is REJECTED"]
+    assert broken(recorded, [PLACED._replace(items=())], FOUND) == ["order o-1 is PENDING_PAYMENT"]
+
+
+@pytest.mark.parametrize(
+    ("change", "promise"),
+    [
+        ({"orderNumber": "ORD-2026-00002"}, "a rejected order is not numbered, invoiced or charged"),
+        ({"invoiceKey": "t/orders/order_o-2.pdf"}, "a rejected order is not numbered, invoiced or charged"),
+        ({"total": Decimal(1)}, "a rejected order is not numbered, invoiced or charged"),
+        ({"customerEmail": "buyer@other.example"}, "a tenant sees only its own orders"),
+    ],
+    ids=["number", "invoice key", "total", "customer"],
+)
+def test_audit_finds_a_charged_rejection(change: dict[str, Any], promise: str) -> None:
+    """A rejected order has no number, invoice or price."""
+    assert broken(promise, [REJECTED], WITH_REJECTED._replace(records=[{**REFUSAL, **change}]))
+
+
+def test_audit_finds_the_invoice_of_a_rejected_order() -> None:
+    """A rejected order has no invoice, even if it does not name it."""
+    found = WITH_REJECTED._replace(invoices={**INVOICES, "t/orders/order_o-2.pdf": ["md5"]})
+    assert broken("a rejected order is not numbered, invoiced or charged", [PLACED, REJECTED], found)
+    assert broken("invoiced once", [PLACED, REJECTED], found)
+
+
+def test_audit_finds_a_mail_to_the_team_about_a_rejected_order() -> None:
+    """Only the customer is told of a rejected order."""
+    found = WITH_REJECTED._replace(mails={"c-2": [TO_TEAM, Mail("buyer@t.example", ())]})
+    assert broken("a tenant sees only its own orders", [REJECTED], found)
 
 
 @pytest.mark.parametrize("versions", [[], ["md5", "md5"]], ids=["none", "two"])

@@ -105,7 +105,14 @@ def test_run_cli_reaches_this_machine_without_a_proxy(monkeypatch: pytest.Monkey
 
 
 def test_run_cli_cleans_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A started program does not inherit make's variables; other variables are kept."""
-    monkeypatch.setenv("MAKEFLAGS", "-j 3 -- ARGS=x")
-    monkeypatch.setenv("STACK_DIR", "build/test")
-    assert run_cli(lambda: int("MAKEFLAGS" in os.environ or "STACK_DIR" not in os.environ), "") == 0
+    """A started program does not inherit what the shell sets for make, Python, Terraform and the language."""
+    shell = {
+        **{"MAKEFLAGS": "-j 3 -- ARGS=x", "PYTHONWARNINGS": "error", "PYTHONIOENCODING": "latin-1", "LANG": "de_DE"},
+        **{"TF_WORKSPACE": "dev", "TF_VAR_log_level": "DEBUG", "TF_CLI_ARGS_apply": "-refresh=false"},
+        **{"STACK_DIR": "build/test", "TF_CLI_CONFIG_FILE": "mirror.rc"},
+    }
+    monkeypatch.setattr(os, "environ", {**os.environ, **shell})
+    seen: dict[str, str] = {}
+    run_cli(lambda: seen.update(os.environ), "")
+    assert set(shell) & set(seen) == {"STACK_DIR", "TF_CLI_CONFIG_FILE"}
+    assert (seen["LC_ALL"], seen["PYTHONUTF8"]) == ("C.UTF-8", "1")

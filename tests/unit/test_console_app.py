@@ -310,6 +310,6 @@ def test_finder_follows_restarts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("localstack.engines.ministack.MiniStack.healthy", lambda engine, stack: True)
     live = finder.current()
     assert finder.current() is live
-    stack.running["engine"] = Running(1, 1.0)
+    stack.running["engine"] = Running(1, "token")
     stack.save()
     assert finder.current() is not live

@@ -18,7 +18,7 @@ from localstack.console.logs import FunctionLogs, Line
 from localstack.console.mails import CUSTOMER, INTERNAL, STATUS, Mail, MailFolder
 from localstack.console.orders import NEWEST, OrderBook, OrderReader
 from localstack.console.queues import parse_message
-from tests.support.samples import CREATED, order
+from tests.support.samples import CREATED, order, rejected_order
 
 ID = "11111111-1111-4111-8111-111111111111"
 
@@ -114,6 +114,26 @@ def test_unmailed_order_is_overdue() -> None:
     assert not tracked.overdue(CREATED + timedelta(seconds=11))
 
 
+def test_rejected_order_is_done_with_its_mail() -> None:
+    """A rejected order has no number: its only mail is found by the correlation id, and then nothing more happens."""
+    book = OrderBook()
+    book.add_line(line("create_order", "order accepted", 0.01, tenant_id="tenant-a"))
+    assert book.add_line(line("order_creator_record", "order rejected", 0.2)) == ID
+    book.add_order(rejected_order(order_id=UUID(ID)))
+    (tracked,) = book.newest()
+    assert (tracked.stage, tracked.done) == ("rejected", False)
+    assert tracked.overdue(CREATED + timedelta(seconds=11))
+    book.add_mail(Mail("1", CREATED + timedelta(seconds=1), CUSTOMER, "a@example.com", "We couldn't", None, "c-1"))
+    assert (tracked.stage, tracked.done) == ("rejected", True)
+    assert not tracked.overdue(CREATED + timedelta(seconds=11))
+    assert {step: seconds for step, seconds, _ in tracked.steps()} == {
+        "recorded": 0.2,
+        "invoice": None,
+        "internal mail": None,
+        "customer mail": 1.0,
+    }
+
+
 def test_order_is_found_by_any_id() -> None:
     """An order is found by id, number and correlation id."""
     book = OrderBook()
@@ -182,7 +202,7 @@ def test_only_changed_tenants_are_queried() -> None:
     reader.refresh([])
     assert len(table.queried) == 2
     # Later reads request new lines only, with an overlap.
-    assert logs.queried[-4] == CREATED - timedelta(seconds=1)
+    assert logs.queried[-5] == CREATED - timedelta(seconds=1)
     table.orders.append(mine)
     logs.all.append(line("order_creator_record", "order recorded", 1))
     reader.refresh([mail(INTERNAL, 1)])

@@ -51,11 +51,11 @@ def test_mail_control_in_header_is_refused(field: str, control: str, rest: str) 
 
 
 def test_subject_is_title_of_html(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The subject is the title of the HTML in one line; without a title it is the order number."""
+    """The subject is the title of the HTML in one line; without a title it is the order id."""
     placed = order()
     for html, subject in (
         ("<title>We&#39;re\n  waiting &amp; ready</title>", "We're waiting & ready"),
-        ("<p>no title</p>", placed.order_number),
+        ("<p>no title</p>", str(placed.id)),
     ):
         monkeypatch.setattr(mail, "render", lambda name, context, html=html: html)
         assert mail.order_notification(placed, "c-1")["Subject"] == subject

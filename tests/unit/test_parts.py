@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from tests.__main__ import EndToEnd, lint_steps, terraform_steps
+from localstack.terraform import TERRAFORM_DIR
+from tests.__main__ import EndToEnd, lint_steps, provider_steps, terraform_steps
 from tests.support.parts import Parts, Step
 
 CLOSING = "===== 3 passed, 1 skipped in 0.12s ====="
@@ -89,3 +90,13 @@ def test_arguments_may_select_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setenv("EVIDENCE_DIR", str(tmp_path))
     assert EndToEnd("local", ["-k", "paging"], {}).together().passes == (0, 5)
     assert EndToEnd("local", [], {}).together().passes == (0,)
+
+
+def test_other_provider_is_initialized_beside_the_locks(parts: Parts, output: io.StringIO) -> None:
+    """Terraform is initialized with a version that its constraints allow, and refuses another; the locks stay."""
+    locks = [folder / ".terraform.lock.hcl" for folder in (TERRAFORM_DIR, TERRAFORM_DIR / "bootstrap")]
+    before = [lock.read_bytes() for lock in locks]
+    assert parts.run("provider", lambda: provider_steps("5.100.0")[:2])
+    assert "hashicorp/aws v5.100.0" in output.getvalue()
+    assert not parts.run("provider", lambda: provider_steps("~> 4.0")[:1])
+    assert [lock.read_bytes() for lock in locks] == before

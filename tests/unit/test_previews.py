@@ -16,10 +16,19 @@ import requests
 from jinja2 import FileSystemLoader
 
 from common import clients, mail, templates
-from common.status import OrderStatus
+from common.errors import RejectionCode
 from localstack import processes
 from localstack.preview import book, render, server
-from localstack.preview.render import CONFIRMATION, INVOICE, NOTIFICATION, STATUS, Preview, previews
+from localstack.preview.render import (
+    CONFIRMATION,
+    INVOICE,
+    NOTIFICATION,
+    REJECTION,
+    STATUS,
+    STATUSES,
+    Preview,
+    previews,
+)
 from localstack.preview.samples import orders
 from localstack.processes import free_port
 from localstack.stack import StackError
@@ -57,7 +66,8 @@ def test_every_template_has_every_sample() -> None:
     shown = {(preview.template, preview.sample) for preview in previews()}
     assert shown == {
         *((template, name) for template in (CONFIRMATION, NOTIFICATION, INVOICE) for name in orders()),
-        *((STATUS, status.value.lower()) for status in OrderStatus),
+        *((STATUS, status.value.lower()) for status in STATUSES),
+        *((REJECTION, code.value.lower()) for code in RejectionCode),
     }
     names = {str(path.relative_to(templates.PACKAGED).with_suffix("")) for path in templates.PACKAGED.rglob("*.html")}
     assert {template for template, _ in shown} == names - {"mail/layout", "mail/order_table"}
@@ -116,7 +126,7 @@ def test_broken_template_leaves_others(packaged: Path, tmp_path: Path, monkeypat
     monkeypatch.setattr(book, "previews", lambda: mails)
     line = edit(packaged / "customer" / "order_status_update.txt", "{{ message }}", "{{ massage }}")
     results = book.write(tmp_path / "book")
-    assert sum(bool(result.error) for result in results.values()) == len(OrderStatus)
+    assert sum(bool(result.error) for result in results.values()) == len(STATUSES)
     page = (tmp_path / "book" / "order-status-update.paid" / "index.html").read_text()
     assert f"templates/customer/order_status_update.txt:{line}: " in page
     good = tmp_path / "book" / "order-confirmation.markup"

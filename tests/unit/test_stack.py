@@ -25,7 +25,7 @@ from tooling.polling import DeadlineError, poll
 
 def test_stack_saved_is_loaded_unchanged(tmp_path: Path) -> None:
     """A saved stack is loaded as it was."""
-    stack = Stack(tmp_path, ports={"engine": 4566}, running={"engine": Running(1, 2.5)}, outputs={"api_id": "a"})
+    stack = Stack(tmp_path, ports={"engine": 4566}, running={"engine": Running(1, "token")}, outputs={"api_id": "a"})
     stack.save()
     assert load(tmp_path) == stack
 
@@ -89,7 +89,7 @@ def test_process_starts_and_stops(tmp_path: Path) -> None:
     poll("the process prints", lambda: "up" in (tmp_path / "log").read_text() or None, 20)
     assert processes.alive(running)
     # Another process with that id is not ours to stop.
-    processes.stop(Running(running.pid, running.started - 1))
+    processes.stop(Running(running.pid, "another"))
     assert processes.alive(running)
     processes.stop(running)
     assert not processes.alive(running)

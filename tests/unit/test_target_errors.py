@@ -131,7 +131,7 @@ def test_up_on_taken_port_fails(tmp_path: Path) -> None:
     """The owner of the port is named, and how to choose another."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        expected = rf"port {port}, needed for the cart stub, is taken by .*: stop it, or .* `make up CART_PORT=…`"
+        expected = rf"port {port} \(CART_PORT\) is taken by .*\n.*or choose others: `make up CART_PORT=…`"
         assert_fails(tmp_path, f"make up PORT={free_port()} SMTP_PORT={free_port()} CART_PORT={port}", expected)
 
 

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from common.errors import OrderNotFoundError, RefusedError, StaleVersionError
 from common.observability import logger
-from common.order import Caller, Order, OrderUpdate, PaymentDetails
+from common.order import MAX_HISTORY, Caller, Order, OrderUpdate, PaymentDetails
 from common.status import TRANSITIONS, OrderStatus
 from functions.update_order import service
 from tests.support.samples import order
@@ -25,9 +25,11 @@ class OneOrder:
     def __init__(self) -> None:
         self.order: Order = order()
 
-    def get(self, tenant_id: str, order_id: UUID) -> Order | None:
+    def find(self, tenant_id: str, order_id: UUID) -> Order | None:
         """The order, by tenant and id."""
         return self.order if (tenant_id, order_id) == (self.order.tenant_id, self.order.id) else None
+
+    get = find
 
     def get_by_id(self, order_id: UUID) -> Order | None:
         """The order, by id."""
@@ -91,10 +93,13 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def is_allowed(self) -> None:
-        """Each step is a transition of the status machine, and the total never changes."""
+        """Each step is a transition, the history has each version, and the total never changes."""
         for one, following in pairwise(self.statuses):
             assert one is following or following in TRANSITIONS[one]
-        assert self.repository.order.total == order().total
+        current = self.repository.order
+        assert current.total == order().total
+        versions = [*range(1, current.version + 1)]
+        assert [entry.version for entry in current.history] == versions[1:][-MAX_HISTORY:]
 
 
 TestLife = Life.TestCase

@@ -244,13 +244,17 @@ def test_tested_bytes_are_the_bytes_that_dev_gets() -> None:
 def test_promotion_builds_nothing_and_takes_a_digest(workflow: str) -> None:
     """A promotion deploys the release of the given digest, after the approvers can read its evidence and plan."""
     to = PROMOTIONS[workflow]
-    assert list(WORKFLOWS[workflow]["on"]["workflow_dispatch"]["inputs"]) == ["release"]
+    # Only prod has a canary.
+    canary, quiet = (' "$CANARY"', ["allow_quiet_canary"]) if to == "prod" else ("", [])
+    inputs = WORKFLOWS[workflow]["on"]["workflow_dispatch"]["inputs"]
+    assert list(inputs) == ["release", *quiet]
+    assert not any(inputs[name]["default"] for name in quiet)
     assert "${{ inputs.release" in WORKFLOWS[workflow]["run-name"]
     # A load test writes orders: prod is spared it.
     load = ["bin/ops lab load --target sit --gate 20"] if to == "sit" else []
     assert runs((workflow, "promote")) == [
         f'bin/release promote "$RELEASE" --to {to}',
-        f'bin/release deploy "$RELEASE" --to {to}',
+        f'bin/release deploy "$RELEASE" --to {to}{canary}',
         f"bin/test e2e --target {to} --report build/e2e.xml",
         *load,
         f"bin/release record --to {to} --report build/e2e.xml",

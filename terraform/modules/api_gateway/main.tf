@@ -9,6 +9,24 @@ locals {
     aws_api_gateway_resource.level1, aws_api_gateway_resource.level2, aws_api_gateway_resource.level3, aws_api_gateway_resource.level4,
   ) : path => resource.id }
 
+  cors_enabled = length(var.cors_origins) > 0
+  # Methods of each path that pages may call.
+  cors_methods = !local.cors_enabled ? {} : {
+    for path in distinct(local.paths) : path => join(",", concat(path == "health" ? ["GET"] : [], [for route in var.routes : route.method if trimprefix(route.path, "/") == path]))
+  }
+  # At the top of a mapping template. HTTP/2 writes the header's name in lower case.
+  cors_template = !local.cors_enabled ? "" : <<-EOT
+    #set($origin = $input.params("Origin"))
+    #if($origin == "") #set($origin = $input.params("origin")) #end
+    #if($origin.matches("${var.cors_origin_pattern}")) #set($context.responseOverride.header.Access-Control-Allow-Origin = $origin) #end
+  EOT
+  cors_exposed  = "'ETag,Location,Retry-After,X-Correlation-Id'"
+  # A gateway response cannot choose among origins. Its text is the same for everyone, so any page may read it.
+  cors_gateway_headers = !local.cors_enabled ? {} : {
+    "gatewayresponse.header.Access-Control-Allow-Origin"   = length(var.cors_origins) > 1 || endswith(var.cors_origins[0], ":*") ? "'*'" : "'${var.cors_origins[0]}'"
+    "gatewayresponse.header.Access-Control-Expose-Headers" = local.cors_exposed
+  }
+
   # Responses of the gateway itself, as problem details (RFC 9457) without internals.
   gateway_responses = {
     UNAUTHORIZED                 = { status = 401, title = "Unauthorized", detail = "A valid ID token is required in the Authorization header." }
@@ -108,7 +126,7 @@ resource "aws_api_gateway_integration" "route" {
 resource "aws_lambda_permission" "route" {
   for_each = var.routes
 
-  statement_id  = "api-gateway"
+  statement_id  = "api-gateway-${each.key}"
   action        = "lambda:InvokeFunction"
   function_name = each.value.function_name
   qualifier     = each.value.function_alias
@@ -148,6 +166,8 @@ resource "aws_api_gateway_method_response" "health" {
   resource_id = aws_api_gateway_method.health.resource_id
   http_method = aws_api_gateway_method.health.http_method
   status_code = "200"
+
+  response_parameters = local.cors_enabled ? { "method.response.header.Vary" = true } : null
 }
 
 resource "aws_api_gateway_integration_response" "health" {
@@ -156,9 +176,74 @@ resource "aws_api_gateway_integration_response" "health" {
   http_method = aws_api_gateway_method.health.http_method
   status_code = aws_api_gateway_method_response.health.status_code
 
-  response_templates = { "application/json" = jsonencode({ status = "ok" }) }
+  response_parameters = local.cors_enabled ? { "method.response.header.Vary" = "'Origin'" } : null
+  response_templates  = { "application/json" = "${local.cors_template}${jsonencode({ status = "ok" })}" }
 
   depends_on = [aws_api_gateway_integration.health]
+}
+
+# Preflight requests of browsers, which have no token. API Gateway responds itself.
+resource "aws_api_gateway_method" "preflight" {
+  #checkov:skip=CKV2_AWS_53:it has no input to validate
+
+  for_each = local.cors_methods
+
+  rest_api_id   = aws_api_gateway_rest_api.this.id
+  resource_id   = local.resource_ids[each.key]
+  http_method   = "OPTIONS"
+  authorization = "NONE"
+}
+
+resource "aws_api_gateway_integration" "preflight" {
+  for_each = local.cors_methods
+
+  rest_api_id          = aws_api_gateway_rest_api.this.id
+  resource_id          = aws_api_gateway_method.preflight[each.key].resource_id
+  http_method          = aws_api_gateway_method.preflight[each.key].http_method
+  type                 = "MOCK"
+  passthrough_behavior = "NEVER"
+  request_templates    = { "application/json" = jsonencode({ statusCode = 204 }) }
+
+  lifecycle {
+    # For the same reason as in the integration of /health.
+    ignore_changes = [integration_http_method]
+  }
+}
+
+resource "aws_api_gateway_method_response" "preflight" {
+  for_each = local.cors_methods
+
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  resource_id = aws_api_gateway_method.preflight[each.key].resource_id
+  http_method = aws_api_gateway_method.preflight[each.key].http_method
+  status_code = "204"
+
+  response_parameters = {
+    "method.response.header.Access-Control-Allow-Headers" = true
+    "method.response.header.Access-Control-Allow-Methods" = true
+    "method.response.header.Access-Control-Max-Age"       = true
+    "method.response.header.Vary"                         = true
+  }
+}
+
+resource "aws_api_gateway_integration_response" "preflight" {
+  for_each = local.cors_methods
+
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  resource_id = aws_api_gateway_method.preflight[each.key].resource_id
+  http_method = aws_api_gateway_method.preflight[each.key].http_method
+  status_code = aws_api_gateway_method_response.preflight[each.key].status_code
+
+  response_parameters = {
+    "method.response.header.Access-Control-Allow-Headers" = "'Authorization,Content-Type,Idempotency-Key,If-Match,X-Correlation-Id'"
+    "method.response.header.Access-Control-Allow-Methods" = "'${each.value}'"
+    # Chrome's limit: two hours.
+    "method.response.header.Access-Control-Max-Age" = "'7200'"
+    "method.response.header.Vary"                   = "'Origin'"
+  }
+  response_templates = { "application/json" = local.cors_template }
+
+  depends_on = [aws_api_gateway_integration.preflight]
 }
 
 resource "aws_api_gateway_gateway_response" "problem" {
@@ -171,6 +256,7 @@ resource "aws_api_gateway_gateway_response" "problem" {
   response_parameters = merge(
     { "gatewayresponse.header.Content-Type" = "'application/problem+json'" },
     each.key == "THROTTLED" ? { "gatewayresponse.header.Retry-After" = "'1'" } : {},
+    local.cors_gateway_headers,
   )
 
   # The key is the request's content type; the header above sets the response's.
@@ -184,13 +270,14 @@ resource "aws_api_gateway_gateway_response" "problem" {
 
 resource "aws_api_gateway_deployment" "this" {
   rest_api_id = aws_api_gateway_rest_api.this.id
-  triggers    = { redeployment = sha1(jsonencode([filesha1("${path.module}/main.tf"), var.routes, var.user_pool_arn])) }
+  triggers    = { redeployment = sha1(jsonencode([filesha1("${path.module}/main.tf"), var.routes, var.user_pool_arn, var.cors_origins])) }
 
   lifecycle { create_before_destroy = true }
 
   depends_on = [
     aws_api_gateway_integration.route,
     aws_api_gateway_integration_response.health,
+    aws_api_gateway_integration_response.preflight,
     aws_api_gateway_gateway_response.problem,
   ]
 }

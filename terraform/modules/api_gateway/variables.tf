@@ -19,7 +19,7 @@ variable "user_pool_arn" {
 }
 
 variable "routes" {
-  description = "Routes, keyed by function folder: method, path of at most four segments, function and alias. All need a token."
+  description = "Routes, keyed by operation: method, path of at most four segments, function and alias. All need a token."
   type = map(object({
     method         = string
     path           = string
@@ -31,6 +31,18 @@ variable "routes" {
     condition     = alltrue([for route in var.routes : length(split("/", trimprefix(route.path, "/"))) <= 4])
     error_message = "A route's path may have at most four segments."
   }
+}
+
+variable "cors_origins" {
+  description = "Origins of the pages that may call the API; empty for none."
+  type        = list(string)
+  default     = []
+}
+
+variable "cors_origin_pattern" {
+  description = "Regular expression of cors_origins, without backslashes."
+  type        = string
+  default     = ""
 }
 
 variable "throttle_rate" {

@@ -1,14 +1,14 @@
 # For incidents, in this order: are customers affected, where do messages wait, what fails.
 
 locals {
-  orders = [for name in ["OrdersAccepted", "OrdersRecorded", "InvoicesCreated", "MailsSent"] :
+  orders = [for name in ["OrdersAccepted", "OrdersRecorded", "OrdersRejected", "InvoicesCreated", "MailsSent"] :
     ["OrderService", name, "service", "order-lambda", { stat = "Sum" }]
   ]
   api = ["ApiName", var.api_name, "Stage", var.environment]
 
   # `limits` are the agreed limits and the alarm thresholds.
   plots = [
-    { title = "Orders accepted, recorded, invoiced; mails sent", metrics = local.orders, limits = [] },
+    { title = "Orders accepted, recorded, rejected, invoiced; mails sent", metrics = local.orders, limits = [] },
     { title = "API errors", limits = [{ label = "alarm: any 5xx", value = 0 }], metrics = [
       concat(["AWS/ApiGateway", "5XXError"], local.api, [{ stat = "Sum", color = "#d62728" }]),
       concat(["AWS/ApiGateway", "4XXError"], local.api, [{ stat = "Sum" }]),

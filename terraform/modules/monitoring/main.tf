@@ -25,6 +25,12 @@ locals {
       description = "DynamoDB throttled requests to the orders table.", threshold = 0, label = "Throttled requests"
       expression  = join(" + ", [for id in keys(local.throttles) : "FILL(${id}, 0)"]), namespace = "AWS/DynamoDB", metrics = local.throttles
     } },
+    # With few orders one customer's mistakes would be most of them.
+    { "bbws-order-rejections-${var.environment}" = {
+      description = "More than half of at least 20 orders were rejected in 5 minutes.", threshold = 50, label = "Rejected in %"
+      expression  = "IF(accepted >= 20, 100 * FILL(rejected, 0) / accepted, 0)", namespace = "OrderService"
+      metrics     = { for name in ["Accepted", "Rejected"] : lower(name) => { metric = "Orders${name}", dimensions = { service = "order-lambda" } } }
+    } },
   )
   alarm_names = concat(keys(local.alarms), keys(local.expression_alarms))
 

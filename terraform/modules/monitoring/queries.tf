@@ -7,6 +7,8 @@ locals {
   queries = {
     errors  = "${local.log_fields} | filter @message like /\"level\":\"(ERROR|CRITICAL)\"/ | sort @timestamp desc | limit 50"
     refused = "${local.log_fields} | filter @message like /\"message\":\"message (refused|failed)\"/ | sort @timestamp desc | limit 50"
+    # Orders of carts that cannot be ordered.
+    rejections = "fields @timestamp, message, code, reason, order_id, correlation_id | filter @message like /\"message\":\"cart refused\"/ | sort @timestamp desc | limit 50"
     # Replace ID by an order id or a correlation id.
     trace = "${local.log_fields} | filter @message like /ID/ | sort @timestamp asc | limit 200"
     # Lambda's own lines for calls without a response. Our lines are JSON and do not match.

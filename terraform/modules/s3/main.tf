@@ -1,6 +1,7 @@
 locals {
   content_types = { html = "text/html; charset=utf-8", txt = "text/plain; charset=utf-8" }
   failover_name = "${var.name}-failover"
+  cors_headers  = ["X-Correlation-Id"]
 
   tls_statement = {
     Sid       = "DenyPlainHttp"
@@ -49,6 +50,22 @@ resource "aws_s3_bucket_policy" "this" {
 
   bucket = aws_s3_bucket.this.id
   policy = jsonencode({ Version = "2012-10-17", Statement = local.policy_statements })
+}
+
+# When the API redirects a page to an object, the browser sends the origin `null` (Fetch Standard, HTTP-redirect fetch),
+# so no origin can be named here. The signature in the URL is what permits the read.
+resource "aws_s3_bucket_cors_configuration" "this" {
+  count = var.cors_enabled ? 1 : 0
+
+  bucket = aws_s3_bucket.this.id
+
+  cors_rule {
+    allowed_methods = ["GET"]
+    allowed_origins = ["*"]
+    # Those that a page may have sent to the API, and the browser repeats.
+    allowed_headers = local.cors_headers
+    max_age_seconds = 7200
+  }
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "this" {

@@ -57,6 +57,20 @@ resource "aws_s3_bucket_policy" "failover" {
   }] })
 }
 
+resource "aws_s3_bucket_cors_configuration" "failover" {
+  count    = var.replicate && var.cors_enabled ? 1 : 0
+  provider = aws.failover
+
+  bucket = aws_s3_bucket.failover[0].id
+
+  cors_rule {
+    allowed_methods = ["GET"]
+    allowed_origins = ["*"]
+    allowed_headers = local.cors_headers
+    max_age_seconds = 7200
+  }
+}
+
 # Replication does not copy lifecycle rules: without this one, replicas would never expire.
 resource "aws_s3_bucket_lifecycle_configuration" "failover" {
   count    = var.replicate && var.expire_after_days != null ? 1 : 0

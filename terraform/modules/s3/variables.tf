@@ -27,6 +27,12 @@ variable "replicate" {
   default     = false
 }
 
+variable "cors_enabled" {
+  description = "Whether a page in a browser may read objects by a presigned URL."
+  type        = bool
+  default     = false
+}
+
 variable "require_tls" {
   description = "Whether to deny plain HTTP."
   type        = bool

@@ -60,6 +60,8 @@ resource "aws_sqs_queue" "this" {
     Version   = "2012-10-17"
     Statement = [for statement in local.queue_statements : merge(statement, { Resource = "${local.arn_prefix}:${local.queue_name}" })]
   })
+  # Three attempts are agreed. AWS advises five for a Lambda source, because a batch that Lambda throttles counts as one:
+  # so the account needs its concurrency (docs/first-account.md, step 2).
   redrive_policy = jsonencode({ deadLetterTargetArn = aws_sqs_queue.dlq.arn, maxReceiveCount = 3 })
 }
 

@@ -1,0 +1,63 @@
+"""The ports of a stack: chosen once, and remembered in its folder, so that stacks of several clones can run at once."""
+
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+
+from localstack import processes
+from localstack.stack import Stack, StackError
+
+# Option of `make up` and default port, by use.
+DEFAULTS = {
+    "engine": ("PORT", 4566),
+    "cart": ("CART_PORT", 4571),
+    "smtp": ("SMTP_PORT", 4572),
+    "console": ("CONSOLE_PORT", 4573),
+    "proxy": ("PROXY_PORT", 4575),
+    "issuer": ("ISSUER_PORT", 4576),
+}
+_FILE = "ports.json"
+
+
+def _remembered(stack: Stack) -> dict[str, int]:
+    with suppress(OSError, ValueError, AttributeError):
+        content = json.loads((stack.directory / _FILE).read_text())
+        return {use: port for use, port in content.items() if use in DEFAULTS and isinstance(port, int)}
+    return {}
+
+
+def choose(stack: Stack, uses: Iterable[str], given: Mapping[str, int], any_free: bool = False) -> dict[str, str]:
+    """Choose the ports of a stack: the given, else those it has or had, else the defaults, else free ones.
+
+    Args:
+        uses: What needs a port.
+        given: Ports that must be used, by use.
+        any_free: Prefer free ports to the defaults.
+
+    Returns:
+        By use, the owner of the port that was wanted and is taken; another port was chosen.
+
+    Raises:
+        StackError: given ports are taken, and it names all of them; or a stack that is up has others.
+    """
+    if stack.running and any(stack.ports.get(use, port) != port for use, port in given.items()):
+        raise StackError("the stack has other ports: run `make down` first")
+    wanted = {use: port for use, (_, port) in DEFAULTS.items() if not any_free} | _remembered(stack) | stack.ports
+    ports, moved, refused = dict[str, int](), dict[str, str](), list[str]()
+    for use in sorted(uses):
+        port = given.get(use) or wanted.get(use) or processes.free_port()
+        # What runs has its port already.
+        if not stack.running and processes.listens(port):
+            owner = processes.owner(port)
+            if use in given:
+                refused.append(f"port {port} ({DEFAULTS[use][0]}) is taken by {owner}")
+            moved[use] = f"port {port} is taken by {owner}"
+            port = processes.free_port()
+        ports[use] = port
+    if refused:
+        variables = " ".join(f"{DEFAULTS[use][0]}=…" for use in moved if use in given)
+        raise StackError("\n".join([*refused, f"stop what is there, or choose others: `make up {variables}`"]))
+    stack.ports = ports
+    stack.directory.mkdir(parents=True, exist_ok=True)
+    (stack.directory / _FILE).write_text(json.dumps(ports))
+    return moved

@@ -1,0 +1,60 @@
+"""The ports of a stack."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from localstack import ports
+from localstack.stack import Running, Stack, StackError
+
+USES = ("engine", "cart")
+
+
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A port that this process listens on, as the engine's default."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        monkeypatch.setitem(ports.DEFAULTS, "engine", ("PORT", port))
+        yield port
+
+
+def test_choose_taken_default_moves_and_remembers(tmp_path: Path, taken: int) -> None:
+    """A second stack moves to a free port, says why, and keeps that port after it is down."""
+    first = Stack(tmp_path)
+    moved = ports.choose(first, USES, {})
+    assert moved == {"engine": moved["engine"]}
+    assert f"port {taken} is taken by" in moved["engine"]
+    assert first.ports["engine"] != taken
+    again = Stack(tmp_path)
+    assert ports.choose(again, USES, {}) == {}
+    assert again.ports == first.ports
+
+
+def test_choose_given_taken_ports_names_all(tmp_path: Path, taken: int) -> None:
+    """Ports that the user chose are never replaced: all that are taken are reported at once."""
+    with pytest.raises(StackError) as refused:
+        ports.choose(Stack(tmp_path), USES, {"engine": taken, "cart": taken})
+    text = str(refused.value)
+    assert text.count(f"port {taken} (") == 2
+    assert "make up CART_PORT=… PORT=…" in text
+
+
+def test_choose_running_stack_keeps_its_ports(tmp_path: Path, taken: int) -> None:
+    """A stack that is up keeps its ports, which are taken by itself, and refuses others."""
+    stack = Stack(tmp_path, ports={"engine": taken, "cart": taken}, running={"engine": Running(1, "x")})
+    assert ports.choose(stack, USES, {"engine": taken}) == {}
+    assert stack.ports == {"engine": taken, "cart": taken}
+    with pytest.raises(StackError, match="run `make down` first"):
+        ports.choose(stack, USES, {"engine": taken + 1})
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"engine": "x", "colour": 1}'])
+def test_choose_unreadable_memory_is_ignored(tmp_path: Path, content: str) -> None:
+    """A damaged memory of ports stops nobody."""
+    (tmp_path / "ports.json").write_text(content)
+    stack = Stack(tmp_path)
+    ports.choose(stack, USES, {}, any_free=True)
+    assert set(stack.ports) == set(USES)
