@@ -4,13 +4,14 @@ from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
+import requests
 from botocore.exceptions import ClientError
 
 from e2e.tenant import Tenant
 from localstack import engines
 from localstack import stack as stacks
 from localstack.aws import Aws
-from localstack.stack import REGION
+from localstack.stack import REGION, Stack
 from localstack.targets import Platform
 
 pytestmark = pytest.mark.sidecars
@@ -48,6 +49,14 @@ def enforces_iam(aws: Aws) -> bool:
     return False
 
 
+def keeps_state(stack: Stack) -> bool:
+    """Whether the engine can be started again with what it held: LocalStack can, with a token."""
+    if stack.engine == "embedded":
+        return True
+    info = requests.get(f"{stack.endpoint}/_localstack/info", timeout=10).json()
+    return bool(info["is_license_activated"])
+
+
 def publishes_metrics(aws: Aws) -> bool:
     """Whether an order that was placed has left a metric."""
     return bool(aws.cloudwatch.list_metrics(Namespace="OrderService")["Metrics"])
@@ -56,12 +65,13 @@ def publishes_metrics(aws: Aws) -> bool:
 def test_engine_lacks_what_skipped_tests_need(platform: Platform, tenant: Tenant) -> None:
     """The engine has exactly the features that no test is skipped for."""
     tenant.invoiced(tenant.place())
-    aws = platform.aws
+    aws, stack = platform.aws, stacks.require()
     found = {
         "IAM": enforces_iam(aws),
         "CloudTrail": answers(lambda: aws.client("cloudtrail").lookup_events(MaxResults=1)),
         "Cognito": answers(lambda: aws.cognito.list_user_pools(MaxResults=1)),
+        "snapshots": keeps_state(stack),
         "metrics": publishes_metrics(aws),
     }
-    lacks = engines.lacks(stacks.require().engine)
+    lacks = engines.lacks(stack.engine)
     assert {name for name, there in found.items() if not there} == set(lacks)

@@ -60,6 +60,19 @@ CHROMIUM_MISSING = Missing(
     "install it, or set CHROMIUM=/path/of/chrome, or run `.venv/bin/python -m playwright install --with-deps chromium`",
     {"apt-get": "chromium", "dnf": "chromium", "brew": "--cask chromium"},
 )
+JAVA_VERSION = 17
+JAVA_MISSING = Missing(
+    f"Java {JAVA_VERSION} or later",
+    "runs DynamoDB Local, LocalStack's tables",
+    "install a Java runtime",
+    {"apt-get": "default-jre-headless", "dnf": "java-17-openjdk-headless", "brew": "openjdk"},
+)
+NPM_MISSING = Missing(
+    "npm",
+    "downloads DynamoDB Local",
+    "install Node.js",
+    {"apt-get": "npm", "dnf": "npm", "brew": "node"},
+)
 _PANGO_PACKAGES = {
     "apt-get": "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0",
     "dnf": "pango harfbuzz",
@@ -107,9 +120,15 @@ def _is_ubuntu() -> bool:
     return release.exists() and re.search(r"^ID=ubuntu$", release.read_text(), re.MULTILINE) is not None
 
 
-def missing(for_tests: bool = False) -> list[Missing]:
-    """What the machine lacks for `make up`, or for `make test`."""
+def missing(for_tests: bool = False, for_localstack: bool = False) -> list[Missing]:
+    """What the machine lacks for `make up`, for `make test`, or for LocalStack without Docker."""
     found = []
+    if for_localstack:
+        java = re.match(r"\S+ (\d+)", _output("java", "--version"))
+        if not java or int(java[1]) < JAVA_VERSION:
+            found.append(JAVA_MISSING)
+        if shutil.which("npm") is None:
+            found.append(NPM_MISSING)
     if shutil.which("apt-get") and not _CERTIFICATES.exists():
         found.append(
             Missing("CA certificates", "checks downloads", "install ca-certificates", {"apt-get": "ca-certificates"})
@@ -238,16 +257,16 @@ def lock(*options: str) -> None:
         )
 
 
-def prepare(for_tests: bool = False) -> list[Missing]:
+def prepare(for_tests: bool = False, for_localstack: bool = False) -> list[Missing]:
     """Get what the machine lacks, as far as it may; returns what is still missing.
 
     Raises RuntimeError: an installation failed.
     """
     os.environ["PATH"] = os.pathsep.join([str(PROGRAMS), os.environ.get("PATH", "")])
-    lacking = missing(for_tests)
+    lacking = missing(for_tests, for_localstack)
     if any(item.what.startswith("Terraform") for item in lacking) and provision.terraform_program().exists():
         _link_terraform()
-        lacking = missing(for_tests)
+        lacking = missing(for_tests, for_localstack)
     left = provision.install(lacking) if lacking else []
     if lacking and provision.terraform_program().exists():
         _link_terraform()

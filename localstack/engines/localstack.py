@@ -22,6 +22,7 @@ LACKS = {
     "IAM": f"LocalStack {VERSION} enforces no policy without a token",
     "CloudTrail": f"LocalStack {VERSION} has no CloudTrail without a token",
     "Cognito": f"LocalStack {VERSION} has no Cognito without a token",
+    "snapshots": f"LocalStack {VERSION} keeps no state without a token",
     "metrics": f"LocalStack {VERSION} publishes no metrics of logs and APIs",
 }
 

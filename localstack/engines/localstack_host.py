@@ -62,6 +62,8 @@ def start_process(folder: Path, log: Path, port: int, settings: dict[str, str]) 
     Raises StackError or UserError: something that it needs is missing; the text says how to get it.
     """
     try:
+        if left := machine.prepare(for_localstack=True):
+            raise StackError("; ".join(f"{item.what} is missing: {item.remedy}" for item in left))
         for name in ("localstack", "runtime"):
             machine.install(name)
     except RuntimeError as error:

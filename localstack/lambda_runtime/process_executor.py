@@ -18,6 +18,7 @@ from localstack.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
 from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecutor
 
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+_INHERITED = ("PATH", "NO_PROXY", "no_proxy", "ORDER_STACK_DIR")
 # Variables of LocalStack's own runtime, which there is not.
 _NOT_GIVEN = ("LOCALSTACK_RUNTIME_ID", "LOCALSTACK_RUNTIME_ENDPOINT")
 
@@ -30,12 +31,13 @@ class ProcessExecutor(RuntimeExecutor):
         version = self.function_version
         code = str(version.config.code.get_unzipped_code_location())
         self._folder = tempfile.mkdtemp(prefix="function-")
-        machine = {name: os.environ[name] for name in ("PATH", "NO_PROXY", "no_proxy") if name in os.environ}
+        machine = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         given = {name: str(value) for name, value in env_vars.items() if name not in _NOT_GIVEN}
         of_lambda = {
             "AWS_EXECUTION_ENV": "AWS_Lambda_python3.12",
             "HOME": self._folder,
             "LAMBDA_TASK_ROOT": code,
+            "LD_LIBRARY_PATH": f"{code}{os.pathsep}{code}/lib",
             "LANG": "en_US.UTF-8",
             "TMPDIR": self._folder,
         }

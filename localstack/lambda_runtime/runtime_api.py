@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
+# Lambda Developer Guide, "Lambda quotas": 6 MB for a response.
+_RESPONSE_BYTES = 6_291_556
 _READ_BYTES = 65_536
 _STOP_SECONDS = 5
 
@@ -163,6 +165,10 @@ class _Process:
     def answer(self, request_id: str, payload: bytes, is_error: bool) -> None:
         """End a call, unless it has ended."""
         call = self._call
+        if not is_error and len(payload) > _RESPONSE_BYTES:
+            text = f"Response payload size exceeded maximum allowed payload size ({_RESPONSE_BYTES} bytes)."
+            error = {"errorType": "Function.ResponseSizeTooLarge", "errorMessage": text}
+            payload, is_error = json.dumps(error).encode(), True
         if call and call.request_id == request_id:
             with suppress(InvalidStateError):
                 call.answer.set_result((payload, is_error))
