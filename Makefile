@@ -83,7 +83,7 @@ logs: ## print the logs of a function: in colour, or as JSON into a pipe (FUNCTI
 release: ## make a release of the commit in build/release (ARCHITECTURE=arm64|x86_64, HOST_PANGO=1 without Docker)
 	@$(call takes,ARCHITECTURE HOST_PANGO)bin/release make $(call option,ARCHITECTURE,--architecture) $(call flag,HOST_PANGO,--host-pango)
 
-rehearse: ## rehearse the life of a release here: three accounts, a bad release, rollbacks, a lost region
+rehearse: ## run GitHub's workflows here: three accounts, approvals, a bad release, rollbacks, a lost region
 	@$(call takes,)bin/ops lab rehearse
 
 .DEFAULT:

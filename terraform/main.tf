@@ -12,7 +12,7 @@ module "orders_table" {
   replica_regions             = var.failover_region == null ? [] : [var.failover_region]
 }
 
-# Idempotency records of the last 24 hours (responses and mails). Not worth restoring, so no recovery.
+# Idempotency records: of responses for 24 hours, of mails as long as their orders. Not worth restoring, so no recovery.
 module "idempotency_table" {
   source = "./modules/dynamodb"
 
@@ -31,7 +31,7 @@ module "queue" {
   region                   = var.region
   consumer_timeout_seconds = local.functions[each.key].timeout
   message_retention_days   = var.message_retention_days
-  source_topic_arn         = length(each.value.events) > 0 ? local.events_topic_arn : null
+  source_topic_arns        = [for topic in local.queue_topics[each.key] : "arn:aws:sns:${var.region}:${var.account_id}:${topic}"]
   alerts_topic_arn         = local.alerts_topic_arn
   runbook_url              = var.runbook_url
   require_tls              = var.require_tls
@@ -162,28 +162,32 @@ module "api" {
   permissions_boundary = local.permissions_boundary
 }
 
-# Bounces and complaints contain mail addresses, so they go to a separate topic and not to that of the alarms.
+# Bounces and complaints contain mail addresses, so they go to separate topics and not to that of the alarms.
 module "mail_feedback" {
-  source = "./modules/sns"
-  count  = var.mail_feedback_enabled ? 1 : 0
+  source   = "./modules/sns"
+  for_each = local.feedback
 
-  name                = "bbws-mail-feedback-${var.environment}"
+  name                = each.value.topic
   account_id          = var.account_id
   emails              = var.mail_feedback_emails
   publishing_services = ["ses.amazonaws.com"]
+  # SES's messages have no attributes to filter on.
+  subscriptions = { customer_order_confirmation = { queue_arn = local.queue_arns.customer_order_confirmation } }
+
+  depends_on = [module.queue]
 }
 
 module "mail" {
   source = "./modules/ses"
 
-  domain             = local.mail_domain
-  region             = var.region
-  environment        = var.environment
-  configuration_set  = local.mail_configuration_set
-  bounce_subdomain   = local.in_failover ? "bounce-${var.region}" : "bounce"
-  feedback_topic_arn = one(module.mail_feedback[*].arn)
-  alerts_topic_arn   = local.alerts_topic_arn
-  runbook_url        = var.runbook_url
+  domain            = local.mail_domain
+  region            = var.region
+  environment       = var.environment
+  configuration_set = local.mail_configuration_set
+  bounce_subdomain  = local.in_failover ? "bounce-${var.region}" : "bounce"
+  feedback_topics   = { for kind, feedback in local.feedback : kind => { arn = module.mail_feedback[kind].arn, event_types = feedback.event_types } }
+  alerts_topic_arn  = local.alerts_topic_arn
+  runbook_url       = var.runbook_url
 }
 
 module "monitoring" {

@@ -79,7 +79,7 @@ output "alarm_names" {
 }
 
 output "mail_alarm_names" {
-  description = "Names of the alarms on the sender's reputation. They last for days, so a canary ignores them."
+  description = "Names of the alarms on mails that do not arrive. Some last for days, so a canary ignores them."
   value       = module.mail.alarm_names
 }
 

@@ -152,7 +152,7 @@ variable "mail_reply_to" {
 }
 
 variable "mail_feedback_enabled" {
-  description = "Whether SES reports bounces and complaints. The local engine does not support it."
+  description = "Whether SES reports bounces and complaints. LocalStack without a token does not support it."
   type        = bool
   default     = true
 

@@ -30,7 +30,10 @@ from tooling.provision import Missing  # noqa: E402
 PROJECT_VENV = ROOT / ".venv"
 ENGINE_VENV = ROOT / "build" / "engine-venv"
 # Tools whose libraries conflict with ours: each has its own environment, made on first use.
-TOOL_VENVS = {name: ROOT / "build" / f"{name}-venv" for name in ("moto", "localstack", "runtime", "checkov", "load")}
+TOOL_VENVS = {
+    name: ROOT / "build" / f"{name}-venv"
+    for name in ("moto", "localstack", "runtime", "checkov", "client", "load", "act")
+}
 # Groups whose versions are those of dev, so that the tests run what the functions and the local stack run.
 _PARTS_OF_DEV = ("functions", "mail", "invoice", "local", "runtime")
 _UV_FOLDER = ROOT / "build" / "uv"

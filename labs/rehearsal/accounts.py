@@ -61,19 +61,32 @@ class Accounts:
     def _variables(self, environment: EnvironmentName, key: str, secret: str) -> dict[str, str]:
         region = ENVIRONMENTS[environment].region
         own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_", "GITHUB_"))}
+        credentials = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
+        return {**own, **self.engine(), **credentials, "AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+
+    def engine(self) -> dict[str, str]:
+        """Environment variables that make SDKs and Terraform call the engine in place of AWS."""
         # Without a mirror Terraform downloads its providers, so it must trust the usual authorities.
         trusted = {name: value for name, value in self._trusted.items() if name != "SSL_CERT_FILE"}
         return {
-            **own,
             **trusted,
             **terraform.cli_environment(self._stack.directory),
             "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": key,
-            "AWS_SECRET_ACCESS_KEY": secret,
-            "AWS_REGION": region,
-            "AWS_DEFAULT_REGION": region,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
+
+    @staticmethod
+    def token(environment: str, audience: str = "sts.amazonaws.com", **claims: str) -> str:
+        """A token as GitHub's for a job in a GitHub environment, or outside one; claims replace its own."""
+        payload = {
+            "iss": "https://token.actions.githubusercontent.com",
+            "aud": audience,
+            "sub": f"{SUBJECT_PREFIX}:{f'environment:{environment}' if environment else 'ref:refs/heads/main'}",
+            "repository_id": REPOSITORY_ID,
+            **claims,
+        }
+        # The engine reads the claims; only AWS can check GitHub's signature.
+        return jwt.encode(payload, "not GitHub's key, which only GitHub has", algorithm="HS256")
 
     def sign_in(self, environment: EnvironmentName, job: str | None = None, **claims: str) -> dict[str, str]:
         """Environment variables of a GitHub job in an environment: a session of its role.
@@ -82,22 +95,15 @@ class Accounts:
         StackError if the role refuses the token.
         """
         name = job or ("prod" if environment == "failover" else environment)
-        token = {
-            "iss": "https://token.actions.githubusercontent.com",
-            "aud": "sts.amazonaws.com",
-            "sub": f"{SUBJECT_PREFIX}:environment:{name}",
-            "repository_id": REPOSITORY_ID,
-            **claims,
-        }
-        # The engine reads the claims; only AWS can check GitHub's signature.
-        signed = jwt.encode(token, "not GitHub's key, which only GitHub has", algorithm="HS256")
+        token = self.token(name, **claims)
         role = f"arn:aws:iam::{ACCOUNTS[environment]}:role/github-2-bbws-order-lambda-{name}"
         try:
             response = self.client("sts", self.root(environment)).assume_role_with_web_identity(
-                RoleArn=role, RoleSessionName="rehearsal", WebIdentityToken=signed, DurationSeconds=3600
+                RoleArn=role, RoleSessionName="rehearsal", WebIdentityToken=token, DurationSeconds=3600
             )
         except ClientError as error:
-            raise StackError(f"{role} refuses {token['sub']}: {error}") from error
+            subject = jwt.decode(token, options={"verify_signature": False})["sub"]
+            raise StackError(f"{role} refuses {subject}: {error}") from error
         session = response["Credentials"]
         variables = self._variables(environment, session["AccessKeyId"], session["SecretAccessKey"])
         return variables | {"AWS_SESSION_TOKEN": session["SessionToken"]}

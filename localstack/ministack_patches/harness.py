@@ -28,7 +28,7 @@ _TRAFFIC = {
     "execute-api": "Invoke",
     "lambda": "InvokeFunction",
     "logs": "CreateLogStream PutLogEvents",
-    "ses": "SendRawEmail",
+    "ses": "DeleteSuppressedDestination PutSuppressedDestination SendRawEmail",
     "sns": "Publish",
     "sqs": "ChangeMessageVisibility DeleteMessage PurgeQueue SendMessage",
 }

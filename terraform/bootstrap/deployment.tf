@@ -89,11 +89,17 @@ locals {
       "sns:GetSubscriptionAttributes", "sns:SetSubscriptionAttributes", "sns:Unsubscribe",
       "ses:VerifyDomainIdentity", "ses:VerifyDomainDkim", "ses:DeleteIdentity", "ses:SetIdentityMailFromDomain",
       "ses:GetIdentityVerificationAttributes", "ses:GetIdentityDkimAttributes", "ses:GetIdentityMailFromDomainAttributes",
-      "ses:CreateConfigurationSet", "ses:DescribeConfigurationSet", "ses:DeleteConfigurationSet",
-      "ses:UpdateConfigurationSetReputationMetricsEnabled",
-      "ses:CreateConfigurationSetEventDestination", "ses:DeleteConfigurationSetEventDestination",
+      # AWS documents it with a resource in one place and without in another.
+      "ses:CreateConfigurationSet",
       "cognito-idp:CreateUserPool", "logs:DescribeLogGroups",
       "logs:PutQueryDefinition", "logs:DescribeQueryDefinitions", "logs:DeleteQueryDefinition",
+    ] },
+    { Sid = "ConfigurationSets", Resource = "arn:aws:ses:*:${var.account_id}:configuration-set/bbws-*", Action = [
+      "ses:GetConfigurationSet", "ses:DeleteConfigurationSet",
+      "ses:PutConfigurationSetReputationOptions", "ses:PutConfigurationSetSuppressionOptions",
+      "ses:CreateConfigurationSetEventDestination", "ses:GetConfigurationSetEventDestinations",
+      "ses:UpdateConfigurationSetEventDestination", "ses:DeleteConfigurationSetEventDestination",
+      "ses:ListTagsForResource", "ses:TagResource", "ses:UntagResource",
     ] },
     # A pool's ARN contains a generated id, so it cannot be named in advance.
     { Sid = "Pools", Resource = "arn:aws:cognito-idp:*:${var.account_id}:userpool/*", Action = [

@@ -100,7 +100,17 @@ run "the_environment" {
   }
 
   assert {
-    condition     = output.mail_alarm_names == [for kind in ["bounces", "complaints"] : "bbws-mail-${kind}-${var.environment}" if var.environment != "local"]
-    error_message = "Every account must have an alarm on bounces and complaints."
+    condition     = output.mail_alarm_names == [for kind in ["bounces", "complaints", "internal"] : "bbws-mail-${kind}-${var.environment}"]
+    error_message = "There must be an alarm on bounces, on complaints, and on mails to the internal team."
+  }
+
+  assert {
+    condition = jsonencode(local.queue_topics) == jsonencode({
+      order_creator_record        = []
+      order_pdf_creator           = ["bbws-order-events-${var.environment}"]
+      order_internal_notification = ["bbws-order-events-${var.environment}"]
+      customer_order_confirmation = ["bbws-order-events-${var.environment}", "bbws-ses-bounces-${var.environment}", "bbws-ses-complaints-${var.environment}"]
+    })
+    error_message = "A queue must take messages only from its topics, and what SES reports must go to the customer queue."
   }
 }
