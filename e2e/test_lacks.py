@@ -70,6 +70,7 @@ def test_engine_lacks_what_skipped_tests_need(platform: Platform, tenant: Tenant
         "IAM": enforces_iam(aws),
         "CloudTrail": answers(lambda: aws.client("cloudtrail").lookup_events(MaxResults=1)),
         "Cognito": answers(lambda: aws.cognito.list_user_pools(MaxResults=1)),
+        "mail feedback": answers(lambda: aws.sesv2.list_suppressed_destinations()),
         "snapshots": keeps_state(stack),
         "metrics": publishes_metrics(aws),
     }

@@ -23,6 +23,7 @@ LACKS = {
     "CloudTrail": f"LocalStack {VERSION} has no CloudTrail without a token",
     "Cognito": f"LocalStack {VERSION} has no Cognito without a token",
     "snapshots": f"LocalStack {VERSION} keeps no state without a token",
+    "mail feedback": f"LocalStack {VERSION} reports no bounces and complaints",
     "metrics": f"LocalStack {VERSION} publishes no metrics of logs and APIs",
 }
 
