@@ -18,6 +18,10 @@ TIMESTAMP = re.compile(
 # Lone surrogates are not text: DynamoDB and PDF reject them.
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 # Embeddings, overrides and isolates (Unicode Standard Annex 9, 2.1 to 2.4).
+# Of Unicode's categories, Cf includes bidi overrides, Cs lone surrogates; no font shows Co and Cn.
+_NOT_TEXT = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+# And U+FFFD, which stands for bytes that could not be decoded.
+_MARKUP = "<>{}$%\\\ufffd"
 _BIDI_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
@@ -62,11 +66,15 @@ class Identifier(PatternText):
 
 
 class Email(PatternText):
-    """An email address as HTML's `input type=email` accepts it, at most 254 characters (RFC 5321), ASCII only (SES)."""
+    """An email address that SES accepts: a dot-string and a domain in ASCII, as long as RFC 5321 allows.
+
+    Not every such address: like HTML's `input type=email`, it has neither quotes nor braces.
+    """
 
     max_length = 254
     regex = re.compile(
-        r"^[A-Za-z0-9.!#$%&'*+/=?^_`|~-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}\Z"
+        r"^(?=.{1,64}@)[A-Za-z0-9!#$%&'*+/=?^_`|~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`|~-]+)*"
+        r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}\Z"
     )
     rule = "an email address in ASCII"
 
@@ -103,14 +111,13 @@ class AddressText(ConstrainedStr):
     def __modify_schema__(cls, field_schema: dict[str, Any]) -> None:
         super().__modify_schema__(field_schema)
         field_schema["pattern"] = (
-            r"^(?!.*[<>{}$%\\])[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}]*[\p{L}\p{M}\p{N}\p{P}\p{S}]\p{Zs}*$"
+            r"^(?!.*[<>{}$%\\\uFFFD])[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}]*[\p{L}\p{M}\p{N}\p{P}\p{S}]\p{Zs}*$"
         )
 
     @classmethod
     def _plain(cls, value: str) -> str:
         for character in value:
-            # Cf includes bidi overrides, Cs lone surrogates; no font shows Co and Cn.
-            if character in "<>{}$%\\" or unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}:
+            if character in _MARKUP or unicodedata.category(character) in _NOT_TEXT:
                 raise ValueError(f"must not contain {character!a}")
         return unicodedata.normalize("NFC", value)
 
