@@ -14,17 +14,20 @@ ports = $(call option,PORT,--port) $(call option,CART_PORT,--cart-port) $(call o
   $(call option,CONSOLE_PORT,--console-port)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up reset down status order console preview watch logs test unit lint e2e conformance chaos bench load release rehearse
+.PHONY: help setup doctor up reset down status order console preview watch logs test unit lint e2e conformance chaos bench load release rehearse
 
 help: ## show these targets
 	@$(call takes,)awk -F ':.*## ' '/^##@ / { print "\n" substr($$0, 5) } /^[a-z0-9]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 ##@ Develop
-setup: ## install what the tests need into .venv; other targets install what they need themselves
-	@$(call takes,)python3 tooling/machine.py install dev
+setup: ## install what the tests need into .venv; other targets install what they need themselves (INSTALL=0 only shows)
+	@$(call takes,INSTALL)bin/.python && python3 -E tooling/machine.py install dev
 
-up: ## bring the local stack up, or repair it (ENGINE=embedded|localstack PORT= CART_PORT= SMTP_PORT= CONSOLE_PORT= RELEASE_DIR=)
-	@$(call takes,ENGINE PORT CART_PORT SMTP_PORT CONSOLE_PORT RELEASE_DIR)bin/ops stack up $(call option,ENGINE,--engine) $(ports) $(call option,RELEASE_DIR,--release-dir)
+doctor: ## show what the machine lacks, and how it would be installed
+	@$(call takes,)bin/.python && python3 -E tooling/machine.py doctor
+
+up: ## bring the local stack up, or repair it; installs what is missing (INSTALL=0 only shows it; ENGINE=embedded|localstack PORT= CART_PORT= SMTP_PORT= CONSOLE_PORT= RELEASE_DIR=)
+	@$(call takes,INSTALL ENGINE PORT CART_PORT SMTP_PORT CONSOLE_PORT RELEASE_DIR)bin/ops stack up $(call option,ENGINE,--engine) $(ports) $(call option,RELEASE_DIR,--release-dir)
 
 reset: ## empty the local stack within seconds: no orders, no mails, its users
 	@$(call takes,)bin/ops stack reset
@@ -80,7 +83,7 @@ logs: ## print the logs of a function: in colour, or as JSON into a pipe (FUNCTI
 release: ## make a release of the commit in build/release (ARCHITECTURE=arm64|x86_64, HOST_PANGO=1 without Docker)
 	@$(call takes,ARCHITECTURE HOST_PANGO)bin/release make $(call option,ARCHITECTURE,--architecture) $(call flag,HOST_PANGO,--host-pango)
 
-rehearse: ## rehearse the life of a release here: three accounts, a bad release, rollbacks, a lost region
+rehearse: ## run GitHub's workflows here: three accounts, approvals, a bad release, rollbacks, a lost region
 	@$(call takes,)bin/ops lab rehearse
 
 .DEFAULT:

@@ -77,6 +77,10 @@ Seconds = Annotated[
     typer.Option(envvar="REHEARSAL_CANARY_SECONDS", help="How long to watch prod's canary; `make rehearse` sets it."),
 ]
 
+AllowQuietCanary = Annotated[
+    bool, typer.Option(help="Accept a canary of prod with too few calls to judge it; the history records this.")
+]
+
 
 def _show(found: manifest.Manifest) -> None:
     print(f"release  {found.digest()}\ncommit   {found.commit}")
@@ -89,10 +93,18 @@ def _show_plan(prepared: deployments.Prepared) -> None:
     print(f"plan     {summary.add} to add, {summary.change} to change, {summary.destroy} to destroy", flush=True)
 
 
-def _shift(to: EnvironmentName, digest: str, seconds: float) -> None:
-    moved = pipeline.shift(to, digest, seconds)
+def _settle(to: EnvironmentName) -> int:
+    settled = pipeline.settle(to)
+    for name, (had, version) in settled.items():
+        print(f"settled  {name}: from {had} to version {version}, which is live", flush=True)
+    return len(settled)
+
+
+def _shift(to: EnvironmentName, digest: str, seconds: float, allow_quiet_canary: bool) -> None:
+    moved = pipeline.shift(to, digest, seconds, allow_quiet_canary)
     for name, move in moved.items():
-        print(f"{name}: version {move.current} to {move.newest}")
+        calls = "" if move.calls is None else f", {move.calls} calls in the canary, none failed"
+        print(f"{name}: version {move.current} to {move.newest}{calls}")
     print(f"live     {len(moved)} functions moved in {to}")
 
 
@@ -153,13 +165,15 @@ def deploy(
     remove: Remove = None,
     var_file: VarFiles = None,
     seconds: Seconds = pipeline.CANARY_SECONDS,
+    allow_quiet_canary: AllowQuietCanary = False,
 ) -> None:
-    """Download, plan and apply a release, and shift the traffic to it."""
+    """Download, plan and apply a release, and shift the traffic to it; settle what a deployment that died left."""
     chosen = pipeline.release_to_deploy(to, digest)
+    _settle(to)
     _show_plan(pipeline.plan(to, chosen, remove or [], var_file or []))
     deployments.apply(to)
     print("applied", flush=True)
-    _shift(to, chosen, seconds)
+    _shift(to, chosen, seconds, allow_quiet_canary)
 
 
 @app.command()
@@ -181,9 +195,22 @@ def apply_plan(to: To) -> None:
 
 
 @app.command()
-def shift(to: To, seconds: Seconds = pipeline.CANARY_SECONDS) -> None:
-    """Shift the traffic to the new versions: in prod 10 % first, watched by the alarms."""
-    _shift(to, deployments.read_plan(to).release, seconds)
+def shift(to: To, seconds: Seconds = pipeline.CANARY_SECONDS, allow_quiet_canary: AllowQuietCanary = False) -> None:
+    """Shift the traffic to the new versions: in prod 10 % first, while calls and alarms are watched."""
+    _shift(to, deployments.read_plan(to).release, seconds, allow_quiet_canary)
+
+
+@app.command()
+def settle(to: To) -> None:
+    """Return traffic and templates to the live release where a deployment died while it moved it."""
+    if not _settle(to):
+        print(f"all traffic of {to} goes to its live release")
+
+
+@app.command()
+def unlock(to: To, lock: Annotated[str, typer.Argument(metavar="LOCK", help="ID of the lock.")]) -> None:
+    """Release the lock that a killed Terraform left on the state of an environment."""
+    print(deployments.unlock(to, lock), end="")
 
 
 @app.command()
@@ -211,10 +238,10 @@ def drift(to: Annotated[Stage, _TO], var_file: VarFiles = None) -> None:
     found = pipeline.drift(to, var_file or [])
     if found is None:
         print(f"nothing is deployed in {to}")
-    elif not found.changes:
-        print(f"{to} is as release {found.release[:12]} made it")
+    elif not found.lines:
+        print(f"{to} is as release {found.planned.release[:12]} made it")
     else:
-        print(pipeline.drift_text(found), file=sys.stderr)
+        print(found, file=sys.stderr)
         raise typer.Exit(1)
 
 
@@ -232,7 +259,8 @@ def preflight(to: To) -> None:
 def history(to: To) -> None:
     """Show which releases were live in an environment, and since when."""
     for found in histories.newest_first(pipeline.store(to), to):
-        print(f"{found.at:%Y-%m-%dT%H:%M:%SZ} {found.kind:<8} {found.release}")
+        quiet = " (with a quiet canary)" if found.quiet_canary else ""
+        print(f"{found.at:%Y-%m-%dT%H:%M:%SZ} {found.kind:<8} {found.release}{quiet}")
 
 
 @app.command()

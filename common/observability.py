@@ -6,7 +6,7 @@ import warnings
 from decimal import Decimal
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
 # An invocation that counts nothing is normal, and the warning would be a log line that is not JSON.
@@ -35,6 +35,7 @@ def _line(log: dict[str, Any]) -> str:
 # The field `exception` contains the stack trace already.
 logger = Logger(serialize_stacktrace=False, json_serializer=_line)
 metrics = Metrics()
+FAILURES_NAMESPACE = "OrderService/Versions"
 
 
 def correlation_id() -> str:
@@ -45,6 +46,16 @@ def correlation_id() -> str:
 def count(metric: str) -> None:
     """Add one to a count metric."""
     metrics.add_metric(name=metric, unit=MetricUnit.Count, value=1)
+
+
+def count_failed_call(function: str, version: str) -> None:
+    """Add one to the calls in which a version of a function failed and caught the error itself.
+
+    Lambda counts them as successful. A canary adds them to Lambda's errors.
+    """
+    with single_metric("FailedCalls", MetricUnit.Count, 1, namespace=FAILURES_NAMESPACE) as metric:
+        metric.add_dimension("function", function)
+        metric.add_dimension("version", version)
 
 
 def add_value(metric: str, amount: Decimal) -> None:

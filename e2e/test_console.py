@@ -145,6 +145,19 @@ def test_console_shows_live_order_and_trace(tenant: Tenant, open_page: Open, acc
         expect(page.locator("pre.letter")).to_contain_text(f"X-Correlation-Id: {correlation_id}")
 
 
+def test_console_shows_bounced_mail(tenant: Tenant, open_page: Open) -> None:
+    """An order whose confirmation bounced says so on its page."""
+    order_id = tenant.place(customerEmail="bounce+console@simulator.amazonses.com")
+    page = open_page(f"/orders/{order_id}")
+    mails = page.get_by_role("region", name="Mails", exact=True)
+    expect(mails).to_contain_text("confirmation bounced")
+    expect(mails).to_contain_text("permanent")
+    mails.scroll_into_view_if_needed()
+    screenshot(page, "bounced")
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
+
+
 # It redrives the whole DLQ, in which other tests expect their messages.
 @pytest.mark.alone
 def test_console_redrives_failed_message(tenant: Tenant, open_page: Open, accept_picture: Accept) -> None:

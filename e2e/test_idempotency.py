@@ -1,11 +1,20 @@
-"""Idempotency-Key: a repeated request makes no second order."""
+"""Idempotency-Key: a repeated request makes no second order, and sends no second mail."""
 
+import hashlib
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from uuid import uuid4
 
-from e2e.tenant import Tenant
+import pytest
+
+from common.events import Envelope, Event, InvoiceCreated, OrderRecorded
+from e2e.queues import drain
+from e2e.tenant import DEADLINE_SECONDS, Tenant
 from tooling.polling import poll
+
+_YEAR_SECONDS = 365 * 24 * 60 * 60
 
 
 def test_repeated_request_gives_the_same_order(tenant: Tenant) -> None:
@@ -76,3 +85,37 @@ def test_too_long_key_is_refused(tenant: Tenant) -> None:
     assert response.json()["errors"] == [
         {"field": "Idempotency-Key", "detail": "must be 1 to 255 visible ASCII characters, with or without quotes"}
     ]
+
+
+def pass_a_year(tenant: Tenant, data: object) -> None:
+    """Let the idempotency record of a request or mail be a year older."""
+    table = {"TableName": tenant.platform.outputs["idempotency_table"]}
+    digest = hashlib.md5(json.dumps(data).encode(), usedforsecurity=False).hexdigest()
+    client = tenant.platform.aws.dynamodb
+    pages = client.get_paginator("scan").paginate(**table, ProjectionExpression="id")
+    (key,) = (item["id"] for page in pages for item in page["Items"] if item["id"]["S"].endswith(f"#{digest}"))
+    client.update_item(
+        **table,
+        Key={"id": key},
+        UpdateExpression="SET expiration = expiration - :year",
+        ExpressionAttributeValues={":year": {"N": str(_YEAR_SECONDS)}},
+    )
+
+
+@pytest.mark.alone
+@pytest.mark.sidecars
+def test_request_repeated_after_a_year_sends_no_second_mail(tenant: Tenant) -> None:
+    """A request repeated after its record has expired is accepted with the old order's id, and sends no mail again."""
+    body, key, first, again = tenant.body(), str(uuid4()), f"e2e-{uuid4()}", f"e2e-{uuid4()}"
+    order_id = tenant.client.place(body, idempotency_key=key, correlation_id=first).order_id
+    order = tenant.invoiced(order_id)
+    tenant.mails(first, 2)
+    named: dict[str, Any] = {"tenant_id": tenant.id, "order_id": order_id}
+    mails: list[Event] = [OrderRecorded(**named), InvoiceCreated(**named, invoice_key=order["invoiceKey"])]
+    for data in ([tenant.id, key], *(str(Envelope.of(event, "e2e").message_id) for event in mails)):
+        pass_a_year(tenant, data)
+    assert tenant.client.place(body, idempotency_key=key, correlation_id=again).order_id == order_id
+    drain(tenant.platform, DEADLINE_SECONDS)
+    assert tenant.platform.mailbox
+    assert tenant.platform.mailbox.find(again) == []
+    assert len(tenant.orders().json()["items"]) == 1

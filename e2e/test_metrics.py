@@ -6,9 +6,12 @@ from uuid import uuid4
 
 import pytest
 
+from common.mail_problem import MailKind
 from e2e import alarms
+from e2e.queues import FunctionQueue
 from e2e.tenant import DEADLINE_SECONDS, Tenant
 from localstack.targets import Platform
+from tests.support.ses_reports import report
 from tooling.polling import poll
 
 pytestmark = pytest.mark.embedded
@@ -47,6 +50,8 @@ def test_dashboard_and_alarm_metrics_are_published(platform: Platform, tenant: T
     # Placing an order does not call these two functions.
     assert tenant.change(order["id"], {"status": "CANCELLED"}).status_code == 200
     assert tenant.orders().status_code == 200
+    bounce = json.dumps(report(tenant.id, order["id"], of=MailKind.INTERNAL))
+    FunctionQueue(platform, "customer_order_confirmation").send([bounce])
     assert tenant.ordered(cartId=f"cart-{uuid4().hex}")["status"] == "REJECTED"
 
     table = ("TableName", platform.outputs["orders_table"])
@@ -55,10 +60,15 @@ def test_dashboard_and_alarm_metrics_are_published(platform: Platform, tenant: T
     throttles: set[Metric] = {("AWS/DynamoDB", name, dimensions) for name in THROTTLES for dimensions in sets}
     assert {one for one in required_metrics(platform) if one[0] == "AWS/DynamoDB"} == throttles
 
+    # The engine sends mail to nobody, so its SES has no reputation. Names: SES Developer Guide, "Creating reputation
+    # monitoring alarms using CloudWatch".
+    reputation: set[Metric] = {("AWS/SES", f"Reputation.{kind}Rate", frozenset()) for kind in ("Bounce", "Complaint")}
+    assert {one for one in required_metrics(platform) if one[0] == "AWS/SES"} == reputation
+
     def published() -> bool | None:
         pages = platform.aws.cloudwatch.get_paginator("list_metrics").paginate()
         found = {cloudwatch_metric(dict(metric)) for page in pages for metric in page["Metrics"]}
-        return required_metrics(platform) - throttles <= found or None
+        return required_metrics(platform) - throttles - reputation <= found or None
 
     poll("each metric published", published, DEADLINE_SECONDS)
 

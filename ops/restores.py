@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from common.status import ACCEPTED
 from tooling.cli import UserError
 
 if TYPE_CHECKING:
@@ -50,12 +51,16 @@ def restore(client: DynamoDBClient, table: str, at: datetime) -> str:
 def recover(client: DynamoDBClient, restored: str, order_id: str | None) -> tuple[list[str], list[str]]:
     """Copy the items that are missing from a restored table to the live one, or one order, overwriting the live one.
 
+    An order that is accepted and not recorded in one of the two tables is missing there.
     Returns the keys of the items that were copied, and of those that were not because the live item differs.
     Raises RestoreError: this is not a restored table, or it has no such order.
     """
     live = _live(restored)
+    accepted: Any = {"S": ACCEPTED}
     condition: Any = {
-        "ConditionExpression": "attribute_not_exists(PK)",
+        "ConditionExpression": "attribute_not_exists(PK) OR #status = :accepted",
+        "ExpressionAttributeNames": {"#status": "status"},
+        "ExpressionAttributeValues": {":accepted": accepted},
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
     copied, left = [], []
@@ -71,7 +76,9 @@ def recover(client: DynamoDBClient, restored: str, order_id: str | None) -> tupl
 
     with ThreadPoolExecutor(max_workers=_WRITERS) as pool:
         for page in client.get_paginator("scan").paginate(TableName=restored, ConsistentRead=True):
-            items = [item for item in page["Items"] if order_id in (None, item["SK"]["S"].removeprefix("ORDER#"))]
+            # The marker of an acceptance is no order: its message makes the order.
+            orders = [item for item in page["Items"] if item.get("status") != accepted]
+            items = [item for item in orders if order_id in (None, item["SK"]["S"].removeprefix("ORDER#"))]
             list(pool.map(put, items))
     if order_id and not copied:
         raise RestoreError(f"there is no order {order_id} in {restored}: check the id, or restore to an earlier time")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,8 @@ from tooling.paths import ROOT
 _TERRAFORM_SECONDS = 1_800
 # Data in these is lost for good when they are deleted.
 _HOLDS_DATA = {"aws_dynamodb_table", "aws_s3_bucket", "aws_sqs_queue", "aws_cognito_user_pool"}
+# In the error of a plan or apply whose state is locked.
+_LOCK = re.compile(r"Error acquiring the state lock.*?Lock Info:.*?ID: +(\S+)", re.DOTALL)
 Action = Literal["add", "change", "replace", "destroy"]
 
 
@@ -196,6 +199,15 @@ def apply(environment: EnvironmentName) -> Prepared:
     return prepared
 
 
+def unlock(environment: EnvironmentName, lock: str) -> str:
+    """Release the lock that a killed Terraform left on the state of an environment; returns what Terraform says.
+
+    Raises DeployError: there is no such lock, or Terraform failed.
+    """
+    _init(environment, ROOT)
+    return _terraform(environment, ROOT, "force-unlock", "-force", lock)
+
+
 def _digest(path: Path) -> Sha256:
     return Sha256(hashlib.sha256(path.read_bytes()).hexdigest())
 
@@ -206,13 +218,25 @@ def _terraform(environment: EnvironmentName, folder: Path, *arguments: str) -> s
         **os.environ,
         "TF_DATA_DIR": str(work_dir(environment) / "terraform"),
         "TF_IN_AUTOMATION": "1",
+        "TF_CLI_ARGS": "-no-color",
         "AWS_REGION": ENVIRONMENTS[environment].region,
     }
     command = ["terraform", f"-chdir={folder.resolve() / 'terraform'}", *arguments]
     try:
         return commands.run(f"terraform {arguments[0]}", command, _TERRAFORM_SECONDS, variables).checked()
     except CommandError as error:
-        raise DeployError(f"{error}\nThe traffic has not moved: fix the cause, and run the command again.") from None
+        advice = "The traffic has not moved: fix the cause, and run the command again."
+        if lock := _LOCK.search(str(error)):
+            advice = (
+                "Another deployment is running, or was killed. If none is running: "
+                f"`bin/release unlock {lock[1]} --to {environment}`, then run the command again."
+            )
+        raise DeployError(f"{error}\n{advice}") from None
+
+
+def _init(environment: EnvironmentName, folder: Path) -> None:
+    backend = ("-reconfigure", "-lockfile=readonly", f"-backend-config=env/{environment}.backend.hcl")
+    _terraform(environment, folder, "init", "-input=false", *backend)
 
 
 def _plan(
@@ -226,8 +250,7 @@ def _plan(
     """Plan a release into a file; returns the changes, as `terraform show -json` prints them."""
     file.parent.mkdir(parents=True, exist_ok=True)
     known = ENVIRONMENTS[environment]
-    backend = ("-reconfigure", "-lockfile=readonly", f"-backend-config=env/{environment}.backend.hcl")
-    _terraform(environment, folder, "init", "-input=false", *backend)
+    _init(environment, folder)
     _terraform(
         *(environment, folder, "plan", "-input=false", "-parallelism=40"),
         *(f"-lock={str(lock).lower()}", f"-out={file.resolve()}"),

@@ -20,13 +20,19 @@ class RollbackError(UserError):
 
 
 class Deployment(Strict):
-    """A release got the traffic of an environment at a time in UTC, with a version of each function by name in AWS."""
+    """A release got the traffic of an environment at a time in UTC, with a version of each function by name in AWS.
+
+    `canary_calls` has how many calls each new version had in a canary, by name of its function; None without a canary.
+    In a `quiet_canary` they were too few to judge it, and somebody allowed that.
+    """
 
     release: Sha256
     environment: EnvironmentName
     kind: Kind
     versions: dict[str, str]
     at: datetime
+    canary_calls: dict[str, int] | None = None
+    quiet_canary: bool = False
 
 
 def _prefix(environment: EnvironmentName) -> str:
@@ -35,11 +41,25 @@ def _prefix(environment: EnvironmentName) -> str:
 
 
 def record(
-    store: Store, environment: EnvironmentName, release: str, kind: Kind, versions: dict[str, str]
+    store: Store,
+    environment: EnvironmentName,
+    release: str,
+    kind: Kind,
+    versions: dict[str, str],
+    canary_calls: dict[str, int] | None = None,
+    quiet_canary: bool = False,
 ) -> Deployment:
     """Record that a release has the traffic now."""
     now = datetime.now(UTC)
-    found = Deployment(release=Sha256(release), environment=environment, kind=kind, versions=versions, at=now)
+    found = Deployment(
+        release=Sha256(release),
+        environment=environment,
+        kind=kind,
+        versions=versions,
+        at=now,
+        canary_calls=canary_calls,
+        quiet_canary=quiet_canary,
+    )
     store.write_once(f"{_prefix(environment)}{now:%Y%m%dT%H%M%S.%f}Z.json", found.json(indent=2).encode())
     return found
 

@@ -9,22 +9,21 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
 
-from release import deploy, history, manifest, promotion, traffic
+from release import canary, deploy, history, manifest, promotion, traffic
 from release.environments import ENVIRONMENTS, EnvironmentName, terraform_outputs
 from release.history import Deployment
 from release.manifest import Manifest
 from release.promotion import EvidenceError, Record
 from release.store import Store
-from release.traffic import Move
+from release.traffic import Move, Shares
 from tooling.paths import ROOT
 
 RELEASE_FOLDER = ROOT / "build" / "release"
 CANARY_SECONDS = 600.0
-_CANARY_PERCENT = 10
 
 
 def client(service: Any, environment: EnvironmentName) -> Any:
@@ -111,29 +110,61 @@ def plan(to: EnvironmentName, digest: str, remove: Collection[str], var_files: C
     return deploy.prepare(to, folder, remove, var_files)
 
 
-def shift(to: EnvironmentName, digest: str, seconds: float) -> dict[str, Move]:
-    """Move the traffic to the new versions: at once, or in prod 10 % first while the alarms are watched.
+def _restore_templates(to: EnvironmentName, bucket: str) -> None:
+    """Put the templates of the live release back; Terraform puts those of the next one before the traffic moves."""
+    releases = store(to)
+    if live := history.live(releases, to):
+        Store(client("s3", to), bucket).put_templates(releases, releases.manifest(live.release))
+
+
+def _live_versions(to: EnvironmentName, found: Mapping[str, Any]) -> dict[str, str]:
+    """The versions of the live release, by name of those functions that Terraform still has."""
+    live = history.live(store(to), to)
+    names = found["function_names"].values()
+    return {name: version for name, version in live.versions.items() if name in names} if live else {}
+
+
+def settle(to: EnvironmentName) -> dict[str, tuple[Shares, str]]:
+    """Return traffic and templates to the live release where a deployment died while it moved the traffic.
+
+    Returns who had the traffic, and which version has it again, by name of the function.
+    """
+    if history.live(store(to), to) is None:
+        return {}
+    found = outputs(to)
+    versions = _live_versions(to, found)
+    settled = traffic.settle(client("lambda", to), versions)
+    if settled:
+        _restore_templates(to, found["templates_bucket"])
+    return {name: (had, versions[name]) for name, had in settled.items()}
+
+
+def shift(to: EnvironmentName, digest: str, seconds: float, allow_quiet_canary: bool = False) -> dict[str, Move]:
+    """Move the traffic to the new versions: at once, or in prod 10 % first, while calls and alarms are watched.
 
     Records it in the history, and returns what moved by function.
 
     Raises:
-        TrafficError: a version does not run, or an alarm is in ALARM; the old versions have the traffic.
+        TrafficError: a version does not run, or its canary failed; the old versions have the traffic.
     """
     found, functions = outputs(to), client("lambda", to)
     names, alarms = list(found["function_names"].values()), list(found["alarm_names"])
+    required_calls = 0 if allow_quiet_canary else canary.REQUIRED_CALLS
+    # A deployment that died may be what an alarm is on for.
+    traffic.settle(functions, _live_versions(to, found))
     try:
         if ENVIRONMENTS[to].canary:
-            moved = traffic.canary(functions, client("cloudwatch", to), names, alarms, _CANARY_PERCENT, seconds)
+            moved = canary.run(functions, client("cloudwatch", to), names, alarms, seconds, required_calls)
         else:
             moved = traffic.move_to_newest(functions, names)
-    except traffic.TrafficError:
-        releases = store(to)
-        if live := history.live(releases, to):
-            # Terraform has put the new templates there already.
-            live_release = releases.manifest(live.release)
-            Store(client("s3", to), found["templates_bucket"]).put_templates(releases, live_release)
+    except BaseException:
+        # After Ctrl-C too.
+        _restore_templates(to, found["templates_bucket"])
         raise
-    history.record(store(to), to, digest, "deploy", traffic.live_versions(functions, names))
+    calls = {name: move.calls for name, move in moved.items() if move.calls is not None}
+    live = traffic.live_versions(functions, names)
+    quiet = any(had < canary.REQUIRED_CALLS for had in calls.values())
+    history.record(store(to), to, digest, "deploy", live, calls or None, quiet)
     return moved
 
 
@@ -169,24 +200,36 @@ def roll_back(to: EnvironmentName, digest: str | None) -> tuple[Deployment, list
     return history.record(releases, to, target.release, "rollback", target.versions), changed
 
 
-def drift(to: EnvironmentName, var_files: Collection[Path]) -> deploy.Planned | None:
+class Drift(NamedTuple):
+    """How an environment differs from its live release: planned changes, and functions with other versions."""
+
+    planned: deploy.Planned
+    misplaced: dict[str, Shares]
+
+    @property
+    def lines(self) -> list[str]:
+        """A line for each difference."""
+        changes = [f"{change.address} ({change.action})" for change in self.planned.changes]
+        traffic = [f"{name}: {has} (a deployment is running, or died)" for name, has in self.misplaced.items()]
+        return [*traffic, *changes]
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.planned.environment} differs from release {self.planned.release[:12]}:", *self.lines])
+
+
+def drift(to: EnvironmentName, var_files: Collection[Path]) -> Drift | None:
     """Compare an environment with its live release, and publish an alert if they differ; None if nothing is live."""
     live = history.live(store(to), to)
     if live is None:
         return None
-    folder = deploy.work_dir(to) / "drift"
+    folder, known = deploy.work_dir(to) / "drift", outputs(to)
     store(to).download(live.release, folder)
-    found = deploy.preview(to, folder, var_files)
-    if found.changes:
+    misplaced = traffic.misplaced(client("lambda", to), _live_versions(to, known))
+    found = Drift(deploy.preview(to, folder, var_files), misplaced)
+    if found.lines:
         client("sns", to).publish(
-            TopicArn=outputs(to)["alerts_topic_arn"],
-            Subject=f"Drift in {to}: {len(found.changes)} resources",
-            Message=drift_text(found),
+            TopicArn=known["alerts_topic_arn"],
+            Subject=f"Drift in {to}: {len(found.lines)} differences",
+            Message=str(found),
         )
     return found
-
-
-def drift_text(found: deploy.Planned) -> str:
-    """The differences of an environment, for people."""
-    lines = [f"{change.address} ({change.action})" for change in found.changes]
-    return "\n".join([f"{found.environment} differs from release {found.release[:12]}:", *lines])

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import WaiterError
 
 from tooling.cli import UserError
-from tooling.polling import DeadlineError, poll
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_lambda import LambdaClient
 
 ALIAS = "live"
-_POLL_SECONDS = 5.0
 # An unknown route for the API, an empty batch for a consumer: the function runs and does nothing.
 EMPTY_EVENT = {"httpMethod": "GET", "path": "/", "requestContext": {"requestId": "smoke"}, "Records": []}
 _DOES_NOT_RUN = "{}:{} does not run: {}\nThe previous version keeps the traffic: fix the function, and deploy it again."
@@ -28,10 +24,26 @@ class TrafficError(UserError):
 
 
 class Move(NamedTuple):
-    """A move of traffic from the current version of a function to its newest one."""
+    """A move of traffic from the current version of a function to its newest one.
+
+    Args:
+        calls: How many calls the newest version had in a canary; None without one.
+    """
 
     current: str
     newest: str
+    calls: int | None = None
+
+
+class Shares(NamedTuple):
+    """Who has the traffic of an alias: its version, except for the shares of others."""
+
+    version: str
+    others: dict[str, float]
+
+    def __str__(self) -> str:
+        shares = {**self.others, self.version: 1 - sum(self.others.values())}
+        return ", ".join(f"{share:.0%} version {version}" for version, share in shares.items())
 
 
 def invoke_empty(client: LambdaClient, function: str, qualifier: str) -> None:
@@ -44,7 +56,8 @@ def invoke_empty(client: LambdaClient, function: str, qualifier: str) -> None:
         raise TrafficError(_DOES_NOT_RUN.format(function, qualifier, response["Payload"].read().decode()))
 
 
-def _require_running(client: LambdaClient, versions: Mapping[str, str]) -> None:
+def require_running(client: LambdaClient, versions: Mapping[str, str]) -> None:
+    """Check that these versions, by name of their function, run. Raises TrafficError: one does not."""
     for function, version in versions.items():
         try:
             # AWS refuses to invoke a new version while it is pending.
@@ -81,9 +94,9 @@ def move_to(client: LambdaClient, versions: Mapping[str, str]) -> None:
 
     Raises TrafficError: a version does not run; nothing moved.
     """
-    _require_running(client, versions)
+    require_running(client, versions)
     for function, version in versions.items():
-        _set_alias(client, function, version)
+        set_alias(client, function, version)
 
 
 def live_versions(client: LambdaClient, functions: Collection[str]) -> dict[str, str]:
@@ -91,52 +104,27 @@ def live_versions(client: LambdaClient, functions: Collection[str]) -> dict[str,
     return {name: client.get_alias(FunctionName=name, Name=ALIAS)["FunctionVersion"] for name in functions}
 
 
-def canary(
-    functions: LambdaClient,
-    alarms: CloudWatchClient,
-    names: Collection[str],
-    watched: Collection[str],
-    percent: int,
-    seconds: float,
-) -> dict[str, Move]:
-    """Give the newest versions part of the traffic, then all of it, or none if a watched alarm is in ALARM.
-
-    Returns what moved, by name of the function.
-
-    Raises:
-        TrafficError: a new version does not run, or an alarm is in ALARM; the traffic is where it was.
-    """
-
-    def in_alarm() -> list[str]:
-        pages = alarms.get_paginator("describe_alarms").paginate(StateValue="ALARM")
-        return sorted(a["AlarmName"] for page in pages for a in page["MetricAlarms"] if a["AlarmName"] in watched)
-
-    if firing := in_alarm():
-        raise TrafficError(f"in ALARM already: {', '.join(firing)}; fix that first, then shift the traffic")
-    found = pending_moves(functions, names)
-    _require_running(functions, {function: move.newest for function, move in found.items()})
-    if not found:
-        return found
-    try:
-        for function, move in found.items():
-            _set_alias(functions, function, move.current, {move.newest: percent / 100})
-        with suppress(DeadlineError):
-            firing = poll("an alarm", lambda: in_alarm() or None, seconds, min(_POLL_SECONDS, seconds / 4))
-            raise TrafficError(
-                f"rolled back after {percent} % of the traffic; in ALARM: {', '.join(firing)}\n"
-                "The previous versions have all traffic again: fix the cause, and make a new release."
-            )
-    except BaseException:
-        # Ctrl-C while watching rolls back too.
-        for function, move in found.items():
-            _set_alias(functions, function, move.current)
-        raise
-    for function, move in found.items():
-        _set_alias(functions, function, move.newest)
+def misplaced(client: LambdaClient, versions: Mapping[str, str]) -> dict[str, Shares]:
+    """The functions of which other versions than these have traffic, by name of the function."""
+    found = {}
+    for function, version in versions.items():
+        alias = client.get_alias(FunctionName=function, Name=ALIAS)
+        weights = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+        if weights or alias["FunctionVersion"] != version:
+            found[function] = Shares(alias["FunctionVersion"], dict(weights))
     return found
 
 
-def _set_alias(client: LambdaClient, function: str, version: str, weights: Mapping[str, float] | None = None) -> None:
+def settle(client: LambdaClient, versions: Mapping[str, str]) -> dict[str, Shares]:
+    """Give all traffic back to these versions; returns who had it where that changed."""
+    found = misplaced(client, versions)
+    for function in found:
+        set_alias(client, function, versions[function])
+    return found
+
+
+def set_alias(client: LambdaClient, function: str, version: str, weights: Mapping[str, float] | None = None) -> None:
+    """Give a version all traffic of the alias, except the shares of other versions."""
     client.update_alias(
         FunctionName=function,
         Name=ALIAS,

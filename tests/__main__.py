@@ -58,7 +58,11 @@ def lint_steps() -> list[Step]:
     """Style, format, imports between packages, and the files of GitHub and Docker."""
     schemas = {
         "github-workflows": sorted((ROOT / ".github" / "workflows").glob("*.yml")),
-        "github-actions": sorted((ROOT / ".github" / "actions").glob("*/action.yml")),
+        "github-actions": [
+            path
+            for folder in (".github/actions", "labs/rehearsal/actions")
+            for path in sorted((ROOT / folder).glob("*/action.yml"))
+        ],
         "dependabot": [ROOT / ".github" / "dependabot.yml"],
         "compose-spec": [ROOT / "docker-compose.yml"],
     }

@@ -15,7 +15,8 @@ from tooling.paths import ROOT
 RUNBOOKS: Final = "docs/runbooks"
 _SHELLS = {"sh", "bash"}
 
-# Runbook and heading of the blocks that `make rehearse` runs; e2e/test_runbooks.py runs all others on the local stack.
+# Runbook and heading of the blocks that `make rehearse` runs. Those without a list run on the local stack, in
+# e2e/test_runbooks.py.
 REHEARSED: Final = frozenset(
     {
         ("deployment", "Make a release"),
@@ -31,9 +32,13 @@ REHEARSED: Final = frozenset(
         ("rollback", "Go to a certain release"),
         ("rollback", "Prove that the rollback holds"),
         ("disaster-recovery", "Deploy the fail-over"),
+        ("disaster-recovery", "Hold the name in the other region"),
         ("disaster-recovery", "Prove that the fail-over serves"),
     }
 )
+
+# Those that tests/integration/test_killed_deployment.py runs, after it has killed a deployment.
+KILLED: Final = frozenset({("deployment", "A deployment died in the canary"), ("deployment", "Terraform was killed")})
 
 
 class Block(NamedTuple):
@@ -73,6 +78,11 @@ class Block(NamedTuple):
     def rehearsed(self) -> bool:
         """Whether it needs accounts, and so is run by the rehearsal."""
         return (self.page, self.heading) in REHEARSED
+
+    @property
+    def killed(self) -> bool:
+        """Whether it is for a deployment that was killed."""
+        return (self.page, self.heading) in KILLED
 
 
 @cache

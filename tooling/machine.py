@@ -1,8 +1,9 @@
-"""Checks what a machine needs, and makes the virtual environments with uv.
+"""Gets what a machine needs, and makes the virtual environments with uv.
 
 Runs with any Python from 3.8 and its standard library alone, because nothing else is installed yet:
-`python3 tooling/machine.py` checks, `test` checks for `make test` too, `install NAME` makes the environment of a
-dependency group of pyproject.toml, and `lock [--upgrade]` writes requirements/ from those groups.
+`python3 tooling/machine.py` gets what `make up` needs, `test` what `make test` needs too, `doctor` only shows both,
+`install NAME` also makes the environment of a dependency group of pyproject.toml, and `lock [--upgrade]` writes
+requirements/ from those groups.
 """
 
 from __future__ import annotations
@@ -18,16 +19,25 @@ import subprocess
 import sys
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
+if not __package__:
+    # Run by its path.
+    sys.path[0] = str(ROOT)
+from tooling import provision  # noqa: E402
+from tooling.provision import Missing  # noqa: E402
+
 PROJECT_VENV = ROOT / ".venv"
 ENGINE_VENV = ROOT / "build" / "engine-venv"
 # Tools whose libraries conflict with ours: each has its own environment, made on first use.
-TOOL_VENVS = {name: ROOT / "build" / f"{name}-venv" for name in ("moto", "localstack", "checkov", "load")}
+TOOL_VENVS = {
+    name: ROOT / "build" / f"{name}-venv" for name in ("moto", "localstack", "checkov", "client", "load", "act")
+}
 # Groups whose versions are those of dev, so that the tests run what the functions and the local stack run.
 _PARTS_OF_DEV = ("functions", "mail", "invoice", "local")
 _UV_FOLDER = ROOT / "build" / "uv"
+# Programs that this project got for itself come first on PATH.
+PROGRAMS = ROOT / "build" / "bin"
 PYTHON_VERSION = "3.12"
 _TOOL_PYTHON = {"localstack": "3.13"}
 TERRAFORM_VERSION = (1, 10)
@@ -38,25 +48,27 @@ INDEX_ADVICE = (
     "Packages come from PyPI, or from the index that pip or uv is set to: check that it responds, and try again."
 )
 # What of the shell reaches pip and uv: where packages come from, and nothing else, such as PIP_USER or UV_TARGET.
-_PACKAGE_SETTING = re.compile(r"(PIP|UV)_.*(INDEX|CERT|TRUSTED|PROXY|CONFIG_FILE|CACHE|MIRROR|TLS|TIMEOUT|INSECURE).*")
+_PACKAGE_SETTING = re.compile(
+    r"(PIP|UV)_.*(INDEX|LINKS|CERT|TRUSTED|PROXY|CONFIG_FILE|CACHE|MIRROR|TLS|TIMEOUT|INSECURE).*"
+)
 _STAMP = "lock.sha256"
 _PROBE_SECONDS = 20
 _INSTALL_SECONDS = 900
 
 
-class Missing(NamedTuple):
-    """Something that the machine lacks: what it is, what it does, and how to get it."""
-
-    what: str
-    purpose: str
-    remedy: str
-
-
 CHROMIUM_MISSING = Missing(
     "Chromium or Chrome",
     "opens the console's pages in tests and takes the pictures of mails",
-    "apt-get install chromium, or brew install --cask chromium, or set CHROMIUM=/path/of/chrome",
+    "install it, or set CHROMIUM=/path/of/chrome, or run `.venv/bin/python -m playwright install --with-deps chromium`",
+    {"apt-get": "chromium", "dnf": "chromium", "brew": "--cask chromium"},
 )
+_PANGO_PACKAGES = {
+    "apt-get": "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0",
+    "dnf": "pango harfbuzz",
+    "brew": "pango",
+}
+_UV_PACKAGES = {"apt-get": "python3-pip", "dnf": "python3-pip", "brew": "uv"}
+_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def _output(*command: str) -> str:
@@ -86,12 +98,29 @@ def _environment() -> dict[str, str]:
 def find_chromium() -> str | None:
     """The path of a Chromium or Chrome: what the variable CHROMIUM names, else the first on the machine; or None."""
     given = os.environ.get("CHROMIUM")
-    return next((path for name in ([given] if given else CHROMIUM) for path in [shutil.which(name)] if path), None)
+    playwright = glob.glob(os.path.expanduser("~/.cache/ms-playwright/chromium-*/chrome-linux*/chrome"))
+    names = [given] if given else [*CHROMIUM, *playwright]
+    return next((path for name in names for path in [shutil.which(name)] if path), None)
+
+
+def _is_ubuntu() -> bool:
+    """Whether this is Ubuntu, whose package chromium is a snap, which cannot read our files."""
+    release = Path("/etc/os-release")
+    return release.exists() and re.search(r"^ID=ubuntu$", release.read_text(), re.MULTILINE) is not None
 
 
 def missing(for_tests: bool = False) -> list[Missing]:
     """What the machine lacks for `make up`, or for `make test`."""
-    found = [CHROMIUM_MISSING] if for_tests and find_chromium() is None else []
+    found = []
+    if shutil.which("apt-get") and not _CERTIFICATES.exists():
+        found.append(
+            Missing("CA certificates", "checks downloads", "install ca-certificates", {"apt-get": "ca-certificates"})
+        )
+    if for_tests and find_chromium() is None:
+        by_hand = _is_ubuntu() or os.environ.get("CHROMIUM")
+        found.append(CHROMIUM_MISSING._replace(packages={}) if by_hand else CHROMIUM_MISSING)
+    if not any(map(_runs, _uv_candidates())) and not _output(sys.executable, "-m", "pip", "--version"):
+        found.append(Missing("uv or pip", "makes the virtual environments", "pipx install uv", _UV_PACKAGES))
     version = json.loads(_output("terraform", "version", "-json") or "{}").get("terraform_version", "")
     match = re.match(r"(\d+)\.(\d+)", version)
     if not match or tuple(map(int, match.groups())) < TERRAFORM_VERSION:
@@ -99,20 +128,25 @@ def missing(for_tests: bool = False) -> list[Missing]:
             Missing(
                 "Terraform 1.10 or later" + (f" (there is {version})" if match else ""),
                 "makes the stack, here as in AWS",
-                "install it from https://developer.hashicorp.com/terraform/install "
-                "(brew install hashicorp/tap/terraform)",
+                "install it from https://developer.hashicorp.com/terraform/install",
+                {},
             )
         )
     libraries = [name for name in PANGO if not ctypes.util.find_library(name)]
     if libraries:
         found.append(
-            Missing(
-                f"Pango ({', '.join(libraries)})",
-                "renders the invoice PDF",
-                "apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0, or brew install pango",
-            )
+            Missing(f"Pango ({', '.join(libraries)})", "renders the invoice PDF", "install Pango", _PANGO_PACKAGES)
         )
     return found
+
+
+def _uv_candidates() -> list[str]:
+    return [str(PROJECT_VENV / "bin" / "uv"), shutil.which("uv") or "", str(_UV_FOLDER / "bin" / "uv")]
+
+
+def _runs(program: str) -> bool:
+    """Whether a program runs; a shim of pyenv exists and fails."""
+    return bool(program and _output(program, "--version"))
 
 
 def find_uv() -> str:
@@ -120,11 +154,8 @@ def find_uv() -> str:
 
     Raises RuntimeError: there is no uv and pip cannot install it.
     """
-    candidates = [str(PROJECT_VENV / "bin" / "uv"), shutil.which("uv") or "", str(_UV_FOLDER / "bin" / "uv")]
-    for candidate in candidates:
-        # A shim of pyenv exists and fails, so only one that runs counts.
-        if candidate and _output(candidate, "--version"):
-            return candidate
+    for candidate in filter(_runs, _uv_candidates()):
+        return candidate
     _run(
         "uv, which makes the virtual environments, is missing. Get it with: pipx install uv, or brew install uv, or "
         "install pip (apt-get install python3-pip) and run this command again.",
@@ -132,7 +163,7 @@ def find_uv() -> str:
         *(sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--require-hashes"),
         *("--upgrade", f"--target={_UV_FOLDER}", "--requirement=requirements/uv.txt"),
     )
-    return candidates[-1]
+    return _uv_candidates()[-1]
 
 
 @lru_cache(maxsize=None)
@@ -209,20 +240,54 @@ def lock(*options: str) -> None:
         )
 
 
+def prepare(for_tests: bool = False) -> list[Missing]:
+    """Get what the machine lacks, as far as it may; returns what is still missing.
+
+    Raises RuntimeError: an installation failed.
+    """
+    os.environ["PATH"] = os.pathsep.join([str(PROGRAMS), os.environ.get("PATH", "")])
+    lacking = missing(for_tests)
+    if any(item.what.startswith("Terraform") for item in lacking) and provision.terraform_program().exists():
+        _link_terraform()
+        lacking = missing(for_tests)
+    left = provision.install(lacking) if lacking else []
+    if lacking and provision.terraform_program().exists():
+        _link_terraform()
+    return left
+
+
+def _link_terraform() -> None:
+    PROGRAMS.mkdir(parents=True, exist_ok=True)
+    partial = PROGRAMS / f"terraform-{os.getpid()}"
+    partial.symlink_to(provision.terraform_program())
+    partial.replace(PROGRAMS / "terraform")
+
+
+def doctor() -> int:
+    """Show what is missing and how it would be installed; returns the exit status."""
+    os.environ["INSTALL"] = "0"
+    left = prepare(for_tests=True)
+    if not left:
+        print("nothing is missing: `make up` and `make test` have what they need")
+    return 1 if left else 0
+
+
 def main(arguments: list[str]) -> int:
-    """Check the machine, then do what the arguments say; returns the exit status."""
-    lacking = missing(for_tests=arguments == ["test"])
-    for item in lacking:
-        print(f"missing: {item.what}\n  it {item.purpose}\n  get it: {item.remedy}", file=sys.stderr)
+    """Do what the arguments say; returns the exit status."""
     try:
+        if arguments[:1] == ["doctor"]:
+            return doctor()
         if arguments[:1] == ["lock"]:
             lock(*arguments[1:])
-        elif arguments[:1] == ["install"] and not lacking:
+            return 0
+        if prepare(for_tests=arguments == ["test"]):
+            return 1
+        if arguments[:1] == ["install"]:
             install(arguments[1])
     except RuntimeError as error:
         print(error, file=sys.stderr)
         return 1
-    return 1 if lacking else 0
+    return 0
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from common.errors import FieldError, InvalidFieldsError, RefusedError
 from common.field_types import format_timestamp
-from common.observability import correlation_id, logger, metrics
+from common.observability import correlation_id, count_failed_call, logger, metrics
 from common.order import Caller, Order
 from common.settings import settings
 from functions import freeze_startup_objects
@@ -256,6 +256,7 @@ def _respond(endpoints: Mapping[str, Endpoint], request: Request) -> dict[str, A
         problem = from_refusal(error)
     except Exception as error:
         logger.exception("request failed", error_type=type(error).__name__)
+        count_failed_call(request.context.function_name, request.context.function_version)
         detail = f"Unexpected error. Quote the correlation id {correlation_id()} to support."
         problem = ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
     return Response(problem.status, problem.body(), problem.headers, "application/problem+json").encode()

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from common import clients
 
@@ -10,9 +11,11 @@ _FOLDER = Path(__file__).parent
 _PAGE = 51
 
 
-def send_message(event: dict[str, Any], _: object) -> dict[str, Any]:
-    """POST an order: send the body to the queue."""
+def accept(event: dict[str, Any], _: object) -> dict[str, Any]:
+    """POST an order: send the body to the queue, and put an item."""
     clients.sqs().send_message(QueueUrl=os.environ["ORDER_CREATION_QUEUE_URL"], MessageBody=event["body"])
+    key = {"PK": {"S": "BASELINE"}, "SK": {"S": str(uuid4())}}
+    clients.dynamodb().put_item(TableName=os.environ["ORDERS_TABLE"], Item=key)
     return {"statusCode": 202, "body": "{}"}
 
 

@@ -28,7 +28,7 @@ class Baseline(NamedTuple):
 
 
 BASELINES: Final = {
-    "create_order": Baseline(("dynamodb", "sqs")),
+    "create_order": Baseline(("dynamodb", "dynamodb_without_retries", "sqs")),
     "get_order": Baseline(("dynamodb",)),
     "list_orders": Baseline(("dynamodb",)),
     "update_order": Baseline(("dynamodb", "sns")),

@@ -10,7 +10,7 @@ from typing import Any
 
 from ministack.core import iam_evaluator, lambda_runtime, responses
 from ministack.core.responses import error_response_json
-from ministack.services import iam, lambda_svc, sqs
+from ministack.services import cloudwatch, iam, lambda_svc, sqs
 
 from localstack.ministack_patches import harness
 from localstack.ministack_patches.patching import Function, changes, replaces
@@ -28,16 +28,22 @@ _WRITE_END = f"        print({_END!r} + _ms_ctx.get('request_id', ''), file=sys.
 
 @replaces(lambda_svc, "_effective_func_record_for_qualifier")
 def route_by_weight(record_of: Function, function: Any, qualifier: str | None) -> Any:
-    """Route a share of an alias's calls to the versions in its routing configuration, which MiniStack ignores.
+    """Route a share of an alias's calls to the versions in its routing configuration, and keep the alias in the ARN.
 
-    Source: AWS Lambda Developer Guide, "Implement Lambda canary deployments using a weighted alias".
+    MiniStack ignores the configuration, and calls the version by its own ARN. Source: AWS Lambda Developer Guide,
+    "Implement Lambda canary deployments using a weighted alias" and "Using the Lambda context object to retrieve Python
+    function information", invoked_function_arn.
     """
-    alias = (function or {}).get("aliases", {}).get(qualifier, {})
+    alias = (function or {}).get("aliases", {}).get(qualifier)
+    if alias is None or qualifier is None:
+        return record_of(function, qualifier)
     weights = (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
-    for version, weight in weights.items():
-        if _random.random() < float(weight):
-            return record_of(function, version)
-    return record_of(function, qualifier)
+    chosen = next((version for version, weight in weights.items() if _random.random() < float(weight)), qualifier)
+    record, config = record_of(function, chosen)
+    if record is None:
+        return record, config
+    config = config | {"FunctionArn": ":".join([*config["FunctionArn"].split(":")[:7], qualifier])}
+    return record | {"config": config}, config
 
 
 @replaces(lambda_svc, "_create_alias")
@@ -149,14 +155,21 @@ _emit_metrics = lambda_svc._emit_lambda_metrics
 def count_every_call(
     dispatch: Function, function: Any, config: dict[str, Any], event: Any, request_id: str, started: float
 ) -> Any:
-    """Count the calls by API Gateway and by event source mappings too; MiniStack counts those by Invoke only.
+    """Count the calls by API Gateway and by event source mappings too, and the calls of an alias by version.
 
-    Source: AWS Lambda Developer Guide, "Types of metrics for Lambda functions".
+    MiniStack counts those by Invoke only, and by function only. Source: AWS Lambda Developer Guide, "Types of metrics
+    for Lambda functions" and "Viewing metrics for Lambda functions", dimension ExecutedVersion; the dimensions of one
+    metric are those of the alarm in AWS SAM's "Safe Lambda deployments".
     """
     result = dispatch(function, config, event, request_id, started)
     failed = isinstance(result, dict) and bool(result.get("error"))
     duration_ms = (time.time() - started) * 1000
-    _emit_metrics(config["FunctionName"], duration_ms=duration_ms, error=failed, throttle=False)
+    name, version, qualifier = config["FunctionName"], config["Version"], config["FunctionArn"].split(":")[7:]
+    _emit_metrics(name, duration_ms=duration_ms, error=failed, throttle=False)
+    if qualifier not in ([], [version]):
+        dimensions = {"FunctionName": name, "Resource": f"{name}:{qualifier[0]}", "ExecutedVersion": version}
+        for metric, value in (("Invocations", 1), ("Errors", int(failed))):
+            cloudwatch.record_metric("AWS/Lambda", metric, value, "Count", dimensions)
     return result
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from labs.rehearsal import stand_ins
 from labs.rehearsal.accounts import ACCOUNTS, SUBJECT_PREFIX, Accounts
+from labs.rehearsal.github import GitHub
+from labs.rehearsal.workflows import Workflows
 from localstack.stack import StackError
+from release import canary, preflight
+from tests.support.rehearsal_jobs import Jobs
 from tests.support.secure_engine import secure_engine
 from tooling import commands
 from tooling.polling import poll
@@ -82,6 +88,30 @@ def test_role_with_another_token_is_denied(accounts: Accounts, claims: dict[str,
         accounts.sign_in("dev", **claims)
 
 
+def test_preflight_of_bootstrapped_account_misses_only_the_domain(accounts: Accounts) -> None:
+    """After bootstrap, everything that can be asked of AWS before a deployment is there, except the domain of mails."""
+    root = accounts.root("dev")
+    found = preflight.checks(lambda service: accounts.client(service, root), "dev")
+    assert [check.name for check in found if check.missing] == ["domain kimmyai.io in SES"]
+
+
+def test_job_signs_in_to_the_role_of_its_environment(accounts: Accounts, tmp_path: Path) -> None:
+    """The rehearsal's jobs get a session of the role that trusts their environment, and of no other."""
+    github = GitHub(Workflows(), accounts.token)
+    jobs = Jobs(tmp_path, github, accounts.engine())
+    sign_in = {"aws-region": "af-south-1", "role-duration-seconds": "3600"}
+    role = f"arn:aws:iam::{ACCOUNTS['dev']}:role/{ROLE}"
+    with github.serving():
+        run = github.start("deploy-dev", {}, {})
+        job = jobs.job(run, "deploy-dev", "deploy")
+        stand_ins.configure_aws_credentials(job, {**sign_in, "role-to-assume": role})
+        with pytest.raises(ClientError, match="AccessDenied"):
+            stand_ins.configure_aws_credentials(job, {**sign_in, "role-to-assume": f"{role}-drift"})
+    variables = dict(line.split("=", 1) for line in (tmp_path / "env").read_text().splitlines())
+    caller = accounts.client("sts", variables).get_caller_identity()["Arn"]
+    assert caller == f"arn:aws:sts::{ACCOUNTS['dev']}:assumed-role/{ROLE}/GitHubActions"
+
+
 def test_new_role_without_boundary_is_denied(client: Callable[..., Any]) -> None:
     """The deployment role creates this service's roles, and only with the functions' boundary."""
     iam = client("iam")
@@ -129,6 +159,12 @@ def test_deletion_of_release_is_denied(client: Callable[..., Any]) -> None:
     assert error_code(lambda: s3.get_object(Bucket="bbws-releases-dev", Key="content/b")) == "NoSuchKey"
     assert error_code(lambda: s3.delete_object(Bucket="bbws-releases-dev", Key="content/a")) == "AccessDenied"
     assert error_code(lambda: s3.delete_bucket_policy(Bucket="bbws-releases-dev")) == "AccessDenied"
+
+
+def test_canary_may_read_metrics(client: Callable[..., Any]) -> None:
+    """The deployment role reads how many calls of a new version failed."""
+    found = canary.seen(client("cloudwatch"), {"bbws-order-lambda-get-order-dev": "2"}, datetime.now(UTC))
+    assert found == {"bbws-order-lambda-get-order-dev": canary.Seen(0, 0)}
 
 
 def test_lock_of_state_is_deleted(client: Callable[..., Any]) -> None:

@@ -14,7 +14,8 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from pypdf import PdfReader
 
 from common import clients, notifications
-from common.events import Envelope, OrderCreationRequested
+from common.errors import PermanentError, TransientError
+from common.events import Envelope, OrderCreationRequested, OrderRecorded
 from common.models import OrderRequest
 from common.order import Order
 from common.repository import OrderRepository
@@ -472,3 +473,26 @@ class TestMails:
         assert handle(customer_order_confirmation, creation_queue, recorded) == [recorded]
         assert handle(order_internal_notification, creation_queue, created) == [created]
         assert handle(order_pdf_creator, creation_queue, created) == [created]
+
+    @pytest.mark.parametrize(
+        ("error", "counted"),
+        [(RuntimeError(), ["7"]), (TransientError("Cart service is away"), []), (PermanentError("no such cart"), [])],
+        ids=["unexpected", "transient", "permanent"],
+    )
+    def test_unexpected_error_counts_for_version(
+        self,
+        order: Order,
+        creation_queue: Queue,
+        capsys: pytest.CaptureFixture[str],
+        error: Exception,
+        counted: list[str],
+    ) -> None:
+        """An unexpected error counts for the version that ran; a service that is away or a bad message does not."""
+
+        def fail(*_: object) -> None:
+            raise error
+
+        body = samples.order_recorded(order, "c-5").encode()
+        assert handle(sqs.sqs_handler(fail, OrderRecorded), creation_queue, body) == [body]
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [line["version"] for line in lines if "FailedCalls" in line] == counted

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from localstack.aws import Aws
 from localstack.stack import ACCOUNT, REGION, Stack
 from release import traffic
-from tests.support.lambda_functions import make_function, publish
+from tests.support.lambda_functions import api_of, make_function, publish, ratio
 from tests.support.user_pools import sign_in_new_user
 from tooling.polling import poll
 
@@ -86,32 +86,6 @@ def test_condition_key_that_action_lacks_never_holds(stack: Stack) -> None:
         iam.delete_role(RoleName=role)
 
 
-def api_of(function: str, stack: Stack, account: str = ACCOUNT) -> str:
-    """URL of an API whose root calls a function's alias `live`."""
-    session = boto3.Session(aws_access_key_id=account, aws_secret_access_key="test")
-    api: Any = session.client("apigateway")
-    made = api.create_rest_api(name=function)
-    root = made.get("rootResourceId") or api.get_resources(restApiId=made["id"])["items"][0]["id"]
-    target = {"restApiId": made["id"], "resourceId": root, "httpMethod": "GET"}
-    alias = f"arn:aws:lambda:{REGION}:{account}:function:{function}:{traffic.ALIAS}"
-    api.put_method(**target, authorizationType="NONE")
-    api.put_integration(
-        **target,
-        type="AWS_PROXY",
-        integrationHttpMethod="POST",
-        uri=f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{alias}/invocations",
-    )
-    session.client("lambda").add_permission(
-        FunctionName=function,
-        Qualifier=traffic.ALIAS,
-        StatementId="api",
-        Action="lambda:InvokeFunction",
-        Principal="apigateway.amazonaws.com",
-    )
-    api.create_deployment(restApiId=made["id"], stageName="test")
-    return f"{stack.endpoint}/_aws/execute-api/{made['id']}/test/"
-
-
 def test_alias_routes_by_weight(aws: Aws, stack: Stack) -> None:
     """An alias routes the weighted share of its traffic to the other version."""
     function = make_function("def handler(event, context):\n    return {'statusCode': 201}\n")
@@ -155,31 +129,6 @@ def test_lost_region_responds_503(aws: Aws, stack: Stack) -> None:
     here.list_queues()
 
 
-def ratio(function: str) -> dict[str, Any]:
-    """Alarm on more than 5 % failed calls of a function, as in Terraform's monitoring module."""
-
-    def query(identity: str, metric: str) -> dict[str, Any]:
-        of = {
-            "Namespace": "AWS/Lambda",
-            "MetricName": metric,
-            "Dimensions": [{"Name": "FunctionName", "Value": function}],
-        }
-        return {"Id": identity, "MetricStat": {"Metric": of, "Period": 300, "Stat": "Sum"}, "ReturnData": False}
-
-    return {
-        "AlarmName": f"{function}-errors",
-        "Threshold": 5,
-        "EvaluationPeriods": 1,
-        "ComparisonOperator": "GreaterThanThreshold",
-        "TreatMissingData": "notBreaching",
-        "Metrics": [
-            {"Id": "rate", "Expression": "100 * errors / invocations", "ReturnData": True},
-            query("errors", "Errors"),
-            query("invocations", "Invocations"),
-        ],
-    }
-
-
 def test_alarm_of_failing_function_only(aws: Aws) -> None:
     """The error-rate alarm goes off above its threshold, and only for the failing function."""
     source = "def handler(event, context):\n    return 1 / event['divisor']\n"
@@ -205,27 +154,48 @@ def test_alarm_of_failing_function_only(aws: Aws) -> None:
     assert states() == ["ALARM", "OK"]
 
 
+def total(aws: Aws, metric: str, **dimensions: str) -> float:
+    """Sum of a metric of Lambda in the last minutes."""
+    now = datetime.now(UTC)
+    points = aws.cloudwatch.get_metric_statistics(
+        Namespace="AWS/Lambda",
+        MetricName=metric,
+        Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
+        StartTime=now - timedelta(minutes=5),
+        EndTime=now + timedelta(minutes=5),
+        Period=3600,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    return sum(point["Sum"] for point in points)
+
+
 def test_metrics_count_api_calls_once(aws: Aws, stack: Stack) -> None:
     """A call by API Gateway counts as one invocation and one error."""
     function = make_function("def handler(event, context):\n    raise RuntimeError\n")
     url = api_of(function, stack)
     assert [requests.get(url, timeout=30).status_code for _ in range(3)] == [502] * 3
     aws.functions.invoke(FunctionName=function)
-    now = datetime.now(UTC)
+    assert [total(aws, metric, FunctionName=function) for metric in ("Invocations", "Errors")] == [4, 4]
 
-    def total(metric: str) -> float:
-        points = aws.cloudwatch.get_metric_statistics(
-            Namespace="AWS/Lambda",
-            MetricName=metric,
-            Dimensions=[{"Name": "FunctionName", "Value": function}],
-            StartTime=now - timedelta(minutes=5),
-            EndTime=now + timedelta(minutes=5),
-            Period=3600,
-            Statistics=["Sum"],
-        )["Datapoints"]
-        return sum(point["Sum"] for point in points)
 
-    assert (total("Invocations"), total("Errors")) == (4, 4)
+def test_metrics_count_calls_of_alias_by_version(aws: Aws, stack: Stack) -> None:
+    """Calls of an alias count for the version that ran; a version that is called by its number does not count there."""
+    function = make_function("def handler(event, context):\n    return {'statusCode': 200}\n")
+    url = api_of(function, stack)
+    assert requests.get(url, timeout=30).status_code == 200
+    aws.functions.invoke(FunctionName=function, Qualifier=traffic.ALIAS)
+    publish(aws, function, "def handler(event, context):\n    raise RuntimeError\n")
+    aws.functions.invoke(FunctionName=function, Qualifier="2")
+    aws.functions.update_alias(
+        FunctionName=function, Name=traffic.ALIAS, RoutingConfig={"AdditionalVersionWeights": {"2": 1.0}}
+    )
+    assert [requests.get(url, timeout=30).status_code for _ in range(3)] == [502] * 3
+
+    def of(version: str) -> list[float]:
+        dimensions = {"FunctionName": function, "Resource": f"{function}:live", "ExecutedVersion": version}
+        return [total(aws, metric, **dimensions) for metric in ("Invocations", "Errors")]
+
+    assert [of("1"), of("2")] == [[2, 0], [3, 3]]
 
 
 def test_alarm_is_described_as_put(aws: Aws) -> None:

@@ -1,6 +1,7 @@
 """The commands of an incident, and the AWS operations that the engine needs for them."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from ops.queues import QueueError
 from ops.restores import RestoreError
 from tests.support.lambda_functions import make_function
 from tooling.cli import UserError
+from tooling.paths import ROOT
 from tooling.polling import poll
 
 SECONDS = 20
@@ -58,16 +60,15 @@ def send(aws: Aws, queue: str, body: str) -> str:
 
 
 def put_alarm(aws: Aws, **settings: Any) -> str:
-    """Create an alarm with a period of ten seconds and a threshold of 0."""
+    """Create an alarm with a period of ten seconds and a threshold of 0, unless another is given."""
     name = f"alarm-{uuid4().hex[:8]}"
     aws.cloudwatch.put_metric_alarm(
         AlarmName=name,
         AlarmDescription="Runbook: https://example.com/troubleshooting.md#x",
         EvaluationPeriods=1,
-        Threshold=0,
         ComparisonOperator="GreaterThanThreshold",
         TreatMissingData="notBreaching",
-        **settings,
+        **{"Threshold": 0, **settings},
     )
     return name
 
@@ -127,6 +128,29 @@ class TestAlarms:
             MetricData=[{"MetricName": "WriteThrottleEvents", "Dimensions": dimensions, "Value": 1}],
         )
         assert alarms.alarms(aws.cloudwatch, [name])[0].in_alarm
+
+    @pytest.mark.parametrize(
+        ("accepted", "rejected", "in_alarm"),
+        [(0, 0, False), (19, 19, False), (20, 0, False), (20, 10, False), (20, 11, True)],
+    )
+    def test_alarm_on_rejections_needs_many_orders(
+        self, aws: Aws, accepted: int, rejected: int, in_alarm: bool
+    ) -> None:
+        """The alarm on rejected orders needs twenty orders, of which more than half are rejected."""
+        text = (ROOT / "terraform" / "modules" / "monitoring" / "main.tf").read_text()
+        (expression,) = re.findall(r'expression *= "(IF\(accepted .+?)"', text)
+        dimensions: Any = [{"Name": "service", "Value": uuid4().hex}]
+        counts = {"accepted": accepted, "rejected": rejected}
+        queries: list[Any] = [{"Id": "result", "Expression": expression, "ReturnData": True}]
+        for identity, value in counts.items():
+            metric = {"Namespace": "OrderService", "MetricName": identity, "Dimensions": dimensions}
+            stat = {"Metric": metric, "Period": 10, "Stat": "Sum"}
+            queries.append({"Id": identity, "MetricStat": stat, "ReturnData": False})
+            if value:
+                data: Any = [{"MetricName": identity, "Dimensions": dimensions, "Value": value}]
+                aws.cloudwatch.put_metric_data(Namespace="OrderService", MetricData=data)
+        name = put_alarm(aws, Metrics=queries, Threshold=50)
+        assert alarms.alarms(aws.cloudwatch, [name])[0].in_alarm is in_alarm
 
 
 class TestQueues:
@@ -295,6 +319,27 @@ class TestRestore:
             restores.recover(aws.dynamodb, restored, "new")
         restores.discard(aws.dynamodb, restored)
         assert restored not in aws.dynamodb.list_tables()["TableNames"]
+
+    def test_recover_takes_no_acceptance_for_an_order(self, aws: Aws, table: str) -> None:
+        """An order that was only accepted is not copied back, and does not stand in the way of one that is."""
+        aws.dynamodb.update_continuous_backups(
+            TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+        )
+        keys: dict[str, Any] = {
+            name: {"PK": {"S": "TENANT#t"}, "SK": {"S": f"ORDER#{name}"}} for name in ("later", "lost", "gone")
+        }
+        for name in ("later", "gone"):
+            aws.dynamodb.put_item(TableName=table, Item={**keys[name], "status": {"S": "ACCEPTED"}})
+        self.put(aws, table, "lost", "1")
+        at = self.next_second()
+        self.put(aws, table, "later", "2")
+        aws.dynamodb.delete_item(TableName=table, Key=keys["gone"])
+        aws.dynamodb.put_item(TableName=table, Item={**keys["lost"], "status": {"S": "ACCEPTED"}})
+
+        restored = restores.restore(aws.dynamodb, table, at)
+        assert restores.recover(aws.dynamodb, restored, None) == (["TENANT#t ORDER#lost"], [])
+        assert self.totals(aws, table) == {"later": "2", "lost": "1"}
+        restores.discard(aws.dynamodb, restored)
 
     def test_restore_outside_backups_is_refused(self, aws: Aws, table: str) -> None:
         """Without recovery, or before its window, nothing is restored."""

@@ -97,3 +97,34 @@ def test_plan_with_other_credentials_is_refused(plans: Plans) -> None:
     done = plans.plan("dev", ACCOUNTS["sit"])
     assert done.returncode != 0
     assert "AWS account ID not allowed: 815856636111" in done.stderr
+
+
+def dependencies(graph: str, of: str) -> set[str]:
+    """Everything that a resource waits for, by the text of `terraform graph`."""
+    edges = re.findall(r'"(?:\[root\] )?([^"]+)" -> "(?:\[root\] )?([^"]+)"', graph)
+    found, new = set[str](), {of}
+    while new:
+        new = {target for source, target in edges if source in new} - found
+        found |= new
+    return found
+
+
+@pytest.mark.parametrize("bucket", ["orders_bucket", "templates_bucket"])
+def test_objects_wait_for_replication(plans: Plans, bucket: str) -> None:
+    """No object is written before its rule of replication exists, and no rule before S3 may replicate.
+
+    S3 does not replicate objects that are older than the rule. Source: Amazon S3 User Guide, "What does Amazon S3
+    replicate?" and "Replicating existing objects".
+    """
+    graph = plans.run(ACCOUNTS["prod"], "graph")
+    assert graph.returncode == 0, graph.stderr
+    objects, rule, policy = (
+        f"module.{bucket}.{name}"
+        for name in (
+            "aws_s3_object.this",
+            "aws_s3_bucket_replication_configuration.this",
+            "aws_iam_role_policy.replication",
+        )
+    )
+    assert {rule, policy} <= dependencies(graph.stdout, objects)
+    assert policy in dependencies(graph.stdout, rule)

@@ -26,6 +26,8 @@ SAMPLES = {
     "FROM": "bbws-orders-dev-restored-20261124T100000",
     "ORDER": "some-id",
     "RELEASE": "a" * 64,
+    "LOCK": "8c2f8a3e-5d0c-7a43-9b1b-2f6d5f0f8f11",
+    "CANARY": "--no-allow-quiet-canary",
     "DIGEST": "a" * 64,
     "APPROVALS": "tech-lead=Thandi",
     "REPORT": "build/e2e.xml",

@@ -16,6 +16,7 @@ from release.openapi.document import routes
 @dataclass(frozen=True)
 class _Context:
     function_name: str = "function"
+    function_version: str = "7"
     memory_limit_in_mb: int = 512
     invoked_function_arn: str = "arn:aws:lambda:af-south-1:000000000000:function:function:live"
     aws_request_id: str = "request-1"

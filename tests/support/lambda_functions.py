@@ -9,6 +9,7 @@ from uuid import uuid4
 import boto3
 
 from localstack.aws import Aws
+from localstack.stack import ACCOUNT, REGION, Stack
 from release import traffic
 
 
@@ -50,3 +51,54 @@ def make_function(source: str, session: boto3.Session | None = None) -> str:
     )
     functions.create_alias(FunctionName=name, Name=traffic.ALIAS, FunctionVersion="1")
     return name
+
+
+def api_of(function: str, stack: Stack, account: str = ACCOUNT) -> str:
+    """URL of an API whose root calls a function's alias `live`."""
+    session = boto3.Session(aws_access_key_id=account, aws_secret_access_key="test")
+    api: Any = session.client("apigateway")
+    made = api.create_rest_api(name=function)
+    root = made.get("rootResourceId") or api.get_resources(restApiId=made["id"])["items"][0]["id"]
+    target = {"restApiId": made["id"], "resourceId": root, "httpMethod": "GET"}
+    alias = f"arn:aws:lambda:{REGION}:{account}:function:{function}:{traffic.ALIAS}"
+    api.put_method(**target, authorizationType="NONE")
+    api.put_integration(
+        **target,
+        type="AWS_PROXY",
+        integrationHttpMethod="POST",
+        uri=f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{alias}/invocations",
+    )
+    session.client("lambda").add_permission(
+        FunctionName=function,
+        Qualifier=traffic.ALIAS,
+        StatementId="api",
+        Action="lambda:InvokeFunction",
+        Principal="apigateway.amazonaws.com",
+    )
+    api.create_deployment(restApiId=made["id"], stageName="test")
+    return f"{stack.endpoint}/_aws/execute-api/{made['id']}/test/"
+
+
+def ratio(function: str) -> dict[str, Any]:
+    """Alarm on more than 5 % failed calls of a function, as in Terraform's monitoring module."""
+
+    def query(identity: str, metric: str) -> dict[str, Any]:
+        of = {
+            "Namespace": "AWS/Lambda",
+            "MetricName": metric,
+            "Dimensions": [{"Name": "FunctionName", "Value": function}],
+        }
+        return {"Id": identity, "MetricStat": {"Metric": of, "Period": 300, "Stat": "Sum"}, "ReturnData": False}
+
+    return {
+        "AlarmName": f"{function}-errors",
+        "Threshold": 5,
+        "EvaluationPeriods": 1,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": "notBreaching",
+        "Metrics": [
+            {"Id": "rate", "Expression": "100 * errors / invocations", "ReturnData": True},
+            query("errors", "Errors"),
+            query("invocations", "Invocations"),
+        ],
+    }

@@ -72,7 +72,7 @@ def draft(tenant_id: str = "tenant-a", order_id: UUID | None = None, **changes: 
 
 def order(number: str = "ORD-2026-00001", **changes: Any) -> Order:
     """A recorded order."""
-    return Order(**draft(**changes).dict(), order_number=number)
+    return Order.of(draft(**changes), number)
 
 
 def rejected_order(code: RejectionCode = RejectionCode.CART_NOT_FOUND, **changes: Any) -> Order:

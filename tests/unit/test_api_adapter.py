@@ -214,6 +214,19 @@ def test_unexpected_error_is_500_without_details(endpoint: rest.Endpoint) -> Non
     assert "hunter2" not in json.dumps(problem)
 
 
+def test_unexpected_error_counts_for_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """An unexpected error counts for the version that ran, which a canary watches; a refused request does not."""
+
+    def counted() -> list[str]:
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        return [f"{line['function']}:{line['version']}" for line in lines if "FailedCalls" in line]
+
+    call("POST", "/orders", _broken)
+    assert counted() == ["function:7"]
+    call("POST", "/orders", body="[]")
+    assert counted() == []
+
+
 @pytest.mark.parametrize(
     "number", ["9" * 10**6, "-" + "9" * 200_000, "1e999999", "0." + "9" * 200_000, "1" + "0" * 5_000]
 )

@@ -14,6 +14,7 @@ import requests
 import uvicorn
 from botocore.exceptions import EndpointConnectionError
 
+from common.mail_problem import BounceKind, MailKind, MailProblem, MailProblemType
 from common.order import Order
 from localstack.console import trace
 from localstack.console.app import Console
@@ -168,6 +169,21 @@ def test_hostile_texts_are_escaped(site: Site, path: str) -> None:
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_failed_mails_are_shown(site: Site) -> None:
+    """An order's page says which of its mails bounced or were reported as spam."""
+    at, kind = datetime(2026, 11, 26, 8, 30, tzinfo=UTC), BounceKind.SUPPRESSED
+    problems = [
+        MailProblem(type=MailProblemType.COMPLAINT, mail=MailKind.CONFIRMATION, at=at),
+        MailProblem(type=MailProblemType.BOUNCE, mail=MailKind.STATUS, kind=kind, at=at),
+    ]
+    assert "× " not in site.get(f"/orders/{ID}").text.split('id="mails"')[1]
+    site.live.book.add_order(order(order_id=UUID(ID), mail_problems=problems))
+    shown = site.get(f"/orders/{ID}").text.split('id="mails"')[1]
+    assert "× confirmation reported as spam</span>" in shown
+    assert "× status bounced</span>" in shown
+    assert "suppressed" in shown
 
 
 def test_steps_are_within_late_or_waiting(site: Site) -> None:

@@ -16,7 +16,7 @@ from common.repository import Page
 from common.status import OrderStatus
 from common.table_items import attributes_of, item_json
 from functions.adapters import rest
-from tests.support.samples import order
+from tests.support.samples import order, rejected_order
 
 PAID_AT = datetime(2026, 11, 24, 10, 0, 0, 5, tzinfo=UTC)
 CAMPAIGN = Campaign.parse_obj(
@@ -62,7 +62,14 @@ def test_item_json_equals_model_json(changes: dict[str, Any]) -> None:
     assert found["customerEmail"] == "thandi@example.co.za"
 
 
-@pytest.mark.parametrize("field", ["version", "active", "status"])
+def test_item_json_of_rejected_order_equals_model_json() -> None:
+    """The JSON of a rejected order's item equals the JSON of its model: no lines, amounts of 0.00, and the reason."""
+    found, wanted = both(rejected_order())
+    assert found == wanted
+    assert (found["items"], found["total"], found["rejection"]["code"]) == ([], "0.00", "CART_NOT_FOUND")
+
+
+@pytest.mark.parametrize("field", ["version", "active", "status", "history"])
 def test_item_json_missing_field_has_default(field: str) -> None:
     """A field that the item does not have gets its default."""
     found, wanted = both(order(), without=field)

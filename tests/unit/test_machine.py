@@ -21,7 +21,8 @@ GROUPS = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups
 def run(
     path: str, home: Path, *arguments: str, machine: Path = MACHINE, variables: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": path, "HOME": str(home), "PYENV_ROOT": str(home), **(variables or {})}
+    own = {"PATH": path, "HOME": str(home), "PYENV_ROOT": str(home), "INSTALL": "0"}
+    environment = {**own, **(variables or {})}
     command = [sys.executable, str(machine), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
@@ -43,7 +44,7 @@ def test_check_without_terraform_says_how_to_get_it(tmp_path: Path) -> None:
     """A machine without Terraform is reported with the address to get it from."""
     done = run("/usr/sbin:/sbin", tmp_path)
     assert done.returncode == 1
-    assert "missing: Terraform 1.10 or later" in done.stderr
+    assert "missing: Terraform 1.10 or later: it makes the stack" in done.stderr
     assert "https://developer.hashicorp.com/terraform/install" in done.stderr
 
 
@@ -67,7 +68,7 @@ def test_check_requires_chromium_only_for_tests(tmp_path: Path) -> None:
     lacking = run(path, tmp_path, "test", variables=none)
     assert lacking.returncode == 1
     assert "missing: Chromium or Chrome" in lacking.stderr
-    assert "apt-get install chromium" in lacking.stderr
+    assert "playwright install" in lacking.stderr
     assert run(path, tmp_path, variables=none).returncode == 0
     assert run(path, tmp_path, "test", variables={"CHROMIUM": str(tmp_path / "browser")}).returncode == 0
 
@@ -77,7 +78,8 @@ def checkout(tmp_path: Path) -> Path:
     """A repository with machine.py, an empty lock file for each environment, and a uv that writes down its calls."""
     root = tmp_path / "checkout"
     (root / "tooling").mkdir(parents=True)
-    (root / "tooling" / "machine.py").write_bytes(MACHINE.read_bytes())
+    for name in ("__init__.py", "machine.py", "provision.py"):
+        (root / "tooling" / name).write_bytes(MACHINE.with_name(name).read_bytes())
     (root / "requirements").mkdir()
     for name in ("engine", "local", "dev", "moto", "uv"):
         (root / "requirements" / f"{name}.txt").write_text(f"# {name}\n")

@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from common.errors import InvalidTransitionError, PaymentNotAcceptedError, RefusedError, StaleVersionError
-from common.order import Caller, OrderUpdate
+from common.order import MAX_HISTORY, Caller, Order, OrderUpdate
 from common.status import OrderStatus
-from tests.support.samples import order
+from tests.support.samples import CREATED, order, rejected_order
 
 PAYMENT = {"method": "EFT", "transactionId": "t-1", "paidAt": "2026-11-24T10:00:00Z"}
 LATER = datetime(2026, 11, 25, tzinfo=UTC)
@@ -65,6 +66,57 @@ def test_change_repeated_is_recognised() -> None:
     assert not cancelled.is_result_of(cancel, expected_version=2, by="user-2")
     assert not cancelled.is_result_of(cancel, expected_version=1, by="user-3")
     assert not cancelled.is_result_of(update(status="EXPIRED"), expected_version=1, by="user-2")
+
+
+def test_history_keeps_the_newest_versions() -> None:
+    """Each change is added to the history with its version, time, author and what it set; the oldest are dropped."""
+    placed = order()
+    (first,) = placed.history
+    assert (first.version, first.at, first.by, first.status) == (1, CREATED, "user-1", "PENDING_PAYMENT")
+    changed = placed
+    for version in range(1, MAX_HISTORY + 3):
+        payment = {**PAYMENT, "transactionId": f"t-{version}"}
+        changed = changed.change(update(paymentDetails=payment), expected_version=version, by="user-2", at=LATER)
+    assert [entry.version for entry in changed.history] == [*range(4, MAX_HISTORY + 4)]
+    newest = changed.history[-1]
+    assert (newest.at, newest.by, newest.status, newest.payment_details) == (
+        *(LATER, "user-2", None),
+        changed.payment_details,
+    )
+    assert placed.history == [first]
+
+
+def test_order_without_history_is_readable() -> None:
+    """An order that is older than the history has none, and its next change begins it."""
+    old = Order.parse_obj(order().dict(by_alias=True, exclude={"history"}))
+    assert old.history == []
+    cancelled = old.change(update(status="CANCELLED"), expected_version=1, by="user-2", at=LATER)
+    assert [(entry.version, entry.status) for entry in cancelled.history] == [(2, "CANCELLED")]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"order_number": "ORD-2026-00001"},
+        {"rejection": None},
+        {"status": OrderStatus.PENDING_PAYMENT},
+        {"items": order().items},
+        {"invoice_key": "tenant-a/orders/order_1.pdf"},
+        {"payment_details": PAYMENT},
+    ],
+    ids=str,
+)
+def test_rejected_order_has_rejection_only(changes: dict[str, Any]) -> None:
+    """A rejected order has a rejection, and neither number, lines, invoice nor payment."""
+    with pytest.raises(ValidationError, match="must have"):
+        Order(**{**rejected_order().dict(), **changes})
+
+
+@pytest.mark.parametrize("changes", [{"order_number": None}, {"rejection": rejected_order().rejection}], ids=str)
+def test_other_order_has_number(changes: dict[str, Any]) -> None:
+    """An order that is not rejected has a number, and no rejection."""
+    with pytest.raises(ValidationError, match="must have either"):
+        Order(**{**order().dict(), **changes})
 
 
 def test_caller_may_access_own_tenant_only() -> None:

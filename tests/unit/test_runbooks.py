@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from labs.rehearsal import run as rehearsal
+from labs import rehearsal
+from tests.integration import test_killed_deployment as killed
 from tests.support import command_lines, pages
 from tooling import documents
 from tooling.documents import Block
@@ -14,7 +15,7 @@ BLOCKS = documents.runbook_blocks()
 # Variables that a section names, or the block of an alarm sets.
 VARIABLES = {
     *("TARGET", "QUEUE", "FUNCTION", "ALARM", "TEXT", "MESSAGE"),
-    *("AT", "FROM", "ORDER", "RELEASE", "APPROVALS", "REPORT"),
+    *("AT", "FROM", "ORDER", "RELEASE", "APPROVALS", "REPORT", "LOCK"),
 }
 
 
@@ -39,9 +40,18 @@ def test_block_has_existing_commands_only(block: Block) -> None:
 def test_rehearsed_blocks_are_in_the_rehearsal() -> None:
     """The rehearsal follows each block that needs accounts; it and the end-to-end tests check that they ran all."""
     assert {(block.page, block.heading) for block in BLOCKS if block.rehearsed} == documents.REHEARSED
-    source = Path(rehearsal.__file__).read_text()
+    source = "".join(path.read_text() for path in Path(rehearsal.__file__).parent.glob("*.py"))
     for page, heading in documents.REHEARSED:
         assert re.search(rf'("{page}"|page), "{re.escape(heading)}"', source), f"{page}, {heading}"
+
+
+def test_blocks_for_killed_deployments_are_run() -> None:
+    """The test that kills deployments follows each block for that."""
+    found = {(block.page, block.heading): block.number for block in BLOCKS if block.killed}
+    assert found == dict.fromkeys(documents.KILLED, 0), "one block under each heading"
+    source = Path(killed.__file__).read_text()
+    for page, heading in documents.KILLED:
+        assert f'prod.follow("{page}", "{heading}"' in source
 
 
 def test_anchor_is_the_one_of_github() -> None:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
 import pytest
@@ -9,13 +10,21 @@ from jinja2 import DictLoader, UndefinedError
 from jinja2.exceptions import SecurityError
 
 from common import templates
-from tests.support.samples import draft, order
+from common.errors import RejectionCode
+from common.mail_problem import MailKind, MailProblem, MailProblemType
+from tests.support.samples import CREATED, draft, order, rejected_order
 
-MAILS = ("customer/order_confirmation", "customer/order_status_update", "internal/order_notification")
+MAILS = (
+    "customer/order_confirmation",
+    "customer/order_status_update",
+    "internal/order_notification",
+    "internal/mail_problem",
+)
 
 
 def context(**changes: Any) -> dict[str, Any]:
-    return {"order": order(**changes), "status": "PAID"}
+    problem = MailProblem(type=MailProblemType.COMPLAINT, mail=MailKind.STATUS, at=CREATED)
+    return {"order": order(**changes), "status": "PAID", "problem": problem}
 
 
 @pytest.mark.parametrize("name", MAILS)
@@ -23,6 +32,17 @@ def context(**changes: Any) -> dict[str, Any]:
 def test_mail_contains_order_number(name: str, kind: str) -> None:
     """Each mail contains the order number."""
     assert "ORD-2026-00001" in templates.render_packaged(f"{name}.{kind}", context())
+
+
+@pytest.mark.parametrize("code", RejectionCode)
+@pytest.mark.parametrize("kind", ["html", "txt"])
+def test_rejection_mail_contains_reason(code: RejectionCode, kind: str) -> None:
+    """The mail about a rejected order says why, what to quote, and that nothing is to be paid."""
+    rejected = rejected_order(code)
+    assert rejected.rejection
+    text = templates.render_packaged(f"customer/order_rejected.{kind}", {"order": rejected})
+    for words in (rejected.rejection.detail, str(rejected.id), "there's nothing to pay"):
+        assert words in unescape(text)
 
 
 def test_template_html_is_escaped() -> None:

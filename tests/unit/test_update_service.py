@@ -102,7 +102,7 @@ class Life(RuleBasedStateMachine):
         current = self.repository.order
         assert current.total == order().total
         versions = [*range(1, current.version + 1)]
-        assert [entry.version for entry in current.history] == versions[1:][-MAX_HISTORY:]
+        assert [entry.version for entry in current.history] == versions[-MAX_HISTORY:]
 
 
 TestLife = Life.TestCase

@@ -3,6 +3,7 @@
 zizmor and the schemas (`make lint`) check GitHub's rules; these tests check the project's (docs/release.md).
 """
 
+import inspect
 import json
 import re
 from itertools import pairwise
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cli import release
 from release.environments import ENVIRONMENTS, EnvironmentName
 from tests.support import command_lines
 from tooling.paths import ROOT
@@ -219,14 +221,15 @@ def test_dev_gets_only_checked_releases() -> None:
 def test_tested_bytes_are_the_bytes_that_dev_gets() -> None:
     """The release is made once, on its own architecture; tests, signature and deployment take these bytes."""
     assert [key for key, step in RUNS if step["run"].split()[1] in ("build", "make")] == [("package", "package")]
-    assert runs(("package", "package")) == ["bin/release make --architecture arm64"]
+    assert runs(("package", "package")) == ["bin/release make"]
+    assert inspect.signature(release.make).parameters["architecture"].default == "arm64"
     # A release holds Terraform's provider lock, a hidden file.
-    release = {"name": "release", "path": "build/release"}
-    kept = {**release, "if-no-files-found": "error", "include-hidden-files": True}
+    artifact = {"name": "release", "path": "build/release"}
+    kept = {**artifact, "if-no-files-found": "error", "include-hidden-files": True}
     assert artifacts("upload", evidence=False) == {("package", "package"): kept}
     tested = {("e2e", "embedded"), ("e2e", "localstack")}
     deployed = {("deploy-dev", "attest"), ("deploy-dev", "deploy")}
-    assert artifacts("download", evidence=False) == dict.fromkeys(tested | deployed, release)
+    assert artifacts("download", evidence=False) == dict.fromkeys(tested | deployed, artifact)
     for key in tested:
         assert "--release-dir build/release" in runs(key)[0]
         assert JOBS[key]["runs-on"].endswith("-arm")
@@ -244,13 +247,17 @@ def test_tested_bytes_are_the_bytes_that_dev_gets() -> None:
 def test_promotion_builds_nothing_and_takes_a_digest(workflow: str) -> None:
     """A promotion deploys the release of the given digest, after the approvers can read its evidence and plan."""
     to = PROMOTIONS[workflow]
-    assert list(WORKFLOWS[workflow]["on"]["workflow_dispatch"]["inputs"]) == ["release"]
+    # Only prod has a canary.
+    canary, quiet = (' "$CANARY"', ["allow_quiet_canary"]) if to == "prod" else ("", [])
+    inputs = WORKFLOWS[workflow]["on"]["workflow_dispatch"]["inputs"]
+    assert list(inputs) == ["release", *quiet]
+    assert not any(inputs[name]["default"] for name in quiet)
     assert "${{ inputs.release" in WORKFLOWS[workflow]["run-name"]
     # A load test writes orders: prod is spared it.
     load = ["bin/ops lab load --target sit --gate 20"] if to == "sit" else []
     assert runs((workflow, "promote")) == [
         f'bin/release promote "$RELEASE" --to {to}',
-        f'bin/release deploy "$RELEASE" --to {to}',
+        f'bin/release deploy "$RELEASE" --to {to}{canary}',
         f"bin/test e2e --target {to} --report build/e2e.xml",
         *load,
         f"bin/release record --to {to} --report build/e2e.xml",

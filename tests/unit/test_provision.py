@@ -1,0 +1,125 @@
+"""What a machine lacks is installed where that is allowed, and else put into one line."""
+
+import hashlib
+import io
+import os
+import re
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tooling import provision
+from tooling.paths import ROOT
+from tooling.provision import Missing
+
+PANGO = Missing("Pango", "renders the invoice PDF", "install Pango", {"apt-get": "libpango harfbuzz"})
+BROWSER = Missing("Chromium", "opens pages", "install it", {"apt-get": "chromium"})
+TERRAFORM = Missing("Terraform 1.10 or later", "makes the stack", "install it", {})
+
+
+@pytest.fixture(autouse=True)
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine with apt-get alone, which writes down its calls; returns the file with the calls."""
+    folder, calls = tmp_path / "bin", tmp_path / "calls"
+    folder.mkdir()
+    calls.write_text("")
+    (folder / "apt-get").write_text(f'#!/bin/sh\necho "$@" >> {calls}\n')
+    (folder / "apt-get").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/bin")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("INSTALL", raising=False)
+    return calls
+
+
+def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """Put a release of Terraform into a mirror; returns its bytes."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("terraform", "#!/bin/sh\necho Terraform\n")
+    name = provision._terraform_address()[0].rsplit("/", 2)[1:]
+    file = tmp_path / "mirror" / "/".join(name)
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content.getvalue())
+    monkeypatch.setenv("TERRAFORM_MIRROR", (tmp_path / "mirror").as_uri())
+    return content.getvalue()
+
+
+def test_install_as_root_calls_package_manager_once(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root gets all packages in one call, after their names were printed."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert provision.install([PANGO, BROWSER]) == []
+    calls = machine.read_text().splitlines()
+    assert calls == ["update -qq", "install -y -qq --no-install-recommends libpango harfbuzz chromium"]
+
+
+def test_install_without_root_prints_one_line(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A user who cannot become root gets one line with everything, and nothing is called."""
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert provision.install([PANGO, BROWSER]) == [PANGO, BROWSER]
+    assert machine.read_text() == ""
+    line = capsys.readouterr().err.splitlines()[-1].strip()
+    assert line == (
+        "sudo apt-get update -qq && sudo apt-get install -y -qq --no-install-recommends libpango harfbuzz chromium"
+    )
+
+
+def test_install_zero_only_prints(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """INSTALL=0 installs nothing, and shows what it would."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setenv("INSTALL", "0")
+    assert provision.install([PANGO, TERRAFORM]) == [PANGO, TERRAFORM]
+    assert (machine.read_text(), provision.terraform_program().exists()) == ("", False)
+    assert "apt-get install -y -qq --no-install-recommends libpango harfbuzz" in capsys.readouterr().err
+
+
+def test_install_failed_package_shows_what_was_printed(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package manager that fails is quoted."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    program = machine.parent / "bin" / "apt-get"
+    program.write_text("#!/bin/sh\necho no route to the mirror; exit 100\n")
+    with pytest.raises(RuntimeError, match="no route to the mirror"):
+        provision.install([PANGO])
+
+
+def test_install_terraform_of_the_pinned_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Terraform comes from the mirror that is given, into the user's cache, if its SHA-256 is the pinned one."""
+    content = release(tmp_path, monkeypatch)
+    digests = dict.fromkeys(provision.TERRAFORM_DIGESTS, hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr(provision, "TERRAFORM_DIGESTS", digests)
+    assert provision.install([TERRAFORM]) == []
+    done = subprocess.run([provision.terraform_program()], capture_output=True, text=True, check=True, timeout=10)
+    assert done.stdout == "Terraform\n"
+
+
+def test_install_terraform_of_another_digest_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is not the pinned release is refused, and nothing of it is kept."""
+    content = release(tmp_path, monkeypatch)
+    with pytest.raises(
+        RuntimeError, match=f"not the pinned release: its SHA-256 is {hashlib.sha256(content).hexdigest()}"
+    ):
+        provision.install([TERRAFORM])
+    assert not provision.terraform_program().exists()
+
+
+def test_install_terraform_without_network_names_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing responds, the error says from where Terraform should have come."""
+    monkeypatch.setenv("TERRAFORM_MIRROR", (tmp_path / "none").as_uri())
+    with pytest.raises(RuntimeError, match=r"cannot be downloaded from file://.*terraform_[\d.]+_\w+\.zip"):
+        provision.install([TERRAFORM])
+
+
+def test_terraform_version_is_that_of_the_workflows() -> None:
+    """The pinned Terraform is the one that GitHub's jobs install."""
+    action = yaml.safe_load((ROOT / ".github" / "actions" / "machine" / "action.yml").read_text())
+    versions = [
+        step["with"]["terraform_version"] for step in action["runs"]["steps"] if "terraform_version" in str(step)
+    ]
+    assert versions == [provision.TERRAFORM]
+    assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in provision.TERRAFORM_DIGESTS.values())
