@@ -89,7 +89,7 @@ class Promises:
 
     def _request(self, method: str, path: str, admin: bool = False, **options: Any) -> dict[str, Any]:
         caller = self._admin if admin else self._tenant
-        return api_event(method, path, tenant_id=caller.id, groups="admin" if admin else None, **options)
+        return api_event(method, path, tenant_id=caller.id, groups=("admin",) if admin else (), **options)
 
     def _change(self, order_id: str, change: dict[str, Any], version: str, admin: bool = False) -> dict[str, Any]:
         headers = {"if-match": f'"{version}"'}
