@@ -214,7 +214,7 @@ def test_console_explains_rejected_order(tenant: Tenant, open_page: Open) -> Non
 
 
 def test_console_api_page_places_an_order(open_page: Open) -> None:
-    """The page of the API places the document's example order as a seeded user, without a sign-in or a file of others."""
+    """The page of the API places the example order of the document as a seeded user, without signing in."""
     page = open_page("/api")
     operation = page.locator("#operations-orders-create_order")
     operation.locator(".opblock-summary-control").click()
