@@ -117,6 +117,7 @@ class Console:
                 Route("/queues/{function}/redrive", self.redrive, methods=["POST"]),
                 Route("/alarms", self.alarms),
                 Route("/api", self.api),
+                Route("/api/document", self.api_document_page),
                 Route("/api/openapi.json", self.api_document),
                 Mount("/static/swagger-ui", StaticFiles(directory=_SWAGGER_UI)),
                 Route("/static/base.css", lambda request: FileResponse(BASE_CSS)),
@@ -238,17 +239,28 @@ class Console:
     def alarms(self, request: Request) -> Response:
         return self._page("alarms.html", "alarms", alarms=self._finder.current().alarms())
 
-    def api(self, request: Request) -> Response:
-        """The API document, to try out as a user of the fixtures."""
-        live, users = self._finder.current(), [user["email"] for user in seed.users()]
+    def _chosen_user(self, request: Request) -> tuple[str, list[str]]:
+        """The chosen user of the fixtures, and all of them."""
+        users = [user["email"] for user in seed.users()]
         user = request.query_params.get("user", users[0])
         if user not in users:
             raise HTTPException(404, f"There is no user “{user}”.")
-        response = self._page("api.html", "api", users=users, user=user, id_token=live.id_token(user))
-        # It calls the API at its own address, and has its icons in its style sheet.
-        policy = _PAGE_POLICY.replace("connect-src 'self'", f"connect-src 'self' {live.stack.endpoint}")
-        policy = policy.replace("img-src 'self'", "img-src 'self' data:")
-        response.headers["Content-Security-Policy"] = policy
+        return user, users
+
+    def api(self, request: Request) -> Response:
+        """The API document in a frame, to try out as a user of the fixtures."""
+        user, users = self._chosen_user(request)
+        return self._page("api.html", "api", users=users, user=user)
+
+    def api_document_page(self, request: Request) -> Response:
+        """The frame: Swagger UI, signed in; the styles of the console do not reach it."""
+        live, (user, _) = self._finder.current(), self._chosen_user(request)
+        response = self._page("api_document.html", "api", id_token=live.id_token(user))
+        # It calls the API at its own address, and its style sheet has icons.
+        response.headers["Content-Security-Policy"] = (
+            f"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+            f"connect-src 'self' {live.stack.endpoint}; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+        )
         return response
 
     def api_document(self, request: Request) -> Response:

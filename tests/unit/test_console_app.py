@@ -337,12 +337,17 @@ def test_finder_follows_restarts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_api_page_is_signed_in_and_calls_only_the_stack(site: Site) -> None:
     """The page of the API has the token of the chosen user, and may call nothing but this stack."""
-    page = site.get("/api")
+    page = site.get("/api/document")
     assert 'data-token="token-of-thandi@acme.example"' in page.text
-    assert "connect-src 'self' http://127.0.0.1:4566;" in page.headers["Content-Security-Policy"]
-    assert "script-src 'self';" in page.headers["Content-Security-Policy"]
-    assert "<option selected>admin@kimmyai.example" in site.get("/api?user=admin@kimmyai.example").text
-    assert site.get("/api?user=nobody@acme.example").status_code == 404
+    policy = page.headers["Content-Security-Policy"]
+    assert "connect-src 'self' http://127.0.0.1:4566;" in policy
+    assert "script-src 'self';" in policy
+    assert "frame-ancestors 'self'" in policy
+    chosen = site.get("/api?user=admin@kimmyai.example").text
+    assert "<option selected>admin@kimmyai.example" in chosen
+    assert 'src="/api/document?user=admin%40kimmyai.example"' in chosen
+    for path in ("/api", "/api/document"):
+        assert site.get(f"{path}?user=nobody@acme.example").status_code == 404
     for name in ("swagger-ui-bundle.js", "swagger-ui.css"):
         assert site.get(f"/static/swagger-ui/{name}").ok
 
