@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from labs.rehearsal.accounts import ACCOUNTS, SUBJECT_PREFIX, Accounts
 from labs.rehearsal.github import GitHub
 from labs.rehearsal.workflows import Workflows
 from localstack.stack import StackError
-from release import preflight
+from release import canary, preflight
 from tests.support.rehearsal_jobs import Jobs
 from tests.support.secure_engine import secure_engine
 
@@ -152,6 +153,12 @@ def test_deletion_of_release_is_denied(client: Callable[..., Any]) -> None:
     assert error_code(lambda: s3.get_object(Bucket="bbws-releases-dev", Key="content/b")) == "NoSuchKey"
     assert error_code(lambda: s3.delete_object(Bucket="bbws-releases-dev", Key="content/a")) == "AccessDenied"
     assert error_code(lambda: s3.delete_bucket_policy(Bucket="bbws-releases-dev")) == "AccessDenied"
+
+
+def test_canary_may_read_metrics(client: Callable[..., Any]) -> None:
+    """The deployment role reads how many calls of a new version failed."""
+    found = canary.seen(client("cloudwatch"), {"bbws-order-lambda-get-order-dev": "2"}, datetime.now(UTC))
+    assert found == {"bbws-order-lambda-get-order-dev": canary.Seen(0, 0)}
 
 
 def test_lock_of_state_is_deleted(client: Callable[..., Any]) -> None:
