@@ -22,7 +22,7 @@ from tests.support.lambda_events import api_event
 from tests.support.ses_reports import report
 from tooling.polling import poll
 
-pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.embedded, pytest.mark.load("held up")]
+pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.needs("IAM"), pytest.mark.load("held up")]
 
 _DEADLINE_SECONDS = 240
 # Permissions on more than one resource, and why. `{function}` stands for the name of each function.
