@@ -64,6 +64,7 @@ class Pipelines:
             "github": self._github.url,
             "token": self._github.token,
             "engine": accounts.engine(),
+            "zones": accounts.zones,
         }
         settings.touch(mode=0o600)
         settings.write_text(json.dumps(content))
