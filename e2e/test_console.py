@@ -16,7 +16,7 @@ from localstack import stack as stacks
 from tests.support import browser as chromium
 from tooling.paths import ROOT
 
-pytestmark = [pytest.mark.sidecars, pytest.mark.embedded]
+pytestmark = pytest.mark.sidecars
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
 WIDE, PHONE = {"width": 1280, "height": 860}, {"width": 360, "height": 740}

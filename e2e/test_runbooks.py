@@ -27,7 +27,7 @@ from tooling.documents import Block
 from tooling.paths import ROOT
 from tooling.polling import poll
 
-pytestmark = [pytest.mark.alone, pytest.mark.long, pytest.mark.sidecars, pytest.mark.embedded]
+pytestmark = [pytest.mark.alone, pytest.mark.long, pytest.mark.sidecars, pytest.mark.needs("IAM", "metrics")]
 
 _COMMAND_SECONDS = 600
 _TROUBLE = "troubleshooting"

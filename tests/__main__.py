@@ -31,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Engine = Literal["embedded", "localstack"]
+Engine = Literal["embedded", "localstack-host", "localstack"]
 Target = Literal["local", "dev", "sit", "prod", "failover"]
 PytestArguments = Annotated[
     list[str] | None, typer.Argument(metavar="[-- PYTEST ARGUMENTS]", help="Such as -k paging.")
@@ -211,10 +211,9 @@ def unit_steps(arguments: Sequence[str]) -> list[Step]:
 
 def conformance_steps(engine: str, target: str | None, check: bool, arguments: Sequence[str]) -> list[Step]:
     """The service's use of AWS, call by call, on an engine or in dev."""
-    tool = {"moto": "moto", "localstack-host": "localstack"}.get(engine)
     options = ("--engine", engine, *(("--target", target) if target else ()), *(("--check",) if check else ()))
     return [
-        *([Step([*_MACHINE, "install", tool])] if tool else []),
+        *([Step([*_MACHINE, "install", engine])] if engine == "moto" else []),
         _tool("pytest", "tests/conformance", *options, *arguments, hint="docs/engines.md says what each engine lacks"),
     ]
 
@@ -402,7 +401,8 @@ def unit(arguments: PytestArguments = None) -> None:
 def conformance(
     arguments: PytestArguments = None,
     engine: Annotated[
-        Literal["embedded", "moto", "localstack-host", "localstack"], typer.Option(help="Engine to try.")
+        Literal["embedded", "moto", "localstack-host", "localstack", "dynamodb-local"],
+        typer.Option(help="Engine to try."),
     ] = "embedded",
     target: Annotated[Literal["dev"] | None, typer.Option(help="Try AWS itself, in the account of dev.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Fail if docs/parity.md is not what this run found.")] = False,
