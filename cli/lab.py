@@ -78,7 +78,7 @@ def load(
 
 @app.command()
 def rehearse() -> None:
-    """Rehearse the life of a release: three accounts, a bad release, rollbacks, a lost region."""
+    """Run GitHub's workflows here: three accounts, approvals, a bad release, rollbacks, a lost region."""
     from labs.rehearsal import run as rehearsals
 
     rehearsals.rehearse()

@@ -11,6 +11,7 @@ from pydantic import ConstrainedStr, Field, ValidationError, validator
 
 from common.errors import PermanentError
 from common.field_types import Identifier, Timestamp
+from common.mail_problem import MailProblem
 from common.models import Model, OrderRequest, invalid_fields
 from common.status import OrderStatus
 
@@ -67,9 +68,29 @@ class OrderStatusChanged(Event):
         return f"{self.order_id}/{self.version}"
 
 
+class MailFailed(Event):
+    """A mail about an order did not arrive, or was reported as spam; SES says so, no function publishes it."""
+
+    problem: MailProblem
+    # SES's id of its report, so that a redelivered report is the same message.
+    feedback_id: str
+
+    @property
+    def subject(self) -> str:
+        """The report: an order can have several."""
+        return self.feedback_id
+
+
 _EVENTS: dict[str, type[Event]] = {
     event.__name__: event
-    for event in (OrderCreationRequested, OrderRecorded, OrderRejected, InvoiceCreated, OrderStatusChanged)
+    for event in (
+        OrderCreationRequested,
+        OrderRecorded,
+        OrderRejected,
+        InvoiceCreated,
+        OrderStatusChanged,
+        MailFailed,
+    )
 }
 
 

@@ -17,7 +17,11 @@ from common.repository import OrderRepository
 from common.settings import settings
 
 orders = OrderRepository(clients.dynamodb(), settings.orders_table)
-_config = IdempotencyConfig(expires_after_seconds=24 * 60 * 60)
+# As long as an order is kept: seven years, of which two can be leap years. A message that is redriven once comes back
+# after 28 days at most: 14 days in its queue and DLQ, and 14 again. But a POST that is repeated after its own record
+# has expired publishes it again at any time (docs/decisions/0016-mails.md).
+_MAIL_RECORD_SECONDS = (7 * 365 + 2) * 24 * 60 * 60
+_config = IdempotencyConfig(expires_after_seconds=_MAIL_RECORD_SECONDS)
 _records = DynamoDBPersistenceLayer(settings.idempotency_table, boto3_client=clients.dynamodb_for_mail_records())
 
 

@@ -15,6 +15,7 @@ from common.errors import (
     StaleVersionError,
 )
 from common.field_types import Amount, Email, Identifier, Timestamp, TransactionId
+from common.mail_problem import MailProblem
 from common.models import Address, Campaign, CartItem, Currency, Model, PaymentMethod, TolerantModel
 from common.status import PAYMENT_STATUSES, TRANSITIONS, OrderStatus, can_transition
 
@@ -50,11 +51,6 @@ class SubmittedPaymentDetails(PaymentDetails):
     transaction_id: TransactionId
 
 
-def _requires(field: str, kind: str) -> dict[str, Any]:
-    """The JSON Schema of an object that has a field whose value is not null."""
-    return {"required": [field], "properties": {field: {"type": kind}}}
-
-
 class OrderUpdate(Model):
     """A change to an order: status, payment details, or both. An order can become PAID only with `paymentDetails`."""
 
@@ -63,9 +59,7 @@ class OrderUpdate(Model):
 
     class Config(Model.Config):
         schema_extra: ClassVar[dict[str, Any]] = {
-            "anyOf": [_requires("status", "string"), _requires("paymentDetails", "object")],
-            "if": {"required": ["status"], "properties": {"status": {"const": "PAID"}}},
-            "then": _requires("paymentDetails", "object"),
+            "not": {"properties": {"status": {"enum": ["PAID", None]}, "paymentDetails": {"type": "null"}}}
         }
 
     @root_validator(skip_on_failure=True)
@@ -120,6 +114,7 @@ class OrderDraft(TolerantModel):
     payment_method: PaymentMethod
     payment_details: PaymentDetails | None = None
     invoice_key: str | None = None
+    mail_problems: list[MailProblem] | None = None
     date_created: datetime
     date_last_updated: datetime
     last_updated_by: str
@@ -137,7 +132,7 @@ class Order(OrderDraft):
     # The newest versions, oldest first; empty if the order is older than the history.
     history: list[HistoryEntry] = []  # noqa: RUF012 (pydantic copies it for each order)
 
-    # What change() sets. The invoice's key is not part of it: it is stored at any time, without a new version.
+    # What change() sets. The invoice's key and problems with mails are stored at any time, without a new version.
     CHANGEABLE: ClassVar[frozenset[str]] = frozenset(
         {"status", "previous_status", "payment_details", "date_status_changed"}
         | {"date_last_updated", "last_updated_by", "version", "history"}

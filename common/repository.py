@@ -15,6 +15,7 @@ from uuid import UUID
 
 from common.errors import OrderRejectedError, RejectionCode, StaleVersionError, TransientError
 from common.field_types import format_timestamp
+from common.mail_problem import MailProblem
 from common.numbering import format_number, number_year
 from common.order import Order, OrderDraft
 from common.status import ACCEPTED, OrderStatus
@@ -32,6 +33,8 @@ _MAX_PAGE_BYTES = 2_500_000
 # DynamoDB's limit is 400 KB. The rest is room for what comes later: the invoice's key, payments and the history.
 _MAX_ITEM_BYTES = (400 - 16) * 1024
 _MAX_NUMBER_ATTEMPTS = 30
+# An order has a handful of mails; the first problems say what is wrong, and an item stays small.
+MAX_MAIL_PROBLEMS = 20
 _MAX_BACKOFF_SECONDS = 0.25
 _DATE_INDEX = "OrdersByDateIndex"
 _ID_INDEX = "OrderByIdIndex"
@@ -299,3 +302,24 @@ class OrderRepository:
             ConditionExpression="attribute_exists(PK)",
             ExpressionAttributeValues=to_attributes({":key": invoice_key}),
         )
+
+    def add_mail_problem(self, order: Order, problem: MailProblem) -> None:
+        """Add a problem with a mail to an order as it was read, without a new version; the first 20 are kept.
+
+        A problem that is on record already is not added again. Raises TransientError if another was added meanwhile.
+        """
+        known = order.mail_problems or []
+        if problem in known or len(known) >= MAX_MAIL_PROBLEMS:
+            return
+        unchanged = "size(mailProblems) = :count" if known else "attribute_not_exists(mailProblems)"
+        values = {":problems": [each.dict(by_alias=True) for each in (*known, problem)], ":count": len(known) or None}
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=order_key(order.tenant_id, order.id),
+                UpdateExpression="SET mailProblems = :problems",
+                ConditionExpression=f"attribute_exists(PK) AND {unchanged}",
+                ExpressionAttributeValues=to_attributes(values),
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            raise TransientError(f"another problem with a mail of order {order.id} was recorded meanwhile") from None

@@ -4,6 +4,7 @@ import base64
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -18,9 +19,10 @@ from localstack.targets import Platform
 from release import traffic
 from release.packaging import build
 from tests.support.lambda_events import api_event
+from tests.support.ses_reports import report
 from tooling.polling import poll
 
-pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.embedded, pytest.mark.load("held up")]
+pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.needs("IAM"), pytest.mark.load("held up")]
 
 _DEADLINE_SECONDS = 240
 # Permissions on more than one resource, and why. `{function}` stands for the name of each function.
@@ -87,7 +89,7 @@ class Promises:
 
     def _request(self, method: str, path: str, admin: bool = False, **options: Any) -> dict[str, Any]:
         caller = self._admin if admin else self._tenant
-        return api_event(method, path, tenant_id=caller.id, groups="admin" if admin else None, **options)
+        return api_event(method, path, tenant_id=caller.id, groups=("admin",) if admin else (), **options)
 
     def _change(self, order_id: str, change: dict[str, Any], version: str, admin: bool = False) -> dict[str, Any]:
         headers = {"if-match": f'"{version}"'}
@@ -149,12 +151,12 @@ class Promises:
                 return self._message("InvoiceCreated", {"invoiceKey": self._key})
         return self._message("OrderRecorded", {})
 
-    def _consume(self, function: str, qualifier: str) -> list[str]:
+    def _consume(self, function: str, qualifier: str, body: str | None = None) -> list[str]:
         queue = self._platform.outputs["queue_names"][function]
         record = {
             "messageId": str(uuid4()),
             "receiptHandle": "none",
-            "body": self._next_message(function),
+            "body": body or self._next_message(function),
             "attributes": {"ApproximateReceiveCount": "1"},
             "messageAttributes": {},
             "eventSource": "aws:sqs",
@@ -172,7 +174,11 @@ class Promises:
         return self._consume("order_internal_notification", qualifier)
 
     def _customer_order_confirmation(self, qualifier: str) -> list[str]:
-        return self._consume("customer_order_confirmation", qualifier)
+        reported = json.dumps(report(self._tenant.id, self._order_id, timestamp=datetime.now(UTC).isoformat()))
+        return [
+            *self._consume("customer_order_confirmation", qualifier),
+            *self._consume("customer_order_confirmation", qualifier, reported),
+        ]
 
     def _order_pdf_creator(self, qualifier: str) -> list[str]:
         # As if the function had crashed after it stored the invoice and before it wrote the key to the order.

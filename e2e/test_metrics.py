@@ -6,12 +6,15 @@ from uuid import uuid4
 
 import pytest
 
+from common.mail_problem import MailKind
 from e2e import alarms
+from e2e.queues import FunctionQueue
 from e2e.tenant import DEADLINE_SECONDS, Tenant
 from localstack.targets import Platform
+from tests.support.ses_reports import report
 from tooling.polling import poll
 
-pytestmark = pytest.mark.embedded
+pytestmark = pytest.mark.needs("metrics")
 
 Metric = tuple[str, str, frozenset[tuple[str, str]]]
 # The engine does not throttle. Names and dimensions: DynamoDB Developer Guide, "DynamoDB metrics and dimensions".
@@ -47,6 +50,8 @@ def test_dashboard_and_alarm_metrics_are_published(platform: Platform, tenant: T
     # Placing an order does not call these two functions.
     assert tenant.change(order["id"], {"status": "CANCELLED"}).status_code == 200
     assert tenant.orders().status_code == 200
+    bounce = json.dumps(report(tenant.id, order["id"], of=MailKind.INTERNAL))
+    FunctionQueue(platform, "customer_order_confirmation").send([bounce])
     assert tenant.ordered(cartId=f"cart-{uuid4().hex}")["status"] == "REJECTED"
 
     table = ("TableName", platform.outputs["orders_table"])
@@ -55,10 +60,15 @@ def test_dashboard_and_alarm_metrics_are_published(platform: Platform, tenant: T
     throttles: set[Metric] = {("AWS/DynamoDB", name, dimensions) for name in THROTTLES for dimensions in sets}
     assert {one for one in required_metrics(platform) if one[0] == "AWS/DynamoDB"} == throttles
 
+    # The engine sends mail to nobody, so its SES has no reputation. Names: SES Developer Guide, "Creating reputation
+    # monitoring alarms using CloudWatch".
+    reputation: set[Metric] = {("AWS/SES", f"Reputation.{kind}Rate", frozenset()) for kind in ("Bounce", "Complaint")}
+    assert {one for one in required_metrics(platform) if one[0] == "AWS/SES"} == reputation
+
     def published() -> bool | None:
         pages = platform.aws.cloudwatch.get_paginator("list_metrics").paginate()
         found = {cloudwatch_metric(dict(metric)) for page in pages for metric in page["Metrics"]}
-        return required_metrics(platform) - throttles <= found or None
+        return required_metrics(platform) - throttles - reputation <= found or None
 
     poll("each metric published", published, DEADLINE_SECONDS)
 
@@ -69,11 +79,3 @@ def test_business_metrics_have_one_dimension(platform: Platform, tenant: Tenant)
     pages = platform.aws.cloudwatch.get_paginator("list_metrics").paginate(Namespace="OrderService")
     dimensions = {cloudwatch_metric(dict(metric))[2] for page in pages for metric in page["Metrics"]}
     assert dimensions == {frozenset({("service", "order-lambda")})}
-
-
-def test_saved_queries_are_in_cloudwatch(platform: Platform) -> None:
-    """CloudWatch has the saved log queries that the runbooks use, over the logs of every function."""
-    found = platform.aws.logs.describe_query_definitions(queryDefinitionNamePrefix="bbws-order-")["queryDefinitions"]
-    assert {query["name"]: query["queryString"] for query in found} == platform.outputs["saved_queries"]
-    groups = {f"/aws/lambda/{name}" for name in platform.outputs["function_names"].values()}
-    assert all(set(query["logGroupNames"]) == groups for query in found)

@@ -35,6 +35,7 @@ class Aws:
     logs: CloudWatchLogsClient
     s3: S3Client
     ses: SESClient
+    sesv2: Any
     sns: SNSClient
     sqs: SQSClient
 

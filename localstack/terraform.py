@@ -74,6 +74,7 @@ class LocalTerraform:
             "-var-file=env/local.tfvars",
             f"-var=cart_api_url={cart_url}",
             *(("-var=authorizer=issuer",) if stack.issuer_url else ()),
+            *(("-var=mail_feedback_enabled=false",) if stack.engine == "localstack" else ()),  # it has no SES v2
             # Another host name than the API's, as in AWS: a browser that is redirected must not send the token along.
             f"-var=invoice_endpoint_url={stack.endpoint.replace('127.0.0.1', 'localhost')}",
             *(("-var=packages_dir=../packages", "-var=templates_dir=../templates") if stack.release else ()),

@@ -41,6 +41,14 @@ locals {
     order_internal_notification = { name = "bbws-order-internal-notification", events = ["OrderRecorded"] }
     customer_order_confirmation = { name = "bbws-order-customer-notification", events = ["InvoiceCreated", "OrderRejected", "OrderStatusChanged"] }
   }
+  # What SES reports about mails goes to the queue of the customer's mails. REJECT: SES found a virus in the mail.
+  feedback = { for kind, types in { bounces = ["BOUNCE", "REJECT"], complaints = ["COMPLAINT"] } : kind => {
+    topic = "bbws-ses-${kind}-${var.environment}", event_types = types
+  } if var.mail_feedback_enabled }
+  queue_topics = { for function, queue in local.queues : function => concat(
+    length(queue.events) > 0 ? [local.events_topic_name] : [],
+    function == "customer_order_confirmation" ? [for feedback in local.feedback : feedback.topic] : [],
+  ) }
   queue_arns = { for function, queue in local.queues : function => "arn:aws:sqs:${var.region}:${var.account_id}:${queue.name}-${var.environment}" }
   queue_urls = { for function, queue in local.queues : function => "https://sqs.${var.region}.amazonaws.com/${var.account_id}/${queue.name}-${var.environment}" }
 
@@ -156,10 +164,12 @@ locals {
         IDEMPOTENCY_TABLE = local.idempotency_table_name
         ORDERS_BUCKET     = local.orders_bucket
         TEMPLATES_BUCKET  = local.templates_bucket
+        # The team is told of a customer's mail that did not arrive.
+        INTERNAL_NOTIFICATION_EMAIL = var.internal_notification_email
       })
       statements = [
-        { actions = ["dynamodb:GetItem"], resources = [local.table_arn] },
-        { actions = ["s3:GetObject"], resources = ["${local.templates_bucket_arn}/customer/*", "${local.templates_bucket_arn}/mail/*", "${local.orders_bucket_arn}/*/orders/*"] },
+        { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = [local.table_arn] },
+        { actions = ["s3:GetObject"], resources = concat([for folder in ["customer", "internal", "mail"] : "${local.templates_bucket_arn}/${folder}/*"], ["${local.orders_bucket_arn}/*/orders/*"]) },
         local.idempotency_statement,
         local.mail_statement,
       ]

@@ -12,7 +12,7 @@ module "orders_table" {
   replica_regions             = var.failover_region == null ? [] : [var.failover_region]
 }
 
-# Idempotency records of the last 24 hours (responses and mails). Not worth restoring, so no recovery.
+# Idempotency records: of responses for 24 hours, of mails as long as their orders. Not worth restoring, so no recovery.
 module "idempotency_table" {
   source = "./modules/dynamodb"
 
@@ -31,7 +31,7 @@ module "queue" {
   region                   = var.region
   consumer_timeout_seconds = local.functions[each.key].timeout
   message_retention_days   = var.message_retention_days
-  source_topic_arn         = length(each.value.events) > 0 ? local.events_topic_arn : null
+  source_topic_arns        = [for topic in local.queue_topics[each.key] : "arn:aws:sns:${var.region}:${var.account_id}:${topic}"]
   alerts_topic_arn         = local.alerts_topic_arn
   runbook_url              = var.runbook_url
   require_tls              = var.require_tls
@@ -56,7 +56,7 @@ module "alerts" {
   name                = local.alerts_topic_name
   account_id          = var.account_id
   emails              = var.alarm_emails
-  publishing_services = ["cloudwatch.amazonaws.com"]
+  publishing_services = ["cloudwatch.amazonaws.com", "budgets.amazonaws.com"]
 }
 
 module "orders_bucket" {
@@ -162,28 +162,69 @@ module "api" {
   permissions_boundary = local.permissions_boundary
 }
 
-# Bounces and complaints contain mail addresses, so they go to a separate topic and not to that of the alarms.
-module "mail_feedback" {
-  source = "./modules/sns"
-  count  = var.mail_feedback_enabled ? 1 : 0
+module "domain" {
+  source = "./modules/domain"
+  count  = var.hosted_zone_id == "" ? 0 : 1
 
-  name                = "bbws-mail-feedback-${var.environment}"
+  domain_name    = var.domain_name
+  hosted_zone_id = var.hosted_zone_id
+  api_id         = module.api.id
+  stage          = var.environment
+  region         = var.region
+  failover       = var.failover_region == null ? null : local.in_failover ? "SECONDARY" : "PRIMARY"
+
+  # The mapping needs the stage.
+  depends_on = [module.api]
+}
+
+# Here, not in bootstrap, because the alerts topic is made here. Budgets belong to an account, not to a region.
+resource "aws_budgets_budget" "account" {
+  count = var.monthly_budget_usd == null || local.in_failover ? 0 : 1
+
+  name         = "bbws-monthly-${var.environment}"
+  budget_type  = "COST"
+  limit_amount = tostring(var.monthly_budget_usd)
+  limit_unit   = "USD"
+  time_unit    = "MONTHLY"
+
+  notification {
+    notification_type         = "ACTUAL"
+    comparison_operator       = "GREATER_THAN"
+    threshold                 = 80
+    threshold_type            = "PERCENTAGE"
+    subscriber_sns_topic_arns = [module.alerts.arn]
+  }
+
+  # AWS Budgets refuses a topic whose policy does not allow it to publish.
+  depends_on = [module.alerts]
+}
+
+# Bounces and complaints contain mail addresses, so they go to separate topics and not to that of the alarms.
+module "mail_feedback" {
+  source   = "./modules/sns"
+  for_each = local.feedback
+
+  name                = each.value.topic
   account_id          = var.account_id
   emails              = var.mail_feedback_emails
   publishing_services = ["ses.amazonaws.com"]
+  # SES's messages have no attributes to filter on.
+  subscriptions = { customer_order_confirmation = { queue_arn = local.queue_arns.customer_order_confirmation } }
+
+  depends_on = [module.queue]
 }
 
 module "mail" {
   source = "./modules/ses"
 
-  domain             = local.mail_domain
-  region             = var.region
-  environment        = var.environment
-  configuration_set  = local.mail_configuration_set
-  bounce_subdomain   = local.in_failover ? "bounce-${var.region}" : "bounce"
-  feedback_topic_arn = one(module.mail_feedback[*].arn)
-  alerts_topic_arn   = local.alerts_topic_arn
-  runbook_url        = var.runbook_url
+  domain            = local.mail_domain
+  region            = var.region
+  environment       = var.environment
+  configuration_set = local.mail_configuration_set
+  bounce_subdomain  = local.in_failover ? "bounce-${var.region}" : "bounce"
+  feedback_topics   = { for kind, feedback in local.feedback : kind => { arn = module.mail_feedback[kind].arn, event_types = feedback.event_types } }
+  alerts_topic_arn  = local.alerts_topic_arn
+  runbook_url       = var.runbook_url
 }
 
 module "monitoring" {

@@ -3,6 +3,16 @@ output "api_url" {
   value       = module.api.url
 }
 
+output "domain_name" {
+  description = "Name of the API; empty if it has none of its own."
+  value       = length(module.domain) == 0 ? "" : var.domain_name
+}
+
+output "hosted_zone_id" {
+  description = "Id of the hosted zone of that name; empty if there is none."
+  value       = var.hosted_zone_id
+}
+
 output "api_id" {
   description = "Id of the REST API."
   value       = module.api.id
@@ -79,7 +89,7 @@ output "alarm_names" {
 }
 
 output "mail_alarm_names" {
-  description = "Names of the alarms on the sender's reputation. They last for days, so a canary ignores them."
+  description = "Names of the alarms on mails that do not arrive. Some last for days, so a canary ignores them."
   value       = module.mail.alarm_names
 }
 

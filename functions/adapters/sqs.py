@@ -16,6 +16,8 @@ from functions import freeze_startup_objects
 MAX_DELAY_SECONDS = 900
 
 Consumer = Callable[[Envelope, LambdaContext], None]
+# The message of a body; None if there is nothing to do.
+Parser = Callable[[str], Envelope | None]
 Handler = Callable[[dict[str, Any], LambdaContext], Any]
 Record = dict[str, Any]
 
@@ -40,7 +42,7 @@ def _delay_seconds(record: Record, error: Exception) -> int:
     return min(MAX_DELAY_SECONDS, max(backoff, required))
 
 
-def sqs_handler(consume: Consumer, *events: type[Event]) -> Handler:
+def sqs_handler(consume: Consumer, *events: type[Event], parse: Parser = parse) -> Handler:
     """Make the Lambda handler that passes each message of a batch to a consumer; other events than these are refused.
 
     A message whose consumer raises is reported as failed and redelivered: at once after a PermanentError, so that it
@@ -51,6 +53,8 @@ def sqs_handler(consume: Consumer, *events: type[Event]) -> Handler:
         logger.set_correlation_id(None)
         try:
             envelope = parse(record["body"])
+            if envelope is None:
+                return True
             logger.set_correlation_id(envelope.correlation_id)
             if type(envelope.payload) not in events:
                 raise PermanentError(f"{envelope.event_type} is not for this function")

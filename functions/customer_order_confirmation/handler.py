@@ -1,13 +1,17 @@
-"""Customer notification queue: the confirmation with the invoice, and a mail for each new status or a rejection."""
+"""Customer notification queue: the confirmation, mails about a status or a rejection, and mails that failed."""
 
 from email.message import EmailMessage
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common import clients, notifications
-from common.events import Envelope, InvoiceCreated, OrderRejected, OrderStatusChanged
-from common.mail import order_confirmation, order_rejected, status_update
+from common.events import Envelope, InvoiceCreated, MailFailed, OrderRejected, OrderStatusChanged
+from common.mail import mail_problem, order_confirmation, order_rejected, status_update
+from common.mail_problem import MailKind
+from common.observability import count, logger
+from common.order import Order
 from common.settings import settings
+from functions.adapters import ses
 from functions.adapters.sqs import sqs_handler
 
 _s3 = clients.s3()
@@ -20,13 +24,29 @@ def consume(envelope: Envelope, context: LambdaContext) -> None:
 
     def build() -> EmailMessage:
         if isinstance(event, OrderStatusChanged):
-            return status_update(order, event.to_status, envelope.correlation_id)
+            return status_update(order, event.to_status, envelope)
+        if isinstance(event, MailFailed):
+            return mail_problem(order, event.problem, envelope)
         if isinstance(event, OrderRejected):
-            return order_rejected(order, envelope.correlation_id)
+            return order_rejected(order, envelope)
         invoice = _s3.get_object(Bucket=settings.orders_bucket, Key=event.invoice_key)["Body"].read()
-        return order_confirmation(order, invoice, envelope.correlation_id)
+        return order_confirmation(order, invoice, envelope)
 
+    if isinstance(event, MailFailed) and not _record_problem(order, event):
+        return
     notifications.send_once(envelope.message_id, build, context)
 
 
-lambda_handler = sqs_handler(consume, InvoiceCreated, OrderRejected, OrderStatusChanged)
+def _record_problem(order: Order, event: MailFailed) -> bool:
+    """Record on the order that its mail failed; False if the team cannot be told of it by another mail."""
+    problem = event.problem
+    logger.warning("mail failed", order_id=str(order.id), **problem.dict(exclude={"at"}, exclude_none=True))
+    if problem.mail is MailKind.INTERNAL:
+        count("InternalMailsFailed")
+        return False
+    notifications.orders.add_mail_problem(order, problem)
+    count("CustomerMailsFailed")
+    return True
+
+
+lambda_handler = sqs_handler(consume, InvoiceCreated, OrderRejected, OrderStatusChanged, MailFailed, parse=ses.parse)

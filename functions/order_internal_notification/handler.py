@@ -11,7 +11,7 @@ from functions.adapters.sqs import sqs_handler
 def consume(envelope: Envelope, context: LambdaContext) -> None:
     """Send the mail of one message."""
     order = notifications.orders.get_recorded(envelope.payload.tenant_id, envelope.payload.order_id)
-    notifications.send_once(envelope.message_id, lambda: order_notification(order, envelope.correlation_id), context)
+    notifications.send_once(envelope.message_id, lambda: order_notification(order, envelope), context)
 
 
 lambda_handler = sqs_handler(consume, OrderRecorded)

@@ -10,6 +10,7 @@ import jwt
 from botocore.exceptions import ClientError
 
 from labs.customers import sign_up
+from labs.rehearsal.dns import ApiName
 from localstack import terraform
 from localstack.stack import SIGNATURE, Stack, StackError, api_url
 from release.environments import ENVIRONMENTS, EnvironmentName, terraform_outputs
@@ -28,6 +29,7 @@ REPOSITORY_ID: Final = "821093847"
 SUBJECT_PREFIX: Final = f"repo:kimmyai@5544123/bbws-order-lambda@{REPOSITORY_ID}"
 _BOOTSTRAP = ROOT / "terraform" / "bootstrap"
 _BOOTSTRAP_SECONDS = 300
+_ZONE: Final = "TF_VAR_hosted_zone_id"
 
 
 class Accounts:
@@ -40,6 +42,8 @@ class Accounts:
         self._trusted = stack.certificates.trusted()
         self.endpoint = stack.endpoint
         self.bundle = stack.certificates.bundle
+        # Terraform's variable of the hosted zone by account; an account without one has no name for its API.
+        self.zones: dict[str, dict[str, str]] = {}
 
     def client(self, service: Any, credentials: Mapping[str, str]) -> Any:
         """A client with these credentials, at the engine."""
@@ -61,19 +65,33 @@ class Accounts:
     def _variables(self, environment: EnvironmentName, key: str, secret: str) -> dict[str, str]:
         region = ENVIRONMENTS[environment].region
         own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_", "GITHUB_"))}
+        credentials = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
+        regions = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+        return {**own, **self.engine(), **credentials, **regions, **self.zones.get(ACCOUNTS[environment], {})}
+
+    def engine(self) -> dict[str, str]:
+        """Environment variables that make SDKs and Terraform call the engine in place of AWS."""
         # Without a mirror Terraform downloads its providers, so it must trust the usual authorities.
         trusted = {name: value for name, value in self._trusted.items() if name != "SSL_CERT_FILE"}
         return {
-            **own,
             **trusted,
             **terraform.cli_environment(self._stack.directory),
             "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": key,
-            "AWS_SECRET_ACCESS_KEY": secret,
-            "AWS_REGION": region,
-            "AWS_DEFAULT_REGION": region,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
+
+    @staticmethod
+    def token(environment: str, audience: str = "sts.amazonaws.com", **claims: str) -> str:
+        """A token as GitHub's for a job in a GitHub environment, or outside one; claims replace its own."""
+        payload = {
+            "iss": "https://token.actions.githubusercontent.com",
+            "aud": audience,
+            "sub": f"{SUBJECT_PREFIX}:{f'environment:{environment}' if environment else 'ref:refs/heads/main'}",
+            "repository_id": REPOSITORY_ID,
+            **claims,
+        }
+        # The engine reads the claims; only AWS can check GitHub's signature.
+        return jwt.encode(payload, "not GitHub's key, which only GitHub has", algorithm="HS256")
 
     def sign_in(self, environment: EnvironmentName, job: str | None = None, **claims: str) -> dict[str, str]:
         """Environment variables of a GitHub job in an environment: a session of its role.
@@ -82,22 +100,15 @@ class Accounts:
         StackError if the role refuses the token.
         """
         name = job or ("prod" if environment == "failover" else environment)
-        token = {
-            "iss": "https://token.actions.githubusercontent.com",
-            "aud": "sts.amazonaws.com",
-            "sub": f"{SUBJECT_PREFIX}:environment:{name}",
-            "repository_id": REPOSITORY_ID,
-            **claims,
-        }
-        # The engine reads the claims; only AWS can check GitHub's signature.
-        signed = jwt.encode(token, "not GitHub's key, which only GitHub has", algorithm="HS256")
+        token = self.token(name, **claims)
         role = f"arn:aws:iam::{ACCOUNTS[environment]}:role/github-2-bbws-order-lambda-{name}"
         try:
             response = self.client("sts", self.root(environment)).assume_role_with_web_identity(
-                RoleArn=role, RoleSessionName="rehearsal", WebIdentityToken=signed, DurationSeconds=3600
+                RoleArn=role, RoleSessionName="rehearsal", WebIdentityToken=token, DurationSeconds=3600
             )
         except ClientError as error:
-            raise StackError(f"{role} refuses {token['sub']}: {error}") from error
+            subject = jwt.decode(token, options={"verify_signature": False})["sub"]
+            raise StackError(f"{role} refuses {subject}: {error}") from error
         session = response["Credentials"]
         variables = self._variables(environment, session["AccessKeyId"], session["SecretAccessKey"])
         return variables | {"AWS_SESSION_TOKEN": session["SessionToken"]}
@@ -118,6 +129,18 @@ class Accounts:
             what, log = f"bootstrap of {environment}: terraform {arguments[0]}", folder / f"{arguments[0]}.log"
             command = ["terraform", f"-chdir={_BOOTSTRAP}", *arguments]
             commands.run(what, command, _BOOTSTRAP_SECONDS, variables, log=log).checked()
+
+    def delegate(self, environment: EnvironmentName, name: str) -> None:
+        """Create the hosted zone of an API's name in an account, as an administrator does before the bootstrap."""
+        route53 = self.client("route53", self.root(environment))
+        zone = route53.create_hosted_zone(Name=name, CallerReference=name)["HostedZone"]["Id"]
+        self.zones[ACCOUNTS[environment]] = {_ZONE: zone.removeprefix("/hostedzone/")}
+
+    def api_name(self, environment: EnvironmentName) -> ApiName:
+        """The name of an account's API, which was delegated to it."""
+        # Route 53 is in us-east-1, so the loss of a region of ours does not reach it.
+        route53 = self.client("route53", self.root(environment) | {"AWS_REGION": "us-east-1"})
+        return ApiName(route53, self.zones[ACCOUNTS[environment]][_ZONE], self.endpoint, str(self.bundle))
 
     def outputs(self, environment: EnvironmentName) -> dict[str, Any]:
         """Outputs of an environment's Terraform state."""

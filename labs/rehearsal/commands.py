@@ -1,4 +1,4 @@
-"""Runs the project's own commands as a workflow does, and those that must be refused."""
+"""Runs the project's own commands as a person does, and those that must be refused."""
 
 import itertools
 import sys
@@ -10,7 +10,6 @@ from localstack.stack import StackError
 from localstack.up import console
 from tooling import commands, documents
 from tooling.documents import Block
-from tooling.paths import ROOT
 
 DEADLINE_SECONDS = 900
 _SHOWN = 4_000
@@ -19,22 +18,20 @@ PROGRAM = (sys.executable, "-m", "cli.release")
 
 
 class Commands:
-    """Runs commands, and keeps the output of each in a file of a folder."""
+    """Runs commands in a checkout, and keeps the output of each in a file of a folder."""
 
-    def __init__(self, logs: Path) -> None:
-        self._logs, self._numbers = logs, itertools.count(1)
+    def __init__(self, checkout: Path, logs: Path) -> None:
+        self._checkout, self._logs, self._numbers = checkout, logs, itertools.count(1)
         self.followed: list[Block] = []
 
-    def _run(
-        self, name: str, command: tuple[str, ...], environment: Mapping[str, str], cwd: Path
-    ) -> commands.Completed:
+    def _run(self, name: str, command: tuple[str, ...], environment: Mapping[str, str]) -> commands.Completed:
         log = self._logs / f"{next(self._numbers):02}-{name.replace(' ', '-')}.log"
-        return commands.run(name, command, DEADLINE_SECONDS, environment, cwd, log)
+        return commands.run(name, command, DEADLINE_SECONDS, environment, self._checkout, log)
 
-    def run(self, name: str, *command: str, environment: Mapping[str, str], cwd: Path = ROOT) -> str:
+    def run(self, name: str, *command: str, environment: Mapping[str, str]) -> str:
         """Run a command and return its output; CommandError if it failed or took too long."""
         started = time.monotonic()
-        output = self._run(name, command, environment, cwd).checked()
+        output = self._run(name, command, environment).checked()
         console.print(f"[green]✓[/] {name} [dim]{time.monotonic() - started:.1f} s[/]")
         return output
 
@@ -53,7 +50,7 @@ class Commands:
 
     def refused(self, name: str, text: str, *arguments: str, environment: Mapping[str, str]) -> None:
         """Run a command of `bin/release` that must be refused with a text; StackError if it is not."""
-        ended = self._run(name, (*PROGRAM, *arguments), environment, ROOT)
+        ended = self._run(name, (*PROGRAM, *arguments), environment)
         if not ended.status or text not in ended.output:
             raise StackError(f"{name}: not refused with {text!r}, status {ended.status}:\n{ended.output[-_SHOWN:]}")
         line = next(line for line in ended.output.splitlines() if text in line)

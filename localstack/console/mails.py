@@ -11,12 +11,17 @@ from typing import NamedTuple
 
 from localstack.logs import utc
 
-INTERNAL, CUSTOMER, STATUS = "internal mail", "customer mail", "status mail"
+INTERNAL, CUSTOMER, STATUS, PROBLEM = "internal mail", "customer mail", "status mail", "mail problem"
 _NAME = re.compile(r"[0-9]{1,20}-[0-9a-f]{8}")
 _NUMBER = re.compile(r"ORD-[0-9]{4}-[0-9]{5,}")
 _HEADER_BYTES = 16_384
 # By the first words of the subject; any other mail is about a change of status.
-_KINDS = {"New order": INTERNAL, "Your order": CUSTOMER, "We couldn't accept your order": CUSTOMER}
+_KINDS = {
+    "New order": INTERNAL,
+    "Your order": CUSTOMER,
+    "We couldn't accept your order": CUSTOMER,
+    "Mail about": PROBLEM,
+}
 
 
 class Mail(NamedTuple):
@@ -24,7 +29,7 @@ class Mail(NamedTuple):
 
     name: str
     at: datetime
-    # INTERNAL, CUSTOMER or STATUS.
+    # INTERNAL, CUSTOMER, STATUS or PROBLEM.
     kind: str
     recipient: str
     subject: str

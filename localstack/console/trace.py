@@ -90,12 +90,14 @@ def spans(
 ) -> list[Span]:
     """The spans of one request, by function and time; `accepted_at` is the acceptance of its order in the table."""
     errors = {line.request_id for line in lines if line.level in ("ERROR", "CRITICAL")}
+    # A report of SES on a mail is another message than the one that the mail was sent for, so it is no retry.
+    reports = {line.request_id for line in lines if line.message == "mail failed"}
     found: list[Span] = []
     for function in _FUNCTIONS:
         mine = sorted((i for i in invocations if i.function == function), key=lambda i: i.started)
         ready, source = _sent(function, lines, accepted_at)
         for number, each in enumerate(mine):
-            if ready and function in _SENDERS:
+            if ready and function in _SENDERS and each.request_id not in reports:
                 retry = "backing off" if number % _ATTEMPTS else "in the DLQ"
                 name = retry if source == _FROM_RETRY else f"to {function}"
                 found.append(Span(name, QUEUE, ready, max(ready, each.started), source, derived=True))

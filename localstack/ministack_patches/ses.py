@@ -1,15 +1,23 @@
-"""SES: permissions to send mail, addresses that it refuses, MAIL FROM domains and feedback on bounces."""
+"""SES: permissions to send mail, addresses that it refuses, MAIL FROM domains, what becomes of a mail, suppression."""
 
 import base64
 import email
+import email.policy
 import email.utils
+import json
 import re
+import time
 from collections.abc import Callable
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from email.message import Message
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
+from uuid import uuid4
 
-from ministack.core import iam_actions
-from ministack.services import ses
+from ministack.core import iam_actions, iam_evaluator
+from ministack.core.responses import AccountRegionScopedDict, get_account_id, get_region, json_response
+from ministack.services import ses, ses_v2, sns
 
 from localstack.ministack_patches.patching import Function, replaces
 
@@ -43,15 +51,46 @@ def give_sender_address(context: Function, service: str, action: str, body: byte
 
     Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon SES".
     """
-    keys = {"ses:FromAddress": _sender(body)} if action == "ses:SendRawEmail" else {}
+    keys = {}
+    if action == "ses:SendRawEmail":
+        keys = {"ses:FromAddress": _sender(body), _SET_KEY: _raw_message(body)["X-SES-CONFIGURATION-SET"] or ""}
     return {**context(service, action, body, parameters), **keys}
+
+
+# Carries the name from the request to the check, as a condition key that no policy has.
+_SET_KEY = "engine:ConfigurationSet"
+
+
+@replaces(iam_evaluator, "enforce")
+def check_configuration_set(
+    enforce: Function, access_key: str, action: str, service: str, region: str, **named: Any
+) -> Any:
+    """Check SendRawEmail on its configuration set too; MiniStack checks it on the identity only.
+
+    Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon SES".
+    """
+    context = dict(named.pop("service_context", None) or {})
+    name = context.pop(_SET_KEY, "")
+    denied = enforce(access_key, action, service, region, service_context=context, **named)
+    if not name or denied:
+        return denied
+    named["resource_arn"] = _arn("configuration-set", name)
+    return enforce(access_key, action, service, region, service_context=context, **named)
+
+
+def _arn(kind: str, name: str) -> str:
+    return f"arn:aws:ses:{get_region()}:{get_account_id()}:{kind}/{name}"
+
+
+def _raw_message(body: bytes) -> Message:
+    fields = parse_qs(body.decode(errors="replace"))
+    return email.message_from_bytes(base64.b64decode(fields["RawMessage.Data"][0]))
 
 
 def _sender(body: bytes) -> str:
     """Address of the From header of a SendRawEmail request."""
-    fields = parse_qs(body.decode(errors="replace"))
-    header = email.message_from_bytes(base64.b64decode(fields["RawMessage.Data"][0]))["From"]
-    return email.utils.parseaddr(header or fields.get("Source", [""])[0])[1]
+    source = parse_qs(body.decode(errors="replace")).get("Source", [""])[0]
+    return email.utils.parseaddr(_raw_message(body)["From"] or source)[1]
 
 
 @replaces(ses, "_send_email")
@@ -87,58 +126,29 @@ def _refusal(address: str) -> str:
 
 
 @replaces(ses, "handle_request")
-async def serve_mail_feedback(
+async def serve_mail_from(
     handle: Function, method: str, path: str, headers: dict[str, str], body: bytes, *request: Any
 ) -> Any:
-    """Serve MAIL FROM domains and event destinations, which MiniStack lacks; they are only stored.
+    """Serve MAIL FROM domains, which MiniStack lacks; they are only stored.
 
-    Source: SES API Reference (2010-12-01), the actions of `_FEEDBACK`.
+    Source: SES API Reference (2010-12-01), the actions of `_MAIL_FROM`.
     """
     fields = {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
     action = fields.get("Action", "")
-    if action not in _FEEDBACK:
+    if action not in _MAIL_FROM:
         return await handle(method, path, headers, body, *request)
-    name = fields.get("ConfigurationSetName")
-    if name is not None and name not in ses._configuration_sets:
-        return ses._config_set_missing(name)
-    result = _FEEDBACK[action](ses._configuration_sets[name] if name else {}, fields) or ""
-    return ses._xml(200, f"{action}Response", f"<{action}Result>{result}</{action}Result>")
+    return ses._xml(200, f"{action}Response", f"<{action}Result>{_MAIL_FROM[action](fields)}</{action}Result>")
 
 
-def _create_destination(configuration_set: dict[str, Any], fields: dict[str, str]) -> None:
-    types = [value for name, value in fields.items() if name.startswith("EventDestination.MatchingEventTypes.member.")]
-    configuration_set.setdefault("EventDestinations", {})[fields["EventDestination.Name"]] = (
-        f"<member><Name>{fields['EventDestination.Name']}</Name><Enabled>{fields['EventDestination.Enabled']}</Enabled>"
-        f"<MatchingEventTypes>{''.join(f'<member>{each}</member>' for each in types)}</MatchingEventTypes>"
-        f"<SNSDestination><TopicARN>{fields['EventDestination.SNSDestination.TopicARN']}</TopicARN></SNSDestination></member>"
-    )
-
-
-def _delete_destination(configuration_set: dict[str, Any], fields: dict[str, str]) -> None:
-    configuration_set.get("EventDestinations", {}).pop(fields["EventDestinationName"], None)
-
-
-def _publish_reputation(configuration_set: dict[str, Any], fields: dict[str, str]) -> None:
-    configuration_set["Reputation"] = fields["Enabled"]
-
-
-def _describe(configuration_set: dict[str, Any], _: dict[str, str]) -> str:
-    return (
-        f"<ConfigurationSet><Name>{configuration_set['Name']}</Name></ConfigurationSet>"
-        f"<EventDestinations>{''.join(configuration_set.get('EventDestinations', {}).values())}</EventDestinations>"
-        "<ReputationOptions><SendingEnabled>true</SendingEnabled><ReputationMetricsEnabled>"
-        f"{configuration_set.get('Reputation', 'false')}</ReputationMetricsEnabled></ReputationOptions>"
-    )
-
-
-def _set_mail_from(_: dict[str, Any], fields: dict[str, str]) -> None:
+def _set_mail_from(fields: dict[str, str]) -> str:
     ses._identities[fields["Identity"]] |= {
         "MailFromDomain": fields.get("MailFromDomain", ""),
         "BehaviorOnMXFailure": fields.get("BehaviorOnMXFailure", "UseDefaultValue"),
     }
+    return ""
 
 
-def _mail_from(_: dict[str, Any], fields: dict[str, str]) -> str:
+def _mail_from(fields: dict[str, str]) -> str:
     entries = ""
     for name, identity in fields.items():
         found = ses._identities.get(identity) if name.startswith("Identities.member.") else None
@@ -151,11 +161,192 @@ def _mail_from(_: dict[str, Any], fields: dict[str, str]) -> str:
     return f"<MailFromDomainAttributes>{entries}</MailFromDomainAttributes>"
 
 
-_FEEDBACK: dict[str, Callable[[dict[str, Any], dict[str, str]], str | None]] = {
-    "CreateConfigurationSetEventDestination": _create_destination,
-    "DeleteConfigurationSetEventDestination": _delete_destination,
-    "UpdateConfigurationSetReputationMetricsEnabled": _publish_reputation,
-    "DescribeConfigurationSet": _describe,
+_MAIL_FROM: dict[str, Callable[[dict[str, str]], str]] = {
     "SetIdentityMailFromDomain": _set_mail_from,
     "GetIdentityMailFromDomainAttributes": _mail_from,
 }
+
+
+# What becomes of mails, as event type and subtype: by the local part of the simulator's addresses (SES Developer Guide,
+# "Using the Amazon SES mailbox simulator"), and by domains that stand for real mailboxes, on this engine only.
+_SIMULATED = {
+    "bounce": ("Bounce", "General"),
+    "suppressionlist": ("Bounce", "OnAccountSuppressionList"),
+    "complaint": ("Complaint", ""),
+}
+_MAILBOXES = {"bounce.example": ("Bounce", "General"), "complaint.example": ("Complaint", "")}
+_TAG = re.compile(r"\s*([A-Za-z0-9_-]{1,256})\s*=\s*([A-Za-z0-9_-]{1,256})\s*")
+_SES_HEADER = re.compile(rb"(?im)^X-SES-[^\r\n]*\r?\n(?:[ \t][^\r\n]*\r?\n)*")
+
+# Addresses that SES sends nothing to, with PutSuppressedDestination's members.
+_suppressed = AccountRegionScopedDict()
+# Recipients of the mail that is being sent whom it does not reach.
+_unreached: ContextVar[frozenset[str]] = ContextVar("unreached", default=frozenset())
+
+
+@replaces(ses, "_send_raw_email")
+def report_on_mail(send: Function, parameters: dict[str, Any]) -> Any:
+    """Send a mail with a configuration set as SES does, and publish what becomes of it; MiniStack ignores the set.
+
+    The set must exist, tags have limited characters, and headers that begin with X-SES- are removed. SES accepts a mail
+    to a suppressed address, does not send it, and reports a bounce. An address that bounced for good or complained is
+    suppressed if the set says so; the simulator's addresses are not.
+
+    Source: SES Developer Guide, "Specifying a configuration set when you send email", "Using the Amazon SES
+    account-level suppression list", "Using the Amazon SES mailbox simulator"; API Reference, "MessageTag".
+    """
+    raw = base64.b64decode(parameters["RawMessage.Data"][0])
+    message = email.message_from_bytes(raw, policy=email.policy.compat32)
+    name = message["X-SES-CONFIGURATION-SET"]
+    if name and name not in ses_v2._config_sets:
+        return ses._config_set_missing(name)
+    given = " ".join((message["X-SES-MESSAGE-TAGS"] or "").split())
+    tags = [_TAG.fullmatch(tag) for tag in given.split(",") if tag.strip()]
+    if not all(tags):
+        return ses._error("InvalidParameterValue", "Invalid tag: only A-Z, a-z, 0-9, - and _ are allowed.", 400)
+    settings = ses_v2._config_sets.get(name) or {}
+    suppressing = settings.get("SuppressionOptions", {}).get("SuppressedReasons", [])
+    outcomes = {
+        recipient: outcome
+        for recipient in ses._collect_list(parameters, "Destinations.member")
+        if (outcome := _outcome(recipient, suppressing))
+    }
+    end = raw.replace(b"\r\n", b"\n").find(b"\n\n")
+    head, rest = raw.replace(b"\r\n", b"\n")[: end + 1], raw.replace(b"\r\n", b"\n")[end + 1 :]
+    content = base64.b64encode(_SES_HEADER.sub(b"", head) + rest).decode()
+    token = _unreached.set(frozenset(address for address, (event, _) in outcomes.items() if event == "Bounce"))
+    try:
+        response = send({**parameters, "RawMessage.Data": [content]})
+    finally:
+        _unreached.reset(token)
+    sent = re.search(r"<MessageId>([^@<]+)", response[2].decode() if isinstance(response[2], bytes) else response[2])
+    if sent and name:
+        mail = _event_mail(message, sent[1], list(outcomes), {tag[1]: [tag[2]] for tag in tags if tag}, name)
+        for recipient, (event, subtype) in outcomes.items():
+            _report(settings, mail, recipient, event, subtype)
+            simulated = recipient.lower().endswith(f"@{ses._SIMULATOR_DOMAIN}")
+            if event.upper() in suppressing and subtype != "OnAccountSuppressionList" and not simulated:
+                _suppress(recipient, event.upper())
+    return response
+
+
+def _outcome(recipient: str, suppressing: list[str]) -> tuple[str, str] | None:
+    """What becomes of a mail to a recipient; None if it arrives."""
+    address = email.utils.parseaddr(recipient)[1].lower()
+    local, _, domain = address.partition("@")
+    found = _suppressed.get(address)
+    if found and found["Reason"] in suppressing:
+        return "Bounce", "OnAccountSuppressionList"
+    return _SIMULATED.get(local.partition("+")[0]) if domain == ses._SIMULATOR_DOMAIN else _MAILBOXES.get(domain)
+
+
+@replaces(ses, "_smtp_relay")
+def relay_to_reached(relay: Function, source: str, recipients: list[str], *message: Any) -> None:
+    """Do not deliver a mail to recipients whom it does not reach."""
+    reached = [recipient for recipient in recipients if recipient not in _unreached.get()]
+    if reached:
+        relay(source, reached, *message)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _event_mail(message: Message, sent: str, to: list[str], tags: dict[str, list[str]], name: str) -> dict[str, Any]:
+    """The mail object of an event: SES Developer Guide, "Contents of event data ... to Amazon SNS"."""
+    sender = email.utils.parseaddr(message["From"])[1]
+    domain = sender.partition("@")[2]
+    headers = {"from": [message["From"]], "to": [message["To"]], "messageId": sent, "subject": message["Subject"]}
+    return {
+        "timestamp": _now(),
+        "source": sender,
+        "sourceArn": _arn("identity", domain),
+        "sendingAccountId": get_account_id(),
+        "messageId": sent,
+        "destination": to,
+        "headersTruncated": False,
+        "headers": [{"name": key, "value": " ".join(str(value).split())} for key, value in message.items()],
+        "commonHeaders": {**headers, "date": message["Date"]},
+        "tags": {"ses:configuration-set": [name], "ses:from-domain": [domain], **tags},
+    }
+
+
+def _report(settings: dict[str, Any], mail: dict[str, Any], recipient: str, event: str, subtype: str) -> None:
+    """Publish an event to each topic of the configuration set that takes it."""
+    about: dict[str, Any] = {"timestamp": _now(), "feedbackId": f"{uuid4()}-000000"}
+    if event == "Bounce":
+        reason = {"action": "failed", "status": "5.1.1", "diagnosticCode": f"smtp; 550 5.1.1 {recipient} user unknown"}
+        bounced = {"emailAddress": recipient, **(reason if subtype == "General" else {})}
+        about |= {"bounceType": "Permanent", "bounceSubType": subtype, "bouncedRecipients": [bounced]}
+    else:
+        about |= {"complainedRecipients": [{"emailAddress": recipient}], "complaintFeedbackType": "abuse"}
+        about |= {"complaintSubType": None, "arrivalDate": _now(), "userAgent": "Amazon SES Mailbox Simulator"}
+    text = json.dumps({"eventType": event, "mail": mail, event.lower(): about})
+    for destination in (settings.get("EventDestinations") or {}).values():
+        topic = destination.get("SnsDestination", {}).get("TopicArn")
+        if topic and destination["Enabled"] and event.upper() in destination["MatchingEventTypes"]:
+            sns.publish_internal(topic, text, "Amazon SES Email Event Notification")
+
+
+@replaces(ses_v2, "_put_event_destination")
+def validate_topic(put: Function, name: str, destination: str, definition: Any, **named: Any) -> Any:
+    """Refuse a topic that SES may not publish to, and publish a first message to one that it may.
+
+    Source: SES Developer Guide, "Set up an Amazon SNS event destination for event publishing". The message's text is
+    the one that subscribers got: https://github.com/ope-tech/laravel-ses/issues/10.
+    """
+    topic = ((definition or {}).get("SnsDestination") or {}).get("TopicArn")
+    if topic and not sns.topic_policy_allows(
+        topic, "ses.amazonaws.com", _arn("configuration-set", name), get_account_id()
+    ):
+        return ses_v2._json_err("BadRequestException", f"Could not publish to SNS topic <{topic}>.")
+    refused = put(name, destination, definition, **named)
+    if topic and not refused:
+        sns.publish_internal(topic, "Successfully validated SNS topic for Amazon SES event publishing.")
+    return refused
+
+
+@replaces(ses_v2, "handle_request")
+async def serve_suppression_list(
+    handle: Function, method: str, path: str, headers: dict[str, str], body: bytes, *request: Any
+) -> Any:
+    """Serve the account's suppression list, which is always empty in MiniStack.
+
+    Source: SES API v2 Reference, PutSuppressedDestination, GetSuppressedDestination, ListSuppressedDestinations,
+    DeleteSuppressedDestination.
+    """
+    _, found, address = path.partition("/v2/email/suppression/addresses")
+    address = unquote(address.strip("/")).lower()
+    if not found:
+        return await handle(method, path, headers, body, *request)
+    if method == "PUT":
+        fields = json.loads(body)
+        _suppress(fields["EmailAddress"], fields["Reason"])
+        return json_response({})
+    if not address:
+        return json_response({"SuppressedDestinationSummaries": list(_suppressed.values())})
+    if address not in _suppressed:
+        text = f"Email address {address} does not exist on your suppression list."
+        return ses_v2._json_err("NotFoundException", text, 404)
+    if method == "DELETE":
+        del _suppressed[address]
+        return json_response({})
+    return json_response({"SuppressedDestination": _suppressed[address]})
+
+
+@replaces(ses_v2, "get_state")
+def state_with_suppression_list(get_state: Function) -> dict[str, Any]:
+    """Add the suppression list to the state that is kept on disk."""
+    return {**get_state(), "suppressed": _suppressed}
+
+
+@replaces(ses_v2, "load_persisted_state")
+def load_suppression_list(load: Function, state: dict[str, Any]) -> None:
+    """Load the suppression list from the state that was kept on disk."""
+    load(state)
+    _suppressed.update(state.get("suppressed", {}))
+
+
+def _suppress(address: str, reason: str) -> None:
+    address = email.utils.parseaddr(address)[1].lower()
+    _suppressed[address] = {"EmailAddress": address, "Reason": reason, "LastUpdateTime": int(time.time())}

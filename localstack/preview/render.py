@@ -13,18 +13,26 @@ from jinja2 import TemplateSyntaxError
 
 from common import invoice, mail
 from common.errors import RejectionCode
+from common.events import Envelope, OrderRecorded
+from common.mail_problem import BounceKind, MailKind, MailProblem, MailProblemType
 from common.status import OrderStatus
 from common.templates import PACKAGED, only_packaged
 from evidence.content import body, pdf_text
 from localstack.preview.samples import orders, rejected_order
 
-CONFIRMATION, NOTIFICATION, REJECTION, STATUS, INVOICE = (
+CONFIRMATION, NOTIFICATION, PROBLEM, REJECTION, STATUS, INVOICE = (
     "customer/order_confirmation",
     "internal/order_notification",
+    "internal/mail_problem",
     "customer/order_rejected",
     "customer/order_status_update",
     "invoice/invoice",
 )
+# What can become of a mail: a bounce by its kind.
+PROBLEMS = {
+    **{kind.lower(): (MailProblemType.BOUNCE, kind) for kind in BounceKind},
+    **{type_.lower(): (type_, None) for type_ in (MailProblemType.COMPLAINT, MailProblemType.REJECT)},
+}
 # The statuses that a change can lead to, and the first one.
 STATUSES = [status for status in OrderStatus if status is not OrderStatus.REJECTED]
 _SETTINGS = {
@@ -36,7 +44,7 @@ _SETTINGS = {
 
 @dataclass(frozen=True)
 class Preview:
-    """A template, and the sample to render it with: the name of an order, a status, or the code of a rejection."""
+    """A template, and a sample: the name of an order, a status, the code of a rejection, or what became of a mail."""
 
     template: str
     sample: str
@@ -73,6 +81,7 @@ def previews() -> list[Preview]:
         *(Preview(template, name) for template in (CONFIRMATION, INVOICE, NOTIFICATION) for name in names),
         *(Preview(STATUS, status.value.lower()) for status in STATUSES),
         *(Preview(REJECTION, code.value.lower()) for code in RejectionCode),
+        *(Preview(PROBLEM, name) for name in PROBLEMS),
     ]
 
 
@@ -109,15 +118,20 @@ def message(preview: Preview) -> EmailMessage:
     """The mail of a preview, without the attached invoice. Raises TemplateError: The template is wrong."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
+    order = orders().get(preview.sample, orders()["campaign"])
+    envelope = Envelope.of(OrderRecorded(tenant_id=order.tenant_id, order_id=order.id), "preview")
     with only_packaged():
         if preview.template == STATUS:
-            return mail.status_update(orders()["campaign"], OrderStatus[preview.sample.upper()], "preview")
+            return mail.status_update(order, OrderStatus[preview.sample.upper()], envelope)
         if preview.template == REJECTION:
-            return mail.order_rejected(rejected_order(RejectionCode[preview.sample.upper()]), "preview")
-        order = orders()[preview.sample]
+            return mail.order_rejected(rejected_order(RejectionCode[preview.sample.upper()]), envelope)
+        if preview.template == PROBLEM:
+            type_, kind = PROBLEMS[preview.sample]
+            problem = MailProblem(type=type_, kind=kind, mail=MailKind.CONFIRMATION, at=order.date_created)
+            return mail.mail_problem(order, problem, envelope)
         if preview.template == CONFIRMATION:
-            return mail.order_confirmation(order, b"", "preview")
-        return mail.order_notification(order, "preview")
+            return mail.order_confirmation(order, b"", envelope)
+        return mail.order_notification(order, envelope)
 
 
 def render(preview: Preview) -> Rendered:

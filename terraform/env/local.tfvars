@@ -9,4 +9,3 @@ point_in_time_recovery_days = 0
 retry_delay_seconds         = 2
 require_tls                 = false
 tracing_enabled             = false
-mail_feedback_enabled       = false

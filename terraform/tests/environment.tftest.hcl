@@ -100,7 +100,50 @@ run "the_environment" {
   }
 
   assert {
-    condition     = output.mail_alarm_names == [for kind in ["bounces", "complaints"] : "bbws-mail-${kind}-${var.environment}" if var.environment != "local"]
-    error_message = "Every account must have an alarm on bounces and complaints."
+    condition     = output.mail_alarm_names == [for kind in ["bounces", "complaints", "internal"] : "bbws-mail-${kind}-${var.environment}"]
+    error_message = "There must be an alarm on bounces, on complaints, and on mails to the internal team."
+  }
+
+  assert {
+    condition = jsonencode(local.queue_topics) == jsonencode({
+      order_creator_record        = []
+      order_pdf_creator           = ["bbws-order-events-${var.environment}"]
+      order_internal_notification = ["bbws-order-events-${var.environment}"]
+      customer_order_confirmation = ["bbws-order-events-${var.environment}", "bbws-ses-bounces-${var.environment}", "bbws-ses-complaints-${var.environment}"]
+    })
+    error_message = "A queue must take messages only from its topics, and what SES reports must go to the customer queue."
+  }
+
+  assert {
+    condition     = length(module.domain) == 0 && output.domain_name == ""
+    error_message = "Without a hosted zone there must be no name of its own."
+  }
+
+  assert {
+    condition = [for budget in aws_budgets_budget.account : [budget.name, budget.limit_amount, budget.limit_unit, budget.time_unit, [for notification in budget.notification : notification.threshold]]] == {
+      local = []
+      dev   = [["bbws-monthly-dev", "500", "USD", "MONTHLY", [80]]]
+      sit   = [["bbws-monthly-sit", "1000", "USD", "MONTHLY", [80]]]
+      prod  = [["bbws-monthly-prod", "5000", "USD", "MONTHLY", [80]]]
+    }[var.environment]
+    error_message = "Every account must have its agreed budget, with an alert at 80 %."
+  }
+}
+
+run "a_name_of_its_own" {
+  command = plan
+  variables {
+    hosted_zone_id = "Z0123456789ABCDEFGHIJ"
+    domain_name    = { local = "api.local.kimmyai.io", dev = "api.dev.kimmyai.io", sit = "api.sit.kimmyai.io", prod = "api.kimmyai.io" }[var.environment]
+  }
+
+  assert {
+    condition     = output.domain_name == { local = "api.local.kimmyai.io", dev = "api.dev.kimmyai.io", sit = "api.sit.kimmyai.io", prod = "api.kimmyai.io" }[var.environment]
+    error_message = "With a hosted zone the API must have its agreed name."
+  }
+
+  assert {
+    condition     = module.domain[0].failover == (var.environment == "prod" ? "PRIMARY" : null)
+    error_message = "Only prod's name must be able to lead to another region."
   }
 }

@@ -10,13 +10,16 @@ mock_provider "aws" {
 }
 
 variables {
-  domain             = "kimmyai.io"
-  region             = "af-south-1"
-  environment        = "prod"
-  configuration_set  = "bbws-order-mail-prod"
-  feedback_topic_arn = "arn:aws:sns:af-south-1:093646564004:bbws-mail-feedback-prod"
-  alerts_topic_arn   = "arn:aws:sns:af-south-1:093646564004:bbws-alerts-prod"
-  runbook_url        = "https://example.com/troubleshooting.md"
+  domain            = "kimmyai.io"
+  region            = "af-south-1"
+  environment       = "prod"
+  configuration_set = "bbws-order-mail-prod"
+  feedback_topics = {
+    bounces    = { arn = "arn:aws:sns:af-south-1:093646564004:bbws-ses-bounces-prod", event_types = ["BOUNCE", "REJECT"] }
+    complaints = { arn = "arn:aws:sns:af-south-1:093646564004:bbws-ses-complaints-prod", event_types = ["COMPLAINT"] }
+  }
+  alerts_topic_arn = "arn:aws:sns:af-south-1:093646564004:bbws-alerts-prod"
+  runbook_url      = "https://example.com/troubleshooting.md"
 }
 
 run "the_domain" {
@@ -25,20 +28,31 @@ run "the_domain" {
   }
 
   assert {
-    condition     = toset(aws_ses_event_destination.feedback[0].matching_types) == toset(["bounce", "complaint", "reject"]) && aws_ses_event_destination.feedback[0].sns_destination[0].topic_arn == var.feedback_topic_arn
-    error_message = "Bounces, complaints and rejects must go to the topic."
+    condition = { for name, destination in aws_sesv2_configuration_set_event_destination.feedback : name => [
+      toset(destination.event_destination[0].matching_event_types), destination.event_destination[0].sns_destination[0].topic_arn,
+      ] } == {
+      bounces    = [toset(["BOUNCE", "REJECT"]), var.feedback_topics.bounces.arn]
+      complaints = [toset(["COMPLAINT"]), var.feedback_topics.complaints.arn]
+    }
+    error_message = "Bounces and rejects must go to one topic, complaints to the other."
   }
 
   assert {
-    condition = { for name, alarm in aws_cloudwatch_metric_alarm.reputation : alarm.alarm_name => [alarm.metric_name, alarm.threshold, tolist(alarm.alarm_actions)[0]] } == {
+    condition     = toset(aws_sesv2_configuration_set.this[0].suppression_options[0].suppressed_reasons) == toset(["BOUNCE", "COMPLAINT"])
+    error_message = "No further mail may go to an address that complained or does not exist."
+  }
+
+  assert {
+    condition = { for name, alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name => [alarm.metric_name, alarm.threshold, tolist(alarm.alarm_actions)[0]] } == {
       "bbws-mail-bounces-prod"    = ["Reputation.BounceRate", 0.05, var.alerts_topic_arn]
       "bbws-mail-complaints-prod" = ["Reputation.ComplaintRate", 0.001, var.alerts_topic_arn]
+      "bbws-mail-internal-prod"   = ["InternalMailsFailed", 0, var.alerts_topic_arn]
     }
-    error_message = "There must be an alarm before SES pauses the account."
+    error_message = "There must be an alarm before SES pauses the account, and when the team gets no mails."
   }
 
   assert {
-    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.reputation : endswith(alarm.alarm_description, " Runbook: https://example.com/troubleshooting.md#mails-bounce-or-are-reported-as-spam")])
+    condition     = alltrue([for name, alarm in aws_cloudwatch_metric_alarm.this : endswith(alarm.alarm_description, " Runbook: https://example.com/troubleshooting.md#bbws-mail-${name}-env")])
     error_message = "Each alarm must link to its heading in the runbook."
   }
 
@@ -65,12 +79,12 @@ run "without_feedback" {
     source = "./modules/ses"
   }
   variables {
-    configuration_set  = null
-    feedback_topic_arn = null
+    configuration_set = null
+    feedback_topics   = {}
   }
 
   assert {
-    condition     = length(aws_ses_configuration_set.this) == 0 && length(output.alarm_names) == 0 && length(output.dns_records) == 4
-    error_message = "The local engine must get the identity only."
+    condition     = length(aws_sesv2_configuration_set.this) == 0 && length(output.alarm_names) == 0 && length(output.dns_records) == 4
+    error_message = "An engine without SES v2 must get the identity only."
   }
 }

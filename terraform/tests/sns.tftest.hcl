@@ -44,6 +44,22 @@ run "a_topic_for_events" {
   }
 }
 
+run "a_topic_for_all_messages" {
+  module {
+    source = "./modules/sns"
+  }
+  variables {
+    account_id          = "536580886816"
+    publishing_services = ["ses.amazonaws.com"]
+    subscriptions       = { customer_order_confirmation = { queue_arn = "arn:aws:sqs:af-south-1:536580886816:queue" } }
+  }
+
+  assert {
+    condition     = aws_sns_topic_subscription.queue["customer_order_confirmation"].filter_policy == null
+    error_message = "A queue without event types must receive all messages."
+  }
+}
+
 run "services_without_an_account_are_rejected" {
   command         = plan
   expect_failures = [var.account_id]

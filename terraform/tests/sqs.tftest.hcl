@@ -9,7 +9,7 @@ variables {
   region                   = "af-south-1"
   consumer_timeout_seconds = 60
   message_retention_days   = 4
-  source_topic_arn         = "arn:aws:sns:af-south-1:536580886816:bbws-order-events-dev"
+  source_topic_arns        = ["arn:aws:sns:af-south-1:536580886816:bbws-order-events-dev"]
   alerts_topic_arn         = "arn:aws:sns:af-south-1:536580886816:bbws-alerts-dev"
   runbook_url              = "https://example.com/troubleshooting.md"
 }
@@ -50,7 +50,7 @@ run "a_queue_behind_a_topic" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(aws_sqs_queue.this.policy).Statement : statement.Condition.ArnEquals["aws:SourceArn"] if statement.Effect == "Allow"] == ["arn:aws:sns:af-south-1:536580886816:bbws-order-events-dev"]
+    condition     = [for statement in jsondecode(aws_sqs_queue.this.policy).Statement : statement.Condition.ArnEquals["aws:SourceArn"] if statement.Effect == "Allow"] == [["arn:aws:sns:af-south-1:536580886816:bbws-order-events-dev"]]
     error_message = "Only the topic may send to the queue."
   }
 
@@ -79,7 +79,7 @@ run "a_queue_without_a_topic" {
     source = "./modules/sqs"
   }
   variables {
-    source_topic_arn = null
+    source_topic_arns = []
   }
 
   assert {

@@ -1,12 +1,9 @@
 """Bootstrap applied to an account, with TLS and IAM enforced: who may assume the deployment role, and for what."""
 
 import json
-import os
-import re
-import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,11 +11,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from labs.rehearsal import stand_ins
 from labs.rehearsal.accounts import ACCOUNTS, SUBJECT_PREFIX, Accounts
+from labs.rehearsal.github import GitHub
+from labs.rehearsal.workflows import Workflows
 from localstack.stack import StackError
+from release import canary, preflight
+from tests.support.rehearsal_jobs import Jobs
 from tests.support.secure_engine import secure_engine
-from tooling import commands
-from tooling.polling import poll
 
 ROLE = "github-2-bbws-order-lambda-dev"
 BOUNDARY = f"arn:aws:iam::{ACCOUNTS['dev']}:policy/bbws-order-lambda-function-boundary-dev"
@@ -82,6 +82,30 @@ def test_role_with_another_token_is_denied(accounts: Accounts, claims: dict[str,
         accounts.sign_in("dev", **claims)
 
 
+def test_preflight_of_bootstrapped_account_misses_only_the_domain(accounts: Accounts) -> None:
+    """After bootstrap, everything that can be asked of AWS before a deployment is there, except the domain of mails."""
+    root = accounts.root("dev")
+    found = preflight.checks(lambda service: accounts.client(service, root), "dev")
+    assert [check.name for check in found if check.missing] == ["domain kimmyai.io in SES"]
+
+
+def test_job_signs_in_to_the_role_of_its_environment(accounts: Accounts, tmp_path: Path) -> None:
+    """The rehearsal's jobs get a session of the role that trusts their environment, and of no other."""
+    github = GitHub(Workflows(), accounts.token)
+    jobs = Jobs(tmp_path, github, accounts.engine())
+    sign_in = {"aws-region": "af-south-1", "role-duration-seconds": "3600"}
+    role = f"arn:aws:iam::{ACCOUNTS['dev']}:role/{ROLE}"
+    with github.serving():
+        run = github.start("deploy-dev", {}, {})
+        job = jobs.job(run, "deploy-dev", "deploy")
+        stand_ins.configure_aws_credentials(job, {**sign_in, "role-to-assume": role})
+        with pytest.raises(ClientError, match="AccessDenied"):
+            stand_ins.configure_aws_credentials(job, {**sign_in, "role-to-assume": f"{role}-drift"})
+    variables = dict(line.split("=", 1) for line in (tmp_path / "env").read_text().splitlines())
+    caller = accounts.client("sts", variables).get_caller_identity()["Arn"]
+    assert caller == f"arn:aws:sts::{ACCOUNTS['dev']}:assumed-role/{ROLE}/GitHubActions"
+
+
 def test_new_role_without_boundary_is_denied(client: Callable[..., Any]) -> None:
     """The deployment role creates this service's roles, and only with the functions' boundary."""
     iam = client("iam")
@@ -131,6 +155,12 @@ def test_deletion_of_release_is_denied(client: Callable[..., Any]) -> None:
     assert error_code(lambda: s3.delete_bucket_policy(Bucket="bbws-releases-dev")) == "AccessDenied"
 
 
+def test_canary_may_read_metrics(client: Callable[..., Any]) -> None:
+    """The deployment role reads how many calls of a new version failed."""
+    found = canary.seen(client("cloudwatch"), {"bbws-order-lambda-get-order-dev": "2"}, datetime.now(UTC))
+    assert found == {"bbws-order-lambda-get-order-dev": canary.Seen(0, 0)}
+
+
 def test_lock_of_state_is_deleted(client: Callable[..., Any]) -> None:
     """The deployment role deletes Terraform's lock, and neither a state nor the lock of another project."""
     s3 = client("s3")
@@ -140,49 +170,6 @@ def test_lock_of_state_is_deleted(client: Callable[..., Any]) -> None:
     s3.delete_object(Bucket=bucket, Key=f"{state}.tflock")
     for key in (state, "other/terraform.tfstate.tflock"):
         assert error_code(partial(s3.delete_object, Bucket=bucket, Key=key)) == "AccessDenied"
-
-
-SLOW = """
-terraform {
-  backend "s3" {
-    bucket       = "bbws-terraform-state-dev"
-    key          = "order-lambda/slow.tfstate"
-    use_lockfile = true
-  }
-}
-resource "terraform_data" "slow" {
-  provisioner "local-exec" { command = "cat %s" }
-}
-"""
-
-
-def test_lock_of_killed_terraform_is_released(accounts: Accounts, client: Callable[..., Any], tmp_path: Path) -> None:
-    """Terraform that is killed leaves its lock; the next one fails and names it, and `force-unlock` releases it."""
-    os.mkfifo(tmp_path / "never")
-    (tmp_path / "main.tf").write_text(SLOW % (tmp_path / "never"))
-    variables, s3 = accounts.sign_in("dev"), client("s3")
-
-    def command(*arguments: str) -> commands.Completed:
-        return commands.run(f"terraform {arguments[0]}", ["terraform", *arguments], 120, variables, cwd=tmp_path)
-
-    def locked() -> bool | None:
-        found = s3.list_objects_v2(Bucket="bbws-terraform-state-dev", Prefix="order-lambda/slow.tfstate.tflock")
-        return found["KeyCount"] == 1 or None
-
-    command("init").checked()
-    apply = ["terraform", "apply", "-auto-approve"]
-    with (tmp_path / "log").open("w") as log:
-        killed = subprocess.Popen(apply, cwd=tmp_path, env=variables, stdout=log, start_new_session=True)
-        try:
-            poll("the lock", locked, 60)
-        finally:
-            os.killpg(killed.pid, signal.SIGKILL)
-            killed.wait()
-    refused = command("plan", "-no-color")
-    (lock,) = re.findall(r"\bID: +([0-9a-f-]{36})", refused.output)
-    assert (refused.status, "Error acquiring the state lock" in refused.output) == (1, True)
-    command("force-unlock", "-force", lock).checked()
-    command("plan", "-no-color").checked()
 
 
 def test_role_of_service_is_deleted(client: Callable[..., Any]) -> None:

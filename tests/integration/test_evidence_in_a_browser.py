@@ -20,7 +20,7 @@ from evidence.stages import RecordedTest, Stage, StepTime
 from release.deploy import Change, Planned
 from release.manifest import Sha256
 from tests.support.releases import make_release
-from tests.support.samples import order
+from tests.support.samples import order, order_recorded
 from tests.unit.test_evidence_pack import NOW, make_stage, pytest_run, recorded_test
 from tests.unit.test_evidence_pack import mail as source
 from tests.unit.test_evidence_pack import order as order_json
@@ -60,11 +60,11 @@ def stage(name: str, release_folder: Path, *more: RecordedTest) -> Stage:
     if name != "local":
         return make_stage(run, name=name, release=release, times=times(LOADS[1:2]))
     placed = order(customer_email="success+e2e-1@example.com", tenant_id="e2e-1")
-    pdf = render_invoice(placed)
+    pdf, message = render_invoice(placed), order_recorded(placed, "e2e-1")
     mails = {
-        "confirmation.eml": mail.order_confirmation(placed, pdf, "e2e-1"),
-        "status.eml": mail.status_update(placed, OrderStatus.PAID, "e2e-1"),
-        "internal.eml": mail.order_notification(placed, "e2e-1"),
+        "confirmation.eml": mail.order_confirmation(placed, pdf, message),
+        "status.eml": mail.status_update(placed, OrderStatus.PAID, message),
+        "internal.eml": mail.order_notification(placed, message),
     }
     exhibits = {file: content.as_bytes() for file, content in mails.items()}
     exhibits |= {"invoice.pdf": pdf, "order.json": order_json().replace(b"464.57", str(placed.total).encode())}

@@ -18,7 +18,17 @@ from playwright.sync_api import sync_playwright
 
 from common.invoice import ASSETS
 from evidence.content import rasterize
-from localstack.preview.render import CONFIRMATION, INVOICE, NOTIFICATION, REJECTION, STATUS, Preview, Rendered, render
+from localstack.preview.render import (
+    CONFIRMATION,
+    INVOICE,
+    NOTIFICATION,
+    PROBLEM,
+    REJECTION,
+    STATUS,
+    Preview,
+    Rendered,
+    render,
+)
 from tests.support import browser, doc_images
 from tooling.paths import ROOT
 
@@ -68,6 +78,7 @@ _MAILS: list[tuple[Preview, list[View]]] = [
     (Preview(NOTIFICATION, "long-names"), [_DARK]),
     (Preview(STATUS, "paid"), [_LIGHT, _NARROW_DARK]),
     (Preview(STATUS, "expired"), [_DARK, _NARROW]),
+    (Preview(PROBLEM, "suppressed"), [_LIGHT, _NARROW_DARK]),
     (Preview(REJECTION, "cart_not_found"), [_LIGHT, _NARROW_DARK]),
 ]
 # Sample, and page numbers from 0; -1 is the last page.

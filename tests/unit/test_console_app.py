@@ -14,6 +14,7 @@ import requests
 import uvicorn
 from botocore.exceptions import EndpointConnectionError
 
+from common.mail_problem import BounceKind, MailKind, MailProblem, MailProblemType
 from common.order import Order
 from localstack.console import trace
 from localstack.console.app import Console
@@ -27,6 +28,7 @@ from localstack.stack import Running, Stack, StackError
 from ops.alarms import Alarm
 from ops.queues import QueueError, Redriven
 from tests.support.samples import order
+from tooling.paths import ROOT
 from tooling.polling import poll
 
 ID = "11111111-1111-4111-8111-111111111111"
@@ -39,8 +41,8 @@ class FakeStack(LiveStack):
     """A stack of one order, all of whose texts are hostile."""
 
     def __init__(self, directory: Path) -> None:
-        outputs = {"queue_names": {"order_pdf_creator": "bbws-order-pdf-local"}}
-        self.stack = Stack(directory, outputs=outputs)
+        outputs = {"queue_names": {"order_pdf_creator": "bbws-order-pdf-local"}, "api_id": "a1", "stage": "local"}
+        self.stack = Stack(directory, outputs=outputs, ports={"engine": 4566})
         self.mails = MailFolder(directory)
         self.book = OrderBook()
         self.redriven: list[str] = []
@@ -49,6 +51,9 @@ class FakeStack(LiveStack):
     def refresh(self) -> None:
         for mail in self.mails.refresh():
             self.book.add_mail(mail)
+
+    def id_token(self, email: str) -> str:
+        return f"token-of-{email}"
 
     def newest(self) -> list[TrackedOrder]:
         if self.problem:
@@ -168,6 +173,21 @@ def test_hostile_texts_are_escaped(site: Site, path: str) -> None:
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_failed_mails_are_shown(site: Site) -> None:
+    """An order's page says which of its mails bounced or were reported as spam."""
+    at, kind = datetime(2026, 11, 26, 8, 30, tzinfo=UTC), BounceKind.SUPPRESSED
+    problems = [
+        MailProblem(type=MailProblemType.COMPLAINT, mail=MailKind.CONFIRMATION, at=at),
+        MailProblem(type=MailProblemType.BOUNCE, mail=MailKind.STATUS, kind=kind, at=at),
+    ]
+    assert "× " not in site.get(f"/orders/{ID}").text.split('id="mails"')[1]
+    site.live.book.add_order(order(order_id=UUID(ID), mail_problems=problems))
+    shown = site.get(f"/orders/{ID}").text.split('id="mails"')[1]
+    assert "× confirmation reported as spam</span>" in shown
+    assert "× status bounced</span>" in shown
+    assert "suppressed" in shown
 
 
 def test_steps_are_within_late_or_waiting(site: Site) -> None:
@@ -313,3 +333,27 @@ def test_finder_follows_restarts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     stack.running["engine"] = Running(1, "token")
     stack.save()
     assert finder.current() is not live
+
+
+def test_api_page_is_signed_in_and_calls_only_the_stack(site: Site) -> None:
+    """The page of the API has the token of the chosen user, and may call nothing but this stack."""
+    page = site.get("/api/document")
+    assert 'data-token="token-of-thandi@acme.example"' in page.text
+    policy = page.headers["Content-Security-Policy"]
+    assert "connect-src 'self' http://127.0.0.1:4566;" in policy
+    assert "script-src 'self';" in policy
+    assert "frame-ancestors 'self'" in policy
+    chosen = site.get("/api?user=admin@kimmyai.example").text
+    assert "<option selected>admin@kimmyai.example" in chosen
+    assert 'src="/api/document?user=admin%40kimmyai.example"' in chosen
+    for path in ("/api", "/api/document"):
+        assert site.get(f"{path}?user=nobody@acme.example").status_code == 404
+    for name in ("swagger-ui-bundle.js", "swagger-ui.css"):
+        assert site.get(f"/static/swagger-ui/{name}").ok
+
+
+def test_api_document_names_the_stack(site: Site) -> None:
+    """The document that the page shows is the committed one, with the address of this stack's API."""
+    found = site.get("/api/openapi.json").json()
+    committed = json.loads((ROOT / "docs" / "openapi.json").read_text())
+    assert found == {**committed, "servers": [{"url": "http://127.0.0.1:4566/_aws/execute-api/a1/local"}]}

@@ -106,6 +106,17 @@ def test_fourth_attempt_waited_in_dlq() -> None:
     assert names == ["to order_creator_record", "backing off", "backing off", "in the DLQ"]
 
 
+def test_report_on_mail_is_no_retry() -> None:
+    """What SES reports on a mail is another message than the one that the mail was sent for."""
+    calls = [invocation("customer_order_confirmation", second, second + 0.5, f"r-{second}") for second in (1, 2)]
+    lines = [
+        line("order_pdf_creator", "invoice created", 0.5),
+        line("customer_order_confirmation", "mail failed", 2.1, "r-2", "WARNING"),
+    ]
+    names = [s.name for s in trace.spans(lines, calls, [], at(0)) if s.kind == QUEUE]
+    assert names == ["to customer_order_confirmation"]
+
+
 def test_wait_is_never_negative() -> None:
     """An invocation that seems to start before its message waited zero seconds."""
     lines = [line("create_order", "order accepted", 0.1)]

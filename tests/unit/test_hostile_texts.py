@@ -13,10 +13,11 @@ import pytest
 
 from common import invoice, mail, templates
 from common.field_types import Amount
+from common.mail_problem import MailKind, MailProblem, MailProblemType
 from common.models import Address, Campaign, CartItem
 from common.order import Order, OrderItem
 from common.status import OrderStatus
-from tests.support.samples import CREATED, address, draft, order
+from tests.support.samples import CREATED, address, draft, order, order_recorded
 
 # Coverage would also trace WeasyPrint, slowly; other tests cover our lines.
 pytestmark = pytest.mark.no_cover
@@ -114,10 +115,13 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 def mails(of: Order) -> list[Any]:
     """All mails of an order."""
+    message = order_recorded(of, "c-1")
+    problem = MailProblem(type=MailProblemType.COMPLAINT, mail=MailKind.CONFIRMATION, at=of.date_created)
     return [
-        mail.order_confirmation(of, b"%PDF", "c-1"),
-        mail.order_notification(of, "c-1"),
-        mail.status_update(of, OrderStatus.PAID, "c-1"),
+        mail.order_confirmation(of, b"%PDF", message),
+        mail.order_notification(of, message),
+        mail.status_update(of, OrderStatus.PAID, message),
+        mail.mail_problem(of, problem, message),
     ]
 
 

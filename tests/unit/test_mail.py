@@ -1,5 +1,6 @@
 """Mails as MIME messages."""
 
+import re
 from email import message_from_bytes
 from email.policy import default
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from common import clients, mail
 from common.errors import PermanentError
 from common.mail import build_message, send
-from tests.support.samples import order
+from tests.support.samples import invoice_created, order, order_recorded
 
 
 def message(**changes: Any) -> Any:
@@ -19,7 +20,9 @@ def message(**changes: Any) -> Any:
         "subject": "Your order",
         "text": "Ñandú – R 1",
         "html": "<p>Ñandú – R 1</p>",
+        "message_id": "m-1",
         "correlation_id": "c-1",
+        "tags": {"orderId": "o-1"},
         **changes,
     }
     return build_message(**good)
@@ -28,7 +31,8 @@ def message(**changes: Any) -> Any:
 def test_mail_is_seven_bit_and_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     """A mail is 7-bit, and its parts can be read back."""
     monkeypatch.setattr(mail, "render", lambda name, context: "<p>Ñandú – R 1</p>" if "html" in name else "Ñandú – R 1")
-    raw = mail.order_confirmation(order("ORD-1"), b"%PDF\xff", "c-1").as_bytes()
+    placed = order("ORD-1")
+    raw = mail.order_confirmation(placed, b"%PDF\xff", order_recorded(placed, "c-1")).as_bytes()
     assert raw.isascii()
     assert max(map(len, raw.splitlines())) <= 998  # RFC 5322, 2.1.1
     read: Any = message_from_bytes(raw, policy=default)
@@ -41,7 +45,7 @@ def test_mail_is_seven_bit_and_complete(monkeypatch: pytest.MonkeyPatch) -> None
     assert read["X-Correlation-Id"] == "c-1"
 
 
-@pytest.mark.parametrize("field", ["to", "subject", "correlation_id"])
+@pytest.mark.parametrize("field", ["to", "subject", "message_id", "correlation_id"])
 @pytest.mark.parametrize("control", ["\n", "\r\n", "\r", "\0", "\x7f", "\x85", "\u2028", "\n "])
 @pytest.mark.parametrize("rest", ["Bcc: y@example.com", ""])
 def test_mail_control_in_header_is_refused(field: str, control: str, rest: str) -> None:
@@ -58,12 +62,12 @@ def test_subject_is_title_of_html(monkeypatch: pytest.MonkeyPatch) -> None:
         ("<p>no title</p>", str(placed.id)),
     ):
         monkeypatch.setattr(mail, "render", lambda name, context, html=html: html)
-        assert mail.order_notification(placed, "c-1")["Subject"] == subject
+        assert mail.order_notification(placed, order_recorded(placed, "c-1"))["Subject"] == subject
 
 
 @pytest.mark.parametrize("configuration_set", ["bbws-order-mail-dev", None])
 def test_sent_mail_names_configuration_set(monkeypatch: pytest.MonkeyPatch, configuration_set: str | None) -> None:
-    """SES reports bounces and complaints of mails that name a configuration set; the local engine has none."""
+    """SES reports bounces and complaints of mails that name a configuration set; LocalStack has none."""
     monkeypatch.delenv("MAIL_CONFIGURATION_SET", raising=False)
     if configuration_set:
         monkeypatch.setenv("MAIL_CONFIGURATION_SET", configuration_set)
@@ -73,3 +77,24 @@ def test_sent_mail_names_configuration_set(monkeypatch: pytest.MonkeyPatch, conf
     assert send(message()) == "m-1"
     sent: Any = message_from_bytes(ses.send_raw_email.call_args.kwargs["RawMessage"]["Data"], policy=default)
     assert sent["X-SES-CONFIGURATION-SET"] == configuration_set
+
+
+def test_mail_of_repeated_message_is_same_mail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each attempt to send the mail of a message has the same Message-ID, and the mail of another message another."""
+    monkeypatch.setattr(mail, "render", lambda name, context: "<p>Your order</p>")
+    placed = order()
+    first, retry = (mail.order_confirmation(placed, b"%PDF", invoice_created(placed, "k", c)) for c in ("c-1", "c-2"))
+    assert first["Message-ID"] == retry["Message-ID"] == f"<{invoice_created(placed, 'k', 'c').message_id}@kimmyai.io>"
+    assert mail.order_notification(placed, order_recorded(placed, "c-1"))["Message-ID"] != first["Message-ID"]
+
+
+def test_mail_names_its_order_for_reports_of_ses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mail has the tags by which a report of SES finds its order: their characters are those that SES allows."""
+    monkeypatch.setattr(mail, "render", lambda name, context: "<p>Your order</p>")
+    placed = order(tenant_id="tenant_" + "x" * 57)
+    sent = mail.order_confirmation(placed, b"%PDF", order_recorded(placed, "c-1"))
+    read: Any = message_from_bytes(sent.as_bytes(), policy=default)
+    tags = dict(tag.split("=") for tag in read["X-SES-MESSAGE-TAGS"].split(", "))
+    assert tags == {"tenantId": placed.tenant_id, "orderId": str(placed.id), "mail": "CONFIRMATION"}
+    # SES API Reference, "MessageTag".
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,256}", text) for pair in tags.items() for text in pair)

@@ -23,6 +23,8 @@ from localstack.preview.render import (
     CONFIRMATION,
     INVOICE,
     NOTIFICATION,
+    PROBLEM,
+    PROBLEMS,
     REJECTION,
     STATUS,
     STATUSES,
@@ -33,6 +35,7 @@ from localstack.preview.samples import orders
 from localstack.processes import free_port
 from localstack.stack import StackError
 from tests.support import browser
+from tests.support.samples import order_recorded
 from tooling.paths import ROOT
 from tooling.polling import poll
 
@@ -68,6 +71,7 @@ def test_every_template_has_every_sample() -> None:
         *((template, name) for template in (CONFIRMATION, NOTIFICATION, INVOICE) for name in orders()),
         *((STATUS, status.value.lower()) for status in STATUSES),
         *((REJECTION, code.value.lower()) for code in RejectionCode),
+        *((PROBLEM, name) for name in PROBLEMS),
     }
     names = {str(path.relative_to(templates.PACKAGED).with_suffix("")) for path in templates.PACKAGED.rglob("*.html")}
     assert {template for template, _ in shown} == names - {"mail/layout", "mail/order_table"}
@@ -95,7 +99,8 @@ def test_templates_come_from_s3_elsewhere(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(templates, "_read_from_bucket", read)
     templates._bucket.cache_clear()
-    mail.order_notification(orders()["one-line"], "c-1")
+    order = orders()["one-line"]
+    mail.order_notification(order, order_recorded(order, "c-1"))
     mail_parts = ["internal/order_notification.html", "mail/layout.html", "mail/order_table.html"]
     assert requested == [*mail_parts, "internal/order_notification.txt"]
 

@@ -11,13 +11,20 @@ from jinja2.exceptions import SecurityError
 
 from common import templates
 from common.errors import RejectionCode
-from tests.support.samples import draft, order, rejected_order
+from common.mail_problem import MailKind, MailProblem, MailProblemType
+from tests.support.samples import CREATED, draft, order, rejected_order
 
-MAILS = ("customer/order_confirmation", "customer/order_status_update", "internal/order_notification")
+MAILS = (
+    "customer/order_confirmation",
+    "customer/order_status_update",
+    "internal/order_notification",
+    "internal/mail_problem",
+)
 
 
 def context(**changes: Any) -> dict[str, Any]:
-    return {"order": order(**changes), "status": "PAID"}
+    problem = MailProblem(type=MailProblemType.COMPLAINT, mail=MailKind.STATUS, at=CREATED)
+    return {"order": order(**changes), "status": "PAID", "problem": problem}
 
 
 @pytest.mark.parametrize("name", MAILS)

@@ -16,6 +16,6 @@ output "dns_records" {
 }
 
 output "alarm_names" {
-  description = "Names of the alarms on the sender's reputation."
-  value       = [for alarm in aws_cloudwatch_metric_alarm.reputation : alarm.alarm_name]
+  description = "Names of the alarms on mails that do not arrive."
+  value       = [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name]
 }

@@ -25,10 +25,10 @@ variable "bounce_subdomain" {
   default     = "bounce"
 }
 
-variable "feedback_topic_arn" {
-  description = "ARN of the topic that receives bounces, complaints and rejects; required with configuration_set."
-  type        = string
-  default     = null
+variable "feedback_topics" {
+  description = "Topics that receive what SES reports about mails: by name of the event destination, the topic's ARN and SES's event types."
+  type        = map(object({ arn = string, event_types = list(string) }))
+  default     = {}
 }
 
 variable "alerts_topic_arn" {

@@ -1,7 +1,7 @@
-# Not encrypted with a customer-managed key: every publisher would need permissions for it, and messages hold order ids, no
-# personal data (docs/architecture.md).
+# Not encrypted with a customer-managed key: every publisher would need permissions for it. Events hold order ids and no
+# personal data; what SES reports names the recipient, is sent over TLS and stored in encrypted queues only.
 resource "aws_sns_topic" "this" {
-  #checkov:skip=CKV_AWS_26:messages hold order ids and no personal data
+  #checkov:skip=CKV_AWS_26:a topic stores messages only until they are delivered, to encrypted queues
 
   name = var.name
 }
@@ -31,8 +31,8 @@ resource "aws_sns_topic_subscription" "queue" {
   protocol             = "sqs"
   endpoint             = each.value.queue_arn
   raw_message_delivery = true
-  filter_policy_scope  = "MessageAttributes"
-  filter_policy        = jsonencode({ eventType = each.value.event_types })
+  filter_policy_scope  = each.value.event_types == null ? null : "MessageAttributes"
+  filter_policy        = each.value.event_types == null ? null : jsonencode({ eventType = each.value.event_types })
 }
 
 resource "aws_sns_topic_subscription" "email" {

@@ -4,8 +4,8 @@ variable "name" {
 }
 
 variable "subscriptions" {
-  description = "Queues to subscribe: ARN of the queue and the event types that it receives."
-  type        = map(object({ queue_arn = string, event_types = list(string) }))
+  description = "Queues to subscribe: ARN of the queue, and the event types that it receives; all messages if there are none."
+  type        = map(object({ queue_arn = string, event_types = optional(list(string)) }))
   default     = {}
 }
 

@@ -11,15 +11,15 @@ locals {
     Condition = { Bool = { "aws:SecureTransport" = "false" } }
   }
   topic_statement = {
-    Sid       = "AllowTopic"
+    Sid       = "AllowTopics"
     Effect    = "Allow"
     Principal = { Service = "sns.amazonaws.com" }
     Action    = "sqs:SendMessage"
-    Condition = { ArnEquals = { "aws:SourceArn" = coalesce(var.source_topic_arn, "none") } }
+    Condition = { ArnEquals = { "aws:SourceArn" = var.source_topic_arns } }
   }
   queue_statements = concat(
     var.require_tls ? [local.tls_statement] : [],
-    var.source_topic_arn == null ? [] : [local.topic_statement],
+    length(var.source_topic_arns) == 0 ? [] : [local.topic_statement],
   )
 
   # Each alarm is a metric above a threshold. `heading` is the anchor of the alarm's heading in the runbook.

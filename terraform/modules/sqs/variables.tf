@@ -28,10 +28,10 @@ variable "message_retention_days" {
   type        = number
 }
 
-variable "source_topic_arn" {
-  description = "ARN of the only topic that may send to the queue; null when a function sends with its own role."
-  type        = string
-  default     = null
+variable "source_topic_arns" {
+  description = "ARNs of the only topics that may send to the queue; none when a function sends with its own role."
+  type        = list(string)
+  default     = []
 }
 
 variable "alerts_topic_arn" {
