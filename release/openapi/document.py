@@ -48,6 +48,8 @@ def _parameter(place: str, name: str, schema: Json, description: str, example: s
 
 
 _VERSION = _string('^"[0-9]{1,9}"$')
+_IF_MATCH = _string('^(\\*|"[!#-~]*"( *, *"[!#-~]*")*)$')
+_KEY = _string(r'^("[!#-\[\]-~]{1,255}"|[!#-~][!-~]{0,254})$')
 _TIMESTAMP = {"type": "string", "format": "date-time", "pattern": f"^{TIMESTAMP.pattern}$"}
 _UUID = {"type": "string", "format": "uuid"}
 _TENANT = _string(Identifier.regex.pattern.replace(r"\Z", "$"))
@@ -64,10 +66,18 @@ _PARAMETERS = {
     "IdempotencyKey": _parameter(
         "header",
         "Idempotency-Key",
-        _string("^[!-~]{1,255}$"),
-        "Repeated requests with the same key and body place one order. A key expires after 24 hours.",
+        _KEY,
+        "Repeated requests with the same key and body place one order. A key expires after 24 hours. It is a string "
+        "as in RFC 9651; without its quotes it is the same key.",
     ),
-    "IfMatch": _parameter("header", "If-Match", _VERSION, "The ETag from GET of this order.", '"1"'),
+    "IfMatch": _parameter(
+        "header",
+        "If-Match",
+        _IF_MATCH,
+        "The ETag from GET of this order, a list of ETags, or `*` for any version (RFC 9110). If the order has none of "
+        "these versions, the response is 409. Weak ETags never match; if there are no others, the response is 412.",
+        '"1"',
+    ),
     "CorrelationId": _parameter(
         "header",
         CORRELATION_HEADER,
@@ -100,13 +110,14 @@ _PROBLEMS: dict[int, str] = {
     403: "The token has no tenant, or the orders are another tenant's.",
     404: "There is no such order of the caller's tenant, or no such route.",
     409: "The order has changed, does not allow this change, or is not recorded or invoiced yet, or its key is in use.",
+    412: "If-Match has weak ETags only, which never match.",
     413: f"The body is larger than {MAX_BODY_BYTES} bytes.",
-    415: "The body is not declared as application/json.",
+    415: "The body is not declared as application/json in UTF-8.",
     422: "The Idempotency-Key was used with another body.",
     428: "If-Match is missing.",
     429: "Too many requests.",
     500: "Unexpected error. Quote the correlation id to support.",
-    502: "The service did not respond.",
+    502: "The service failed or did not respond.",
     504: "The service did not respond in time.",
 }
 # API Gateway can respond with these on every route, whatever the function does.
@@ -209,7 +220,7 @@ def _operations() -> dict[str, Json]:
             "Change an order.",
             "The status, the payment details, or both, of the version that If-Match names.",
             ("OrderId", "IfMatch"),
-            _responses({200: changed}, (400, 401, 403, 404, 409, 413, 415, 428)),
+            _responses({200: changed}, (400, 401, 403, 404, 409, 412, 413, 415, 428)),
             _json("OrderUpdate", examples.ORDER_UPDATE),
         ),
         "list_orders": _operation(
