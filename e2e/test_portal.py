@@ -15,7 +15,7 @@ from localstack import stack as stacks
 from tests.support import browser as chromium
 from tooling.paths import ROOT
 
-pytestmark = [pytest.mark.sidecars, pytest.mark.embedded]
+pytestmark = pytest.mark.sidecars
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
 USER = seed.users()[1]["email"]
