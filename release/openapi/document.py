@@ -117,7 +117,7 @@ _PROBLEMS: dict[int, str] = {
     428: "If-Match is missing.",
     429: "Too many requests.",
     500: "Unexpected error. Quote the correlation id to support.",
-    502: "The service did not respond.",
+    502: "The service failed or did not respond.",
     504: "The service did not respond in time.",
 }
 # API Gateway can respond with these on every route, whatever the function does.
