@@ -148,6 +148,7 @@ def test_console_shows_live_order_and_trace(tenant: Tenant, open_page: Open, acc
         expect(page.locator("pre.letter")).to_contain_text(f"X-Correlation-Id: {correlation_id}")
 
 
+@pytest.mark.needs("mail feedback")
 def test_console_shows_bounced_mail(tenant: Tenant, open_page: Open) -> None:
     """An order whose confirmation bounced says so on its page."""
     order_id = tenant.place(customerEmail="bounce+console@simulator.amazonses.com")
