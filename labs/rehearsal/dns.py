@@ -73,9 +73,9 @@ class ApiName:
         order = ("PRIMARY", "SECONDARY") if healthy else ("SECONDARY", "PRIMARY")
         return next(targets[kind] for kind in (None, *order) if kind in targets).rstrip(".")
 
-    def get(self, path: str, token: str = "") -> requests.Response:
+    def get(self, path: str) -> requests.Response:
         """Request a path of the API by its name."""
-        headers = {"Host": self.resolve()} | ({"Authorization": f"Bearer {token}"} if token else {})
+        headers = {"Host": self.resolve()}
         return requests.get(f"{self._endpoint}{path}", headers=headers, timeout=60, verify=self._verify)
 
     @contextmanager

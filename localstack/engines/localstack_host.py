@@ -83,6 +83,8 @@ def start_process(folder: Path, log: Path, port: int, settings: dict[str, str]) 
         "FILESYSTEM_ROOT": str(folder),
         "TMPDIR": str(folder / "tmp"),
         "PYTHONPATH": f"{folder / 'plugin'}{os.pathsep}{_RUNTIME}",
+        # It checks presigned URLs only on request.
+        "S3_SKIP_SIGNATURE_VALIDATION": "0",
         # DynamoDB Local's own streams; the first provider needs a Kinesis server that it downloads.
         "PROVIDER_OVERRIDE_DYNAMODB": "v2",
         "PROVIDER_OVERRIDE_DYNAMODBSTREAMS": "v2",

@@ -1,10 +1,6 @@
 """Bootstrap applied to an account, with TLS and IAM enforced: who may assume the deployment role, and for what."""
 
 import json
-import os
-import re
-import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -23,8 +19,6 @@ from localstack.stack import StackError
 from release import canary, preflight
 from tests.support.rehearsal_jobs import Jobs
 from tests.support.secure_engine import secure_engine
-from tooling import commands
-from tooling.polling import poll
 
 ROLE = "github-2-bbws-order-lambda-dev"
 BOUNDARY = f"arn:aws:iam::{ACCOUNTS['dev']}:policy/bbws-order-lambda-function-boundary-dev"
@@ -178,47 +172,12 @@ def test_lock_of_state_is_deleted(client: Callable[..., Any]) -> None:
         assert error_code(partial(s3.delete_object, Bucket=bucket, Key=key)) == "AccessDenied"
 
 
-SLOW = """
-terraform {
-  backend "s3" {
-    bucket       = "bbws-terraform-state-dev"
-    key          = "order-lambda/slow.tfstate"
-    use_lockfile = true
-  }
-}
-resource "terraform_data" "slow" {
-  provisioner "local-exec" { command = "cat %s" }
-}
-"""
-
-
-def test_lock_of_killed_terraform_is_released(accounts: Accounts, client: Callable[..., Any], tmp_path: Path) -> None:
-    """Terraform that is killed leaves its lock; the next one fails and names it, and `force-unlock` releases it."""
-    os.mkfifo(tmp_path / "never")
-    (tmp_path / "main.tf").write_text(SLOW % (tmp_path / "never"))
-    variables, s3 = accounts.sign_in("dev"), client("s3")
-
-    def command(*arguments: str) -> commands.Completed:
-        return commands.run(f"terraform {arguments[0]}", ["terraform", *arguments], 120, variables, cwd=tmp_path)
-
-    def locked() -> bool | None:
-        found = s3.list_objects_v2(Bucket="bbws-terraform-state-dev", Prefix="order-lambda/slow.tfstate.tflock")
-        return found["KeyCount"] == 1 or None
-
-    command("init").checked()
-    apply = ["terraform", "apply", "-auto-approve"]
-    with (tmp_path / "log").open("w") as log:
-        killed = subprocess.Popen(apply, cwd=tmp_path, env=variables, stdout=log, start_new_session=True)
-        try:
-            poll("the lock", locked, 60)
-        finally:
-            os.killpg(killed.pid, signal.SIGKILL)
-            killed.wait()
-    refused = command("plan", "-no-color")
-    (lock,) = re.findall(r"\bID: +([0-9a-f-]{36})", refused.output)
-    assert (refused.status, "Error acquiring the state lock" in refused.output) == (1, True)
-    command("force-unlock", "-force", lock).checked()
-    command("plan", "-no-color").checked()
+def test_tags_of_configuration_set_are_read(client: Callable[..., Any]) -> None:
+    """The deployment role reads the tags of this service's configuration sets, and of no others."""
+    ses, arn = client("sesv2"), f"arn:aws:ses:af-south-1:{ACCOUNTS['dev']}:configuration-set"
+    ses.create_configuration_set(ConfigurationSetName="bbws-order-mail-dev")
+    assert ses.list_tags_for_resource(ResourceArn=f"{arn}/bbws-order-mail-dev")["Tags"] == []
+    assert error_code(lambda: ses.list_tags_for_resource(ResourceArn=f"{arn}/other")).startswith("AccessDenied")
 
 
 def test_role_of_service_is_deleted(client: Callable[..., Any]) -> None:
