@@ -35,7 +35,7 @@ def broken_version(platform: Platform, function: str) -> Iterator[str]:
 
 
 def test_canary_with_caught_errors_is_rolled_back(platform: Platform, tenant: Tenant) -> None:
-    """A version that answers 500 is rolled back by its own calls, and customers read their orders as before."""
+    """A version that responds with 500 is rolled back by its own calls, and customers read their orders as before."""
     order, function = tenant.ordered()["id"], platform.outputs["function_names"]["get_order"]
     functions, ended = platform.aws.functions, threading.Event()
     (live,) = traffic.live_versions(functions, [function]).values()

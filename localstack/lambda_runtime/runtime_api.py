@@ -238,6 +238,11 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Any
 
+    def handle(self) -> None:
+        """Serve a connection; that of a process that was killed ends early."""
+        with suppress(ConnectionError):
+            super().handle()
+
     def log_message(self, *_: Any) -> None:
         """Keep standard error free: it is the engine's log."""
 
