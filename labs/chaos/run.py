@@ -30,7 +30,6 @@ _STEADY_SECONDS = 600
 _VISIBILITY_SECONDS = {"order_creator_record": 30, "order_pdf_creator": 60}
 _VISIBILITY_SECONDS |= {"order_internal_notification": 32, "customer_order_confirmation": 32}
 _SHORT_SECONDS = {"order_creator_record": 20, "order_pdf_creator": 20}
-# As in Terraform.
 _IDLE_SECONDS = 900
 _WAVES = 6
 # The SDK makes three attempts of each call.
