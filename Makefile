@@ -26,7 +26,7 @@ setup: ## install what the tests need into .venv; other targets install what the
 doctor: ## show what the machine lacks, and how it would be installed
 	@$(call takes,)bin/.python && python3 -E tooling/machine.py doctor
 
-up: ## bring the local stack up, or repair it; installs what is missing (INSTALL=0 only shows it; ENGINE=embedded|localstack PORT= CART_PORT= SMTP_PORT= CONSOLE_PORT= RELEASE_DIR=)
+up: ## bring the local stack up, or repair it; installs what is missing (INSTALL=0 only shows it; ENGINE=embedded|localstack-host|localstack PORT= CART_PORT= SMTP_PORT= CONSOLE_PORT= RELEASE_DIR=)
 	@$(call takes,INSTALL ENGINE PORT CART_PORT SMTP_PORT CONSOLE_PORT RELEASE_DIR)bin/ops stack up $(call option,ENGINE,--engine) $(ports) $(call option,RELEASE_DIR,--release-dir)
 
 reset: ## empty the local stack within seconds: no orders, no mails, its users
@@ -57,7 +57,7 @@ lint: ## check style, imports, workflows, types, security
 e2e: ## run the end-to-end tests on the local stack (ARGS="-k paging" QUICK=1 for fewer, LONG=1 for the runbooks too)
 	@$(call takes,ARGS QUICK LONG TARGET REPORT)$(pytest)bin/test e2e $(call option,TARGET,--target) $(call option,REPORT,--report) $(call flag,QUICK,--quick) $(call flag,LONG,--long)
 
-conformance: ## compare an engine with AWS, call by call (ENGINE=embedded|moto|localstack-host|localstack CHECK=1 ARGS=)
+conformance: ## compare an engine with AWS, call by call (ENGINE=embedded|moto|localstack-host|localstack|dynamodb-local CHECK=1 ARGS=)
 	@$(call takes,ENGINE CHECK ARGS)$(pytest)bin/test conformance $(call option,ENGINE,--engine) $(call flag,CHECK,--check)
 
 chaos: ## check the promises under faults, on a separate stack (SEED=11 to replay one, ORDERS=1000, LOAD=1 without faults)

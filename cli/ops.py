@@ -12,7 +12,7 @@ from cli import lab, stack
 from localstack import engines, targets
 from localstack.stack import ADVICE as STACK_ADVICE
 from ops import alarms as alarm_states
-from ops import log_queries, restores
+from ops import log_queries, names, restores
 from ops import queues as queue_states
 from tooling.cli import ADVICE, run_cli
 from tooling.paths import ROOT
@@ -80,6 +80,19 @@ def alarms(
     shown = [one for one in found if one.in_alarm or alarm]
     lines = [line for one in shown for line in (f"{one.state} {one.name} ({one.reason})", f"  {one.description}")]
     return [*lines, f"{len(found)} alarms, {sum(one.in_alarm for one in found)} in ALARM"]
+
+
+@_command
+def name(
+    target: TargetOption,
+    hold: Annotated[bool, typer.Option("--hold", help="Keep it in the other region until home is deployed.")] = False,
+) -> list[str]:
+    """Show which regions the API's own name leads to."""
+    client, outputs = _account(target)
+    route53, zone, domain = client("route53"), outputs.get("hosted_zone_id", ""), outputs.get("domain_name", "")
+    if hold:
+        names.hold(route53, zone, domain)
+    return [domain, *names.records(route53, zone, domain)]
 
 
 @_command

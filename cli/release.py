@@ -95,8 +95,8 @@ def _show_plan(prepared: deployments.Prepared) -> None:
 
 def _settle(to: EnvironmentName) -> int:
     settled = pipeline.settle(to)
-    for name, split in settled.items():
-        print(f"settled  {name}: {split}; version {split.live} has all traffic again", flush=True)
+    for name, (had, version) in settled.items():
+        print(f"settled  {name}: from {had} to version {version}, which is live", flush=True)
     return len(settled)
 
 
@@ -202,9 +202,9 @@ def shift(to: To, seconds: Seconds = pipeline.CANARY_SECONDS, allow_quiet_canary
 
 @app.command()
 def settle(to: To) -> None:
-    """Return traffic and templates to the live release where a deployment died in its canary."""
+    """Return traffic and templates to the live release where a deployment died while it moved it."""
     if not _settle(to):
-        print(f"no function of {to} shares its traffic")
+        print(f"all traffic of {to} goes to its live release")
 
 
 @app.command()

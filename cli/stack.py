@@ -30,7 +30,9 @@ Folder = Annotated[Path | None, typer.Option(help="Run the packages of this rele
 
 @app.command()
 def up(
-    engine: Annotated[Literal["embedded", "localstack"] | None, typer.Option(help="Engine to run on.")] = None,
+    engine: Annotated[
+        Literal["embedded", "localstack", "localstack-host"] | None, typer.Option(help="Engine to run on.")
+    ] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port of the engine.")] = None,
     cart_port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port of the Cart service.")] = None,
     smtp_port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port of the mail catcher.")] = None,

@@ -17,6 +17,10 @@ TIMESTAMP = re.compile(
 
 # Lone surrogates are not text: DynamoDB and PDF reject them.
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
+# Of Unicode's categories, Cf includes bidi overrides, Cs lone surrogates; no font shows Co and Cn.
+_NOT_TEXT = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+# And U+FFFD, which stands for bytes that could not be decoded.
+_MARKUP = "<>{}$%\\\ufffd"
 # Embeddings, overrides and isolates (Unicode Standard Annex 9, 2.1 to 2.4).
 _BIDI_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
@@ -37,6 +41,21 @@ def parse_timestamp(text: str) -> datetime:
         return datetime.fromisoformat(text).astimezone(UTC)
     except OverflowError as error:
         raise ValueError("outside the years 1 to 9999") from error
+
+
+# What every dialect of regular expressions can say of AddressText, which also refuses what Unicode does not assign, and
+# format and private characters above U+FFFF.
+_ADDRESS_PATTERN = (
+    r"^(?!\s*$)[^<>{}$%\\\u0000-\u001f\u007f-\u009f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e"
+    r"\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ue000-\uf8ff\ufeff\ufff9-\ufffb\ufffd]+$"
+)
+
+
+# What every dialect of regular expressions can say of Email, which also refuses more than 64 characters before the @.
+_EMAIL_PATTERN = (
+    r"[A-Za-z0-9!#$%&'*+/=?^_`|~-](?:\.?[A-Za-z0-9!#$%&'*+/=?^_`|~-]){0,63}"
+    r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}"
+)
 
 
 class PatternText(ConstrainedStr):
@@ -62,13 +81,19 @@ class Identifier(PatternText):
 
 
 class Email(PatternText):
-    """An email address as HTML's `input type=email` accepts it, at most 254 characters (RFC 5321), ASCII only (SES)."""
+    """An email address that SES accepts: a dot-string and a domain in ASCII, as long as RFC 5321 allows.
+
+    Not every such address: like HTML's `input type=email`, it has neither quotes nor braces.
+    """
 
     max_length = 254
-    regex = re.compile(
-        r"^[A-Za-z0-9.!#$%&'*+/=?^_`|~-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}\Z"
-    )
+    regex = re.compile(rf"^(?=.{{1,64}}@){_EMAIL_PATTERN}\Z")
     rule = "an email address in ASCII"
+
+    @classmethod
+    def __modify_schema__(cls, field_schema: dict[str, Any]) -> None:
+        super().__modify_schema__(field_schema)
+        field_schema["pattern"] = f"^{_EMAIL_PATTERN}$"
 
 
 class TransactionId(Identifier):
@@ -102,15 +127,12 @@ class AddressText(ConstrainedStr):
     @classmethod
     def __modify_schema__(cls, field_schema: dict[str, Any]) -> None:
         super().__modify_schema__(field_schema)
-        field_schema["pattern"] = (
-            r"^(?!.*[<>{}$%\\])[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}]*[\p{L}\p{M}\p{N}\p{P}\p{S}]\p{Zs}*$"
-        )
+        field_schema["pattern"] = _ADDRESS_PATTERN
 
     @classmethod
     def _plain(cls, value: str) -> str:
         for character in value:
-            # Cf includes bidi overrides, Cs lone surrogates; no font shows Co and Cn.
-            if character in "<>{}$%\\" or unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}:
+            if character in _MARKUP or unicodedata.category(character) in _NOT_TEXT:
                 raise ValueError(f"must not contain {character!a}")
         return unicodedata.normalize("NFC", value)
 

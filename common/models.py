@@ -105,8 +105,7 @@ class Address(Model):
 
     class Config(Model.Config):
         schema_extra: ClassVar[dict[str, Any]] = {
-            "if": {"properties": {"country": {"const": "ZA"}}},
-            "then": {"properties": {"postalCode": {"pattern": "^[0-9]{4}$"}}},
+            "not": {"properties": {"country": {"const": "ZA"}, "postalCode": {"not": {"pattern": "^[0-9]{4}$"}}}}
         }
 
     @validator("postal_code")

@@ -1,6 +1,8 @@
 """Structured logs and metrics of all functions."""
 
 import json
+import logging
+import os
 import re
 import warnings
 from decimal import Decimal
@@ -31,6 +33,19 @@ def _without_private(value: Any) -> Any:
 def _line(log: dict[str, Any]) -> str:
     return json.dumps(_without_private(log), default=str, ensure_ascii=False, separators=(",", ":"))
 
+
+class _LibraryWarnings(logging.Handler):
+    """Logs where a library warned, but not what: WeasyPrint's warnings quote letters of a customer's texts."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log a library's warning or error, at its level."""
+        log = logger.error if record.levelno >= logging.ERROR else logger.warning
+        log("library warning", library=record.name, source=f"{record.module}:{record.lineno}")
+
+
+# Lambda's runtime writes what libraries log as it is. Replaced before our logger exists, which leaves it out.
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    logging.getLogger().handlers = [_LibraryWarnings(logging.WARNING)]
 
 # The field `exception` contains the stack trace already.
 logger = Logger(serialize_stacktrace=False, json_serializer=_line)

@@ -51,11 +51,6 @@ class SubmittedPaymentDetails(PaymentDetails):
     transaction_id: TransactionId
 
 
-def _requires(field: str, kind: str) -> dict[str, Any]:
-    """The JSON Schema of an object that has a field whose value is not null."""
-    return {"required": [field], "properties": {field: {"type": kind}}}
-
-
 class OrderUpdate(Model):
     """A change to an order: status, payment details, or both. An order can become PAID only with `paymentDetails`."""
 
@@ -64,9 +59,7 @@ class OrderUpdate(Model):
 
     class Config(Model.Config):
         schema_extra: ClassVar[dict[str, Any]] = {
-            "anyOf": [_requires("status", "string"), _requires("paymentDetails", "object")],
-            "if": {"required": ["status"], "properties": {"status": {"const": "PAID"}}},
-            "then": _requires("paymentDetails", "object"),
+            "not": {"properties": {"status": {"enum": ["PAID", None]}, "paymentDetails": {"type": "null"}}}
         }
 
     @root_validator(skip_on_failure=True)

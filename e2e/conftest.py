@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from e2e.tenant import Tenant
+from localstack import engines, targets
 from localstack import stack as stacks
-from localstack import targets
 from localstack.targets import Platform
 from tests.support import doc_images, evidence_plugin
 from tests.support.cart_check import check_cart_service
@@ -27,19 +27,24 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect what a target does not allow: in AWS what needs the local sidecars, in production all that writes."""
+    """Deselect what a target does not allow, and skip what its engine lacks.
+
+    In AWS nothing runs that needs the local stack, in production nothing that writes.
+    """
     target = config.getoption("--target")
     allowed = [item for item in items if _allowed(item, target)]
     config.hook.pytest_deselected(items=[item for item in items if item not in allowed])
     items[:] = allowed
+    lacks = engines.lacks(stacks.load().engine)
+    for item in items:
+        for feature in (name for mark in item.iter_markers("needs") for name in mark.args if name in lacks):
+            item.add_marker(pytest.mark.skip(reason=f"{lacks[feature]} ({feature})"))
 
 
 def _allowed(item: pytest.Item, target: str) -> bool:
     if target in ("prod", "failover"):
         return item.get_closest_marker("read_only") is not None
-    if item.get_closest_marker("embedded") and (target != "local" or stacks.load().engine != "embedded"):
-        return False
-    return target == "local" or item.get_closest_marker("sidecars") is None
+    return target == "local" or not (item.get_closest_marker("sidecars") or item.get_closest_marker("needs"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -49,6 +49,7 @@ def bad_fields(good: dict[str, Any]) -> dict[str, tuple[dict[str, Any], set[str]
             "a statement": "{% include 'x' %}",
             "a control": "Long\x00Street",
             "a bidi override": "Long\u202estreet",
+            "what could not be decoded": "L\ufffdng Street",
         }.items():
             cases[f"{field} with {what}"] = (address(**{field: text}), named)
     for email in (
@@ -59,6 +60,11 @@ def bad_fields(good: dict[str, Any]) -> dict[str, tuple[dict[str, Any], set[str]
         "x@example",
         "тест@example.com",
         f"{'x' * 65}@example.com",
+        "first..last@example.com",
+        ".first@example.com",
+        "last.@example.com",
+        "x@-example.com",
+        f"x@{'d' * 64}.com",
     ):
         cases[f"customerEmail {email}"] = (body(customerEmail=email), {"customerEmail"})
     cases["a postal code of five digits"] = (address(postalCode="80010"), {"billingAddress.postalCode"})
@@ -106,9 +112,10 @@ def test_address_in_any_script_is_accepted(tenant: Tenant) -> None:
         (b"[" * 100_000, {}, 400),
         (b'{"cartId": "' + b"x" * 256 * 1024 + b'"}', {}, 413),
         (b"<order/>", {"Content-Type": "application/xml"}, 415),
+        ('{"cartId": "Zürich"}'.encode("latin-1"), {"Content-Type": "application/json; charset=iso-8859-1"}, 415),
         (b"a=b", {"Content-Type": "application/x-www-form-urlencoded"}, 415),
     ],
-    ids=["empty", "broken", "list", "text", "null", "NaN", "not UTF-8", "deep", "too big", "XML", "form"],
+    ids=["empty", "broken", "list", "text", "null", "NaN", "not UTF-8", "deep", "too big", "XML", "latin-1", "form"],
 )
 def test_malformed_body_is_refused(tenant: Tenant, data: bytes, headers: dict[str, str], status: int) -> None:
     """A body that is empty, malformed, too big or of another content type is refused, and no order is placed."""

@@ -7,7 +7,7 @@ import pytest
 from labs.bench import cost
 from localstack import engines
 
-pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.embedded]
+pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.needs("CloudTrail")]
 
 
 def test_order_makes_the_required_calls_only() -> None:

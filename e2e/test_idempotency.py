@@ -49,6 +49,16 @@ def test_same_key_with_another_body_is_refused(tenant: Tenant) -> None:
     assert tenant.recorded(first.json()["orderId"])["paymentMethod"] == "EFT"
 
 
+def test_same_key_in_quotes_gives_one_order(tenant: Tenant) -> None:
+    """A key is the same with the quotes of a structured field (RFC 9651) and without them."""
+    body, key = tenant.body(), str(uuid4())
+    first, second = (
+        tenant.call("POST", "/v1.0/orders", json=body, headers={"Idempotency-Key": each}) for each in (key, f'"{key}"')
+    )
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert first.json() == second.json()
+
+
 def test_same_key_of_two_tenants_gives_two_orders(make_tenant: Callable[[], Tenant]) -> None:
     """Two tenants that use the same key get an order each."""
     headers = {"Idempotency-Key": str(uuid4())}
@@ -73,7 +83,7 @@ def test_too_long_key_is_refused(tenant: Tenant) -> None:
     response = tenant.call("POST", "/v1.0/orders", json=tenant.body(), headers={"Idempotency-Key": "k" * 256})
     assert response.status_code == 400
     assert response.json()["errors"] == [
-        {"field": "Idempotency-Key", "detail": "must be 1 to 255 visible ASCII characters"}
+        {"field": "Idempotency-Key", "detail": "must be 1 to 255 visible ASCII characters, with or without quotes"}
     ]
 
 

@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from uuid import uuid4
 
+import pytest
+
 from e2e.tenant import Tenant, paid
+from localstack.targets import Platform
 
 
 def test_order_of_another_tenant_is_not_found(make_tenant: Callable[..., Tenant]) -> None:
@@ -25,6 +28,25 @@ def test_admin_reaches_orders_of_any_tenant(make_tenant: Callable[..., Tenant]) 
     assert admin.recorded(order["id"])["orderNumber"] == order["orderNumber"]
     assert [item["id"] for item in admin.orders(owner.id).json()["items"]] == [order["id"]]
     assert admin.change(order["id"], paid()).status_code == 200
+
+
+@pytest.mark.sidecars
+@pytest.mark.parametrize("group", ["support,admin", "[admin]", "admin,"])
+def test_group_with_a_similar_name_is_no_admin(
+    platform: Platform, make_tenant: Callable[..., Tenant], group: str
+) -> None:
+    """Only the group `admin` makes an administrator: a group whose name only contains it does not."""
+    cognito, pool = platform.aws.cognito, platform.outputs["user_pool_id"]
+    if not platform.issuer:
+        cognito.create_group(UserPoolId=pool, GroupName=group)
+    try:
+        owner, member = make_tenant(), make_tenant(group=group)
+        order_id = owner.ordered()["id"]
+        assert member.get(order_id).status_code == 404
+        assert member.orders(owner.id).status_code == 403
+    finally:
+        if not platform.issuer:
+            cognito.delete_group(UserPoolId=pool, GroupName=group)
 
 
 def test_cart_of_another_tenant_is_not_ordered(make_tenant: Callable[..., Tenant]) -> None:

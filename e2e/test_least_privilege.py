@@ -22,7 +22,7 @@ from tests.support.lambda_events import api_event
 from tests.support.ses_reports import report
 from tooling.polling import poll
 
-pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.embedded, pytest.mark.load("held up")]
+pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.needs("IAM"), pytest.mark.load("held up")]
 
 _DEADLINE_SECONDS = 240
 # Permissions on more than one resource, and why. `{function}` stands for the name of each function.
@@ -89,7 +89,7 @@ class Promises:
 
     def _request(self, method: str, path: str, admin: bool = False, **options: Any) -> dict[str, Any]:
         caller = self._admin if admin else self._tenant
-        return api_event(method, path, tenant_id=caller.id, groups="admin" if admin else None, **options)
+        return api_event(method, path, tenant_id=caller.id, groups=("admin",) if admin else (), **options)
 
     def _change(self, order_id: str, change: dict[str, Any], version: str, admin: bool = False) -> dict[str, Any]:
         headers = {"if-match": f'"{version}"'}

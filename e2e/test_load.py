@@ -14,7 +14,7 @@ from tooling.paths import ROOT
 SECONDS = 300
 _DRAINED_SECONDS = 120
 
-pytestmark = [pytest.mark.alone, pytest.mark.timed, pytest.mark.sidecars, pytest.mark.embedded]
+pytestmark = [pytest.mark.alone, pytest.mark.timed, pytest.mark.sidecars, pytest.mark.needs("Cognito")]
 
 
 def _users(platform: Platform) -> set[str]:

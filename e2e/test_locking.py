@@ -36,10 +36,19 @@ def test_repeated_change_is_accepted(tenant: Tenant) -> None:
 
 
 def test_change_without_a_valid_etag_is_refused(tenant: Tenant) -> None:
-    """A change without an ETag, or with a malformed one, is refused."""
+    """A change without an ETag, with a malformed one, with weak ones only, or with others is refused."""
     order_id = tenant.ordered()["id"]
-    assert tenant.update(order_id, None, paid()).status_code == 428
-    for etag in ("1", '""', '"x"', "*", 'W/"1"', '"1", "2"'):
+    statuses = {None: 428, 'W/"1"': 412, '"x"': 409, '"2", W/"1"': 409}
+    assert {etag: tenant.update(order_id, etag, paid()).status_code for etag in statuses} == statuses
+    for etag in ("1", '"1', '"1" "2"'):
         response = tenant.update(order_id, etag, paid())
         assert response.status_code == 400, etag
         assert response.json()["errors"][0]["field"] == "If-Match"
+    assert tenant.get(order_id).json()["status"] == "PENDING_PAYMENT"
+
+
+def test_change_with_any_of_several_etags_is_made(tenant: Tenant) -> None:
+    """A list of ETags matches if one of them is the order's, and `*` matches any version."""
+    order_id = tenant.ordered()["id"]
+    assert tenant.update(order_id, 'W/"1", "7", "1"', paid()).status_code == 200
+    assert tenant.update(order_id, "*", {"status": "PROCESSING"}).status_code == 200

@@ -13,7 +13,7 @@ from localstack.targets import Platform
 from tests.support.ses_reports import report
 from tooling.polling import poll
 
-pytestmark = [pytest.mark.sidecars, pytest.mark.embedded]
+pytestmark = [pytest.mark.sidecars, pytest.mark.needs("mail feedback")]
 
 
 def problems(tenant: Tenant, order_id: str, count: int) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from localstack.targets import Platform
 from tests.support.ses_reports import report
 from tooling.polling import poll
 
-pytestmark = pytest.mark.embedded
+pytestmark = pytest.mark.needs("metrics")
 
 Metric = tuple[str, str, frozenset[tuple[str, str]]]
 # The engine does not throttle. Names and dimensions: DynamoDB Developer Guide, "DynamoDB metrics and dimensions".
@@ -79,11 +79,3 @@ def test_business_metrics_have_one_dimension(platform: Platform, tenant: Tenant)
     pages = platform.aws.cloudwatch.get_paginator("list_metrics").paginate(Namespace="OrderService")
     dimensions = {cloudwatch_metric(dict(metric))[2] for page in pages for metric in page["Metrics"]}
     assert dimensions == {frozenset({("service", "order-lambda")})}
-
-
-def test_saved_queries_are_in_cloudwatch(platform: Platform) -> None:
-    """CloudWatch has the saved log queries that the runbooks use, over the logs of every function."""
-    found = platform.aws.logs.describe_query_definitions(queryDefinitionNamePrefix="bbws-order-")["queryDefinitions"]
-    assert {query["name"]: query["queryString"] for query in found} == platform.outputs["saved_queries"]
-    groups = {f"/aws/lambda/{name}" for name in platform.outputs["function_names"].values()}
-    assert all(set(query["logGroupNames"]) == groups for query in found)

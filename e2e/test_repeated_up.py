@@ -17,7 +17,7 @@ from localstack.redeploy import redeploy
 from localstack.targets import Platform
 from tooling.paths import ROOT
 
-pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.embedded]
+pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.needs("snapshots")]
 
 SECONDS = 300
 TERRAFORM = "Terraform apply"

@@ -16,6 +16,7 @@ from localstack.stack import IDENTITY_VARIABLE, PROCESS_VARIABLE, Running, Stack
 # they do, such as proxies, profiles and locales.
 _INHERITED = ("PATH", "HOME", "USER", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
 
+_KILLED_SECONDS = 30
 # By id; a Popen that is garbage-collected warns about the process that it leaves running.
 _started: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -122,4 +123,5 @@ def stop(running: Running | None, seconds: float = 10) -> None:
             left.kill()
     psutil.wait_procs(family, timeout=seconds)
     if process.pid in _started:
-        _started.pop(process.pid).wait(seconds)
+        # It was killed, but a busy machine may take a while to end it.
+        _started.pop(process.pid).wait(_KILLED_SECONDS)

@@ -85,8 +85,6 @@ def run(
         pages = cloudwatch.get_paginator("describe_alarms").paginate(StateValue="ALARM")
         return sorted(a["AlarmName"] for page in pages for a in page["MetricAlarms"] if a["AlarmName"] in watched)
 
-    # A canary that died may be what an alarm is on for.
-    traffic.settle(functions, names)
     if firing := in_alarm():
         raise TrafficError(f"in ALARM already: {', '.join(firing)}; fix that first, then shift the traffic")
     found = traffic.pending_moves(functions, names)

@@ -102,13 +102,24 @@ def _tracked(folder: str) -> list[str]:
     return [name for name in names if not name.startswith(_NOT_RELEASED) and not name.endswith(".md")]
 
 
+def require_repository() -> None:
+    """Raise ManifestError if this tree is not the root of a git repository, such as one unpacked inside another."""
+    try:
+        top = Path(_output("git", "rev-parse", "--show-toplevel"))
+    except (ManifestError, FileNotFoundError):
+        raise ManifestError(f"{ROOT} is not a git repository: a release is made of a commit, so clone it") from None
+    if top.resolve() != ROOT.resolve():
+        raise ManifestError(f"{ROOT} is part of the git repository {top}: a release needs a clone of its own")
+
+
 def head() -> tuple[Commit, bool]:
     """The current commit, and whether there are uncommitted changes."""
     return Commit(_output("git", "rev-parse", "HEAD")), bool(_output("git", "status", "--porcelain"))
 
 
 def commit() -> Commit:
-    """The current commit. Raises ManifestError: there are uncommitted changes."""
+    """The current commit. Raises ManifestError: there are uncommitted changes, or this tree is no git repository."""
+    require_repository()
     if changed := _output("git", "status", "--porcelain"):
         raise ManifestError(f"there are uncommitted changes; commit them first:\n{changed}")
     return head()[0]

@@ -19,7 +19,7 @@ from release.history import Deployment
 from release.manifest import Manifest
 from release.promotion import EvidenceError, Record
 from release.store import Store
-from release.traffic import Move, Split
+from release.traffic import Move, Shares
 from tooling.paths import ROOT
 
 RELEASE_FOLDER = ROOT / "build" / "release"
@@ -117,18 +117,26 @@ def _restore_templates(to: EnvironmentName, bucket: str) -> None:
         Store(client("s3", to), bucket).put_templates(releases, releases.manifest(live.release))
 
 
-def settle(to: EnvironmentName) -> dict[str, Split]:
-    """Return traffic and templates to the live release where a deployment died in its canary.
+def _live_versions(to: EnvironmentName, found: Mapping[str, Any]) -> dict[str, str]:
+    """The versions of the live release, by name of those functions that Terraform still has."""
+    live = history.live(store(to), to)
+    names = found["function_names"].values()
+    return {name: version for name, version in live.versions.items() if name in names} if live else {}
 
-    Returns what the traffic of each such function was.
+
+def settle(to: EnvironmentName) -> dict[str, tuple[Shares, str]]:
+    """Return traffic and templates to the live release where a deployment died while it moved the traffic.
+
+    Returns who had the traffic, and which version has it again, by name of the function.
     """
     if history.live(store(to), to) is None:
         return {}
     found = outputs(to)
-    settled = traffic.settle(client("lambda", to), found["function_names"].values())
+    versions = _live_versions(to, found)
+    settled = traffic.settle(client("lambda", to), versions)
     if settled:
         _restore_templates(to, found["templates_bucket"])
-    return settled
+    return {name: (had, versions[name]) for name, had in settled.items()}
 
 
 def shift(to: EnvironmentName, digest: str, seconds: float, allow_quiet_canary: bool = False) -> dict[str, Move]:
@@ -142,6 +150,8 @@ def shift(to: EnvironmentName, digest: str, seconds: float, allow_quiet_canary: 
     found, functions = outputs(to), client("lambda", to)
     names, alarms = list(found["function_names"].values()), list(found["alarm_names"])
     required_calls = 0 if allow_quiet_canary else canary.REQUIRED_CALLS
+    # A deployment that died may be what an alarm is on for.
+    traffic.settle(functions, _live_versions(to, found))
     try:
         if ENVIRONMENTS[to].canary:
             moved = canary.run(functions, client("cloudwatch", to), names, alarms, seconds, required_calls)
@@ -191,16 +201,17 @@ def roll_back(to: EnvironmentName, digest: str | None) -> tuple[Deployment, list
 
 
 class Drift(NamedTuple):
-    """How an environment differs from its live release: planned changes, and functions with shared traffic."""
+    """How an environment differs from its live release: planned changes, and functions with other versions."""
 
     planned: deploy.Planned
-    splits: dict[str, Split]
+    misplaced: dict[str, Shares]
 
     @property
     def lines(self) -> list[str]:
         """A line for each difference."""
         changes = [f"{change.address} ({change.action})" for change in self.planned.changes]
-        return [f"{name}: {split} (a canary is running, or died)" for name, split in self.splits.items()] + changes
+        traffic = [f"{name}: {has} (a deployment is running, or died)" for name, has in self.misplaced.items()]
+        return [*traffic, *changes]
 
     def __str__(self) -> str:
         return "\n".join([f"{self.planned.environment} differs from release {self.planned.release[:12]}:", *self.lines])
@@ -213,8 +224,8 @@ def drift(to: EnvironmentName, var_files: Collection[Path]) -> Drift | None:
         return None
     folder, known = deploy.work_dir(to) / "drift", outputs(to)
     store(to).download(live.release, folder)
-    splits = traffic.splits(client("lambda", to), known["function_names"].values())
-    found = Drift(deploy.preview(to, folder, var_files), splits)
+    misplaced = traffic.misplaced(client("lambda", to), _live_versions(to, known))
+    found = Drift(deploy.preview(to, folder, var_files), misplaced)
     if found.lines:
         client("sns", to).publish(
             TopicArn=known["alerts_topic_arn"],

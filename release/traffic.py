@@ -35,15 +35,15 @@ class Move(NamedTuple):
     calls: int | None = None
 
 
-class Split(NamedTuple):
-    """The traffic of an alias that is shared among versions: the one that was live before, and others' shares."""
+class Shares(NamedTuple):
+    """Who has the traffic of an alias: its version, except for the shares of others."""
 
-    live: str
-    shares: dict[str, float]
+    version: str
+    others: dict[str, float]
 
     def __str__(self) -> str:
-        shares = ", ".join(f"version {version} has {share:.0%}" for version, share in self.shares.items())
-        return f"{shares}, version {self.live} the rest"
+        shares = {**self.others, self.version: 1 - sum(self.others.values())}
+        return ", ".join(f"{share:.0%} version {version}" for version, share in shares.items())
 
 
 def invoke_empty(client: LambdaClient, function: str, qualifier: str) -> None:
@@ -104,21 +104,22 @@ def live_versions(client: LambdaClient, functions: Collection[str]) -> dict[str,
     return {name: client.get_alias(FunctionName=name, Name=ALIAS)["FunctionVersion"] for name in functions}
 
 
-def splits(client: LambdaClient, functions: Collection[str]) -> dict[str, Split]:
-    """The functions whose alias shares its traffic among versions: a canary is running, or died."""
+def misplaced(client: LambdaClient, versions: Mapping[str, str]) -> dict[str, Shares]:
+    """The functions of which other versions than these have traffic, by name of the function."""
     found = {}
-    for function in functions:
+    for function, version in versions.items():
         alias = client.get_alias(FunctionName=function, Name=ALIAS)
-        if weights := alias.get("RoutingConfig", {}).get("AdditionalVersionWeights"):
-            found[function] = Split(alias["FunctionVersion"], dict(weights))
+        weights = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+        if weights or alias["FunctionVersion"] != version:
+            found[function] = Shares(alias["FunctionVersion"], dict(weights))
     return found
 
 
-def settle(client: LambdaClient, functions: Collection[str]) -> dict[str, Split]:
-    """Give all traffic of shared aliases back to the version that was live before; returns what the aliases were."""
-    found = splits(client, functions)
-    for function, split in found.items():
-        set_alias(client, function, split.live)
+def settle(client: LambdaClient, versions: Mapping[str, str]) -> dict[str, Shares]:
+    """Give all traffic back to these versions; returns who had it where that changed."""
+    found = misplaced(client, versions)
+    for function in found:
+        set_alias(client, function, versions[function])
     return found
 
 

@@ -56,7 +56,7 @@ module "alerts" {
   name                = local.alerts_topic_name
   account_id          = var.account_id
   emails              = var.alarm_emails
-  publishing_services = ["cloudwatch.amazonaws.com"]
+  publishing_services = ["cloudwatch.amazonaws.com", "budgets.amazonaws.com"]
 }
 
 module "orders_bucket" {
@@ -160,6 +160,43 @@ module "api" {
   account_id    = var.account_id
 
   permissions_boundary = local.permissions_boundary
+}
+
+module "domain" {
+  source = "./modules/domain"
+  count  = var.hosted_zone_id == "" ? 0 : 1
+
+  domain_name    = var.domain_name
+  hosted_zone_id = var.hosted_zone_id
+  api_id         = module.api.id
+  stage          = var.environment
+  region         = var.region
+  failover       = var.failover_region == null ? null : local.in_failover ? "SECONDARY" : "PRIMARY"
+
+  # The mapping needs the stage.
+  depends_on = [module.api]
+}
+
+# Here, not in bootstrap, because the alerts topic is made here. Budgets belong to an account, not to a region.
+resource "aws_budgets_budget" "account" {
+  count = var.monthly_budget_usd == null || local.in_failover ? 0 : 1
+
+  name         = "bbws-monthly-${var.environment}"
+  budget_type  = "COST"
+  limit_amount = tostring(var.monthly_budget_usd)
+  limit_unit   = "USD"
+  time_unit    = "MONTHLY"
+
+  notification {
+    notification_type         = "ACTUAL"
+    comparison_operator       = "GREATER_THAN"
+    threshold                 = 80
+    threshold_type            = "PERCENTAGE"
+    subscriber_sns_topic_arns = [module.alerts.arn]
+  }
+
+  # AWS Budgets refuses a topic whose policy does not allow it to publish.
+  depends_on = [module.alerts]
 }
 
 # Bounces and complaints contain mail addresses, so they go to separate topics and not to that of the alarms.

@@ -3,6 +3,16 @@ output "api_url" {
   value       = module.api.url
 }
 
+output "domain_name" {
+  description = "Name of the API; empty if it has none of its own."
+  value       = length(module.domain) == 0 ? "" : var.domain_name
+}
+
+output "hosted_zone_id" {
+  description = "Id of the hosted zone of that name; empty if there is none."
+  value       = var.hosted_zone_id
+}
+
 output "api_id" {
   description = "Id of the REST API."
   value       = module.api.id

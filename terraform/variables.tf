@@ -105,6 +105,44 @@ variable "authorizer" {
   }
 }
 
+variable "hosted_zone_id" {
+  description = "Id of the Route 53 zone that holds domain_name; empty for no name of its own."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.hosted_zone_id == "" || can(regex("^Z[A-Z0-9]+$", var.hosted_zone_id))
+    error_message = "hosted_zone_id must be the id of a zone, such as Z0123456789ABCDEFGHIJ, or empty."
+  }
+
+  validation {
+    condition     = var.hosted_zone_id == "" || var.domain_name != ""
+    error_message = "hosted_zone_id needs domain_name: the name of the API in that zone."
+  }
+}
+
+variable "domain_name" {
+  description = "Name of the API in the zone hosted_zone_id. It has no effect without a zone."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.domain_name == "" || can(regex("^([a-z0-9-]+\\.)+[a-z]{2,}$", var.domain_name))
+    error_message = "domain_name must be a name in lower case, such as api.dev.kimmyai.io, or empty."
+  }
+}
+
+variable "monthly_budget_usd" {
+  description = "Monthly budget of the account in USD. The alerts topic is notified at 80 %. null for none."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = (var.monthly_budget_usd == null) == (var.environment == "local")
+    error_message = "monthly_budget_usd must be set in every account, and is null in environment local."
+  }
+}
+
 variable "cart_api_url" {
   description = "Base URL of the Cart service, which owns the prices."
   type        = string

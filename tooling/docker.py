@@ -24,6 +24,16 @@ def available() -> bool:
     return done.returncode == 0
 
 
+def require_buildx() -> None:
+    """Raise DockerError if Docker lacks its builder, as Debian's docker.io does: the older one writes no files."""
+    try:
+        run("a build in Lambda's image", "buildx", "version", seconds=_RESPONSE_SECONDS)
+    except DockerError:
+        raise DockerError(
+            "Docker lacks buildx: install docker-buildx (Debian 13, Ubuntu) or docker-buildx-plugin (Docker's packages)"
+        ) from None
+
+
 def platform(architecture: str) -> str:
     """Docker's option for a Lambda architecture, arm64 or x86_64."""
     return f"--platform={_PLATFORMS[architecture]}"

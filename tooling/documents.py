@@ -32,6 +32,7 @@ REHEARSED: Final = frozenset(
         ("rollback", "Go to a certain release"),
         ("rollback", "Prove that the rollback holds"),
         ("disaster-recovery", "Deploy the fail-over"),
+        ("disaster-recovery", "Hold the name in the other region"),
         ("disaster-recovery", "Prove that the fail-over serves"),
     }
 )

@@ -30,9 +30,12 @@ from tooling.provision import Missing  # noqa: E402
 PROJECT_VENV = ROOT / ".venv"
 ENGINE_VENV = ROOT / "build" / "engine-venv"
 # Tools whose libraries conflict with ours: each has its own environment, made on first use.
-TOOL_VENVS = {name: ROOT / "build" / f"{name}-venv" for name in ("moto", "localstack", "checkov", "load", "act")}
+TOOL_VENVS = {
+    name: ROOT / "build" / f"{name}-venv"
+    for name in ("moto", "localstack", "runtime", "checkov", "client", "load", "act")
+}
 # Groups whose versions are those of dev, so that the tests run what the functions and the local stack run.
-_PARTS_OF_DEV = ("functions", "mail", "invoice", "local")
+_PARTS_OF_DEV = ("functions", "mail", "invoice", "local", "runtime")
 _UV_FOLDER = ROOT / "build" / "uv"
 # Programs that this project got for itself come first on PATH.
 PROGRAMS = ROOT / "build" / "bin"
@@ -59,6 +62,19 @@ CHROMIUM_MISSING = Missing(
     "opens the console's pages in tests and takes the pictures of mails",
     "install it, or set CHROMIUM=/path/of/chrome, or run `.venv/bin/python -m playwright install --with-deps chromium`",
     {"apt-get": "chromium", "dnf": "chromium", "brew": "--cask chromium"},
+)
+JAVA_VERSION = 17
+JAVA_MISSING = Missing(
+    f"Java {JAVA_VERSION} or later",
+    "runs DynamoDB Local, LocalStack's tables",
+    "install a Java runtime",
+    {"apt-get": "default-jre-headless", "dnf": "java-17-openjdk-headless", "brew": "openjdk"},
+)
+NPM_MISSING = Missing(
+    "npm",
+    "downloads DynamoDB Local",
+    "install Node.js",
+    {"apt-get": "npm", "dnf": "npm", "brew": "node"},
 )
 _PANGO_PACKAGES = {
     "apt-get": "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0",
@@ -107,9 +123,15 @@ def _is_ubuntu() -> bool:
     return release.exists() and re.search(r"^ID=ubuntu$", release.read_text(), re.MULTILINE) is not None
 
 
-def missing(for_tests: bool = False) -> list[Missing]:
-    """What the machine lacks for `make up`, or for `make test`."""
+def missing(for_tests: bool = False, for_localstack: bool = False) -> list[Missing]:
+    """What the machine lacks for `make up`, for `make test`, or for LocalStack without Docker."""
     found = []
+    if for_localstack:
+        java = re.match(r"\S+ (\d+)", _output("java", "--version"))
+        if not java or int(java[1]) < JAVA_VERSION:
+            found.append(JAVA_MISSING)
+        if shutil.which("npm") is None:
+            found.append(NPM_MISSING)
     if shutil.which("apt-get") and not _CERTIFICATES.exists():
         found.append(
             Missing("CA certificates", "checks downloads", "install ca-certificates", {"apt-get": "ca-certificates"})
@@ -229,7 +251,7 @@ def lock(*options: str) -> None:
 
     Raises RuntimeError: a group cannot be resolved; the text ends with what uv printed.
     """
-    for name in ("dev", *_PARTS_OF_DEV, "engine", *TOOL_VENVS, "uv"):
+    for name in dict.fromkeys(("dev", *_PARTS_OF_DEV, "engine", *TOOL_VENVS, "uv")):
         constraint = ["--constraint=requirements/dev.txt"] if name in _PARTS_OF_DEV else []
         _uv(
             *("pip", "compile", "--quiet", "--generate-hashes", "--no-annotate", "--no-header", "--no-strip-extras"),
@@ -238,16 +260,16 @@ def lock(*options: str) -> None:
         )
 
 
-def prepare(for_tests: bool = False) -> list[Missing]:
+def prepare(for_tests: bool = False, for_localstack: bool = False) -> list[Missing]:
     """Get what the machine lacks, as far as it may; returns what is still missing.
 
     Raises RuntimeError: an installation failed.
     """
     os.environ["PATH"] = os.pathsep.join([str(PROGRAMS), os.environ.get("PATH", "")])
-    lacking = missing(for_tests)
+    lacking = missing(for_tests, for_localstack)
     if any(item.what.startswith("Terraform") for item in lacking) and provision.terraform_program().exists():
         _link_terraform()
-        lacking = missing(for_tests)
+        lacking = missing(for_tests, for_localstack)
     left = provision.install(lacking) if lacking else []
     if lacking and provision.terraform_program().exists():
         _link_terraform()

@@ -3,10 +3,11 @@
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from email.message import Message
 from http import HTTPStatus
 from typing import Any, NoReturn
 from uuid import UUID
@@ -30,7 +31,17 @@ EXPOSED_HEADERS = f"ETag,Location,Retry-After,{CORRELATION_HEADER}"
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TENANT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_UTF_8 = ("utf-8", "utf8")
+_TOKEN = re.compile(r"(?i:bearer +)?[\w-]+\.([\w-]+)\.[\w-]+", re.ASCII)
+_BARE_KEY = re.compile(r"[\x21\x23-\x7e][\x21-\x7e]*")
+# RFC 9651, 3.3.3.
+_STRING = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
+_MAX_KEY_LENGTH = 255
+# RFC 9110, 8.8.3 and 13.1.1: entity tags, separated by commas.
+_TAG = r'(W/)?"([\x21\x23-\x7e]*)"'
+_TAGS = re.compile(rf"{_TAG}(?:[ \t]*,[ \t,]*{_TAG})*")
+_VERSION = re.compile(r"[1-9][0-9]{0,8}")
+ANY_VERSION = range(1, 10**9)
 
 Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
@@ -63,8 +74,10 @@ class Request:
         return self._event["queryStringParameters"] or {}
 
     def header(self, name: str) -> str | None:
-        """The value of a header, by its name in lower case."""
-        return next((value for key, value in (self._event.get("headers") or {}).items() if key.lower() == name), None)
+        """The value of a header, by its name in lower case; values of a repeated one are joined (RFC 9110, 5.3)."""
+        headers = self._event.get("multiValueHeaders") or {}
+        values = [value for key, given in headers.items() if key.lower() == name for value in given]
+        return ", ".join(values) if values else None
 
     def text(self) -> str:
         """The body, empty if there is none; ValueError if it is not text."""
@@ -115,9 +128,21 @@ def caller(request: Request) -> Caller:
     tenant_id = request.claims.get("custom:tenantId", "")
     if not _TENANT_ID.fullmatch(tenant_id):
         raise ProblemError(HTTPStatus.FORBIDDEN, "The token has no tenant. Use the ID token of a user who has one.")
-    # API Gateway turns the list into text: comma-separated, and in some cases between brackets.
-    groups = re.split(r"[\s,]+", request.claims.get("cognito:groups", "").strip("[]"))
-    return Caller(subject=request.claims.get("sub", ""), tenant_id=tenant_id, is_admin=ADMIN_GROUP in groups)
+    # Decode the token of those only who may be administrators.
+    is_admin = ADMIN_GROUP in request.claims.get("cognito:groups", "") and ADMIN_GROUP in _groups(request)
+    return Caller(subject=request.claims.get("sub", ""), tenant_id=tenant_id, is_admin=is_admin)
+
+
+def _groups(request: Request) -> list[str]:
+    """The groups in the token, whose signature API Gateway has verified.
+
+    Its claim `cognito:groups` is text: the groups `support` and `admin` look like one group `support,admin`.
+    """
+    # Two tokens are joined by a comma, which none has.
+    token = _TOKEN.fullmatch(request.header("authorization") or "")
+    claims = json.loads(base64.urlsafe_b64decode(f"{token[1]}==")) if token else {}
+    groups: list[str] = claims.get("cognito:groups", [])
+    return groups
 
 
 def _reject_constant(name: str) -> NoReturn:
@@ -128,12 +153,13 @@ def parse_body[M: BaseModel](request: Request, model: type[M]) -> M:
     """Parse the JSON body of a request as a model.
 
     Raises:
-        ProblemError: 415 if it is not declared as JSON, 413 above 256 KB, 400 if it is not a JSON object.
+        ProblemError: 415 if it is not declared as JSON in UTF-8, 413 above 256 KB, 400 if it is not a JSON object.
         InvalidFieldsError: fields do not match the model.
     """
-    content_type = (request.header("content-type") or "application/json").split(";")[0].strip().lower()
-    if content_type != "application/json":
-        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be application/json.")
+    declared = Message()
+    declared["Content-Type"] = request.header("content-type") or "application/json"
+    if declared.get_content_type() != "application/json" or declared.get_content_charset("utf-8") not in _UTF_8:
+        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be application/json in UTF-8.")
     try:
         text = request.text()
         size = len(text.encode())
@@ -165,27 +191,41 @@ def parse_order_id(request: Request) -> UUID:
 
 
 def parse_idempotency_key(request: Request) -> str | None:
-    """Read the header Idempotency-Key; None if there is none, InvalidFieldsError if it is malformed."""
-    key = request.header("idempotency-key")
-    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
-        raise _invalid("Idempotency-Key", "must be 1 to 255 visible ASCII characters")
+    """Read the header Idempotency-Key; None if there is none, InvalidFieldsError if it is malformed.
+
+    It is a string as in RFC 9651 (draft-ietf-httpapi-idempotency-key-header, 2.1). Many clients leave out its quotes,
+    so `abc` and `"abc"` are one key.
+    """
+    given = request.header("idempotency-key")
+    if given is None:
+        return None
+    quoted, bare = _STRING.fullmatch(given), _BARE_KEY.fullmatch(given)
+    key = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else given
+    if not (quoted or bare) or not 1 <= len(key) <= _MAX_KEY_LENGTH:
+        raise _invalid("Idempotency-Key", "must be 1 to 255 visible ASCII characters, with or without quotes")
     return key
 
 
-def parse_if_match(request: Request) -> int:
-    """Parse the header If-Match: the version of the order that the caller has read.
+def parse_if_match(request: Request) -> Container[int]:
+    """Parse the header If-Match: the versions of the order that the caller accepts.
+
+    Weak tags never match (RFC 9110, 13.1.1), and strong tags that no version has are left out.
 
     Raises:
-        ProblemError: 428 if the header is missing.
-        InvalidFieldsError: it is not a single ETag of an order.
+        ProblemError: 428 if the header is missing, 412 if it has weak tags only.
+        InvalidFieldsError: it is neither a list of entity tags nor `*`.
     """
-    if_match = request.header("if-match")
-    if if_match is None:
+    given = request.header("if-match")
+    if given is None:
         raise ProblemError(HTTPStatus.PRECONDITION_REQUIRED, "If-Match is required. Send the ETag from GET.")
-    tag = re.fullmatch(r'\s*"([0-9]{1,9})"\s*', if_match)
-    if not tag:
-        raise _invalid("If-Match", 'must be a single ETag from GET of this order, such as "1"')
-    return int(tag[1])
+    if given.strip() == "*":
+        return ANY_VERSION
+    if not _TAGS.fullmatch(given.strip()):
+        raise _invalid("If-Match", 'must be the ETag from GET of this order, such as "1", a list of ETags, or *')
+    strong = [tag for weak, tag in re.findall(_TAG, given) if not weak]
+    if not strong:
+        raise ProblemError(HTTPStatus.PRECONDITION_FAILED, "A weak ETag never matches. Send the ETag from GET.")
+    return {int(tag) for tag in strong if _VERSION.fullmatch(tag)}
 
 
 def etag(order: Order) -> str:

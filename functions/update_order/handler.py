@@ -8,11 +8,11 @@ from functions.update_order.service import update
 
 
 def update_order(request: rest.Request) -> rest.Response:
-    """Change an order that is still in the version named by If-Match."""
+    """Change an order that is still in a version named by If-Match."""
     order = update(
         caller=rest.caller(request),
         order_id=rest.parse_order_id(request),
-        expected_version=rest.parse_if_match(request),
+        expected_versions=rest.parse_if_match(request),
         change=rest.parse_body(request, OrderUpdate),
     )
     return rest.Response(HTTPStatus.OK, order, headers={"ETag": rest.etag(order)})

@@ -1,5 +1,6 @@
 """Changing an order: applies the change to the version that the caller has read, and publishes the new status."""
 
+from collections.abc import Container
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -14,26 +15,29 @@ _repository = OrderRepository(clients.dynamodb(), settings.orders_table)
 _sns = clients.sns()
 
 
-def update(caller: Caller, order_id: UUID, expected_version: int, change: OrderUpdate) -> Order:
-    """Apply a change and publish the new status.
+def update(caller: Caller, order_id: UUID, expected_versions: Container[int], change: OrderUpdate) -> Order:
+    """Apply a change to an order in one of the expected versions, and publish the new status.
 
     A caller whose response was lost sends the same change again. That retry is recognised, published once more (the
     mail is sent once) and gets the same response, so a crash after the write does not lose the mail.
 
     Raises OrderNotFoundError if there is no such order that the caller may access, OrderNotRecordedError if it is not
-    recorded yet, and what `Order.change` raises.
+    recorded yet, StaleVersionError if it has another version, and what `Order.change` raises.
     """
     order = _find(caller, order_id)
-    if order.is_result_of(change, expected_version=expected_version, by=caller.subject):
+    previous = order.version - 1
+    if previous in expected_versions and order.is_result_of(change, expected_version=previous, by=caller.subject):
         _publish(order)
         return order
-    changed = order.change(change, expected_version=expected_version, by=caller.subject, at=datetime.now(UTC))
+    if order.version not in expected_versions:
+        raise StaleVersionError
+    changed = order.change(change, expected_version=order.version, by=caller.subject, at=datetime.now(UTC))
     try:
         stored = _repository.update(changed)
     except StaleVersionError:
         # The SDK retries a write whose response was lost: this very change may have made the version stale.
         current = _repository.get(order.tenant_id, order_id)
-        if not current or not current.is_result_of(change, expected_version=expected_version, by=caller.subject):
+        if not current or not current.is_result_of(change, expected_version=order.version, by=caller.subject):
             raise
         stored = current
     _publish(stored)

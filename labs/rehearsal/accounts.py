@@ -10,6 +10,7 @@ import jwt
 from botocore.exceptions import ClientError
 
 from labs.customers import sign_up
+from labs.rehearsal.dns import ApiName
 from localstack import terraform
 from localstack.stack import SIGNATURE, Stack, StackError, api_url
 from release.environments import ENVIRONMENTS, EnvironmentName, terraform_outputs
@@ -28,6 +29,7 @@ REPOSITORY_ID: Final = "821093847"
 SUBJECT_PREFIX: Final = f"repo:kimmyai@5544123/bbws-order-lambda@{REPOSITORY_ID}"
 _BOOTSTRAP = ROOT / "terraform" / "bootstrap"
 _BOOTSTRAP_SECONDS = 300
+_ZONE: Final = "TF_VAR_hosted_zone_id"
 
 
 class Accounts:
@@ -40,6 +42,8 @@ class Accounts:
         self._trusted = stack.certificates.trusted()
         self.endpoint = stack.endpoint
         self.bundle = stack.certificates.bundle
+        # Terraform's variable of the hosted zone by account; an account without one has no name for its API.
+        self.zones: dict[str, dict[str, str]] = {}
 
     def client(self, service: Any, credentials: Mapping[str, str]) -> Any:
         """A client with these credentials, at the engine."""
@@ -62,7 +66,8 @@ class Accounts:
         region = ENVIRONMENTS[environment].region
         own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_", "GITHUB_"))}
         credentials = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
-        return {**own, **self.engine(), **credentials, "AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+        regions = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+        return {**own, **self.engine(), **credentials, **regions, **self.zones.get(ACCOUNTS[environment], {})}
 
     def engine(self) -> dict[str, str]:
         """Environment variables that make SDKs and Terraform call the engine in place of AWS."""
@@ -124,6 +129,18 @@ class Accounts:
             what, log = f"bootstrap of {environment}: terraform {arguments[0]}", folder / f"{arguments[0]}.log"
             command = ["terraform", f"-chdir={_BOOTSTRAP}", *arguments]
             commands.run(what, command, _BOOTSTRAP_SECONDS, variables, log=log).checked()
+
+    def delegate(self, environment: EnvironmentName, name: str) -> None:
+        """Create the hosted zone of an API's name in an account, as an administrator does before the bootstrap."""
+        route53 = self.client("route53", self.root(environment))
+        zone = route53.create_hosted_zone(Name=name, CallerReference=name)["HostedZone"]["Id"]
+        self.zones[ACCOUNTS[environment]] = {_ZONE: zone.removeprefix("/hostedzone/")}
+
+    def api_name(self, environment: EnvironmentName) -> ApiName:
+        """The name of an account's API, which was delegated to it."""
+        # Route 53 is in us-east-1, so the loss of a region of ours does not reach it.
+        route53 = self.client("route53", self.root(environment) | {"AWS_REGION": "us-east-1"})
+        return ApiName(route53, self.zones[ACCOUNTS[environment]][_ZONE], self.endpoint, str(self.bundle))
 
     def outputs(self, environment: EnvironmentName) -> dict[str, Any]:
         """Outputs of an environment's Terraform state."""

@@ -240,6 +240,5 @@ def _show(ended: Ended, left_out: bool) -> None:
     # Steps of our own action are shown as one.
     if ended.step.job and not left_out:
         mark = "[green]✓[/]" if ended.result == "success" else "[red]✗[/]"
-        console.print(
-            f"{mark} {escape(str(ended.step))} [dim]{ended.seconds:.1f} s[/]", soft_wrap=True, highlight=False
-        )
+        name = escape(f"{ended.step}{f' ({ended.environment})' if ended.environment else ''}")
+        console.print(f"{mark} {name} [dim]{ended.seconds:.1f} s[/]", soft_wrap=True, highlight=False)

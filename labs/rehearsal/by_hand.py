@@ -112,8 +112,9 @@ class ByHand:
         return passed(self.follow("rollback", "Prove that the rollback holds", to, **self._tests))
 
     def fail_over(self) -> None:
-        """Deploy and test the fail-over; nothing changes if it serves already."""
+        """Deploy and test the fail-over, and hold the API's name there; nothing else changes if it serves already."""
         self.follow("disaster-recovery", "Deploy the fail-over", "failover")
+        self.follow("disaster-recovery", "Hold the name in the other region", "failover")
         self.follow("disaster-recovery", "Prove that the fail-over serves", "failover", **self._tests)
 
     def refuse(self, *refusals: Refusal, **variables: str) -> None:

@@ -1,6 +1,5 @@
 """GitHub in a rehearsal: runs the workflows of a commit, with reviewers, and knows which of their steps ran."""
 
-import itertools
 import json
 import os
 import platform
@@ -32,17 +31,13 @@ LINKS: Final = {
 _GIT_SECONDS = 120
 
 
-def architecture() -> str:
-    """The architecture of this machine, as Lambda names it."""
-    return {"aarch64": "arm64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
-
-
 def options(accounts: Accounts) -> dict[str, str]:
     """Environment variables that make `bin/release` work with emulated accounts of this machine."""
+    machine = platform.machine()
     return {
         "REHEARSAL_VAR_FILE": str(accounts.var_file()),
         "REHEARSAL_CANARY_SECONDS": str(CANARY_SECONDS),
-        "REHEARSAL_ARCHITECTURE": architecture(),
+        "REHEARSAL_ARCHITECTURE": {"aarch64": "arm64", "AMD64": "x86_64"}.get(machine, machine),
         **({} if docker.available() else {"REHEARSAL_HOST_PANGO": "1"}),
     }
 
@@ -51,7 +46,7 @@ class Pipelines:
     """Runs workflows, in a folder with a working tree, the jobs' workspaces, artifacts and logs."""
 
     def __init__(self, folder: Path, logs: Path, accounts: Accounts, cart_url: str) -> None:
-        self._artifacts, self._logs, self._numbers = folder / "artifacts", logs, itertools.count(1)
+        self._artifacts, self._logs = folder / "artifacts", logs
         self._workflows, self._ran = Workflows(), set[Step]()
         self._github = GitHub(self._workflows, accounts.token)
         tree = folder / "tree"
@@ -64,6 +59,7 @@ class Pipelines:
             "github": self._github.url,
             "token": self._github.token,
             "engine": accounts.engine(),
+            "zones": accounts.zones,
         }
         settings.touch(mode=0o600)
         settings.write_text(json.dumps(content))

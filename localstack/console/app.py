@@ -1,9 +1,11 @@
 """The pages of the console, and what keeps other sites out."""
 
 import io
+import json
 import secrets
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode
@@ -17,20 +19,22 @@ from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from common.templates import money
 from evidence.content import body, rasterize
+from localstack import seed
 from localstack.console.live import LiveStack, StackFinder
 from localstack.console.mails import Mail
 from localstack.console.orders import NEWEST
 from tooling.agreed_limits import LIMITS
 from tooling.cli import UserError
-from tooling.paths import BASE_CSS
+from tooling.paths import BASE_CSS, ROOT
 
 _HERE = Path(__file__).resolve().parent
+_SWAGGER_UI = Path(str(files("swagger_ui"))) / "static"
 _MAILS = 50
 _MESSAGES = 20
 _FORM_BYTES = 4_096
@@ -112,6 +116,10 @@ class Console:
                 Route("/queues", self.queues),
                 Route("/queues/{function}/redrive", self.redrive, methods=["POST"]),
                 Route("/alarms", self.alarms),
+                Route("/api", self.api),
+                Route("/api/document", self.api_document_page),
+                Route("/api/openapi.json", self.api_document),
+                Mount("/static/swagger-ui", StaticFiles(directory=_SWAGGER_UI)),
                 Route("/static/base.css", lambda request: FileResponse(BASE_CSS)),
                 Mount("/static", StaticFiles(directory=_HERE / "static")),
             ],
@@ -230,6 +238,35 @@ class Console:
 
     def alarms(self, request: Request) -> Response:
         return self._page("alarms.html", "alarms", alarms=self._finder.current().alarms())
+
+    def _chosen_user(self, request: Request) -> tuple[str, list[str]]:
+        """The chosen user of the fixtures, and all of them."""
+        users = [user["email"] for user in seed.users()]
+        user = request.query_params.get("user", users[0])
+        if user not in users:
+            raise HTTPException(404, f"There is no user “{user}”.")
+        return user, users
+
+    def api(self, request: Request) -> Response:
+        """The API document in a frame, to try out as a user of the fixtures."""
+        user, users = self._chosen_user(request)
+        return self._page("api.html", "api", users=users, user=user)
+
+    def api_document_page(self, request: Request) -> Response:
+        """The frame: Swagger UI, signed in; the styles of the console do not reach it."""
+        live, (user, _) = self._finder.current(), self._chosen_user(request)
+        response = self._page("api_document.html", "api", id_token=live.id_token(user))
+        # It calls the API at its own address, and its style sheet has icons.
+        response.headers["Content-Security-Policy"] = (
+            f"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+            f"connect-src 'self' {live.stack.endpoint}; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+        )
+        return response
+
+    def api_document(self, request: Request) -> Response:
+        """The API document, with the address of this stack's API."""
+        document = json.loads((ROOT / "docs" / "openapi.json").read_text())
+        return JSONResponse({**document, "servers": [{"url": self._finder.current().stack.api_url}]})
 
 
 def _pdf(content: bytes, name: str) -> Response:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from common.order import Order
 from common.repository import OrderRepository
-from localstack import engines
+from localstack import engines, seed
 from localstack import stack as stacks
 from localstack.aws import Aws
 from localstack.console import queues, trace
@@ -74,6 +74,10 @@ class LiveStack:
                 self._reader.refresh(self.mails.refresh())
                 took = time.monotonic() - started
                 self._next_refresh = started + max(_REFRESH_SECONDS, took * _PAUSE_FACTOR)
+
+    def id_token(self, email: str) -> str:
+        """The ID token of a user of the fixtures."""
+        return seed.token(self.stack, email)
 
     def newest(self) -> list[TrackedOrder]:
         self.refresh()

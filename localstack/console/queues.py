@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import requests
 
 from localstack.logs import utc
-from localstack.stack import ACCOUNT, REGION, Stack, StackError
+from localstack.stack import ACCOUNT, REGION, Stack
 
 _SECONDS = 5
 # The consumers in the order in which an order reaches them.
@@ -64,17 +64,31 @@ def parse_message(content: Mapping[str, Any]) -> Message:
 
 
 def list_queues(stack: Stack) -> list[QueuePair]:
-    """Every queue of a stack with its DLQ; StackError if the engine cannot list messages."""
-    if stack.engine != "embedded":
-        raise StackError(f"engine {stack.engine} does not list messages: run `make status`, which counts them")
+    """Every queue of a stack with its DLQ."""
     names, dlqs = stack.outputs["queue_names"], stack.outputs["dlq_names"]
     consumers = sorted(names, key=_CONSUMERS.index)
     return [QueuePair(each, _messages(stack, names[each]), _messages(stack, dlqs[each])) for each in consumers]
 
 
-def _messages(stack: Stack, name: str) -> Queue:
+def _of_ministack(stack: Stack, name: str) -> list[dict[str, Any]]:
     url = f"{stack.endpoint}/_ministack/sqs/messages"
     response = requests.get(url, params={"QueueUrl": name}, timeout=_SECONDS)
     response.raise_for_status()
-    found = response.json()["messages"].get(ACCOUNT, {}).get(REGION, {}).get(name, [])
+    found: list[dict[str, Any]] = response.json()["messages"].get(ACCOUNT, {}).get(REGION, {}).get(name, [])
+    return found
+
+
+def _of_localstack(stack: Stack, name: str) -> list[dict[str, Any]]:
+    url = f"{stack.endpoint}/_aws/sqs/messages/{REGION}/{ACCOUNT}/{name}"
+    hidden_too = {"ShowInvisible": "true", "ShowDelayed": "true"}
+    response = requests.get(url, params=hidden_too, headers={"Accept": "application/json"}, timeout=_SECONDS)
+    response.raise_for_status()
+    listed = response.json()["ReceiveMessageResponse"]["ReceiveMessageResult"] or {}
+    messages = listed.get("Message", [])
+    found = messages if isinstance(messages, list) else [messages]
+    return [{**one, "Attributes": {each["Name"]: each["Value"] for each in one["Attribute"]}} for one in found]
+
+
+def _messages(stack: Stack, name: str) -> Queue:
+    found = _of_ministack(stack, name) if stack.engine == "embedded" else _of_localstack(stack, name)
     return Queue(name, sorted((parse_message(content) for content in found), key=lambda message: message.sent))

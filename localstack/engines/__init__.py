@@ -1,17 +1,19 @@
-"""Emulators of AWS that a stack can run on: MiniStack in a virtual environment, or LocalStack in Docker.
+"""Emulators of AWS that a stack can run on: MiniStack in a virtual environment, LocalStack in Docker or without.
 
-Start with `choose`; ministack.py and localstack.py are alike. Without Cognito the harness's issuer gives users tokens.
+Start with `choose`; the engines are alike. Without Cognito the harness's issuer gives users tokens.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from localstack import stack as stacks
-from localstack.engines.localstack import LocalStack
+from localstack.engines.localstack import LACKS, LocalStack
+from localstack.engines.localstack_host import LocalStackHost
 from localstack.engines.ministack import MiniStack
 from localstack.stack import Stack, StackError
 from tooling import docker
 
-type Engine = MiniStack | LocalStack
+type Engine = MiniStack | LocalStack | LocalStackHost
 
 
 def choose(name: str | None) -> Engine:
@@ -21,11 +23,20 @@ def choose(name: str | None) -> Engine:
     """
     if name in (None, "", "embedded"):
         return MiniStack()
+    if name == "localstack-host":
+        return LocalStackHost()
     if name != "localstack":
-        raise StackError(f"there is no engine {name}: ENGINE is embedded or localstack")
+        raise StackError(f"there is no engine {name}: ENGINE is embedded, localstack or localstack-host")
     if not docker.available():
-        raise StackError("ENGINE=localstack needs Docker, which does not respond: start Docker, or use ENGINE=embedded")
+        raise StackError(
+            "ENGINE=localstack needs Docker, which does not respond: start Docker, or use ENGINE=localstack-host"
+        )
     return LocalStack()
+
+
+def lacks(name: str) -> Mapping[str, str]:
+    """What an engine lacks of what our tests need: features, each with a sentence that names the version."""
+    return {} if name == MiniStack.name else LACKS
 
 
 def require(directory: Path | None = None) -> Stack:

@@ -1,4 +1,4 @@
-"""API Gateway: tokens and their claims, mocks, responses when a function fails, tracing, metrics."""
+"""API Gateway: tokens and their claims, mocks, responses when a function fails, tracing, metrics, own names."""
 
 import json
 import os
@@ -7,9 +7,10 @@ from contextvars import ContextVar
 from typing import Any
 
 import airspeed
+from ministack import app as gateway
 from ministack.core import sigv4, tls
 from ministack.core.responses import _request_account_id, _request_region
-from ministack.services import apigateway_v1, cloudwatch
+from ministack.services import acm, apigateway_v1, cloudwatch
 
 from localstack.ministack_patches.iam import has_service_linked_role
 from localstack.ministack_patches.patching import Function, replaces
@@ -203,3 +204,63 @@ async def publish_metrics(execute: Function, api_id: str, stage: str, *request: 
         _request_account_id.reset(tokens[0])
         _request_region.reset(tokens[1])
     return response
+
+
+@replaces(apigateway_v1, "_create_domain_name")
+def require_certificate(create: Function, data: dict[str, Any]) -> Any:
+    """Refuse a name that exists, or whose certificate is not issued, in another region, or for another name.
+
+    MiniStack accepts any. Source: API Gateway Developer Guide, "Set up a Regional custom domain name".
+    """
+    name, certificate = data["domainName"], acm._get_local_certificate(data.get("regionalCertificateArn", ""))
+    if name in apigateway_v1._domain_names:
+        return apigateway_v1._v1_error("BadRequestException", "The domain name you provided already exists.", 400)
+    if certificate is None or certificate["Status"] != "ISSUED":
+        return apigateway_v1._v1_error("BadRequestException", "The provided certificate is not issued here.", 400)
+    if name not in certificate["SubjectAlternativeNames"]:
+        text = "The domain name to be created is not covered by the provided certificate."
+        return apigateway_v1._v1_error("BadRequestException", text, 400)
+    response = create(data)
+    # Terraform would take an empty block for a setting, and remove it on every apply.
+    if "mutualTlsAuthentication" not in data:
+        del apigateway_v1._domain_names[name]["mutualTlsAuthentication"]
+    return response
+
+
+@replaces(apigateway_v1, "_create_base_path_mapping")
+def require_stage(create: Function, domain_name: str, data: dict[str, Any]) -> Any:
+    """Refuse a mapping to a stage that does not exist, and take an empty base path for none.
+
+    MiniStack accepts the first, and does not find the second again. Source: API Gateway API Reference,
+    CreateBasePathMapping.
+    """
+    if data.get("stage") not in apigateway_v1._stages_v1.get(data.get("restApiId", ""), {}):
+        return apigateway_v1._v1_error("BadRequestException", "Invalid stage identifier specified", 400)
+    return create(domain_name, data | {"basePath": data.get("basePath") or "(none)"})
+
+
+@replaces(apigateway_v1, "find_domain_scope")
+def find_domain_in_any_account(_: Function, host: str) -> tuple[str, str, str] | None:
+    """Find account and region of a request by its name, or by the target that the name's record leads to.
+
+    MiniStack looks in the default account only. AWS tells the regions of a name apart by the address that DNS returned;
+    the engine has one address, so a client that resolved the name sends the target as the host.
+    """
+    for key, record in apigateway_v1._domain_names.all_items():
+        if host in (key[2].lower(), record["regionalDomainName"].lower()):
+            account, region, name = key
+            return account, region, name
+    return None
+
+
+@replaces(gateway, "app")
+async def serve_names_first(serve: Function, scope: dict[str, Any], *channels: Function) -> None:
+    """Serve every path of an API's own name; MiniStack takes `/health` for a request about itself.
+
+    Source: API Gateway Developer Guide, "Use API mappings": the name's mapping decides about the whole path.
+    """
+    host = dict(scope.get("headers", [])).get(b"host", b"").decode("latin-1").partition(":")[0].lower()
+    if mapped := scope["type"] == "http" and apigateway_v1.resolve_base_path_mapping(host, scope["path"]):
+        path = "/_aws/execute-api/{}/{}{}".format(*mapped)
+        scope = scope | {"path": path, "raw_path": path.encode()}
+    await serve(scope, *channels)

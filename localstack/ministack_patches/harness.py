@@ -86,8 +86,10 @@ def record_calls(
 async def lose_regions(serve: Function, scope: dict[str, Any], receive: Function, send: Function) -> None:
     """Respond with 503 to requests for any region or API id in LOST_FILE, which is usually absent."""
     lost = _LOST_FILE.read_text().split() if scope["type"] == "http" and _LOST_FILE.exists() else []
-    signed = dict(scope.get("headers", [])).get(b"authorization", b"").decode("latin-1")
-    if any(f"/{name}/" in text for name in lost for text in (signed, scope["path"])):
+    headers = {name: value.decode("latin-1") for name, value in scope.get("headers", [])}
+    # A signature names the region, and so does the target of an API's own name.
+    places = (headers.get(b"authorization", ""), scope["path"], headers.get(b"host", "").replace(".", "/"))
+    if any(f"/{name}/" in text for name in lost for text in places):
         await send({"type": "http.response.start", "status": 503, "headers": []})
         await send({"type": "http.response.body", "body": b"<Error><Code>ServiceUnavailable</Code></Error>"})
         return

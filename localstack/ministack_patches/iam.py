@@ -10,7 +10,7 @@ from typing import Any
 
 import cbor2
 from ministack.core import iam_actions, iam_evaluator, responses
-from ministack.services import iam
+from ministack.services import iam, route53
 
 from localstack.ministack_patches.patching import Function, changes, replaces
 
@@ -35,6 +35,8 @@ _caller: ContextVar[str] = ContextVar("caller")
 _VERBS = {"GET": "Get", "PUT": "Update", "DELETE": "Delete"}
 _ALARM = "arn:aws:cloudwatch:{region}:{account}:alarm:"
 _DASHBOARD = "arn:aws:cloudwatch::{account}:dashboard/"
+# Calls of AWS Budgets: the API's names are not those of its permissions.
+_BUDGETS = {"Describe": "View", "Create": "Modify", "Update": "Modify", "Delete": "Modify"}
 # Resources that AWS checks a call on, from the fields of its request; MiniStack checks these calls on `*`.
 _RESOURCES = {
     "cloudwatch:DescribeAlarms": _ALARM + "*",
@@ -58,6 +60,9 @@ def check_action(action_of: Function, service: str, method: str, path: str, *req
             if re.search(pattern + "/?$", path):
                 return f"lambda:{_VERBS[method]}{kind}"
     action: str | None = action_of(service, method, path, *request)
+    if action and service == "budgets":
+        permissions = (f"budgets:{may}Budget" for verb, may in _BUDGETS.items() if action.startswith(f"budgets:{verb}"))
+        return next(permissions, action)
     return action.removesuffix("Batch") if action and action.startswith("sqs:") else action
 
 
@@ -66,6 +71,13 @@ def check_resource(arn_of: Function, *request: Any) -> Any:
     """Check calls on the resource that they name, where MiniStack checks them on `*`."""
     arn = arn_of(*request)
     *_, body, parameters, region, account = request
+    service, path = request[0], request[2]
+    if service == "route53" and (found := re.search(r"/(healthcheck|change)/([\w-]+)$", path)):
+        return f"arn:aws:route53:::{found[1]}/{found[2]}"
+    if service == "budgets":
+        fields = _fields(body, parameters)
+        named: dict[str, str] = fields.get("Budget") or fields.get("NewBudget") or fields
+        return fields.get("ResourceARN") or f"arn:aws:budgets::{account}:budget/{named.get('BudgetName', '')}"
     action = iam_actions.extract_iam_action(*request[:-2])
     if arn != "*" or action not in _RESOURCES:
         return arn
@@ -76,7 +88,7 @@ def check_resource(arn_of: Function, *request: Any) -> Any:
 def give_condition_keys(
     context: Function, service: str, action: str, body: bytes, parameters: dict[str, Any]
 ) -> dict[str, Any]:
-    """Give requests the condition keys of IAM and Lambda that our policies use, which MiniStack leaves out."""
+    """Give requests the keys that our policies name and MiniStack leaves out."""
     keys: dict[str, Any] = {}
     if action.startswith("iam:"):
         fields = _fields(body, parameters)
@@ -89,6 +101,14 @@ def give_condition_keys(
         keys = {key: value for key, value in found.items() if value}
     elif action == "lambda:CreateEventSourceMapping":
         keys = {"lambda:FunctionArn": _fields(body, parameters).get("FunctionName", "")}
+    elif action == "acm:RequestCertificate":
+        fields = json.loads(body)
+        names = [fields["DomainName"], *fields.get("SubjectAlternativeNames", [])]
+        keys = {"acm:DomainNames": names, "acm:ValidationMethod": fields.get("ValidationMethod", "EMAIL")}
+    elif action == "route53:ChangeResourceRecordSets":
+        names = [one.text or "" for one in route53._parse_body(body).iterfind(".//{*}ResourceRecordSet/{*}Name")]
+        normalized = [name.lower().removesuffix(".").replace("*", "\\052") for name in names]
+        keys = {"route53:ChangeResourceRecordSetsNormalizedRecordNames": normalized}
     return {**context(service, action, body, parameters), **keys}
 
 

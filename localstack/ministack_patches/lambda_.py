@@ -22,6 +22,23 @@ _LOG_ACTIONS = ("logs:CreateLogStream", "logs:PutLogEvents")
 _END = "\x1eend of call "
 # MiniStack's own limit; only a killed process does not write its end.
 _END_SECONDS = 0.25
+_BEFORE_IMPORT = "    try:\n        mod = importlib.import_module(module_name)"
+_LOG_AS_LAMBDA = r"""
+    import logging
+
+    _ms_ctx = {}
+
+    def add_request_id(record):
+        record.aws_request_id = _ms_ctx.get("request_id", "")
+        return True
+
+    logging.Formatter.converter = time.gmtime
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(add_request_id)
+    line = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s"
+    handler.setFormatter(logging.Formatter(line, "%Y-%m-%dT%H:%M:%S"))
+    logging.getLogger().addHandler(handler)
+"""
 _BEFORE_END = "        _real_stdout.flush()\n\nrun()"
 _WRITE_END = f"        print({_END!r} + _ms_ctx.get('request_id', ''), file=sys.__stderr__, flush=True)\n{_BEFORE_END}"
 
@@ -178,6 +195,19 @@ def count_throttles_only(emit: Function, function: str, duration_ms: float, erro
     """Leave the other metrics of Invoke to `count_every_call`."""
     if throttle:
         emit(function, duration_ms, error, throttle)
+
+
+@changes
+def log_as_runtime() -> None:
+    """Give a function's root logger the handler of Lambda's runtime, which writes what libraries log.
+
+    MiniStack's worker has none, and Python then drops what a library without a handler logs. Source: Lambda Developer
+    Guide, "Log and monitor Python Lambda functions"; awslambdaric/bootstrap.py, `_setup_logging`.
+    """
+    script = lambda_runtime._PYTHON_WORKER_SCRIPT
+    if script.count(_BEFORE_IMPORT) != 1:
+        raise RuntimeError("MiniStack's worker imports a function differently: adapt _BEFORE_IMPORT")
+    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(_BEFORE_IMPORT, f"{_LOG_AS_LAMBDA}{_BEFORE_IMPORT}")
 
 
 @changes

@@ -118,7 +118,8 @@ def message(preview: Preview) -> EmailMessage:
     """The mail of a preview, without the attached invoice. Raises TemplateError: The template is wrong."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
-    order = orders().get(preview.sample, orders()["campaign"])
+    samples = orders()
+    order = samples.get(preview.sample) or samples["campaign"]
     envelope = Envelope.of(OrderRecorded(tenant_id=order.tenant_id, order_id=order.id), "preview")
     with only_packaged():
         if preview.template == STATUS:

@@ -48,6 +48,8 @@ def _parameter(place: str, name: str, schema: Json, description: str, example: s
 
 
 _VERSION = _string('^"[0-9]{1,9}"$')
+_IF_MATCH = _string('^(\\*|"[!#-~]*"( *, *"[!#-~]*")*)$')
+_KEY = _string(r'^("[!#-\[\]-~]{1,255}"|[!#-~][!-~]{0,254})$')
 _TIMESTAMP = {"type": "string", "format": "date-time", "pattern": f"^{TIMESTAMP.pattern}$"}
 _UUID = {"type": "string", "format": "uuid"}
 _TENANT = _string(Identifier.regex.pattern.replace(r"\Z", "$"))
@@ -64,10 +66,18 @@ _PARAMETERS = {
     "IdempotencyKey": _parameter(
         "header",
         "Idempotency-Key",
-        _string("^[!-~]{1,255}$"),
-        "Repeated requests with the same key and body place one order. A key expires after 24 hours.",
+        _KEY,
+        "Repeated requests with the same key and body place one order. A key expires after 24 hours. It is a string "
+        "as in RFC 9651; without its quotes it is the same key.",
     ),
-    "IfMatch": _parameter("header", "If-Match", _VERSION, "The ETag from GET of this order.", '"1"'),
+    "IfMatch": _parameter(
+        "header",
+        "If-Match",
+        _IF_MATCH,
+        "The ETag from GET of this order, a list of ETags, or `*` for any version (RFC 9110). If the order has none of "
+        "these versions, the response is 409. Weak ETags never match; if there are no others, the response is 412.",
+        '"1"',
+    ),
     "CorrelationId": _parameter(
         "header",
         CORRELATION_HEADER,
@@ -100,13 +110,14 @@ _PROBLEMS: dict[int, str] = {
     403: "The token has no tenant, or the orders are another tenant's.",
     404: "There is no such order of the caller's tenant, or no such route.",
     409: "The order has changed, does not allow this change, or is not recorded or invoiced yet, or its key is in use.",
+    412: "If-Match has weak ETags only, which never match.",
     413: f"The body is larger than {MAX_BODY_BYTES} bytes.",
-    415: "The body is not declared as application/json.",
+    415: "The body is not declared as application/json in UTF-8.",
     422: "The Idempotency-Key was used with another body.",
     428: "If-Match is missing.",
     429: "Too many requests.",
     500: "Unexpected error. Quote the correlation id to support.",
-    502: "The service did not respond.",
+    502: "The service failed or did not respond.",
     504: "The service did not respond in time.",
 }
 # API Gateway can respond with these on every route, whatever the function does.
@@ -145,9 +156,13 @@ def _responses(success: dict[int, Json], problems: tuple[int, ...]) -> Json:
     return {str(status): response for status, response in sorted((success | refused).items())}
 
 
-def _operation(summary: str, parameters: tuple[str, ...], responses: Json, body: Json | None = None) -> Json:
+def _operation(
+    summary: str, description: str, parameters: tuple[str, ...], responses: Json, body: Json | None = None
+) -> Json:
     return {
         "summary": summary,
+        "description": description,
+        "tags": ["orders"],
         "security": [{"idToken": []}],
         "parameters": [{"$ref": f"#/components/parameters/{each}"} for each in (*parameters, "CorrelationId")],
         **({"requestBody": {"required": True, "content": body}} if body else {}),
@@ -183,29 +198,34 @@ def _operations() -> dict[str, Json]:
     page = _response("A page of orders.", _json("OrderPage", examples.PAGE), {}, first=first, next=next_page)
     return {
         "create_order": _operation(
-            "Place an order. It is accepted at once, and soon recorded, or rejected if its cart can't be ordered.",
+            "Place an order.",
+            "It is accepted at once, and soon recorded, or rejected if its cart can't be ordered.",
             ("IdempotencyKey",),
             _responses({202: accepted}, (400, 401, 403, 409, 413, 415, 422)),
             _json("OrderRequest", examples.ORDER_REQUEST),
         ),
         "get_order": _operation(
-            "Read an order. Until it is recorded, the response is 202.",
+            "Read an order.",
+            "Until it is recorded, the response is 202.",
             ("OrderId",),
             _responses({200: order, 202: pending}, (400, 401, 403, 404)),
         ),
         "get_invoice": _operation(
-            "Download an order's invoice as PDF. Until it is ready, the response is 409 with `Retry-After`.",
+            "Download an order's invoice as PDF.",
+            "Until it is ready, the response is 409 with `Retry-After`.",
             ("OrderId",),
             _responses({302: _redirect("The invoice is at `Location`.", _INVOICE)}, (400, 401, 403, 404, 409)),
         ),
         "update_order": _operation(
-            "Change an order's status, its payment details, or both.",
+            "Change an order.",
+            "The status, the payment details, or both, of the version that If-Match names.",
             ("OrderId", "IfMatch"),
-            _responses({200: changed}, (400, 401, 403, 404, 409, 413, 415, 428)),
+            _responses({200: changed}, (400, 401, 403, 404, 409, 412, 413, 415, 428)),
             _json("OrderUpdate", examples.ORDER_UPDATE),
         ),
         "list_orders": _operation(
-            "List a tenant's orders, newest first.",
+            "List a tenant's orders.",
+            "The newest come first, in pages.",
             ("TenantId", "PageSize", "StartAt", "Status", "DateFrom", "DateTo"),
             # 404: a tenant id that is empty or contains a slash makes another route.
             _responses({200: page}, (400, 401, 403, 404)),
@@ -219,13 +239,16 @@ def document() -> Json:
     for operation, route in routes().items():
         paths.setdefault(route.path, {})[route.method.lower()] = {"operationId": operation, **operations[operation]}
     healthy = {"description": "The API is up.", "content": _json("Health", {"status": "ok"})}
-    health = {"operationId": "health", "summary": "Check whether the API is up.", "security": []}
+    health = {"operationId": "health", "summary": "Check whether the API is up.", "tags": ["health"], "security": []}
+    health["description"] = "Needs no token, and calls no function."
     id_token = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     return {
         "openapi": "3.1.1",
         "info": {
             "title": "Order service",
             "version": "1.0",
+            "contact": {"name": "Support", "email": "support@kimmyai.io"},
+            "license": {"name": "MIT", "identifier": "MIT"},
             "description": "Orders of a customer portal. The claim `custom:tenantId` of the ID token is the caller's "
             "tenant. Members of the group `admin` can access all tenants. A method that a path does not have gets 404. "
             "Web pages of the origins that an environment allows can call every route and read the headers ETag, "
@@ -240,6 +263,10 @@ def document() -> Json:
                     "environment": {"default": "dev", "enum": ["dev", "sit", "prod"]},
                 },
             }
+        ],
+        "tags": [
+            {"name": "orders", "description": "Orders of a tenant."},
+            {"name": "health", "description": "Whether the API is up."},
         ],
         "paths": paths | {"/health": {"get": health | {"responses": _responses({200: healthy}, (415,))}}},
         "components": {

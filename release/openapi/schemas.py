@@ -117,7 +117,9 @@ def schemas() -> dict[str, Any]:
         "moreAvailable": {"type": "boolean"},
         "startAt": PAGE_TOKEN,
     }
-    more = {"properties": {"moreAvailable": {"const": True}}}
+    # `not` in place of `if` and `then`, which few tools read.
+    without_token = {"properties": {"moreAvailable": {"const": True}, "startAt": {"not": {}}}}
+    with_token = {"properties": {"moreAvailable": {"const": False}, "startAt": {}}, "required": ["startAt"]}
     found = {
         # Requests last: schemas that both use, such as Address, are wider in requests.
         **_responses(),
@@ -131,7 +133,7 @@ def schemas() -> dict[str, Any]:
             "A page of orders, newest first.",
             page,
             ("startAt",),
-            **{"if": more, "then": {"required": ["startAt"]}, "else": {"properties": {"startAt": False}}},
+            **{"not": {"anyOf": [without_token, with_token]}},
         ),
         "Problem": _object("Problem details (RFC 9457).", problem, ("status", "errors")),
         "Health": _object("The API is up.", {"status": {"const": "ok"}}),

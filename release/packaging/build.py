@@ -86,6 +86,8 @@ def build_all(architecture: Architecture | None = None, natives: Natives = "host
             "the invoice's package takes Pango from the Lambda image, and no Docker engine responds: start Docker, or "
             "leave Pango out with --host-pango, which is for the local stack and not for AWS"
         )
+    if natives == "lambda-image":
+        docker.require_buildx()
     with libraries.exclusive():
         with ThreadPoolExecutor(max_workers=3) as pool:
             list(pool.map(lambda group: libraries.zipped(group, architecture), libraries.GROUPS))

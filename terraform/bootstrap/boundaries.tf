@@ -26,6 +26,8 @@ resource "aws_iam_policy" "deployment_boundary" {
         ]) },
       ],
       local.role_statements,
+      local.domain_statements,
+      local.budget_statements,
       [
         local.key_statement,
         { Sid = "DenyBootstrap", Effect = "Deny", Action = "iam:*", Resource = [
@@ -44,7 +46,7 @@ resource "aws_iam_policy" "deployment_boundary" {
         {
           Sid       = "DenyOtherRegions"
           Effect    = "Deny"
-          NotAction = "iam:*"
+          NotAction = ["iam:*", "route53:*", "budgets:*"] # global services, whose requests name us-east-1 or no region
           Resource  = "*"
           Condition = { StringNotEquals = { "aws:RequestedRegion" = local.regions } }
         },

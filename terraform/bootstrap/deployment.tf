@@ -133,6 +133,53 @@ locals {
     ] },
   ]
 
+  # The name of the API (module domain): its certificate, its API Gateway domain name, its records. The boundary allows no more.
+  domain_statements = [for statement in concat(
+    [
+      {
+        Sid      = "RequestCertificate"
+        Action   = "acm:RequestCertificate"
+        Resource = "*"
+        Condition = {
+          "ForAllValues:StringEquals" = { "acm:DomainNames" = var.domain_name }
+          StringEquals                = { "acm:ValidationMethod" = "DNS" }
+        }
+      },
+      # A certificate's ARN contains a generated id, so it cannot be named in advance.
+      { Sid = "Certificates", Resource = "arn:aws:acm:*:${var.account_id}:certificate/*", Action = [
+        "acm:DescribeCertificate", "acm:DeleteCertificate",
+        "acm:ListTagsForCertificate", "acm:AddTagsToCertificate", "acm:RemoveTagsFromCertificate",
+      ] },
+      { Sid = "Zone", Resource = local.zone_arn, Action = ["route53:GetHostedZone", "route53:ListResourceRecordSets"] },
+      {
+        Sid      = "Records"
+        Action   = "route53:ChangeResourceRecordSets"
+        Resource = local.zone_arn
+        # The API's own name, and the name that ACM validates it by.
+        Condition = { "ForAllValues:StringLike" = { "route53:ChangeResourceRecordSetsNormalizedRecordNames" = [var.domain_name, "_*.${var.domain_name}"] } }
+      },
+      { Sid = "ZoneChanges", Action = "route53:GetChange", Resource = "arn:aws:route53:::change/*" },
+    ],
+    [for _ in local.failover ? [1] : [] : { Sid = "HealthChecks", Resource = "arn:aws:route53:::healthcheck/*", Action = [
+      "route53:GetHealthCheck", "route53:UpdateHealthCheck", "route53:DeleteHealthCheck",
+      "route53:ListTagsForResource", "route53:ChangeTagsForResource",
+    ] }],
+    # Creating one has no resource-level permissions.
+    [for _ in local.failover ? [1] : [] : { Sid = "CreateHealthChecks", Action = "route53:CreateHealthCheck", Resource = "*" }],
+  ) : statement if var.hosted_zone_id != ""]
+
+  domain_name_statements = [for statement in [
+    { Sid = "DomainNames", Resource = [for path in ["", "/${var.domain_name}", "/${var.domain_name}/*"] : "arn:aws:apigateway:*::/domainnames${path}"], Action = [
+      "apigateway:GET", "apigateway:POST", "apigateway:PATCH", "apigateway:DELETE",
+    ] },
+  ] : statement if var.hosted_zone_id != ""]
+
+  budget_statements = [
+    { Sid = "Budgets", Resource = "arn:aws:budgets::${var.account_id}:budget/bbws-*", Action = [
+      "budgets:ViewBudget", "budgets:ModifyBudget", "budgets:ListTagsForResource", "budgets:TagResource", "budgets:UntagResource",
+    ] },
+  ]
+
   function_statements = [
     { Sid = "Functions", Resource = "arn:aws:lambda:*:${var.account_id}:function:bbws-*", Action = [
       "lambda:CreateFunction", "lambda:DeleteFunction", "lambda:GetFunction*", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration",
@@ -179,6 +226,7 @@ locals {
       data                = local.data_statements
       services            = local.service_statements
       functions           = local.function_statements
+      domain-and-budget   = concat(local.domain_statements, local.domain_name_statements, local.budget_statements)
     },
     var.environment == "prod" ? {} : { tests = local.test_statements },
   ) : subject => [for statement in statements : merge(local.allow, statement) if length(flatten([statement.Resource])) > 0] }

@@ -8,7 +8,7 @@ locals {
   not_for_drift = ["Replicas", "Locks"]
   drift_reads = [
     for statement in flatten([for subject, statements in local.deployment_statements : statements if subject != "tests"]) : merge(statement, {
-      Action = [for action in flatten([statement.Action]) : action if can(regex(":(Get|List|Describe|GET$)", action))]
+      Action = [for action in flatten([statement.Action]) : action if can(regex(":(Get|List|Describe|View|GET$)", action))]
     }) if !contains(local.not_for_drift, statement.Sid)
   ]
   drift_statements = concat(

@@ -36,6 +36,7 @@ locals {
   orders_table_arn      = "arn:aws:dynamodb:*:${var.account_id}:table/bbws-customer-portal-orders-${var.environment}"
   orders_bucket_arns    = ["arn:aws:s3:::bbws-orders-${var.environment}*"]
   templates_bucket_arns = ["arn:aws:s3:::bbws-email-templates-${var.environment}*"]
+  zone_arn              = "arn:aws:route53:::hostedzone/${var.hosted_zone_id}"
   # Terraform locks a state with an object next to it, which it deletes afterwards.
   lock_arns               = [for arn in local.state_bucket_arns : "${arn}/order-lambda/*.tflock"]
   replication_role_arns   = [for bucket in ["orders", "email-templates"] : "${local.iam}:role/bbws-${bucket}-${var.environment}*-replication"]

@@ -65,3 +65,19 @@ variable "operator_user_arns" {
     error_message = "operator_user_arns must be ARNs of IAM users of this account, without wildcards."
   }
 }
+
+variable "hosted_zone_id" {
+  description = "Id of the Route 53 zone that holds domain_name, as in terraform/env; empty for no name of its own."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.hosted_zone_id == "" || can(regex("^Z[A-Z0-9]+$", var.hosted_zone_id))
+    error_message = "hosted_zone_id must be the id of a zone, such as Z0123456789ABCDEFGHIJ, or empty."
+  }
+}
+
+variable "domain_name" {
+  description = "Name of the API in that zone. Only this name and the validation of its certificate may be changed in the zone."
+  type        = string
+}

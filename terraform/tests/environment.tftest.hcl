@@ -118,4 +118,37 @@ run "the_environment" {
     })
     error_message = "A queue must take messages only from its topics, and what SES reports must go to the customer queue."
   }
+
+  assert {
+    condition     = length(module.domain) == 0 && output.domain_name == ""
+    error_message = "Without a hosted zone there must be no name of its own."
+  }
+
+  assert {
+    condition = [for budget in aws_budgets_budget.account : [budget.name, budget.limit_amount, budget.limit_unit, budget.time_unit, [for notification in budget.notification : notification.threshold]]] == {
+      local = []
+      dev   = [["bbws-monthly-dev", "500", "USD", "MONTHLY", [80]]]
+      sit   = [["bbws-monthly-sit", "1000", "USD", "MONTHLY", [80]]]
+      prod  = [["bbws-monthly-prod", "5000", "USD", "MONTHLY", [80]]]
+    }[var.environment]
+    error_message = "Every account must have its agreed budget, with an alert at 80 %."
+  }
+}
+
+run "a_name_of_its_own" {
+  command = plan
+  variables {
+    hosted_zone_id = "Z0123456789ABCDEFGHIJ"
+    domain_name    = { local = "api.local.kimmyai.io", dev = "api.dev.kimmyai.io", sit = "api.sit.kimmyai.io", prod = "api.kimmyai.io" }[var.environment]
+  }
+
+  assert {
+    condition     = output.domain_name == { local = "api.local.kimmyai.io", dev = "api.dev.kimmyai.io", sit = "api.sit.kimmyai.io", prod = "api.kimmyai.io" }[var.environment]
+    error_message = "With a hosted zone the API must have its agreed name."
+  }
+
+  assert {
+    condition     = module.domain[0].failover == (var.environment == "prod" ? "PRIMARY" : null)
+    error_message = "Only prod's name must be able to lead to another region."
+  }
 }

@@ -33,4 +33,21 @@ run "failover_uses_the_replicas" {
     condition     = alltrue([for name in values(output.role_names) : endswith(name, "-eu-west-1")])
     error_message = "Role names are global to an account and must contain the region."
   }
+
+  assert {
+    condition     = length(aws_budgets_budget.account) == 0
+    error_message = "A budget belongs to the account: the home region has it."
+  }
+}
+
+run "the_name_is_secondary" {
+  command = plan
+  variables {
+    hosted_zone_id = "Z0123456789ABCDEFGHIJ"
+  }
+
+  assert {
+    condition     = module.domain[0].failover == "SECONDARY"
+    error_message = "The name must lead here only while the home region's health check fails."
+  }
 }

@@ -62,7 +62,8 @@ run "values_out_of_range_are_rejected" {
   command = plan
   expect_failures = [
     var.throttle_rate, var.architecture, var.region, var.log_level, var.internal_notification_email, var.cart_api_url, var.retry_delay_seconds,
-    var.bucket_suffix, var.runbook_url, var.archive_invoices_after_days, var.cors_origins, var.invoice_endpoint_url,
+    var.bucket_suffix, var.runbook_url, var.archive_invoices_after_days, var.hosted_zone_id, var.monthly_budget_usd,
+    var.cors_origins, var.invoice_endpoint_url,
   ]
   variables {
     throttle_rate               = 20000
@@ -75,8 +76,27 @@ run "values_out_of_range_are_rejected" {
     bucket_suffix               = "_X"
     runbook_url                 = "https://example.com/wiki"
     archive_invoices_after_days = 30
+    hosted_zone_id              = "api.kimmyai.io"
+    monthly_budget_usd          = null
     cors_origins                = ["http://localhost:*"]
     invoice_endpoint_url        = "http://localhost:4566"
+  }
+}
+
+run "domain_name_in_upper_case_is_rejected" {
+  command         = plan
+  expect_failures = [var.domain_name]
+  variables {
+    domain_name = "API.kimmyai.io"
+  }
+}
+
+run "zone_without_a_name_is_rejected" {
+  command         = plan
+  expect_failures = [var.hosted_zone_id]
+  variables {
+    hosted_zone_id = "Z0123456789ABCDEFGHIJ"
+    domain_name    = ""
   }
 }
 

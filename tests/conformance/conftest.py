@@ -70,6 +70,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         row = parity.row_of(item.nodeid)
         needed = [what for mark in item.iter_markers("needs") for what in mark.args]
+        if engine.only not in (None, row.partition("/")[0]):
+            item.add_marker(pytest.mark.skip(reason=f"missing: it has {engine.only} only"))
+            continue
         lacking = [what for what in needed if what in engine.lacks]
         if "tokens" in needed and engine.issuer is None and "Cognito" in engine.lacks:
             lacking.append("Cognito")

@@ -17,17 +17,19 @@ from aiosmtpd.controller import Controller
 from botocore.config import Config
 
 from localstack import engines, processes
-from localstack.engines.localstack import HOOKS, require_hooks
+from localstack.engines.localstack_host import LocalStackHost
 from localstack.engines.ministack import MiniStack
 from localstack.sidecars.issuer import Issuer, TokenIssuer
 from localstack.sidecars.mail_catcher import MailCatcher
 from localstack.stack import ACCOUNT, REGION, SIGNATURE, Stack, StackError
+from tooling import dynamodb_local
 from tooling.machine import ROOT, TOOL_VENVS
 from tooling.polling import poll
 
 _START_SECONDS = 240
 _CONFIG = Config(retries={"total_max_attempts": 1}, read_timeout=30, s3={"addressing_style": "path"})
 _DEV_ACCOUNT = "536580886816"
+_NO_COGNITO = "it has none without a token"
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Engine:
         lacks: Missing features, and why they are missing.
         mails: Returns the raw mails that were sent to an address.
         issuer: Issues the tokens that the engine's APIs accept, where it has no Cognito.
+        only: The only service that it has, by the name of its module of rows; None if it has more.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Engine:
     lacks: Mapping[str, str] = field(default_factory=dict)
     mails: Callable[[str], list[bytes]] = field(default=lambda address: [])
     issuer: Issuer | None = None
+    only: str | None = None
 
     def api_url(self, api_id: str, stage: str) -> str:
         """The URL of a REST API's stage."""
@@ -96,8 +100,14 @@ def _kept_mails(folder: Path, address: str) -> list[bytes]:
 
 
 @contextmanager
-def _process(command: list[str], folder: Path, settings: Mapping[str, str], alive: str) -> Iterator[None]:
-    """A server that stops at the end of the block; `alive` is a URL that responds once it is up."""
+def _process(
+    command: list[str],
+    folder: Path,
+    settings: Mapping[str, str],
+    alive: str,
+    answers: Callable[[requests.Response], bool] = lambda response: response.ok,
+) -> Iterator[None]:
+    """A server that stops at the end of the block; `alive` is a URL that `answers` once it is up."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "engine.log"
@@ -107,7 +117,7 @@ def _process(command: list[str], folder: Path, settings: Mapping[str, str], aliv
         if not processes.alive(running):
             raise StackError(f"the engine ended as it started; its log ends:\n{log.read_text()[-2_000:]}")
         try:
-            return requests.get(alive, timeout=2).ok or None
+            return answers(requests.get(alive, timeout=2)) or None
         except requests.RequestException:
             return None
 
@@ -151,39 +161,41 @@ def _issuer(folder: Path) -> Iterator[Issuer]:
 
 @contextmanager
 def _localstack_host(folder: Path) -> Iterator[Engine]:
+    engine = LocalStackHost()
+    with _issuer(folder) as issuer:
+        ports = {"engine": processes.free_port(), "issuer": int(issuer.url.rpartition(":")[2])}
+        stack = Stack(folder, engine=engine.name, ports=ports)
+        try:
+            engine.start(stack)
+            yield Engine(
+                engine.name,
+                locked("localstack", "localstack-core[runtime]"),
+                stack.endpoint,
+                lacks={"Cognito": _NO_COGNITO},
+                mails=lambda address: _localstack_mails(stack.endpoint, address),
+                issuer=issuer,
+            )
+        finally:
+            engine.stop(stack)
+
+
+@contextmanager
+def _dynamodb_local(folder: Path) -> Iterator[Engine]:
     port = processes.free_port()
     endpoint = f"http://127.0.0.1:{port}"
-    command = [str(TOOL_VENVS["localstack"] / "bin" / "python"), "-m", "localstack.runtime.main"]
-    settings = {
-        "GATEWAY_SERVER": "hypercorn",
-        "GATEWAY_LISTEN": f"127.0.0.1:{port}",
-        "SKIP_SSL_CERT_DOWNLOAD": "1",
-        "DISABLE_EVENTS": "1",
-        # In a CI machine that is itself a container, it would otherwise believe to run in its own image.
-        "OVERRIDE_IN_DOCKER": "0",
-        "FILESYSTEM_ROOT": str(folder),
-    }
-    # LocalStack on a host runs the hooks in this folder at its start.
-    (folder / "etc" / "localstack").mkdir(parents=True)
-    (folder / "etc" / "localstack" / "init").symlink_to(HOOKS)
-    with (
-        _issuer(folder) as issuer,
-        _process(command, folder, {**settings, "ISSUER_URL": issuer.url}, f"{endpoint}/_localstack/health"),
-    ):
-        require_hooks(endpoint)
-        yield Engine(
-            "localstack-host",
-            locked("localstack", "localstack-core[runtime]"),
-            endpoint,
-            lacks={
-                "DynamoDB": "it downloads DynamoDB Local on the first call",
-                "Cognito": "it has none without a token",
-                "Lambda": "a function is never ready without Docker",
-                "invocations": "it runs functions in Docker only",
-            },
-            mails=lambda address: _localstack_mails(endpoint, address),
-            issuer=issuer,
-        )
+    library = dynamodb_local.install()
+    command = [
+        str(dynamodb_local.java_home() / "bin" / "java"),
+        *(f"-Djava.library.path={library / 'DynamoDBLocal_lib'}", "-jar", str(library / "DynamoDBLocal.jar")),
+        *("-inMemory", "-port", str(port)),
+    ]
+
+    def answers(response: requests.Response) -> bool:
+        # It refuses a request without a signature.
+        return response.status_code == 400
+
+    with _process(command, folder, {"DDB_LOCAL_TELEMETRY": "0"}, endpoint, answers):
+        yield Engine("dynamodb-local", dynamodb_local.VERSION, endpoint, only="dynamodb")
 
 
 def _localstack_mails(endpoint: str, address: str) -> list[bytes]:
@@ -212,7 +224,7 @@ def _localstack_engine(stack: Stack, issuer: Issuer) -> Engine:
         "localstack-licensed" if licensed else "localstack",
         info["version"].partition(":")[0],
         stack.endpoint,
-        lacks={} if licensed else {"Cognito": "it has none without a token"},
+        lacks={} if licensed else {"Cognito": _NO_COGNITO},
         mails=lambda address: _localstack_mails(stack.endpoint, address),
         issuer=None if licensed else issuer,
     )
@@ -223,6 +235,7 @@ ENGINES: dict[str, Callable[[Path], AbstractContextManager[Engine]]] = {
     "moto": _moto,
     "localstack-host": _localstack_host,
     "localstack": _localstack,
+    "dynamodb-local": _dynamodb_local,
 }
 
 

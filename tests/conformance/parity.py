@@ -23,6 +23,7 @@ _COLUMNS = {
     "moto": "moto",
     "localstack-host": "LocalStack on the host",
     "localstack": "LocalStack in Docker",
+    "dynamodb-local": "DynamoDB Local",
     "localstack-licensed": "LocalStack with a token",
     "aws": "AWS",
 }

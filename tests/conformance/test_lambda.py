@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from typing import Any
 
 import pytest
@@ -24,6 +25,15 @@ PICKY = """
 def handler(event, context):
     failed = [record["messageId"] for record in event["Records"] if "fail" in record["body"]]
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+"""
+
+
+# Logs as libraries do, with a logger that has no handler.
+WARNING = """
+import logging
+def handler(event, context):
+    logging.getLogger("library").warning("lost %s", event["what"])
+    return context.aws_request_id
 """
 
 
@@ -284,3 +294,17 @@ def left(aws: Clients, queue: Queue) -> int:
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     found = aws("sqs").get_queue_attributes(QueueUrl=queue.url, AttributeNames=names)["Attributes"]
     return sum(int(found[name]) for name in names)
+
+
+@pytest.mark.needs("invocations")
+def test_library_log_has_level_time_and_request(aws: Clients, make: Resources) -> None:
+    """What a library logs is in the function's log, with level, time and request id.
+
+    Source: Lambda Developer Guide, "Log and monitor Python Lambda functions"
+    <https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html>
+    """
+    called = invoke(aws, make.function(WARNING), {"what": "key"}, LogType="Tail")
+    request_id = json.load(called["Payload"])
+    log = base64.b64decode(called["LogResult"]).decode()
+    time = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+    assert re.search(rf"^\[WARNING\]\t{time}\t{request_id}\tlost key$", log, re.MULTILINE), log

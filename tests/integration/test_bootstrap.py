@@ -1,12 +1,9 @@
 """Bootstrap applied to an account, with TLS and IAM enforced: who may assume the deployment role, and for what."""
 
 import json
-import os
-import re
-import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,10 +16,9 @@ from labs.rehearsal.accounts import ACCOUNTS, SUBJECT_PREFIX, Accounts
 from labs.rehearsal.github import GitHub
 from labs.rehearsal.workflows import Workflows
 from localstack.stack import StackError
+from release import canary, preflight
 from tests.support.rehearsal_jobs import Jobs
 from tests.support.secure_engine import secure_engine
-from tooling import commands
-from tooling.polling import poll
 
 ROLE = "github-2-bbws-order-lambda-dev"
 BOUNDARY = f"arn:aws:iam::{ACCOUNTS['dev']}:policy/bbws-order-lambda-function-boundary-dev"
@@ -84,6 +80,13 @@ def test_role_with_another_token_is_denied(accounts: Accounts, claims: dict[str,
     """Only a job in this environment of this repository may assume the deployment role."""
     with pytest.raises(StackError, match=f"{ROLE} refuses .*AccessDenied"):
         accounts.sign_in("dev", **claims)
+
+
+def test_preflight_of_bootstrapped_account_misses_only_the_domain(accounts: Accounts) -> None:
+    """After bootstrap, everything that can be asked of AWS before a deployment is there, except the domain of mails."""
+    root = accounts.root("dev")
+    found = preflight.checks(lambda service: accounts.client(service, root), "dev")
+    assert [check.name for check in found if check.missing] == ["domain kimmyai.io in SES"]
 
 
 def test_job_signs_in_to_the_role_of_its_environment(accounts: Accounts, tmp_path: Path) -> None:
@@ -152,6 +155,12 @@ def test_deletion_of_release_is_denied(client: Callable[..., Any]) -> None:
     assert error_code(lambda: s3.delete_bucket_policy(Bucket="bbws-releases-dev")) == "AccessDenied"
 
 
+def test_canary_may_read_metrics(client: Callable[..., Any]) -> None:
+    """The deployment role reads how many calls of a new version failed."""
+    found = canary.seen(client("cloudwatch"), {"bbws-order-lambda-get-order-dev": "2"}, datetime.now(UTC))
+    assert found == {"bbws-order-lambda-get-order-dev": canary.Seen(0, 0)}
+
+
 def test_lock_of_state_is_deleted(client: Callable[..., Any]) -> None:
     """The deployment role deletes Terraform's lock, and neither a state nor the lock of another project."""
     s3 = client("s3")
@@ -163,47 +172,12 @@ def test_lock_of_state_is_deleted(client: Callable[..., Any]) -> None:
         assert error_code(partial(s3.delete_object, Bucket=bucket, Key=key)) == "AccessDenied"
 
 
-SLOW = """
-terraform {
-  backend "s3" {
-    bucket       = "bbws-terraform-state-dev"
-    key          = "order-lambda/slow.tfstate"
-    use_lockfile = true
-  }
-}
-resource "terraform_data" "slow" {
-  provisioner "local-exec" { command = "cat %s" }
-}
-"""
-
-
-def test_lock_of_killed_terraform_is_released(accounts: Accounts, client: Callable[..., Any], tmp_path: Path) -> None:
-    """Terraform that is killed leaves its lock; the next one fails and names it, and `force-unlock` releases it."""
-    os.mkfifo(tmp_path / "never")
-    (tmp_path / "main.tf").write_text(SLOW % (tmp_path / "never"))
-    variables, s3 = accounts.sign_in("dev"), client("s3")
-
-    def command(*arguments: str) -> commands.Completed:
-        return commands.run(f"terraform {arguments[0]}", ["terraform", *arguments], 120, variables, cwd=tmp_path)
-
-    def locked() -> bool | None:
-        found = s3.list_objects_v2(Bucket="bbws-terraform-state-dev", Prefix="order-lambda/slow.tfstate.tflock")
-        return found["KeyCount"] == 1 or None
-
-    command("init").checked()
-    apply = ["terraform", "apply", "-auto-approve"]
-    with (tmp_path / "log").open("w") as log:
-        killed = subprocess.Popen(apply, cwd=tmp_path, env=variables, stdout=log, start_new_session=True)
-        try:
-            poll("the lock", locked, 60)
-        finally:
-            os.killpg(killed.pid, signal.SIGKILL)
-            killed.wait()
-    refused = command("plan", "-no-color")
-    (lock,) = re.findall(r"\bID: +([0-9a-f-]{36})", refused.output)
-    assert (refused.status, "Error acquiring the state lock" in refused.output) == (1, True)
-    command("force-unlock", "-force", lock).checked()
-    command("plan", "-no-color").checked()
+def test_tags_of_configuration_set_are_read(client: Callable[..., Any]) -> None:
+    """The deployment role reads the tags of this service's configuration sets, and of no others."""
+    ses, arn = client("sesv2"), f"arn:aws:ses:af-south-1:{ACCOUNTS['dev']}:configuration-set"
+    ses.create_configuration_set(ConfigurationSetName="bbws-order-mail-dev")
+    assert ses.list_tags_for_resource(ResourceArn=f"{arn}/bbws-order-mail-dev")["Tags"] == []
+    assert error_code(lambda: ses.list_tags_for_resource(ResourceArn=f"{arn}/other")).startswith("AccessDenied")
 
 
 def test_role_of_service_is_deleted(client: Callable[..., Any]) -> None:

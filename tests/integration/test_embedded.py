@@ -178,6 +178,45 @@ def test_metrics_count_api_calls_once(aws: Aws, stack: Stack) -> None:
     assert [total(aws, metric, FunctionName=function) for metric in ("Invocations", "Errors")] == [4, 4]
 
 
+@pytest.mark.parametrize("status", [None, "503"])
+def test_failed_function_has_gateway_response(stack: Stack, status: str | None) -> None:
+    """A function that fails gets the gateway response DEFAULT_5XX, with status 502 unless it has another."""
+    url = api_of(make_function("def handler(event, context):\n    raise RuntimeError\n"), stack)
+    gateway: Any = boto3.client("apigateway")
+    gateway.put_gateway_response(
+        restApiId=url.split("/")[-3],
+        responseType="DEFAULT_5XX",
+        responseParameters={"gatewayresponse.header.Access-Control-Allow-Origin": "'*'"},
+        responseTemplates={"application/json": '{"detail": "failed"}'},
+        **({"statusCode": status} if status else {}),
+    )
+    gateway.create_deployment(restApiId=url.split("/")[-3], stageName="test")
+    response = requests.get(url, timeout=30)
+    assert (response.status_code, response.json()) == (int(status or 502), {"detail": "failed"})
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_mock_renders_its_mapping_template(stack: Stack) -> None:
+    """The response template of a mock reads the request's parameters and can set headers."""
+    gateway: Any = boto3.client("apigateway")
+    api = gateway.create_rest_api(name=f"mock-{uuid4().hex[:8]}")
+    at = {"restApiId": api["id"], "resourceId": api["rootResourceId"], "httpMethod": "GET"}
+    gateway.put_method(**at, authorizationType="NONE")
+    gateway.put_integration(**at, type="MOCK", requestTemplates={"application/json": '{"statusCode": 200}'})
+    gateway.put_method_response(**at, statusCode="200")
+    template = """
+        #set($name = $input.params("name"))
+        #if($name.matches("[a-z]+")) #set($context.responseOverride.header.X-Name = $name) #end
+        {"name": "$name"}
+    """
+    gateway.put_integration_response(**at, statusCode="200", responseTemplates={"application/json": template})
+    gateway.create_deployment(restApiId=api["id"], stageName="test")
+    url = f"{stack.endpoint}/_aws/execute-api/{api['id']}/test/"
+    found = {name: requests.get(url, params={"name": name}, timeout=30) for name in ("rooibos", "rooibos1")}
+    assert {name: response.json()["name"] for name, response in found.items()} == {name: name for name in found}
+    assert [response.headers.get("X-Name") for response in found.values()] == ["rooibos", None]
+
+
 def test_metrics_count_calls_of_alias_by_version(aws: Aws, stack: Stack) -> None:
     """Calls of an alias count for the version that ran; a version that is called by its number does not count there."""
     function = make_function("def handler(event, context):\n    return {'statusCode': 200}\n")

@@ -20,7 +20,7 @@ from release import history, promotion, traffic
 from release.environments import ENVIRONMENTS
 from release.manifest import Manifest
 from release.store import Store
-from release.traffic import Split
+from release.traffic import Shares
 from tests.support.lambda_functions import package
 from tests.support.releases import make_release
 from tooling import documents
@@ -208,9 +208,9 @@ class Prod:
         assert content
         return content
 
-    def splits(self) -> dict[str, Split]:
-        """The functions that share their traffic."""
-        return traffic.splits(self.functions, [FUNCTION])
+    def shares(self) -> dict[str, Shares]:
+        """Who has the traffic, if it is not the first version alone."""
+        return traffic.misplaced(self.functions, {FUNCTION: "1"})
 
     def lock(self) -> dict[str, Any]:
         """The lock of Terraform's state; empty if there is none."""
@@ -230,25 +230,29 @@ def test_canary_killed_is_reported_and_settled(prod: Prod) -> None:
     """A deployment that is killed in its canary shows as drift; the next deployment, or a person, settles it."""
     release = prod.promoted("second")
     deploy = ("deploy", release.digest(), "--to", "prod")
-    prod.kill(prod.splits, *deploy)
-    assert prod.splits() == {FUNCTION: Split("1", {"2": 0.1})}
-    left = f"{FUNCTION}: version 2 has 10%, version 1 the rest"
-    assert f"{left} (a canary is running, or died)" in prod.run("drift", "--to", "prod", status=1)
+    prod.kill(prod.shares, *deploy)
+    assert prod.shares() == {FUNCTION: Shares("1", {"2": 0.1})}
+    left = f"{FUNCTION}: 10% version 2, 90% version 1 (a deployment is running, or died)\n"
+    assert left in prod.run("drift", "--to", "prod", status=1)
 
     printed = prod.run(*deploy, "--seconds", "1", "--allow-quiet-canary")
-    assert printed.startswith(f"settled  {left}; version 1 has all traffic again\n")
+    assert printed.startswith(f"settled  {FUNCTION}: from 10% version 2, 90% version 1 to version 1, which is live\n")
     assert "0 to add, 1 to change" in printed, "the template was that of the live release again"
     assert f"{FUNCTION}: version 1 to 2, 0 calls in the canary, none failed" in printed
     assert prod.run("drift", "--to", "prod") == f"prod is as release {release.digest()[:12]} made it\n"
     live = history.live(prod.store, "prod")
     assert live
     assert (live.versions, live.canary_calls, live.quiet_canary) == ({FUNCTION: "2"}, {FUNCTION: 0}, True)
+    assert prod.run("history", "--to", "prod").splitlines()[0].endswith(f"{release.digest()} (with a quiet canary)")
 
-    traffic.set_alias(prod.functions, FUNCTION, "2", {"1": 0.1})
+    # As if another deployment had died a little later.
+    traffic.set_alias(prod.functions, FUNCTION, "1")
     Store(prod.s3, "bbws-email-templates-prod").put_template(TEMPLATE, b"third")
     printed = prod.follow("deployment", "A deployment died in the canary")
-    assert printed == f"settled  {FUNCTION}: version 1 has 10%, version 2 the rest; version 2 has all traffic again\n"
-    assert (prod.splits(), prod.template()) == ({}, b"second")
+    assert printed == f"settled  {FUNCTION}: from 100% version 1 to version 2, which is live\n"
+    assert prod.shares() == {FUNCTION: Shares("2", {})}
+    assert prod.template() == b"second"
+    assert prod.run("settle", "--to", "prod") == "all traffic of prod goes to its live release\n"
 
 
 def test_terraform_killed_leaves_a_lock_that_is_released(prod: Prod) -> None:

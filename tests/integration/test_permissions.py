@@ -113,11 +113,10 @@ def test_bootstrap_policies_can_apply(account: tuple[str, dict[str, Any]]) -> No
         _require_effective(name, _statements(policy))
 
 
-@pytest.mark.parametrize("environment", ACCOUNTS)
-def test_service_policies_can_apply(resources: Callable[..., Resources], environment: str) -> None:
-    """The same for the roles of functions and of replication."""
-    found = resources(terraform.TERRAFORM_DIR, "environment", environment)["aws_iam_role_policy"]
-    assert len(found) == (10 if environment == "prod" else 8)
+def test_service_policies_can_apply(resources: Callable[..., Resources]) -> None:
+    """The same for the roles of functions and of replication, which prod has."""
+    found = resources(terraform.TERRAFORM_DIR, "environment", "prod")["aws_iam_role_policy"]
+    assert len(found) == 10
     for policy in found:
         _require_effective(policy["name"], _statements(policy))
 
@@ -164,7 +163,37 @@ def test_deployment_role_requests(account: tuple[str, dict[str, Any]], deploymen
         assert deployment.allows("dynamodb:UpdateTable", arn, aws__RequestedRegion=region) is inside
 
 
-@pytest.mark.parametrize("account", ["dev"], indirect=True)
+def test_deployment_role_names(account: tuple[str, dict[str, Any]], deployment: Role) -> None:
+    """The deployment role changes the API's own records, certificate and domain name, and this project's budget."""
+    environment, _ = account
+    name = {"dev": "api.dev.kimmyai.io", "prod": "api.kimmyai.io"}[environment]
+    # Global services: their requests name us-east-1.
+    everywhere = {"aws__RequestedRegion": "us-east-1"}
+
+    def may_change(record: str, zone: str = "Z0123456789ABCDEFGHIJ") -> bool:
+        keys = {"route53__ChangeResourceRecordSetsNormalizedRecordNames": record}
+        action = "route53:ChangeResourceRecordSets"
+        return deployment.allows(action, f"arn:aws:route53:::hostedzone/{zone}", **keys, **everywhere)
+
+    assert may_change(name)
+    assert may_change(f"_0a1b.{name}")
+    assert not may_change(f"www.{name}")
+    assert not may_change("kimmyai.io")
+    assert not may_change(name, zone="Z9")
+    method = {"acm__ValidationMethod": "DNS"}
+    assert deployment.allows("acm:RequestCertificate", "*", acm__DomainNames=name, **method)
+    assert not deployment.allows("acm:RequestCertificate", "*", acm__DomainNames="kimmyai.io", **method)
+    gateway = "arn:aws:apigateway:af-south-1::/domainnames"
+    assert deployment.allows("apigateway:PATCH", f"{gateway}/{name}")
+    assert not deployment.allows("apigateway:PATCH", f"{gateway}/www.kimmyai.io")
+    budget = f"arn:aws:budgets::{ACCOUNTS[environment]}:budget"
+    assert deployment.allows("budgets:ModifyBudget", f"{budget}/bbws-monthly-{environment}", **everywhere)
+    assert not deployment.allows("budgets:ModifyBudget", f"{budget}/company", **everywhere)
+    check = "arn:aws:route53:::healthcheck/1"
+    assert deployment.allows("route53:UpdateHealthCheck", check, **everywhere) is (environment == "prod")
+
+
+@pytest.mark.parametrize("account", ["prod"], indirect=True)
 def test_functions_stay_within_their_boundary(
     account: tuple[str, dict[str, Any]], resources: Callable[..., Resources]
 ) -> None:

@@ -16,7 +16,7 @@ from localstack.aws import Aws
 from localstack.stack import Stack
 from release import canary, traffic
 from release.canary import Seen
-from release.traffic import Move, Split, TrafficError
+from release.traffic import Move, Shares, TrafficError
 from tests.support.lambda_functions import api_of, make_function, publish, ratio
 from tooling.polling import poll
 
@@ -182,11 +182,27 @@ def test_canary_with_alarm_rolls_back(aws: Aws, stack: Stack, function: str, ala
 
 
 def test_canary_does_not_start_in_alarm(aws: Aws, function: str, alarm: str) -> None:
-    """No traffic moves while an alarm is in ALARM, and what a canary that died left is settled."""
+    """No traffic moves while an alarm is in ALARM."""
     publish(aws, function, GOOD + "# second\n")
-    traffic.set_alias(aws.functions, function, "1", {"2": 0.1})
-    assert traffic.splits(aws.functions, [function]) == {function: Split("1", {"2": 0.1})}
     set_alarm(aws, alarm)
     with pytest.raises(TrafficError, match=f"in ALARM already: {alarm}"):
         canary.run(aws.functions, aws.cloudwatch, [function], [alarm], seconds=1)
+    assert weights(aws, function) == ("1", {})
+
+
+@pytest.mark.parametrize(
+    ("version", "others", "text"),
+    [("1", {"2": 0.1}, "10% version 2, 90% version 1"), ("2", {}, "100% version 2")],
+    ids=["in the canary", "after it"],
+)
+def test_misplaced_traffic_is_settled(
+    aws: Aws, function: str, version: str, others: dict[str, float], text: str
+) -> None:
+    """Traffic that a deployment has moved before it died is found, and given back to the live version."""
+    publish(aws, function, GOOD + "# second\n")
+    live = {function: "1"}
+    assert traffic.settle(aws.functions, live) == {}
+    traffic.set_alias(aws.functions, function, version, others)
+    assert {name: str(has) for name, has in traffic.misplaced(aws.functions, live).items()} == {function: text}
+    assert traffic.settle(aws.functions, live) == {function: Shares(version, others)}
     assert weights(aws, function) == ("1", {})

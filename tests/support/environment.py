@@ -28,3 +28,5 @@ _ENVIRONMENT = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 os.environ.update(_ENVIRONMENT)
+# In a job of GitHub, `bin/release` would ask GitHub who approved it.
+os.environ.pop("GITHUB_ACTIONS", None)

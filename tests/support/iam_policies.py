@@ -116,8 +116,11 @@ def _names(statement: Statement, element: str, name: str) -> bool:
 
 
 def _holds(operator: str, key: str, values: list[str], context: Context) -> bool:
-    operator = operator.removeprefix("ForAnyValue:")
     given = listed(context[key]) if key in context else []
+    if operator.startswith("ForAllValues:"):
+        single = operator.removeprefix("ForAllValues:")
+        return all(_holds(single, key, values, {key: value}) for value in given)
+    operator = operator.removeprefix("ForAnyValue:")
     if operator == "StringNotEquals":
         return not any(value in values for value in given)
     if operator in ("StringLike", "ArnLike", "ArnEquals"):

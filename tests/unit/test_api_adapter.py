@@ -72,6 +72,12 @@ def test_response_has_gateway_format(headers: dict[str, str]) -> None:
     }
 
 
+def test_header_repeated_is_joined() -> None:
+    """The values of a repeated header are joined by commas."""
+    event = api_event("PUT", "/orders") | {"multiValueHeaders": {"If-Match": ['"1"', 'W/"2"'], "if-match": ['"3"']}}
+    assert rest.parse_if_match(rest.Request(event, context())) == {1, 3}
+
+
 @pytest.mark.parametrize(
     ("body", "detail"),
     [
@@ -98,10 +104,87 @@ def test_body_over_256_kb_is_413() -> None:
     assert "262144" in problem["detail"]
 
 
-def test_body_other_content_type_is_415() -> None:
-    """A body of another content type is 415."""
-    headers = {"content-type": "text/xml; charset=utf-8"}
-    assert call("POST", "/orders", body=order_request(), headers=headers)[0] == 415
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "text/xml; charset=utf-8",
+        "application/json; charset=iso-8859-1",
+        'application/json; profile=x; CHARSET="UTF-16"',
+        "application/json, application/json",
+        "json",
+    ],
+)
+def test_body_other_content_type_is_415(content_type: str) -> None:
+    """A body of another content type, or in another encoding than UTF-8, is 415."""
+    assert call("POST", "/orders", body=order_request(), headers={"content-type": content_type})[0] == 415
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "Application/JSON; charset=UTF-8", 'application/json;charset="utf-8"', ""]
+)
+def test_body_json_in_utf_8_is_parsed(content_type: str) -> None:
+    """A body that is declared as JSON in UTF-8, or not declared, is parsed."""
+    assert call("POST", "/orders", body=order_request(), headers={"content-type": content_type})[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("groups", "is_admin"),
+    [
+        ((), False),
+        (("admin",), True),
+        (("support", "admin"), True),
+        (("support,admin",), False),
+        (("support admin",), False),
+        (("[admin]",), False),
+        ((" admin",), False),
+        (("Admin",), False),
+        (("administrators",), False),
+    ],
+)
+def test_caller_only_member_of_admin_is_admin(groups: tuple[str, ...], is_admin: bool) -> None:
+    """Only the group `admin` makes an administrator, whatever the names of other groups."""
+    assert rest.caller(rest.Request(api_event("POST", "/orders", groups=groups), context())).is_admin is is_admin
+
+
+@pytest.mark.parametrize("second", ["authorization", "AUTHORIZATION"])
+def test_caller_with_two_tokens_is_no_admin(second: str) -> None:
+    """With a second token, which API Gateway may not have verified, nobody is an administrator."""
+    event = api_event("POST", "/orders", groups=("admin",))
+    event["multiValueHeaders"][second] = event["multiValueHeaders"]["Authorization"]
+    assert not rest.caller(rest.Request(event, context())).is_admin
+
+
+def test_caller_claims_without_admin_is_no_admin() -> None:
+    """The groups of the token count only if the verified claims name the group too."""
+    event = api_event("POST", "/orders", groups=("admin",))
+    event["requestContext"]["authorizer"]["claims"]["cognito:groups"] = "support"
+    assert not rest.caller(rest.Request(event, context())).is_admin
+
+
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [
+        ("abc", "abc"),
+        ('"abc"', "abc"),
+        (r'"a\"b\\c"', 'a"b\\c'),
+        ('a"b', 'a"b'),
+        ('"a b"', "a b"),
+        ("k" * 255, "k" * 255),
+        (f'"{"k" * 255}"', "k" * 255),
+    ],
+)
+def test_idempotency_key_is_a_string_with_or_without_quotes(given: str, key: str) -> None:
+    """A key is a string of a structured field; without quotes it is the same key."""
+    event = api_event("POST", "/orders", headers={"Idempotency-Key": given})
+    assert rest.parse_idempotency_key(rest.Request(event, context())) == key
+
+
+@pytest.mark.parametrize("given", ["", '""', '"abc', 'abc "d"', '"a\x7f"', r'"a\b"', '"a";b', "k" * 256, "é", "a b"])
+def test_idempotency_key_malformed_is_refused(given: str) -> None:
+    """A key that is no string of a structured field, or is too long, is refused."""
+    event = api_event("POST", "/orders", headers={"Idempotency-Key": given})
+    with pytest.raises(InvalidFieldsError):
+        rest.parse_idempotency_key(rest.Request(event, context()))
 
 
 @pytest.mark.parametrize("tenant_id", [None, "", "a b", "tenant#1", "t" * 65, "tenant-a\n"])

@@ -28,6 +28,7 @@ from localstack.stack import Running, Stack, StackError
 from ops.alarms import Alarm
 from ops.queues import QueueError, Redriven
 from tests.support.samples import order
+from tooling.paths import ROOT
 from tooling.polling import poll
 
 ID = "11111111-1111-4111-8111-111111111111"
@@ -40,8 +41,8 @@ class FakeStack(LiveStack):
     """A stack of one order, all of whose texts are hostile."""
 
     def __init__(self, directory: Path) -> None:
-        outputs = {"queue_names": {"order_pdf_creator": "bbws-order-pdf-local"}}
-        self.stack = Stack(directory, outputs=outputs)
+        outputs = {"queue_names": {"order_pdf_creator": "bbws-order-pdf-local"}, "api_id": "a1", "stage": "local"}
+        self.stack = Stack(directory, outputs=outputs, ports={"engine": 4566})
         self.mails = MailFolder(directory)
         self.book = OrderBook()
         self.redriven: list[str] = []
@@ -50,6 +51,9 @@ class FakeStack(LiveStack):
     def refresh(self) -> None:
         for mail in self.mails.refresh():
             self.book.add_mail(mail)
+
+    def id_token(self, email: str) -> str:
+        return f"token-of-{email}"
 
     def newest(self) -> list[TrackedOrder]:
         if self.problem:
@@ -329,3 +333,27 @@ def test_finder_follows_restarts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     stack.running["engine"] = Running(1, "token")
     stack.save()
     assert finder.current() is not live
+
+
+def test_api_page_is_signed_in_and_calls_only_the_stack(site: Site) -> None:
+    """The page of the API has the token of the chosen user, and may call nothing but this stack."""
+    page = site.get("/api/document")
+    assert 'data-token="token-of-thandi@acme.example"' in page.text
+    policy = page.headers["Content-Security-Policy"]
+    assert "connect-src 'self' http://127.0.0.1:4566;" in policy
+    assert "script-src 'self';" in policy
+    assert "frame-ancestors 'self'" in policy
+    chosen = site.get("/api?user=admin@kimmyai.example").text
+    assert "<option selected>admin@kimmyai.example" in chosen
+    assert 'src="/api/document?user=admin%40kimmyai.example"' in chosen
+    for path in ("/api", "/api/document"):
+        assert site.get(f"{path}?user=nobody@acme.example").status_code == 404
+    for name in ("swagger-ui-bundle.js", "swagger-ui.css"):
+        assert site.get(f"/static/swagger-ui/{name}").ok
+
+
+def test_api_document_names_the_stack(site: Site) -> None:
+    """The document that the page shows is the committed one, with the address of this stack's API."""
+    found = site.get("/api/openapi.json").json()
+    committed = json.loads((ROOT / "docs" / "openapi.json").read_text())
+    assert found == {**committed, "servers": [{"url": "http://127.0.0.1:4566/_aws/execute-api/a1/local"}]}

@@ -121,3 +121,12 @@ def test_release_without_docker_is_refused(fake: FakeDocker) -> None:
     fake.set_script("exit 1")
     with pytest.raises(libraries.BuildError, match=r"no Docker engine responds: start Docker, or .* --host-pango"):
         build.build_all("arm64", "lambda-image")
+
+
+def test_build_without_buildx_is_refused_first(fake: FakeDocker) -> None:
+    """Without Docker's builder nothing is built, and the error says how to get it."""
+    fake.set_script('[ "$1" != buildx ]')
+    with pytest.raises(docker.DockerError, match="Docker lacks buildx: install docker-buildx"):
+        build.build_all("arm64", "lambda-image")
+    assert fake.arguments() == ["buildx", "version"]
+    assert not (libraries.LIBRARIES).exists()

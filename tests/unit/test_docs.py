@@ -47,6 +47,7 @@ RUN_ELSEWHERE = {
     "bin/ops lab scale": "tests/unit/test_scale.py",
     "bin/ops redrive bbws-order-pdf-prod": "tests/integration/test_redrive.py",
     "curl -s -o /dev/null ": "docs/first-account.md: a person runs it against an account",
+    "dig +short NS ": "docs/first-account.md: a person runs it against an account",
     "cd terraform": "labs/rehearsal/accounts.py",
     "terraform init ": "labs/rehearsal/accounts.py, release/deploy.py",
     "terraform plan ": "release/deploy.py",

@@ -81,3 +81,17 @@ def test_make_with_uncommitted_changes_is_refused(tmp_path: Path, monkeypatch: p
     (tmp_path / "changed.py").touch()
     with pytest.raises(ManifestError, match=r"uncommitted changes; commit them first:\n\?\? changed\.py"):
         manifest.make(tmp_path / "release", "arm64", "host")
+
+
+def test_make_outside_a_repository_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tree without git, or unpacked inside another repository, makes no release: it would name the wrong commit."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    monkeypatch.setattr(manifest, "ROOT", tree)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    with pytest.raises(ManifestError, match=r"is not a git repository: .*, so clone it"):
+        manifest.make(tmp_path / "release", "arm64", "host")
+    monkeypatch.delenv("GIT_CEILING_DIRECTORIES")
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    with pytest.raises(ManifestError, match=f"is part of the git repository {tmp_path}"):
+        manifest.make(tmp_path / "release", "arm64", "host")

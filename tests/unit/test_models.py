@@ -72,6 +72,18 @@ def test_text_other_type_is_refused(field: str, value: object) -> None:
         "a" * 65 + "@c.co",
         "a@" + ("d" * 60 + ".") * 5 + "co",
         "{{7*7}}@c..co",
+        "first..last@c.co",
+        ".first@c.co",
+        "last.@c.co",
+        ".@c.co",
+        '"a b"@c.co',
+        "a@-c.co",
+        "a@c-.co",
+        "a@.co",
+        "a@c.co.",
+        "a@" + "d" * 64 + ".co",
+        "a@[127.0.0.1]",
+        "a@b@c.co",
     ],
 )
 def test_email_invalid_is_refused(email: str) -> None:
@@ -80,8 +92,26 @@ def test_email_invalid_is_refused(email: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "email",
+    [
+        "a@c.co",
+        "first.last+tag@c.co",
+        "a" * 64 + "@c.co",
+        "a@" + "d" * 63 + ".co",
+        "a@" + ("d" * 59 + ".") * 4 + "abcdefgh.co",
+        "o'brien@c.co",
+        "a@c.c-d.co.za",
+    ],
+)
+def test_email_valid_is_accepted(email: str) -> None:
+    """An email address of an ordinary customer is accepted, up to the lengths of RFC 5321."""
+    assert OrderRequest.parse_obj(order_request(customerEmail=email)).customer_email == email
+
+
+@pytest.mark.parametrize(
     "text",
     [
+        "Z\ufffdrich",
         "",
         "   ",
         "x" * 201,

@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from common.observability import logger
+from tooling.paths import ROOT
 
 TOKEN = ".".join(("eyJhbGciOiJub25lIn0", "eyJzdWIiOiJ0aGFuZGkifQ", "c2ln"))
 
@@ -64,3 +68,30 @@ def test_log_other_text_is_unchanged(lines: io.StringIO) -> None:
     logger.info(text, number=7)
     assert json.loads(lines.getvalue())["message"] == text
     assert json.loads(lines.getvalue())["number"] == 7
+
+
+AS_IN_LAMBDA = """
+import logging
+# What Lambda's runtime sets up before it imports a function (awslambdaric/bootstrap.py, `_setup_logging`).
+handler = logging.StreamHandler()
+handler.setFormatter(logging.Formatter("[%(levelname)s] %(message)s"))
+logging.getLogger().addHandler(handler)
+from common.invoice import render_pdf
+from common.observability import logger
+render_pdf("<html lang=en><title>Invoice</title><p>\\N{CJK UNIFIED IDEOGRAPH-5317}", b"0")
+logger.warning("ours")
+"""
+
+
+def test_library_warning_is_structured_and_has_no_text() -> None:
+    """In Lambda a library's warning is one of our log lines, without the customer's letters that it quotes."""
+    environment = os.environ | {"AWS_LAMBDA_FUNCTION_NAME": "invoice", "POWERTOOLS_SERVICE_NAME": "order-lambda"}
+    command = [sys.executable, "-c", AS_IN_LAMBDA]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    first, *_, last = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (first["level"], first["message"], first["library"]) == ("WARNING", "library warning", "weasyprint")
+    assert first["source"].startswith("text:")
+    assert last["message"] == "ours"
+    assert "5317" not in done.stdout
+    assert "\N{CJK UNIFIED IDEOGRAPH-5317}" not in done.stdout
+    assert done.stderr == ""

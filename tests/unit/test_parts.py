@@ -1,6 +1,7 @@
 """The parts of `bin/test`: output as it comes, exit statuses, hints and the summary."""
 
 import io
+import json
 import sys
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import pytest
 from rich.console import Console
 
 from localstack.terraform import TERRAFORM_DIR
-from tests.__main__ import EndToEnd, lint_steps, provider_steps, terraform_steps
+from tests.__main__ import EndToEnd, api_steps, lint_steps, provider_steps, terraform_steps
 from tests.support.parts import Parts, Step
+from tooling.paths import ROOT
 
 CLOSING = "===== 3 passed, 1 skipped in 0.12s ====="
 
@@ -100,3 +102,20 @@ def test_other_provider_is_initialized_beside_the_locks(parts: Parts, output: io
     assert "hashicorp/aws v5.100.0" in output.getvalue()
     assert not parts.run("provider", lambda: provider_steps("~> 4.0")[:1])
     assert [lock.read_bytes() for lock in locks] == before
+
+
+def test_api_linters_without_npm_are_reported(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, parts: Parts, output: io.StringIO
+) -> None:
+    """On a machine without npm the part passes, and says that the linters did not run."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert parts.run("api", api_steps)
+    assert "npm is not installed: the linters of docs/openapi.json did not run" in output.getvalue()
+
+
+def test_api_linters_are_locked() -> None:
+    """Each package of the linters has a digest, and no address of a registry."""
+    lock = json.loads((ROOT / "tooling" / "openapi" / "package-lock.json").read_text())
+    packages = [package for path, package in lock["packages"].items() if path]
+    assert len(packages) > 100
+    assert all(package["integrity"].startswith("sha512-") and "resolved" not in package for package in packages)

@@ -106,7 +106,7 @@ def test_poll_deadline_names_condition() -> None:
 def test_choose_engine_by_name() -> None:
     """MiniStack is the default engine, and an unknown name is refused."""
     assert engines.choose(None).name == engines.choose("embedded").name == "embedded"
-    with pytest.raises(StackError, match="ENGINE is embedded or localstack"):
+    with pytest.raises(StackError, match="ENGINE is embedded, localstack or localstack-host"):
         engines.choose("moto")
 
 

@@ -89,7 +89,10 @@ def test_command_without_engine_fails(dead: Path, command: str) -> None:
             "did you mean create_order\\?\nRun `make logs FUNCTION=…` with one of create_order, ",
         ),
         ("bin/ops stack logs", "no function is named\nRun `make logs FUNCTION=…` with one of create_order, "),
-        ("make up ENGINE=moto", "Invalid value for '--engine': 'moto' is not one of 'embedded', 'localstack'"),
+        (
+            "make up ENGINE=moto",
+            "Invalid value for '--engine': 'moto' is not one of 'embedded', 'localstack', 'localstack-host'",
+        ),
         ("make up PORT=high", "Invalid value for '--port': 'high'"),
         ("make up RELEASE_DIR=/nothing", "there is no /nothing/release.json: run `make release`"),
         (f"bin/release promote {DIGEST} --to moon", "Invalid value for '--to'.*: 'moon' is not one of 'dev', 'sit'"),
@@ -116,7 +119,7 @@ def test_command_without_engine_fails(dead: Path, command: str) -> None:
         ("make unit ARGS=--no-such-option", 'next: `make unit ARGS="--last-failed --no-cov"` runs what failed'),
         ("make dlq QUEUE=q TRAGET=prod", "there is no make dlq: `make help`, `bin/ops --help`"),
         ("make down TRAGET=prod", "make down does not take TRAGET=prod: it takes no variable"),
-        ("make up PROT=4570", "make up does not take PROT=4570: it takes ENGINE PORT CART_PORT"),
+        ("make up PROT=4570", "make up does not take PROT=4570: it takes INSTALL ENGINE PORT CART_PORT"),
     ],
 )
 def test_wrong_command_says_what_to_do(tmp_path: Path, command: str, expected: str) -> None:

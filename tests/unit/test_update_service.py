@@ -66,23 +66,26 @@ class Life(RuleBasedStateMachine):
         caller=st.sampled_from([*CALLERS, STRANGER]),
         status=st.none() | st.sampled_from(OrderStatus),
         details=st.none() | _details,
-        seen=st.sampled_from([-1, 0, 0, 0, 1]),
+        seen=st.sampled_from([(-1,), (0,), (0,), (1,), (0, 1), (0, -5), ()]),
     )
-    def change(self, caller: Caller, status: OrderStatus | None, details: PaymentDetails | None, seen: int) -> None:
-        """Request a change of this version, of an earlier one, or of one that does not exist yet."""
+    def change(
+        self, caller: Caller, status: OrderStatus | None, details: PaymentDetails | None, seen: tuple[int, ...]
+    ) -> None:
+        """Request a change of this version, of an earlier one, of one that does not exist yet, or of one of several."""
         before, published = self.repository.order, self.topic.publish.call_count
         change = OrderUpdate.construct(status=status, payment_details=details)
         refused: type[RefusedError] | None = None
         with mock.patch.multiple(service, _repository=self.repository, _sns=self.topic):
             try:
-                result = service.update(caller, before.id, before.version + seen, change)
+                result = service.update(caller, before.id, {before.version + each for each in seen}, change)
             except RefusedError as error:
                 refused = type(error)
         after, new_events = self.repository.order, self.topic.publish.call_count - published
         assert (refused is OrderNotFoundError) is (caller == STRANGER)
         if refused:
             assert (after, new_events) == (before, 0)
-        elif seen == -1:
+            assert refused is not StaleVersionError or 0 not in seen
+        elif 0 not in seen:
             # The same change again, as after a lost response.
             assert result == after == before
         else:

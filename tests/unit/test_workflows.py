@@ -116,10 +116,7 @@ def test_no_step_has_a_condition() -> None:
         assert not {"continue-on-error", "shell"} & set(step), key
         assert "if" not in step or (evidence and step["if"] == EVEN_AFTER_FAILURE), key
     conditions = {key: job["if"] for key, job in JOBS.items() if "if" in job}
-    assert conditions == {
-        ("e2e", "localstack"): "vars.LOCALSTACK == 'true' && github.event_name == 'push'",
-        ("conformance", "licensed"): "vars.LOCALSTACK == 'true'",
-    }
+    assert conditions == {("conformance", "licensed"): "vars.LOCALSTACK == 'true'"}
     assert not any("continue-on-error" in job for job in JOBS.values())
 
 

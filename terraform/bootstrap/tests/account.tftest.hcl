@@ -23,6 +23,7 @@ mock_provider "aws" {
 variables {
   subject_prefix = "repo:kimmyai@5544123/orders@821093847"
   repository_id  = "821093847"
+  hosted_zone_id = "Z0123456789ABCDEFGHIJ"
 }
 
 run "the_account" {
@@ -73,7 +74,7 @@ run "the_account" {
   assert {
     condition = alltrue([
       for action in flatten([for statement in jsondecode(aws_iam_policy.drift.policy).Statement : statement.Action]) :
-      can(regex(":(Get|List|Describe)", action)) || contains(["apigateway:GET", "sns:Publish"], action)
+      can(regex(":(Get|List|Describe)", action)) || contains(["apigateway:GET", "budgets:ViewBudget", "sns:Publish"], action)
     ])
     error_message = "The drift role must only read, and publish alerts."
   }
@@ -172,6 +173,20 @@ run "the_account" {
   }
 
   assert {
+    condition = [
+      for statement in jsondecode(aws_iam_policy.deployment["domain-and-budget"].policy).Statement : [statement.Resource, statement.Condition] if statement.Sid == "Records"
+      ] == [["arn:aws:route53:::hostedzone/Z0123456789ABCDEFGHIJ", { "ForAllValues:StringLike" = {
+        "route53:ChangeResourceRecordSetsNormalizedRecordNames" = [var.domain_name, "_*.${var.domain_name}"]
+    } }]]
+    error_message = "The role must change only the API's own records of one zone."
+  }
+
+  assert {
+    condition     = var.domain_name == { dev = "api.dev.kimmyai.io", sit = "api.sit.kimmyai.io", prod = "api.kimmyai.io" }[var.environment]
+    error_message = "The API must have its agreed name."
+  }
+
+  assert {
     condition     = aws_iam_service_linked_role.api_gateway.aws_service_name == "ops.apigateway.amazonaws.com"
     error_message = "API Gateway's service-linked role must exist: the deployment role may not create it, and tracing needs it."
   }
@@ -222,5 +237,16 @@ run "operators" {
   assert {
     condition     = length(jsondecode(aws_iam_role.drift.assume_role_policy).Statement) == 1
     error_message = "Operators must not need the drift role."
+  }
+}
+
+run "without_a_zone" {
+  variables {
+    hosted_zone_id = ""
+  }
+
+  assert {
+    condition     = !can(regex("route53:[A-Z]|acm:|domainnames", jsonencode([for policy in concat(values(aws_iam_policy.deployment), [aws_iam_policy.drift]) : policy.policy])))
+    error_message = "Without a zone the roles must have no permissions for names."
   }
 }

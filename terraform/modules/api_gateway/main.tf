@@ -47,8 +47,11 @@ locals {
     # On an unknown route API Gateway reads the bearer token as a signature of AWS, and gives one of these.
     INVALID_SIGNATURE              = { status = 404, title = "Not Found", detail = "There is no such route." }
     DEFAULT_4XX                    = { status = 404, title = "Not Found", detail = "There is no such route." }
-    DEFAULT_5XX                    = { status = null, title = "Internal Server Error", detail = "Unexpected error; try again." }
+    API_CONFIGURATION_ERROR        = { status = 500, title = "Internal Server Error", detail = "Unexpected error; try again." }
     AUTHORIZER_CONFIGURATION_ERROR = { status = 500, title = "Internal Server Error", detail = "Unexpected error; try again." }
+    AUTHORIZER_FAILURE             = { status = 500, title = "Internal Server Error", detail = "Unexpected error; try again." }
+    # For a function that fails there is no type of its own.
+    DEFAULT_5XX = { status = 502, title = "Bad Gateway", detail = "The service failed; try again." }
   }
 }
 
@@ -251,7 +254,7 @@ resource "aws_api_gateway_gateway_response" "problem" {
 
   rest_api_id   = aws_api_gateway_rest_api.this.id
   response_type = each.key
-  status_code   = each.value.status == null ? null : tostring(each.value.status)
+  status_code   = tostring(each.value.status)
 
   response_parameters = merge(
     { "gatewayresponse.header.Content-Type" = "'application/problem+json'" },
@@ -261,10 +264,7 @@ resource "aws_api_gateway_gateway_response" "problem" {
 
   # The key is the request's content type; the header above sets the response's.
   response_templates = {
-    "application/json" = jsonencode(merge(
-      { type = "about:blank", title = each.value.title, detail = each.value.detail },
-      each.value.status == null ? {} : { status = each.value.status },
-    ))
+    "application/json" = jsonencode({ type = "about:blank", title = each.value.title, status = each.value.status, detail = each.value.detail })
   }
 }
 

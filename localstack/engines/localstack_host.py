@@ -1,0 +1,136 @@
+"""LocalStack as a process of this machine, without Docker: its functions are processes too."""
+
+import os
+import shutil
+from pathlib import Path
+
+import requests
+
+from localstack import processes
+from localstack.engines.localstack import HOOKS, require_hooks
+from localstack.stack import PROCESS_VARIABLE, Running, Stack, StackError
+from tooling import dynamodb_local, machine
+from tooling.paths import ROOT
+from tooling.polling import poll
+
+_RESPONSE_SECONDS = 15
+_START_SECONDS = 240
+_RUNTIME = ROOT / "localstack" / "lambda_runtime"
+# LocalStack finds the plugin as it finds those of installed packages.
+_PLUGIN = {
+    "METADATA": "Metadata-Version: 2.1\nName: order-platform-functions\nVersion: 1\n",
+    "entry_points.txt": "[localstack.lambda.runtime_executor]\nprocess = process_executor:ProcessExecutorPlugin\n",
+}
+
+
+class LocalStackHost:
+    """LocalStack 4.14.0 without Docker; it needs Linux, Python 3.13, Java and npm."""
+
+    name = "localstack-host"
+    has_cognito = False
+
+    def start(self, stack: Stack) -> None:
+        """Start LocalStack on the stack's port and wait until it responds."""
+        log = stack.logs_dir / "engine.log"
+        stack.applied = None
+        stack.running["engine"] = start_process(
+            stack.engine_dir,
+            log,
+            stack.ports["engine"],
+            {
+                PROCESS_VARIABLE: str(stack.directory),
+                "SMTP_HOST": f"127.0.0.1:{stack.ports['smtp']}" if "smtp" in stack.ports else "",
+                "ISSUER_URL": stack.issuer_url or "",
+            },
+        )
+        stack.save()
+        wait_until_ready(stack.endpoint, stack.running["engine"], log)
+
+    def stop(self, stack: Stack) -> None:
+        """Stop LocalStack and its functions and remove its files."""
+        processes.stop(stack.running.get("engine"))
+        shutil.rmtree(stack.engine_dir, ignore_errors=True)
+
+    def healthy(self, stack: Stack) -> bool:
+        """Whether LocalStack runs and responds."""
+        return processes.alive(stack.running.get("engine")) and responds(stack.endpoint)
+
+
+def start_process(folder: Path, log: Path, port: int, settings: dict[str, str]) -> Running:
+    """Start LocalStack on a port, with its files in a folder.
+
+    Raises StackError or UserError: something that it needs is missing; the text says how to get it.
+    """
+    try:
+        if left := machine.prepare(for_localstack=True):
+            raise StackError("; ".join(f"{item.what} is missing: {item.remedy}" for item in left))
+        for name in ("localstack", "runtime"):
+            machine.install(name)
+    except RuntimeError as error:
+        raise StackError(str(error)) from None
+    _link(folder, dynamodb_local.install(), dynamodb_local.java_home())
+    # Functions inherit nothing but PATH.
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON", "VIRTUAL_ENV"))
+    } | {
+        # Twisted, LocalStack's default server, listens on all addresses.
+        "GATEWAY_SERVER": "hypercorn",
+        "GATEWAY_LISTEN": f"127.0.0.1:{port}",
+        "SKIP_SSL_CERT_DOWNLOAD": "1",
+        "DISABLE_EVENTS": "1",
+        # A CI machine that is a container is not LocalStack's own.
+        "OVERRIDE_IN_DOCKER": "0",
+        "FILESYSTEM_ROOT": str(folder),
+        "TMPDIR": str(folder / "tmp"),
+        "PYTHONPATH": f"{folder / 'plugin'}{os.pathsep}{_RUNTIME}",
+        # It checks presigned URLs only on request.
+        "S3_SKIP_SIGNATURE_VALIDATION": "0",
+        # DynamoDB Local's own streams; the first provider needs a Kinesis server that it downloads.
+        "PROVIDER_OVERRIDE_DYNAMODB": "v2",
+        "PROVIDER_OVERRIDE_DYNAMODBSTREAMS": "v2",
+        "LAMBDA_RUNTIME_EXECUTOR": "process",
+        "FUNCTION_PYTHON": str(machine.TOOL_VENVS["runtime"] / "bin" / "python"),
+        # An order after a long pause should not meet cold starts.
+        "LAMBDA_KEEPALIVE_MS": "86400000",
+    }
+    command = [str(machine.TOOL_VENVS["localstack"] / "bin" / "python"), "-m", "localstack.runtime.main"]
+    return processes.start(command, log, environment | settings, folder)
+
+
+def _link(folder: Path, dynamodb: Path, java: Path) -> None:
+    """Make LocalStack's folders, with links to what it would download."""
+    libraries = folder / "usr" / "lib" / "localstack"
+    links = {
+        libraries / "dynamodb-local" / "2": dynamodb,
+        libraries / "java" / "21": java,
+        folder / "etc" / "localstack" / "init": HOOKS,
+    }
+    for path, target in links.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        path.symlink_to(target)
+    (folder / "tmp").mkdir(exist_ok=True)
+    plugin = folder / "plugin" / "order_platform_functions-1.dist-info"
+    plugin.mkdir(parents=True, exist_ok=True)
+    for name, text in _PLUGIN.items():
+        (plugin / name).write_text(text)
+
+
+def responds(endpoint: str) -> bool:
+    """Whether LocalStack at a URL responds."""
+    try:
+        return requests.get(f"{endpoint}/_localstack/health", timeout=_RESPONSE_SECONDS).ok
+    except requests.RequestException:
+        return False
+
+
+def wait_until_ready(endpoint: str, running: Running, log: Path) -> None:
+    """Wait until LocalStack responds and has run its start hooks. Raises StackError: it ended, or a hook failed."""
+
+    def started() -> bool | None:
+        if not processes.alive(running):
+            raise StackError(f"LocalStack ended while starting; its log ends:\n{log.read_text()[-2_000:]}")
+        return responds(endpoint) or None
+
+    poll(f"LocalStack responds at {endpoint} (log: {log})", started, _START_SECONDS)
+    require_hooks(endpoint)

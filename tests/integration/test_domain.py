@@ -1,0 +1,157 @@
+"""The API's own name in two regions, applied with prod's deployment role: certificates, records, the fail-over."""
+
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from botocore.exceptions import ClientError
+
+from labs.rehearsal.accounts import Accounts
+from labs.rehearsal.dns import ApiName
+from localstack.stack import Stack
+from ops import names
+from tests.support.secure_engine import secure_engine
+from tooling import commands
+from tooling.paths import ROOT
+
+NAME = "api.kimmyai.io"
+HOME, OTHER = "af-south-1", "eu-west-1"
+_FOLDER = ROOT / "tests" / "support" / "named_api"
+_TERRAFORM_SECONDS = 300
+
+
+class Named(NamedTuple):
+    """An engine with prod's account, whose API has its name in the home region."""
+
+    stack: Stack
+    accounts: Accounts
+    name: ApiName
+
+    def client(self, service: str, region: str = HOME) -> Any:
+        """A client with the permissions of the deployment role."""
+        return self.accounts.client(service, self.accounts.sign_in("prod") | {"AWS_REGION": region})
+
+    def apply(self, region: str, failover: str) -> None:
+        """Apply the API and its name in a region, with the deployment role."""
+        data = self.stack.directory / f"named-{region}"
+        variables = self.accounts.sign_in("prod") | {
+            "TF_DATA_DIR": str(data),
+            "TF_VAR_region": region,
+            "TF_VAR_failover": failover,
+        }
+        init = ("init", "-input=false", "-lockfile=readonly", f"-backend-config=path={data / 'named.tfstate'}")
+        for arguments in (init, ("apply", "-input=false", "-auto-approve", "-no-color", "-parallelism=40")):
+            command = ["terraform", f"-chdir={_FOLDER}", *arguments]
+            commands.run(f"terraform {arguments[0]}, {region}", command, _TERRAFORM_SECONDS, variables).checked()
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Named]:
+    """Prod's account with a delegated zone, bootstrapped, and the API in the home region."""
+    with secure_engine(tmp_path_factory.mktemp("named")) as stack:
+        accounts = Accounts(stack)
+        accounts.delegate("prod", NAME)
+        accounts.bootstrap("prod")
+        named = Named(stack, accounts, accounts.api_name("prod"))
+        named.apply(HOME, "PRIMARY")
+        yield named
+
+
+def _record(name: str, **more: str) -> dict[str, Any]:
+    values = {"TTL": 60, "ResourceRecords": [{"Value": "target.example.com"}]}
+    record = {"Name": name, "Type": "CNAME", **values, **more}
+    return {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]}
+
+
+def _refusal(call: Any, **arguments: Any) -> str:
+    with pytest.raises(ClientError) as refused:
+        call(**arguments)
+    error = refused.value.response["Error"]
+    return f"{error['Code']}: {error['Message']}"
+
+
+def test_name_when_the_home_region_is_lost_leads_to_the_other_region(named: Named) -> None:
+    """The name leads to the other region after two failed health checks, and back after two that succeed."""
+    assert HOME in named.name.resolve()
+    assert named.name.get("/health").json() == {"status": "ok"}
+    named.stack.lost_file.write_text(f"{HOME}\n{named.client('apigateway').get_rest_apis()['items'][0]['id']}\n")
+    try:
+        assert named.name.get("/health").status_code == 503
+        named.name.check()
+        named.name.check()
+        # Nothing is deployed there yet, so Route 53 has no other record.
+        assert HOME in named.name.resolve()
+        named.apply(OTHER, "SECONDARY")
+        assert OTHER in named.name.resolve()
+        assert named.name.get("/health").json() == {"status": "ok"}
+    finally:
+        named.stack.lost_file.unlink()
+    named.name.check()
+    assert OTHER in named.name.resolve()
+    named.name.check()
+    assert HOME in named.name.resolve()
+
+
+def test_name_held_by_a_person_leads_to_the_other_region(named: Named) -> None:
+    """A disabled and inverted health check keeps the name in the other region, until the home region's deployment."""
+    named.apply(OTHER, "SECONDARY")
+    zone = named.name.zone_id
+    names.hold(named.client("route53"), zone, NAME)
+    primary, secondary = names.records(named.client("route53"), zone, NAME)
+    assert re.fullmatch(r"PRIMARY \S+af-south-1\S+, health check \S+, held as failed", primary)
+    assert re.fullmatch(r"SECONDARY \S+eu-west-1\S+", secondary)
+    named.name.check()
+    assert OTHER in named.name.resolve()
+    named.apply(HOME, "PRIMARY")
+    named.name.check()
+    assert HOME in named.name.resolve()
+
+
+def test_records_of_others_are_refused_to_the_deployment_role(named: Named) -> None:
+    """The deployment role changes the API's own records and no others of the zone, and no other zone."""
+    route53, zone = named.client("route53"), named.name.zone_id
+    for name in ("www.api.kimmyai.io", "x._y.kimmyai.io"):
+        assert _refusal(route53.change_resource_record_sets, HostedZoneId=zone, ChangeBatch=_record(name)).startswith(
+            "AccessDenied"
+        )
+    root = named.accounts.client("route53", named.accounts.root("prod"))
+    other = root.create_hosted_zone(Name="kimmyai.io", CallerReference=str(uuid.uuid4()))["HostedZone"]["Id"]
+    assert _refusal(route53.change_resource_record_sets, HostedZoneId=other, ChangeBatch=_record(NAME)).startswith(
+        "AccessDenied"
+    )
+
+
+def test_certificates_of_others_are_refused_to_the_deployment_role(named: Named) -> None:
+    """The deployment role requests certificates for the API's name alone, and only by DNS."""
+    acm = named.client("acm")
+    assert _refusal(acm.request_certificate, DomainName="kimmyai.io", ValidationMethod="DNS").startswith("AccessDenied")
+    assert _refusal(acm.request_certificate, DomainName=NAME, ValidationMethod="EMAIL").startswith("AccessDenied")
+
+
+def test_engine_refuses_what_aws_refuses(named: Named) -> None:
+    """A name needs an issued certificate of its region, a mapping its stage, a record its zone."""
+    acm, gateway = named.client("acm"), named.client("apigateway")
+    root, zone = named.accounts.client("route53", named.accounts.root("prod")), named.name.zone_id
+    root_acm = named.accounts.client("acm", named.accounts.root("prod"))
+    root_gateway = named.accounts.client("apigateway", named.accounts.root("prod"))
+    pending = root_acm.request_certificate(DomainName="new.example.com", ValidationMethod="DNS")["CertificateArn"]
+    described = acm.describe_certificate(CertificateArn=pending)["Certificate"]
+    assert described["Status"] == "PENDING_VALIDATION"
+    create = {"domainName": "new.example.com", "endpointConfiguration": {"types": ["REGIONAL"]}}
+    refusal = _refusal(root_gateway.create_domain_name, regionalCertificateArn=pending, **create)
+    assert refusal == "BadRequestException: The provided certificate is not issued here."
+    refusal = _refusal(gateway.create_base_path_mapping, domainName=NAME, restApiId="none", stage="prod")
+    assert refusal == "BadRequestException: Invalid stage identifier specified"
+    refusal = _refusal(root.change_resource_record_sets, HostedZoneId=zone, ChangeBatch=_record("example.com"))
+    assert "not permitted in zone" in refusal
+    plain = _record(NAME)
+    plain["Changes"][0]["ResourceRecordSet"] = {
+        "Name": NAME,
+        "Type": "A",
+        "TTL": 60,
+        "ResourceRecords": [{"Value": "1.2.3.4"}],
+    }
+    refusal = _refusal(root.change_resource_record_sets, HostedZoneId=zone, ChangeBatch=plain)
+    assert "other RRSets exist with the same name and type" in refusal
