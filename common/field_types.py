@@ -51,6 +51,13 @@ _ADDRESS_PATTERN = (
 )
 
 
+# What every dialect of regular expressions can say of Email, which also refuses more than 64 characters before the @.
+_EMAIL_PATTERN = (
+    r"[A-Za-z0-9!#$%&'*+/=?^_`|~-](?:\.?[A-Za-z0-9!#$%&'*+/=?^_`|~-]){0,63}"
+    r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}"
+)
+
+
 class PatternText(ConstrainedStr):
     """Text that must match a pattern."""
 
@@ -80,11 +87,13 @@ class Email(PatternText):
     """
 
     max_length = 254
-    regex = re.compile(
-        r"^(?=.{1,64}@)[A-Za-z0-9!#$%&'*+/=?^_`|~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`|~-]+)*"
-        r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}\Z"
-    )
+    regex = re.compile(rf"^(?=.{{1,64}}@){_EMAIL_PATTERN}\Z")
     rule = "an email address in ASCII"
+
+    @classmethod
+    def __modify_schema__(cls, field_schema: dict[str, Any]) -> None:
+        super().__modify_schema__(field_schema)
+        field_schema["pattern"] = f"^{_EMAIL_PATTERN}$"
 
 
 class TransactionId(Identifier):

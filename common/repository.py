@@ -115,7 +115,7 @@ class OrderRepository:
         item = response.get("Item")
         if item is None:
             return None
-        return Accepted(order_id) if item["status"]["S"] == ACCEPTED else to_order(item)
+        return Accepted(order_id) if item.get("status") == {"S": ACCEPTED} else to_order(item)
 
     def get(self, tenant_id: str, order_id: UUID) -> Order | None:
         """Read one order of a tenant, strongly consistent; None if it is not recorded."""

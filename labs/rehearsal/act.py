@@ -43,12 +43,13 @@ def clean_environment(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 class Ended(NamedTuple):
-    """A step that has ended: the environment of its matrix, how it ended, and after how many seconds."""
+    """A step that has ended: the environment of its matrix, how it ended, after how many seconds, and if left out."""
 
     step: Step
     environment: str
     result: str
     seconds: float
+    left_out: bool
 
 
 @dataclass
@@ -56,7 +57,6 @@ class Outcome:
     """A run of a workflow that has ended.
 
     Args:
-        left_out: Steps that the rehearsal left out.
         outputs: What each job's steps printed, by the job's name in its file.
         failures: Each failed step with its last lines.
     """
@@ -64,14 +64,13 @@ class Outcome:
     workflow: str
     status: int
     ended: list[Ended] = field(default_factory=list)
-    left_out: set[Step] = field(default_factory=set)
     outputs: dict[str, list[str]] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
 
     @property
     def ran(self) -> set[Step]:
         """The steps that ran, successful or not."""
-        return {each.step for each in self.ended} - self.left_out
+        return {each.step for each in self.ended if not each.left_out}
 
     @property
     def output(self) -> str:
@@ -96,6 +95,7 @@ class Outcome:
 def read(workflows: Workflows, outcome: Outcome, lines: Iterator[str]) -> Iterator[str]:
     """Read act's log in JSON into an outcome; yields what it says line by line, for people."""
     printed: dict[tuple[str, str], list[str]] = {}
+    left_out: set[tuple[str, str]] = set()
     for line in lines:
         try:
             event: dict[str, Any] = json.loads(line)
@@ -112,16 +112,17 @@ def read(workflows: Workflows, outcome: Outcome, lines: Iterator[str]) -> Iterat
             outcome.outputs.setdefault(event["jobID"], []).append(text)
             for depth in range(1, len(ids) + 1):
                 printed.setdefault((job, "/".join(ids[:depth])), []).append(text)
+            if text.startswith(MARK):
+                # What a stand-in leaves out is the step that it stands for.
+                left_out.add((job, "/".join(each for each in ids if each != "stand-in")))
         if step is None:
             continue
-        if event.get("raw_output") and text.startswith(MARK):
-            outcome.left_out.add(step)
         result = event.get("stepResult")
         if result in ("success", "failure"):
-            environment = (event.get("matrix") or {}).get("environment", "")
-            outcome.ended.append(Ended(step, environment, result, event.get("executionTime", 0) / 1e9))
+            environment, key = (event.get("matrix") or {}).get("environment", ""), (job, "/".join(ids))
+            outcome.ended.append(Ended(step, environment, result, event.get("executionTime", 0) / 1e9, key in left_out))
             if result == "failure":
-                last = printed.get((job, "/".join(ids)), [])[-_SHOWN:]
+                last = printed.get(key, [])[-_SHOWN:]
                 outcome.failures.append("\n".join([f"{step}:", *last]))
 
 
@@ -175,7 +176,7 @@ class Act:
                 kept.write(f"{line}\n")
                 kept.flush()
                 for ended in outcome.ended[shown:]:
-                    _show(ended, ended.step in outcome.left_out)
+                    _show(ended)
                 shown = len(outcome.ended)
 
         with log.open("w") as kept:
@@ -236,9 +237,9 @@ def _name(action: str) -> str:
     return action.partition("@")[0].partition("/")[2]
 
 
-def _show(ended: Ended, left_out: bool) -> None:
+def _show(ended: Ended) -> None:
     # Steps of our own action are shown as one.
-    if ended.step.job and not left_out:
+    if ended.step.job and not ended.left_out:
         mark = "[green]✓[/]" if ended.result == "success" else "[red]✗[/]"
         name = escape(f"{ended.step}{f' ({ended.environment})' if ended.environment else ''}")
         console.print(f"{mark} {name} [dim]{ended.seconds:.1f} s[/]", soft_wrap=True, highlight=False)

@@ -45,6 +45,14 @@ def _label(step: Mapping[str, Any]) -> str:
     return str(step["uses"]).partition("@")[0] + (f" ({artifact})" if artifact else "")
 
 
+def _reason_to_leave_out(workflow: str, job: str, step: Mapping[str, Any]) -> str | None:
+    if "run" in step:
+        return reason_to_leave_out(workflow, job, step["run"].strip())
+    name = step["uses"].partition("@")[0]
+    # Our own action consists of steps, which are looked at one by one.
+    return None if name.startswith("$/") else reason_to_leave_out(workflow, job, name.replace("/", " "))
+
+
 class Workflows:
     """The workflows and our own actions in a folder such as .github."""
 
@@ -85,7 +93,7 @@ class Workflows:
     def not_to_run(self) -> dict[Step, str]:
         """The steps that a rehearsal does not run, and why."""
         reasons = {
-            Step(file, job, _label(step)): NOT_STARTED.get((file, job)) or reason_to_leave_out(step.get("run", ""))
+            Step(file, job, _label(step)): NOT_STARTED.get((file, job)) or _reason_to_leave_out(file, job, step)
             for file, job, steps in self._step_lists()
             for step in steps
         }

@@ -45,6 +45,20 @@ def check_sender_identity(
     return arn_of(service, method, path, headers, body, *request)
 
 
+@replaces(iam_actions, "extract_resource_arn")
+def check_tagged_resource(
+    arn_of: Function, service: str, method: str, path: str, headers: dict[str, str], body: bytes, *request: Any
+) -> Any:
+    """Check the calls for tags on the resource that they name; MiniStack checks them on `*`.
+
+    Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon SES v2".
+    """
+    if service == "ses" and path == "/v2/email/tags":
+        named = request[0].get("ResourceArn") or json.loads(body or b"{}").get("ResourceArn", "*")
+        return named[0] if isinstance(named, list) else named
+    return arn_of(service, method, path, headers, body, *request)
+
+
 @replaces(iam_actions, "request_tag_context")
 def give_sender_address(context: Function, service: str, action: str, body: bytes, parameters: dict[str, Any]) -> Any:
     """Give SendRawEmail the condition key `ses:FromAddress`, which MiniStack leaves out.

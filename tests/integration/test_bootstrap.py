@@ -172,6 +172,14 @@ def test_lock_of_state_is_deleted(client: Callable[..., Any]) -> None:
         assert error_code(partial(s3.delete_object, Bucket=bucket, Key=key)) == "AccessDenied"
 
 
+def test_tags_of_configuration_set_are_read(client: Callable[..., Any]) -> None:
+    """The deployment role reads the tags of this service's configuration sets, and of no others."""
+    ses, arn = client("sesv2"), f"arn:aws:ses:af-south-1:{ACCOUNTS['dev']}:configuration-set"
+    ses.create_configuration_set(ConfigurationSetName="bbws-order-mail-dev")
+    assert ses.list_tags_for_resource(ResourceArn=f"{arn}/bbws-order-mail-dev")["Tags"] == []
+    assert error_code(lambda: ses.list_tags_for_resource(ResourceArn=f"{arn}/other")).startswith("AccessDenied")
+
+
 def test_role_of_service_is_deleted(client: Callable[..., Any]) -> None:
     """The deployment role deletes this service's roles, but not its own or that of another service."""
     iam = client("iam")

@@ -112,9 +112,10 @@ def test_shell_completes_commands_and_values(program: str, typed: str, offered: 
     assert done.stdout.split() == offered
 
 
-def test_ops_starts_with_the_local_libraries_only() -> None:
-    """`bin/ops` runs where only the libraries of the local platform are installed."""
-    script = "import sys, cli.ops; print(*sys.modules)"
+@pytest.mark.parametrize("module", ["cli.ops", "cli.release", "localstack.console.app"])
+def test_module_starts_with_the_local_libraries_only(module: str) -> None:
+    """What `make up` starts runs where only the libraries of the local platform are installed."""
+    script = f"import sys, {module}; print(*sys.modules)"
     modules = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
