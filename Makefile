@@ -14,7 +14,7 @@ ports = $(call option,PORT,--port) $(call option,CART_PORT,--cart-port) $(call o
   $(call option,CONSOLE_PORT,--console-port)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor up reset down status order console preview watch logs test unit lint e2e conformance chaos bench load release rehearse
+.PHONY: help setup doctor up reset down status order portal console preview watch logs test unit lint e2e conformance chaos bench load release rehearse
 
 help: ## show these targets
 	@$(call takes,)awk -F ':.*## ' '/^##@ / { print "\n" substr($$0, 5) } /^[a-z0-9]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,9 @@ down: ## stop the local stack; its orders are gone
 
 order: ## place a demo order and follow it to the mails
 	@$(call takes,)bin/ops stack order
+
+portal: ## open a demo page that orders, follows the order and downloads its invoice (PORT=)
+	@$(call takes,PORT)bin/ops stack portal $(call option,PORT,--port)
 
 preview: ## show every template with sample data, without a stack (PORT= ONCE=1 to only write)
 	@$(call takes,PORT ONCE)bin/ops stack preview $(call option,PORT,--port) $(call flag,ONCE,--once)

@@ -16,7 +16,7 @@ from localstack.shell import open_shell
 from localstack.stack import StackError
 from localstack.terraform import LocalTerraform
 from localstack.up import console as screen
-from localstack.up import display_path, explain, open_console
+from localstack.up import display_path, explain, open_page
 from localstack.up import down as stop_stack
 from localstack.up import reset as reset_stack
 from localstack.up import up as start_stack
@@ -104,7 +104,15 @@ def console(
     port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port, if the console must be started.")] = None,
 ) -> None:
     """Open the page that shows the local stack: orders, traces, mails, queues, alarms."""
-    open_console(stacks.load(), port)
+    open_page(stacks.load(), "console", port)
+
+
+@app.command()
+def portal(
+    port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port, if the portal must be started.")] = None,
+) -> None:
+    """Open the demo portal: a page that orders, follows an order and downloads its invoice."""
+    open_page(engines.require(), "portal", port)
 
 
 @app.command()

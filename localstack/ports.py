@@ -13,6 +13,7 @@ DEFAULTS = {
     "cart": ("CART_PORT", 4571),
     "smtp": ("SMTP_PORT", 4572),
     "console": ("CONSOLE_PORT", 4573),
+    "portal": ("PORTAL_PORT", 4577),
     "proxy": ("PROXY_PORT", 4575),
     "issuer": ("ISSUER_PORT", 4576),
 }

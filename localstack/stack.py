@@ -61,7 +61,8 @@ class Stack:
 
     directory: Path
     engine: str = "embedded"
-    # By use: engine, cart, smtp, console; proxy with a fault proxy, issuer if the tokens are not Cognito's.
+    # By use: engine, cart, smtp, console; portal once it was opened, proxy with a fault proxy, issuer if the tokens are
+    # not Cognito's.
     ports: dict[str, int] = field(default_factory=dict)
     running: dict[str, Running] = field(default_factory=dict)
     # Terraform's outputs; empty before the first apply.

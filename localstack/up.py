@@ -28,6 +28,7 @@ _SIDECARS = {
     "cart_stub": ("localstack.sidecars.cart_stub", "cart"),
     "mail_catcher": ("localstack.sidecars.mail_catcher", "smtp"),
     "console": ("localstack.console", "console"),
+    "portal": ("localstack.portal", "portal"),
     "fault_proxy": ("localstack.faults.proxy", "proxy"),
     "issuer": ("localstack.sidecars.issuer", "issuer"),
 }
@@ -241,19 +242,25 @@ Next: [bold]make order[/] places an order and shows its trace, [bold]make e2e[/]
     )
 
 
-def open_console(stack: Stack, port: int | None = None) -> None:
-    """Open the console in a browser, or print its URL if there is no display; start it if it does not run.
+def open_page(stack: Stack, name: str, port: int | None = None) -> None:
+    """Open the console or the portal in a browser, or print its URL if there is no display.
 
     Raises StackError if its port is taken, or another `make up` works on the stack.
     """
-    if not processes.alive(stack.running.get("console")):
-        with exclusive(stack):
-            stack.ports["console"] = port or stack.ports.get("console", ports.DEFAULTS["console"][1])
-            _start_sidecar(stack, "console", str(stack.directory))
-    _wait_for_sidecar(stack, "console")
+    url = start_page(stack, name, port)
     if sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-        webbrowser.open(stack.console_url)
-    console.print(stack.console_url, soft_wrap=True)
+        webbrowser.open(url)
+    console.print(url, soft_wrap=True)
+
+
+def start_page(stack: Stack, name: str, port: int | None = None) -> str:
+    """Start the console or the portal if it does not run, and return its URL."""
+    if not processes.alive(stack.running.get(name)):
+        with exclusive(stack):
+            stack.ports[name] = port or stack.ports.get(name, ports.DEFAULTS[name][1])
+            _start_sidecar(stack, name, str(stack.directory))
+    _wait_for_sidecar(stack, name)
+    return f"http://127.0.0.1:{stack.ports[name]}/"
 
 
 def reset() -> None:

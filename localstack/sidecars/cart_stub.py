@@ -38,6 +38,8 @@ class CartStub(JsonServer):
                     return self.outages[cart_id]["status"], {"title": "outage"}
                 case "GET", "v1.0", "carts", cart_id if cart_id in self.carts:
                     return 200, self.carts[cart_id]
+                case "GET", "v1.0", "carts":
+                    return 200, list(self.carts.values())
                 case "GET", "v1.0", "campaigns", code if code in self.campaigns:
                     return 200, self.campaigns[code]
                 case "GET", "control", "outages", cart_id if cart_id in self.outages:

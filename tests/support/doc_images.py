@@ -37,6 +37,9 @@ ORIGINS = {
         ),
         ".venv/bin/pytest tests/integration/test_evidence_in_a_browser.py --accept-pictures",
     ),
+    "portal": Origin(
+        ("localstack/portal/static", "tooling/base.css"), ".venv/bin/pytest e2e/test_portal.py --accept-pictures"
+    ),
     "preview": Origin(("tests/visual",), ".venv/bin/pytest tests/unit/test_visual.py --accept-pictures"),
 }
 

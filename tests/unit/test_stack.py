@@ -191,13 +191,13 @@ def test_open_console_without_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     try:
-        up.open_console(stack, processes.free_port())
+        up.open_page(stack, "console", processes.free_port())
         response = requests.get(stack.console_url, timeout=10)
         assert (response.status_code, "Run `make up`" in response.text) == (503, True)
         assert opened == []
         first = stack.running["console"]
         monkeypatch.setenv("DISPLAY", ":0")
-        up.open_console(load(tmp_path))
+        up.open_page(load(tmp_path), "console")
         assert (load(tmp_path).running["console"], opened) == (first, [stack.console_url])
     finally:
         up.down(stack)
