@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC
 from functools import cache
 from pathlib import Path
@@ -61,6 +64,19 @@ def _set_header_scopes(_document: Any, pdf: Any) -> None:
             header["A"]["Scope"] = "/Column" if section["S"] == "/THead" else "/Row"
 
 
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Collect garbage afterwards: the many objects of an invoice are all in use until it is written."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@_no_garbage_collection()
 def render_pdf(html: str, identifier: bytes) -> bytes:
     """Render an invoice's HTML, which links into ASSETS only, as PDF/UA-1: the same bytes for the same arguments."""
     fetcher, fonts, css = _assets()

@@ -13,7 +13,7 @@ from localstack.targets import Platform
 from release import canary, traffic
 from release.traffic import TrafficError
 
-pytestmark = [pytest.mark.alone, pytest.mark.embedded]
+pytestmark = [pytest.mark.alone, pytest.mark.needs("IAM")]
 
 
 @contextmanager

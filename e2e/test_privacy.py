@@ -60,7 +60,7 @@ def private_values(order: dict[str, Any]) -> set[str]:
 def private_body(tenant: Tenant) -> dict[str, Any]:
     """A valid request with an address that no other request has, and a letter that no font of the invoice has."""
     mark = uuid4().hex[:8]
-    address = {"street": f"{mark} Privaat Street {LETTER}", "city": f"Stad {mark}", "province": f"Provinsie {mark}"}
+    address = {"street": f"{mark} Privaat Street", "city": f"Stad {mark} {LETTER}", "province": f"Provinsie {mark}"}
     return tenant.body(billingAddress={**address, "postalCode": "8001", "country": "ZA"})
 
 

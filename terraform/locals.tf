@@ -34,12 +34,13 @@ locals {
     OrderByIdIndex    = { hash_key = "GSI2_PK", range_key = "GSI2_SK" }
   }
 
-  # The four queues, keyed by the function that consumes them.
+  # The four queues, keyed by the function that consumes them. An invoice can take half the function's time, so that function
+  # gets one message at a time (docs/decisions/0018-invoices.md).
   queues = {
-    order_creator_record        = { name = "bbws-order-creation", events = [] }
-    order_pdf_creator           = { name = "bbws-order-pdf", events = ["OrderRecorded"] }
-    order_internal_notification = { name = "bbws-order-internal-notification", events = ["OrderRecorded"] }
-    customer_order_confirmation = { name = "bbws-order-customer-notification", events = ["InvoiceCreated", "OrderRejected", "OrderStatusChanged"] }
+    order_creator_record        = { name = "bbws-order-creation", events = [], batch_size = 10 }
+    order_pdf_creator           = { name = "bbws-order-pdf", events = ["OrderRecorded"], batch_size = 1 }
+    order_internal_notification = { name = "bbws-order-internal-notification", events = ["OrderRecorded"], batch_size = 10 }
+    customer_order_confirmation = { name = "bbws-order-customer-notification", events = ["InvoiceCreated", "OrderRejected", "OrderStatusChanged"], batch_size = 10 }
   }
   # What SES reports about mails goes to the queue of the customer's mails. REJECT: SES found a virus in the mail.
   feedback = { for kind, types in { bounces = ["BOUNCE", "REJECT"], complaints = ["COMPLAINT"] } : kind => {

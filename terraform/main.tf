@@ -122,7 +122,7 @@ resource "aws_lambda_event_source_mapping" "this" {
 
   event_source_arn        = module.queue[each.key].arn
   function_name           = module.function[each.key].alias_arn
-  batch_size              = 10
+  batch_size              = each.value.batch_size
   function_response_types = ["ReportBatchItemFailures"]
 
   scaling_config { maximum_concurrency = local.functions[each.key].concurrency }

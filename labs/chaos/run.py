@@ -30,8 +30,6 @@ _STEADY_SECONDS = 600
 _VISIBILITY_SECONDS = {"order_creator_record": 30, "order_pdf_creator": 60}
 _VISIBILITY_SECONDS |= {"order_internal_notification": 32, "customer_order_confirmation": 32}
 _SHORT_SECONDS = {"order_creator_record": 20, "order_pdf_creator": 20}
-# As in Terraform.
-_BATCH_SIZE = 10
 _IDLE_SECONDS = 900
 _WAVES = 6
 # The SDK makes three attempts of each call.
@@ -102,7 +100,8 @@ class Runs(ExitStack):
     def kills(self) -> bool:
         """A kill at every call of every function, before and after it takes effect."""
         # One message at a time, so that each kill hits one order.
-        self._set_batch_size(1)
+        batch_sizes = self._batch_sizes()
+        self._set_batch_sizes(dict.fromkeys(batch_sizes, 1))
         load, auditor = self._begin("kills", Plan(outages=_PASSING))
         placed = load.place(range(8), paid_every=2)
         self._wait_idle()
@@ -117,12 +116,17 @@ class Runs(ExitStack):
             waves += 1
             placed += load.place(range(len(placed), len(placed) + len(left) + 8), paid_every=2)
             self._wait_idle()
-        self._set_batch_size(_BATCH_SIZE)
+        self._set_batch_sizes(batch_sizes)
         return self._finish(f"{len(points)} kill points, {len(placed)} orders", auditor, placed)
 
-    def _set_batch_size(self, messages: int) -> None:
-        for mapping in self._aws.functions.list_event_source_mappings()["EventSourceMappings"]:
-            self._aws.functions.update_event_source_mapping(UUID=mapping["UUID"], BatchSize=messages)
+    def _batch_sizes(self) -> dict[str, int]:
+        """The batch size of each event source mapping, by its id."""
+        mappings = self._aws.functions.list_event_source_mappings()["EventSourceMappings"]
+        return {mapping["UUID"]: mapping["BatchSize"] for mapping in mappings}
+
+    def _set_batch_sizes(self, sizes: dict[str, int]) -> None:
+        for mapping, messages in sizes.items():
+            self._aws.functions.update_event_source_mapping(UUID=mapping, BatchSize=messages)
 
     def restart(self, orders: int) -> bool:
         """The engine restarted in the middle of a load."""

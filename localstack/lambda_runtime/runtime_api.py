@@ -91,7 +91,7 @@ class Environment:
             with suppress(StartError):
                 self.start()
         process = self._process
-        assert process is not None  # noqa: S101  # start() made it
+        assert process is not None  # noqa: S101  # nosec B101  # start() made it
         before = process.take_log()
         call = _Call(request_id, arn, payload, trace, int((time.time() + seconds) * 1000))
         process.run(call)
@@ -144,7 +144,7 @@ class _Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        assert self._process.stdout is not None  # noqa: S101  # it is a pipe
+        assert self._process.stdout is not None  # noqa: S101  # nosec B101  # it is a pipe
         self._pipe = self._process.stdout
         os.set_blocking(self._pipe.fileno(), False)
         threading.Thread(target=self._watch, daemon=True).start()

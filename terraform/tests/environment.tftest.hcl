@@ -59,6 +59,11 @@ run "the_environment" {
   }
 
   assert {
+    condition     = aws_lambda_event_source_mapping.this["order_pdf_creator"].batch_size == 1
+    error_message = "A long invoice must not use up the time, and so the attempts, of other orders."
+  }
+
+  assert {
     condition     = toset(keys(aws_lambda_event_source_mapping.this)) == toset(keys(output.queue_names))
     error_message = "Each queue must have exactly one consumer."
   }
