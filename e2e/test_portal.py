@@ -62,6 +62,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 def picture(page: Page, name: str) -> bytes:
     """Save a screenshot for people, and return it."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.get_by_role("listitem").first.scroll_into_view_if_needed()
     return page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
 
 

@@ -41,9 +41,10 @@ let user, orders;
 
 function showCart(cart) {
   const total = cart.items.reduce((sum, item) => sum + item.quantity * item.unitPrice, 0);
-  const first = cart.items.slice(0, 3).map((item) => `${item.quantity} × ${item.name}`).join(", ");
+  // Each name in its own element, so that one in Arabic does not reorder its neighbours.
+  const lines = cart.items.slice(0, 3).flatMap((item) => [`${item.quantity} × `, make("bdi", {}, item.name), ", "]).slice(0, -1);
   const more = cart.items.length > 3 ? ` and ${cart.items.length - 3} more` : "";
-  return choice(cart.cartId, `${first}${more}`, `${rand.format(total)} without VAT`);
+  return choice(cart.cartId, make("span", {}, ...lines, more), `${rand.format(total)} without VAT`);
 }
 
 const choice = (value, text, note) =>
