@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+
+from common.settings import settings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -47,8 +48,7 @@ def s3() -> S3Client:
 @cache
 def s3_for_links() -> S3Client:
     """The S3 client that presigns URLs for browsers: with the region's host name, since the global one redirects."""
-    # An engine has no host names for buckets.
-    style: Any = "path" if os.environ.get("AWS_ENDPOINT_URL_S3") else "virtual"
+    style: Any = settings.bucket_addressing
     config = Config(signature_version="s3v4", s3={"addressing_style": style})
     return boto3.client("s3", config=_CONFIG.merge(config))
 

@@ -37,6 +37,11 @@ class Settings:
     retry_delay_seconds = _Setting("RETRY_DELAY_SECONDS")
 
     @property
+    def bucket_addressing(self) -> str:
+        """Where links to objects have the bucket's name: `virtual`, in the host name, or `path`."""
+        return os.environ.get("BUCKET_ADDRESSING") or "virtual"
+
+    @property
     def cors_origin_pattern(self) -> str | None:
         """Regular expression of the origins whose pages may read responses; None if there are none."""
         return os.environ.get("CORS_ORIGIN_PATTERN") or None

@@ -95,7 +95,11 @@ locals {
       name = "get-order", memory = 512, timeout = 30, concurrency = null
       environment = merge(
         { ORDERS_TABLE = local.table_name, ORDERS_BUCKET = local.orders_bucket },
-        var.invoice_endpoint_url == null ? {} : { AWS_ENDPOINT_URL_S3 = var.invoice_endpoint_url },
+        # An engine has no host names for buckets.
+        var.invoice_endpoint_url == null ? {} : {
+          AWS_ENDPOINT_URL_S3 = var.invoice_endpoint_url
+          BUCKET_ADDRESSING   = "path"
+        },
       )
       statements = [
         { actions = ["dynamodb:GetItem"], resources = [local.table_arn] },

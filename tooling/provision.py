@@ -21,13 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 TERRAFORM = "1.11.4"
-# SHA-256 of HashiCorp's zip files, by system and machine.
-TERRAFORM_DIGESTS = {
-    ("linux", "amd64"): "1ce994251c00281d6845f0f268637ba50c0005657eb3cf096b92f753b42ef4dc",  # pragma: allowlist secret
-    ("linux", "arm64"): "a43d1d0da9b9bab214a8305a39db0e40869572594ccf50c416a7756499143633",  # pragma: allowlist secret
-    ("darwin", "amd64"): "a56d5002b9f7647291faccc3dd1a70350e60fb61e4c45037629508b8fdc2575b",  # pragma: allowlist secret
-    ("darwin", "arm64"): "867e0808fa971217043e25b7a792b10720c79b1546f8a68479b74f138be73e18",  # pragma: allowlist secret
-}
+# HashiCorp's SHA256SUMS of this release, for the machines that we know.
+TERRAFORM_SUMS = Path(__file__).with_name("terraform.sha256")
 _TERRAFORM_SOURCE = "https://releases.hashicorp.com/terraform"
 _DOWNLOAD_SECONDS = 300
 _INSTALL_SECONDS = 1_200
@@ -91,11 +86,12 @@ def _terraform_address() -> tuple[str, str]:
     """
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     system = platform.system().lower()
-    if (system, machine) not in TERRAFORM_DIGESTS:
+    name = f"terraform_{TERRAFORM}_{system}_{machine}.zip"
+    digests = {file: digest for digest, file in map(str.split, TERRAFORM_SUMS.read_text().splitlines())}
+    if name not in digests:
         raise RuntimeError(f"Terraform for {system} on {machine} is not known here: install it by hand")
     source = os.environ.get("TERRAFORM_MIRROR") or _TERRAFORM_SOURCE
-    address = f"{source.rstrip('/')}/{TERRAFORM}/terraform_{TERRAFORM}_{system}_{machine}.zip"
-    return address, TERRAFORM_DIGESTS[system, machine]
+    return f"{source.rstrip('/')}/{TERRAFORM}/{name}", digests[name]
 
 
 def terraform_program() -> Path:
@@ -106,6 +102,7 @@ def terraform_program() -> Path:
 def _download_terraform() -> None:
     address, expected = _terraform_address()
     try:
+        # The address is HashiCorp's, or of the mirror that the user gives.
         with urllib.request.urlopen(address, timeout=_DOWNLOAD_SECONDS) as response:  # noqa: S310  # nosec B310
             content: bytes = response.read()
     except OSError as error:

@@ -18,7 +18,7 @@ def find() -> str:
     """
     found = find_chromium()
     if found is None:
-        raise BrowserError(f"no {CHROMIUM_MISSING.what} was found. Install it: {CHROMIUM_MISSING.remedy}")
+        raise BrowserError(f"no {CHROMIUM_MISSING.what} was found: {CHROMIUM_MISSING.remedy}")
     return found
 
 

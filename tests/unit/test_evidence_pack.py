@@ -256,7 +256,7 @@ def test_promises_show_test_results() -> None:
     promises = html[html.index('id="promises"') : html.index('id="release"')]
     assert '<code>e2e/test_burst.py</code></a> <span class="good">✓ 1 passed</span>' in promises
     assert '<code>e2e/test_isolation.py</code></a> <span class="bad">1 failed</span>' in promises
-    assert "An accepted order is never lost." in promises
+    assert "An accepted order is never lost: it ends recorded or rejected." in promises
 
 
 def test_working_tree_is_no_release(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def checkout(tmp_path: Path) -> Path:
     """A repository with machine.py, an empty lock file for each environment, and a uv that writes down its calls."""
     root = tmp_path / "checkout"
     (root / "tooling").mkdir(parents=True)
-    for name in ("__init__.py", "machine.py", "provision.py"):
+    for name in ("__init__.py", "machine.py", "provision.py", "terraform.sha256"):
         (root / "tooling" / name).write_bytes(MACHINE.with_name(name).read_bytes())
     (root / "requirements").mkdir()
     for name in ("engine", "local", "dev", "moto", "uv"):

@@ -186,7 +186,7 @@ def test_broken_samples_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_missing_chromium_names_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without Chromium the error says how to install it."""
     monkeypatch.setenv("CHROMIUM", "/nowhere/chromium")
-    with pytest.raises(browser.BrowserError, match=r"no Chromium or Chrome was found.*apt-get install chromium"):
+    with pytest.raises(browser.BrowserError, match=r"no Chromium or Chrome was found: .*playwright install"):
         browser.find()
 
 

@@ -91,8 +91,10 @@ def test_install_failed_package_shows_what_was_printed(machine: Path, monkeypatc
 def test_install_terraform_of_the_pinned_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Terraform comes from the mirror that is given, into the user's cache, if its SHA-256 is the pinned one."""
     content = release(tmp_path, monkeypatch)
-    digests = dict.fromkeys(provision.TERRAFORM_DIGESTS, hashlib.sha256(content).hexdigest())
-    monkeypatch.setattr(provision, "TERRAFORM_DIGESTS", digests)
+    name = provision._terraform_address()[0].rpartition("/")[2]
+    sums = tmp_path / "sums"
+    sums.write_text(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
+    monkeypatch.setattr(provision, "TERRAFORM_SUMS", sums)
     assert provision.install([TERRAFORM]) == []
     done = subprocess.run([provision.terraform_program()], capture_output=True, text=True, check=True, timeout=10)
     assert done.stdout == "Terraform\n"
@@ -122,4 +124,6 @@ def test_terraform_version_is_that_of_the_workflows() -> None:
         step["with"]["terraform_version"] for step in action["runs"]["steps"] if "terraform_version" in str(step)
     ]
     assert versions == [provision.TERRAFORM]
-    assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in provision.TERRAFORM_DIGESTS.values())
+    sums = provision.TERRAFORM_SUMS.read_text().splitlines()
+    assert len(sums) == 4
+    assert all(re.fullmatch(rf"[0-9a-f]{{64}}  terraform_{provision.TERRAFORM}_\w+\.zip", line) for line in sums)
