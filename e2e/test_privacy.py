@@ -178,4 +178,7 @@ def test_logs_and_metrics_have_no_private_data(tenant: Tenant) -> None:
     assert {name for line in metrics for name in line} >= {"OrdersAccepted", "OrdersRecorded", "MailsSent"}
     for line in metrics:
         texts = {name: value for name, value in line.items() if isinstance(value, str)}
+        # Failed calls are counted by function and version.
+        assert texts.pop("function", None) in {None, *platform.outputs["function_names"].values()}, line
+        assert texts.pop("version", "1").isdigit(), line
         assert texts == {"service": "order-lambda"}, line

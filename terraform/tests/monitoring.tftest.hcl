@@ -115,7 +115,7 @@ run "queries" {
   }
 
   assert {
-    condition     = toset(keys(output.queries)) == toset([for name in ["errors", "refused", "trace", "crashes", "slow"] : "bbws-order-dev/${name}"])
+    condition     = toset(keys(output.queries)) == toset([for name in ["errors", "refused", "trace", "crashes", "slow", "rejections"] : "bbws-order-dev/${name}"])
     error_message = "The queries that the runbooks name must be saved in the environment's folder."
   }
 
