@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
-from common.settings import settings
-
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
@@ -46,9 +44,12 @@ def s3() -> S3Client:
 
 
 @cache
-def s3_for_links() -> S3Client:
-    """The S3 client that presigns URLs for browsers: with the region's host name, since the global one redirects."""
-    style: Any = settings.bucket_addressing
+def s3_for_links(addressing: str) -> S3Client:
+    """The S3 client that presigns URLs for browsers: with the region's host name, since the global one redirects.
+
+    The bucket's name is in the host name (`virtual`) or in the path (`path`).
+    """
+    style: Any = addressing
     config = Config(signature_version="s3v4", s3={"addressing_style": style})
     return boto3.client("s3", config=_CONFIG.merge(config))
 

@@ -47,7 +47,7 @@ def get_invoice(request: rest.Request) -> rest.Response:
     if isinstance(order, Accepted) or order.invoice_key is None:
         raise InvoiceNotReadyError
     # Created here: most calls read an order, and another client makes their cold start slower.
-    url = clients.s3_for_links().generate_presigned_url(
+    url = clients.s3_for_links(settings.bucket_addressing).generate_presigned_url(
         "get_object",
         Params={
             "Bucket": settings.orders_bucket,

@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from typing import Any
 import boto3
 import pytest
 
-from localstack import terraform
+from localstack import processes, terraform
+from localstack.engines.ministack import MiniStack
 from localstack.stack import Stack
 from release import history, promotion, traffic
 from release.environments import ENVIRONMENTS
@@ -219,11 +220,17 @@ class Prod:
 
 
 @pytest.fixture(scope="module")
-def prod(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Prod:
-    """Prod with a first release."""
-    made = Prod(stack, tmp_path_factory.mktemp("prod"))
-    made.run("deploy", made.promoted("first").digest(), "--to", "prod")
-    return made
+def prod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prod]:
+    """Prod with a first release, on an engine of its own: bucket names are unique in all of AWS."""
+    ports = {use: processes.free_port() for use in ("engine", "smtp")}
+    stack, engine = Stack(tmp_path_factory.mktemp("engine"), ports=ports), MiniStack()
+    engine.start(stack)
+    try:
+        made = Prod(stack, tmp_path_factory.mktemp("prod"))
+        made.run("deploy", made.promoted("first").digest(), "--to", "prod")
+        yield made
+    finally:
+        engine.stop(stack)
 
 
 def test_canary_killed_is_reported_and_settled(prod: Prod) -> None:
