@@ -107,8 +107,8 @@ class Prod:
     def __init__(self, stack: Stack, folder: Path) -> None:
         self._stack, self._folder = stack, folder
         self._session = boto3.Session(aws_access_key_id=ACCOUNT, aws_secret_access_key="test")
-        self.functions = self._session.client("lambda")
-        self.s3 = self._session.client("s3")
+        self.functions = self._session.client("lambda", endpoint_url=stack.endpoint)
+        self.s3 = self._session.client("s3", endpoint_url=stack.endpoint)
         for bucket in (PROD.state_bucket, PROD.release_bucket):
             self.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "af-south-1"})
         self.store = Store(self.s3, PROD.release_bucket)
