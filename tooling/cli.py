@@ -22,10 +22,10 @@ class UserError(Exception):
 
 
 # Variables of make, of a person's Python, of Terraform and of the language that would change what a command and the
-# programs that it starts do.
+# programs that it starts do. The rehearsal names the hosted zone so, since the engine chooses another id each time.
 _NOT_INHERITED = re.compile(
     r"MAKE(FLAGS|LEVEL|OVERRIDES)|MFLAGS|PYTHON.*|VIRTUAL_ENV.*|CONDA_.*|LANG|LANGUAGE|LC_.*"
-    r"|TF_(VAR_|CLI_ARGS|WORKSPACE|DATA_DIR|LOG|REATTACH).*"
+    r"|TF_(VAR_(?!hosted_zone_id$)|CLI_ARGS|WORKSPACE|DATA_DIR|LOG|REATTACH).*"
 )
 
 # Neither the engine nor anything else on this machine is reached through a proxy of the shell.
