@@ -11,6 +11,9 @@ from pathlib import Path
 import psutil
 
 from localstack.stack import IDENTITY_VARIABLE, PROCESS_VARIABLE, Running, StackError
+from tooling.polling import poll
+
+_START_SECONDS = 30
 
 # What processes of a stack inherit from the shell: where programs and libraries are, and nothing that changes what
 # they do, such as proxies, profiles and locales.
@@ -72,7 +75,10 @@ def start(command: Sequence[str], log: Path, environment: Mapping[str, str], cwd
             start_new_session=True,
         )
     _started[process.pid] = process
-    return Running(process.pid, identity)
+    running = Running(process.pid, identity)
+    # Linux shows the environment of a program a moment after it has begun.
+    poll(f"{command[0]} has started", lambda: alive(running) or process.poll() is not None or None, _START_SECONDS)
+    return running
 
 
 def _find(running: Running | None) -> psutil.Process | None:
