@@ -4,7 +4,7 @@ import os
 import secrets
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -96,24 +96,25 @@ def alive(running: Running | None) -> bool:
     return _find(running) is not None
 
 
-def find(variable: str, value: str) -> list[Running]:
-    """Find the processes of this user that have an environment variable with a value."""
-    found = []
+def _environments() -> Iterator[tuple[int, Mapping[str, str]]]:
+    """The id and the environment variables of each process of this user."""
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            variables = process.environ()
-            if variables.get(variable) == value:
-                found.append(Running(process.pid, variables.get(IDENTITY_VARIABLE, "")))
-    return found
+            yield process.pid, process.environ()
+
+
+def find(variable: str, value: str) -> list[Running]:
+    """Find the processes of this user that have an environment variable with a value."""
+    return [
+        Running(pid, variables.get(IDENTITY_VARIABLE, ""))
+        for pid, variables in _environments()
+        if variables.get(variable) == value
+    ]
 
 
 def stacks() -> set[str]:
     """The folders of this user's stacks that have a process."""
-    found = set()
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):
-            found.add(process.environ().get(PROCESS_VARIABLE, ""))
-    return found - {""}
+    return {variables[PROCESS_VARIABLE] for _, variables in _environments() if variables.get(PROCESS_VARIABLE)}
 
 
 def stop(running: Running | None, seconds: float = 10) -> None:

@@ -17,6 +17,7 @@ import requests
 from localstack.sidecars.cart_stub import FIXTURES
 from localstack.stack import Applied, Stack
 from localstack.terraform import LocalTerraform
+from tooling import provision
 from tooling.paths import ROOT
 
 _KEPT = 6
@@ -28,7 +29,7 @@ _OUTPUTS = "outputs.json"
 
 
 def _root() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "order-platform" / "snapshots"
+    return provision.cache() / "snapshots"
 
 
 def possible(stack: Stack) -> bool:
