@@ -1,5 +1,5 @@
-"""Runs functions with AWS's runtime client (awslambdaric), where LocalStack runs without Docker.
+"""Runs functions: with AWS's runtime client where LocalStack runs without Docker, and from a working tree on MiniStack.
 
-LocalStack loads process_executor.py as a plugin; nothing else imports these modules.
-Start with runtime_api.py.
+The engines load these modules, each in its own virtual environment. Start with runtime_api.py for LocalStack, and with
+tree.py for MiniStack.
 """
