@@ -99,8 +99,8 @@ def _compose(stack: Stack, *arguments: str) -> None:
         **{name: value for name, value in os.environ.items() if name.startswith("DOCKER_")},
         "LOCALSTACK_AUTH_TOKEN": os.environ.get("LOCALSTACK_AUTH_TOKEN", ""),
         "ENGINE_PORT": str(stack.ports.get("engine", 0)),
-        "SMTP_HOST": f"{DOCKER_HOST_NAME}:{stack.ports.get('smtp', 0)}",
-        "ISSUER_URL": f"http://{DOCKER_HOST_NAME}:{stack.ports.get('issuer', 0)}",
+        "SMTP_HOST": f"{DOCKER_HOST_NAME}:{stack.ports['smtp']}" if "smtp" in stack.ports else "",
+        "ISSUER_URL": f"http://{DOCKER_HOST_NAME}:{stack.ports['issuer']}" if stack.issuer_url else "",
         "LOCALSTACK_IMAGE": image(),
         "LAMBDA_IMAGE": docker.LAMBDA.name(),
     }

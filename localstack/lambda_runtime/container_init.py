@@ -33,8 +33,10 @@ def report(path: str, body: bytes = b"") -> None:
 
 
 def become_user() -> None:
-    """Give the user of Lambda's functions /tmp, and become that user."""
+    """Give the user of Lambda's functions /tmp, and become that user, if this is root."""
     user = pwd.getpwnam(os.environ.get("LOCALSTACK_USER", "sbx_user1051"))
+    if os.geteuid():
+        return
     for item in json.loads(os.environ.get("LOCALSTACK_CHMOD_PATHS", "[]")):
         os.chmod(item["path"], int(item["mode"], 8))
     os.chown(_TMP, user.pw_uid, user.pw_gid)

@@ -18,7 +18,7 @@ SERVICES: dict[str, dict[str, Any]] = FILE["services"]
 
 def filled(text: str) -> str:
     """A value with the defaults that Compose uses when no variable is set."""
-    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
+    return re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", text)
 
 
 @pytest.mark.parametrize("name", SERVICES)
