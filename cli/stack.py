@@ -15,6 +15,7 @@ from localstack.place_order import place_order
 from localstack.redeploy import differences
 from localstack.shell import open_shell
 from localstack.stack import StackError
+from localstack.stand_ins.images import make as make_images
 from localstack.terraform import LocalTerraform
 from localstack.up import console as screen
 from localstack.up import display_path, explain, open_page
@@ -183,3 +184,9 @@ def drift() -> None:
     if changed:
         raise StackError(f"the stack differs from its Terraform: {', '.join(changed)}; `make up` repairs what it can")
     screen.print("the stack matches its Terraform")
+
+
+@app.command()
+def images() -> None:
+    """Make stand-ins for the images of LocalStack and Lambda, where no registry can be reached."""
+    make_images(screen.print)

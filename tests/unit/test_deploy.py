@@ -46,7 +46,7 @@ def test_pango_is_required_in_aws(endpoint: str, tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     release = make_release(tmp_path)
     deploy.require_pango(release)
-    with pytest.raises(DeployError, match="has no Pango, and AWS has none either; run `make release` where a Docker"):
+    with pytest.raises(DeployError, match="has no Pango, and AWS has none either; run `make release` where"):
         deploy.require_pango(release.copy(update={"natives": "host"}))
 
 
