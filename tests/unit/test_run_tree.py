@@ -9,7 +9,7 @@ import pytest
 
 from localstack import debug, engines, redeploy, run_tree
 from localstack.stack import Stack, StackError
-from release.packaging import build
+from release.packaging import build, libraries
 from tooling.paths import ROOT
 
 NAMES = {folder: f"bbws-{folder}" for folder in build.function_names()}
@@ -135,3 +135,10 @@ def test_launch_configuration_is_that_of_repository() -> None:
     """The configuration that the command prints for its own port is the one in .vscode/launch.json."""
     shipped = json.loads((ROOT / ".vscode" / "launch.json").read_text())
     assert shipped["configurations"] == [debug.launch_configuration(debug.PORT)]
+
+
+def test_debugger_is_in_no_package() -> None:
+    """The debugger is a library of the tests: no package has it, so it cannot run in AWS."""
+    assert "\ndebugpy==" in (ROOT / "requirements" / "dev.txt").read_text()
+    for group in libraries.GROUPS:
+        assert "debugpy" not in group.lock_file.read_text()
