@@ -27,7 +27,7 @@ from localstack.ministack_patches.patching import Function, changes, replaces
 
 _FILE = Path(os.environ["TREE_FILE"])
 RUNTIME = Path(__file__).resolve().parents[1] / "lambda_runtime"
-_FORK_SECONDS = 30
+_FORK_SECONDS = 60
 _INIT_FAILED = """"status": "error", "error": str(e)}) + "\\n")
         _real_stdout.flush()
         return"""
@@ -143,6 +143,7 @@ class _TreeWorker(lambda_runtime.Worker):  # type: ignore[misc]
             "function_name": self.func_name,
             "memory": self.config["MemorySize"],
             "arn": self.config["FunctionArn"],
+            "env": {"_LAMBDA_TIMEOUT": str(self.config["Timeout"])},
         }
         process.stdin.write(f"{json.dumps(init)}\n")
         line = process.stdout.readline()
@@ -169,7 +170,8 @@ class _TreeFunction:
     def __init__(self, root: str, config: dict[str, Any], code: bytes) -> None:
         self.root = root
         self.config = config
-        self._parent = lambda_runtime.Worker(config["FunctionName"], with_handler(config, "tree"), code)
+        parent = with_handler(config, "tree") | {"Timeout": _FORK_SECONDS}
+        self._parent = lambda_runtime.Worker(config["FunctionName"], parent, code)
         self._imported: set[str] = set()
         self._workers: list[_TreeWorker] = []
         self._failed = False
@@ -207,9 +209,9 @@ class _TreeFunction:
         self._failed = False
         self._retire([worker])
         libraries = {name for name in worker.modules() if name.partition(".")[0] not in ("functions", "common")}
-        if new := libraries - self._imported:
+        new = libraries - self._imported
+        if new and self._parent.invoke({"libraries": sorted(new)}, "libraries")["status"] == "ok":
             self._imported |= new
-            self._parent.invoke({"libraries": sorted(new)}, "libraries")
         return None
 
     def _retire(self, successors: list[_TreeWorker]) -> None:
@@ -223,8 +225,8 @@ class _TreeFunction:
     def concerns(self, modules: Iterable[str]) -> bool:
         """Whether a process must be restarted when these modules have changed."""
         loaded = [worker.modules() for worker in list(self._workers)]
-        # A process that has ended has no modules; its function fails with the code of the first save that it meets.
-        return self._failed or not all(loaded) or not loaded or any(not names.isdisjoint(modules) for names in loaded)
+        # A process without modules has ended.
+        return self._failed or not loaded or any(not names or not names.isdisjoint(modules) for names in loaded)
 
     def end(self) -> None:
         """End its processes; a call still ends by itself."""
@@ -257,8 +259,9 @@ def _restart(modules: list[str] | None) -> dict[str, str | None]:
         missing = {name: _TreeFunction(root, *current[name]) for name in current.keys() - _functions.keys()}
         _functions.update(missing)
         functions = dict(_functions)
-    chosen = {name: one for name, one in functions.items() if modules is None or one.concerns(modules)}
     with ThreadPoolExecutor(max_workers=4) as pool:
+        concerned = pool.map(lambda one: modules is None or one.concerns(modules), functions.values())
+        chosen = {name: functions[name] for name, yes in zip(functions, concerned, strict=True) if yes}
         return dict(zip(chosen, pool.map(_TreeFunction.restart, chosen.values()), strict=True))
 
 

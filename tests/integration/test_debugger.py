@@ -96,6 +96,25 @@ def test_debugger_stops_at_line_without_timeouts(stack: Stack, function: str, tm
     wait_for_package(stack, function)
 
 
+def test_debugger_enters_function_that_runs_a_tree(stack: Stack, function: str, tmp_path: Path) -> None:
+    """While a watch runs, the debugger enters the function; afterwards it runs what the watch runs."""
+    save(tmp_path, modules("watched"))
+    with Claim(stack.tree_file, str(tmp_path)):
+        assert harness(stack, "tree", {"modules": None})[function] is None
+        assert call(stack, function) == "watched"
+        with (
+            debugged(stack, function, tmp_path / "other") as port,
+            ThreadPoolExecutor(1) as pool,
+            DebugClient("127.0.0.1", port) as client,
+        ):
+            client.attach({tmp_path / "other" / HANDLER: [LINE]})
+            running = pool.submit(call, stack, function)
+            pause_beyond_timeout(client)
+            assert running.result() == "saved"
+        poll("the tree runs", lambda: call(stack, function) == "watched" or None, 30)
+    wait_for_package(stack, function)
+
+
 def test_debugged_consumer_keeps_its_message(stack: Stack, function: str, tmp_path: Path) -> None:
     """A message whose consumer stops for longer than the queue hides messages is received once, and then deleted."""
     sqs = Aws(stack.endpoint).sqs
