@@ -110,6 +110,7 @@ def _start(stack: Stack, engine: engines.Engine) -> bool:
         _start_sidecar(stack, "issuer", str(stack.directory / "issuer.jwk"))
     healthy = engine.healthy(stack)
     if healthy and stack.outputs:
+        engine.connect(stack)
         return False
     if not healthy and (found := engine.unresponsive(stack)):
         # It may be busy, and its orders would be gone.
