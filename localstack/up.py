@@ -12,13 +12,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from localstack import engines, ports, processes, redeploy, seed, snapshots, warm
+from localstack import engines, packages, ports, processes, redeploy, seed, snapshots, warm
 from localstack import stack as stacks
 from localstack.aws import Aws
 from localstack.stack import PROCESS_VARIABLE, Stack, StackError
 from localstack.terraform import LocalTerraform
-from release import manifest, traffic
-from release.packaging import build
+from release import traffic
 from release.traffic import TrafficError
 from tooling.paths import ROOT
 from tooling.polling import DeadlineError, poll
@@ -119,14 +118,12 @@ def _start_engine(stack: Stack, engine: engines.Engine) -> bool:
     """Start the engine if it does not run; returns whether it was started empty."""
     healthy = engine.healthy(stack)
     if healthy and stack.outputs:
+        engine.connect(stack)
         return False
-    process = stack.running.get("engine")
-    if not healthy and process and processes.alive(process):
+    if not healthy and (found := engine.unresponsive(stack)):
         # It may be busy, and its orders would be gone.
         advice = "wait and run `make up` again, or end it with `make down`"
-        raise StackError(
-            f"the engine, process {process.pid}, runs but does not respond on port {stack.ports['engine']}: {advice}"
-        )
+        raise StackError(f"the engine, {found}, runs but does not respond on port {stack.ports['engine']}: {advice}")
     # A stopped engine has lost its state, and Terraform's with it; after an interrupted first apply it has resources
     # that Terraform does not know. Start from scratch in both cases.
     if stack.running:
@@ -164,10 +161,10 @@ def up(
         UserError: The stack cannot be brought up; the message says why and what to do.
     """
     started = time.monotonic()
-    if release:
-        manifest.verify(release)
     with exclusive(stack):
         engine = engines.choose(engine_name or (stack.engine if stack.running else None))
+        if release:
+            packages.require_release(release, engine.name)
         if issuer and stack.running and not stack.issuer_url:
             raise StackError("a stack with Cognito is up: run `make down` first")
         uses = {"engine", "cart", "smtp", "console", *stack.ports}
@@ -180,9 +177,9 @@ def up(
         stack.release = str(release.resolve()) if release else None
         with ThreadPoolExecutor(max_workers=2) as pool:
             # While the engine starts, this process has nothing to do but wait.
-            packages = pool.submit(build.build_all if release is None else list[str])
+            building = pool.submit(packages.build_all, stack)
             clients = pool.submit(redeploy.clients, stack.endpoint)
-            with step(f"Engine {engine.name} on port {stack.ports['engine']}"):
+            with step(f"Engine {engines.title(engine)} on port {stack.ports['engine']}"):
                 empty = _start(stack, engine)
             templates = redeploy.checked_templates(stack)
             terraform = LocalTerraform(stack)
@@ -191,7 +188,7 @@ def up(
                 if reason:
                     terraform.prepare_backend()
                     terraform.init()
-                built = packages.result()
+                built = building.result()
                 aws = clients.result()
         if built:
             console.print(f"  built {', '.join(built)}", soft_wrap=True)
@@ -308,6 +305,5 @@ def down(stack: Stack | None = None) -> None:
         return not left or None
 
     poll(f"the processes of {stack.directory} have ended", gone, _DOWN_SECONDS, interval=0)
-    if stack.running:
-        engines.choose(stack.engine).stop(stack)
+    engines.stop(stack)
     (stack.directory / "stack.json").unlink(missing_ok=True)
