@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 from aiosmtpd.controller import Controller
@@ -99,6 +100,17 @@ def test_process_starts_and_stops(tmp_path: Path) -> None:
     assert not processes.alive(running)
     processes.stop(running)
     processes.stop(None)
+
+
+@pytest.mark.skipif(not psutil.LINUX, reason="only Linux computes when a process began from a clock that is set")
+def test_process_is_known_after_the_clock_was_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step of the clock, as when a laptop wakes, makes no stranger of a process: it is alive, and can be stopped."""
+    running = processes.start([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path / "log", {}, tmp_path)
+    booted = psutil.boot_time()
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: booted + 2)
+    assert processes.alive(running)
+    processes.stop(running)
+    assert not processes.alive(running)
 
 
 def test_started_process_may_have_more_descriptors_than_the_shell(tmp_path: Path) -> None:
