@@ -38,7 +38,7 @@ down: ## stop the local stack; its orders are gone
 images: ## make stand-ins for the images of LocalStack and Lambda, where no registry can be reached (root on Debian)
 	@$(call takes,)bin/ops stack images
 
-order: ## place a demo order and follow it to the mails
+order: ## place a demo order and follow it to the mails; brings the stack up first if there is none
 	@$(call takes,)bin/ops stack order
 
 portal: ## open a demo page that orders, follows the order and downloads its invoice (PORT=)
