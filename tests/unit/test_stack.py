@@ -1,8 +1,10 @@
 """The parts of the local stack that need no engine: its file, ports, processes and sidecars."""
 
 import os
+import resource
 import smtplib
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -21,6 +23,7 @@ from localstack.sidecars.mail_catcher import Mailbox, MailCatcher
 from localstack.stack import PROCESS_VARIABLE, Running, Stack, StackError, load, require
 from localstack.terraform import cli_config
 from tooling import docker
+from tooling.paths import ROOT
 from tooling.polling import DeadlineError, poll
 
 
@@ -96,6 +99,22 @@ def test_process_starts_and_stops(tmp_path: Path) -> None:
     assert not processes.alive(running)
     processes.stop(running)
     processes.stop(None)
+
+
+def test_started_process_may_have_more_descriptors_than_the_shell(tmp_path: Path) -> None:
+    """A process is started with the descriptors that the hard limit allows, whatever the shell's soft limit."""
+    code = f"""
+import resource, sys
+from pathlib import Path
+from localstack import processes
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+command = [sys.executable, "-c", "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"]
+processes.start(command, Path({str(tmp_path / "log")!r}), {{}}, Path.cwd())
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    limit = poll("the process prints", lambda: (tmp_path / "log").read_text() or None, 20)
+    assert int(limit) == (10_240 if hard == resource.RLIM_INFINITY else min(10_240, hard))
 
 
 def test_poll_deadline_names_condition() -> None:
