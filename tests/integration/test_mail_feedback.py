@@ -20,6 +20,7 @@ from localstack.sidecars.mail_catcher import Mailbox
 from tests.integration.conftest import Queue
 from tests.support import samples
 from tests.support.lambda_events import context, sqs_event
+from tests.support.records import record
 from tests.support.samples import draft
 from tests.support.ses_reports import report
 from tooling.polling import poll
@@ -73,9 +74,9 @@ def repository() -> OrderRepository:
 
 
 @pytest.fixture
-def order(repository: OrderRepository) -> Order:
+def order() -> Order:
     """An order on record."""
-    return repository.record(draft(f"tenant-{uuid4().hex[:8]}")).order
+    return record(draft(f"tenant-{uuid4().hex[:8]}")).order
 
 
 def send(order: Order, to: str) -> str:
