@@ -14,6 +14,7 @@ from localstack.place_order import place_order
 from localstack.redeploy import differences
 from localstack.shell import open_shell
 from localstack.stack import StackError
+from localstack.stand_ins.images import make as make_images
 from localstack.terraform import LocalTerraform
 from localstack.up import console as screen
 from localstack.up import display_path, explain, open_page
@@ -77,7 +78,7 @@ def status() -> None:
     table.add_column(no_wrap=True, overflow="ignore")
     table.add_column(overflow="fold")
     table.add_row(f"engine {stack.engine}", "responds" if engine.healthy(stack) else "[red]does not respond[/]")
-    for name in ("cart_stub", "mail_catcher", "console"):
+    for name in ("cart_stub", "mail_catcher", "console", *(["bridge"] if "bridge" in stack.running else [])):
         running = processes.alive(stack.running.get(name))
         table.add_row(name.replace("_", " "), "runs" if running else "[red]stopped[/]")
     table.add_row("mails", str(len(list(stack.mail_dir.glob("*.eml")))))
@@ -169,3 +170,9 @@ def drift() -> None:
     if changed:
         raise StackError(f"the stack differs from its Terraform: {', '.join(changed)}; `make up` repairs what it can")
     screen.print("the stack matches its Terraform")
+
+
+@app.command()
+def images() -> None:
+    """Make stand-ins for the images of LocalStack and Lambda, where no registry can be reached."""
+    make_images(screen.print)

@@ -96,6 +96,11 @@ def alive(running: Running | None) -> bool:
     return _find(running) is not None
 
 
+def name(running: Running | None) -> str | None:
+    """What to call a process in an error, if it runs."""
+    return f"process {running.pid}" if running and alive(running) else None
+
+
 def _environments() -> Iterator[tuple[int, Mapping[str, str]]]:
     """The id and the environment variables of each process of this user."""
     for process in psutil.process_iter():

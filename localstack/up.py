@@ -12,13 +12,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from localstack import engines, ports, processes, redeploy, seed, snapshots, warm
+from localstack import engines, packages, ports, processes, redeploy, seed, snapshots, warm
 from localstack import stack as stacks
 from localstack.aws import Aws
 from localstack.stack import PROCESS_VARIABLE, Stack, StackError
 from localstack.terraform import LocalTerraform
-from release import manifest, traffic
-from release.packaging import build
+from release import traffic
 from release.traffic import TrafficError
 from tooling.paths import ROOT
 from tooling.polling import DeadlineError, poll
@@ -111,14 +110,12 @@ def _start(stack: Stack, engine: engines.Engine) -> bool:
         _start_sidecar(stack, "issuer", str(stack.directory / "issuer.jwk"))
     healthy = engine.healthy(stack)
     if healthy and stack.outputs:
+        engine.connect(stack)
         return False
-    process = stack.running.get("engine")
-    if not healthy and process and processes.alive(process):
+    if not healthy and (found := engine.unresponsive(stack)):
         # It may be busy, and its orders would be gone.
         advice = "wait and run `make up` again, or end it with `make down`"
-        raise StackError(
-            f"the engine, process {process.pid}, runs but does not respond on port {stack.ports['engine']}: {advice}"
-        )
+        raise StackError(f"the engine, {found}, runs but does not respond on port {stack.ports['engine']}: {advice}")
     # A stopped engine has lost its state, and Terraform's with it; after an interrupted first apply it has resources
     # that Terraform does not know. Start from scratch in both cases.
     if stack.running:
@@ -156,10 +153,10 @@ def up(
         UserError: The stack cannot be brought up; the message says why and what to do.
     """
     started = time.monotonic()
-    if release:
-        manifest.verify(release)
     with exclusive(stack):
         engine = engines.choose(engine_name or (stack.engine if stack.running else None))
+        if release:
+            packages.require_release(release, engine.name)
         if issuer and stack.running and not stack.issuer_url:
             raise StackError("a stack with Cognito is up: run `make down` first")
         uses = {"engine", "cart", "smtp", "console", *stack.ports}
@@ -170,17 +167,17 @@ def up(
             raise StackError(f"a stack on engine {stack.engine} is up: run `make down` first")
         stack.engine = engine.name
         stack.release = str(release.resolve()) if release else None
-        with step(f"Engine {engine.name} on port {stack.ports['engine']}"):
+        with step(f"Engine {engines.title(engine)} on port {stack.ports['engine']}"):
             empty = _start(stack, engine)
         templates = redeploy.checked_templates(stack)
         terraform = LocalTerraform(stack)
         reason = terraform.reason_to_apply()
         with step("Packages and providers" if reason else "Packages"), ThreadPoolExecutor(max_workers=1) as pool:
-            packages = pool.submit(build.build_all if release is None else list[str])
+            building = pool.submit(packages.build_all, stack)
             if reason:
                 terraform.prepare_backend()
                 terraform.init()
-            built = packages.result()
+            built = building.result()
         if built:
             console.print(f"  built {', '.join(built)}", soft_wrap=True)
         if reason:
@@ -286,10 +283,11 @@ def down(stack: Stack | None = None) -> None:
         stack = stack or stacks.load()
     except StackError:
         stack = Stack(stacks.default_directory())
-    if stack.running:
-        engines.choose(stack.engine).stop(stack)
-    # Also those that stack.json does not name, such as functions of an engine that was killed.
-    left = processes.find(PROCESS_VARIABLE, str(stack.directory))
-    with ThreadPoolExecutor(max_workers=16) as pool:
-        list(pool.map(lambda process: processes.stop(process, _DOWN_SECONDS), left))
+    try:
+        engines.stop(stack)
+    finally:
+        # Also those that stack.json does not name, such as functions of an engine that was killed.
+        left = processes.find(PROCESS_VARIABLE, str(stack.directory))
+        with ThreadPoolExecutor(max_workers=16) as pool:
+            list(pool.map(lambda process: processes.stop(process, _DOWN_SECONDS), left))
     (stack.directory / "stack.json").unlink(missing_ok=True)

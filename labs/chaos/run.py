@@ -10,6 +10,7 @@ from functools import partial
 
 from labs.chaos.auditor import INTERNAL, Auditor, Checks, Finding, table
 from labs.chaos.load import Load, Placed
+from labs.processes import workers
 from localstack import engines
 from localstack.aws import Aws
 from localstack.engines.ministack import MiniStack
@@ -128,6 +129,9 @@ class Runs(ExitStack):
             if waves == _WAVES:
                 raise StackError(f"no call reached these kill points in {_WAVES} waves: {', '.join(map(str, left))}")
             waves += 1
+            # Only a new process reads the templates.
+            for worker in workers(self._stack):
+                worker.process.kill()
             placed += place(range(len(placed), len(placed) + len(left) + 8))
             self._wait_idle()
         where = " in batches" if functions else ""

@@ -93,6 +93,13 @@ class MiniStack:
         processes.stop(stack.running.get("engine"), _STOP_SECONDS)
         shutil.rmtree(stack.engine_dir, ignore_errors=True)
 
+    def connect(self, stack: Stack) -> None:
+        """Do nothing: functions reach the sidecars."""
+
+    def unresponsive(self, stack: Stack) -> str | None:
+        """The name of the process if it runs, although it may not respond."""
+        return processes.name(stack.running.get("engine"))
+
     def healthy(self, stack: Stack) -> bool:
         """Whether MiniStack runs and responds."""
         if not processes.alive(stack.running.get("engine")):

@@ -207,11 +207,10 @@ def _localstack_mails(endpoint: str, address: str) -> list[bytes]:
 def _localstack(folder: Path) -> Iterator[Engine]:
     engine = engines.choose("localstack")
     with _issuer(folder) as issuer:
-        ports = {use: processes.free_port() for use in ("engine", "smtp")}
-        ports["issuer"] = int(issuer.url.rpartition(":")[2])
+        ports = {"engine": processes.free_port(), "issuer": int(issuer.url.rpartition(":")[2])}
         stack = Stack(folder, engine="localstack", ports=ports)
-        engine.start(stack)
         try:
+            engine.start(stack)
             yield _localstack_engine(stack, issuer)
         finally:
             engine.stop(stack)

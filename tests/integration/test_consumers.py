@@ -3,7 +3,7 @@
 import io
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -32,30 +32,16 @@ from functions.order_internal_notification.handler import lambda_handler as orde
 from functions.order_pdf_creator.handler import lambda_handler as order_pdf_creator
 from localstack.sidecars.cart_stub import CartStub
 from localstack.sidecars.mail_catcher import Mailbox
-from tests.integration.conftest import Queue
+from tests.integration.conftest import Queue, handle, only_mail
 from tests.support import samples
-from tests.support.lambda_events import context, sqs_event
+from tests.support.lambda_events import context
 from tests.support.records import record, reject
 from tests.support.samples import draft, order_request
 from tooling.polling import poll
 
 pytestmark = pytest.mark.usefixtures("aws")
 
-Handler = Callable[..., dict[str, Any]]
-
 MUG = {"productId": "p-1", "name": "Mug", "quantity": 1, "unitPrice": "89.00"}
-
-
-@pytest.fixture
-def repository() -> OrderRepository:
-    """The repository of the engine's table."""
-    return OrderRepository(clients.dynamodb(), settings.orders_table)
-
-
-@pytest.fixture
-def order() -> Order:
-    """An order on record."""
-    return record(draft(f"tenant-{uuid4().hex[:8]}")).order
 
 
 @pytest.fixture
@@ -77,20 +63,6 @@ def requested(cart: dict[str, Any], **changes: Any) -> Envelope:
     request = OrderRequest.parse_obj(order_request(cartId=cart["cartId"], **changes))
     payload = OrderCreationRequested(order_id=uuid4(), tenant_id=cart["tenantId"], created_by="user-1", order=request)
     return Envelope.of(payload, "c-1")
-
-
-def handle(handler: Handler, queue: Queue, *bodies: str) -> list[str]:
-    """Pass messages to a handler in one batch; return the bodies of those that it reports as failed."""
-    messages = [queue.send(body) for body in bodies]
-    failed = handler(sqs_event(queue.name, *messages), context())["batchItemFailures"]
-    ids = {failure["itemIdentifier"] for failure in failed}
-    return [message["Body"] for message in messages if message["MessageId"] in ids]
-
-
-def mail_of(mailbox: Mailbox, correlation_id: str) -> EmailMessage:
-    """The only mail with a correlation id."""
-    ((_, mail),) = poll(f"mail {correlation_id}", lambda: mailbox.find(correlation_id) or None, 10)
-    return mail
 
 
 @contextmanager
@@ -439,7 +411,7 @@ class TestMails:
         body = samples.order_recorded(order, correlation_id).encode()
         for _ in range(2):
             assert handle(order_internal_notification, creation_queue, body) == []
-        mail = mail_of(mailbox, correlation_id)
+        mail = only_mail(mailbox, correlation_id)
         assert mail["To"] == "orders@kimmyai.io"
         assert order.order_number in mail["Subject"]
 
@@ -449,7 +421,7 @@ class TestMails:
         clients.s3().put_object(Bucket=settings.orders_bucket, Key=key, Body=b"%PDF-1.7 invoice")
         body = samples.invoice_created(order, key, correlation_id).encode()
         assert handle(customer_order_confirmation, creation_queue, body) == []
-        mail = mail_of(mailbox, correlation_id)
+        mail = only_mail(mailbox, correlation_id)
         assert mail["To"] == order.customer_email
         (attachment,) = mail.iter_attachments()
         assert isinstance(attachment, EmailMessage)
@@ -462,7 +434,7 @@ class TestMails:
         body = samples.order_rejected(rejected, correlation_id).encode()
         for _ in range(2):
             assert handle(customer_order_confirmation, creation_queue, body) == []
-        mail = mail_of(mailbox, correlation_id)
+        mail = only_mail(mailbox, correlation_id)
         assert (mail["To"], mail["Subject"]) == (rejected.customer_email, "We couldn't accept your order")
         text = mail.get_body(("plain",))
         assert text is not None
@@ -480,7 +452,7 @@ class TestMails:
         changed = order.copy(update={"status": status})
         body = samples.order_status_changed(changed, OrderStatus.PENDING_PAYMENT, correlation_id).encode()
         assert handle(customer_order_confirmation, creation_queue, body) == []
-        text = mail_of(mailbox, correlation_id).get_body(("plain",))
+        text = only_mail(mailbox, correlation_id).get_body(("plain",))
         assert text is not None
         assert order.order_number in text.get_content()
 
@@ -494,7 +466,7 @@ class TestMails:
         assert calls == ["BatchGetItem", "TransactWriteItems", *["UpdateItem"] * 3, "PutItem"]
         assert handle(order_internal_notification, creation_queue, bodies[1]) == []
         for each in correlations:
-            assert mail_of(mailbox, each)
+            assert only_mail(mailbox, each)
 
     def test_mail_that_was_sent_is_dropped_from_its_batch(self, creation_queue: Queue, mailbox: Mailbox) -> None:
         """Of a batch in which a mail was sent before, the others are sent."""
@@ -503,7 +475,7 @@ class TestMails:
         assert handle(order_internal_notification, creation_queue, bodies[1]) == []
         assert handle(order_internal_notification, creation_queue, *bodies) == []
         for each in correlations:
-            assert mail_of(mailbox, each)
+            assert only_mail(mailbox, each)
 
     def test_mail_that_fails_fails_alone(self, creation_queue: Queue, mailbox: Mailbox) -> None:
         """A mail that cannot be built or has no order fails alone, and is sent once it can be."""
@@ -518,10 +490,10 @@ class TestMails:
             samples.invoice_created(good, keys[good.id], correlations[2]).encode(),
         ]
         assert handle(customer_order_confirmation, creation_queue, *bodies) == bodies[:2]
-        assert mail_of(mailbox, correlations[2])
+        assert only_mail(mailbox, correlations[2])
         store(Key=keys[without_invoice.id])
         assert handle(customer_order_confirmation, creation_queue, *bodies) == bodies[1:2]
-        assert mail_of(mailbox, correlations[0])
+        assert only_mail(mailbox, correlations[0])
 
     def test_mail_send_failure_is_retried(
         self, order: Order, creation_queue: Queue, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
@@ -533,7 +505,7 @@ class TestMails:
             patched.setenv("MAIL_FROM", "not an address")
             assert handle(order_internal_notification, creation_queue, body) == [body]
         assert handle(order_internal_notification, creation_queue, body) == []
-        assert mail_of(mailbox, correlation_id)
+        assert only_mail(mailbox, correlation_id)
 
     def test_mail_record_failure_sends_no_second(
         self, order: Order, creation_queue: Queue, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
@@ -556,7 +528,7 @@ class TestMails:
             hooks.unregister("before-send.dynamodb.UpdateItem", unique_id="fail")
         assert next(failing, None) is None
         assert handle(order_internal_notification, creation_queue, body) == []
-        assert mail_of(mailbox, correlation_id)
+        assert only_mail(mailbox, correlation_id)
 
     def test_mail_after_crash_waits_for_timeout(
         self, order: Order, creation_queue: Queue, monkeypatch: pytest.MonkeyPatch

@@ -20,6 +20,7 @@ from localstack.sidecars.cart_stub import CartStub
 from localstack.sidecars.mail_catcher import Mailbox, MailCatcher
 from localstack.stack import PROCESS_VARIABLE, Running, Stack, StackError, load, require
 from localstack.terraform import cli_config
+from tooling import docker
 from tooling.polling import DeadlineError, poll
 
 
@@ -120,6 +121,7 @@ def test_choose_localstack_without_docker_is_refused(monkeypatch: pytest.MonkeyP
 def test_image_is_pinned_without_token(monkeypatch: pytest.MonkeyPatch) -> None:
     """LocalStack's image is pinned unless there is a token."""
     monkeypatch.delenv("LOCALSTACK_AUTH_TOKEN", raising=False)
+    monkeypatch.setattr(docker, "present", lambda _: False)
     assert image() == "localstack/localstack:4.14.0"
     monkeypatch.setenv("LOCALSTACK_AUTH_TOKEN", "token")
     assert image() == "localstack/localstack:latest"

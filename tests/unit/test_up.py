@@ -28,7 +28,7 @@ def test_up_failed_step_marks_applied_only_for_traffic(
     monkeypatch.setattr(up, "_start", lambda *_: None)
     monkeypatch.setattr(up, "_finish", fail)
     monkeypatch.setattr(redeploy, "checked_templates", lambda _: {})
-    monkeypatch.setattr(build, "build_all", list)
+    monkeypatch.setattr(build, "build_all", lambda *_: [])
     monkeypatch.setattr(LocalTerraform, "reason_to_apply", lambda _: None)
     monkeypatch.setattr(LocalTerraform, "mark_applied", lambda self: marked.append(self._stack))
     with pytest.raises(type(error)):
