@@ -72,8 +72,8 @@ chaos: ## check the promises under faults, on a separate stack (SEED=11 to repla
 bench: ## measure cold starts, API, list, invoices and cost against baselines, on a separate stack (PART=api ROUNDS=3)
 	@$(call takes,PART ROUNDS)bin/ops lab bench $(call option,PART,--part) $(call option,ROUNDS,--rounds)
 
-load: ## load the local stack at rising rates until it breaks (RATES=2,5,10 SECONDS=20 GATE=rate that must hold)
-	@$(call takes,TARGET RATES SECONDS GATE)bin/ops lab load --target $(or $(call option,TARGET,),local) $(call option,RATES,--rates) $(call option,SECONDS,--seconds) $(call option,GATE,--gate)
+load: ## load the local stack at rising rates until it breaks (RATES=2,5,10 SECONDS=20 GATE=rate that must hold SOAK=20 minutes)
+	@$(call takes,TARGET RATES SECONDS GATE SOAK)bin/ops lab load --target $(or $(call option,TARGET,),local) $(call option,RATES,--rates) $(call option,SECONDS,--seconds) $(call option,GATE,--gate) $(call option,SOAK,--soak)
 
 ##@ Operate (alarms, queues, DLQs, restores: bin/ops --help)
 status: ## show engine, queues and mails
