@@ -393,6 +393,18 @@ def provider(version: Annotated[str, typer.Option(help="Version of the AWS provi
 
 
 @app.command()
+def bare(
+    suite: Annotated[
+        Literal["bookworm", "trixie", "noble"], typer.Argument(help="Debian 12, Debian 13, Ubuntu 24.04.")
+    ],
+    who: Annotated[Literal["root", "user"], typer.Argument(help="Who runs it; a user without sudo.")] = "root",
+) -> None:
+    """Run README's first commands on a machine that has git and make alone; needs root, and is not a part of all."""
+    become_root = [] if os.geteuid() == 0 else ["sudo", "--preserve-env", "env", f"PATH={os.environ['PATH']}"]
+    _one("bare", [Step([*become_root, str(ROOT / ".ci" / "bare-machine"), suite, who])])
+
+
+@app.command()
 def unit(arguments: PytestArguments = None) -> None:
     """Run unit and integration tests, with coverage."""
     _one("unit", unit_steps(_pytest_arguments(arguments)))
