@@ -19,6 +19,7 @@ from evidence.stages import evidence_folder
 from localstack.stack import ADVICE
 from localstack.terraform import TERRAFORM_DIR
 from localstack.terraform import environment as terraform_environment
+from tests.support import coverage
 from tests.support.parts import Parts, Step
 from tooling.cli import run_cli
 from tooling.paths import ROOT
@@ -50,9 +51,9 @@ _NOT_OURS = {".git", ".venv", "build", ".terraform", "__pycache__"}
 _NOTHING_SELECTED = 5
 
 
-def _tool(name: str, *arguments: str, hint: str = "", folder: Path = ROOT) -> Step:
+def _tool(name: str, *arguments: str, hint: str = "", environment: Mapping[str, str] | None = None) -> Step:
     """A step that runs a program of the virtual environment."""
-    return Step([str(_BIN / name), *arguments], hint, folder)
+    return Step([str(_BIN / name), *arguments], hint, environment=environment)
 
 
 def lint_steps() -> list[Step]:
@@ -202,11 +203,21 @@ def provider_steps(version: str) -> list[Step]:
 
 
 def unit_steps(arguments: Sequence[str]) -> list[Step]:
-    """Unit and integration tests, with coverage."""
+    """Unit and integration tests; with their coverage unless arguments choose some of them."""
     # By module: what its tests share, such as a plan, is made once.
-    options = ("tests/unit", "tests/integration", "-n", "auto", "--dist", "loadscope", "--cov")
-    hint = '`make unit ARGS="--last-failed --no-cov"` runs what failed'
-    return [_tool("pytest", *options, *arguments, hint=hint)]
+    options = ("tests/unit", "tests/integration", "-n", "auto", "--dist", "loadscope")
+    hint = "`make unit ARGS=--last-failed` runs what failed"
+    if arguments:
+        return [_tool("pytest", *options, *arguments, hint=hint)]
+    folder = ROOT / "build" / "coverage"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    measured = {**os.environ, coverage.FOLDER_VARIABLE: str(folder)}
+    report = [_PYTHON, "-m", "tests.support.coverage", str(folder)]
+    return [
+        _tool("pytest", *options, hint=hint, environment=measured),
+        Step(report, "test the lines above, which no test runs"),
+    ]
 
 
 def conformance_steps(engine: str, target: str | None, check: bool, arguments: Sequence[str]) -> list[Step]:
