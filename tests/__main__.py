@@ -11,6 +11,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,7 +21,7 @@ from evidence.stages import evidence_folder
 from localstack.stack import ADVICE
 from localstack.terraform import TERRAFORM_DIR
 from localstack.terraform import environment as terraform_environment
-from tests.support import coverage
+from tests.support import coverage, shared_provider
 from tests.support.parts import Parts, Step
 from tooling.cli import run_cli
 from tooling.paths import ROOT
@@ -149,7 +150,7 @@ def audit_steps(url: str | None, locks: Sequence[Path]) -> list[Step]:
 def terraform_steps() -> list[Step]:
     """Terraform's format, validation and tests with a mocked provider, and checkov; nothing reaches AWS."""
     own = {"environment", "failover", "refusals"}
-    tests = sorted({path.name.partition(".")[0] for path in (TERRAFORM_DIR / "tests").glob("*.tftest.hcl")} - own)
+    names = sorted({path.name.partition(".")[0] for path in (TERRAFORM_DIR / "tests").glob("*.tftest.hcl")} - own)
 
     def terraform(folder: Path, *arguments: str, hint: str = "fix what Terraform names") -> Step:
         variables = terraform_environment(ROOT / "build" / "terraform-check" / folder.name)
@@ -159,9 +160,14 @@ def terraform_steps() -> list[Step]:
         init = ("init", "-backend=false", "-lockfile=readonly", "-test-directory=tests")
         return [terraform(folder, *init), terraform(folder, "validate", "-no-tests")]
 
-    def test(folder: Path, name: str, *environments: str) -> Step:
-        files = [f"-var-file=env/{environment}.tfvars" for environment in environments]
-        return terraform(folder, "test", *files, f"-filter=tests/{name}.tftest.hcl")
+    def tests(folder: Path, *runs: tuple[Sequence[str], Sequence[str]]) -> Step:
+        """Tests on one process of the provider: files, and the environments whose values they get."""
+        commands = list[str]()
+        for files, environments in runs:
+            values = [f"-var-file=env/{name}.tfvars" for name in environments]
+            filters = [f"-filter=tests/{name}.tftest.hcl" for name in files]
+            commands += [shared_provider.SEPARATOR, "terraform", f"-chdir={folder}", "test", *values, *filters]
+        return replace(terraform(folder), command=[_PYTHON, "-m", "tests.support.shared_provider", *commands])
 
     top, bootstrap = TERRAFORM_DIR, TERRAFORM_DIR / "bootstrap"
     checkov = ("--directory", ".", "--framework", "terraform", "--var-file", "env/prod.tfvars")
@@ -170,13 +176,15 @@ def terraform_steps() -> list[Step]:
         Step([_PYTHON, "-m", "cli.release", "build"]),
         terraform(top, "fmt", "-check", "-recursive", "-diff", hint="`terraform fmt -recursive terraform` fixes it"),
         *prepare(top),
-        terraform(top, "test", *(f"-filter=tests/{name}.tftest.hcl" for name in tests)),
-        test(top, "refusals", "prod"),
-        test(top, "failover", "prod", "failover"),
-        *(test(top, "environment", name) for name in ("local", "dev", "sit", "prod")),
+        tests(
+            top,
+            (names, ()),
+            (["refusals"], ["prod"]),
+            (["failover"], ["prod", "failover"]),
+            *((["environment"], [name]) for name in ("local", "dev", "sit", "prod")),
+        ),
         *prepare(bootstrap),
-        test(bootstrap, "refusals", "dev"),
-        *(test(bootstrap, "account", name) for name in ("dev", "sit", "prod")),
+        tests(bootstrap, (["refusals"], ["dev"]), *((["account"], [name]) for name in ("dev", "sit", "prod"))),
         Step([*_MACHINE, "install", "checkov"]),
         Step(
             [str(ROOT / "build" / "checkov-venv" / "bin" / "checkov"), *checkov, *quiet],
