@@ -18,6 +18,7 @@ from typing import Annotated, Literal
 import typer
 
 from evidence.stages import evidence_folder
+from localstack import stack as stacks
 from localstack.stack import ADVICE
 from localstack.terraform import TERRAFORM_DIR
 from localstack.terraform import environment as terraform_environment
@@ -446,6 +447,18 @@ def provider(version: Annotated[str, typer.Option(help="Version of the AWS provi
 
 
 @app.command()
+def bare(
+    suite: Annotated[
+        Literal["bookworm", "trixie", "noble"], typer.Argument(help="Debian 12, Debian 13, Ubuntu 24.04.")
+    ],
+    who: Annotated[Literal["root", "user"], typer.Argument(help="Who runs it; a user without sudo.")] = "root",
+) -> None:
+    """Run README's first commands on a machine that has git and make alone; needs root, and is not a part of all."""
+    become_root = [] if os.geteuid() == 0 else ["sudo", "--preserve-env", "env", f"PATH={os.environ['PATH']}"]
+    _one("bare", [Step([*become_root, str(ROOT / ".ci" / "bare-machine"), suite, who])])
+
+
+@app.command()
 def unit(arguments: PytestArguments = None) -> None:
     """Run unit and integration tests, with coverage."""
     _one("unit", unit_steps(_pytest_arguments(arguments)))
@@ -480,7 +493,8 @@ def e2e(
     if (engine != "embedded" or release_dir) and not fresh:
         raise typer.BadParameter("--engine and --release-dir are of a stack that --own-stack brings up")
     # The agreed limits and the fault proxy are those of the embedded engine.
-    faults = fresh and not quick and engine == "embedded"
+    embedded = (engine if fresh else stacks.load().engine) == "embedded"
+    faults = fresh and not quick and embedded
     pytest_arguments = _pytest_arguments(arguments)
     options = ["--engine", engine, *(["--faults"] if faults else [])]
     stack = OwnStack(_STACK, *options, *(["--release-dir", str(release_dir)] if release_dir else []))
@@ -488,7 +502,7 @@ def e2e(
     steps = [*(stack.up() if fresh else []), tests.together(report)]
     if not quick and target == "local":
         steps += [tests.alone(long), *([stack.faults()] if faults else [])]
-        steps += [tests.timed()] if engine == "embedded" else []
+        steps += [tests.timed()] if embedded else []
     parts = Parts(prefixed=False)
     try:
         parts.run("e2e", lambda: [*steps, tests.evidence()])

@@ -16,7 +16,7 @@ from tooling.paths import ROOT
 SAMPLES = {
     "TARGET": "dev",
     "ENVIRONMENT": "dev",
-    "ENGINE": "moto",
+    "ENGINE": "localstack",
     "QUEUE": "bbws-order-pdf-dev",
     "FUNCTION": "create_order",
     "ALARM": "bbws-order-pdf-dlq-dev-not-empty",
@@ -31,6 +31,8 @@ SAMPLES = {
     "DIGEST": "a" * 64,
     "APPROVALS": "tech-lead=Thandi",
     "REPORT": "build/e2e.xml",
+    "SUITE": "bookworm",
+    "WHO": "user",
 }
 _PROGRAMS = {"bin/ops": ops.app, "bin/release": release.app, "bin/test": all_tests.app}
 _CALL = re.compile(r"(?:^|[\s(;&|`])((?:make|bin/(?:ops|release|test)) [^|;)`\n]*)")

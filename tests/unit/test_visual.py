@@ -92,7 +92,7 @@ def test_changed_invoice_is_noticed(old: str, new: str, tmp_path: Path) -> None:
     with only_packaged():
         changed = invoice.invoice_html(order).replace(old, new)
     assert new in changed
-    (page,) = pdf_pages(invoice.render_pdf(changed, order.id.bytes))
+    (page,) = pdf_pages(invoice.render_pdf(changed))
     problem = pictures.difference("invoice.campaign.page-1", page, tmp_path)
     assert problem is not None
     assert all(str(path) in problem for path in tmp_path.iterdir())
