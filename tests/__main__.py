@@ -453,7 +453,7 @@ def bare(
     ],
     who: Annotated[Literal["root", "user"], typer.Argument(help="Who runs it; a user without sudo.")] = "root",
 ) -> None:
-    """Run README's first commands on a machine that has git and make alone; needs root, and is not a part of all."""
+    """Run the first commands of README on a bare machine; needs root; not a part of all."""
     become_root = [] if os.geteuid() == 0 else ["sudo", "--preserve-env", "env", f"PATH={os.environ['PATH']}"]
     _one("bare", [Step([*become_root, str(ROOT / ".ci" / "bare-machine"), suite, who])])
 
