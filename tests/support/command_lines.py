@@ -42,7 +42,7 @@ _CALL = re.compile(r"(?:^|[\s(;&|`])((?:make|bin/(?:ops|release|test)) [^|;)`\n]
 def make_targets() -> dict[str, set[str]]:
     """The targets of the Makefile, with the variables that each takes."""
     makefile = (ROOT / "Makefile").read_text()
-    found = re.findall(r"^([a-z0-9]+): ##.*\n\t@\$\(call takes,([A-Z_ ]*)\)", makefile, re.MULTILINE)
+    found = re.findall(r"^([a-z0-9-]+): ##.*\n\t@\$\(call takes,([A-Z_ ]*)\)", makefile, re.MULTILINE)
     return {target: set(variables.split()) for target, variables in found}
 
 
