@@ -132,7 +132,8 @@ class Runs(ExitStack):
             # Only a new process reads the templates.
             for worker in workers(self._stack):
                 worker.process.kill()
-            placed += place(range(len(placed), len(placed) + len(left) + 8))
+            # Of every twenty orders some are rejected, whose mail has a template of its own.
+            placed += place(range(len(placed), len(placed) + len(left) + 20))
             self._wait_idle()
         where = " in batches" if functions else ""
         return self._finish(f"{len(points)} kill points{where}, {len(placed)} orders", auditor, placed)
