@@ -14,10 +14,10 @@ ports = $(call option,PORT,--port) $(call option,CART_PORT,--cart-port) $(call o
   $(call option,CONSOLE_PORT,--console-port)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor up reset down images status order portal console preview watch logs test unit lint e2e conformance chaos bench load release rehearse
+.PHONY: help setup doctor up reset down images status order portal console preview watch logs test test-quick unit lint e2e conformance chaos bench load release rehearse
 
 help: ## show these targets
-	@$(call takes,)awk -F ':.*## ' '/^##@ / { print "\n" substr($$0, 5) } /^[a-z0-9]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@$(call takes,)awk -F ':.*## ' '/^##@ / { print "\n" substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 ##@ Develop
 setup: ## install what the tests need into .venv; other targets install what they need themselves (INSTALL=0 only shows)
@@ -53,6 +53,9 @@ watch: ## deploy what is saved in functions/, common/ or templates/ to the local
 ##@ Test
 test: ## run everything that CI runs: lint, types, security, Terraform, unit, conformance, end-to-end tests
 	@$(call takes,)bin/test all
+
+test-quick: ## run lint, types, unit tests and one order end to end within a minute
+	@$(call takes,)bin/test quick
 
 unit: ## run unit and integration tests, with coverage (ARGS="-k paging" for pytest)
 	@$(call takes,ARGS)$(pytest)bin/test unit

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import settings
 
+from tests.support import coverage  # isort: skip  # Sees the service's code only if it is imported later.
 import tests.support.environment  # noqa: F401
 from tests.support import doc_images
 
@@ -14,3 +15,8 @@ settings.load_profile("patient")
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
     """Load the plugin that writes the documents' pictures; it adds --accept-pictures."""
     pluginmanager.register(doc_images)
+
+
+def pytest_sessionfinish() -> None:
+    """Write what this process ran of the service's code."""
+    coverage.write()

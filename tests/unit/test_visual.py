@@ -16,9 +16,6 @@ from localstack.preview.samples import orders
 from tests.support import pictures
 from tests.support.pictures import VIEWS, Camera, Comparison, View, open_camera, pdf_pages, png
 
-# Tracing WeasyPrint's lines would take long; other tests measure the coverage of ours.
-pytestmark = pytest.mark.no_cover
-
 
 @pytest.fixture(scope="module")
 def camera(pytestconfig: pytest.Config) -> Iterator[Camera]:
