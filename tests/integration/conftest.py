@@ -101,7 +101,7 @@ def order(repository: OrderRepository) -> Order:
 
 @pytest.fixture(scope="session")
 def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Variables with which Terraform uses one process of the AWS provider, which each command configures again."""
+    """Variables with which Terraform uses one process of the AWS provider, for tests that mock what it does."""
     folder = tmp_path_factory.mktemp("provider")
     init = ["terraform", f"-chdir={terraform.TERRAFORM_DIR}", "init", "-backend=false", "-lockfile=readonly"]
     variables = terraform.environment(folder)
