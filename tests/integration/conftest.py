@@ -25,6 +25,7 @@ from tests.support.environment import CART_PORT, ENGINE_PORT, SMTP_PORT
 from tests.support.shared_provider import shared_provider
 from tooling import commands
 from tests.support.lambda_events import context, sqs_event
+from tests.support.records import record
 from tests.support.samples import draft
 from tooling.machine import ENGINE_VENV
 from tooling.polling import poll
@@ -94,9 +95,9 @@ def repository() -> OrderRepository:
 
 
 @pytest.fixture
-def order(repository: OrderRepository) -> Order:
+def order() -> Order:
     """An order on record."""
-    return repository.record(draft(f"tenant-{uuid4().hex[:8]}")).order
+    return record(draft(f"tenant-{uuid4().hex[:8]}")).order
 
 
 @pytest.fixture(scope="session")
