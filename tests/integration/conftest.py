@@ -22,11 +22,11 @@ from localstack.sidecars.cart_stub import CartStub
 from localstack.sidecars.mail_catcher import Mailbox, MailCatcher
 from localstack.stack import Stack
 from tests.support.environment import CART_PORT, ENGINE_PORT, SMTP_PORT
-from tests.support.shared_provider import shared_provider
-from tooling import commands
 from tests.support.lambda_events import context, sqs_event
 from tests.support.records import record
 from tests.support.samples import draft
+from tests.support.shared_provider import shared_provider
+from tooling import commands
 from tooling.machine import ENGINE_VENV
 from tooling.polling import poll
 
