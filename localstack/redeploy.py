@@ -11,8 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jinja2 import Environment, TemplateSyntaxError
-
 from localstack import packages
 from localstack.aws import Aws
 from localstack.stack import Stack, StackError
@@ -47,8 +45,13 @@ class Redeployed(NamedTuple):
     refused: list[str]
 
 
-# Cached: creating clients takes longer than the calls.
-_clients = cache(Aws)
+@cache
+def clients(endpoint: str) -> Aws:
+    """The clients of an engine; creating them takes longer than the calls."""
+    aws = Aws(endpoint)
+    # Created here, since threads cannot share a session that creates clients.
+    _ = aws.s3, aws.functions
+    return aws
 
 
 def redeploy(stack: Stack) -> Redeployed:
@@ -61,7 +64,7 @@ def redeploy(stack: Stack) -> Redeployed:
     require_tree(stack)
     contents = checked_templates(stack)
     packages.build_all(stack)
-    aws, terraform = _clients(stack.endpoint), LocalTerraform(stack)
+    aws, terraform = clients(stack.endpoint), LocalTerraform(stack)
     as_applied = terraform.reason_to_apply() is None
     # Templates first: processes of new versions read them when they start.
     uploaded = put_templates(aws.s3, stack, contents)
@@ -83,7 +86,7 @@ def require_tree(stack: Stack) -> None:
 
 def upload_templates(stack: Stack) -> list[str]:
     """Upload the templates of this tree that differ; returns their keys. Raises StackError: one is not Jinja2."""
-    return put_templates(_clients(stack.endpoint).s3, stack, checked_templates(stack))
+    return put_templates(clients(stack.endpoint).s3, stack, checked_templates(stack))
 
 
 def _names(stack: Stack) -> dict[str, str]:
@@ -119,6 +122,9 @@ def publish(client: LambdaClient, stack: Stack) -> list[str]:
 
 def checked_templates(stack: Stack) -> dict[str, bytes]:
     """Read the templates that a stack should have, by key; StackError with file and line if one is not Jinja2."""
+    # Imported late: commands that only stop or show a stack do not need it.
+    from jinja2 import Environment, TemplateSyntaxError
+
     root = Path(stack.release or ROOT)
     folder = root / "templates"
     found = {}

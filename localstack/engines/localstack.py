@@ -64,7 +64,12 @@ class LocalStack:
         stack.applied = None
         _compose(stack, "up", "--detach", "--wait")
         require_hooks(stack.endpoint)
-        _let_in(stack)
+        self.connect(stack)
+
+    def connect(self, stack: Stack) -> None:
+        """Let containers reach the sidecars, if they do not."""
+        if not processes.alive(stack.running.get("bridge")):
+            _let_in(stack)
 
     def stop(self, stack: Stack) -> None:
         """Remove the containers of LocalStack and of its functions, its network and its volume, by force."""
@@ -114,7 +119,8 @@ def _compose(stack: Stack, *arguments: str) -> None:
 
 def _ids(listing: str, label: str) -> list[str]:
     """Ids of what Docker lists with a label."""
-    return docker.run(listing, *listing.split(), "--quiet", f"--filter=label={label}", seconds=_SHORT_SECONDS).split()
+    command = [*listing.split(), "--quiet", f"--filter=label={label}"]
+    return docker.run("containers of the stack", *command, seconds=_SHORT_SECONDS).split()
 
 
 def _containers(stack: Stack) -> list[str]:
@@ -125,7 +131,7 @@ def _containers(stack: Stack) -> list[str]:
 def _remove(listing: str, removal: str, label: str) -> None:
     """Remove what Docker lists with a label."""
     if ids := _ids(listing, label):
-        docker.run(removal, *removal.split(), *ids, seconds=_SHORT_SECONDS)
+        docker.run("what is left of the stack", *removal.split(), *ids, seconds=_SHORT_SECONDS)
 
 
 def _let_in(stack: Stack) -> None:
@@ -151,7 +157,7 @@ def _let_in(stack: Stack) -> None:
         url = f"telnet://{DOCKER_HOST_NAME}:{port}"
 
         def reached(url: str = url) -> bool | None:
-            return "Connected to" in _exec(container, "curl", "--verbose", "--max-time", "1", url) or None
+            return "Connected to" in _exec(container, "curl", "--verbose", "--max-time", "0.2", url) or None
 
         poll(f"containers reach port {port} of this machine (does a firewall keep them out?)", reached, _REACH_SECONDS)
 

@@ -51,6 +51,9 @@ class LocalStackHost:
         processes.stop(stack.running.get("engine"))
         shutil.rmtree(stack.engine_dir, ignore_errors=True)
 
+    def connect(self, stack: Stack) -> None:
+        """Do nothing: functions reach the sidecars."""
+
     def unresponsive(self, stack: Stack) -> str | None:
         """The name of the process if it runs, although it may not respond."""
         return processes.name(stack.running.get("engine"))

@@ -6,7 +6,7 @@ from typing import Any
 import requests
 
 from localstack import processes
-from localstack.sidecars.issuer import ISSUER_POOL
+from localstack.sidecars.issuer_client import ISSUER_POOL
 from localstack.stack import ACCOUNT, ADVICE, PROCESS_VARIABLE, REGION, Stack, StackError
 from tooling.machine import ENGINE_VENV
 from tooling.paths import ROOT
@@ -18,8 +18,6 @@ _START_SECONDS = 60
 # All functions import their libraries.
 _HARNESS_SECONDS = 120
 _SAVE_SECONDS = 60
-# A stack that goes down has nothing to save.
-_STOP_SECONDS = 0.5
 
 
 class MiniStack:
@@ -30,6 +28,7 @@ class MiniStack:
 
     def start(self, stack: Stack) -> None:
         """Start MiniStack on the stack's port and wait until it responds."""
+        log = stack.logs_dir / "engine.log"
         # Functions inherit this environment: credentials and endpoints of the shell must not reach them.
         environment = processes.environment() | {
             PROCESS_VARIABLE: str(stack.directory),
@@ -57,6 +56,7 @@ class MiniStack:
             "CHANGES_FILE": str(stack.changes_file),
             "TREE_FILE": str(stack.tree_file),
             "DEBUG_FILE": str(stack.debug_file),
+            "LOG_FILE": str(log),
         }
         if stack.issuer_url:
             environment |= {"ISSUER_URL": stack.issuer_url, "ISSUER_POOL": ISSUER_POOL}
@@ -73,7 +73,6 @@ class MiniStack:
         stack.engine_dir.mkdir(parents=True, exist_ok=True)
         # -P: our modules must not shadow the engine's libraries of the same name.
         main = ROOT / "localstack" / "ministack_patches" / "__main__.py"
-        log = stack.logs_dir / "engine.log"
         # Terraform has not checked the state that the engine loads from disk.
         stack.applied = None
         command = [str(ENGINE_VENV / "bin" / "python"), "-P", str(main)]
@@ -95,8 +94,12 @@ class MiniStack:
 
     def stop(self, stack: Stack) -> None:
         """Stop MiniStack and its workers and remove its files."""
-        processes.stop(stack.running.get("engine"), _STOP_SECONDS)
+        # A stack that goes down has nothing to save.
+        processes.stop(stack.running.get("engine"), 0)
         shutil.rmtree(stack.engine_dir, ignore_errors=True)
+
+    def connect(self, stack: Stack) -> None:
+        """Do nothing: functions reach the sidecars."""
 
     def unresponsive(self, stack: Stack) -> str | None:
         """The name of the process if it runs, although it may not respond."""

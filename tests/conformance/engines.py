@@ -19,7 +19,8 @@ from botocore.config import Config
 from localstack import engines, processes
 from localstack.engines.localstack_host import LocalStackHost
 from localstack.engines.ministack import MiniStack
-from localstack.sidecars.issuer import Issuer, TokenIssuer
+from localstack.sidecars.issuer import TokenIssuer
+from localstack.sidecars.issuer_client import Issuer
 from localstack.sidecars.mail_catcher import MailCatcher
 from localstack.stack import ACCOUNT, REGION, SIGNATURE, Stack, StackError
 from tooling import dynamodb_local

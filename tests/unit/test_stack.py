@@ -1,14 +1,18 @@
 """The parts of the local stack that need no engine: its file, ports, processes and sidecars."""
 
 import os
+import resource
 import smtplib
 import socket
+import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 from aiosmtpd.controller import Controller
@@ -21,6 +25,7 @@ from localstack.sidecars.mail_catcher import Mailbox, MailCatcher
 from localstack.stack import PROCESS_VARIABLE, Running, Stack, StackError, load, require
 from localstack.terraform import cli_config
 from tooling import docker
+from tooling.paths import ROOT
 from tooling.polling import DeadlineError, poll
 
 
@@ -96,6 +101,54 @@ def test_process_starts_and_stops(tmp_path: Path) -> None:
     assert not processes.alive(running)
     processes.stop(running)
     processes.stop(None)
+
+
+@pytest.mark.skipif(not psutil.LINUX, reason="only Linux computes when a process began from a clock that is set")
+def test_process_is_known_after_the_clock_was_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step of the clock, as when a laptop wakes, makes no stranger of a process: it is alive, and can be stopped."""
+    running = processes.start([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path / "log", {}, tmp_path)
+    booted = psutil.boot_time()
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: booted + 2)
+    assert processes.alive(running)
+    processes.stop(running)
+    assert not processes.alive(running)
+
+
+def test_started_process_may_have_more_descriptors_than_the_shell(tmp_path: Path) -> None:
+    """A process is started with the descriptors that the hard limit allows, whatever the shell's soft limit."""
+    code = f"""
+import resource, sys
+from pathlib import Path
+from localstack import processes
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+command = [sys.executable, "-c", "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"]
+processes.start(command, Path({str(tmp_path / "log")!r}), {{}}, Path.cwd())
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    limit = poll("the process prints", lambda: (tmp_path / "log").read_text() or None, 20)
+    assert int(limit) == (10_240 if hard == resource.RLIM_INFINITY else min(10_240, hard))
+
+
+def test_kill_does_not_wait_for_a_process_to_be_collected(tmp_path: Path) -> None:
+    """A process that has ended is gone, even if its parent, such as the first of a container, never collects it."""
+    code = """
+import subprocess, time
+child = subprocess.Popen(["sleep", "60"])
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+    variables = {"PATH": os.environ["PATH"], PROCESS_VARIABLE: str(tmp_path), "ORDER_STACK_TOKEN": "child"}
+    with subprocess.Popen([sys.executable, "-c", code], env=variables, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        child = Running(int(parent.stdout.readline()), "child")
+        try:
+            started = time.monotonic()
+            processes.kill([child])
+            assert time.monotonic() - started < 10
+            assert not processes.alive(child)
+        finally:
+            parent.kill()
 
 
 def test_poll_deadline_names_condition() -> None:

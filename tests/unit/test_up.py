@@ -22,7 +22,7 @@ def test_up_failed_step_marks_applied_only_for_traffic(
     """The next `make up` applies again after any error except a new version that does not run."""
     stack, marked = Stack(tmp_path), list[Stack]()
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr(up, "_start", lambda *_: None)
