@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # Three attempts of at most 2 + 5 seconds each fit into a function's timeout of 30 s.
 _CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
-# Checking the parameters takes half the processor time of a transaction of ten orders, while others wait for the counter.
+# Checking parameters takes half the processor time of a transaction of ten orders, while others wait for the counter.
 DYNAMODB_CONFIG = _CONFIG.merge(Config(parameter_validation=False))
 
 _SERVICES = ["dynamodb", "s3", "ses", "sns", "sqs"]
