@@ -22,6 +22,7 @@ from localstack.sidecars.mail_catcher import Mailbox, MailCatcher
 from localstack.stack import Stack
 from tests.support.environment import CART_PORT, ENGINE_PORT, SMTP_PORT
 from tests.support.lambda_events import context, sqs_event
+from tests.support.records import record
 from tests.support.samples import draft
 from tooling.machine import ENGINE_VENV
 from tooling.polling import poll
@@ -89,9 +90,9 @@ def repository() -> OrderRepository:
 
 
 @pytest.fixture
-def order(repository: OrderRepository) -> Order:
+def order() -> Order:
     """An order on record."""
-    return repository.record(draft(f"tenant-{uuid4().hex[:8]}")).order
+    return record(draft(f"tenant-{uuid4().hex[:8]}")).order
 
 
 class Queue:
