@@ -214,7 +214,7 @@ def provider_steps(version: str) -> list[Step]:
 
 def _pytest_in_workers(*arguments: str, environment: Mapping[str, str] | None = None) -> Step:
     # By module: what its tests share, such as a plan, is made once.
-    options = ("-n", "auto", "--dist", "loadscope")
+    options = ("-n", "auto", "--dist", "loadscope", "--no-loadscope-reorder")
     hint = "`make unit ARGS=--last-failed` runs what failed"
     return _tool("pytest", *arguments, *options, hint=hint, environment=environment)
 

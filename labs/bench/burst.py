@@ -43,9 +43,8 @@ def measure(rounds: int) -> Iterator[Row]:
     yield Row("burst", f"{what}, on two cores", "1/s", tuple(sides[0]), limit=_RATE, at_least=True)
 
 
-def place(stack: Stack, count: int, seconds: float) -> list[str]:
-    """Place demo orders, eight at a time, wait for all their mails, and return the names of the mails' files."""
-    before = {path.name for path in stack.mail_dir.glob("*.eml")}
+def send(stack: Stack, count: int) -> None:
+    """Place demo orders, eight at a time."""
     body = demo.order()
 
     def order(client: OrderClient) -> None:
@@ -55,6 +54,12 @@ def place(stack: Stack, count: int, seconds: float) -> list[str]:
     token = seed.token(stack, body["customerEmail"])
     with OrderClient(stack.api_url, token, timeout=60) as client, ThreadPoolExecutor(_CUSTOMERS) as pool:
         list(pool.map(order, [client] * count))
+
+
+def place(stack: Stack, count: int, seconds: float) -> list[str]:
+    """Place demo orders, wait for all their mails, and return the names of the mails' files."""
+    before = {path.name for path in stack.mail_dir.glob("*.eml")}
+    send(stack, count)
 
     # Counted by their names: reading the mails would take the processors from the functions.
     def mails() -> list[str] | None:

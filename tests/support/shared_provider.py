@@ -3,8 +3,8 @@
     TF_DATA_DIR=… python -m tests.support.shared_provider terraform test -filter=a -- terraform test -filter=b
 
 Terraform starts and checks a provider of 700 MB several times for each `run` of a test. The provider's own mode for
-debuggers serves all of them. `terraform init` has checked its digest. Only for tests that mock the provider: without a
-mock, a command could see what an earlier one configured.
+debuggers serves all of them. `terraform init` has checked its digest. Only for tests that mock the provider: it would
+take the endpoint and the credentials from its own environment, not from that of the command.
 """
 
 import os
