@@ -33,6 +33,8 @@ RUN_ELSEWHERE = {
     "bin/test conformance ": ".github/workflows/conformance.yml",
     ".venv/bin/python -m tests.conformance.apply": "tests/conformance/apply.py: by hand",
     "make test": ".ci/run",
+    "make down": ".ci/docker",
+    "docker ": "tests/unit/test_localstack_engine.py",
     "make rehearse": "labs/rehearsal/run.py: by hand",
     "make release": "labs/rehearsal/by_hand.py",
     "bin/release promote ": "labs/rehearsal/by_hand.py",
