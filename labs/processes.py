@@ -42,3 +42,9 @@ def cpu_seconds(stack: Stack) -> dict[str, float]:
         times = process.cpu_times()
         used[name] = used.get(name, 0.0) + times.user + times.system
     return used
+
+
+def memory(stack: Stack) -> int:
+    """Bytes of memory (RSS) that the engine, its tables and the functions hold."""
+    engine = _engine(stack)
+    return sum(process.memory_info().rss for process in [engine, *engine.children(recursive=True)])

@@ -31,7 +31,7 @@ def _copy() -> Path:
     return tree
 
 
-def _seconds(command: list[str], folder: Path, environment: dict[str, str]) -> float:
+def command_seconds(command: list[str], folder: Path, environment: dict[str, str]) -> float:
     """Seconds that a command takes; CommandError if it failed."""
     return seconds(lambda: commands.run(" ".join(command), command, 1_800, environment, cwd=folder).checked())
 
@@ -49,11 +49,11 @@ def measure(rounds: int) -> Iterator[Row]:
             for what, taken in figures.items():
                 if "changed" in what:
                     (tree / _HANDLER).write_text(f"{(ROOT / _HANDLER).read_text()}\n# {number}\n")
-                taken.append(_seconds([*stack, "up", "--free-ports"], tree, own))
+                taken.append(command_seconds([*stack, "up", "--free-ports"], tree, own))
         finally:
-            _seconds([*stack, "down"], tree, own)
+            command_seconds([*stack, "down"], tree, own)
     for what, taken in figures.items():
         yield Row("waits", what, "s", tuple(taken), limit=limits[what], note=note if "cold" in what else "")
     # Last, so that an interrupted run has the figures of the stack.
-    test = tuple(_seconds(["make", "test"], ROOT, outside) for _ in range(rounds))
+    test = tuple(command_seconds(["make", "test"], ROOT, outside) for _ in range(rounds))
     yield Row("waits", "`make test`", "s", test, limit=480, note="environments are installed before")
