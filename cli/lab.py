@@ -49,13 +49,13 @@ def bench(
 @app.command()
 def engines(
     engine: Annotated[
-        list[Literal["embedded", "localstack-host"]] | None, typer.Option(help="Only this engine; repeatable.")
+        Literal["embedded", "localstack-host"] | None, typer.Option(help="Only this engine, not both.")
     ] = None,
 ) -> None:
     """Measure the local engines side by side: start, orders, memory."""
     from labs import engines as side_by_side
 
-    side_by_side.run(engine or ("embedded", "localstack-host"))
+    side_by_side.run([engine] if engine else ["embedded", "localstack-host"])
 
 
 @app.command()
