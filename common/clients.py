@@ -1,12 +1,20 @@
-"""boto3 clients, one per use and process; handlers create theirs at import, so that a warm call creates none."""
+"""boto3 clients, one per use and process; handlers create theirs at import, so that a warm call creates none.
+
+They share a session that loads botocore's data files in less time (docs/decisions/0012-cold-starts.md).
+"""
 
 from __future__ import annotations
 
+import gzip
+import json
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
+from botocore.loaders import JSONFileLoader, Loader
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -18,29 +26,61 @@ if TYPE_CHECKING:
 # Three attempts of at most 2 + 5 seconds each fit into a function's timeout of 30 s.
 _CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
 
+_SERVICES = ["dynamodb", "s3", "ses", "sns", "sqs"]
+
+
+class _PlainJson(JSONFileLoader):
+    """Parses botocore's data files into plain dicts; OrderedDict takes twice as long."""
+
+    def load_file(self, file_path: str) -> Any:
+        """The content of the file with this path and a suffix; None if there is none."""
+        for suffix, open_file in ((".json", open), (".json.gz", gzip.open)):
+            with suppress(FileNotFoundError), open_file(file_path + suffix, "rb") as file:
+                return json.loads(file.read())
+        return None
+
+
+class _Models(Loader):
+    """Finds the models of the services above; botocore lists the folders of all its services for each client."""
+
+    FILE_LOADER_CLASS = _PlainJson
+
+    def list_available_services(self, type_name: str) -> list[str]:
+        """The services that have clients here."""
+        return _SERVICES
+
+
+@cache
+def session() -> boto3.Session:
+    """The session of all clients."""
+    core = botocore.session.get_session()
+    core.register_component("data_loader", _Models())
+    return boto3.Session(botocore_session=core)
+
 
 @cache
 def dynamodb() -> DynamoDBClient:
-    return boto3.client("dynamodb", config=_CONFIG)
+    return session().client("dynamodb", config=_CONFIG)
 
 
 @cache
 def dynamodb_for_mail_records() -> DynamoDBClient:
     """The DynamoDB client for the idempotency records of mails; it retries until the function's time is up, since a
     mail without its record is sent again."""
-    return boto3.client("dynamodb", config=_CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 8})))
+    patient = Config(retries={"mode": "standard", "total_max_attempts": 8})
+    return session().client("dynamodb", config=_CONFIG.merge(patient))
 
 
 @cache
 def dynamodb_without_retries() -> DynamoDBClient:
     """The DynamoDB client for writes that may fail: it gives up after at most two seconds."""
     quick = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1})
-    return boto3.client("dynamodb", config=_CONFIG.merge(quick))
+    return session().client("dynamodb", config=_CONFIG.merge(quick))
 
 
 @cache
 def s3() -> S3Client:
-    return boto3.client("s3", config=_CONFIG)
+    return session().client("s3", config=_CONFIG)
 
 
 @cache
@@ -51,20 +91,20 @@ def s3_for_links(addressing: str) -> S3Client:
     """
     style: Any = addressing
     config = Config(signature_version="s3v4", s3={"addressing_style": style})
-    return boto3.client("s3", config=_CONFIG.merge(config))
+    return session().client("s3", config=_CONFIG.merge(config))
 
 
 @cache
 def ses() -> SESClient:
     """The SES client; it does not retry, since a retry after a lost response would send the mail twice."""
-    return boto3.client("ses", config=_CONFIG.merge(Config(retries={"total_max_attempts": 1})))
+    return session().client("ses", config=_CONFIG.merge(Config(retries={"total_max_attempts": 1})))
 
 
 @cache
 def sns() -> SNSClient:
-    return boto3.client("sns", config=_CONFIG)
+    return session().client("sns", config=_CONFIG)
 
 
 @cache
 def sqs() -> SQSClient:
-    return boto3.client("sqs", config=_CONFIG)
+    return session().client("sqs", config=_CONFIG)

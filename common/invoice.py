@@ -13,16 +13,20 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
+from common.lazy_imports import load_on_first_use
+from common.order import Order
 from common.templates import PACKAGED, render
 
 # WeasyPrint reads it at import; Lambda has neither fonts nor a font configuration.
 os.environ["FONTCONFIG_FILE"] = str(PACKAGED / "invoice" / "fonts.conf")
 
-from weasyprint import CSS, HTML
-from weasyprint.text.fonts import FontConfiguration
-from weasyprint.urls import URLFetcher
+# WeasyPrint imports these for images, variable fonts and web fonts, which an invoice does not have, and for subsets of
+# fonts where HarfBuzz cannot make them.
+load_on_first_use("fontTools.subset", "fontTools.ttLib.woff2", "PIL.EpsImagePlugin", "PIL.ImageFile", "PIL.ImageOps")
 
-from common.order import Order
+from weasyprint import CSS, HTML  # noqa: E402
+from weasyprint.text.fonts import FontConfiguration  # noqa: E402
+from weasyprint.urls import URLFetcher  # noqa: E402
 
 ASSETS = PACKAGED / "invoice"
 PDF_VARIANT = "pdf/ua-1"

@@ -91,7 +91,7 @@ def measure_rounds(
     return [interleave(ours, baseline, times, warm) for _ in range(rounds)]
 
 
-def row(part: str, what: str, sides: Sides, vs: str, limit: float, share: float = 0.5, note: str = "") -> Row:
+def row(part: str, what: str, sides: Sides, vs: str, limit: float | None, share: float = 0.5, note: str = "") -> Row:
     """A row with a percentile of each round's seconds."""
     ours, baseline = (tuple(percentile(side, share) for side in each) for each in zip(*sides, strict=True))
     return Row(part, what, "s", ours, vs, baseline, limit, note=note)

@@ -2,7 +2,8 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -10,6 +11,9 @@ from uuid import uuid4
 import pytest
 from aiosmtpd.controller import Controller
 
+from common import clients
+from common.order import Order
+from common.repository import OrderRepository
 from common.settings import settings
 from localstack.aws import Aws
 from localstack.engines.ministack import MiniStack
@@ -17,8 +21,12 @@ from localstack.sidecars.cart_stub import CartStub
 from localstack.sidecars.mail_catcher import Mailbox, MailCatcher
 from localstack.stack import Stack
 from tests.support.environment import CART_PORT, ENGINE_PORT, SMTP_PORT
+from tests.support.lambda_events import context, sqs_event
+from tests.support.samples import draft
 from tooling.machine import ENGINE_VENV
 from tooling.polling import poll
+
+Handler = Callable[..., dict[str, Any]]
 
 
 def _make_tables(aws: Aws) -> None:
@@ -74,6 +82,18 @@ def aws(stack: Stack) -> Aws:
     return aws
 
 
+@pytest.fixture
+def repository() -> OrderRepository:
+    """The repository of the engine's table."""
+    return OrderRepository(clients.dynamodb(), settings.orders_table)
+
+
+@pytest.fixture
+def order(repository: OrderRepository) -> Order:
+    """An order on record."""
+    return repository.record(draft(f"tenant-{uuid4().hex[:8]}")).order
+
+
 class Queue:
     """A queue of one test.
 
@@ -118,6 +138,14 @@ class Queue:
         return body
 
 
+def handle(handler: Handler, queue: Queue, *bodies: str) -> list[str]:
+    """Pass messages to a handler in one batch; return the bodies of those that it reports as failed."""
+    messages = [queue.send(body) for body in bodies]
+    failed = handler(sqs_event(queue.name, *messages), context())["batchItemFailures"]
+    ids = {failure["itemIdentifier"] for failure in failed}
+    return [message["Body"] for message in messages if message["MessageId"] in ids]
+
+
 @pytest.fixture
 def creation_queue(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Queue:
     """The order creation queue."""
@@ -159,3 +187,9 @@ def mailbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mailbox]:
     controller.start()
     yield Mailbox(directory)
     controller.stop()
+
+
+def only_mail(mailbox: Mailbox, correlation_id: str) -> EmailMessage:
+    """The only mail with a correlation id."""
+    ((_, mail),) = poll(f"mail {correlation_id}", lambda: mailbox.find(correlation_id) or None, 10)
+    return mail

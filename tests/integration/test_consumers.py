@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from typing import Any
@@ -29,29 +29,15 @@ from functions.order_internal_notification.handler import lambda_handler as orde
 from functions.order_pdf_creator.handler import lambda_handler as order_pdf_creator
 from localstack.sidecars.cart_stub import CartStub
 from localstack.sidecars.mail_catcher import Mailbox
-from tests.integration.conftest import Queue
+from tests.integration.conftest import Queue, handle, only_mail
 from tests.support import samples
-from tests.support.lambda_events import context, sqs_event
-from tests.support.samples import draft, order_request
+from tests.support.lambda_events import context
+from tests.support.samples import order_request
 from tooling.polling import poll
 
 pytestmark = pytest.mark.usefixtures("aws")
 
-Handler = Callable[..., dict[str, Any]]
-
 MUG = {"productId": "p-1", "name": "Mug", "quantity": 1, "unitPrice": "89.00"}
-
-
-@pytest.fixture
-def repository() -> OrderRepository:
-    """The repository of the engine's table."""
-    return OrderRepository(clients.dynamodb(), settings.orders_table)
-
-
-@pytest.fixture
-def order(repository: OrderRepository) -> Order:
-    """An order on record."""
-    return repository.record(draft(f"tenant-{uuid4().hex[:8]}")).order
 
 
 @pytest.fixture
@@ -73,20 +59,6 @@ def requested(cart: dict[str, Any], **changes: Any) -> Envelope:
     request = OrderRequest.parse_obj(order_request(cartId=cart["cartId"], **changes))
     payload = OrderCreationRequested(order_id=uuid4(), tenant_id=cart["tenantId"], created_by="user-1", order=request)
     return Envelope.of(payload, "c-1")
-
-
-def handle(handler: Handler, queue: Queue, *bodies: str) -> list[str]:
-    """Pass messages to a handler in one batch; return the bodies of those that it reports as failed."""
-    messages = [queue.send(body) for body in bodies]
-    failed = handler(sqs_event(queue.name, *messages), context())["batchItemFailures"]
-    ids = {failure["itemIdentifier"] for failure in failed}
-    return [message["Body"] for message in messages if message["MessageId"] in ids]
-
-
-def mail_of(mailbox: Mailbox, correlation_id: str) -> EmailMessage:
-    """The only mail with a correlation id."""
-    ((_, mail),) = poll(f"mail {correlation_id}", lambda: mailbox.find(correlation_id) or None, 10)
-    return mail
 
 
 class TestRecord:
@@ -363,7 +335,7 @@ class TestMails:
         body = samples.order_recorded(order, correlation_id).encode()
         for _ in range(2):
             assert handle(order_internal_notification, creation_queue, body) == []
-        mail = mail_of(mailbox, correlation_id)
+        mail = only_mail(mailbox, correlation_id)
         assert mail["To"] == "orders@kimmyai.io"
         assert order.order_number in mail["Subject"]
 
@@ -373,7 +345,7 @@ class TestMails:
         clients.s3().put_object(Bucket=settings.orders_bucket, Key=key, Body=b"%PDF-1.7 invoice")
         body = samples.invoice_created(order, key, correlation_id).encode()
         assert handle(customer_order_confirmation, creation_queue, body) == []
-        mail = mail_of(mailbox, correlation_id)
+        mail = only_mail(mailbox, correlation_id)
         assert mail["To"] == order.customer_email
         (attachment,) = mail.iter_attachments()
         assert isinstance(attachment, EmailMessage)
@@ -388,7 +360,7 @@ class TestMails:
         body = samples.order_rejected(rejected, correlation_id).encode()
         for _ in range(2):
             assert handle(customer_order_confirmation, creation_queue, body) == []
-        mail = mail_of(mailbox, correlation_id)
+        mail = only_mail(mailbox, correlation_id)
         assert (mail["To"], mail["Subject"]) == (rejected.customer_email, "We couldn't accept your order")
         text = mail.get_body(("plain",))
         assert text is not None
@@ -406,7 +378,7 @@ class TestMails:
         changed = order.copy(update={"status": status})
         body = samples.order_status_changed(changed, OrderStatus.PENDING_PAYMENT, correlation_id).encode()
         assert handle(customer_order_confirmation, creation_queue, body) == []
-        text = mail_of(mailbox, correlation_id).get_body(("plain",))
+        text = only_mail(mailbox, correlation_id).get_body(("plain",))
         assert text is not None
         assert order.order_number in text.get_content()
 
@@ -420,7 +392,7 @@ class TestMails:
             patched.setenv("MAIL_FROM", "not an address")
             assert handle(order_internal_notification, creation_queue, body) == [body]
         assert handle(order_internal_notification, creation_queue, body) == []
-        assert mail_of(mailbox, correlation_id)
+        assert only_mail(mailbox, correlation_id)
 
     def test_mail_record_failure_sends_no_second(
         self, order: Order, creation_queue: Queue, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
@@ -443,7 +415,7 @@ class TestMails:
             hooks.unregister("before-send.dynamodb.UpdateItem", unique_id="fail")
         assert next(failing, None) is None
         assert handle(order_internal_notification, creation_queue, body) == []
-        assert mail_of(mailbox, correlation_id)
+        assert only_mail(mailbox, correlation_id)
 
     def test_mail_after_crash_waits_for_timeout(
         self, order: Order, creation_queue: Queue, monkeypatch: pytest.MonkeyPatch

@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from email.message import EmailMessage
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
 
-from common import clients, mail
+from common import mail
 from common.mail_problem import BounceKind, MailKind, MailProblemType
 from common.order import Order
 from common.repository import MAX_MAIL_PROBLEMS, OrderRepository
@@ -17,12 +16,9 @@ from common.settings import settings
 from functions.customer_order_confirmation.handler import lambda_handler
 from localstack.aws import Aws
 from localstack.sidecars.mail_catcher import Mailbox
-from tests.integration.conftest import Queue
+from tests.integration.conftest import Queue, handle, only_mail
 from tests.support import samples
-from tests.support.lambda_events import context, sqs_event
-from tests.support.samples import draft
 from tests.support.ses_reports import report
-from tooling.polling import poll
 
 pytestmark = pytest.mark.usefixtures("aws")
 ACCOUNT = "000000000000"
@@ -66,18 +62,6 @@ def destination(name: str, topic: str) -> dict[str, Any]:
     return {"ConfigurationSetName": name, "EventDestinationName": "all", "EventDestination": event}
 
 
-@pytest.fixture
-def repository() -> OrderRepository:
-    """The repository of the engine's table."""
-    return OrderRepository(clients.dynamodb(), settings.orders_table)
-
-
-@pytest.fixture
-def order(repository: OrderRepository) -> Order:
-    """An order on record."""
-    return repository.record(draft(f"tenant-{uuid4().hex[:8]}")).order
-
-
 def send(order: Order, to: str) -> str:
     """Send the confirmation of an order, and return its correlation id."""
     correlation_id = f"c-{uuid4().hex}"
@@ -85,20 +69,6 @@ def send(order: Order, to: str) -> str:
     message = mail.order_confirmation(placed, b"%PDF", samples.order_recorded(placed, correlation_id))
     mail.send(message)
     return correlation_id
-
-
-def handle(queue: Queue, *bodies: str) -> list[str]:
-    """Pass messages to the customer notifier in one batch; return the bodies of those that it reports as failed."""
-    messages = [queue.send(body) for body in bodies]
-    failed = lambda_handler(sqs_event(queue.name, *messages), context())["batchItemFailures"]
-    ids = {failure["itemIdentifier"] for failure in failed}
-    return [message["Body"] for message in messages if message["MessageId"] in ids]
-
-
-def the_mail(mailbox: Mailbox, correlation_id: str) -> EmailMessage:
-    """The only mail with a correlation id."""
-    ((_, found),) = poll(f"mail {correlation_id}", lambda: mailbox.find(correlation_id) or None, 10)
-    return found
 
 
 class TestEngine:
@@ -116,13 +86,13 @@ class TestEngine:
         assert headers["Message-ID"] == f"<{message_id}@kimmyai.io>"
         assert headers["X-Correlation-Id"] == correlation_id
         # A later mail has arrived, so this one would have.
-        the_mail(mailbox, send(order, "success@simulator.amazonses.com"))
+        only_mail(mailbox, send(order, "success@simulator.amazonses.com"))
         assert mailbox.find(correlation_id) == []
         assert "bounce+label1@simulator.amazonses.com" not in suppressed(aws)
 
     def test_delivered_mail_has_no_headers_for_ses(self, reports: Queue, order: Order, mailbox: Mailbox) -> None:
         """SES removes the headers that are meant for it, and replaces the Message-ID."""
-        received = the_mail(mailbox, send(order, "thandi@example.com"))
+        received = only_mail(mailbox, send(order, "thandi@example.com"))
         assert [name for name in received if name.lower().startswith("x-ses-")] == []
         assert len(received.get_all("Message-ID", [])) == 1
         assert received["Message-ID"].endswith("amazonses.com>")
@@ -139,7 +109,7 @@ class TestEngine:
         assert suppressed(aws)[address.lower()] == reason
         second = send(order, address)
         assert reports.take()["bounce"]["bounceSubType"] == "OnAccountSuppressionList"
-        the_mail(mailbox, send(order, "thandi@example.com"))
+        only_mail(mailbox, send(order, "thandi@example.com"))
         assert len(mailbox.find(first)) == (reason == "COMPLAINT")
         assert mailbox.find(second) == []
         # A person may take the address off the list.
@@ -185,20 +155,20 @@ class TestNotifier:
     ) -> None:
         """A bounce is recorded on the order without a new version, once, and the team gets one mail about it."""
         queue, body = Queue(aws, "customer"), json.dumps(report(order.tenant_id, order.id))
-        assert handle(queue, body) == []
-        assert handle(queue, body) == []
+        assert handle(lambda_handler, queue, body) == []
+        assert handle(lambda_handler, queue, body) == []
         recorded = repository.get(order.tenant_id, order.id)
         assert recorded
         (problem,) = recorded.mail_problems or []
         assert (problem.type, problem.kind) == (MailProblemType.BOUNCE, BounceKind.PERMANENT)
         assert (problem.mail, problem.at.isoformat()) == (MailKind.CONFIRMATION, "2026-11-26T10:00:00.123000+00:00")
         assert recorded == order.copy(update={"mail_problems": [problem]})
-        told = the_mail(mailbox, f"c-{order.id}")
+        told = only_mail(mailbox, f"c-{order.id}")
         assert (told["To"], told["Subject"]) == ("orders@kimmyai.io", f"Mail about {order.order_number} did not arrive")
 
     def test_problem_names_neither_address_nor_reason(self, order: Order, aws: Aws) -> None:
         """What is stored about a bounce holds no address and no text of the receiving server."""
-        assert handle(Queue(aws, "customer"), json.dumps(report(order.tenant_id, order.id))) == []
+        assert handle(lambda_handler, Queue(aws, "customer"), json.dumps(report(order.tenant_id, order.id))) == []
         key = {"PK": {"S": f"TENANT#{order.tenant_id}"}, "SK": {"S": f"ORDER#{order.id}"}}
         item = aws.dynamodb.get_item(TableName=settings.orders_table, Key=key)["Item"]
         assert "example.com" not in str(item["mailProblems"])
@@ -222,7 +192,12 @@ class TestNotifier:
         self, event: str, about: dict[str, Any], expected: Any, order: Order, repository: OrderRepository, aws: Aws
     ) -> None:
         """Complaints, rejects and each kind of bounce are told apart; a kind that SES adds later is no error."""
-        assert handle(Queue(aws, "customer"), json.dumps(report(order.tenant_id, order.id, event, **about))) == []
+        assert (
+            handle(
+                lambda_handler, Queue(aws, "customer"), json.dumps(report(order.tenant_id, order.id, event, **about))
+            )
+            == []
+        )
         recorded = repository.get(order.tenant_id, order.id)
         assert recorded
         assert [(problem.type, problem.kind) for problem in recorded.mail_problems or []] == [expected]
@@ -232,7 +207,7 @@ class TestNotifier:
         queue = Queue(aws, "customer")
         for second in range(MAX_MAIL_PROBLEMS + 2):
             body = json.dumps(report(order.tenant_id, order.id, timestamp=f"2026-11-26T10:00:{second:02}Z"))
-            assert handle(queue, body) == []
+            assert handle(lambda_handler, queue, body) == []
         recorded = repository.get(order.tenant_id, order.id)
         assert recorded
         problems = recorded.mail_problems or []
@@ -248,15 +223,15 @@ class TestNotifier:
     ) -> None:
         """A bounce of a mail to the team is counted for the alarm; no mail is sent, and the order stays as it is."""
         queue = Queue(aws, "customer")
-        assert handle(queue, json.dumps(report(order.tenant_id, order.id, of=MailKind.INTERNAL))) == []
+        assert handle(lambda_handler, queue, json.dumps(report(order.tenant_id, order.id, of=MailKind.INTERNAL))) == []
         assert '"InternalMailsFailed":[1.0]' in capsys.readouterr().out.replace(" ", "")
         assert repository.get(order.tenant_id, order.id) == order
-        the_mail(mailbox, send(order, "thandi@example.com"))
+        only_mail(mailbox, send(order, "thandi@example.com"))
         assert mailbox.find(f"c-{order.id}") == []
 
     def test_first_message_of_ses_is_not_a_failure(self, aws: Aws) -> None:
         """What SES sends when an event destination is created does not end in the DLQ."""
-        assert handle(Queue(aws, "customer"), VALIDATED) == []
+        assert handle(lambda_handler, Queue(aws, "customer"), VALIDATED) == []
 
     def test_malformed_report_is_refused_without_values(
         self, order: Order, aws: Aws, caplog: pytest.LogCaptureFixture
@@ -267,7 +242,7 @@ class TestNotifier:
         unknown["eventType"] = "Delivery"
         del bare["bounce"]
         bodies = [json.dumps(each) for each in (good, untagged, unknown, bare)]
-        assert handle(Queue(aws, "customer"), *bodies) == bodies[1:]
+        assert handle(lambda_handler, Queue(aws, "customer"), *bodies) == bodies[1:]
         reasons = [getattr(record, "reason", "") for record in caplog.records if record.levelname == "ERROR"]
         assert len(reasons) == 3
         assert "mail.tags.orderId.0: value is not a valid uuid" in reasons[0]
