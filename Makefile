@@ -14,7 +14,7 @@ ports = $(call option,PORT,--port) $(call option,CART_PORT,--cart-port) $(call o
   $(call option,CONSOLE_PORT,--console-port)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor up reset down status order portal console preview watch logs test unit lint e2e conformance chaos bench load release rehearse
+.PHONY: help setup doctor up reset down images status order portal console preview watch logs test unit lint e2e conformance chaos bench load release rehearse
 
 help: ## show these targets
 	@$(call takes,)awk -F ':.*## ' '/^##@ / { print "\n" substr($$0, 5) } /^[a-z0-9]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -35,7 +35,10 @@ reset: ## empty the local stack within seconds: no orders, no mails, its users
 down: ## stop the local stack; its orders are gone
 	@$(call takes,)bin/ops stack down
 
-order: ## place a demo order and follow it to the mails
+images: ## make stand-ins for the images of LocalStack and Lambda, where no registry can be reached (root on Debian)
+	@$(call takes,)bin/ops stack images
+
+order: ## place a demo order and follow it to the mails; brings the stack up first if there is none
 	@$(call takes,)bin/ops stack order
 
 portal: ## open a demo page that orders, follows the order and downloads its invoice (PORT=)

@@ -1,6 +1,7 @@
 """`bin/ops stack`: the local platform."""
 
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,6 +16,7 @@ from localstack.place_order import place_order
 from localstack.redeploy import differences
 from localstack.shell import open_shell
 from localstack.stack import StackError
+from localstack.stand_ins.images import make as make_images
 from localstack.terraform import LocalTerraform
 from localstack.up import console as screen
 from localstack.up import display_path, explain, open_page
@@ -72,14 +74,16 @@ def down() -> None:
 
 @app.command()
 def status() -> None:
-    """Show engine, processes, queues and mails."""
+    """Show engine, processes, queues and mails, and where other stacks of this user run."""
+    for other in sorted(processes.stacks() - {str(stacks.default_directory())}):
+        screen.print(f"another stack runs in {other}{_engine_port(Path(other))}", soft_wrap=True)
     stack = stacks.require()
     engine = engines.choose(stack.engine)
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, overflow="ignore")
     table.add_column(overflow="fold")
     table.add_row(f"engine {stack.engine}", "responds" if engine.healthy(stack) else "[red]does not respond[/]")
-    for name in ("cart_stub", "mail_catcher", "console"):
+    for name in ("cart_stub", "mail_catcher", "console", *(["bridge"] if "bridge" in stack.running else [])):
         running = processes.alive(stack.running.get(name))
         table.add_row(name.replace("_", " "), "runs" if running else "[red]stopped[/]")
     table.add_row("mails", str(len(list(stack.mail_dir.glob("*.eml")))))
@@ -91,14 +95,24 @@ def status() -> None:
         table.add_row(queue.name, f"{queue.waiting} waiting, {queue.hidden} in flight or backing off")
     screen.print(table)
     screen.print(f"API {stack.api_url}", soft_wrap=True)
-    for other in sorted(processes.stacks() - {str(stack.directory)}):
-        screen.print(f"another stack runs in {other}", soft_wrap=True)
+
+
+def _engine_port(folder: Path) -> str:
+    with suppress(StackError):
+        if port := stacks.load(folder).ports.get("engine"):
+            return f", its engine on port {port}"
+    return ""
 
 
 @app.command()
 def order() -> None:
-    """Place a demo order and follow it to the mails."""
-    place_order(engines.require())
+    """Place a demo order and follow it to the mails; without a stack, bring it up first."""
+    try:
+        stack = engines.require()
+    except StackError:
+        stack = stacks.load()
+        start_stack(stack, None, release=Path(stack.release) if stack.release else None)
+    place_order(stack)
 
 
 @app.command()
@@ -181,3 +195,9 @@ def drift() -> None:
     if changed:
         raise StackError(f"the stack differs from its Terraform: {', '.join(changed)}; `make up` repairs what it can")
     screen.print("the stack matches its Terraform")
+
+
+@app.command()
+def images() -> None:
+    """Make stand-ins for the images of LocalStack and Lambda, where no registry can be reached."""
+    make_images(screen.print)

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from common.errors import OrderRejectedError, PermanentError, RejectionCode, TransientError
 from common.models import Campaign, Cart, invalid_fields
+from common.observability import logger
 
 _MAX_BYTES = 2 * 1024 * 1024
 # A cart with these is one that an order cannot hold, and not malformed.
@@ -51,13 +52,16 @@ class CartClient:
             raise OrderRejectedError(_code({each["type"] for each in error.errors()}), reason) from None
 
     def campaign(self, code: str) -> Campaign | None:
-        """Read a campaign; None if it does not exist, PermanentError if it is malformed."""
+        """Read a campaign; None if it does not exist. A malformed one counts as none, and the log says why."""
         path = f"/v1.0/campaigns/{code}"
         try:
             content = self._get(path)
             return None if content is None else Campaign.parse_obj(content)
         except ValidationError as error:
-            raise PermanentError(f"Cart service: GET {path}: {invalid_fields(error)}") from error
+            logger.warning("campaign malformed", campaign_code=code, reason=invalid_fields(error))
+        except _UnreadableError as error:
+            logger.warning("campaign malformed", campaign_code=code, reason=str(error))
+        return None
 
     def _get(self, path: str) -> Any:
         """Request a resource and return its JSON, or None if it does not exist."""

@@ -53,6 +53,17 @@ def test_rejected_order_is_mailed_to_customer_only(tenant: Tenant) -> None:
         assert order["rejection"]["detail"] in body(mail, kind).replace("&#39;", "'")
 
 
+@pytest.mark.sidecars
+def test_malformed_campaign_costs_the_discount(tenant: Tenant) -> None:
+    """An order with a campaign that cannot be read is recorded without it, and no message ends in a DLQ."""
+    code = f"BROKEN-{uuid4().hex[:8]}"
+    url = f"{tenant.platform.cart_url}/v1.0/campaigns/{code}"
+    campaign = {"code": code, "name": "Broken", "discountPercent": 101}
+    tenant.cart_service.put(url, json=campaign, timeout=30).raise_for_status()
+    order = tenant.ordered(campaignCode=code)
+    assert (order["status"], order["discount"], order.get("campaign")) == ("PENDING_PAYMENT", "0.00", None)
+
+
 def test_order_is_visible_once_it_is_accepted(tenant: Tenant) -> None:
     """GET of an order directly after its 202 never looks like an order that does not exist."""
     statuses = [tenant.get(tenant.place()).status_code for _ in range(10)]

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import boto3
-import botocore.session
-
 from localstack.stack import ACCOUNT, REGION, SIGNATURE
 
 if TYPE_CHECKING:
@@ -40,6 +37,10 @@ class Aws:
     sqs: SQSClient
 
     def __init__(self, endpoint: str | None, region: str = REGION) -> None:
+        # Imported late: they take half a second, and `make down` does not need them.
+        import boto3
+        import botocore.session
+
         self._endpoint = endpoint
         # A profile of the shell belongs to an account in AWS: for an engine, no variable names one.
         no_profile = {"profile": (None, None, None, None)} if endpoint else None

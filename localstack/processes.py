@@ -1,15 +1,17 @@
 """Processes of a stack, which outlive the command that starts them, and the ports that they listen on."""
 
 import os
+import resource
 import secrets
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
+from localstack import log_files
 from localstack.stack import IDENTITY_VARIABLE, PROCESS_VARIABLE, Running, StackError
 from tooling.polling import poll
 
@@ -20,6 +22,8 @@ _START_SECONDS = 30
 _INHERITED = ("PATH", "HOME", "USER", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
 
 _KILLED_SECONDS = 30
+# Descriptors that a process may have, where more than the shell's are allowed; macOS refuses more than this.
+_DESCRIPTORS = 10_240
 # By id; a Popen that is garbage-collected warns about the process that it leaves running.
 _started: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -63,7 +67,9 @@ def environment(**variables: str) -> dict[str, str]:
 def start(command: Sequence[str], log: Path, environment: Mapping[str, str], cwd: Path) -> Running:
     """Start a process in a new session with these environment variables only; its output is appended to a log file."""
     identity = secrets.token_hex(8)
+    _raise_descriptor_limit()
     log.parent.mkdir(parents=True, exist_ok=True)
+    log_files.trim(log)
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
@@ -81,6 +87,17 @@ def start(command: Sequence[str], log: Path, environment: Mapping[str, str], cwd
     return running
 
 
+def _raise_descriptor_limit() -> None:
+    """Let the processes that are started from now on have more descriptors, where the hard limit allows it.
+
+    Shells give 256 on macOS, which an engine with its functions can use up.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(_DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def _find(running: Running | None) -> psutil.Process | None:
     # The id can be another process's by now, such as after a restart of the machine. The start of a process does not
     # tell them apart: Linux computes it from a clock that is set, such as after a laptop wakes.
@@ -94,6 +111,11 @@ def _find(running: Running | None) -> psutil.Process | None:
 def alive(running: Running | None) -> bool:
     """Whether a process runs."""
     return _find(running) is not None
+
+
+def name(running: Running | None) -> str | None:
+    """What to call a process in an error, if it runs."""
+    return f"process {running.pid}" if running and alive(running) else None
 
 
 def _environments() -> Iterator[tuple[int, Mapping[str, str]]]:
@@ -124,11 +146,21 @@ def stop(running: Running | None, seconds: float = 10) -> None:
         return
     family = [process, *process.children(recursive=True)]
     process.terminate()
-    _, remaining = psutil.wait_procs(family[:1], timeout=seconds)
-    for left in [*remaining, *family[1:]]:
-        if left.is_running():
-            left.kill()
-    psutil.wait_procs(family, timeout=seconds)
-    if process.pid in _started:
-        # It was killed, but a busy machine may take a while to end it.
-        _started.pop(process.pid).wait(_KILLED_SECONDS)
+    psutil.wait_procs(family[:1], timeout=seconds)
+    _kill(family)
+
+
+def kill(running: Iterable[Running]) -> None:
+    """Kill processes at once, and wait until they are gone; those that have ended already are left alone."""
+    _kill([process for each in running if (process := _find(each))])
+
+
+def _kill(found: Sequence[psutil.Process]) -> None:
+    for process in found:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    # A busy machine may take a while to end them.
+    psutil.wait_procs(found, timeout=_KILLED_SECONDS)
+    for process in found:
+        if process.pid in _started:
+            _started.pop(process.pid).wait(_KILLED_SECONDS)

@@ -11,14 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jinja2 import Environment, TemplateSyntaxError
-
+from localstack import packages
 from localstack.aws import Aws
 from localstack.stack import Stack, StackError
 from localstack.terraform import LocalTerraform
 from release import traffic
-from release.packaging import build, isolation
-from release.packaging.libraries import BuildError, runtime_libraries
+from release.packaging import build
 from release.store import TEMPLATES, Store
 from release.traffic import TrafficError
 from tooling.paths import ROOT
@@ -47,8 +45,13 @@ class Redeployed(NamedTuple):
     refused: list[str]
 
 
-# Cached: creating clients takes longer than the calls.
-_clients = cache(Aws)
+@cache
+def clients(endpoint: str) -> Aws:
+    """The clients of an engine; creating them takes longer than the calls."""
+    aws = Aws(endpoint)
+    # Created here, since threads cannot share a session that creates clients.
+    _ = aws.s3, aws.functions
+    return aws
 
 
 def redeploy(stack: Stack) -> Redeployed:
@@ -61,8 +64,8 @@ def redeploy(stack: Stack) -> Redeployed:
     if stack.release:
         raise StackError(f"the stack runs the release in {stack.release}: `make up` deploys this tree, then watch")
     contents = checked_templates(stack)
-    build.build_all()
-    aws, terraform = _clients(stack.endpoint), LocalTerraform(stack)
+    packages.build_all(stack)
+    aws, terraform = clients(stack.endpoint), LocalTerraform(stack)
     as_applied = terraform.reason_to_apply() is None
     # Templates first: processes of new versions read them when they start.
     uploaded = put_templates(aws.s3, stack, contents)
@@ -73,11 +76,6 @@ def redeploy(stack: Stack) -> Redeployed:
         terraform.mark_applied()
     refused = {function: why for function, why in zip(functions, refusals, strict=True) if why}
     return Redeployed([name for name in functions if name not in refused], uploaded, list(refused.values()))
-
-
-def _package(stack: Stack, function: str) -> Path:
-    folder = Path(stack.release, "packages") if stack.release else build.PACKAGES
-    return folder / f"{function}.zip"
 
 
 def _names(stack: Stack) -> dict[str, str]:
@@ -93,7 +91,7 @@ def outdated(client: LambdaClient, stack: Stack) -> dict[str, bytes]:
     """Packages that differ from the newest version of their function, by the function's folder."""
     found = {}
     for function, name in _names(stack).items():
-        content = _package(stack, function).read_bytes()
+        content = packages.package(stack, function).read_bytes()
         digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
         if client.get_function_configuration(FunctionName=name)["CodeSha256"] != digest:
             found[function] = content
@@ -102,17 +100,20 @@ def outdated(client: LambdaClient, stack: Stack) -> dict[str, bytes]:
 
 def publish(client: LambdaClient, stack: Stack) -> list[str]:
     """Publish, without traffic, a version of each function whose package differs from its newest; return folders."""
-    packages, names = outdated(client, stack), _names(stack)
-    for function, content in packages.items():
+    changed, names = outdated(client, stack), _names(stack)
+    for function, content in changed.items():
         version = client.update_function_code(FunctionName=names[function], ZipFile=content, Publish=True)["Version"]
         # Lambda refuses calls of a version that it still prepares.
         waiter = client.get_waiter("published_version_active")
         waiter.wait(FunctionName=names[function], Qualifier=version, WaiterConfig=_ACTIVE)
-    return list(packages)
+    return list(changed)
 
 
 def checked_templates(stack: Stack) -> dict[str, bytes]:
     """Read the templates that a stack should have, by key; StackError with file and line if one is not Jinja2."""
+    # Imported late: commands that only stop or show a stack do not need it.
+    from jinja2 import Environment, TemplateSyntaxError
+
     root = Path(stack.release or ROOT)
     folder = root / "templates"
     found = {}
@@ -139,11 +140,8 @@ def _shift(client: LambdaClient, stack: Stack, function: str) -> str | None:
     try:
         traffic.move_to_newest(client, [name])
     except TrafficError as error:
-        try:
-            isolation.load(_package(stack, function), runtime_libraries())
-        except BuildError as import_error:
-            return blame(str(import_error), build.function_names())
-        return str(error)
+        import_error = packages.import_error(stack, function)
+        return blame(import_error, build.function_names()) if import_error else str(error)
     delete_old_versions(client, name)
     return None
 

@@ -6,11 +6,9 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
-from pycognito.aws_srp import AWSSRP
-
 from localstack.aws import Aws
 from localstack.sidecars.cart_stub import FIXTURES
-from localstack.sidecars.issuer import Issuer
+from localstack.sidecars.issuer_client import Issuer
 from localstack.stack import Stack, StackError
 
 if TYPE_CHECKING:
@@ -51,6 +49,9 @@ def sign_in(
     client: CognitoIdentityProviderClient, pool_id: str, client_id: str, email: str, password: str
 ) -> dict[str, str]:
     """Sign a user in by SRP, as the portal does, and return IdToken, AccessToken and RefreshToken."""
+    # Imported late: it takes half a second, and few commands sign in.
+    from pycognito.aws_srp import AWSSRP
+
     login = AWSSRP(username=email, password=password, pool_id=pool_id, client_id=client_id, client=client)
     return cast("dict[str, str]", login.authenticate_user()["AuthenticationResult"])
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from localstack import packages
 from localstack.aws import Aws
 from localstack.stack import DOCKER_HOST_NAME, REGION, Applied, Stack, StackError
 from release.environments import terraform_outputs
@@ -77,16 +78,15 @@ class LocalTerraform:
         self._code = Path(stack.release, "terraform") if stack.release else TERRAFORM_DIR
         self._environment = environment(stack.directory) | stack.aws_environment()
         cart_url = stack.proxy_url or stack.cart_url
-        if stack.engine == "localstack":  # whose functions run in containers
+        if packages.in_containers(stack):
             cart_url = cart_url.replace("127.0.0.1", DOCKER_HOST_NAME)
         self._variables = [
             "-var-file=env/local.tfvars",
             f"-var=cart_api_url={cart_url}",
             *(("-var=authorizer=issuer",) if stack.issuer_url else ()),
-            *(("-var=mail_feedback_enabled=false",) if stack.engine == "localstack" else ()),  # it has no SES v2
             # Another host name than the API's, as in AWS: a browser that is redirected must not send the token along.
             f"-var=invoice_endpoint_url={stack.endpoint.replace('127.0.0.1', 'localhost')}",
-            *(("-var=packages_dir=../packages", "-var=templates_dir=../templates") if stack.release else ()),
+            *packages.variables(stack),
         ]
 
     def run(self, *arguments: str, log: str | None = None) -> str:

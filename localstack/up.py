@@ -12,13 +12,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from localstack import engines, ports, processes, redeploy, seed, snapshots, warm
+from localstack import engines, packages, ports, processes, redeploy, seed, snapshots, warm
 from localstack import stack as stacks
 from localstack.aws import Aws
 from localstack.stack import PROCESS_VARIABLE, Stack, StackError
 from localstack.terraform import LocalTerraform
-from release import manifest, traffic
-from release.packaging import build
+from release import traffic
 from release.traffic import TrafficError
 from tooling.paths import ROOT
 from tooling.polling import DeadlineError, poll
@@ -33,8 +32,7 @@ _SIDECARS = {
     "issuer": ("localstack.sidecars.issuer", "issuer"),
 }
 _SIDECAR_SECONDS = 60
-# Nothing of a stack that goes down has anything to save.
-_DOWN_SECONDS = 0.5
+_DOWN_SECONDS = 30
 
 # A file, such as a CI log, has no width; rich's 80 columns would break the rows of tables.
 console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 150)
@@ -84,9 +82,6 @@ def _start_sidecar(stack: Stack, name: str, *arguments: str) -> None:
     environment = processes.environment(**{PROCESS_VARIABLE: str(stack.directory)})
     stack.running[name] = processes.start(command, stack.logs_dir / f"{name}.log", environment, ROOT)
     stack.save()
-    # Nothing needs the console while the stack comes up.
-    if name != "console":
-        _wait_for_sidecar(stack, name)
 
 
 def _wait_for_sidecar(stack: Stack, name: str) -> None:
@@ -98,27 +93,37 @@ def _wait_for_sidecar(stack: Stack, name: str) -> None:
 def start_cart_stub(stack: Stack) -> None:
     tls = stack.certificates
     _start_sidecar(stack, "cart_stub", *((tls.certificate, tls.key) if tls else ()))
+    _wait_for_sidecar(stack, "cart_stub")
 
 
 def _start(stack: Stack, engine: engines.Engine) -> bool:
     """Start what does not run; returns whether the engine was started empty, with neither state nor snapshot."""
-    start_cart_stub(stack)
-    _start_sidecar(stack, "mail_catcher", str(stack.mail_dir))
+    arguments: dict[str, tuple[str, ...]] = {
+        "cart_stub": stack.certificates[1:] if stack.certificates else (),
+        "mail_catcher": (str(stack.mail_dir),),
+        **({"fault_proxy": (stack.endpoint, stack.cart_url)} if stack.proxy_url else {}),
+        **({"issuer": (str(stack.directory / "issuer.jwk"),)} if stack.issuer_url else {}),
+    }
+    for name, own in arguments.items():
+        _start_sidecar(stack, name, *own)
+    empty = _start_engine(stack, engine)
+    for name in arguments:
+        _wait_for_sidecar(stack, name)
+    # Nothing needs the console while the stack comes up, and it takes as long to start as the engine.
     _start_sidecar(stack, "console", str(stack.directory))
-    if stack.proxy_url:
-        _start_sidecar(stack, "fault_proxy", stack.endpoint, stack.cart_url)
-    if stack.issuer_url:
-        _start_sidecar(stack, "issuer", str(stack.directory / "issuer.jwk"))
+    return empty
+
+
+def _start_engine(stack: Stack, engine: engines.Engine) -> bool:
+    """Start the engine if it does not run; returns whether it was started empty."""
     healthy = engine.healthy(stack)
     if healthy and stack.outputs:
+        engine.connect(stack)
         return False
-    process = stack.running.get("engine")
-    if not healthy and process and processes.alive(process):
+    if not healthy and (found := engine.unresponsive(stack)):
         # It may be busy, and its orders would be gone.
         advice = "wait and run `make up` again, or end it with `make down`"
-        raise StackError(
-            f"the engine, process {process.pid}, runs but does not respond on port {stack.ports['engine']}: {advice}"
-        )
+        raise StackError(f"the engine, {found}, runs but does not respond on port {stack.ports['engine']}: {advice}")
     # A stopped engine has lost its state, and Terraform's with it; after an interrupted first apply it has resources
     # that Terraform does not know. Start from scratch in both cases.
     if stack.running:
@@ -156,10 +161,10 @@ def up(
         UserError: The stack cannot be brought up; the message says why and what to do.
     """
     started = time.monotonic()
-    if release:
-        manifest.verify(release)
     with exclusive(stack):
         engine = engines.choose(engine_name or (stack.engine if stack.running else None))
+        if release:
+            packages.require_release(release, engine.name)
         if issuer and stack.running and not stack.issuer_url:
             raise StackError("a stack with Cognito is up: run `make down` first")
         uses = {"engine", "cart", "smtp", "console", *stack.ports}
@@ -170,24 +175,28 @@ def up(
             raise StackError(f"a stack on engine {stack.engine} is up: run `make down` first")
         stack.engine = engine.name
         stack.release = str(release.resolve()) if release else None
-        with step(f"Engine {engine.name} on port {stack.ports['engine']}"):
-            empty = _start(stack, engine)
-        templates = redeploy.checked_templates(stack)
-        terraform = LocalTerraform(stack)
-        reason = terraform.reason_to_apply()
-        with step("Packages and providers" if reason else "Packages"), ThreadPoolExecutor(max_workers=1) as pool:
-            packages = pool.submit(build.build_all if release is None else list[str])
-            if reason:
-                terraform.prepare_backend()
-                terraform.init()
-            built = packages.result()
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            # While the engine starts, this process has nothing to do but wait.
+            building = pool.submit(packages.build_all, stack)
+            clients = pool.submit(redeploy.clients, stack.endpoint)
+            with step(f"Engine {engines.title(engine)} on port {stack.ports['engine']}"):
+                empty = _start(stack, engine)
+            templates = redeploy.checked_templates(stack)
+            terraform = LocalTerraform(stack)
+            reason = terraform.reason_to_apply()
+            with step("Packages and providers" if reason else "Packages"):
+                if reason:
+                    terraform.prepare_backend()
+                    terraform.init()
+                built = building.result()
+                aws = clients.result()
         if built:
             console.print(f"  built {', '.join(built)}", soft_wrap=True)
         if reason:
             _apply(stack, terraform, reason)
         try:
             with step("Templates, users, traffic to the new versions"):
-                _finish(stack, templates)
+                _finish(stack, aws, templates, wait_for_consumers=empty)
         except TrafficError:
             # The next `make up` publishes again; Terraform's resources are up to date.
             terraform.mark_applied()
@@ -211,20 +220,21 @@ def _apply(stack: Stack, terraform: LocalTerraform, reason: str) -> None:
         stack.save()
 
 
-def _finish(stack: Stack, templates: Mapping[str, bytes]) -> None:
+def _finish(stack: Stack, aws: Aws, templates: Mapping[str, bytes], wait_for_consumers: bool) -> None:
     """Deploy what Terraform does not, or did not this time, and shift the traffic to it."""
-    aws, names = Aws(stack.endpoint), stack.outputs["function_names"].values()
+    names = stack.outputs["function_names"]
     with ThreadPoolExecutor(max_workers=8) as pool:
         seeded = pool.submit(seed.seed, stack)
         # Templates first: processes of new versions read them when they start.
         redeploy.put_templates(aws.s3, stack, templates)
         # Terraform compares with its state, which does not have what `make watch` deployed.
         redeploy.publish(aws.functions, stack)
-        for name in traffic.move_to_newest(aws.functions, names):
+        for name in traffic.move_to_newest(aws.functions, names.values()):
             redeploy.delete_old_versions(aws.functions, name)
-        # Cold starts here, so that the first order has none.
-        list(pool.map(lambda name: traffic.invoke_empty(aws.functions, name, traffic.ALIAS), names))
         seeded.result()
+    consumers = () if wait_for_consumers else stack.outputs["queue_names"]
+    warm.start(aws.functions, [name for function, name in names.items() if function not in consumers])
+    warm.start_soon(aws.functions, [names[function] for function in consumers])
 
 
 def explain(stack: Stack) -> None:
@@ -286,10 +296,14 @@ def down(stack: Stack | None = None) -> None:
         stack = stack or stacks.load()
     except StackError:
         stack = Stack(stacks.default_directory())
-    if stack.running:
-        engines.choose(stack.engine).stop(stack)
-    # Also those that stack.json does not name, such as functions of an engine that was killed.
-    left = processes.find(PROCESS_VARIABLE, str(stack.directory))
-    with ThreadPoolExecutor(max_workers=16) as pool:
-        list(pool.map(lambda process: processes.stop(process, _DOWN_SECONDS), left))
+
+    def gone() -> bool | None:
+        # Also those that stack.json does not name, such as functions of an engine that was killed, and those that the
+        # engine has started meanwhile. Nothing of a stack that goes down has anything to save.
+        left = processes.find(PROCESS_VARIABLE, str(stack.directory))
+        processes.kill(left)
+        return not left or None
+
+    poll(f"the processes of {stack.directory} have ended", gone, _DOWN_SECONDS, interval=0)
+    engines.stop(stack)
     (stack.directory / "stack.json").unlink(missing_ok=True)

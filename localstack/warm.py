@@ -1,9 +1,10 @@
-"""Cold starts ahead of the first order: calls each function while Terraform still waits."""
+"""Cold starts ahead of the first order: calls each function once, while something else is waited for."""
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -41,3 +42,16 @@ def new_functions(client: LambdaClient) -> Iterator[None]:
         finally:
             ended.set()
     calling.result()
+
+
+def start(client: LambdaClient, names: Collection[str]) -> None:
+    """Call functions at the same time, and wait until each has responded. Raises TrafficError: one does not run."""
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        list(pool.map(lambda name: traffic.invoke_empty(client, name, traffic.ALIAS), names))
+
+
+def start_soon(client: LambdaClient, names: Collection[str]) -> None:
+    """Let functions be called in the background: those that no caller waits for, as the consumers of queues."""
+    for name in names:
+        payload = json.dumps(traffic.EMPTY_EVENT)
+        client.invoke(FunctionName=name, Qualifier=traffic.ALIAS, InvocationType="Event", Payload=payload)

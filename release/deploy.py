@@ -71,14 +71,19 @@ def work_dir(environment: EnvironmentName) -> Path:
 def require_pango(release: Manifest) -> None:
     """Check that the release can render invoices in its target environment.
 
-    Raises DeployError: The release has no Pango, and neither has AWS.
+    Raises DeployError: The release has no Pango, and neither has AWS; or it has another system's.
     """
     local = urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).hostname in {"localhost", "127.0.0.1", "::1"}
-    if release.natives == "host" and not local:
-        raise DeployError(
-            "this release was made with --host-pango: its invoice package has no Pango, and AWS has none either; "
-            "run `make release` where a Docker engine responds, and deploy that"
-        )
+    if release.natives == "lambda-image" or local:
+        return
+    why = {
+        "host": "made with --host-pango: its invoice package has no Pango, and AWS has none either",
+        "stand-in": "made with a stand-in for Lambda's image: its invoice package has Debian's Pango",
+    }
+    raise DeployError(
+        f"this release was {why[release.natives]}; run `make release` where a Docker engine has the real image, and "
+        "deploy that"
+    )
 
 
 def summarise(changes: list[dict[str, Any]]) -> Plan:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConstrainedStr, Field, ValidationError
 
 from release.packaging import build, isolation, libraries
 from release.packaging.libraries import Architecture, Natives
-from tooling import commands
+from tooling import commands, docker
 from tooling.cli import UserError
 from tooling.paths import ROOT
 
@@ -61,7 +61,7 @@ class Manifest(Strict):
 
     Args:
         version: Version of this format.
-        natives: Where Pango comes from: the invoice's package, or the machine that runs it.
+        natives: Where Pango comes from: only with the Lambda image's can the release run in AWS.
         files: Packages, templates, Terraform code and the SBOM, by path in the release's folder.
         locks: Digest of each lock file of libraries and providers, by path in the repository.
         tools: Version of each tool that made it.
@@ -143,6 +143,8 @@ def make(folder: Path, architecture: Architecture, natives: Natives) -> Manifest
         DockerError: Docker cannot build the libraries of the invoice.
     """
     source = commit()
+    if natives == "lambda-image" and docker.LAMBDA.is_stand_in():
+        natives = "stand-in"
     build.build_all(architecture, natives)
     isolation.import_all(build.packages_dir(architecture), architecture, natives)
     shutil.rmtree(folder, ignore_errors=True)

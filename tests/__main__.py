@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 import typer
 
 from evidence.stages import evidence_folder
+from localstack import stack as stacks
 from localstack.stack import ADVICE
 from localstack.terraform import TERRAFORM_DIR
 from localstack.terraform import environment as terraform_environment
@@ -428,7 +429,8 @@ def e2e(
     if (engine != "embedded" or release_dir) and not fresh:
         raise typer.BadParameter("--engine and --release-dir are of a stack that --own-stack brings up")
     # The agreed limits and the fault proxy are those of the embedded engine.
-    faults = fresh and not quick and engine == "embedded"
+    embedded = (engine if fresh else stacks.load().engine) == "embedded"
+    faults = fresh and not quick and embedded
     pytest_arguments = _pytest_arguments(arguments)
     options = ["--engine", engine, *(["--faults"] if faults else [])]
     stack = OwnStack(*options, *(["--release-dir", str(release_dir)] if release_dir else []))
@@ -436,7 +438,7 @@ def e2e(
     steps = [*(stack.up() if fresh else []), tests.together(report)]
     if not quick and target == "local":
         steps += [tests.alone(long), *([stack.faults()] if faults else [])]
-        steps += [tests.timed()] if engine == "embedded" else []
+        steps += [tests.timed()] if embedded else []
     parts = Parts(prefixed=False)
     try:
         parts.run("e2e", lambda: [*steps, tests.evidence()])

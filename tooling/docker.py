@@ -1,14 +1,43 @@
-"""Docker, where it is installed: it runs the image of Lambda's Python."""
+"""Docker, where it is installed: it runs the images of Lambda's Python and of LocalStack.
 
+A stand-in image, which `bin/ops stack images` makes where no registry can be reached, is used only where the real image
+is not there.
+"""
+
+import json
+import platform as machine
 import subprocess
+from typing import Literal, NamedTuple
 
 from tooling.cli import UserError
 
-# By custom a dated tag does not move, nor do the RPM repositories of an Amazon Linux 2023 image. Pin the digest to be
-# sure (docs/first-account.md, step 7).
-IMAGE = "public.ecr.aws/lambda/python:3.12.2026.10.03.13"
 _PLATFORMS = {"arm64": "linux/arm64", "x86_64": "linux/amd64"}
 _RESPONSE_SECONDS = 10
+_SHORT_SECONDS = 60
+# Every stand-in has this label, with the name of the real image.
+STAND_IN_LABEL = "order-platform.stands-in-for"
+
+
+class Image(NamedTuple):
+    """An image by its name in a registry, and the name of its stand-in."""
+
+    real: str
+    stand_in: str
+
+    def name(self) -> str:
+        """The name to use: the stand-in's if that is there and the real image is not."""
+        return self.stand_in if self.is_stand_in() else self.real
+
+    def is_stand_in(self) -> bool:
+        """Whether the stand-in is used."""
+        return not present(self.real) and present(self.stand_in)
+
+
+# By custom a dated tag does not move, nor do the RPM repositories of an Amazon Linux 2023 image. Pin the digest to be
+# sure (docs/first-account.md, step 7).
+LAMBDA = Image("public.ecr.aws/lambda/python:3.12.2026.10.03.13", "order-platform/stand-in-lambda-python:3.12")
+# The last version that runs without a token.
+LOCALSTACK = Image("localstack/localstack:4.14.0", "order-platform/stand-in-localstack:4.14.0")
 
 
 class DockerError(UserError):
@@ -37,6 +66,25 @@ def require_buildx() -> None:
 def platform(architecture: str) -> str:
     """Docker's option for a Lambda architecture, arm64 or x86_64."""
     return f"--platform={_PLATFORMS[architecture]}"
+
+
+def architecture() -> Literal["arm64", "x86_64"]:
+    """Lambda's name of the architecture of this machine, which containers run on without emulation."""
+    return "arm64" if machine.machine() in ("arm64", "aarch64") else "x86_64"
+
+
+def present(image: str) -> bool:
+    """Whether an image is on this machine; not if no Docker engine responds."""
+    return label(image, "") is not None
+
+
+def label(image: str, name: str) -> str | None:
+    """The label of an image on this machine, empty if it has none of that name; None if there is no such image."""
+    try:
+        found = json.loads(run(image, "image", "inspect", image, seconds=_SHORT_SECONDS))
+    except DockerError:
+        return None
+    return str((found[0]["Config"]["Labels"] or {}).get(name, ""))
 
 
 def run(what: str, *arguments: str, seconds: float) -> str:

@@ -61,7 +61,7 @@ CHROMIUM_MISSING = Missing(
     "Chromium or Chrome",
     "opens the console's pages in tests and takes the pictures of mails",
     "install it, or set CHROMIUM=/path/of/chrome, or run `.venv/bin/python -m playwright install --with-deps chromium`",
-    {"apt-get": "chromium", "dnf": "chromium", "brew": "--cask chromium"},
+    provision.packages("chromium"),
 )
 JAVA_VERSION = 17
 JAVA_MISSING = Missing(
@@ -76,12 +76,6 @@ NPM_MISSING = Missing(
     "install Node.js",
     {"apt-get": "npm", "dnf": "npm", "brew": "node"},
 )
-_PANGO_PACKAGES = {
-    "apt-get": "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0",
-    "dnf": "pango harfbuzz",
-    "brew": "pango",
-}
-_UV_PACKAGES = {"apt-get": "python3-pip", "dnf": "python3-pip", "brew": "uv"}
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -134,19 +128,23 @@ def missing(for_tests: bool = False, for_localstack: bool = False) -> list[Missi
             found.append(NPM_MISSING)
     if shutil.which("apt-get") and not _CERTIFICATES.exists():
         found.append(
-            Missing("CA certificates", "checks downloads", "install ca-certificates", {"apt-get": "ca-certificates"})
+            Missing(
+                "CA certificates", "checks downloads", "install ca-certificates", provision.packages("certificates")
+            )
         )
     if for_tests and find_chromium() is None:
         by_hand = _is_ubuntu() or os.environ.get("CHROMIUM")
         found.append(CHROMIUM_MISSING._replace(packages={}) if by_hand else CHROMIUM_MISSING)
     if not any(map(_runs, _uv_candidates())) and not _output(sys.executable, "-m", "pip", "--version"):
-        found.append(Missing("uv or pip", "makes the virtual environments", "pipx install uv", _UV_PACKAGES))
+        found.append(
+            Missing("uv or pip", "makes the virtual environments", "pipx install uv", provision.packages("uv"))
+        )
     version = json.loads(_output("terraform", "version", "-json") or "{}").get("terraform_version", "")
     match = re.match(r"(\d+)\.(\d+)", version)
     if not match or tuple(map(int, match.groups())) < TERRAFORM_VERSION:
         found.append(
             Missing(
-                "Terraform 1.10 or later" + (f" (there is {version})" if match else ""),
+                f"{provision.TERRAFORM_NAME} 1.10 or later" + (f" (there is {version})" if match else ""),
                 "makes the stack, here as in AWS",
                 "install it from https://developer.hashicorp.com/terraform/install",
                 {},
@@ -155,7 +153,12 @@ def missing(for_tests: bool = False, for_localstack: bool = False) -> list[Missi
     libraries = [name for name in PANGO if not ctypes.util.find_library(name)]
     if libraries:
         found.append(
-            Missing(f"Pango ({', '.join(libraries)})", "renders the invoice PDF", "install Pango", _PANGO_PACKAGES)
+            Missing(
+                f"Pango ({', '.join(libraries)})",
+                "renders the invoice PDF",
+                "install Pango",
+                provision.packages("pango"),
+            )
         )
     return found
 
@@ -267,13 +270,21 @@ def prepare(for_tests: bool = False, for_localstack: bool = False) -> list[Missi
     """
     os.environ["PATH"] = os.pathsep.join([str(PROGRAMS), os.environ.get("PATH", "")])
     lacking = missing(for_tests, for_localstack)
-    if any(item.what.startswith("Terraform") for item in lacking) and provision.terraform_program().exists():
+    if _includes_terraform(lacking) and provision.terraform_program().exists():
         _link_terraform()
         lacking = missing(for_tests, for_localstack)
-    left = provision.install(lacking) if lacking else []
-    if lacking and provision.terraform_program().exists():
+    if not lacking:
+        return []
+    # A line to paste has what the tests need too, so that it is the only one.
+    later = [item for item in missing(for_tests=True) if item not in lacking]
+    left = provision.install(lacking, later)
+    if _includes_terraform(lacking) and provision.terraform_program().exists():
         _link_terraform()
     return left
+
+
+def _includes_terraform(items: list[Missing]) -> bool:
+    return any(item.what.startswith(provision.TERRAFORM_NAME) for item in items)
 
 
 def _link_terraform() -> None:

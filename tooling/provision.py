@@ -20,9 +20,12 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
+TERRAFORM_NAME = "Terraform"
 TERRAFORM = "1.11.4"
 # HashiCorp's SHA256SUMS of this release, for the machines that we know.
 TERRAFORM_SUMS = Path(__file__).with_name("terraform.sha256")
+# Lines of a package manager, what is needed, and the packages that bring it; bin/.python reads it too.
+_PACKAGES = Path(__file__).with_name("system-packages.txt")
 _TERRAFORM_SOURCE = "https://releases.hashicorp.com/terraform"
 _DOWNLOAD_SECONDS = 300
 _INSTALL_SECONDS = 1_200
@@ -52,6 +55,12 @@ _MANAGERS = (
     _Manager("dnf", ("dnf install -y -q {}",), True),
     _Manager("brew", ("brew install --quiet {}",), False),
 )
+
+
+def packages(need: str) -> dict[str, str]:
+    """The names of the system packages that bring what is needed, such as pango, by package manager."""
+    lines = [line.split(" ", 2) for line in _PACKAGES.read_text().splitlines()]
+    return {manager: names for manager, what, names in lines if what == need}
 
 
 def cache() -> Path:
@@ -119,39 +128,51 @@ def _download_terraform() -> None:
     partial.replace(program)
 
 
-def install(missing: list[Missing]) -> list[Missing]:
+def install(missing: list[Missing], later: list[Missing] | None = None) -> list[Missing]:
     """Install what is missing, as far as it may; returns what must be installed by hand, and says how.
+
+    Args:
+        missing: What the machine lacks.
+        later: What it will lack for another command: a line to paste has that too, so that there is only one.
 
     Raises RuntimeError: an installation failed; the text ends with what was printed.
     """
     for item in missing:
         print(f"missing: {item.what}: it {item.purpose}", file=sys.stderr, flush=True)
-    manager = _manager()
+    manager, only_print = _manager(), os.environ.get("INSTALL") == "0"
     packaged = [item for item in missing if manager and manager.program in item.packages]
-    names = [name for item in packaged if manager for name in item.packages[manager.program].split()]
-    terraform = [item for item in missing if item.what.startswith("Terraform")]
+    terraform = [item for item in missing if item.what.startswith(TERRAFORM_NAME)]
     left = [item for item in missing if item not in packaged and item not in terraform]
-    if os.environ.get("INSTALL") == "0":
-        left = list(missing)
-    else:
-        for _ in terraform:
-            print(f"installing Terraform {TERRAFORM} from {_terraform_address()[0]} into {cache()}", flush=True)
+    for item in left:
+        print(f"  {item.what}: {item.remedy}", file=sys.stderr)
+    if terraform:
+        source = f"Terraform {TERRAFORM} from {_terraform_address()[0]} into {cache()}"
+        if only_print:
+            print(f"`make up` downloads {source}, or {terraform[0].remedy}", file=sys.stderr)
+        else:
+            print(f"installing {source}", flush=True)
             _download_terraform()
-        before = _root_words() if manager and manager.needs_root else []
-        if manager and packaged and before is None:
+    if manager and packaged:
+        before = _root_words() if manager.needs_root else []
+        if before is None:
+            _print_line(manager, packaged + [item for item in later or [] if manager.program in item.packages])
             left += packaged
-        elif manager and packaged:
-            for line in _lines(manager, names):
+        for line in [] if before is None else _lines(manager, _names(manager, packaged)):
+            if only_print:
+                print(f"`make up` runs: {line}", file=sys.stderr)
+            else:
                 print(f"installing system packages: {line}", flush=True)
                 _run([*(before or []), *shlex.split(line)])
-    for item in left:
-        if item not in packaged:
-            print(f"  {item.what}: {item.remedy}", file=sys.stderr)
-    if manager and any(item in packaged for item in left):
-        sudo = "sudo " if manager.needs_root and os.geteuid() else ""
-        line = " && ".join(sudo + line for line in _lines(manager, names))
-        print(f"Paste this line, then run the command again:\n  {line}", file=sys.stderr)
-    return left
+    return list(missing) if only_print else left
+
+
+def _names(manager: _Manager, items: list[Missing]) -> list[str]:
+    return [name for item in items for name in item.packages[manager.program].split()]
+
+
+def _print_line(manager: _Manager, items: list[Missing]) -> None:
+    line = " && ".join(f"sudo {line}" for line in _lines(manager, _names(manager, items)))
+    print(f"Paste this line, then run the command again:\n  {line}", file=sys.stderr)
 
 
 def _run(command: list[str]) -> None:

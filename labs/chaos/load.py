@@ -88,13 +88,19 @@ class Load:
             return order
         retried(lambda: api.request("GET", f"/v1.0/tenants/{order.tenant}/orders?pageSize=5", expect=(200,)))
 
-        def pay() -> None:
-            found = api.request("GET", path, expect=(200,))
-            if found.json()["status"] != "PAID":
-                headers = {"If-Match": found.headers["ETag"], "X-Correlation-Id": correlation}
-                api.request("PUT", path, expect=(200,), headers=headers, json=_PAYMENT)
+        etag = ""
 
-        # A conflict is retried too, with the new version.
+        def pay() -> None:
+            nonlocal etag
+            etag = etag or api.request("GET", path, expect=(200,)).headers["ETag"]
+            headers = {"If-Match": etag, "X-Correlation-Id": correlation}
+            try:
+                api.request("PUT", path, expect=(200,), headers=headers, json=_PAYMENT)
+            except UnexpectedStatusError as error:
+                # Only a conflict asks for another version; without a response the same request is sent again.
+                etag = "" if error.status == 409 else etag
+                raise
+
         retried(pay)
         return order._replace(paid=correlation)
 

@@ -34,6 +34,20 @@ def choose(name: str | None) -> Engine:
     return LocalStack()
 
 
+def title(engine: Engine) -> str:
+    """The engine's name, and whether it runs from an image that is not the real one."""
+    stand_in = isinstance(engine, LocalStack) and (docker.LOCALSTACK.is_stand_in() or docker.LAMBDA.is_stand_in())
+    return f"{engine.name} (stand-in images)" if stand_in else engine.name
+
+
+def stop(stack: Stack) -> None:
+    """Stop the engine of a stack; without a readable stack.json, also what Docker runs for its folder."""
+    if stack.running:
+        choose(stack.engine).stop(stack)
+    elif docker.available():
+        LocalStack().stop(stack)
+
+
 def lacks(name: str) -> Mapping[str, str]:
     """What an engine lacks of what our tests need: features, each with a sentence that names the version."""
     return {} if name == MiniStack.name else LACKS

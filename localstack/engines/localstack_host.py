@@ -51,6 +51,13 @@ class LocalStackHost:
         processes.stop(stack.running.get("engine"))
         shutil.rmtree(stack.engine_dir, ignore_errors=True)
 
+    def connect(self, stack: Stack) -> None:
+        """Do nothing: functions reach the sidecars."""
+
+    def unresponsive(self, stack: Stack) -> str | None:
+        """The name of the process if it runs, although it may not respond."""
+        return processes.name(stack.running.get("engine"))
+
     def healthy(self, stack: Stack) -> bool:
         """Whether LocalStack runs and responds."""
         return processes.alive(stack.running.get("engine")) and responds(stack.endpoint)

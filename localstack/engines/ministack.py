@@ -5,7 +5,7 @@ import shutil
 import requests
 
 from localstack import processes
-from localstack.sidecars.issuer import ISSUER_POOL
+from localstack.sidecars.issuer_client import ISSUER_POOL
 from localstack.stack import ACCOUNT, PROCESS_VARIABLE, REGION, Stack, StackError
 from tooling.machine import ENGINE_VENV
 from tooling.paths import ROOT
@@ -15,8 +15,6 @@ from tooling.polling import poll
 _RESPONSE_SECONDS = 15
 _START_SECONDS = 60
 _SAVE_SECONDS = 60
-# A stack that goes down has nothing to save.
-_STOP_SECONDS = 0.5
 
 
 class MiniStack:
@@ -27,6 +25,7 @@ class MiniStack:
 
     def start(self, stack: Stack) -> None:
         """Start MiniStack on the stack's port and wait until it responds."""
+        log = stack.logs_dir / "engine.log"
         # Functions inherit this environment: credentials and endpoints of the shell must not reach them.
         environment = processes.environment() | {
             PROCESS_VARIABLE: str(stack.directory),
@@ -52,6 +51,7 @@ class MiniStack:
             "LOST_FILE": str(stack.lost_file),
             "DECISIONS_FILE": str(stack.decisions_file),
             "CHANGES_FILE": str(stack.changes_file),
+            "LOG_FILE": str(log),
         }
         if stack.issuer_url:
             environment |= {"ISSUER_URL": stack.issuer_url, "ISSUER_POOL": ISSUER_POOL}
@@ -68,7 +68,6 @@ class MiniStack:
         stack.engine_dir.mkdir(parents=True, exist_ok=True)
         # -P: our modules must not shadow the engine's libraries of the same name.
         main = ROOT / "localstack" / "ministack_patches" / "__main__.py"
-        log = stack.logs_dir / "engine.log"
         # Terraform has not checked the state that the engine loads from disk.
         stack.applied = None
         command = [str(ENGINE_VENV / "bin" / "python"), "-P", str(main)]
@@ -90,8 +89,16 @@ class MiniStack:
 
     def stop(self, stack: Stack) -> None:
         """Stop MiniStack and its workers and remove its files."""
-        processes.stop(stack.running.get("engine"), _STOP_SECONDS)
+        # A stack that goes down has nothing to save.
+        processes.stop(stack.running.get("engine"), 0)
         shutil.rmtree(stack.engine_dir, ignore_errors=True)
+
+    def connect(self, stack: Stack) -> None:
+        """Do nothing: functions reach the sidecars."""
+
+    def unresponsive(self, stack: Stack) -> str | None:
+        """The name of the process if it runs, although it may not respond."""
+        return processes.name(stack.running.get("engine"))
 
     def healthy(self, stack: Stack) -> bool:
         """Whether MiniStack runs and responds."""

@@ -47,8 +47,8 @@ class Proxy:
         self._copies: set[asyncio.Task[Any]] = set()
         self._in_flight = 0
         self._frozen = False
-        # Calls that sent a mail which is not recorded as sent yet.
-        self._unrecorded: dict[tuple[str, str | None], Call] = {}
+        # Calls that sent a mail which is not recorded as sent yet, and their processes.
+        self._unrecorded: dict[tuple[str, str | None], tuple[Call, Worker | None]] = {}
 
     def app(self) -> web.Application:
         """Create the application."""
@@ -77,7 +77,7 @@ class Proxy:
                 await asyncio.sleep(0.02)
         if not self._frozen:
             # The proxy is frozen for a restart of the engine, which kills functions between sending and recording.
-            for call in self._unrecorded.values():
+            for call, _ in self._unrecorded.values():
                 self._record(call, Fault.KILL_AFTER)
             self._unrecorded.clear()
         return web.json_response({})
@@ -140,7 +140,8 @@ class Proxy:
                 return await _lose(request, worker, fault)
         response = await self._forward(request, body, call)
         if call.sends_mail and response.status < 300:
-            self._unrecorded[call.function, call.mail] = call
+            self._send_again(call)
+            self._unrecorded[call.function, call.mail] = (call, worker)
         elif call.records_mail and response.status < 300:
             self._unrecorded.pop((call.function, call.mail), None)
         if fault is None and (request.transport is None or request.transport.is_closing()):
@@ -155,6 +156,12 @@ class Proxy:
             self._copies.add(copy)
             copy.add_done_callback(self._copies.discard)
         return response
+
+    def _send_again(self, call: Call) -> None:
+        """Record that the process which sent the same mail before ended before it recorded it: Lambda timed it out."""
+        before, worker = self._unrecorded.get((call.function, call.mail), (None, None))
+        if before and worker and not psutil.pid_exists(worker.pid):
+            self._record(before, Fault.KILL_AFTER)
 
     async def _repeat(self, request: web.Request, body: bytes, call: Call) -> None:
         """Send the same message again, after later ones."""

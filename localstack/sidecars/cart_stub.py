@@ -15,9 +15,9 @@ FIXTURES = ROOT / "fixtures"
 class CartStub(JsonServer):
     """Serves the carts and campaigns of the fixtures.
 
-    It has further routes for tests: `PUT /v1.0/carts/{id}` adds a cart, and `PUT /control/outages/{cartId}` with
-    `{"status": 503}` makes reads of that cart fail until `DELETE`; `GET` returns the number of failed reads. An outage
-    affects one cart only, so that tests can run in parallel.
+    It has further routes for tests: `PUT /v1.0/carts/{id}` adds a cart and `PUT /v1.0/campaigns/{code}` a campaign.
+    `PUT /control/outages/{cartId}` with `{"status": 503}` makes reads of that cart fail until `DELETE`; `GET` returns
+    the number of failed reads. An outage affects one cart only, so that tests can run in parallel.
     """
 
     def __init__(self, port: int) -> None:
@@ -46,6 +46,9 @@ class CartStub(JsonServer):
                     return 200, dict(self.outages[cart_id])
                 case "PUT", "v1.0", "carts", cart_id:
                     self.carts[cart_id] = body
+                    return 200, body
+                case "PUT", "v1.0", "campaigns", code:
+                    self.campaigns[code] = body
                     return 200, body
                 case "PUT", "control", "outages", cart_id:
                     self.outages[cart_id] = {"status": int(body["status"]), "refused": 0}

@@ -8,23 +8,18 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, cast
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
 import jwt
-import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
+from localstack.sidecars.issuer_client import CLIENT_ID
 from localstack.sidecars.json_server import JsonServer
 from localstack.stack import REGION
 
-# The user pool that the issuer stands for; terraform/locals.tf has its name too.
-ISSUER_POOL: Final = f"{REGION}_issuer"
-CLIENT_ID: Final = "issuer"
 _KEY_ID = "issuer-1"
-_VALID_SECONDS = 3_600
-_HTTP_SECONDS = 10
 
 
 class TokenIssuer(JsonServer):
@@ -76,28 +71,6 @@ class TokenIssuer(JsonServer):
     def _signed(self, use: str, claims: dict[str, Any]) -> str:
         claims = {**claims, "token_use": use, "jti": str(uuid4())}
         return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": _KEY_ID})
-
-
-class Issuer:
-    """Client of a running issuer at a URL."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def sign_in(
-        self,
-        email: str,
-        tenant_id: str | None = None,
-        group: str | None = None,
-        pool: str = ISSUER_POOL,
-        seconds: int = _VALID_SECONDS,
-    ) -> dict[str, str]:
-        """Request IdToken, AccessToken and RefreshToken for a user."""
-        user = {"email": email, "tenant_id": tenant_id, "group": group, "pool": pool, "seconds": seconds}
-        response = requests.post(f"{self.url}/tokens", json=user, timeout=_HTTP_SECONDS)
-        response.raise_for_status()
-        tokens: dict[str, str] = response.json()
-        return tokens
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """SMTP server that stores each mail in a file: `python -m localstack.sidecars.mail_catcher PORT FOLDER`."""
 
+from __future__ import annotations
+
 import asyncio
 import sys
 import time
@@ -9,9 +11,10 @@ from email.message import EmailMessage
 from email.policy import default
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aiosmtpd.smtp import SMTP, Envelope, Session
+if TYPE_CHECKING:
+    from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
 class MailCatcher:
@@ -58,6 +61,9 @@ def arrived_at(path: Path) -> float:
 
 async def serve(port: int, directory: Path) -> None:
     """Serve until cancelled."""
+    # Imported late: those who only read mails do not need it.
+    from aiosmtpd.smtp import SMTP
+
     catcher = MailCatcher(directory)
     server = await asyncio.get_running_loop().create_server(
         lambda: SMTP(catcher, hostname="localhost", data_size_limit=40 * 1024 * 1024), "127.0.0.1", port

@@ -218,7 +218,8 @@ def _operations() -> dict[str, Json]:
         ),
         "update_order": _operation(
             "Change an order.",
-            "The status, the payment details, or both, of the version that If-Match names.",
+            "The status, the payment details, or both, of the version that If-Match names. Without a response, send "
+            "the same request again: a change that was made already gets the same response, and its mail is sent once.",
             ("OrderId", "IfMatch"),
             _responses({200: changed}, (400, 401, 403, 404, 409, 412, 413, 415, 428)),
             _json("OrderUpdate", examples.ORDER_UPDATE),

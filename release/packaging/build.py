@@ -49,7 +49,7 @@ def build(function: str, architecture: Architecture | None = None, natives: Nati
     group = _group(modules)
     files = [*_source_files(modules), *_template_files(group)]
     contents = [part for path in files for part in (_relative(path).encode(), path.read_bytes())]
-    native = architecture if natives == "lambda-image" and not group.pure else None
+    native = architecture if natives != "host" and not group.pure else None
     natives_digest = libraries.natives_digest().encode() if native else b""
     inputs = libraries.digest(libraries.recipe(), group.lock_file.read_bytes(), natives_digest, *contents)
     packages = packages_dir(architecture)
@@ -81,12 +81,12 @@ def build_all(architecture: Architecture | None = None, natives: Natives = "host
             budget, or Pango must come from the Lambda image and no Docker engine responds.
         DockerError: Docker cannot build the libraries of the Lambda image.
     """
-    if natives == "lambda-image" and not docker.available():
+    if natives != "host" and not docker.available():
         raise BuildError(
             "the invoice's package takes Pango from the Lambda image, and no Docker engine responds: start Docker, or "
             "leave Pango out with --host-pango, which is for the local stack and not for AWS"
         )
-    if natives == "lambda-image":
+    if natives != "host":
         docker.require_buildx()
     with libraries.exclusive():
         with ThreadPoolExecutor(max_workers=3) as pool:

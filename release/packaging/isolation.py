@@ -107,7 +107,7 @@ def load_in_image(package: Path, architecture: Architecture) -> str:
             *("run", "--rm", "--network=none", "--read-only", "--tmpfs=/tmp", docker.platform(architecture)),
             *(f"--volume={folder}:/var/task:ro", "--workdir=/var/task"),
             *(f"--env={name}={value}" for name, value in ENVIRONMENT.items()),
-            *("--entrypoint=python", docker.IMAGE, "-I", "-B", "-c", _SCRIPT),
+            *("--entrypoint=python", docker.LAMBDA.name(), "-I", "-B", "-c", _SCRIPT),
             *(f"functions.{package.stem}.handler", "/var/task", "/var/runtime"),
             seconds=_IMAGE_DEADLINE_SECONDS,
         )
@@ -133,7 +133,7 @@ def import_all(packages: Path, architecture: Architecture | None = None, natives
     """
     found = sorted(packages.glob("*.zip"))
     with ThreadPoolExecutor(max_workers=4) as pool:
-        if architecture is not None and natives == "lambda-image":
+        if architecture is not None and natives != "host":
             list(pool.map(load_in_image, found, repeat(architecture)))
         else:
             found = [package for package in found if _loads_here(package, architecture)]

@@ -31,8 +31,9 @@ _DOCKER_SECONDS = 900
 Architecture = Literal["arm64", "x86_64"]
 # Linux's names of the architectures.
 MACHINES: dict[Architecture, str] = {"arm64": "aarch64", "x86_64": "x86_64"}
-# Where Pango comes from: the Lambda image, then it is in the invoice's package, or the machine that runs it.
-Natives = Literal["lambda-image", "host"]
+# Where Pango comes from: the Lambda image or its stand-in, then it is in the invoice's package; or the machine that
+# runs it.
+Natives = Literal["lambda-image", "stand-in", "host"]
 
 
 class BuildError(UserError):
@@ -183,7 +184,7 @@ def runtime_libraries() -> Path:
 def natives_digest() -> str:
     """The digest of what the libraries from the Lambda image are made from; the same for each architecture."""
     recipes = [(_HERE / name).read_bytes() for name in ("natives.Dockerfile", "natives.py")]
-    return digest(docker.IMAGE.encode(), *recipes)[:16]
+    return digest(docker.LAMBDA.name().encode(), *recipes)[:16]
 
 
 def native_libraries(architecture: Architecture) -> Path:
@@ -198,7 +199,7 @@ def native_libraries(architecture: Architecture) -> Path:
     shutil.rmtree(partial, ignore_errors=True)
     docker.run(
         f"the {architecture} libraries of the invoice were not built",
-        *("build", docker.platform(architecture), f"--build-arg=IMAGE={docker.IMAGE}"),
+        *("build", docker.platform(architecture), f"--build-arg=IMAGE={docker.LAMBDA.name()}"),
         *(f"--file={_HERE / 'natives.Dockerfile'}", f"--output=type=local,dest={partial}", str(_HERE)),
         seconds=_DOCKER_SECONDS,
     )

@@ -16,12 +16,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from localstack import terraform
-from localstack.stack import ACCOUNT, REGION, SIGNATURE, StackError
-from release.packaging import build
+from localstack import packages, terraform
+from localstack.stack import ACCOUNT, REGION, SIGNATURE, Stack, StackError
 from tests.conformance import engines, parity
 from tests.conformance.differences import DRIFT
 from tests.conformance.engines import Engine
+from tooling.paths import ROOT
 
 _DEADLINE_SECONDS = 900
 # Independent parts of the configuration, by the feature that an engine needs for them.
@@ -62,11 +62,12 @@ class _Terraform:
             "AWS_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
-        root = terraform.TERRAFORM_DIR.parent
+        stack = Stack(folder, engine=engine.name)
         self._variables = [
             "-var-file=env/local.tfvars",
-            f"-var=packages_dir={root / 'build' / 'packages'}",
-            f"-var=templates_dir={root / 'templates'}",
+            *packages.variables(stack),
+            f"-var=packages_dir={packages.package(stack, 'get_order').parent}",
+            f"-var=templates_dir={ROOT / 'templates'}",
             f"-var=authorizer={'issuer' if engine.issuer else 'cognito'}",
         ]
         parts = [part for needs, found in _PARTS.items() if needs not in engine.lacks for part in found]
@@ -120,7 +121,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("engine", choices=engines.ENGINES)
     name = parser.parse_args().engine
-    build.build_all()
+    packages.build_all(Stack(Path(), engine=name))
     with tempfile.TemporaryDirectory(prefix="apply-") as folder:
         path = Path(folder)
         with engines.ENGINES[name](path / "engine") as engine:

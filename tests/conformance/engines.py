@@ -19,7 +19,8 @@ from botocore.config import Config
 from localstack import engines, processes
 from localstack.engines.localstack_host import LocalStackHost, require_java_and_npm
 from localstack.engines.ministack import MiniStack
-from localstack.sidecars.issuer import Issuer, TokenIssuer
+from localstack.sidecars.issuer import TokenIssuer
+from localstack.sidecars.issuer_client import Issuer
 from localstack.sidecars.mail_catcher import MailCatcher
 from localstack.stack import ACCOUNT, REGION, SIGNATURE, Stack, StackError
 from tooling import dynamodb_local
@@ -208,11 +209,10 @@ def _localstack_mails(endpoint: str, address: str) -> list[bytes]:
 def _localstack(folder: Path) -> Iterator[Engine]:
     engine = engines.choose("localstack")
     with _issuer(folder) as issuer:
-        ports = {use: processes.free_port() for use in ("engine", "smtp")}
-        ports["issuer"] = int(issuer.url.rpartition(":")[2])
+        ports = {"engine": processes.free_port(), "issuer": int(issuer.url.rpartition(":")[2])}
         stack = Stack(folder, engine="localstack", ports=ports)
-        engine.start(stack)
         try:
+            engine.start(stack)
             yield _localstack_engine(stack, issuer)
         finally:
             engine.stop(stack)

@@ -20,9 +20,10 @@ from tooling.polling import poll
 
 # A function that sends a mail, and ends before it records that.
 _NOTIFIER = """
-import boto3
+import sys, boto3
 message = "From: a@kimmyai.io\\nTo: b@acme.example\\nX-Correlation-Id: c-1\\n\\ntext"
-boto3.client("ses").send_raw_email(RawMessage={"Data": message.encode()})
+for _ in range(int(sys.argv[1])):
+    boto3.client("ses").send_raw_email(RawMessage={"Data": message.encode()})
 """
 # A function that sends one message without retries, and prints the result.
 _FUNCTION = """
@@ -129,8 +130,18 @@ def test_unrecorded_mail_before_restart_is_listed(control: Control, aws: Aws) ->
     """A mail that was sent but not recorded before a restart may be sent twice."""
     aws.ses.verify_email_identity(EmailAddress="a@kimmyai.io")
     control.begin(Plan())
-    assert run(control, "internal-notifier", _NOTIFIER).returncode == 0
+    assert run(control, "internal-notifier", _NOTIFIER, "1").returncode == 0
     assert control.journal().unrecorded() == set()
     control.freeze(True)
     control.freeze(False)
+    assert control.journal().unrecorded() == {("internal-notifier", "c-1")}
+
+
+def test_unrecorded_mail_of_ended_process_is_listed(control: Control, aws: Aws) -> None:
+    """A process that ended by itself before it recorded a mail may have it sent twice; one that lives may not."""
+    aws.ses.verify_email_identity(EmailAddress="a@kimmyai.io")
+    control.begin(Plan())
+    assert run(control, "internal-notifier", _NOTIFIER, "2").returncode == 0
+    assert control.journal().unrecorded() == set()
+    assert run(control, "internal-notifier", _NOTIFIER, "1").returncode == 0
     assert control.journal().unrecorded() == {("internal-notifier", "c-1")}

@@ -33,3 +33,21 @@ def test_new_functions_are_called_once(stack: Stack, tmp_path: Path, monkeypatch
         names.append(make_function(f"def handler(event, context):\n{record}", session))
         poll("the third is called", lambda: calls(names), 60)
     assert calls(names) == names
+
+
+def test_start_waits_and_start_soon_does_not(stack: Stack, tmp_path: Path) -> None:
+    """`start` returns once each function has responded, and `start_soon` while its functions still start."""
+    session = boto3.Session(aws_access_key_id=str(uuid4().int)[:12], aws_secret_access_key="test")
+    functions = session.client("lambda", endpoint_url=stack.endpoint, region_name="af-south-1")
+    gate = tmp_path / "gate"
+    waits = f"import pathlib, time\nwhile not pathlib.Path({str(gate)!r}).exists():\n    time.sleep(0.05)\n"
+    done = tmp_path / "done"
+    body = f"def handler(event, context):\n    pathlib.Path({str(done)!r}).touch()\n"
+    slow = make_function(waits + body, session)
+    warm.start_soon(functions, [slow])
+    assert not done.exists()
+    gate.touch()
+    poll("the function is called", lambda: done.exists() or None, 60)
+    done.unlink()
+    warm.start(functions, [slow])
+    assert done.exists()

@@ -16,7 +16,7 @@ from tooling.paths import ROOT
 SAMPLES = {
     "TARGET": "dev",
     "ENVIRONMENT": "dev",
-    "ENGINE": "moto",
+    "ENGINE": "localstack",
     "QUEUE": "bbws-order-pdf-dev",
     "FUNCTION": "create_order",
     "ALARM": "bbws-order-pdf-dlq-dev-not-empty",

@@ -57,6 +57,24 @@ def test_campaign_missing_is_none(client: CartClient) -> None:
     assert client.campaign("NO-SUCH") is None
 
 
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"discountPercent": 101}, "discountPercent"),
+        ({"validTo": "tomorrow"}, "validTo"),
+        ({"name": "x" * 2**21}, "more than 2097152 bytes"),
+    ],
+    ids=["percent", "time", "bytes"],
+)
+def test_campaign_malformed_is_none(
+    stub: CartStub, client: CartClient, changes: dict[str, Any], reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A malformed campaign costs the discount and not the order, and the log names the field."""
+    stub.campaigns["BROKEN"] = {**stub.campaigns["SPRING10"], "code": "BROKEN", **changes}
+    assert client.campaign("BROKEN") is None
+    assert reason in caplog.records[-1].__dict__["reason"]
+
+
 def test_cart_missing_or_foreign_is_not_found(stub: CartStub, client: CartClient) -> None:
     """A cart of another tenant is rejected with the words of one that does not exist, malformed or not."""
     stub.carts["cart-1"], stub.carts["cart-2"] = {**CART, "tenantId": "tenant-b"}, {"tenantId": "tenant-b"}

@@ -1,6 +1,7 @@
 """How commands end: ours with a sentence, other programs within a deadline."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from release.packaging.libraries import BuildError
 from tooling import commands
 from tooling.cli import run_cli
 from tooling.commands import CommandError, Completed
+from tooling.paths import ROOT
 
 DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no s3:PutObject on releases"}}, "PutObject")
 
@@ -102,6 +104,14 @@ def test_run_cli_reaches_this_machine_without_a_proxy(monkeypatch: pytest.Monkey
     run_cli(lambda: proxies.update(requests.utils.get_environ_proxies("http://127.0.0.1:4566/x")), "")
     assert proxies == {}
     assert os.environ["NO_PROXY"].startswith("intranet.example,")
+
+
+def test_run_cli_prints_plain_characters_where_there_are_no_others() -> None:
+    """Output to a terminal that lacks a character, such as ✓ in Latin-1, has a plain one in its place."""
+    code = "from tooling.cli import run_cli; run_cli(lambda: print('\u2713 accepted'), '')"
+    variables = {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, check=True, timeout=60)
+    assert done.stdout == b"? accepted\n"
 
 
 def test_run_cli_cleans_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

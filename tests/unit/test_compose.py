@@ -1,13 +1,15 @@
 """Security and versions in docker-compose.yml; `make lint` checks its schema."""
 
+import json
 import re
 from typing import Any
 
 import pytest
 import yaml
 
-from localstack.engines.localstack import HOOKS, image
+from localstack.engines.localstack import HOOKS, LABEL
 from tests.conformance.engines import locked
+from tooling import docker
 from tooling.paths import ROOT
 
 FILE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -16,7 +18,7 @@ SERVICES: dict[str, dict[str, Any]] = FILE["services"]
 
 def filled(text: str) -> str:
     """A value with the defaults that Compose uses when no variable is set."""
-    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
+    return re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", text)
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -33,11 +35,11 @@ def test_images_are_pinned(name: str) -> None:
     assert re.fullmatch(r"v?\d+\.\d+\.\d+", tag), SERVICES[name]["image"]
 
 
-def test_engine_images_match_lock_files(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engine_images_match_lock_files() -> None:
     """Engine images have the versions of the lock files."""
-    monkeypatch.delenv("LOCALSTACK_AUTH_TOKEN", raising=False)
-    assert filled(SERVICES["localstack"]["image"]) == image()
-    assert image().endswith(f":{locked('localstack', 'localstack-core[runtime]')}")
+    image = docker.LOCALSTACK.real
+    assert filled(SERVICES["localstack"]["image"]) == image
+    assert image.endswith(f":{locked('localstack', 'localstack-core[runtime]')}")
     assert SERVICES["ministack"]["image"].endswith(f":{locked('engine', 'ministack')}")
 
 
@@ -72,3 +74,11 @@ def test_hooks_are_mounted_read_only() -> None:
 def test_token_comes_from_environment() -> None:
     """The LocalStack token comes from the environment only."""
     assert SERVICES["localstack"]["environment"]["LOCALSTACK_AUTH_TOKEN"] == "${LOCALSTACK_AUTH_TOKEN:-}"
+
+
+def test_functions_run_in_image_of_release() -> None:
+    """Functions run in the image that a release takes its libraries from, and `make down` finds their containers."""
+    environment = SERVICES["localstack"]["environment"]
+    images = json.loads(filled(environment["LAMBDA_RUNTIME_IMAGE_MAPPING"]))
+    assert images == {"python3.12": docker.LAMBDA.real}
+    assert f"--label={LABEL}=${{COMPOSE_PROJECT_NAME" in environment["LAMBDA_DOCKER_FLAGS"]

@@ -46,8 +46,10 @@ def test_pango_is_required_in_aws(endpoint: str, tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     release = make_release(tmp_path)
     deploy.require_pango(release)
-    with pytest.raises(DeployError, match="has no Pango, and AWS has none either; run `make release` where a Docker"):
+    with pytest.raises(DeployError, match="has no Pango, and AWS has none either; run `make release` where"):
         deploy.require_pango(release.copy(update={"natives": "host"}))
+    with pytest.raises(DeployError, match="made with a stand-in for Lambda's image: its invoice package has Debian's"):
+        deploy.require_pango(release.copy(update={"natives": "stand-in"}))
 
 
 def test_prepare_checks_pango_before_terraform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

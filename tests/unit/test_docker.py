@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tooling import docker
 from tooling.paths import ROOT
 
 _FAKE = """#!/bin/sh
+[ "$1 $2" != "image inspect" ] || exec {folder}/inspect "$3"
 printf '%s\\n' "$@" > {folder}/arguments
 {script}
 """
@@ -26,11 +28,19 @@ class FakeDocker:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.set_script("exit 0")
+        self.set_images({})
 
     def set_script(self, script: str) -> None:
         """Set the shell script that a call runs."""
         program = self._folder / "docker"
         program.write_text(_FAKE.format(folder=self._folder, script=script))
+        program.chmod(0o755)
+
+    def set_images(self, labels: Mapping[str, Mapping[str, str]]) -> None:
+        """Set the images that are there, by name, with their labels."""
+        program = self._folder / "inspect"
+        cases = [f"{name}) echo '{json.dumps([{'Config': {'Labels': of}}])}';;" for name, of in labels.items()]
+        program.write_text("\n".join(["#!/bin/sh", 'case "$1" in', *cases, "*) exit 1;;", "esac"]))
         program.chmod(0o755)
 
     def arguments(self) -> list[str]:
@@ -87,7 +97,7 @@ def test_native_libraries_are_built_once(fake: FakeDocker, tmp_path: Path) -> No
     assert fake.arguments() == [
         "build",
         "--platform=linux/arm64",
-        f"--build-arg=IMAGE={docker.IMAGE}",
+        f"--build-arg=IMAGE={docker.LAMBDA.real}",
         f"--file={context}/natives.Dockerfile",
         f"--output=type=local,dest={folder}.partial",
         str(context),
@@ -130,3 +140,22 @@ def test_build_without_buildx_is_refused_first(fake: FakeDocker) -> None:
         build.build_all("arm64", "lambda-image")
     assert fake.arguments() == ["buildx", "version"]
     assert not (libraries.LIBRARIES).exists()
+
+
+def test_stand_in_is_used_only_without_real_image(fake: FakeDocker) -> None:
+    """A stand-in is used where the real image is not there, and otherwise Docker pulls the real one."""
+    assert docker.LAMBDA.name() == docker.LAMBDA.real
+    fake.set_images({docker.LAMBDA.stand_in: {docker.STAND_IN_LABEL: docker.LAMBDA.real}})
+    assert docker.LAMBDA.is_stand_in()
+    assert docker.LAMBDA.name() == docker.LAMBDA.stand_in
+    assert docker.label(docker.LAMBDA.stand_in, docker.STAND_IN_LABEL) == docker.LAMBDA.real
+    fake.set_images({docker.LAMBDA.stand_in: {}, docker.LAMBDA.real: {}})
+    assert not docker.LAMBDA.is_stand_in()
+    assert docker.LAMBDA.name() == docker.LAMBDA.real
+
+
+def test_libraries_of_stand_in_are_not_those_of_real_image(fake: FakeDocker) -> None:
+    """Libraries built in a stand-in are kept apart, and so are packages that have them."""
+    real = libraries.natives_digest()
+    fake.set_images({docker.LAMBDA.stand_in: {}})
+    assert libraries.natives_digest() != real

@@ -11,7 +11,8 @@ import requests
 
 from localstack import up
 from localstack.engines.localstack import LocalStack
-from localstack.sidecars.issuer import CLIENT_ID, ISSUER_POOL, Issuer, TokenIssuer
+from localstack.sidecars.issuer import TokenIssuer
+from localstack.sidecars.issuer_client import CLIENT_ID, ISSUER_POOL, Issuer
 from localstack.stack import Running, Stack, StackError
 from localstack.terraform import LocalTerraform
 from release.environments import ENVIRONMENTS

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -12,6 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tooling import provision
 from tooling.paths import ROOT
 
 MACHINE = ROOT / "tooling" / "machine.py"
@@ -73,12 +75,91 @@ def test_check_requires_chromium_only_for_tests(tmp_path: Path) -> None:
     assert run(path, tmp_path, "test", variables={"CHROMIUM": str(tmp_path / "browser")}).returncode == 0
 
 
+def bare_path(tmp_path: Path, *more: str) -> str:
+    """Write programs of a machine without Python; returns a PATH with them and nothing else."""
+    folder = tmp_path / "bare"
+    for name in ("sh", "awk", "dirname", "grep", *more):
+        fake(folder, name, f'exec {shutil.which(name) or "/bin/true"} "$@"')
+    (folder / "sh").unlink()
+    (folder / "sh").symlink_to("/bin/sh")
+    fake(folder, "id", "echo 1000")
+    fake(folder, "sudo", "exit 1")
+    return str(folder)
+
+
+@pytest.mark.parametrize("manager", ["apt-get", "dnf"])
+def test_python_missing_prints_one_line_with_everything(tmp_path: Path, manager: str) -> None:
+    """A user who cannot become root on a bare machine gets one line, with what `make up` and `make test` need."""
+    path = bare_path(tmp_path, manager)
+    done = subprocess.run(
+        ["/bin/sh", ROOT / "bin" / ".python"],
+        env={"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert done.returncode == 1
+    (line,) = [line for line in done.stderr.splitlines() if "sudo sh -c" in line]
+    needs = {need for need in ("python", "uv", "pango", "certificates") if manager in provision.packages(need)}
+    for need in needs:
+        assert provision.packages(need)[manager] in line
+
+
+def test_everything_missing_is_one_line(tmp_path: Path) -> None:
+    """Where Pango is missing, the line to paste has the browser of `make test` too, and so is the only one."""
+    path = fake_terraform(tmp_path, "1.10.0")
+    fake(tmp_path, "apt-get", "")
+    fake(tmp_path, "sudo", "exit 1")
+    code = f"""
+import os, sys
+sys.path.insert(0, {str(ROOT)!r})
+os.geteuid = lambda: 1000
+from tooling import machine
+machine.PANGO = ("no-such-library",)
+machine.find_chromium = lambda: None
+machine.PROGRAMS = machine.Path({str(tmp_path)!r})
+machine._is_ubuntu = lambda: False
+print([item.what for item in machine.prepare()])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={"PATH": path}, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.stdout == "['Pango (no-such-library)']\n", done.stderr
+    assert done.stderr.splitlines()[-1].strip() == (
+        "sudo apt-get update -qq && sudo apt-get install -y -qq --no-install-recommends "
+        "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 chromium"
+    )
+
+
+def test_cached_terraform_is_used_only_where_it_is_missing(tmp_path: Path) -> None:
+    """A Terraform that was downloaded once is linked if the machine has none, and not because Pango is missing."""
+    cached = tmp_path / ".cache" / "order-platform" / f"terraform-{provision.TERRAFORM}"
+    fake(cached, "terraform", """echo '{"terraform_version": "1.11.4"}'""")
+    code = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+from tooling import machine
+machine.PANGO = ("no-such-library",)
+machine.PROGRAMS = machine.Path({str(tmp_path / "programs")!r})
+machine.prepare()
+"""
+
+    def linked(path: str) -> bool:
+        environment = {"PATH": path, "HOME": str(tmp_path), "INSTALL": "0"}
+        subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True, timeout=60)
+        return (tmp_path / "programs" / "terraform").is_symlink()
+
+    assert not linked(fake_terraform(tmp_path / "bin", "1.10.0"))
+    assert linked("/usr/sbin:/sbin")
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A repository with machine.py, an empty lock file for each environment, and a uv that writes down its calls."""
     root = tmp_path / "checkout"
     (root / "tooling").mkdir(parents=True)
-    for name in ("__init__.py", "machine.py", "provision.py", "terraform.sha256"):
+    for name in ("__init__.py", "machine.py", "provision.py", "terraform.sha256", "system-packages.txt"):
         (root / "tooling" / name).write_bytes(MACHINE.with_name(name).read_bytes())
     (root / "requirements").mkdir()
     for name in ("engine", "local", "dev", "moto", "uv"):

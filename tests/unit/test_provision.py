@@ -71,12 +71,15 @@ def test_install_without_root_prints_one_line(
 def test_install_zero_only_prints(
     machine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """INSTALL=0 installs nothing, and shows what it would."""
+    """INSTALL=0 installs nothing, and shows what it would: nothing to paste for who may install."""
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setenv("INSTALL", "0")
     assert provision.install([PANGO, TERRAFORM]) == [PANGO, TERRAFORM]
     assert (machine.read_text(), provision.terraform_program().exists()) == ("", False)
-    assert "apt-get install -y -qq --no-install-recommends libpango harfbuzz" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "`make up` runs: apt-get install -y -qq --no-install-recommends libpango harfbuzz" in shown
+    assert f"`make up` downloads Terraform {provision.TERRAFORM} from " in shown
+    assert "Paste" not in shown
 
 
 def test_install_failed_package_shows_what_was_printed(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:

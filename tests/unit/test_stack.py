@@ -1,14 +1,17 @@
 """The parts of the local stack that need no engine: its file, ports, processes and sidecars."""
 
 import os
+import resource
 import smtplib
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 from aiosmtpd.controller import Controller
@@ -21,6 +24,8 @@ from localstack.sidecars.cart_stub import CartStub
 from localstack.sidecars.mail_catcher import Mailbox, MailCatcher
 from localstack.stack import PROCESS_VARIABLE, Running, Stack, StackError, load, require
 from localstack.terraform import cli_config
+from tooling import docker
+from tooling.paths import ROOT
 from tooling.polling import DeadlineError, poll
 
 
@@ -98,6 +103,33 @@ def test_process_starts_and_stops(tmp_path: Path) -> None:
     processes.stop(None)
 
 
+@pytest.mark.skipif(not psutil.LINUX, reason="only Linux computes when a process began from a clock that is set")
+def test_process_is_known_after_the_clock_was_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step of the clock, as when a laptop wakes, makes no stranger of a process: it is alive, and can be stopped."""
+    running = processes.start([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path / "log", {}, tmp_path)
+    booted = psutil.boot_time()
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: booted + 2)
+    assert processes.alive(running)
+    processes.stop(running)
+    assert not processes.alive(running)
+
+
+def test_started_process_may_have_more_descriptors_than_the_shell(tmp_path: Path) -> None:
+    """A process is started with the descriptors that the hard limit allows, whatever the shell's soft limit."""
+    code = f"""
+import resource, sys
+from pathlib import Path
+from localstack import processes
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+command = [sys.executable, "-c", "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"]
+processes.start(command, Path({str(tmp_path / "log")!r}), {{}}, Path.cwd())
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    limit = poll("the process prints", lambda: (tmp_path / "log").read_text() or None, 20)
+    assert int(limit) == (10_240 if hard == resource.RLIM_INFINITY else min(10_240, hard))
+
+
 def test_poll_deadline_names_condition() -> None:
     """A wait that fails says what it waited for, and how long."""
     with pytest.raises(DeadlineError, match=r"the moon: not after 0.2 s"):
@@ -130,6 +162,7 @@ def test_localstack_host_without_java_and_npm_is_refused(monkeypatch: pytest.Mon
 def test_image_is_pinned_without_token(monkeypatch: pytest.MonkeyPatch) -> None:
     """LocalStack's image is pinned unless there is a token."""
     monkeypatch.delenv("LOCALSTACK_AUTH_TOKEN", raising=False)
+    monkeypatch.setattr(docker, "present", lambda _: False)
     assert image() == "localstack/localstack:4.14.0"
     monkeypatch.setenv("LOCALSTACK_AUTH_TOKEN", "token")
     assert image() == "localstack/localstack:latest"

@@ -76,7 +76,7 @@ def dead(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "command", ["bin/ops stack status", "make order", "bin/ops stack logs get_order", "bin/ops queues --target local"]
+    "command", ["bin/ops stack status", "bin/ops stack logs get_order", "bin/ops queues --target local"]
 )
 def test_command_without_engine_fails(dead: Path, command: str) -> None:
     """A command that needs the engine says how to repair it."""

@@ -22,13 +22,13 @@ def test_up_failed_step_marks_applied_only_for_traffic(
     """The next `make up` applies again after any error except a new version that does not run."""
     stack, marked = Stack(tmp_path), list[Stack]()
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr(up, "_start", lambda *_: None)
     monkeypatch.setattr(up, "_finish", fail)
     monkeypatch.setattr(redeploy, "checked_templates", lambda _: {})
-    monkeypatch.setattr(build, "build_all", list)
+    monkeypatch.setattr(build, "build_all", lambda *_: [])
     monkeypatch.setattr(LocalTerraform, "reason_to_apply", lambda _: None)
     monkeypatch.setattr(LocalTerraform, "mark_applied", lambda self: marked.append(self._stack))
     with pytest.raises(type(error)):

@@ -1,0 +1,69 @@
+"""The engine's HTTP server where descriptors are few, as 256 on macOS: connections end with their client."""
+
+import asyncio
+import errno
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+from hypercorn.asyncio.tcp_server import TCPServer
+from ministack import app as gateway
+
+from localstack import log_files
+from localstack.ministack_patches.patching import Function, changes, replaces
+
+_LOG_FILE = os.environ.get("LOG_FILE")
+_TRIM_SECONDS = 2.0
+# How often a lack of descriptors is logged.
+_LACK_SECONDS = 60.0
+_lacks: dict[str, float] = {}
+
+
+@replaces(TCPServer, "_read_data")
+async def end_with_client(read: Function, server: Any) -> None:
+    """End the wait for another request once the client has closed its connection.
+
+    Hypercorn 0.18 keeps such a connection, and its descriptor, for the 75 s of one that is idle.
+    """
+    await read(server)
+    server.client_is_gone = True
+    await server.idle_task.stop()
+
+
+@replaces(TCPServer, "_idle_timeout")
+async def wait_for_requests(wait: Function, server: Any) -> None:
+    """Wait for no request of a client that is gone, for `end_with_client`: its last one may have ended later."""
+    if not getattr(server, "client_is_gone", False):
+        await wait(server)
+
+
+def _log_seldom(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log a lack of descriptors once a minute: asyncio reports it hundreds of times a second."""
+    error = context.get("exception")
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        message, now = context["message"], loop.time()
+        if now - _lacks.get(message, -_LACK_SECONDS) < _LACK_SECONDS:
+            return
+        _lacks[message] = now
+    loop.default_exception_handler(context)
+
+
+@replaces(gateway, "_handle_lifespan")
+async def report_lacks_seldom(handle: Function, *scope_and_channels: Any) -> None:
+    """Set what handles errors outside of requests when the server starts."""
+    asyncio.get_running_loop().set_exception_handler(_log_seldom)
+    await handle(*scope_and_channels)
+
+
+@changes
+def bound_log() -> None:
+    """Keep the engine's own log below a limit, whatever writes it."""
+
+    def keep(log: Path) -> None:
+        never = threading.Event()
+        while not never.wait(_TRIM_SECONDS):
+            log_files.trim(log)
+
+    if _LOG_FILE:
+        threading.Thread(target=keep, args=(Path(_LOG_FILE),), daemon=True).start()
