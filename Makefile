@@ -14,10 +14,10 @@ ports = $(call option,PORT,--port) $(call option,CART_PORT,--cart-port) $(call o
   $(call option,CONSOLE_PORT,--console-port)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor up reset down images status order portal console preview watch logs test unit lint e2e conformance chaos bench load release rehearse
+.PHONY: help setup doctor up reset down images status order portal console preview watch logs test test-quick unit lint e2e conformance chaos bench load release rehearse
 
 help: ## show these targets
-	@$(call takes,)awk -F ':.*## ' '/^##@ / { print "\n" substr($$0, 5) } /^[a-z0-9]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@$(call takes,)awk -F ':.*## ' '/^##@ / { print "\n" substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 ##@ Develop
 setup: ## install what the tests need into .venv; other targets install what they need themselves (INSTALL=0 only shows)
@@ -54,6 +54,9 @@ watch: ## deploy what is saved in functions/, common/ or templates/ to the local
 test: ## run everything that CI runs: lint, types, security, Terraform, unit, conformance, end-to-end tests
 	@$(call takes,)bin/test all
 
+test-quick: ## run lint, types, unit tests and one order end to end within a minute
+	@$(call takes,)bin/test quick
+
 unit: ## run unit and integration tests, with coverage (ARGS="-k paging" for pytest)
 	@$(call takes,ARGS)$(pytest)bin/test unit
 
@@ -72,8 +75,8 @@ chaos: ## check the promises under faults, on a separate stack (SEED=11 to repla
 bench: ## measure cold starts, API, list, invoices and cost against baselines, on a separate stack (PART=api ROUNDS=3)
 	@$(call takes,PART ROUNDS)bin/ops lab bench $(call option,PART,--part) $(call option,ROUNDS,--rounds)
 
-load: ## load the local stack at rising rates until it breaks (RATES=2,5,10 SECONDS=20 GATE=rate that must hold)
-	@$(call takes,TARGET RATES SECONDS GATE)bin/ops lab load --target $(or $(call option,TARGET,),local) $(call option,RATES,--rates) $(call option,SECONDS,--seconds) $(call option,GATE,--gate)
+load: ## load the local stack at rising rates until it breaks (RATES=2,5,10 SECONDS=20 GATE=rate that must hold SOAK=20 minutes)
+	@$(call takes,TARGET RATES SECONDS GATE SOAK)bin/ops lab load --target $(or $(call option,TARGET,),local) $(call option,RATES,--rates) $(call option,SECONDS,--seconds) $(call option,GATE,--gate) $(call option,SOAK,--soak)
 
 ##@ Operate (alarms, queues, DLQs, restores: bin/ops --help)
 status: ## show engine, queues and mails

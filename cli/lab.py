@@ -80,10 +80,16 @@ def load(
     rates: Annotated[str | None, typer.Option(help="Requests a second, rising, such as 2,5,10.")] = None,
     seconds: Annotated[int, typer.Option(min=1, help="Seconds to measure each rate.")] = 20,
     gate: Annotated[float | None, typer.Option(help="One of the rates: the last one, and it must hold.")] = None,
+    soak: Annotated[int | None, typer.Option(help="Hold the first rate so many minutes: nothing may grow.")] = None,
 ) -> None:
     """Load the API at rising rates until it breaks, and plot latency against rate."""
     from labs.load import run as loads
+    from labs.load import soak as soaks
 
+    if soak is not None:
+        if target != "local":
+            raise typer.BadParameter("only the local stack's memory can be read", param_hint="--target")
+        raise typer.Exit(soaks.run(soak, loads.parse_rates(rates)[0] if rates else loads.RATES[0]))
     chosen = loads.parse_rates(rates) if rates else loads.RATES
     raise typer.Exit(loads.run(target, chosen, seconds, gate))
 

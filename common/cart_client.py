@@ -10,6 +10,8 @@ from common.errors import OrderRejectedError, PermanentError, RejectionCode, Tra
 from common.models import Campaign, Cart, invalid_fields
 from common.observability import logger
 
+# Requests of a process at the same time: as many as a batch has messages.
+MAX_AT_ONCE = 10
 _MAX_BYTES = 2 * 1024 * 1024
 # A cart with these is one that an order cannot hold, and not malformed.
 _TOO_LARGE = {
@@ -31,7 +33,7 @@ class CartClient:
         self._base_url = base_url.rstrip("/")
         timeout = urllib3.Timeout(connect=2, read=read_timeout)
         # The queue retries already; retries here would multiply the load on a service in trouble.
-        self._http = urllib3.PoolManager(timeout=timeout, retries=False)
+        self._http = urllib3.PoolManager(timeout=timeout, retries=False, maxsize=MAX_AT_ONCE)
 
     def cart(self, cart_id: str, tenant_id: str) -> Cart:
         """Read a tenant's cart; OrderRejectedError if there is none, or no order can be made of it."""

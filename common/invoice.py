@@ -81,8 +81,11 @@ def _no_garbage_collection() -> Iterator[None]:
 
 
 @_no_garbage_collection()
-def render_pdf(html: str, identifier: bytes) -> bytes:
-    """Render an invoice's HTML, which links into ASSETS only, as PDF/UA-1: the same bytes for the same arguments."""
+def render_pdf(html: str) -> bytes:
+    """Render an invoice's HTML, which links into ASSETS only, as PDF/UA-1: the same bytes for the same HTML.
+
+    Without a file identifier, which PDF/UA-1 does not require: WeasyPrint would write the whole file twice for it.
+    """
     fetcher, fonts, css = _assets()
     document = HTML(string=html, base_url=ASSETS.as_uri() + "/", url_fetcher=fetcher)
     pdf: bytes = document.write_pdf(
@@ -90,7 +93,6 @@ def render_pdf(html: str, identifier: bytes) -> bytes:
         stylesheets=[css],
         font_config=fonts,
         pdf_variant=PDF_VARIANT,
-        pdf_identifier=identifier,
     )
     return pdf
 
@@ -104,4 +106,4 @@ def invoice_html(order: Order) -> str:
 
 def render_invoice(order: Order) -> bytes:
     """The tax invoice of an order as PDF: the same bytes for the same order."""
-    return render_pdf(invoice_html(order), order.id.bytes)
+    return render_pdf(invoice_html(order))

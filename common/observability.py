@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import warnings
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -56,6 +57,15 @@ FAILURES_NAMESPACE = "OrderService/Versions"
 def correlation_id() -> str:
     """The correlation id of the request or message being handled; empty outside of one."""
     return logger.get_correlation_id() or ""
+
+
+def attempt[T](correlation_id: str, call: Callable[[], T]) -> T | Exception:
+    """The result of a call with the correlation id of a message in the logs, or the error that it raised."""
+    logger.set_correlation_id(correlation_id)
+    try:
+        return call()
+    except Exception as error:
+        return error
 
 
 def count(metric: str) -> None:

@@ -1,25 +1,22 @@
-"""Stores orders in the orders table and queries them: the only module that writes an order."""
+"""Reads orders from the orders table, and writes changes to them; common/recording.py writes the new ones."""
 
 from __future__ import annotations
 
 import json
-import random
 import re
-import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from common.errors import OrderRejectedError, RejectionCode, StaleVersionError, TransientError
+from common.errors import StaleVersionError, TransientError
 from common.field_types import format_timestamp
 from common.mail_problem import MailProblem
-from common.numbering import format_number, number_year
-from common.order import Order, OrderDraft
+from common.order import Order
 from common.status import ACCEPTED, OrderStatus
-from common.table_items import attributes_of, item_size, order_key, partition_key, to_attributes, to_order
+from common.table_items import order_key, partition_key, to_attributes, to_order
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -30,28 +27,14 @@ MAX_PAGE_SIZE = 100
 _MAX_QUERIES_PER_PAGE = 10
 # Lambda rejects a response above 6 MB, and one query can add 3 MB: 1 MB of UTF-8, escaped as JSON.
 _MAX_PAGE_BYTES = 2_500_000
-# DynamoDB's limit is 400 KB. The rest is room for what comes later: the invoice's key, payments and the history.
-_MAX_ITEM_BYTES = (400 - 16) * 1024
-_MAX_NUMBER_ATTEMPTS = 30
 # An order has a handful of mails; the first problems say what is wrong, and an item stays small.
 MAX_MAIL_PROBLEMS = 20
-_MAX_BACKOFF_SECONDS = 0.25
 _DATE_INDEX = "OrdersByDateIndex"
 _ID_INDEX = "OrderByIdIndex"
 # A sort key of the date index.
 _POSITION = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z#[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 )
-
-_jitter = random.SystemRandom()
-
-
-# A write of a new order: it may replace the marker of its acceptance, and nothing else.
-_IS_NEW: Any = {
-    "ConditionExpression": "attribute_not_exists(PK) OR #status = :accepted",
-    "ExpressionAttributeNames": {"#status": "status"},
-    "ExpressionAttributeValues": {":accepted": {"S": ACCEPTED}},
-}
 
 
 @dataclass(frozen=True)
@@ -62,11 +45,20 @@ class Accepted:
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """The order on record, and whether this call wrote it."""
+class OrdersRead:
+    """Orders that were read together. Each is parsed when it is needed, so that one that cannot be fails alone."""
 
-    order: Order
-    is_new: bool
+    _items: Mapping[tuple[str, str], Mapping[str, Any]]
+
+    def get(self, tenant_id: str, order_id: UUID) -> Order | None:
+        """One of the orders; None if it is not recorded, or DynamoDB did not read it this time."""
+        key = order_key(tenant_id, order_id)
+        item = self._items.get((key["PK"]["S"], key["SK"]["S"]))
+        return to_order(item) if item else None
+
+    def get_recorded(self, tenant_id: str, order_id: UUID) -> Order:
+        """The order that an event is about; TransientError if it is not there."""
+        return _required(self.get(tenant_id, order_id), order_id)
 
 
 @dataclass(frozen=True)
@@ -102,6 +94,12 @@ class OrderFilter:
         return _POSITION.fullmatch(position) is not None and first <= position <= last
 
 
+def _required(order: Order | None, order_id: UUID) -> Order:
+    if order is None:
+        raise TransientError(f"order {order_id} is not in the table")
+    return order
+
+
 class OrderRepository:
     """Reads and writes orders."""
 
@@ -124,10 +122,19 @@ class OrderRepository:
 
     def get_recorded(self, tenant_id: str, order_id: UUID) -> Order:
         """Read the order that an event is about; TransientError if it is not in the table."""
-        order = self.get(tenant_id, order_id)
-        if order is None:
-            raise TransientError(f"order {order_id} is not in the table")
-        return order
+        return _required(self.get(tenant_id, order_id), order_id)
+
+    def get_all(self, keys: Iterable[tuple[str, UUID]]) -> OrdersRead:
+        """Read up to 100 orders by tenant and id, strongly consistent, in one call."""
+        wanted: list[Any] = [order_key(*key) for key in dict.fromkeys(keys)]
+        if len(wanted) > 1:
+            request: Any = {self._table: {"Keys": wanted, "ConsistentRead": True}}
+            items = self._client.batch_get_item(RequestItems=request)["Responses"][self._table]
+        else:
+            found = [self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True) for key in wanted]
+            items = [response["Item"] for response in found if "Item" in response]
+        recorded = [item for item in items if item.get("status") != {"S": ACCEPTED}]
+        return OrdersRead({(item["PK"]["S"], item["SK"]["S"]): item for item in recorded})
 
     def get_by_id(self, order_id: UUID) -> Order | None:
         """Read an order of any tenant, for admins; None if it does not exist. The index lags by less than a second."""
@@ -217,59 +224,6 @@ class OrderRepository:
                 Item={**order_key(tenant_id, order_id), **to_attributes(marker)},
                 ConditionExpression="attribute_not_exists(PK)",
             )
-
-    def reject(self, rejected: Order) -> Recorded:
-        """Write a rejected order, without a number. One that is already on record stays as it is, and is returned."""
-        try:
-            self._client.put_item(TableName=self._table, Item=attributes_of(rejected), **_IS_NEW)
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return Recorded(self.get_recorded(rejected.tenant_id, rejected.id), is_new=False)
-        return Recorded(rejected, is_new=True)
-
-    def record(self, draft: OrderDraft) -> Recorded:
-        """Number an order and write it, in one transaction with the counter of its year.
-
-        The counter moves only when an order is written, so numbers have no gap and no duplicate. An order that is
-        already on record keeps its number, and is returned.
-
-        Raises:
-            OrderRejectedError: the order is too large for an item of the table.
-            TransientError: other writers were faster 30 times in a row.
-        """
-        year = number_year(draft.date_created)
-        counter = to_attributes({"PK": "COUNTER#ORDER", "SK": f"YEAR#{year}"})
-        for attempt in range(_MAX_NUMBER_ATTEMPTS):
-            last = self._last_number(counter)
-            order = Order.of(draft, format_number(year, last + 1))
-            increment: Any = {
-                "TableName": self._table,
-                "Key": counter,
-                "UpdateExpression": "SET lastNumber = :next",
-                "ConditionExpression": "lastNumber = :last" if last else "attribute_not_exists(lastNumber)",
-                "ExpressionAttributeValues": to_attributes({":next": last + 1, ":last": last or None}),
-            }
-            item = attributes_of(order)
-            if (size := item_size(item)) > _MAX_ITEM_BYTES:
-                raise OrderRejectedError(
-                    RejectionCode.ORDER_TOO_LARGE, f"the order has {size} of {_MAX_ITEM_BYTES} bytes"
-                )
-            put: Any = {"TableName": self._table, "Item": item, **_IS_NEW}
-            try:
-                self._client.transact_write_items(TransactItems=[{"Update": increment}, {"Put": put}])
-                return Recorded(order, is_new=True)
-            except self._client.exceptions.TransactionCanceledException as error:
-                reasons = [reason.get("Code") for reason in error.response["CancellationReasons"]]
-                existing = self.get(draft.tenant_id, draft.id) if reasons[1] == "ConditionalCheckFailed" else None
-                if existing:
-                    return Recorded(existing, is_new=False)
-                if not {"ConditionalCheckFailed", "TransactionConflict"}.intersection(reasons):
-                    raise
-            time.sleep(_jitter.uniform(0, min(_MAX_BACKOFF_SECONDS, 0.005 * 2**attempt)))
-        raise TransientError(f"no order number of {year} after {_MAX_NUMBER_ATTEMPTS} attempts")
-
-    def _last_number(self, counter: dict[str, Any]) -> int:
-        response = self._client.get_item(TableName=self._table, Key=counter, ConsistentRead=True)
-        return int(response["Item"]["lastNumber"]["N"]) if "Item" in response else 0
 
     def update(self, changed: Order) -> Order:
         """Store the next version of an order, made by `Order.change`, and return the order as stored.

@@ -151,32 +151,39 @@ class Promises:
                 return self._message("InvoiceCreated", {"invoiceKey": self._key})
         return self._message("OrderRecorded", {})
 
-    def _consume(self, function: str, qualifier: str, body: str | None = None) -> list[str]:
+    def _consume(self, function: str, qualifier: str, *bodies: str) -> list[str]:
         queue = self._platform.outputs["queue_names"][function]
-        record = {
-            "messageId": str(uuid4()),
-            "receiptHandle": "none",
-            "body": body or self._next_message(function),
-            "attributes": {"ApproximateReceiveCount": "1"},
-            "messageAttributes": {},
-            "eventSource": "aws:sqs",
-            "eventSourceARN": f"arn:aws:sqs:af-south-1:000000000000:{queue}",
-            "awsRegion": "af-south-1",
-        }
-        response, log = self._call(function, {"Records": [record]}, qualifier)
+        records = [
+            {
+                "messageId": str(uuid4()),
+                "receiptHandle": "none",
+                "body": body,
+                "attributes": {"ApproximateReceiveCount": "1"},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": f"arn:aws:sqs:af-south-1:000000000000:{queue}",
+                "awsRegion": "af-south-1",
+            }
+            for body in bodies or (self._next_message(function),)
+        ]
+        response, log = self._call(function, {"Records": records}, qualifier)
         broken = ["it handles a message"] if response["batchItemFailures"] else []
         return [*broken, *(["it uses the template in S3"] if "packaged template used" in log else [])]
+
+    def _batch(self, function: str) -> list[str]:
+        """Two messages: a batch is read in another way than a single message."""
+        return [self._next_message(function) for _ in range(2)]
 
     def _order_creator_record(self, qualifier: str) -> list[str]:
         return self._consume("order_creator_record", qualifier)
 
     def _order_internal_notification(self, qualifier: str) -> list[str]:
-        return self._consume("order_internal_notification", qualifier)
+        return self._consume("order_internal_notification", qualifier, *self._batch("order_internal_notification"))
 
     def _customer_order_confirmation(self, qualifier: str) -> list[str]:
         reported = json.dumps(report(self._tenant.id, self._order_id, timestamp=datetime.now(UTC).isoformat()))
         return [
-            *self._consume("customer_order_confirmation", qualifier),
+            *self._consume("customer_order_confirmation", qualifier, *self._batch("customer_order_confirmation")),
             *self._consume("customer_order_confirmation", qualifier, reported),
         ]
 

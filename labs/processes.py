@@ -1,5 +1,6 @@
 """The processes that a stack's functions run in, and what they and the engine use of the processors."""
 
+from contextlib import suppress
 from typing import NamedTuple
 
 import psutil
@@ -33,6 +34,17 @@ def workers(stack: Stack) -> list[Worker]:
         if name := environment.get("AWS_LAMBDA_FUNCTION_NAME"):
             found.append(Worker(name, environment.get("AWS_ACCESS_KEY_ID", ""), process))
     return found
+
+
+def memory(stack: Stack) -> dict[str, int]:
+    """Bytes of memory (RSS) of the engine, of the stack's other processes, and of each process of a function."""
+    found = {name: each.pid for name, each in stack.running.items()}
+    found |= {f"{each.function}, process {each.process.pid}": each.process.pid for each in workers(stack)}
+    used: dict[str, int] = {}
+    for name, pid in found.items():
+        with suppress(psutil.NoSuchProcess):
+            used[name] = psutil.Process(pid).memory_info().rss
+    return used
 
 
 def cpu_seconds(stack: Stack) -> dict[str, float]:

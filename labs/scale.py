@@ -18,30 +18,35 @@ SECONDS: Final = {
 # Maximum concurrency of each event source mapping (terraform/locals.tf).
 CONCURRENCY = {"order_creator_record": 5, "order_pdf_creator": 10}
 CONCURRENCY |= {"order_internal_notification": 10, "customer_order_confirmation": 10}
-# As in OrderRepository.record; tests/unit/test_scale.py compares them.
+# As in OrderRecorder.record; tests/unit/test_scale.py compares them.
 MAX_ATTEMPTS: Final = 30
 _SIMULATED_SECONDS = 30.0
 # Assumed seconds, for DynamoDB and a Cart service in the same region.
-_READ, _TRANSACTION, _TRANSACTION_EACH, _CART, _PUBLISH = 0.005, 0.015, 0.0003, 0.030, 0.015
+_LEASE, _TRANSACTION, _TRANSACTION_EACH, _CART, _PUBLISH = 0.005, 0.015, 0.0003, 0.030, 0.015
 # A transaction excludes others for this share of its time, from its prepare to its commit.
 _EXCLUSIVE_SHARE = 0.6
 # Carts that a batch reads at once, and messages in one publish.
-_CARTS_AT_ONCE, _PUBLISHED_AT_ONCE = 20, 10
+_CARTS_AT_ONCE, _PUBLISHED_AT_ONCE = 10, 10
 
 
 class Numbering(NamedTuple):
-    """How orders get numbers: concurrent batches, orders in one transaction, and whether the batches only number."""
+    """How orders get numbers: concurrent batches, orders in one transaction, and whether the batches only number.
+
+    Without leases a batch reads the counter, and its transaction fails if another one was faster.
+    """
 
     writers: int
-    together: int = 1
+    together: int = 10
     only: bool = False
+    leased: bool = True
 
 
 TODAY: Final = Numbering(CONCURRENCY["order_creator_record"])
 NUMBERINGS: Final = {
-    "today: 5 writers, an order each": TODAY,
-    "50 writers, an order each": Numbering(50),
-    "5 writers, 10 orders each": Numbering(5, 10),
+    "5 writers, an order each, no lease": Numbering(5, 1, leased=False),
+    "5 writers, 10 orders each, no lease": Numbering(5, leased=False),
+    "today: 5 writers, 10 orders each": TODAY,
+    "50 writers, 10 orders each": Numbering(50),
     "2 writers, 99 orders each": Numbering(2, 99),
     "2 writers that only number, 99 orders each": Numbering(2, 99, only=True),
 }
@@ -52,13 +57,14 @@ def backoff(attempt: int) -> float:
     return min(0.25, 0.005 * 2.0**attempt)
 
 
-class Counter:
+class Simulation:
     """Simulates the counter of order numbers for half a minute in which there are always orders to number."""
 
     def __init__(self, numbering: Numbering) -> None:
         self._numbering, self._random = numbering, random.Random(1)  # repeatable, keeps no secret  # nosec B311
         self._now = self._exclusive_until = 0.0
-        self._last_number = self.recorded = self.transactions = 0
+        self._last_number = self.recorded = self.transactions = self.leases = 0
+        self._leased = False
         due = [(0.0, order, self._writer()) for order in range(numbering.writers)]
         order = len(due)
         while due[0][0] <= _SIMULATED_SECONDS:
@@ -67,21 +73,27 @@ class Counter:
             heapq.heappush(due, (self._now + next(writer), order, writer))
             order += 1
         self.rate = self.recorded / _SIMULATED_SECONDS
-        self.attempts = self.transactions * numbering.together / self.recorded
+        batches = self.recorded / numbering.together
+        self.attempts, self.requests = self.transactions / batches, self.leases / batches
 
     def _about(self, seconds: float) -> float:
         # Writers with equal times would never meet, or always.
         return seconds * self._random.uniform(0.8, 1.2)
 
     def _writer(self) -> Generator[float, None, None]:
-        _, together, only = self._numbering
+        _, together, only, leased = self._numbering
         while True:
             if not only:
-                yield self._about(_READ + _CART * ceil(together / _CARTS_AT_ONCE))
+                yield self._about(_LEASE + _CART * ceil(together / _CARTS_AT_ONCE))
             for attempt in range(MAX_ATTEMPTS):
-                yield self._about(_READ / 2)
-                seen = self._last_number
-                yield self._about(_READ / 2)
+                yield self._about(_LEASE / 2)
+                seen, taken = self._last_number, leased and self._leased
+                self._leased = True
+                self.leases += 1
+                yield self._about(_LEASE / 2)
+                if taken:
+                    yield self._random.uniform(0, backoff(attempt))
+                    continue
                 self.transactions += 1
                 whole = self._about(_TRANSACTION + _TRANSACTION_EACH * together)
                 exclusive = whole * _EXCLUSIVE_SHARE
@@ -90,6 +102,7 @@ class Counter:
                     self._exclusive_until = self._now + exclusive
                     yield exclusive
                     self._last_number += together
+                    self._leased = False
                     yield (whole - exclusive) / 2
                     if not only:
                         yield self._about(_PUBLISH * ceil(together / _PUBLISHED_AT_ONCE))
@@ -116,11 +129,11 @@ def limits() -> list[Limit]:
     units, raisable = "write units a second", "AWS, can be raised"
     found = [
         Limit("SES in the sandbox", 1, "mail a second", 2, "AWS, until production access is granted"),
-        Limit("counter, 5 writers", round(Counter(TODAY).rate, 1), "orders a second", 1, "ours"),
+        Limit("counter, 5 batches of 10", round(Simulation(TODAY).rate, 1), "orders a second", 1, "ours"),
         *(Limit(f"concurrency of {name}", n, "calls", SECONDS[name], "ours") for name, n in CONCURRENCY.items()),
         Limit("SNS Publish", 300, "messages a second", 2, raisable),
         Limit("OrdersByDateIndex, one tenant", 1000, units, 2, "AWS, fixed for a key"),
-        Limit("idempotency table, new", 4000, units, 6, "AWS, grows with use"),
+        Limit("idempotency table, new", 4000, units, 8, "AWS, grows with use"),
         Limit("API Gateway, all APIs", 2500, "requests a second", sum(REQUESTS.values()), raisable),
         Limit("orders table, new", 4000, units, 3, "AWS, grows with use"),
         Limit("Lambda, all functions", 1000, "calls", busy, raisable),
@@ -137,6 +150,7 @@ def tables() -> Iterator[tuple[str, str]]:
         breaks = f"{value / used:,.0f}" if value > used else f"{value / used:g}"
         rows.append((name, f"{value:,g} {unit}", f"{used:.3g}", breaks, set_by))
     yield "What breaks first", table(("limit", "value", "an order uses", "breaks at orders a second", "set by"), rows)
-    runs = {name: Counter(numbering) for name, numbering in NUMBERINGS.items()}
-    figures = [(name, f"{run.rate:,.0f}", f"{run.attempts:.1f}") for name, run in runs.items()]
-    yield "What numbers more orders", table(("numbering", "orders a second", "transactions for each success"), figures)
+    runs = {name: Simulation(numbering) for name, numbering in NUMBERINGS.items()}
+    figures = [(name, f"{run.rate:,.0f}", f"{run.attempts:.1f}", f"{run.requests:.1f}") for name, run in runs.items()]
+    headings = ("numbering", "orders a second", "transactions for each success", "leases or reads for each")
+    yield "What numbers more orders", table(headings, figures)

@@ -13,7 +13,7 @@ import psutil
 
 from localstack import log_files
 from localstack.stack import IDENTITY_VARIABLE, PROCESS_VARIABLE, Running, StackError
-from tooling.polling import poll
+from tooling.polling import DeadlineError, poll
 
 _START_SECONDS = 30
 
@@ -22,6 +22,7 @@ _START_SECONDS = 30
 _INHERITED = ("PATH", "HOME", "USER", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
 
 _KILLED_SECONDS = 30
+_INTERVAL_SECONDS = 0.01
 # Descriptors that a process may have, where more than the shell's are allowed; macOS refuses more than this.
 _DESCRIPTORS = 10_240
 # By id; a Popen that is garbage-collected warns about the process that it leaves running.
@@ -146,7 +147,8 @@ def stop(running: Running | None, seconds: float = 10) -> None:
         return
     family = [process, *process.children(recursive=True)]
     process.terminate()
-    psutil.wait_procs(family[:1], timeout=seconds)
+    with suppress(DeadlineError):
+        _wait(family[:1], seconds)
     _kill(family)
 
 
@@ -160,7 +162,21 @@ def _kill(found: Sequence[psutil.Process]) -> None:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     # A busy machine may take a while to end them.
-    psutil.wait_procs(found, timeout=_KILLED_SECONDS)
+    _wait(found, _KILLED_SECONDS)
     for process in found:
         if process.pid in _started:
             _started.pop(process.pid).wait(_KILLED_SECONDS)
+
+
+def _wait(found: Sequence[psutil.Process], seconds: float) -> None:
+    """Wait until processes have ended; in a container, nobody may ever collect them afterwards, so psutil would wait.
+
+    Raises DeadlineError: one still runs after so many seconds.
+    """
+
+    def ended(process: psutil.Process) -> bool:
+        with suppress(psutil.NoSuchProcess):
+            return process.status() == psutil.STATUS_ZOMBIE or not process.is_running()
+        return True
+
+    poll("the processes have ended", lambda: all(map(ended, found)) or None, seconds, _INTERVAL_SECONDS)

@@ -202,7 +202,7 @@ def up(
             terraform.mark_applied()
             raise
         terraform.mark_applied()
-        if empty:
+        if empty and snapshots.possible(stack):
             with step("Snapshot for the next time"):
                 snapshots.save(stack)
         _wait_for_sidecar(stack, "console")

@@ -123,7 +123,7 @@ locals {
       ]
     }
     order_creator_record = {
-      # Few concurrent writers: they all take order numbers from one counter.
+      # Few concurrent writers: they all lease one counter of order numbers (docs/scale.md).
       name        = "creator-record", memory = 512, timeout = 30, concurrency = 5
       environment = { ORDERS_TABLE = local.table_name, ORDER_EVENTS_TOPIC_ARN = local.events_topic_arn, CART_API_URL = var.cart_api_url }
       statements = [
@@ -156,7 +156,7 @@ locals {
         INTERNAL_NOTIFICATION_EMAIL = var.internal_notification_email
       })
       statements = [
-        { actions = ["dynamodb:GetItem"], resources = [local.table_arn] },
+        { actions = ["dynamodb:GetItem", "dynamodb:BatchGetItem"], resources = [local.table_arn] },
         { actions = ["s3:GetObject"], resources = ["${local.templates_bucket_arn}/internal/*", "${local.templates_bucket_arn}/mail/*"] },
         local.idempotency_statement,
         local.mail_statement,
@@ -173,7 +173,7 @@ locals {
         INTERNAL_NOTIFICATION_EMAIL = var.internal_notification_email
       })
       statements = [
-        { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = [local.table_arn] },
+        { actions = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:UpdateItem"], resources = [local.table_arn] },
         { actions = ["s3:GetObject"], resources = concat([for folder in ["customer", "internal", "mail"] : "${local.templates_bucket_arn}/${folder}/*"], ["${local.orders_bucket_arn}/*/orders/*"]) },
         local.idempotency_statement,
         local.mail_statement,

@@ -1,15 +1,17 @@
 """`bin/test`: the checks and tests, all of them or one part; `make test` is `bin/test all`.
 
 Each part is a list of commands that anybody can run by hand. `all` runs the end-to-end tests on a separate stack,
-the other parts alongside with lower priority, and at last, alone, the tests whose times are shown.
+the other parts alongside with lower priority, and at last, alone, the tests whose times are shown. `quick` runs what
+finds most faults in a minute.
 """
 
 import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,6 +22,7 @@ from localstack import stack as stacks
 from localstack.stack import ADVICE
 from localstack.terraform import TERRAFORM_DIR
 from localstack.terraform import environment as terraform_environment
+from tests.support import coverage, shared_provider
 from tests.support.parts import Parts, Step
 from tooling.cli import run_cli
 from tooling.paths import ROOT
@@ -41,7 +44,7 @@ PytestArguments = Annotated[
 _BIN = ROOT / ".venv" / "bin"
 _PYTHON = sys.executable
 _MACHINE = ("python3", "tooling/machine.py")
-_STACK = ROOT / "build" / "test"
+_STACK, _QUICK_STACK = ROOT / "build" / "test", ROOT / "build" / "test-quick"
 PACKAGES = ("tooling", "release", "ops", "evidence", "localstack", "labs", "cli")
 _LINTERS = ROOT / "tooling" / "openapi"
 # Digests of files, which look like keys.
@@ -51,9 +54,9 @@ _NOT_OURS = {".git", ".venv", "build", ".terraform", "__pycache__"}
 _NOTHING_SELECTED = 5
 
 
-def _tool(name: str, *arguments: str, hint: str = "", folder: Path = ROOT) -> Step:
+def _tool(name: str, *arguments: str, hint: str = "", environment: Mapping[str, str] | None = None) -> Step:
     """A step that runs a program of the virtual environment."""
-    return Step([str(_BIN / name), *arguments], hint, folder)
+    return Step([str(_BIN / name), *arguments], hint, environment=environment)
 
 
 def lint_steps() -> list[Step]:
@@ -148,7 +151,7 @@ def audit_steps(url: str | None, locks: Sequence[Path]) -> list[Step]:
 def terraform_steps() -> list[Step]:
     """Terraform's format, validation and tests with a mocked provider, and checkov; nothing reaches AWS."""
     own = {"environment", "failover", "refusals"}
-    tests = sorted({path.name.partition(".")[0] for path in (TERRAFORM_DIR / "tests").glob("*.tftest.hcl")} - own)
+    names = sorted({path.name.partition(".")[0] for path in (TERRAFORM_DIR / "tests").glob("*.tftest.hcl")} - own)
 
     def terraform(folder: Path, *arguments: str, hint: str = "fix what Terraform names") -> Step:
         variables = terraform_environment(ROOT / "build" / "terraform-check" / folder.name)
@@ -158,9 +161,14 @@ def terraform_steps() -> list[Step]:
         init = ("init", "-backend=false", "-lockfile=readonly", "-test-directory=tests")
         return [terraform(folder, *init), terraform(folder, "validate", "-no-tests")]
 
-    def test(folder: Path, name: str, *environments: str) -> Step:
-        files = [f"-var-file=env/{environment}.tfvars" for environment in environments]
-        return terraform(folder, "test", *files, f"-filter=tests/{name}.tftest.hcl")
+    def tests(folder: Path, *runs: tuple[Sequence[str], Sequence[str]]) -> Step:
+        """Tests on one process of the provider: files, and the environments whose values they get."""
+        commands = list[str]()
+        for files, environments in runs:
+            values = [f"-var-file=env/{name}.tfvars" for name in environments]
+            filters = [f"-filter=tests/{name}.tftest.hcl" for name in files]
+            commands += [shared_provider.SEPARATOR, "terraform", f"-chdir={folder}", "test", *values, *filters]
+        return replace(terraform(folder), command=[_PYTHON, "-m", "tests.support.shared_provider", *commands])
 
     top, bootstrap = TERRAFORM_DIR, TERRAFORM_DIR / "bootstrap"
     checkov = ("--directory", ".", "--framework", "terraform", "--var-file", "env/prod.tfvars")
@@ -169,13 +177,15 @@ def terraform_steps() -> list[Step]:
         Step([_PYTHON, "-m", "cli.release", "build"]),
         terraform(top, "fmt", "-check", "-recursive", "-diff", hint="`terraform fmt -recursive terraform` fixes it"),
         *prepare(top),
-        terraform(top, "test", *(f"-filter=tests/{name}.tftest.hcl" for name in tests)),
-        test(top, "refusals", "prod"),
-        test(top, "failover", "prod", "failover"),
-        *(test(top, "environment", name) for name in ("local", "dev", "sit", "prod")),
+        tests(
+            top,
+            (names, ()),
+            (["refusals"], ["prod"]),
+            (["failover"], ["prod", "failover"]),
+            *((["environment"], [name]) for name in ("local", "dev", "sit", "prod")),
+        ),
         *prepare(bootstrap),
-        test(bootstrap, "refusals", "dev"),
-        *(test(bootstrap, "account", name) for name in ("dev", "sit", "prod")),
+        tests(bootstrap, (["refusals"], ["dev"]), *((["account"], [name]) for name in ("dev", "sit", "prod"))),
         Step([*_MACHINE, "install", "checkov"]),
         Step(
             [str(ROOT / "build" / "checkov-venv" / "bin" / "checkov"), *checkov, *quiet],
@@ -202,12 +212,27 @@ def provider_steps(version: str) -> list[Step]:
     return steps
 
 
-def unit_steps(arguments: Sequence[str]) -> list[Step]:
-    """Unit and integration tests, with coverage."""
+def _pytest_in_workers(*arguments: str, environment: Mapping[str, str] | None = None) -> Step:
     # By module: what its tests share, such as a plan, is made once.
-    options = ("tests/unit", "tests/integration", "-n", "auto", "--dist", "loadscope", "--cov")
-    hint = '`make unit ARGS="--last-failed --no-cov"` runs what failed'
-    return [_tool("pytest", *options, *arguments, hint=hint)]
+    options = ("-n", "auto", "--dist", "loadscope", "--no-loadscope-reorder")
+    hint = "`make unit ARGS=--last-failed` runs what failed"
+    return _tool("pytest", *arguments, *options, hint=hint, environment=environment)
+
+
+def unit_steps(arguments: Sequence[str]) -> list[Step]:
+    """Unit and integration tests; with their coverage unless arguments choose some of them."""
+    folders = ("tests/unit", "tests/integration")
+    if arguments:
+        return [_pytest_in_workers(*folders, *arguments)]
+    folder = ROOT / "build" / "coverage"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    measured = {**os.environ, coverage.FOLDER_VARIABLE: str(folder)}
+    report = [_PYTHON, "-m", "tests.support.coverage", str(folder)]
+    return [
+        _pytest_in_workers(*folders, environment=measured),
+        Step(report, "test the lines above, which no test runs"),
+    ]
 
 
 def conformance_steps(engine: str, target: str | None, check: bool, arguments: Sequence[str]) -> list[Step]:
@@ -221,25 +246,45 @@ def conformance_steps(engine: str, target: str | None, check: bool, arguments: S
     ]
 
 
+# Beside the end-to-end tests, in this order, two at a time.
+_BESIDE_A_STACK: Mapping[str, Callable[[], Sequence[Step]]] = {
+    "unit": lambda: unit_steps(()),
+    "lint": lint_steps,
+    "types": types_steps,
+    "security": security_steps,
+    "api": api_steps,
+    "terraform": terraform_steps,
+    "conformance": lambda: conformance_steps("embedded", None, True, ()),
+}
+
+
 class OwnStack:
     """A separate stack for the tests on free ports, alongside the one of `make up`.
 
     Args:
+        folder: Folder of the stack.
         options: Options of `bin/ops stack up`.
     """
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
+        self._folder = folder
         self._options = options
-        self.environment = {**os.environ, "STACK_DIR": str(_STACK)}
+        self.environment = {**os.environ, "STACK_DIR": str(folder)}
 
     def _ops(self, *arguments: str, hint: str = "") -> Step:
         return Step([_PYTHON, "-m", "cli.ops", *arguments], hint, environment=self.environment)
 
     def up(self) -> list[Step]:
         """Bring up a new stack."""
-        shutil.rmtree(_STACK / "mail", ignore_errors=True)
+        shutil.rmtree(self._folder / "mail", ignore_errors=True)
         up = self._ops("stack", "up", "--free-ports", *self._options, hint="fix what is named above, and run it again")
         return [self.down(), up]
+
+    def one_order(self) -> Step:
+        """An order from the request to its invoice and mails, checked to the cent."""
+        chosen = ("e2e/test_order_flow.py", "-k", "recorded_and_invoiced or mailed_to_customer_and_team")
+        hint = "`make e2e ARGS=e2e/test_order_flow.py` runs it on the stack of `make up`, and more orders"
+        return _tool("pytest", *chosen, "-o", "cache_dir=.pytest_cache/e2e", hint=hint, environment=self.environment)
 
     def faults(self) -> Step:
         """A few orders under faults."""
@@ -306,32 +351,41 @@ def _finish(parts: Parts) -> None:
 def all_parts() -> None:
     """Run everything that CI runs: all parts below except the audit."""
     parts = Parts(prefixed=True)
-    if not parts.run("machine", lambda: [Step([*_MACHINE, "test"])]):
-        _finish(parts)
-    stack = OwnStack("--faults")
+    stack = OwnStack(_STACK, "--faults")
     tests = EndToEnd("local", (), stack.environment)
-    try:
-        # The stack waits most of the time: for Terraform, queues and faults.
-        with ThreadPoolExecutor(max_workers=3) as pool:
-            futures = [
-                pool.submit(
-                    parts.run, "e2e", lambda: [*stack.up(), tests.together(), tests.alone(long=False), stack.faults()]
-                ),
-                pool.submit(parts.run, "unit", lambda: unit_steps(()), nice=True),
-                pool.submit(parts.run, "lint", lint_steps, nice=True),
-                pool.submit(parts.run, "types", types_steps, nice=True),
-                pool.submit(parts.run, "security", security_steps, nice=True),
-                pool.submit(parts.run, "api", api_steps, nice=True),
-                pool.submit(parts.run, "terraform", terraform_steps, nice=True),
-                pool.submit(parts.run, "conformance", lambda: conformance_steps("embedded", None, True, ()), nice=True),
-            ]
-        passed = {future.result() for future in futures} == {True}
-        # Nothing else runs now, and the times are those of a quiet machine.
-        if passed:
-            parts.run("timed", lambda: [tests.timed()])
-        parts.run("evidence", lambda: [tests.evidence()])
-    finally:
-        parts.run("stack down", lambda: [stack.down()])
+    with parts.shown():
+        if not parts.run("machine", lambda: [Step([*_MACHINE, "test"])]):
+            _finish(parts)
+        try:
+            # The stack waits most of the time: for Terraform, queues and faults.
+            together = [*stack.up(), tests.together(), tests.alone(long=False), stack.faults()]
+            with ThreadPoolExecutor(max_workers=3) as pool:
+                futures = [pool.submit(parts.run, "e2e", lambda: together)]
+                futures += [pool.submit(parts.run, name, steps, nice=True) for name, steps in _BESIDE_A_STACK.items()]
+            # Nothing else runs now, and the times are those of a quiet machine.
+            if all(future.result() for future in futures):
+                parts.run("timed", lambda: [tests.timed()])
+            parts.run("evidence", lambda: [tests.evidence()])
+        finally:
+            parts.run("stack down", lambda: [stack.down()])
+    _finish(parts)
+
+
+@app.command()
+def quick() -> None:
+    """Run lint, types, the unit tests without their coverage, and one order end to end, within a minute."""
+    parts = Parts(prefixed=True)
+    stack = OwnStack(_QUICK_STACK)
+    with parts.shown():
+        if not parts.run("machine", lambda: [Step([*_MACHINE, "test"])]):
+            _finish(parts)
+        try:
+            with ThreadPoolExecutor(max_workers=3) as pool:
+                pool.submit(parts.run, "order", lambda: [*stack.up(), stack.one_order()])
+                pool.submit(parts.run, "unit", lambda: [_pytest_in_workers("tests/unit")])
+                pool.submit(parts.run, "lint", lambda: [*lint_steps(), *types_steps()])
+        finally:
+            parts.run("stack down", lambda: [stack.down()])
     _finish(parts)
 
 
@@ -395,6 +449,18 @@ def provider(version: Annotated[str, typer.Option(help="Version of the AWS provi
 
 
 @app.command()
+def bare(
+    suite: Annotated[
+        Literal["bookworm", "trixie", "noble"], typer.Argument(help="Debian 12, Debian 13, Ubuntu 24.04.")
+    ],
+    who: Annotated[Literal["root", "user"], typer.Argument(help="Who runs it; a user without sudo.")] = "root",
+) -> None:
+    """Run the first commands of README on a bare machine; needs root; not a part of all."""
+    become_root = [] if os.geteuid() == 0 else ["sudo", "--preserve-env", "env", f"PATH={os.environ['PATH']}"]
+    _one("bare", [Step([*become_root, str(ROOT / ".ci" / "bare-machine"), suite, who])])
+
+
+@app.command()
 def unit(arguments: PytestArguments = None) -> None:
     """Run unit and integration tests, with coverage."""
     _one("unit", unit_steps(_pytest_arguments(arguments)))
@@ -433,7 +499,7 @@ def e2e(
     faults = fresh and not quick and embedded
     pytest_arguments = _pytest_arguments(arguments)
     options = ["--engine", engine, *(["--faults"] if faults else [])]
-    stack = OwnStack(*options, *(["--release-dir", str(release_dir)] if release_dir else []))
+    stack = OwnStack(_STACK, *options, *(["--release-dir", str(release_dir)] if release_dir else []))
     tests = EndToEnd(target, pytest_arguments, stack.environment if fresh else os.environ)
     steps = [*(stack.up() if fresh else []), tests.together(report)]
     if not quick and target == "local":

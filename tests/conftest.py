@@ -3,8 +3,9 @@
 import pytest
 from hypothesis import settings
 
+from tests.support import coverage  # isort: skip  # Sees the service's code only if it is imported later.
 import tests.support.environment  # noqa: F401
-from tests.support import doc_images
+from tests.support import doc_images, first
 
 # The time of an example depends on how busy the machine is, so there is no deadline.
 settings.register_profile("patient", deadline=None)
@@ -12,5 +13,11 @@ settings.load_profile("patient")
 
 
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Load the plugin that writes the documents' pictures; it adds --accept-pictures."""
+    """Load the plugins that write the documents' pictures, with --accept-pictures, and that choose what runs first."""
     pluginmanager.register(doc_images)
+    pluginmanager.register(first)
+
+
+def pytest_sessionfinish() -> None:
+    """Write what this process ran of the service's code."""
+    coverage.write()

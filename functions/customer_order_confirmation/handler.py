@@ -1,5 +1,6 @@
 """Customer notification queue: the confirmation, mails about a status or a rejection, and mails that failed."""
 
+from collections.abc import Sequence
 from email.message import EmailMessage
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -12,15 +13,14 @@ from common.observability import count, logger
 from common.order import Order
 from common.settings import settings
 from functions.adapters import ses
-from functions.adapters.sqs import sqs_handler
+from functions.adapters.sqs import sqs_batch_handler
 
 _s3 = clients.s3()
 
 
-def consume(envelope: Envelope, context: LambdaContext) -> None:
-    """Send the mail of one message."""
+def mail_of(envelope: Envelope, order: Order) -> notifications.Build | None:
+    """The mail of a message about an order; None if it is not to be sent."""
     event = envelope.payload
-    order = notifications.orders.get_recorded(event.tenant_id, event.order_id)
 
     def build() -> EmailMessage:
         if isinstance(event, OrderStatusChanged):
@@ -33,8 +33,8 @@ def consume(envelope: Envelope, context: LambdaContext) -> None:
         return order_confirmation(order, invoice, envelope)
 
     if isinstance(event, MailFailed) and not _record_problem(order, event):
-        return
-    notifications.send_once(envelope.message_id, build, context)
+        return None
+    return build
 
 
 def _record_problem(order: Order, event: MailFailed) -> bool:
@@ -49,4 +49,11 @@ def _record_problem(order: Order, event: MailFailed) -> bool:
     return True
 
 
-lambda_handler = sqs_handler(consume, InvoiceCreated, OrderRejected, OrderStatusChanged, MailFailed, parse=ses.parse)
+def consume(envelopes: Sequence[Envelope], context: LambdaContext) -> list[Exception | None]:
+    """Send the mails of a batch of messages."""
+    return notifications.send_all(envelopes, mail_of, context)
+
+
+lambda_handler = sqs_batch_handler(
+    consume, InvoiceCreated, OrderRejected, OrderStatusChanged, MailFailed, parse=ses.parse
+)

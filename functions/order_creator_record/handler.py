@@ -1,15 +1,17 @@
-"""Order creation queue: prices, numbers and records an order, and publishes that."""
+"""Order creation queue: prices, numbers and records the orders of a batch, and publishes that."""
+
+from collections.abc import Sequence
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.events import Envelope, OrderCreationRequested
-from functions.adapters.sqs import sqs_handler
+from functions.adapters.sqs import sqs_batch_handler
 from functions.order_creator_record.service import record
 
 
-def consume(envelope: Envelope, context: LambdaContext) -> None:
-    """Record the order of one message."""
-    record(envelope.payload, accepted_at=envelope.timestamp, correlation_id=envelope.correlation_id)
+def consume(envelopes: Sequence[Envelope], context: LambdaContext) -> list[Exception | None]:
+    """Record the orders of a batch of messages."""
+    return record(envelopes)
 
 
-lambda_handler = sqs_handler(consume, OrderCreationRequested)
+lambda_handler = sqs_batch_handler(consume, OrderCreationRequested)

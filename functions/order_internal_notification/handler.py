@@ -1,17 +1,25 @@
 """Internal notification queue: a mail to the internal team for each recorded order."""
 
+from collections.abc import Sequence
+from functools import partial
+
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common import notifications
 from common.events import Envelope, OrderRecorded
 from common.mail import order_notification
-from functions.adapters.sqs import sqs_handler
+from common.order import Order
+from functions.adapters.sqs import sqs_batch_handler
 
 
-def consume(envelope: Envelope, context: LambdaContext) -> None:
-    """Send the mail of one message."""
-    order = notifications.orders.get_recorded(envelope.payload.tenant_id, envelope.payload.order_id)
-    notifications.send_once(envelope.message_id, lambda: order_notification(order, envelope), context)
+def mail_of(envelope: Envelope, order: Order) -> notifications.Build:
+    """The mail of a message about an order."""
+    return partial(order_notification, order, envelope)
 
 
-lambda_handler = sqs_handler(consume, OrderRecorded)
+def consume(envelopes: Sequence[Envelope], context: LambdaContext) -> list[Exception | None]:
+    """Send the mails of a batch of messages."""
+    return notifications.send_all(envelopes, mail_of, context)
+
+
+lambda_handler = sqs_batch_handler(consume, OrderRecorded)

@@ -40,9 +40,8 @@ def measure(rounds: int) -> Iterator[Row]:
     yield Row("burst", what, "1/s", tuple(sides[0]), _VS, tuple(sides[1]), 0.5, at_least=True, note=notes[-1])
 
 
-def place(stack: Stack, count: int, seconds: float) -> float:
-    """Place demo orders, eight at a time, and return the seconds from the first request to the last of their mails."""
-    before = {path.name for path in stack.mail_dir.glob("*.eml")}
+def send(stack: Stack, count: int) -> float:
+    """Place demo orders, eight at a time, and return when the first was sent, in seconds since the epoch."""
     body = demo.order()
 
     def order(client: OrderClient) -> None:
@@ -53,6 +52,13 @@ def place(stack: Stack, count: int, seconds: float) -> float:
     with OrderClient(stack.api_url, token, timeout=60) as client, ThreadPoolExecutor(_CUSTOMERS) as pool:
         began = time.time()
         list(pool.map(order, [client] * count))
+    return began
+
+
+def place(stack: Stack, count: int, seconds: float) -> float:
+    """Place demo orders, and return the seconds from the first request to the last of their mails."""
+    before = {path.name for path in stack.mail_dir.glob("*.eml")}
+    began = send(stack, count)
 
     # Counted by their names: reading the mails would take the processors from the functions.
     def mails() -> list[str] | None:

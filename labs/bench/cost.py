@@ -8,22 +8,24 @@ import re
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import requests
 
-from labs.bench.burst import place
+from labs.bench.burst import place, send
 from labs.bench.report import Row, table
 from labs.processes import workers
 from localstack import engines
 from localstack.aws import Aws
 from localstack.stack import Stack, StackError
-from ops.queues import wait_idle
+from ops.queues import enable_consumer, states, wait_idle
 from tooling.paths import ROOT
+from tooling.polling import poll
 
 DOCUMENT = ROOT / "build" / "bench" / "cost.md"
 PRICES: Final[dict[str, dict[str, Any]]] = tomllib.loads(Path(__file__).with_name("prices.toml").read_text())
@@ -43,8 +45,11 @@ _MOST = 50
 _EVENT_BYTES = 26
 _REPORT = re.compile(r"^REPORT .*?\tDuration: ([\d.]+) ms\t", re.MULTILINE)
 
-RECORD, COUNTER, ORDER, BOTH = "idempotency record", "counter", "order", "counter and order"
+RECORD, COUNTER, ORDER, BOTH = "idempotency record", "counter", "order", "counter and orders"
 MARKER = "marker of the acceptance"
+# A batch of a mapping, and the most calls that an order may take in one.
+BATCH: Final = 10
+_MOST_CALLS = 14
 
 
 class Call(NamedTuple):
@@ -64,9 +69,9 @@ REQUIRED: Final = {
     Call("create_order", "sqs:SendMessage", "creation queue"): "an accepted order is never lost: queued before the 202",
     Call("create_order", "dynamodb:PutItem", MARKER): "an accepted order is shown until it is recorded",
     Call("create_order", "dynamodb:UpdateItem", RECORD): "the same key and body get the same response",
-    Call("order_creator_record", "dynamodb:GetItem", COUNTER): "numbered without gaps: the number to count on from",
+    Call("order_creator_record", "dynamodb:UpdateItem", COUNTER): "numbered without gaps: the number to count on from",
     Call("order_creator_record", "dynamodb:TransactWriteItems", BOTH): "recorded once, numbered once",
-    Call("order_creator_record", "sns:Publish", "events"): "starts the invoice and the internal mail",
+    Call("order_creator_record", "sns:PublishBatch", "events"): "starts the invoice and the internal mail",
     Call("order_pdf_creator", "dynamodb:GetItem", ORDER): _NO_PERSONAL_DATA,
     Call("order_pdf_creator", "s3:PutObject", "invoice"): "invoiced once: put only if it does not exist",
     Call("order_pdf_creator", "dynamodb:UpdateItem", ORDER): "an order names its invoice",
@@ -81,14 +86,31 @@ REQUIRED: Final = {
     Call("customer_order_confirmation", "ses:SendRawEmail", "mail"): "each mail is sent",
     Call("customer_order_confirmation", "dynamodb:UpdateItem", RECORD): _MARK,
 }  # fmt: skip
+_NOTIFIERS = ("order_internal_notification", "customer_order_confirmation")
+# In a batch, the first call takes the place of the second one of every order.
+IN_A_BATCH: Final = {
+    Call(name, f"dynamodb:{action}", target): Call(name, f"dynamodb:{instead_of}", target)
+    for name in _NOTIFIERS
+    for action, instead_of, target in (("BatchGetItem", "GetItem", ORDER), ("TransactWriteItems", "PutItem", RECORD))
+}
+_ONCE_A_BATCH = {*IN_A_BATCH, *(call for call in REQUIRED if call.function == "order_creator_record")}
+# The calls of a full batch.
+REQUIRED_BATCH: Final = Counter(
+    {call: 1 if call in _ONCE_A_BATCH else BATCH for call in {*REQUIRED, *IN_A_BATCH} - {*IN_A_BATCH.values()}}
+)
 
 
 class Measured(NamedTuple):
-    """What one order uses: calls, seconds of each function's shortest call, bytes of logs and of the invoice."""
+    """What orders use together, and bytes of one invoice.
 
+    A function's seconds are those of its shortest call, times its calls.
+    """
+
+    orders: int
     calls: Counter[Call]
+    invocations: dict[str, int]
     seconds: dict[str, float]
-    log_bytes: float
+    log_bytes: int
     invoice_bytes: int
 
 
@@ -138,22 +160,64 @@ def warm_up(stack: Stack) -> None:
     wait_idle(Aws(stack.endpoint).sqs, stack.outputs["queue_names"].values(), _SECONDS)
 
 
-def measure_orders(stack: Stack) -> Measured:
-    """Place orders one at a time, and return what each of them used."""
-    began, aws = int(time.time() * 1_000), Aws(stack.endpoint)
-    with recorded(stack) as events:
+def measure_order(stack: Stack) -> Measured:
+    """Place orders one at a time, and return what one of them used."""
+
+    def one_at_a_time() -> None:
         for _ in range(_ORDERS):
             warm_up(stack)
+
+    measured = _measure(stack, one_at_a_time)
+    return measured._replace(
+        orders=1,
+        calls=of_one(measured.calls, _ORDERS),
+        invocations={name: calls // _ORDERS for name, calls in measured.invocations.items()},
+        seconds={name: seconds / _ORDERS for name, seconds in measured.seconds.items()},
+        log_bytes=measured.log_bytes // _ORDERS,
+    )
+
+
+def measure_batch(stack: Stack) -> Measured:
+    """Let ten orders wait for each other in front of each function, and return what they used together."""
+    return _measure(stack, lambda: _place_batch(stack))._replace(orders=BATCH)
+
+
+def _place_batch(stack: Stack) -> None:
+    """Place a batch of orders that goes through each queue as one batch."""
+    aws, queues = Aws(stack.endpoint), stack.outputs["queue_names"]
+    stages = ("order_creator_record", "order_pdf_creator", *_NOTIFIERS)
+
+    def full(queue: str) -> bool | None:
+        (state,) = states(aws.sqs, aws.functions, [queue])
+        return state.waiting == BATCH or None
+
+    with ExitStack() as held:
+        for stage in stages:
+            enable_consumer(aws.sqs, aws.functions, queues[stage], False)
+            held.callback(enable_consumer, aws.sqs, aws.functions, queues[stage], True)
+        send(stack, BATCH)
+        for stage in stages:
+            poll(f"{BATCH} messages in {queues[stage]}", partial(full, queues[stage]), _SECONDS)
+            enable_consumer(aws.sqs, aws.functions, queues[stage], True)
+            wait_idle(aws.sqs, [queues[stage]], _SECONDS)
+
+
+def _measure(stack: Stack, place_orders: Callable[[], None]) -> Measured:
+    began, aws = int(time.time() * 1_000), Aws(stack.endpoint)
+    with recorded(stack) as events:
+        place_orders()
     folders = {name: folder for folder, name in stack.outputs["function_names"].items()}
     # Each process reads its templates every five minutes, however many orders there are.
     templates = stack.outputs["templates_bucket"]
     events = [each for each in events if all(found["ResourceName"] != templates for found in each[1]["Resources"])]
     logs = {folder: _logs(aws, name, began) for name, folder in folders.items()}
-    durations = {name: [float(ms) / 1e3 for ms in _REPORT.findall("\n".join(lines))] for name, lines in logs.items()}
+    reports = {name: [float(ms) / 1e3 for ms in _REPORT.findall("\n".join(lines))] for name, lines in logs.items()}
     return Measured(
-        of_one((call(folders[name], event) for name, event in events), _ORDERS),
-        {folder: min(seconds) for folder, seconds in durations.items() if seconds},
-        sum(len(line.encode()) + _EVENT_BYTES for lines in logs.values() for line in lines) / _ORDERS,
+        _ORDERS,
+        Counter(call(folders[name], event) for name, event in events),
+        {folder: len(seconds) for folder, seconds in reports.items() if seconds},
+        {folder: len(seconds) * min(seconds) for folder, seconds in reports.items() if seconds},
+        sum(len(line.encode()) + _EVENT_BYTES for lines in logs.values() for line in lines),
         aws.s3.list_objects_v2(Bucket=stack.outputs["orders_bucket"])["Contents"][-1]["Size"],
     )
 
@@ -164,10 +228,10 @@ def call(function: str, event: dict[str, Any]) -> Call:
     # Services of the query protocol have the action in the body.
     action = request.get("Action", event["EventName"])
     target = {"s3": "invoice", "sqs": "creation queue", "sns": "events", "ses": "mail"}.get(service, "")
-    if action == "TransactWriteItems":
-        target = BOTH
-    elif service == "dynamodb" and "idempotency" in request["TableName"]:
+    if service == "dynamodb" and "idempotency" in str(request):
         target = RECORD
+    elif action == "TransactWriteItems":
+        target = BOTH
     elif function == "create_order" and service == "dynamodb":
         target = MARKER
     elif service == "dynamodb":
@@ -175,9 +239,8 @@ def call(function: str, event: dict[str, Any]) -> Call:
     return Call(function, f"{service}:{action}", target)
 
 
-def of_one(calls: Iterable[Call], orders: int) -> Counter[Call]:
+def of_one(counts: Counter[Call], orders: int) -> Counter[Call]:
     """The calls of one of several orders; StackError if they did not make the same calls."""
-    counts = Counter(calls)
     uneven = ", ".join(" ".join(call) for call, times in counts.items() if times % orders)
     if uneven:
         raise StackError(
@@ -197,75 +260,106 @@ def measure(rounds: int) -> Iterator[Row]:
     """Measure calls and cost of an order, and write the tables of docs/cost.md into build/bench."""
     stack = engines.require()
     warm_up(stack)
-    measured = [measure_orders(stack) for _ in range(rounds)]
-    calls, required = tuple(float(one.calls.total()) for one in measured), (float(len(REQUIRED)),) * rounds
+    single = [measure_order(stack) for _ in range(rounds)]
+    calls, required = tuple(float(one.calls.total()) for one in single), (float(len(REQUIRED)),) * rounds
     what, vs = "AWS calls of the functions for an order", "the calls that the promises require"
     yield Row("cost", what, "calls", calls, vs, required, limit=1)
-    orders = [_order(stack, one) for one in measured]
-    yield Row("cost", "a million orders", "USD", tuple(1e6 * sum(use.usd for use in order) for order in orders))
+    batches = [measure_batch(stack) for _ in range(rounds)]
+    in_batches = tuple(each.calls.total() / BATCH for each in batches)
+    yield Row("cost", f"{what}, in batches of {BATCH}", "calls", in_batches, limit=_MOST_CALLS)
+    singly, together = ([_order(stack, each) for each in measured] for measured in (single, batches))
+    for what, orders in ("a million orders", singly), (f"a million orders in batches of {BATCH}", together):
+        yield Row("cost", what, "USD", tuple(1e6 * sum(use.usd for use in order) for order in orders))
     DOCUMENT.parent.mkdir(parents=True, exist_ok=True)
-    tables = (calls_table(measured[-1].calls), use_table(orders[-1]), prices_table())
-    DOCUMENT.write_text("\n".join(tables))
+    parts = (calls_table(single[-1].calls, batches[-1].calls), use_table(singly[-1], together[-1]), prices_table())
+    DOCUMENT.write_text("\n".join(parts))
 
 
 def _order(stack: Stack, measured: Measured) -> list[Use]:
-    """What an order uses, with a month of its storage."""
-    functions, names = Aws(stack.endpoint).functions, stack.outputs["function_names"]
+    """What one of the measured orders uses, with a month of its storage."""
+    functions, names, orders = Aws(stack.endpoint).functions, stack.outputs["function_names"], measured.orders
     times = Counter(call.action for call in measured.calls.elements())
-    reads, writes = request_units(measured.calls)
+    reads, writes = request_units(measured.calls, orders)
     memory = {name: functions.get_function_configuration(FunctionName=names[name])["MemorySize"] for name in names}
     gb_seconds = sum(ceil(1e3 * seconds) / 1e3 * memory[name] / 1_024 for name, seconds in measured.seconds.items())
+    # Lambda receives the messages of a batch with one request, and deletes them with one.
+    queues = len(stack.outputs["queue_names"])
+    batches = sum(measured.invocations[name] for name in stack.outputs["queue_names"])
+    publishes, log_bytes = times["sns:Publish"] + times["sns:PublishBatch"], measured.log_bytes / orders
     return [
-        Use("SES: mails", "ses_mail", times["ses:SendRawEmail"]),
+        Use("SES: mails", "ses_mail", times["ses:SendRawEmail"] / orders),
         Use("SES: the attached invoice", "ses_attachment_gb", measured.invoice_bytes * _MIME / _GB),
-        Use("DynamoDB: writes", "dynamodb_write", writes),
-        Use("DynamoDB: reads", "dynamodb_read", reads),
+        Use("DynamoDB: writes", "dynamodb_write", writes / orders),
+        Use("DynamoDB: reads", "dynamodb_read", reads / orders),
         Use("DynamoDB: a month of storage", "dynamodb_gb_month", _COPIES * (1_024 * ORDER_KB + 100) / _GB),
-        Use("S3: put the invoice", "s3_put", times["s3:PutObject"]),
-        Use("S3: get the invoice", "s3_get", times["s3:GetObject"]),
+        Use("S3: put the invoice", "s3_put", times["s3:PutObject"] / orders),
+        Use("S3: get the invoice", "s3_get", times["s3:GetObject"] / orders),
         Use("S3: a month of storage", "s3_gb_month", measured.invoice_bytes / _GB),
-        # Lambda receives and deletes each message.
-        Use("SQS: sent, received, deleted", "sqs_request", 3 * len(stack.outputs["queue_names"])),
-        Use("SNS: publishes", "sns_publish", times["sns:Publish"]),
+        Use("SQS: sent, received, deleted", "sqs_request", queues + 2 * batches / orders),
+        Use("SNS: publishes", "sns_publish", publishes / orders),
         Use("API Gateway: requests", "api_request", 1),
-        Use("Lambda: calls", "lambda_request", len(measured.seconds)),
-        Use("Lambda: duration", "lambda_gb_second", gb_seconds),
-        Use("CloudWatch: logs", "log_gb", measured.log_bytes / _GB),
-        Use("CloudWatch: logs kept 90 days", "log_gb_month", _LOG_MONTHS * measured.log_bytes / _GB),
+        Use("Lambda: calls", "lambda_request", sum(measured.invocations.values()) / orders),
+        Use("Lambda: duration", "lambda_gb_second", gb_seconds / orders),
+        Use("CloudWatch: logs", "log_gb", log_bytes / _GB),
+        Use("CloudWatch: logs kept 90 days", "log_gb_month", _LOG_MONTHS * log_bytes / _GB),
     ]
 
 
-def request_units(calls: Counter[Call]) -> tuple[float, float]:
-    """Read and write request units of an order; other items than the order's are below 1 KB."""
+def request_units(calls: Counter[Call], orders: int) -> tuple[float, float]:
+    """Read and write request units of the calls of some orders; other items than the order's are below 1 KB."""
     reads = writes = 0.0
     for call, times in calls.items():
         size = ceil(ORDER_KB) if call.target in (ORDER, BOTH) else 1
         match call.action:
             case "dynamodb:GetItem":
                 reads += times * ceil(size / 4)
+            case "dynamodb:BatchGetItem":
+                reads += orders * ceil(size / 4)
             case "dynamodb:PutItem" | "dynamodb:UpdateItem":
                 writes += times * size * (_COPIES if call.target == ORDER else 1)
+            case "dynamodb:TransactWriteItems" if call.target == RECORD:
+                writes += 2 * orders
             case "dynamodb:TransactWriteItems":
                 # A transaction costs twice in the table, for the counter too; an index is written once, afterwards.
-                writes += times * (2 + size * (_COPIES + 1))
+                writes += 2 * times + orders * size * (_COPIES + 1)
     return reads, writes
 
 
-def calls_table(calls: Counter[Call]) -> str:
-    """The calls of an order and why they are required, as Markdown."""
-    ordered = sorted(calls, key=lambda call: [*REQUIRED, call].index(call))
-    rows = [(*call, str(calls[call]), REQUIRED.get(call, "**not required**")) for call in ordered]
-    return table(("function", "call", "target", "times", "why"), [*rows, ("all", "", "", str(calls.total()), "")])
+def calls_table(one: Counter[Call], batch: Counter[Call]) -> str:
+    """The calls of an order alone and of a full batch, and why they are required, as Markdown."""
+    reasons = {**REQUIRED, **{call: REQUIRED[other] for call, other in IN_A_BATCH.items()}}
+    order = list(_with_batch_calls())
+    ordered = sorted({**one, **batch}, key=lambda call: [*order, call].index(call))
+    rows = [(*call, str(one[call]), str(batch[call]), reasons.get(call, "**not required**")) for call in ordered]
+    headings = ("function", "call", "target", "one order", "ten orders", "why")
+    return table(headings, [*rows, ("all", "", "", str(one.total()), str(batch.total()), "")])
 
 
-def use_table(uses: list[Use]) -> str:
-    """What a million orders cost, the most expensive part first, as Markdown."""
+def _with_batch_calls() -> Iterator[Call]:
+    """The required calls in their order, each followed by the call that takes its place in a batch."""
+    instead = {other: call for call, other in IN_A_BATCH.items()}
+    for each in REQUIRED:
+        yield each
+        if each in instead:
+            yield instead[each]
+
+
+def use_table(one: list[Use], in_batch: list[Use]) -> str:
+    """What a million orders cost, one at a time and in batches, the most expensive part first, as Markdown."""
+    pairs = sorted(zip(one, in_batch, strict=True), key=lambda pair: -pair[0].usd)
     rows = [
-        (use.part, f"{use.quantity:,.4g} {PRICES[use.price]['unit']}", f"{1e6 * use.usd:,.2f}")
-        for use in sorted(uses, key=lambda use: -use.usd)
+        (
+            alone.part,
+            f"{alone.quantity:,.4g} {PRICES[alone.price]['unit']}",
+            f"{1e6 * alone.usd:,.2f}",
+            f"{together.quantity:,.4g}",
+            f"{1e6 * together.usd:,.2f}",
+        )
+        for alone, together in pairs
     ]
-    whole = f"{1e6 * sum(use.usd for use in uses):,.2f}"
-    return table(("part", "used by an order", "USD"), [*rows, ("all", "", whole)])
+    sums = [f"{1e6 * sum(use.usd for use in uses):,.2f}" for uses in (one, in_batch)]
+    headings = ("part", "used by an order", "USD", "in batches of ten", "USD")
+    return table(headings, [*rows, ("all", "", sums[0], "", sums[1])])
 
 
 def prices_table() -> str:

@@ -48,8 +48,11 @@ class Load:
         self._customers = [customer(stack, f"{name}-{letter}", url) for letter in "abc"]
         self.tenants = [buyer.tenant for buyer in self._customers]
 
-    def place(self, numbers: range, *, paid_every: int = 5, every_seconds: float = 0) -> list[Placed]:
-        """Place orders, eight at a time; the same numbers give the same orders, and one in `paid_every` is paid."""
+    def place(self, numbers: range, *, paid_every: int | None = 5, every_seconds: float = 0) -> list[Placed]:
+        """Place orders, eight at a time; the same numbers give the same orders, and one in `paid_every` is paid.
+
+        With None for it, none is paid: an order can be paid only once it is recorded.
+        """
         began = time.monotonic()
 
         def order_when_due(number: int) -> Placed:
@@ -59,7 +62,8 @@ class Load:
         with ThreadPoolExecutor(max_workers=_CLIENTS) as pool:
             placed = list(pool.map(order_when_due, numbers))
             # Only now, so that no order waits for a payment.
-            return list(pool.map(self._pay_some, placed, [number % paid_every == 0 for number in numbers]))
+            paid = [paid_every is not None and number % paid_every == 0 for number in numbers]
+            return list(pool.map(self._pay_some, placed, paid))
 
     def _order(self, number: int) -> Placed:
         buyer, correlation = self._customers[number % len(self._customers)], f"{self._name}-{number}"

@@ -18,7 +18,7 @@ from localstack.faults.control import Control, Journal
 from localstack.faults.plan import KILLS, RATES, Fault, KillPoint, Outage, Plan
 from localstack.stack import Stack, StackError
 from localstack.up import console
-from ops.queues import redrive, url, wait_idle
+from ops.queues import enable_consumer, redrive, url, wait_idle
 from tooling.polling import poll
 
 SEEDS = (11, 23, 47)
@@ -43,6 +43,7 @@ def _outages(service: str, fault: Fault, times: int, *functions: str) -> tuple[O
 
 
 _NOTIFIERS = ("internal-notifier", "customer-notifier")
+_WITH_BATCHES = ("creator-record", *_NOTIFIERS)
 # Failures that pass without help, so that the calls which follow a failure can be kill points too.
 _PASSING = (
     *_outages("cart", Fault.ERROR, 1, "creator-record"),
@@ -104,10 +105,23 @@ class Runs(ExitStack):
         batch_sizes = self._batch_sizes()
         self._set_batch_sizes(dict.fromkeys(batch_sizes, 1))
         load, auditor = self._begin("kills", Plan(outages=_PASSING))
-        placed = load.place(range(8), paid_every=2)
+        kept = self._kill_at_every_call(auditor, lambda numbers: load.place(numbers, paid_every=2))
+        self._set_batch_sizes(batch_sizes)
+        return kept
+
+    def kills_in_batches(self) -> bool:
+        """A kill at every call of the functions that take batches, while they handle several messages."""
+        load, auditor = self._begin("kills-in-batches", Plan(outages=_PASSING))
+        return self._kill_at_every_call(auditor, lambda numbers: self._place_together(load, numbers), _WITH_BATCHES)
+
+    def _kill_at_every_call(
+        self, auditor: Auditor, place: Callable[[range], list[Placed]], functions: Sequence[str] = ()
+    ) -> bool:
+        """Record the calls of functions, all if none are named; then place orders until each call was killed."""
+        placed = place(range(20))
         self._wait_idle()
         steps = self._proxy.journal().steps
-        calls = [(function, step) for function, service, step in steps if service != "api"]
+        calls = [(each, step) for each, service, step in steps if service != "api" and each in (functions or [each])]
         points = tuple(KillPoint(*call, fault) for call in calls for fault in KILLS)
         self._proxy.begin(Plan(kills=points, outages=_PASSING))
         waves = 0
@@ -119,10 +133,22 @@ class Runs(ExitStack):
             for worker in workers(self._stack):
                 worker.process.kill()
             # Of every twenty orders some are rejected, whose mail has a template of its own.
-            placed += load.place(range(len(placed), len(placed) + len(left) + 20), paid_every=2)
+            placed += place(range(len(placed), len(placed) + len(left) + 20))
             self._wait_idle()
-        self._set_batch_sizes(batch_sizes)
-        return self._finish(f"{len(points)} kill points, {len(placed)} orders", auditor, placed)
+        where = " in batches" if functions else ""
+        return self._finish(f"{len(points)} kill points{where}, {len(placed)} orders", auditor, placed)
+
+    def _place_together(self, load: Load, numbers: range) -> list[Placed]:
+        """Place orders that wait for each other in front of the functions that take batches."""
+        with ExitStack() as held:
+            for function in ("order_creator_record", "customer_order_confirmation"):
+                enable_consumer(self._aws.sqs, self._aws.functions, self._queues[function], False)
+                held.callback(enable_consumer, self._aws.sqs, self._aws.functions, self._queues[function], True)
+            placed = load.place(numbers, paid_every=None)
+            enable_consumer(self._aws.sqs, self._aws.functions, self._queues["order_creator_record"], True)
+            before = [self._queues[function] for function in ("order_creator_record", "order_pdf_creator")]
+            wait_idle(self._aws.sqs, before, _IDLE_SECONDS, interval=1)
+        return placed
 
     def _batch_sizes(self) -> dict[str, int]:
         """The batch size of each event source mapping, by its id."""
@@ -214,7 +240,14 @@ def _chosen(runs: Runs, seeds: Sequence[int], orders: int, load: bool, short: bo
         partial(runs.orders, f"with {name}", name.lower().replace(" ", "-"), _FEW, Plan(outages=outages))
         for name, outages in OUTAGES.items()
     ]
-    return [runs.kills, *outages, partial(runs.poison, 10 * _FEW), partial(runs.restart, 10 * _FEW), *random]
+    return [
+        runs.kills,
+        runs.kills_in_batches,
+        *outages,
+        partial(runs.poison, 10 * _FEW),
+        partial(runs.restart, 10 * _FEW),
+        *random,
+    ]
 
 
 def run(*, seeds: Sequence[int] = (), orders: int = ORDERS, load: bool = False, short: bool = False) -> int:

@@ -51,8 +51,9 @@ class PortalUser(FastHttpUser):  # type: ignore[misc]  # Locust is not in this p
         seconds, status = time.monotonic() - began, int(response.status_code)
         error = "" if status in expect else f"status {status}" if status else "no response"
         late = status == 202 if due and not error else None
-        if time.monotonic() >= _counts_from:
-            _responses.append(Response(kind, seconds, error, late))
+        at = time.monotonic() - _counts_from
+        if at >= 0:
+            _responses.append(Response(kind, seconds, error, late, at))
         return status, response.text or ""
 
     @task  # type: ignore[untyped-decorator]

@@ -32,7 +32,7 @@ RATES = (5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 60.0, 80.0, 120.0, 160.0)
 _FOLDER = Path(__file__).parent
 _LOCUST = TOOL_VENVS["load"] / "bin" / "locust"
 _TARGETS = ("local", "dev", "sit")
-_CUSTOMERS = 5
+CUSTOMERS = 5
 _LOWEST_RATE, _HIGHEST_RATE = 1 / PACE_SECONDS, 1000.0
 # With fewer, p95 is simply the longest.
 _FEWEST_ORDERS = 20
@@ -92,6 +92,13 @@ def platform_of(target: str) -> Platform:
     return platform
 
 
+def result_folder(name: str) -> Path:
+    """The folder for the results of a load test, which is made if it does not exist."""
+    folder = ROOT / "build" / "load" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def _round_trip(api_url: str) -> float:
     """Median seconds of `GET /health`, which API Gateway handles itself, over an open connection."""
     with requests.Session() as http:
@@ -121,7 +128,7 @@ def customers(platform: Platform, count: int) -> Iterator[list[dict[str, Any]]]:
         yield found
 
 
-def _responses(plan: dict[str, Any], rate: float, seconds: float, log: Path) -> tuple[float, list[Response]]:
+def responses(plan: dict[str, Any], rate: float, seconds: float, log: Path) -> tuple[float, list[Response]]:
     """Let Locust send requests at a rate; the seconds that count, and the responses; UserError if it failed."""
     users = max(1, round(rate * PACE_SECONDS))
     # A temporary folder, which nobody else can read: the plan has the tokens.
@@ -135,8 +142,8 @@ def _responses(plan: dict[str, Any], rate: float, seconds: float, log: Path) -> 
         run_command("locust", command, total + _EXTRA_SECONDS, environment, ROOT, log).checked()
         if not result.exists():
             raise StackError(f"Locust ended without a result: {display_path(log)} shows why")
-        measured, responses = json.loads(result.read_text())
-    return measured, [Response(*response) for response in responses]
+        measured, received = json.loads(result.read_text())
+    return measured, [Response(*response) for response in received]
 
 
 def _cells(each: Step) -> tuple[str, ...]:
@@ -198,17 +205,16 @@ def run(target: str, rates: Sequence[float] = RATES, seconds: int = 20, gate: fl
     rates = up_to_gate(rates, gate)
     require_time(rates, seconds)
     platform = platform_of(target)
-    folder = ROOT / "build" / "load" / target
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = result_folder(target)
     measured: list[Step] = []
-    with customers(platform, _CUSTOMERS) as found:
+    with customers(platform, CUSTOMERS) as found:
         round_trip = _round_trip(platform.api_url)
         for rate in rates:
             settle = steps.SETTLE_SECONDS + (0 if measured else steps.WARM_SECONDS)
             plan = {"api_url": platform.api_url, "customers": found, "settle": settle}
             with step(f"{rate:g} requests a second for {seconds} s"):
-                responses = _responses(plan, rate, seconds, folder / "locust.log")
-            measured.append(summarise(rate, *responses, round_trip))
+                received = responses(plan, rate, seconds, folder / "locust.log")
+            measured.append(summarise(rate, *received, round_trip))
             if measured[-1].broken:
                 break
     figures = [each._asdict() | {"broken": each.broken} for each in measured]

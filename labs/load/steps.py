@@ -34,6 +34,8 @@ class Response(NamedTuple):
     # Unexpected status, or "no response".
     error: str = ""
     late: bool | None = None
+    # Seconds after the responses began to count.
+    at: float = 0.0
 
 
 class Times(NamedTuple):

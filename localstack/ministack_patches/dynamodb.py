@@ -1,4 +1,4 @@
-"""DynamoDB: point-in-time recovery, and what a query of an index reads."""
+"""DynamoDB: point-in-time recovery, what a query of an index reads, and repeated transactions."""
 
 import json
 import re
@@ -114,6 +114,24 @@ def _undo(table: dict[str, Any], changes: list[_Change]) -> None:
             items.get(first, {}).pop(second, None)
     table["items"] = defaultdict(dict, {first: rows for first, rows in items.items() if rows})
     dynamodb._items_replaced(table)
+
+
+@replaces(dynamodb, "_transact_write_items")
+def recognise_repeated_transaction(transact: Function, data: dict[str, Any]) -> Any:
+    """Recognise a transaction that the SDK sends again with its token; MiniStack compares it with the items as stored.
+
+    It refuses the second one if an item has a number such as 1.00, which is stored as 1. Source: DynamoDB API
+    Reference, TransactWriteItems, ClientRequestToken.
+    """
+    token, request = data.get("ClientRequestToken"), json.dumps(data, sort_keys=True)
+    known = dynamodb._txn_token_lookup(token) if token else None
+    if known and known.get("request") == request:
+        known["signature"] = {name: value for name, value in data.items() if name != "ClientRequestToken"}
+    response = transact(data)
+    written = dynamodb._txn_token_lookup(token) if token else None
+    if written:
+        written.setdefault("request", request)
+    return response
 
 
 @replaces(dynamodb, "_query")

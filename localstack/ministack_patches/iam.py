@@ -54,7 +54,7 @@ _RESOURCES = {
 
 @replaces(iam_actions, "extract_iam_action")
 def check_action(action_of: Function, service: str, method: str, path: str, *request: Any) -> str | None:
-    """Check calls on one alias or mapping, and batches of SQS, under the action that AWS checks."""
+    """Check calls on one alias or mapping, and batches of SQS and SNS, under the action that AWS checks."""
     if service == "lambda" and method in _VERBS:
         for pattern, kind in _ON_ONE.items():
             if re.search(pattern + "/?$", path):
@@ -63,7 +63,7 @@ def check_action(action_of: Function, service: str, method: str, path: str, *req
     if action and service == "budgets":
         permissions = (f"budgets:{may}Budget" for verb, may in _BUDGETS.items() if action.startswith(f"budgets:{verb}"))
         return next(permissions, action)
-    return action.removesuffix("Batch") if action and action.startswith("sqs:") else action
+    return action.removesuffix("Batch") if action and action.startswith(("sqs:", "sns:")) else action
 
 
 @replaces(iam_actions, "extract_resource_arn")

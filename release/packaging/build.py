@@ -88,6 +88,8 @@ def build_all(architecture: Architecture | None = None, natives: Natives = "host
         )
     if natives != "host":
         docker.require_buildx()
+        if docker.LAMBDA.is_stand_in() and architecture != docker.architecture():
+            raise BuildError(f"the stand-in for Lambda's image is for {docker.architecture()} only: build for that")
     with libraries.exclusive():
         with ThreadPoolExecutor(max_workers=3) as pool:
             list(pool.map(lambda group: libraries.zipped(group, architecture), libraries.GROUPS))

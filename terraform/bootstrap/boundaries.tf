@@ -81,7 +81,7 @@ resource "aws_iam_policy" "function_boundary" {
         Resource = ["arn:aws:sqs:*:${var.account_id}:bbws-*", "arn:aws:sns:*:${var.account_id}:bbws-*"]
       },
       { Sid = "Tables", Effect = "Allow", Resource = ["arn:aws:dynamodb:*:${var.account_id}:table/bbws-*"], Action = [
-        "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query",
+        "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query",
       ] },
       { Sid = "Buckets", Effect = "Allow", Resource = flatten([for arn in local.application_bucket_arns : [arn, "${arn}/*"]]), Action = [
         "s3:GetObject", "s3:PutObject", "s3:ListBucket", "s3:GetReplicationConfiguration",

@@ -15,6 +15,7 @@ from common import clients
 from common.order import Order
 from common.repository import OrderRepository
 from common.settings import settings
+from localstack import terraform
 from localstack.aws import Aws
 from localstack.engines.ministack import MiniStack
 from localstack.sidecars.cart_stub import CartStub
@@ -22,11 +23,16 @@ from localstack.sidecars.mail_catcher import Mailbox, MailCatcher
 from localstack.stack import Stack
 from tests.support.environment import CART_PORT, ENGINE_PORT, SMTP_PORT
 from tests.support.lambda_events import context, sqs_event
+from tests.support.records import record
 from tests.support.samples import draft
+from tests.support.shared_provider import shared_provider
+from tooling import commands
 from tooling.machine import ENGINE_VENV
 from tooling.polling import poll
 
 Handler = Callable[..., dict[str, Any]]
+
+_INIT_SECONDS = 300
 
 
 def _make_tables(aws: Aws) -> None:
@@ -89,9 +95,20 @@ def repository() -> OrderRepository:
 
 
 @pytest.fixture
-def order(repository: OrderRepository) -> Order:
+def order() -> Order:
     """An order on record."""
-    return repository.record(draft(f"tenant-{uuid4().hex[:8]}")).order
+    return record(draft(f"tenant-{uuid4().hex[:8]}")).order
+
+
+@pytest.fixture(scope="session")
+def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Variables with which Terraform uses one process of the AWS provider, for tests that mock what it does."""
+    folder = tmp_path_factory.mktemp("provider")
+    init = ["terraform", f"-chdir={terraform.TERRAFORM_DIR}", "init", "-backend=false", "-lockfile=readonly"]
+    variables = terraform.environment(folder)
+    commands.run("terraform init", init, _INIT_SECONDS, variables).checked()
+    with shared_provider(Path(variables["TF_DATA_DIR"])) as found:
+        yield found
 
 
 class Queue:

@@ -23,6 +23,7 @@ from localstack.aws import Aws
 from tests.integration.conftest import Queue
 from tests.support.contract import breaches
 from tests.support.lambda_events import api_event, context
+from tests.support.records import record, reject
 from tests.support.samples import draft, order_request, rejected_order
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -42,7 +43,7 @@ def tenant_id() -> str:
 @pytest.fixture
 def order(tenant_id: str) -> Order:
     """An order on record."""
-    return OrderRepository(clients.dynamodb(), settings.orders_table).record(draft(tenant_id)).order
+    return record(draft(tenant_id)).order
 
 
 def call(handler: Callable[..., dict[str, Any]], *request: Any, **more: Any) -> tuple[int, Any, dict[str, str]]:
@@ -164,9 +165,7 @@ class TestGetOrder:
 
     def test_get_rejected_order_has_reason(self, tenant_id: str) -> None:
         """A rejected order has its reason and neither number nor price, and is found by its status."""
-        rejected = OrderRepository(clients.dynamodb(), settings.orders_table).reject(
-            rejected_order(tenant_id=tenant_id)
-        )
+        rejected = reject(rejected_order(tenant_id=tenant_id))
         path = f"/v1.0/orders/{rejected.order.id}"
         status, body, headers = call(get_order, "GET", path, tenant_id=tenant_id)
         assert (status, headers["ETag"], body["status"], body["items"]) == (200, '"1"', "REJECTED", [])
@@ -214,8 +213,7 @@ class TestGetInvoice:
 
     def test_get_invoice_of_rejected_order_is_404(self, tenant_id: str) -> None:
         """A rejected order never gets an invoice: the response says so, and not to try again."""
-        repository = OrderRepository(clients.dynamodb(), settings.orders_table)
-        order = repository.reject(rejected_order(tenant_id=tenant_id)).order
+        order = reject(rejected_order(tenant_id=tenant_id)).order
         status, body, headers = call(get_order, "GET", f"/v1.0/orders/{order.id}/invoice", tenant_id=tenant_id)
         assert (status, body["detail"]) == (404, "The order was rejected, so it has no invoice.")
         assert "Retry-After" not in headers
@@ -231,8 +229,7 @@ class TestGetInvoice:
 class TestListOrders:
     def test_list_pages_have_every_order_once(self, tenant_id: str) -> None:
         """Every order is on one page, in whatever page size."""
-        repository = OrderRepository(clients.dynamodb(), settings.orders_table)
-        recorded = [str(repository.record(draft(tenant_id)).order.id) for _ in range(3)]
+        recorded = [str(record(draft(tenant_id)).order.id) for _ in range(3)]
         path = f"/v1.0/tenants/{tenant_id}/orders"
         _, first, _ = call(list_orders, "GET", path, tenant_id=tenant_id, query={"pageSize": "2"})
         _, second, _ = call(
@@ -321,11 +318,10 @@ class TestUpdateOrder:
 
     def test_update_rejected_order_is_409(self, tenant_id: str, events_seen: Queue) -> None:
         """A rejected order cannot be changed, and no order can be rejected by a caller."""
-        repository = OrderRepository(clients.dynamodb(), settings.orders_table)
-        rejected = repository.reject(rejected_order(tenant_id=tenant_id)).order
+        rejected = reject(rejected_order(tenant_id=tenant_id)).order
         for change in (PAID, {"paymentDetails": PAID["paymentDetails"]}, {"status": "CANCELLED"}):
             assert self.put(rejected, change)[0] == 409
-        assert self.put(repository.record(draft(tenant_id)).order, {"status": "REJECTED"})[0] == 409
+        assert self.put(record(draft(tenant_id)).order, {"status": "REJECTED"})[0] == 409
         assert events_seen.receive() == []
 
     def test_update_is_kept_in_history(self, order: Order) -> None:

@@ -2,9 +2,12 @@
 
 import io
 import json
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from functools import partial
 from typing import Any
 from unittest import mock
 from uuid import UUID, uuid4
@@ -32,7 +35,8 @@ from localstack.sidecars.mail_catcher import Mailbox
 from tests.integration.conftest import Queue, handle, only_mail
 from tests.support import samples
 from tests.support.lambda_events import context
-from tests.support.samples import order_request
+from tests.support.records import record, reject
+from tests.support.samples import draft, order_request
 from tooling.polling import poll
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -61,6 +65,23 @@ def requested(cart: dict[str, Any], **changes: Any) -> Envelope:
     return Envelope.of(payload, "c-1")
 
 
+@contextmanager
+def calls_of(*of: Any) -> Iterator[list[str]]:
+    """The names of the calls that clients make."""
+    calls: list[str] = []
+
+    def add(model: Any, **_: Any) -> None:
+        calls.append(model.name)
+
+    for client in of:
+        client.meta.events.register("before-call", add, unique_id="calls")
+    try:
+        yield calls
+    finally:
+        for client in of:
+            client.meta.events.unregister("before-call", unique_id="calls")
+
+
 class TestRecord:
     def test_record_order_is_priced_and_published(
         self, repository: OrderRepository, cart: dict[str, Any], creation_queue: Queue, events_seen: Queue
@@ -76,19 +97,80 @@ class TestRecord:
         assert (event["eventType"], event["correlationId"]) == ("OrderRecorded", "c-1")
         assert event["payload"] == {"tenantId": cart["tenantId"], "orderId": str(recorded.id)}
 
-    def test_record_new_order_needs_two_calls(self, cart: dict[str, Any], creation_queue: Queue) -> None:
-        """A new order needs two calls of DynamoDB."""
-        calls: list[str] = []
+    @pytest.mark.parametrize("size", [1, 10])
+    def test_record_batch_needs_three_calls(self, size: int, cart: dict[str, Any], creation_queue: Queue) -> None:
+        """However many new orders a batch has, it needs two calls of DynamoDB and one of SNS."""
+        bodies = [requested(cart).encode() for _ in range(size)]
+        with calls_of(clients.dynamodb(), clients.sns()) as calls:
+            assert handle(order_creator_record, creation_queue, *bodies) == []
+        assert calls == ["UpdateItem", "TransactWriteItems", "PublishBatch"]
 
-        def count_call(model: Any, **_: Any) -> None:
-            calls.append(model.name)
+    def test_record_batch_has_each_outcome(
+        self,
+        repository: OrderRepository,
+        carts: CartStub,
+        cart: dict[str, Any],
+        creation_queue: Queue,
+        events_seen: Queue,
+    ) -> None:
+        """In one batch an order is new, one on record, one twice, one rejected, one waits: no gap in the numbers."""
+        waiting = {**cart, "cartId": f"cart-{uuid4().hex}"}
+        carts.carts[waiting["cartId"]], carts.outages[waiting["cartId"]] = waiting, {"status": 503, "refused": 0}
+        known, new, twice = (requested(cart) for _ in range(3))
+        refused = requested({**cart, "cartId": "cart-that-is-not-there"})
+        failed = requested(waiting)
+        assert handle(order_creator_record, creation_queue, known.encode()) == []
+        events_seen.take()
+        bodies = [each.encode() for each in (failed, twice, known, refused, new, twice)]
+        assert handle(order_creator_record, creation_queue, *bodies) == [failed.encode()]
+        orders = [repository.get(cart["tenantId"], each.payload.order_id) for each in (known, twice, new)]
+        numbers = [int(str(order and order.order_number).rpartition("-")[2]) for order in orders]
+        assert numbers == list(range(numbers[0], numbers[0] + 3))
+        rejected = repository.get(cart["tenantId"], refused.payload.order_id)
+        assert rejected is not None
+        assert rejected.status is OrderStatus.REJECTED
+        assert repository.get(cart["tenantId"], failed.payload.order_id) is None
+        published = [events_seen.take() for _ in range(5)]
+        expected = [str(each.payload.order_id) for each in (twice, known, refused, new, twice)]
+        assert sorted(each["payload"]["orderId"] for each in published) == sorted(expected)
+        assert sum(each["eventType"] == "OrderRejected" for each in published) == 1
+        del carts.carts[waiting["cartId"]], carts.outages[waiting["cartId"]]
 
-        clients.dynamodb().meta.events.register("before-call.dynamodb", count_call)
+    def test_record_event_that_sns_refuses_fails_its_message(
+        self, repository: OrderRepository, cart: dict[str, Any], creation_queue: Queue, events_seen: Queue
+    ) -> None:
+        """If SNS refuses one event of a batch, its message alone fails, and the next delivery publishes it."""
+        first, second = requested(cart), requested(cart)
+
+        def refuse_second(parsed: Any, **_: Any) -> None:
+            lost = parsed["Successful"].pop()
+            parsed["Failed"] = [{"Id": lost["Id"], "Code": "InternalFailure", "SenderFault": False}]
+
+        hooks: Any = clients.sns().meta.events
+        hooks.register("after-call.sns.PublishBatch", refuse_second, unique_id="refuse")
         try:
-            assert handle(order_creator_record, creation_queue, requested(cart).encode()) == []
+            failed = handle(order_creator_record, creation_queue, first.encode(), second.encode())
         finally:
-            clients.dynamodb().meta.events.unregister("before-call.dynamodb", count_call)
-        assert calls == ["GetItem", "TransactWriteItems"]
+            hooks.unregister("after-call.sns.PublishBatch", unique_id="refuse")
+        assert failed == [second.encode()]
+        assert repository.get(cart["tenantId"], second.payload.order_id)
+        assert handle(order_creator_record, creation_queue, second.encode()) == []
+        assert {events_seen.take()["payload"]["orderId"] for _ in range(3)} == {
+            str(each.payload.order_id) for each in (first, second)
+        }
+
+    def test_record_carts_are_read_at_once(self, carts: CartStub, cart: dict[str, Any], creation_queue: Queue) -> None:
+        """The carts of a batch are read at the same time, so that the waits for a slow Cart service do not add up."""
+        messages = [requested(cart) for _ in range(10)]
+        together = threading.Barrier(10, timeout=20)
+        read = record_service._carts.cart
+
+        def wait_for_all(*arguments: str) -> Any:
+            together.wait()
+            return read(*arguments)
+
+        with mock.patch.object(record_service._carts, "cart", wait_for_all):
+            assert handle(order_creator_record, creation_queue, *(each.encode() for each in messages)) == []
 
     @pytest.mark.parametrize("status", [404, 503])
     def test_record_redelivery_keeps_number(
@@ -112,10 +194,8 @@ class TestRecord:
 
     def test_record_redelivery_is_counted_once(
         self,
-        repository: OrderRepository,
         cart: dict[str, Any],
         creation_queue: Queue,
-        monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
         """An order and its value are counted once, however often it is delivered."""
@@ -131,10 +211,6 @@ class TestRecord:
         (directive,) = line["_aws"]["CloudWatchMetrics"]
         assert directive["Dimensions"] == [["service"]]
         assert {"Name": "OrderValue", "Unit": "None"} in directive["Metrics"]
-        assert handle(order_creator_record, creation_queue, message.encode()) == []
-        # Two concurrent deliveries: neither finds the order, and only one writes it.
-        blind = mock.Mock(get=lambda *_: None, record=repository.record)
-        monkeypatch.setattr(record_service, "_repository", blind)
         assert handle(order_creator_record, creation_queue, message.encode()) == []
         assert counted() == []
 
@@ -351,12 +427,10 @@ class TestMails:
         assert isinstance(attachment, EmailMessage)
         assert attachment.get_content() == b"%PDF-1.7 invoice"
 
-    def test_rejection_mail_has_reason(
-        self, repository: OrderRepository, creation_queue: Queue, mailbox: Mailbox
-    ) -> None:
+    def test_rejection_mail_has_reason(self, creation_queue: Queue, mailbox: Mailbox) -> None:
         """The customer gets one mail about a rejected order, with the reason and no price."""
         correlation_id = str(uuid4())
-        rejected = repository.reject(samples.rejected_order(tenant_id=f"tenant-{uuid4().hex[:8]}")).order
+        rejected = reject(samples.rejected_order(tenant_id=f"tenant-{uuid4().hex[:8]}")).order
         body = samples.order_rejected(rejected, correlation_id).encode()
         for _ in range(2):
             assert handle(customer_order_confirmation, creation_queue, body) == []
@@ -381,6 +455,45 @@ class TestMails:
         text = only_mail(mailbox, correlation_id).get_body(("plain",))
         assert text is not None
         assert order.order_number in text.get_content()
+
+    def test_mails_of_a_batch_are_claimed_together(self, creation_queue: Queue, mailbox: Mailbox) -> None:
+        """The mails of a batch need one read and one claim; each is marked when it is sent, and sent once."""
+        correlations = [str(uuid4()) for _ in range(3)]
+        bodies = [samples.order_recorded(record(draft()).order, each).encode() for each in correlations]
+        with calls_of(clients.dynamodb(), clients.dynamodb_for_mail_records()) as calls:
+            assert handle(order_internal_notification, creation_queue, *bodies, bodies[0]) == []
+        # The last message is the first again: it finds the mark.
+        assert calls == ["BatchGetItem", "TransactWriteItems", *["UpdateItem"] * 3, "PutItem"]
+        assert handle(order_internal_notification, creation_queue, bodies[1]) == []
+        for each in correlations:
+            assert only_mail(mailbox, each)
+
+    def test_mail_that_was_sent_is_dropped_from_its_batch(self, creation_queue: Queue, mailbox: Mailbox) -> None:
+        """Of a batch in which a mail was sent before, the others are sent."""
+        correlations = [str(uuid4()) for _ in range(3)]
+        bodies = [samples.order_recorded(record(draft()).order, each).encode() for each in correlations]
+        assert handle(order_internal_notification, creation_queue, bodies[1]) == []
+        assert handle(order_internal_notification, creation_queue, *bodies) == []
+        for each in correlations:
+            assert only_mail(mailbox, each)
+
+    def test_mail_that_fails_fails_alone(self, creation_queue: Queue, mailbox: Mailbox) -> None:
+        """A mail that cannot be built or has no order fails alone, and is sent once it can be."""
+        correlations = [str(uuid4()) for _ in range(3)]
+        good, without_invoice, unknown = (record(draft()).order for _ in range(3))
+        keys = {each.id: f"{each.tenant_id}/orders/order_{each.id}.pdf" for each in (good, without_invoice, unknown)}
+        store = partial(clients.s3().put_object, Bucket=settings.orders_bucket, Body=b"%PDF-1.7 invoice")
+        store(Key=keys[good.id])
+        bodies = [
+            samples.invoice_created(without_invoice, keys[without_invoice.id], correlations[0]).encode(),
+            samples.invoice_created(unknown.copy(update={"id": uuid4()}), "key", correlations[1]).encode(),
+            samples.invoice_created(good, keys[good.id], correlations[2]).encode(),
+        ]
+        assert handle(customer_order_confirmation, creation_queue, *bodies) == bodies[:2]
+        assert only_mail(mailbox, correlations[2])
+        store(Key=keys[without_invoice.id])
+        assert handle(customer_order_confirmation, creation_queue, *bodies) == bodies[1:2]
+        assert only_mail(mailbox, correlations[0])
 
     def test_mail_send_failure_is_retried(
         self, order: Order, creation_queue: Queue, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch

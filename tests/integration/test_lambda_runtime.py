@@ -22,7 +22,7 @@ from common.invoice import render_pdf
 from common.observability import logger
 
 def handler(event, context):
-    render_pdf(f"<html lang=en><title>Invoice</title><p>{event}", b"0")
+    render_pdf(f"<html lang=en><title>Invoice</title><p>{event}")
     logger.info("rendered")
     return len(event)
 """

@@ -44,7 +44,9 @@ type Resources = dict[str, list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
-def resources(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, str, str], Resources]:
+def resources(
+    tmp_path_factory: pytest.TempPathFactory, provider: dict[str, str]
+) -> Callable[[Path, str, str], Resources]:
     """Run one of Terraform's tests with its mocked provider, and return the resources by type."""
     folder = tmp_path_factory.mktemp("permissions")
     for function in function_names():
@@ -52,7 +54,7 @@ def resources(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, str, 
 
     @cache
     def run(code: Path, test: str, environment: str) -> Resources:
-        variables = terraform.environment(folder / code.name)
+        variables = terraform.environment(folder / code.name) | provider
 
         def command(*arguments: str) -> str:
             call = ["terraform", f"-chdir={code}", *arguments]

@@ -31,6 +31,8 @@ SAMPLES = {
     "DIGEST": "a" * 64,
     "APPROVALS": "tech-lead=Thandi",
     "REPORT": "build/e2e.xml",
+    "SUITE": "bookworm",
+    "WHO": "user",
 }
 _PROGRAMS = {"bin/ops": ops.app, "bin/release": release.app, "bin/test": all_tests.app}
 _CALL = re.compile(r"(?:^|[\s(;&|`])((?:make|bin/(?:ops|release|test)) [^|;)`\n]*)")
@@ -40,7 +42,7 @@ _CALL = re.compile(r"(?:^|[\s(;&|`])((?:make|bin/(?:ops|release|test)) [^|;)`\n]
 def make_targets() -> dict[str, set[str]]:
     """The targets of the Makefile, with the variables that each takes."""
     makefile = (ROOT / "Makefile").read_text()
-    found = re.findall(r"^([a-z0-9]+): ##.*\n\t@\$\(call takes,([A-Z_ ]*)\)", makefile, re.MULTILINE)
+    found = re.findall(r"^([a-z0-9-]+): ##.*\n\t@\$\(call takes,([A-Z_ ]*)\)", makefile, re.MULTILINE)
     return {target: set(variables.split()) for target, variables in found}
 
 

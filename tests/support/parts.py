@@ -1,10 +1,12 @@
 """Runs the parts of the tests: commands one after the other, parts at the same time, output as it comes."""
 
+import codecs
 import os
 import re
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -12,12 +14,14 @@ from threading import Lock
 from rich.console import Console
 from rich.text import Text
 
+from tests.support.progress import Progress
 from tooling.paths import ROOT
 
 _COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta", "bright_green")
 # Pytest's own summary, such as "== 812 passed, 3 skipped in 61.20s ==".
 _CLOSING_LINE = re.compile(r"^=+ .*\d+ \w+.* in [\d.]+s.* =+$")
 _NICE = ("nice", "-n", "10")
+_CHUNK = 1 << 16
 
 console = Console(highlight=False, emoji=False, markup=False, soft_wrap=True)
 
@@ -76,7 +80,14 @@ class Parts:
         self._report = report
         self._lock = Lock()
         self._colours: dict[str, str] = {}
+        self._progress = Progress(report)
         self.results: list[Result] = []
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show how far the parts are while they run."""
+        with self._progress:
+            yield
 
     def run(self, part: str, steps: Callable[[], Sequence[Step]], nice: bool = False) -> bool:
         """Run the steps of a part up to the first that fails; return whether all passed.
@@ -88,14 +99,18 @@ class Parts:
         """
         self._colours.setdefault(part, _COLOURS[len(self._colours) % len(_COLOURS)])
         result, began = Result(part), time.monotonic()
-        for step in steps():
+        chosen = steps()
+        self._progress.begin(part, len(chosen))
+        for number, step in enumerate(chosen):
             if result.status and not step.always:
                 continue
+            self._progress.step(part, number, step.command)
             command = [*_NICE, *step.command] if nice else list(step.command)
             status = self._stream(result, command, step) if self._prefixed else self._inherit(command, step)
             if status not in step.passes and not result.status:
                 result.status, result.hint = status, step.hint
         result.seconds = time.monotonic() - began
+        self._progress.end(part, not result.status)
         with self._lock:
             self.results.append(result)
         if result.hint:
@@ -114,15 +129,22 @@ class Parts:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
         ) as process:
-            for line in process.stdout or ():
-                text = line.rstrip()
-                if _CLOSING_LINE.match(text):
-                    result.closing_lines.append(text)
-                self._print(result.part, text)
+            decoder, line = codecs.getincrementaldecoder("utf-8")("replace"), ""
+            while process.stdout and (chunk := os.read(process.stdout.fileno(), _CHUNK)):
+                *whole, line = (line + decoder.decode(chunk)).split("\n")
+                for text in whole:
+                    self._show(result, text.rstrip())
+                self._progress.line(result.part, line, whole=False)
+            if line:
+                self._show(result, line.rstrip())
         return process.returncode
+
+    def _show(self, result: Result, line: str) -> None:
+        if _CLOSING_LINE.match(line):
+            result.closing_lines.append(line)
+        self._progress.line(result.part, line)
+        self._print(result.part, line)
 
     def _print(self, part: str, line: str) -> None:
         with self._lock:

@@ -132,17 +132,17 @@ def test_write_repeats_unprocessed_items() -> None:
 
 
 def test_at_once_runs_all_batches_at_once() -> None:
-    """Each batch makes its calls, and all batches run at the same time."""
+    """All batches run at the same time."""
     done: list[int] = []
     # Nobody passes before all batches have arrived.
     together = threading.Barrier(50, timeout=30)
 
-    def one(n: int) -> None:
+    def batch(n: int) -> None:
         together.wait()
         done.append(n)
 
-    assert numbers.at_once(one, 50, each=2) > 0
-    assert sorted(done) == list(range(100))
+    assert numbers.at_once(batch, 50) > 0
+    assert sorted(done) == list(range(50))
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,9 @@ from tooling.paths import ROOT
 PUT, SEND = Call("create_order", "dynamodb:PutItem", RECORD), Call("create_order", "sqs:SendMessage", "creation queue")
 
 
+GET = Call("f", "dynamodb:GetItem", ORDER)
+
+
 def event(service: str, name: str, request: dict[str, Any]) -> dict[str, Any]:
     return {
         "EventSource": f"{service}.amazonaws.com",
@@ -37,12 +40,19 @@ def event(service: str, name: str, request: dict[str, Any]) -> dict[str, Any]:
         ("dynamodb", "PutItem", {"TableName": "bbws-order-idempotency-local"}, ("dynamodb:PutItem", RECORD)),
         (
             "dynamodb",
-            "GetItem",
+            "UpdateItem",
             {"TableName": "orders", "Key": {"PK": {"S": "COUNTER#ORDER"}}},
-            ("dynamodb:GetItem", COUNTER),
+            ("dynamodb:UpdateItem", COUNTER),
         ),
         ("dynamodb", "GetItem", {"TableName": "orders", "Key": {"PK": {"S": "TENANT#a"}}}, ("dynamodb:GetItem", ORDER)),
         ("dynamodb", "TransactWriteItems", {"TransactItems": []}, ("dynamodb:TransactWriteItems", BOTH)),
+        (
+            "dynamodb",
+            "TransactWriteItems",
+            {"TransactItems": [{"Put": {"TableName": "bbws-order-idempotency-local"}}]},
+            ("dynamodb:TransactWriteItems", RECORD),
+        ),
+        ("dynamodb", "BatchGetItem", {"RequestItems": {"orders": {}}}, ("dynamodb:BatchGetItem", ORDER)),
         ("ses", "Unknown", {"Action": "SendRawEmail"}, ("ses:SendRawEmail", "mail")),
     ],
 )
@@ -61,23 +71,41 @@ def test_call_of_create_order_names_the_marker() -> None:
 
 def test_of_one_divides_equal_orders() -> None:
     """The calls of several equal orders are those of one, times their number."""
-    assert of_one([PUT, SEND, PUT, SEND], 2) == Counter({PUT: 1, SEND: 1})
+    assert of_one(Counter([PUT, SEND, PUT, SEND]), 2) == Counter({PUT: 1, SEND: 1})
 
 
 def test_of_one_refuses_different_orders() -> None:
     """The error names the call that not every order made."""
     with pytest.raises(StackError, match=r"create_order sqs:SendMessage creation queue.*`bin/ops queues"):
-        of_one([SEND], 2)
+        of_one(Counter([SEND]), 2)
 
 
 def test_request_units_follow_size_and_indexes() -> None:
     """A write costs a unit for each KB in table and indexes, in a transaction twice in the table."""
     size = 2
-    assert cost.request_units(Counter({Call("f", "dynamodb:GetItem", ORDER): 3})) == (3, 0)
-    assert cost.request_units(Counter({PUT: 2})) == (0, 2)
-    assert cost.request_units(Counter({Call("create_order", "dynamodb:PutItem", MARKER): 1})) == (0, 1)
-    assert cost.request_units(Counter({Call("f", "dynamodb:UpdateItem", ORDER): 1})) == (0, 3 * size)
-    assert cost.request_units(Counter({Call("f", "dynamodb:TransactWriteItems", BOTH): 1})) == (0, 2 + size * (2 + 2))
+    assert units(3, GET) == (3, 0)
+    assert units(2, PUT) == (0, 2)
+    assert units(1, Call("create_order", "dynamodb:PutItem", MARKER)) == (0, 1)
+    assert units(1, Call("f", "dynamodb:UpdateItem", ORDER)) == (0, 3 * size)
+    assert units(1, Call("f", "dynamodb:TransactWriteItems", BOTH)) == (0, 2 + size * (2 + 2))
+
+
+def test_request_units_of_a_batch_follow_its_orders() -> None:
+    """A batch reads and writes each of its orders, and the counter once; claims cost twice in a transaction."""
+    size = 2
+    assert units(1, Call("f", "dynamodb:BatchGetItem", ORDER), orders=10) == (10, 0)
+    assert units(1, Call("f", "dynamodb:TransactWriteItems", BOTH), orders=10) == (0, 2 + 10 * size * (2 + 2))
+    assert units(1, Call("f", "dynamodb:TransactWriteItems", RECORD), orders=10) == (0, 20)
+
+
+def units(times: int, of: Call, orders: int = 1) -> tuple[float, float]:
+    return cost.request_units(Counter({of: times}), orders)
+
+
+def test_batch_of_ten_needs_at_most_fourteen_calls_an_order() -> None:
+    """In full batches, an order needs 13.7 calls; alone, 20."""
+    assert len(REQUIRED) == 20
+    assert cost.REQUIRED_BATCH.total() == 137
 
 
 def test_order_kb_is_the_size_of_an_item() -> None:
@@ -109,15 +137,18 @@ def test_cost_document_has_the_prices() -> None:
 
 def test_calls_table_marks_calls_that_are_not_required() -> None:
     """A call without a reason stands out."""
-    table = cost.calls_table(Counter({PUT: 1, Call("get_order", "dynamodb:Scan", ORDER): 2}))
+    one = Counter({PUT: 1, Call("get_order", "dynamodb:Scan", ORDER): 2})
+    table = cost.calls_table(one, Counter({PUT: 10}))
     assert REQUIRED[PUT] in table
-    assert "| get_order | dynamodb:Scan | order | 2 | **not required** |" in table
-    assert "| all |  |  | 3 |  |" in table
+    assert "| get_order | dynamodb:Scan | order | 2 | 0 | **not required** |" in table
+    assert "| all |  |  | 3 | 10 |  |" in table
 
 
 def test_use_table_begins_with_the_most_expensive() -> None:
     """Uses are sorted by cost, and the last line has the sum."""
     uses = [Use("requests", "api_request", 1), Use("mails", "ses_mail", 2)]
-    lines = cost.use_table(uses).splitlines()
-    assert lines[2].startswith("| mails | 2 mails, à la carte | 200.00 |")
-    assert lines[-1] == f"| all |  | {200 + PRICES['api_request']['usd']:.2f} |"
+    in_batch = [Use("requests", "api_request", 1), Use("mails", "ses_mail", 1)]
+    lines = cost.use_table(uses, in_batch).splitlines()
+    assert lines[2].startswith("| mails | 2 mails, à la carte | 200.00 | 1 | 100.00 |")
+    price = PRICES["api_request"]["usd"]
+    assert lines[-1] == f"| all |  | {200 + price:.2f} |  | {100 + price:.2f} |"

@@ -133,6 +133,14 @@ def test_release_without_docker_is_refused(fake: FakeDocker) -> None:
         build.build_all("arm64", "lambda-image")
 
 
+def test_stand_in_builds_only_for_this_machine(fake: FakeDocker) -> None:
+    """A package for another architecture is not built in a stand-in, which is for this machine's."""
+    fake.set_images({docker.LAMBDA.stand_in: {}})
+    other: libraries.Architecture = "arm64" if docker.architecture() == "x86_64" else "x86_64"
+    with pytest.raises(libraries.BuildError, match=f"for {docker.architecture()} only: build for that"):
+        build.build_all(other, "lambda-image")
+
+
 def test_build_without_buildx_is_refused_first(fake: FakeDocker) -> None:
     """Without Docker's builder nothing is built, and the error says how to get it."""
     fake.set_script('[ "$1" != buildx ]')

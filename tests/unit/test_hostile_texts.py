@@ -19,9 +19,6 @@ from common.order import Order, OrderItem
 from common.status import OrderStatus
 from tests.support.samples import CREATED, address, draft, order, order_recorded
 
-# Coverage would also trace WeasyPrint, slowly; other tests cover our lines.
-pytestmark = pytest.mark.no_cover
-
 ORDER_ID = UUID("6f1c1e4e-0b0c-4b8e-9c57-3f5f3f1f0a11")
 HARMLESS = "Rooibos"
 HOSTILE = {

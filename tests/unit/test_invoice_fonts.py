@@ -20,8 +20,7 @@ def test_render_without_home_prints_nothing() -> None:
     """Rendering without a home directory prints no warning."""
     # Fontconfig and Pango write their complaints to the error output themselves.
     script = (
-        "from common.invoice import render_pdf;"
-        " assert render_pdf('<title>T</title><p>R 1.00</p>', b'x').startswith(b'%PDF-')"
+        "from common.invoice import render_pdf; assert render_pdf('<title>T</title><p>R 1.00</p>').startswith(b'%PDF-')"
     )
     environment = {**os.environ, "HOME": "/dev/null", "XDG_CACHE_HOME": "/dev/null", "PYTHONPATH": "."}
     done = subprocess.run(

@@ -10,9 +10,6 @@ from common.pricing import price
 from common.templates import only_packaged
 from tests.support.samples import order
 
-# Tracing WeasyPrint's lines would take several times as long.
-pytestmark = pytest.mark.no_cover
-
 # Of the function's 60 s.
 _HALF_TIMEOUT_SECONDS = 30
 # The tests render a tenth of the largest order, in a tenth of the time.

@@ -78,7 +78,7 @@ handler.setFormatter(logging.Formatter("[%(levelname)s] %(message)s"))
 logging.getLogger().addHandler(handler)
 from common.invoice import render_pdf
 from common.observability import logger
-render_pdf("<html lang=en><title>Invoice</title><p>\\N{CJK UNIFIED IDEOGRAPH-5317}", b"0")
+render_pdf("<html lang=en><title>Invoice</title><p>\\N{CJK UNIFIED IDEOGRAPH-5317}")
 logger.warning("ours")
 """
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -80,8 +81,14 @@ def test_steps_cover_rooms_and_configurations() -> None:
     commands = [" ".join(map(str, step.command)) for step in [*lint_steps(), *terraform_steps()]]
     for expected in ("ruff check .", "lint-imports", "zizmor", "fmt -check", "checkov", "account.tftest.hcl"):
         assert any(expected in command for command in commands), expected
-    environments = [c for c in commands if "environment.tftest.hcl" in c]
-    assert len(environments) == 4
+    terraform = " ".join(commands)
+    assert re.findall(r"-var-file=env/(\w+)\.tfvars -filter=tests/environment", terraform) == [
+        "local",
+        "dev",
+        "sit",
+        "prod",
+    ]
+    assert re.findall(r"-var-file=env/(\w+)\.tfvars -filter=tests/account", terraform) == ["dev", "sit", "prod"]
     assert all(
         Path(step.command[0]).name in ("terraform", "python", "python3", "checkov") for step in terraform_steps()
     )

@@ -13,9 +13,6 @@ import pytest
 from localstack.preview.render import INVOICE, Preview, render
 from localstack.preview.samples import orders
 
-# Tracing WeasyPrint's lines would take long; other tests measure the coverage of ours.
-pytestmark = pytest.mark.no_cover
-
 SECONDS = 120
 
 

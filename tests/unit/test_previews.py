@@ -39,9 +39,6 @@ from tests.support.samples import order_recorded
 from tooling.paths import ROOT
 from tooling.polling import poll
 
-# Tracing WeasyPrint's lines would take long; other tests measure the coverage of ours.
-pytestmark = pytest.mark.no_cover
-
 SECONDS = 30
 
 

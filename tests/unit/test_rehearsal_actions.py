@@ -64,7 +64,7 @@ def test_checkout_has_commit_and_fewer_tests(jobs: Jobs, github: GitHub, tmp_pat
     assert subprocess.check_output([*git, "status", "--porcelain"], text=True) == ""
     assert (job.workspace / ".venv" / "bin" / "python").exists()
     assert not (job.workspace / "build" / "none").is_symlink()
-    assert (tmp_path / "env").read_text().startswith("PYTEST_ADDOPTS=--no-cov -k ")
+    assert (tmp_path / "env").read_text().startswith("PYTEST_ADDOPTS=-k ")
 
 
 def test_checkout_that_keeps_credentials_is_refused(jobs: Jobs, github: GitHub) -> None:

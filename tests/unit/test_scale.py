@@ -5,40 +5,17 @@ from typing import Any
 
 import pytest
 
-from common import repository
+from common import recording
+from common.counter import Counter
 from common.errors import TransientError
-from common.repository import OrderRepository
 from labs import scale
-from labs.scale import Counter, Numbering
+from labs.scale import Numbering, Simulation
 from tests.support.samples import draft
 from tooling.paths import ROOT
 
 
-class Conflicting:
-    """A DynamoDB client in which every transaction conflicts; counts them."""
-
-    class exceptions:  # noqa: N801  # boto3's name
-        """Its errors."""
-
-        class TransactionCanceledException(Exception):  # noqa: N818  # AWS's name
-            """A conflict."""
-
-            response = {"CancellationReasons": [{"Code": "TransactionConflict"}, {"Code": "None"}]}  # noqa: RUF012
-
-    transactions = 0
-
-    def get_item(self, **request: Any) -> dict[str, Any]:
-        """The counter of a year that has begun."""
-        return {"Item": {"lastNumber": {"N": "7"}}}
-
-    def transact_write_items(self, TransactItems: list[Any]) -> None:  # noqa: N803  # AWS's name
-        """Conflict."""
-        self.transactions += 1
-        raise self.exceptions.TransactionCanceledException
-
-
-def test_retries_are_those_of_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The simulation retries as often and waits as long as OrderRepository.record."""
+def test_retries_are_those_of_the_recorder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The simulation retries as often and waits as long as OrderRecorder.record."""
     waits: list[tuple[float, float]] = []
 
     class Bounds:
@@ -46,11 +23,11 @@ def test_retries_are_those_of_the_repository(monkeypatch: pytest.MonkeyPatch) ->
             waits.append((least, most))
             return 0.0
 
-    monkeypatch.setattr(repository, "_jitter", Bounds())
-    client: Any = Conflicting()
-    with pytest.raises(TransientError):
-        OrderRepository(client, "orders").record(draft())
-    assert client.transactions == scale.MAX_ATTEMPTS
+    monkeypatch.setattr(recording, "_jitter", Bounds())
+    monkeypatch.setattr(Counter, "lease", lambda _: None)
+    client: Any = None
+    (outcome,) = recording.OrderRecorder(client, "orders").record([draft()])
+    assert isinstance(outcome, TransientError)
     assert waits == [(0, scale.backoff(attempt)) for attempt in range(scale.MAX_ATTEMPTS)]
 
 
@@ -64,23 +41,31 @@ def test_concurrency_is_that_of_terraform() -> None:
     assert {name: int(value) for name, value in found} == scale.CONCURRENCY
 
 
-def test_one_writer_never_conflicts() -> None:
-    """A single writer succeeds with each transaction; the last one may be cut off."""
-    run = Counter(Numbering(1))
-    assert run.transactions - run.recorded in (0, 1)
+def test_leased_transactions_never_conflict() -> None:
+    """A writer with a lease succeeds with each transaction; the last ones may be cut off."""
+    for writers in (1, 5, 50):
+        run = Simulation(Numbering(writers))
+        assert 1 <= run.attempts < 1.02
+
+
+def test_transactions_without_leases_conflict() -> None:
+    """Without leases, five writers need more than twice the transactions for the same orders."""
+    leased, not_leased = (Simulation(Numbering(5, leased=each)) for each in (True, False))
+    assert not_leased.attempts > 2 * leased.attempts
+    assert not_leased.rate == pytest.approx(leased.rate, rel=0.1)
 
 
 def test_batched_orders_are_numbered_ten_times_as_fast() -> None:
     """The counter limits transactions, not orders."""
-    one, ten = (Counter(Numbering(1, together)).rate for together in (1, 10))
+    one, ten = (Simulation(Numbering(1, together)).rate for together in (1, 10))
     assert 8 < ten / one <= 10
 
 
 def test_more_writers_gain_little() -> None:
-    """Ten times as many writers number less than twice the orders, since they conflict more often."""
-    few, many = (Counter(Numbering(writers)) for writers in (5, 50))
-    assert few.rate < many.rate < 2 * few.rate
-    assert many.transactions / many.recorded > 3 * few.transactions / few.recorded
+    """Ten times as many writers number less than one and a half times the orders, since they wait for each other."""
+    few, many = (Simulation(Numbering(writers)) for writers in (5, 50))
+    assert few.rate < many.rate < 1.5 * few.rate
+    assert many.requests > 3 * few.requests
 
 
 def test_limits_are_sorted_by_what_breaks_first() -> None:

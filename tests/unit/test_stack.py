@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
@@ -128,6 +129,27 @@ processes.start(command, Path({str(tmp_path / "log")!r}), {{}}, Path.cwd())
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     limit = poll("the process prints", lambda: (tmp_path / "log").read_text() or None, 20)
     assert int(limit) == (10_240 if hard == resource.RLIM_INFINITY else min(10_240, hard))
+
+
+def test_kill_does_not_wait_for_a_process_to_be_collected(tmp_path: Path) -> None:
+    """A process that has ended is gone, even if its parent, such as the first of a container, never collects it."""
+    code = """
+import subprocess, time
+child = subprocess.Popen(["sleep", "60"])
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+    variables = {"PATH": os.environ["PATH"], PROCESS_VARIABLE: str(tmp_path), "ORDER_STACK_TOKEN": "child"}
+    with subprocess.Popen([sys.executable, "-c", code], env=variables, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        child = Running(int(parent.stdout.readline()), "child")
+        try:
+            started = time.monotonic()
+            processes.kill([child])
+            assert time.monotonic() - started < 10
+            assert not processes.alive(child)
+        finally:
+            parent.kill()
 
 
 def test_poll_deadline_names_condition() -> None:

@@ -118,7 +118,7 @@ def test_command_without_engine_fails(dead: Path, command: str) -> None:
             "make release ARCHITECTURE=mips",
             "Invalid value for '--architecture'.*: 'mips' is not one of 'arm64', 'x86_64'",
         ),
-        ("make unit ARGS=--no-such-option", 'next: `make unit ARGS="--last-failed --no-cov"` runs what failed'),
+        ("make unit ARGS=--no-such-option", "next: `make unit ARGS=--last-failed` runs what failed"),
         ("make dlq QUEUE=q TRAGET=prod", "there is no make dlq: `make help`, `bin/ops --help`"),
         ("make down TRAGET=prod", "make down does not take TRAGET=prod: it takes no variable"),
         ("make up PROT=4570", "make up does not take PROT=4570: it takes INSTALL ENGINE PORT CART_PORT"),

@@ -16,9 +16,6 @@ from localstack.preview.samples import orders
 from tests.support import pictures
 from tests.support.pictures import VIEWS, Camera, Comparison, View, open_camera, pdf_pages, png
 
-# Tracing WeasyPrint's lines would take long; other tests measure the coverage of ours.
-pytestmark = pytest.mark.no_cover
-
 
 @pytest.fixture(scope="module")
 def camera(pytestconfig: pytest.Config) -> Iterator[Camera]:
@@ -95,7 +92,7 @@ def test_changed_invoice_is_noticed(old: str, new: str, tmp_path: Path) -> None:
     with only_packaged():
         changed = invoice.invoice_html(order).replace(old, new)
     assert new in changed
-    (page,) = pdf_pages(invoice.render_pdf(changed, order.id.bytes))
+    (page,) = pdf_pages(invoice.render_pdf(changed))
     problem = pictures.difference("invoice.campaign.page-1", page, tmp_path)
     assert problem is not None
     assert all(str(path) in problem for path in tmp_path.iterdir())

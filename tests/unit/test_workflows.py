@@ -30,7 +30,7 @@ ATTEST = ("deploy-dev", "attest")
 TRIGGERS = {
     **{key: {"workflow_call"} for key in CHECKS},
     **{key: {"workflow_dispatch"} for key in ("promote-sit", "promote-prod", "rollback", "failover")},
-    **{key: {"schedule", "workflow_dispatch"} for key in ("drift", "conformance")},
+    **{key: {"schedule", "workflow_dispatch"} for key in ("drift", "conformance", "bare-machine")},
     "pull-request": {"pull_request"},
     "deploy-dev": {"push"},
 }
