@@ -11,7 +11,7 @@ from typing import Final
 from labs.bench.burst import place
 from labs.bench.report import machine, page, seconds, text
 from labs.bench.waits import command_seconds
-from labs.processes import memory
+from labs.processes import engine_memory
 from localstack import engines, processes
 from localstack import stack as stacks
 from localstack.stack import Stack
@@ -81,4 +81,4 @@ def _orders(stack: Stack) -> Iterator[tuple[str, str]]:
     warm = [place(stack, 1, _SECONDS) for _ in range(_ORDERS)]
     yield f"an order after it, median of {_ORDERS}", text(statistics.median(warm), "s")
     yield f"{_BURST} orders at once, to the last mail", text(place(stack, _BURST, _SECONDS), "s")
-    yield "memory of engine and functions then", f"{memory(stack) / 2**20:,.0f} MB"
+    yield "memory of engine and functions then", f"{engine_memory(stack) / 2**20:,.0f} MB"

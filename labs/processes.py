@@ -56,7 +56,7 @@ def cpu_seconds(stack: Stack) -> dict[str, float]:
     return used
 
 
-def memory(stack: Stack) -> int:
-    """Bytes of memory (RSS) that the engine, its tables and the functions hold."""
+def engine_memory(stack: Stack) -> int:
+    """Bytes of memory (RSS) of the engine and all that it started: its tables and the functions."""
     engine = _engine(stack)
     return sum(process.memory_info().rss for process in [engine, *engine.children(recursive=True)])
