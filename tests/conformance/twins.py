@@ -156,7 +156,6 @@ REQUESTS: dict[str, list[_Call]] = {
     "empty text in a set": [_put({**_key("A"), "a": {"SS": [""]}}), _READ],
     "null that is false": [_put({**_key("A"), "a": {"NULL": False}})],
     "two types in one value": [_put({**_key("A"), "a": {"S": "x", "N": "1"}})],
-    "unknown type": [_put({**_key("A"), "a": {"X": "x"}})],
     "40 levels": [_put({**_key("A"), "a": _DEEP})],
     "long key": [_put(_key("x" * 1_025))],
     "delete returns the item": [("delete_item", {"Key": _key("A"), "ReturnValues": "ALL_OLD"}), _READ],
@@ -281,12 +280,13 @@ def _on(table: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any, table: str, key: str = "") -> Any:
-    """A response without what may differ: its metadata, the table's name, the order of sets and of scanned items."""
+    """A response without what may differ: its metadata and capacity, the table's name, the order of sets."""
     if isinstance(value, dict):
         return {
             name.replace(table, "$"): _plain(each, table, name)
             for name, each in value.items()
-            if name != "ResponseMetadata"
+            # DynamoDB Local adds the capacity to one response that nobody asked it for.
+            if name not in ("ResponseMetadata", "ConsumedCapacity")
         }
     if isinstance(value, list):
         found = [_plain(each, table) for each in value]
