@@ -20,8 +20,25 @@ SECONDS = 600
 Shell = Callable[[str], str]
 
 
+def bash(script: str, **variables: str) -> str:
+    """Run a script with further environment variables; returns what it prints on standard output."""
+    environment = {**os.environ, "STACK_DIR": str(engines.require().directory), **variables}
+    command = ["bash", "-ec", script]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=SECONDS
+    )
+    assert done.returncode == 0, f"{script}: {done.returncode}\n{done.stdout[-4_000:]}{done.stderr[-4_000:]}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def variables() -> str:
+    """What `bin/ops stack env` prints."""
+    return bash("bin/ops stack env")
+
+
 @pytest.fixture
-def shell(tmp_path: Path) -> Shell:
+def shell(tmp_path: Path, variables: str) -> Shell:
     """Runs a line in a shell that has the variables, with a copy of the stack's Terraform at $COPY."""
     # tflocal writes into the folder of the configuration, which other tests and stacks use.
     copy, release = tmp_path / "copy", engines.require().release
@@ -29,21 +46,7 @@ def shell(tmp_path: Path) -> Shell:
         shutil.copytree(release, copy)
     else:
         working_tree.copy_to(copy, "packages")
-
-    def run(line: str) -> str:
-        done = subprocess.run(
-            ["bash", "-ec", f'variables=$(bin/ops stack env); eval "$variables"; {line}'],
-            cwd=ROOT,
-            env={**os.environ, "COPY": str(copy), "STACK_DIR": str(engines.require().directory)},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=SECONDS,
-        )
-        assert done.returncode == 0, f"{line}: {done.returncode}\n{done.stdout[-4_000:]}{done.stderr[-4_000:]}"
-        return done.stdout
-
-    return run
+    return lambda line: bash(f'eval "$VARIABLES"; {line}', VARIABLES=variables, COPY=str(copy))
 
 
 def test_tflocal_applies_and_then_plans_nothing(shell: Shell) -> None:
@@ -56,13 +59,12 @@ def test_tflocal_applies_and_then_plans_nothing(shell: Shell) -> None:
 
 def test_tflocal_works_inside_the_folder(shell: Shell) -> None:
     """`tflocal init` and `tflocal plan` also work in the folder of the configuration, where tflocal sets the state."""
-    shell('cd "$COPY/terraform"; tflocal init -no-color; tflocal plan -no-color -parallelism=40')
+    found = shell('cd "$COPY/terraform"; tflocal init -no-color; tflocal plan -no-color -parallelism=40')
+    assert "No changes." in found
 
 
 def test_awslocal_calls_the_stack(shell: Shell, platform: Platform) -> None:
-    """`awslocal` and `aws` list what the stack has."""
-    names = set(platform.outputs["queue_names"].values())
-    for program in ("awslocal", "aws"):
-        found = json.loads(shell(f"{program} sqs list-queues --output json"))["QueueUrls"]
-        assert names <= {url.rpartition("/")[2] for url in found}
-        assert platform.outputs["orders_bucket"] in shell(f"{program} s3 ls")
+    """`awslocal` lists what the stack has."""
+    queues = json.loads(shell("awslocal sqs list-queues --output json"))["QueueUrls"]
+    assert set(platform.outputs["queue_names"].values()) <= {url.rpartition("/")[2] for url in queues}
+    assert platform.outputs["orders_bucket"] in shell("awslocal s3 ls")

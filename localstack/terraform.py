@@ -182,9 +182,11 @@ class LocalTerraform:
             "TF_CLI_CONFIG_FILE": cli_environment(data, mirror)["TF_CLI_CONFIG_FILE"],
             "TF_DATA_DIR": str(data),
         }
-        command = ["terraform", f"-chdir={self._code}", "init", *_INIT]
+        # The endpoint that tflocal gives the backend, unlike a variable's, would be called by the bucket's own host name.
+        init = (*_INIT, "-backend-config=use_path_style=true")
+        command = ["terraform", f"-chdir={self._code}", "init", *init]
         commands.run("terraform init", command, _DEADLINE_SECONDS, self._environment | settings).checked()
-        arguments = {"init": _INIT, **dict.fromkeys(_WITH_VARIABLES, self._variables)}
+        arguments = {"init": init, **dict.fromkeys(_WITH_VARIABLES, self._variables)}
         return settings | {f"TF_CLI_ARGS_{name}": shlex.join(words) for name, words in arguments.items()}
 
     def passthrough(self, arguments: list[str]) -> int:

@@ -40,8 +40,6 @@ def variables(stack: Stack) -> dict[str, str]:
         **stack.aws_environment(),
         # By default tflocal calls S3 by a public name that leads to 127.0.0.1, which not every network resolves.
         "S3_HOSTNAME": urlsplit(stack.endpoint).hostname or "",
-        # By default it signs as `test`, whom the embedded engine takes for somebody without permissions.
-        "CUSTOMIZE_ACCESS_KEY": "1",
         "DISABLE_DEPRECATION_NOTICE": "1",
         **LocalTerraform(stack).shell_environment(),
     }
