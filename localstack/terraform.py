@@ -182,7 +182,7 @@ class LocalTerraform:
             "TF_CLI_CONFIG_FILE": cli_environment(data, mirror)["TF_CLI_CONFIG_FILE"],
             "TF_DATA_DIR": str(data),
         }
-        # The endpoint that tflocal gives the backend, unlike a variable's, would be called by the bucket's own host name.
+        # At the endpoint that tflocal gives the backend, unlike a variable's, the bucket would have its own host name.
         init = (*_INIT, "-backend-config=use_path_style=true")
         command = ["terraform", f"-chdir={self._code}", "init", *init]
         commands.run("terraform init", command, _DEADLINE_SECONDS, self._environment | settings).checked()

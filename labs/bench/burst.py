@@ -21,6 +21,8 @@ _SECONDS = 900
 _CUSTOMERS = 8
 # To the customer and to the internal team.
 _MAILS = 2
+# Orders a second: twice those of the first bench, on two cores.
+_RATE = 15.2
 _VS = "a loop of the same queues in which one function renders the invoice with plain WeasyPrint"
 
 
@@ -37,7 +39,8 @@ def measure(rounds: int) -> Iterator[Row]:
     with Loop(stack, renders=True) as baseline:
         sides = interleave(burst, lambda: _ORDERS / seconds(lambda: baseline.run(_ORDERS, _SECONDS)), rounds)
     what = f"burst of {_ORDERS} orders until the last mail"
-    yield Row("burst", what, "1/s", tuple(sides[0]), _VS, tuple(sides[1]), 0.5, at_least=True, note=notes[-1])
+    yield Row("burst", what, "1/s", tuple(sides[0]), _VS, tuple(sides[1]), 0.85, at_least=True, note=notes[-1])
+    yield Row("burst", f"{what}, on two cores", "1/s", tuple(sides[0]), limit=_RATE, at_least=True)
 
 
 def send(stack: Stack, count: int) -> float:

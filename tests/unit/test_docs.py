@@ -36,6 +36,8 @@ RUN_ELSEWHERE = {
     "tflocal ": "e2e/test_tflocal.py",
     "awslocal ": "e2e/test_tflocal.py",
     "bin/ops lab engines": "labs/engines.py: by hand",
+    "make down": ".ci/docker",
+    "docker ": "tests/unit/test_localstack_engine.py",
     "make rehearse": "labs/rehearsal/run.py: by hand",
     "make release": "labs/rehearsal/by_hand.py",
     "bin/release promote ": "labs/rehearsal/by_hand.py",

@@ -52,18 +52,29 @@ def test_load_unreadable_file_advises_make_down(tmp_path: Path, content: str) ->
         load(tmp_path)
 
 
+# Its child has none of its variables, as functions of LocalStack.
+_WITH_CHILD = """
+import os, subprocess, time
+subprocess.run(["sh", "-c", "[ $FOLDER = other ] || echo $$; exec sleep 60"], env={"FOLDER": os.environ["FOLDER"]})
+"""
+
+
 def test_down_unreadable_file_stops_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`make down` stops the processes of a stack whose stack.json is lost, and of no other."""
     monkeypatch.setenv("STACK_DIR", str(tmp_path))
     (tmp_path / "stack.json").write_text("")
-    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    command = [sys.executable, "-c", _WITH_CHILD]
     ours, other = (
-        processes.start(command, tmp_path / "log", os.environ | {PROCESS_VARIABLE: str(folder)}, tmp_path)
+        processes.start(
+            command, tmp_path / "log", os.environ | {PROCESS_VARIABLE: str(folder), "FOLDER": folder.name}, tmp_path
+        )
         for folder in (tmp_path, tmp_path / "other")
     )
     try:
+        child = int(poll("the process has a child", lambda: (tmp_path / "log").read_text() or None, 20).split()[0])
         up.down()
         assert (processes.alive(ours), processes.alive(other)) == (False, True)
+        assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
         assert load(tmp_path) == Stack(tmp_path)
     finally:
         processes.stop(other)
