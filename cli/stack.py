@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 import typer
 from rich.table import Table
 
-from localstack import engines, processes, seed, tflocal
+from localstack import debug as debugging
+from localstack import engines, processes, run_tree, seed, tflocal
 from localstack import stack as stacks
 from localstack.aws import Aws
 from localstack.logs import checked, show_logs
@@ -86,6 +87,10 @@ def status() -> None:
     for name in ("cart_stub", "mail_catcher", "console", *(["bridge"] if "bridge" in stack.running else [])):
         running = processes.alive(stack.running.get(name))
         table.add_row(name.replace("_", " "), "runs" if running else "[red]stopped[/]")
+    if tree := run_tree.source_of(stack):
+        table.add_row("functions", f"run what is saved in {tree}, until `make watch` ends; then their packages")
+    if debugged := debugging.debugged(stack):
+        table.add_row("debugger", f"{debugged} waits for one or has one, until `bin/ops stack debug` ends")
     table.add_row("mails", str(len(list(stack.mail_dir.glob("*.eml")))))
     screen.print(table)
     engines.require()
@@ -150,8 +155,17 @@ def logs(
 
 @app.command()
 def watch() -> None:
-    """Deploy what is saved in functions/, common/ or templates/ to the local stack within seconds."""
+    """Run what is saved in functions/, common/ or templates/ on the local stack at once."""
     watch_tree()
+
+
+@app.command()
+def debug(
+    function: Annotated[str, typer.Argument(help="Folder of the function, such as create_order.")],
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port that the debugger attaches to.")] = debugging.PORT,
+) -> None:
+    """Let a debugger enter a function, which has no timeouts until Ctrl-C."""
+    debugging.debug(checked(function), port)
 
 
 @app.command()

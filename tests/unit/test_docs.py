@@ -25,6 +25,7 @@ FOLDERS = "bin|cli|common|docs|e2e|evidence|functions|labs|localstack|ops|releas
 # Beginning of each command that something else runs, and what runs it.
 RUN_ELSEWHERE = {
     "make watch": "e2e/test_watch.py",
+    "bin/ops stack debug ": "e2e/test_debug.py",
     "make e2e": "tests/__main__.py: `bin/test all` runs the same tests",
     "bin/release pack ": "labs/rehearsal/by_hand.py",
     "make conformance ENGINE=embedded": ".ci/run: in `make test`",
