@@ -1,8 +1,7 @@
 """`bin/test`: the checks and tests, all of them or one part; `make test` is `bin/test all`.
 
-Each part is a list of commands that anybody can run by hand. `all` runs the end-to-end tests on two separate stacks,
-one for the tests that need it for themselves, the other parts alongside with lower priority, and at last, with nothing
-else, the tests whose times are shown. `quick` runs what
+Each part is a list of commands that anybody can run by hand. `all` runs the end-to-end tests on a separate stack,
+the other parts alongside with lower priority, and at last, alone, the tests whose times are shown. `quick` runs what
 finds most faults in a minute.
 """
 
@@ -13,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -46,8 +44,7 @@ PytestArguments = Annotated[
 _BIN = ROOT / ".venv" / "bin"
 _PYTHON = sys.executable
 _MACHINE = ("python3", "tooling/machine.py")
-_STACK, _SECOND_STACK, _QUICK_STACK = (ROOT / "build" / name for name in ("test", "test-alone", "test-quick"))
-_E2E_CACHE = ".pytest_cache/e2e"
+_STACK, _QUICK_STACK = ROOT / "build" / "test", ROOT / "build" / "test-quick"
 PACKAGES = ("tooling", "release", "ops", "evidence", "localstack", "labs", "cli")
 _LINTERS = ROOT / "tooling" / "openapi"
 # Digests of files, which look like keys.
@@ -248,7 +245,7 @@ def conformance_steps(engine: str, target: str | None, check: bool, arguments: S
 
 
 # Beside the end-to-end tests, in this order, two at a time.
-_BESIDE_STACKS: Mapping[str, Callable[[], Sequence[Step]]] = {
+_BESIDE_A_STACK: Mapping[str, Callable[[], Sequence[Step]]] = {
     "unit": lambda: unit_steps(()),
     "lint": lint_steps,
     "types": types_steps,
@@ -285,15 +282,15 @@ class OwnStack:
         """An order from the request to its invoice and mails, checked to the cent."""
         chosen = ("e2e/test_order_flow.py", "-k", "recorded_and_invoiced or mailed_to_customer_and_team")
         hint = "`make e2e ARGS=e2e/test_order_flow.py` runs it on the stack of `make up`, and more orders"
-        return _tool("pytest", *chosen, "-o", f"cache_dir={_E2E_CACHE}", hint=hint, environment=self.environment)
+        return _tool("pytest", *chosen, "-o", "cache_dir=.pytest_cache/e2e", hint=hint, environment=self.environment)
 
     def faults(self) -> Step:
         """A few orders under faults."""
         return self._ops("lab", "chaos", "--short", hint="`make chaos SEED=11` runs more orders under the same faults")
 
-    def down(self, always: bool = False) -> Step:
-        """Take the stack down; always also after a failure."""
-        return replace(self._ops("stack", "down"), always=always)
+    def down(self) -> Step:
+        """Take the stack down."""
+        return self._ops("stack", "down")
 
 
 class EndToEnd:
@@ -303,23 +300,18 @@ class EndToEnd:
         target: Environment of the stack.
         arguments: Further arguments of pytest.
         environment: Environment variables of the tests.
-        cache: Where pytest keeps which tests failed: runs at the same time must not share it.
     """
 
-    def __init__(
-        self, target: Target, arguments: Sequence[str], environment: Mapping[str, str], cache: str = _E2E_CACHE
-    ) -> None:
+    def __init__(self, target: Target, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
         self._target = target
         self._arguments = arguments
         self._environment = environment
-        self._cache = cache
 
     def _pytest(self, *options: str) -> Step:
-        records = ("--evidence", str(evidence_folder() / "records"), "-o", f"cache_dir={self._cache}")
-        again = "--last-failed" if self._cache == _E2E_CACHE else f'"--last-failed -o cache_dir={self._cache}"'
+        records = ("--evidence", str(evidence_folder() / "records"), "-o", "cache_dir=.pytest_cache/e2e")
         return Step(
             [str(_BIN / "pytest"), "e2e", "--target", self._target, *records, *options, *self._arguments],
-            f"`make e2e ARGS={again}` runs what failed; `make status` and `make logs FUNCTION=…` show why",
+            "`make e2e ARGS=--last-failed` runs what failed; `make status` and `make logs FUNCTION=…` show why",
             environment=self._environment,
             # The arguments may select no test of this part.
             passes=(0, _NOTHING_SELECTED) if self._arguments else (0,),
@@ -333,10 +325,6 @@ class EndToEnd:
     def alone(self, long: bool) -> Step:
         """The tests that need the stack for themselves."""
         return self._pytest("-m", f"alone and not timed{'' if long else ' and not long'}")
-
-    def leftovers(self) -> Step:
-        """The tests that read what all tests before them left."""
-        return self._pytest("-m", "leftovers")
 
     def timed(self) -> Step:
         """The tests whose times are shown, on a machine that does nothing else."""
@@ -361,27 +349,23 @@ def _finish(parts: Parts) -> None:
 def all_parts() -> None:
     """Run everything that CI runs: all parts below except the audit."""
     parts = Parts(prefixed=True)
-    stack, second = OwnStack(_STACK, "--faults"), OwnStack(_SECOND_STACK, "--faults")
+    stack = OwnStack(_STACK, "--faults")
     tests = EndToEnd("local", (), stack.environment)
-    alone = EndToEnd("local", (), second.environment, f"{_E2E_CACHE}-alone")
     with parts.shown():
         if not parts.run("machine", lambda: [Step([*_MACHINE, "test"])]):
             _finish(parts)
         try:
-            # The stacks wait most of the time: for Terraform, queues and faults.
-            on_stacks = {
-                "e2e": [*stack.up(), tests.together(), tests.leftovers(), stack.faults()],
-                "e2e alone": [*second.up(), alone.alone(long=False), second.down(always=True)],
-            }
-            with ThreadPoolExecutor(max_workers=4) as pool:
-                futures = [pool.submit(parts.run, name, partial(list, steps)) for name, steps in on_stacks.items()]
-                futures += [pool.submit(parts.run, name, steps, nice=True) for name, steps in _BESIDE_STACKS.items()]
+            # The stack waits most of the time: for Terraform, queues and faults.
+            together = [*stack.up(), tests.together(), tests.alone(long=False), stack.faults()]
+            with ThreadPoolExecutor(max_workers=3) as pool:
+                futures = [pool.submit(parts.run, "e2e", lambda: together)]
+                futures += [pool.submit(parts.run, name, steps, nice=True) for name, steps in _BESIDE_A_STACK.items()]
             # Nothing else runs now, and the times are those of a quiet machine.
             if all(future.result() for future in futures):
                 parts.run("timed", lambda: [tests.timed()])
             parts.run("evidence", lambda: [tests.evidence()])
         finally:
-            parts.run("stack down", lambda: [stack.down(), second.down(always=True)])
+            parts.run("stack down", lambda: [stack.down()])
     _finish(parts)
 
 
