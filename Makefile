@@ -24,7 +24,7 @@ setup: ## install what the tests need into .venv; other targets install what the
 	@$(call takes,INSTALL)bin/.python && python3 -E tooling/machine.py install dev
 
 doctor: ## show what the machine lacks, and how it would be installed
-	@$(call takes,)bin/.python && python3 -E tooling/machine.py doctor
+	@$(call takes,)INSTALL=0 bin/.python && python3 -E tooling/machine.py doctor
 
 up: ## bring the local stack up, or repair it; installs what is missing (INSTALL=0 only shows it; ENGINE=embedded|localstack-host|localstack PORT= CART_PORT= SMTP_PORT= CONSOLE_PORT= RELEASE_DIR=)
 	@$(call takes,INSTALL ENGINE PORT CART_PORT SMTP_PORT CONSOLE_PORT RELEASE_DIR)bin/ops stack up $(call option,ENGINE,--engine) $(ports) $(call option,RELEASE_DIR,--release-dir)
@@ -47,7 +47,7 @@ portal: ## open a demo page that orders, follows the order and downloads its inv
 preview: ## show every template with sample data, without a stack (PORT= ONCE=1 to only write)
 	@$(call takes,PORT ONCE)bin/ops stack preview $(call option,PORT,--port) $(call flag,ONCE,--once)
 
-watch: ## deploy what is saved in functions/, common/ or templates/ to the local stack within seconds
+watch: ## run what is saved in functions/, common/ or templates/ on the local stack at once
 	@$(call takes,)bin/ops stack watch
 
 ##@ Test

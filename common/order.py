@@ -149,20 +149,20 @@ class Order(OrderDraft):
 
     @classmethod
     def of(cls, draft: OrderDraft, order_number: str) -> Self:
-        """Make the order of a draft and its order number."""
-        return cls._begin(draft, order_number=order_number)
+        """Make the order of a draft and its order number. A draft is valid, so the order is not validated again."""
+        return cls.construct(**cls._begin(draft, order_number=order_number))
 
     @classmethod
     def rejected(cls, draft: OrderDraft, error: OrderRejectedError, cart_id: str) -> Self:
         """Make the order that is kept of a rejected request, from a draft without lines."""
         rejection = Rejection(code=error.code, detail=error.detail)
-        return cls._begin(draft, status=OrderStatus.REJECTED, rejection=rejection, cart_id=cart_id)
+        return cls(**cls._begin(draft, status=OrderStatus.REJECTED, rejection=rejection, cart_id=cart_id))
 
-    @classmethod
-    def _begin(cls, draft: OrderDraft, **more: object) -> Self:
-        values = {**draft.dict(), **more}
+    @staticmethod
+    def _begin(draft: OrderDraft, **more: Any) -> dict[str, Any]:
+        values = {**vars(draft), **more}
         by, at = draft.last_updated_by, draft.date_created
-        return cls(**values, history=[HistoryEntry(version=draft.version, at=at, by=by, status=values["status"])])
+        return {**values, "history": [HistoryEntry(version=draft.version, at=at, by=by, status=values["status"])]}
 
     def change(self, change: OrderUpdate, *, expected_version: int, by: str, at: datetime) -> Self:
         """Return the order's next version, with a change applied to the version that the caller has read.

@@ -28,8 +28,9 @@ _MAX_ITEM_BYTES = (400 - 16) * 1024
 # which is longer than what DynamoDB counts, and the rest is room for the counter and the conditions.
 MAX_TOGETHER = 99
 MAX_TOGETHER_BYTES = (4 * 1024 - 64) * 1024
-MAX_ATTEMPTS = 30
-_MAX_BACKOFF_SECONDS = 0.25
+MAX_ATTEMPTS = 60
+# About as long as another writer has the counter, then doubled for more writers.
+_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS = 0.02, 0.15
 # Reasons of a cancelled transaction that do not keep it from succeeding later.
 _PASSING = {"None", "ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 _INVALID = "ValidationException"
@@ -97,6 +98,8 @@ class OrderRecorder:
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
         self._table = table
+        # boto3 makes them on first use; if threads did so at once, they would get different ones.
+        self._errors = client.exceptions
 
     def record(self, drafts: Sequence[OrderDraft]) -> list[Outcome]:
         """Number orders and write them, each batch in one transaction with the counter of its year.
@@ -105,7 +108,7 @@ class OrderRecorder:
         duplicate. An order that is already on record keeps its number; the others go on without it.
 
         Returns for each draft the order on record or the error that concerns it: OrderRejectedError if it is too large
-        for an item of the table, TransientError if other writers were faster 30 times in a row, or what the SDK raised.
+        for an item of the table, TransientError if other writers were faster 60 times in a row, or what the SDK raised.
         """
         outcomes: _Outcomes = {}
         new: dict[_Key, _New] = {}
@@ -123,7 +126,7 @@ class OrderRecorder:
         """Write a rejected order, without a number. One that is already on record stays as it is, and is returned."""
         try:
             self._client.put_item(TableName=self._table, Item=attributes_of(rejected), **_IS_NEW)
-        except self._client.exceptions.ConditionalCheckFailedException as error:
+        except self._errors.ConditionalCheckFailedException as error:
             response: Mapping[str, Any] = error.response
             return Recorded(to_order(response["Item"]), is_new=False)
         return Recorded(rejected, is_new=True)
@@ -167,7 +170,7 @@ class OrderRecorder:
                     return
                 if settled and last is not None:
                     continue
-            time.sleep(_jitter.uniform(0, min(_MAX_BACKOFF_SECONDS, 0.005 * 2**attempt)))
+            time.sleep(_jitter.uniform(0, min(_MAX_BACKOFF_SECONDS, _BACKOFF_SECONDS * 2**attempt)))
             attempt += 1
         error = TransientError(f"no order number of {counter.year} after {MAX_ATTEMPTS} attempts")
         outcomes |= dict.fromkeys((each.key for each in batch), error)
@@ -177,7 +180,7 @@ class OrderRecorder:
         puts: Any = [{"Put": {"TableName": self._table, "Item": each.item, **_IS_NEW}} for each in numbered]
         try:
             self._client.transact_write_items(TransactItems=[increment, *puts])
-        except self._client.exceptions.TransactionCanceledException as error:
+        except self._errors.TransactionCanceledException as error:
             return error
         return None
 

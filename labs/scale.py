@@ -19,7 +19,7 @@ SECONDS: Final = {
 CONCURRENCY = {"order_creator_record": 5, "order_pdf_creator": 10}
 CONCURRENCY |= {"order_internal_notification": 10, "customer_order_confirmation": 10}
 # As in OrderRecorder.record; tests/unit/test_scale.py compares them.
-MAX_ATTEMPTS: Final = 30
+MAX_ATTEMPTS: Final = 60
 _SIMULATED_SECONDS = 30.0
 # Assumed seconds, for DynamoDB and a Cart service in the same region.
 _LEASE, _TRANSACTION, _TRANSACTION_EACH, _CART, _PUBLISH = 0.005, 0.015, 0.0003, 0.030, 0.015
@@ -54,7 +54,7 @@ NUMBERINGS: Final = {
 
 def backoff(attempt: int) -> float:
     """Longest wait in seconds after an attempt, the first being 0."""
-    return min(0.25, 0.005 * 2.0**attempt)
+    return min(0.15, 0.02 * 2.0**attempt)
 
 
 class Simulation:

@@ -11,12 +11,18 @@ _FOLDER = Path(__file__).parent
 _PAGE = 51
 
 
-def accept(event: dict[str, Any], _: object) -> dict[str, Any]:
-    """POST an order: send the body to the queue, and put an item."""
+def send(event: dict[str, Any], _: object) -> dict[str, Any]:
+    """POST an order: send the body to the queue."""
     clients.sqs().send_message(QueueUrl=os.environ["ORDER_CREATION_QUEUE_URL"], MessageBody=event["body"])
+    return {"statusCode": 202, "body": "{}"}
+
+
+def accept(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """POST an order: send the body to the queue, and put an item."""
+    response = send(event, context)
     key = {"PK": {"S": "BASELINE"}, "SK": {"S": str(uuid4())}}
     clients.dynamodb().put_item(TableName=os.environ["ORDERS_TABLE"], Item=key)
-    return {"statusCode": 202, "body": "{}"}
+    return response
 
 
 def get_item(event: dict[str, Any], _: object) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a developer waits for: the stack up from nothing, again, and with one handler changed; `make test`."""
+"""What a developer waits for: the stack up from nothing, again, and with one handler changed, and `make test`."""
 
 import os
 import shutil
@@ -17,6 +17,11 @@ _HANDLER = Path("functions", "get_order", "handler.py")
 _NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "build", "__pycache__", ".*_cache", ".terraform")
 
 
+def _outside() -> dict[str, str]:
+    """The environment without the bench's own stack."""
+    return {name: value for name, value in os.environ.items() if name != "STACK_DIR"}
+
+
 def _copy() -> Path:
     """A copy of this tree with built packages, in which a handler can be changed."""
     tree = _FOLDER / "tree"
@@ -31,16 +36,15 @@ def _copy() -> Path:
     return tree
 
 
-def _seconds(command: list[str], folder: Path, environment: dict[str, str]) -> float:
+def command_seconds(command: list[str], folder: Path, environment: dict[str, str]) -> float:
     """Seconds that a command takes; CommandError if it failed."""
     return seconds(lambda: commands.run(" ".join(command), command, 1_800, environment, cwd=folder).checked())
 
 
 def measure(rounds: int) -> Iterator[Row]:
-    """Measure the stack of a copy of this tree, and `make test` in this tree, on a separate stack."""
+    """Measure the stack of a copy of this tree."""
     tree, stack = _copy(), [sys.executable, "-m", "cli.ops", "stack"]
-    outside = {name: value for name, value in os.environ.items() if name != "STACK_DIR"}
-    own = {**outside, "STACK_DIR": str(_FOLDER / "stack")}
+    own = {**_outside(), "STACK_DIR": str(_FOLDER / "stack")}
     note = "packages are built and environments installed before; 55 s are the provider's wait for a bucket's lifecycle"
     limits = {"stack up, cold": 75, "stack up again": 15, "stack up, one handler changed": 3}
     figures: dict[str, list[float]] = {what: [] for what in limits}
@@ -49,11 +53,14 @@ def measure(rounds: int) -> Iterator[Row]:
             for what, taken in figures.items():
                 if "changed" in what:
                     (tree / _HANDLER).write_text(f"{(ROOT / _HANDLER).read_text()}\n# {number}\n")
-                taken.append(_seconds([*stack, "up", "--free-ports"], tree, own))
+                taken.append(command_seconds([*stack, "up", "--free-ports"], tree, own))
         finally:
-            _seconds([*stack, "down"], tree, own)
+            command_seconds([*stack, "down"], tree, own)
     for what, taken in figures.items():
         yield Row("waits", what, "s", tuple(taken), limit=limits[what], note=note if "cold" in what else "")
-    # Last, so that an interrupted run has the figures of the stack.
-    test = tuple(_seconds(["make", "test"], ROOT, outside) for _ in range(rounds))
-    yield Row("waits", "`make test`", "s", test, limit=480, note="environments are installed before")
+
+
+def measure_tests(rounds: int) -> Iterator[Row]:
+    """Measure `make test` in this tree, on a separate stack."""
+    taken = tuple(command_seconds(["make", "test"], ROOT, _outside()) for _ in range(rounds))
+    yield Row("tests", "`make test`", "s", taken, limit=480, note="environments are installed before")

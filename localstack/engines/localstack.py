@@ -157,7 +157,7 @@ def _let_in(stack: Stack) -> None:
         url = f"telnet://{DOCKER_HOST_NAME}:{port}"
 
         def reached(url: str = url) -> bool | None:
-            return "Connected to" in _exec(container, "curl", "--verbose", "--max-time", "1", url) or None
+            return "Connected to" in _exec(container, "curl", "--verbose", "--max-time", "0.2", url) or None
 
         poll(f"containers reach port {port} of this machine (does a firewall keep them out?)", reached, _REACH_SECONDS)
 

@@ -126,14 +126,18 @@ def _role_may(config: dict[str, Any], actions: tuple[str, ...], resource: str) -
 
 @replaces(lambda_svc, "_sqs_esm_concurrency")
 def receive_if_role_may(
-    concurrency: Function, mapping: dict[str, Any], function: Any, config: dict[str, Any], *source: Any
+    concurrency: Function, mapping: dict[str, Any], function: Any, config: dict[str, Any], source: Any = None
 ) -> int:
     """Receive messages for a function only if its role may receive, delete and describe; MiniStack does not check.
 
+    Whenever a message arrives or a batch ends, MiniStack goes through all mappings. An empty queue needs no check.
+
     Source: AWS Lambda Developer Guide, "Using Lambda with Amazon SQS", execution role permissions.
     """
+    if source and not source["messages"]:
+        return 0
     allowed = _role_may(config, _RECEIVE_ACTIONS, mapping["EventSourceArn"])
-    return concurrency(mapping, function, config, *source) if allowed else 0
+    return concurrency(mapping, function, config, source) if allowed else 0
 
 
 @replaces(lambda_svc, "_emit_lambda_logs")

@@ -217,7 +217,7 @@ def test_record_contended_counter_is_transient(monkeypatch: pytest.MonkeyPatch) 
     """A counter that another writer always has is a transient error."""
     monkeypatch.setattr(recording, "_MAX_BACKOFF_SECONDS", 0)
     monkeypatch.setattr(counter.Counter, "lease", lambda _: None)
-    with pytest.raises(TransientError, match="after 30 attempts"):
+    with pytest.raises(TransientError, match="after 60 attempts"):
         record(draft())
 
 

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import pytest
 import requests
 
 from localstack import processes, up
@@ -13,11 +14,12 @@ from tooling.polling import poll
 USES = ("engine", "cart", "smtp", "console")
 
 
-def test_down_leaves_no_process_and_no_state(tmp_path: Path) -> None:
+def test_down_leaves_no_process_and_no_state(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`make down` ends the engine, its functions and the sidecars at once, also those that stack.json does not name."""
     stack = Stack(tmp_path, ports={use: processes.free_port() for use in USES})
     try:
         assert up._start(stack, MiniStack()), "there is neither state nor snapshot"
+        assert "no snapshot has these inputs and ports" in capsys.readouterr().out
         assert all(processes.listens(stack.ports[use]) for use in ("engine", "cart", "smtp"))
         poll("the console listens", lambda: processes.listens(stack.ports["console"]) or None, 60)
         assert requests.get(stack.console_url, timeout=30).status_code == 503, "there is no finished stack yet"

@@ -1,11 +1,10 @@
 """The simulation behind docs/scale.md: its policy is that of the code, and the document has its tables."""
 
 import re
-from typing import Any
 
 import pytest
 
-from common import recording
+from common import clients, recording
 from common.counter import Counter
 from common.errors import TransientError
 from labs import scale
@@ -25,8 +24,7 @@ def test_retries_are_those_of_the_recorder(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(recording, "_jitter", Bounds())
     monkeypatch.setattr(Counter, "lease", lambda _: None)
-    client: Any = None
-    (outcome,) = recording.OrderRecorder(client, "orders").record([draft()])
+    (outcome,) = recording.OrderRecorder(clients.dynamodb(), "orders").record([draft()])
     assert isinstance(outcome, TransientError)
     assert waits == [(0, scale.backoff(attempt)) for attempt in range(scale.MAX_ATTEMPTS)]
 
