@@ -47,7 +47,7 @@ portal: ## open a demo page that orders, follows the order and downloads its inv
 preview: ## show every template with sample data, without a stack (PORT= ONCE=1 to only write)
 	@$(call takes,PORT ONCE)bin/ops stack preview $(call option,PORT,--port) $(call flag,ONCE,--once)
 
-watch: ## deploy what is saved in functions/, common/ or templates/ to the local stack within seconds
+watch: ## run what is saved in functions/, common/ or templates/ on the local stack at once
 	@$(call takes,)bin/ops stack watch
 
 ##@ Test

@@ -1,5 +1,6 @@
 """`bin/ops stack`: the local platform."""
 
+import shlex
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,7 +8,8 @@ from typing import Annotated, Literal
 import typer
 from rich.table import Table
 
-from localstack import engines, processes, seed
+from localstack import debug as debugging
+from localstack import engines, processes, run_tree, seed, tflocal
 from localstack import stack as stacks
 from localstack.aws import Aws
 from localstack.logs import checked, show_logs
@@ -24,6 +26,7 @@ from localstack.up import reset as reset_stack
 from localstack.up import up as start_stack
 from localstack.watch import watch as watch_tree
 from ops import queues
+from tooling.machine import PROGRAMS
 
 app = typer.Typer(help="The local platform, in build/local or the folder that STACK_DIR names.", no_args_is_help=True)
 
@@ -84,6 +87,10 @@ def status() -> None:
     for name in ("cart_stub", "mail_catcher", "console", *(["bridge"] if "bridge" in stack.running else [])):
         running = processes.alive(stack.running.get(name))
         table.add_row(name.replace("_", " "), "runs" if running else "[red]stopped[/]")
+    if tree := run_tree.source_of(stack):
+        table.add_row("functions", f"run what is saved in {tree}, until `make watch` ends; then their packages")
+    if debugged := debugging.debugged(stack):
+        table.add_row("debugger", f"{debugged} waits for one or has one, until `bin/ops stack debug` ends")
     table.add_row("mails", str(len(list(stack.mail_dir.glob("*.eml")))))
     screen.print(table)
     engines.require()
@@ -148,8 +155,17 @@ def logs(
 
 @app.command()
 def watch() -> None:
-    """Deploy what is saved in functions/, common/ or templates/ to the local stack within seconds."""
+    """Run what is saved in functions/, common/ or templates/ on the local stack at once."""
     watch_tree()
+
+
+@app.command()
+def debug(
+    function: Annotated[str, typer.Argument(help="Folder of the function, such as create_order.")],
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port that the debugger attaches to.")] = debugging.PORT,
+) -> None:
+    """Let a debugger enter a function, which has no timeouts until Ctrl-C."""
+    debugging.debug(checked(function), port)
 
 
 @app.command()
@@ -174,6 +190,16 @@ def preview(
 def terraform(context: typer.Context) -> None:
     """Run Terraform against the local stack, for example: terraform plan."""
     raise typer.Exit(LocalTerraform(engines.require()).passthrough(context.args or ["version"]))
+
+
+@app.command()
+def env() -> None:
+    """Print the variables for tflocal, awslocal and other tools: eval "$(bin/ops stack env)"."""
+    stack = engines.require()
+    tflocal.install()
+    for name, value in tflocal.variables(stack).items():
+        print(f"export {name}={shlex.quote(value)}")
+    print(f'export PATH={shlex.quote(str(PROGRAMS))}:"$PATH"')
 
 
 @app.command()

@@ -5,7 +5,7 @@ import resource
 import secrets
 import socket
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -145,7 +145,7 @@ def stop(running: Running | None, seconds: float = 10) -> None:
     process = _find(running)
     if process is None:
         return
-    family = [process, *process.children(recursive=True)]
+    family = [process, *_children(process)]
     process.terminate()
     with suppress(DeadlineError):
         _wait(family[:1], seconds)
@@ -153,11 +153,18 @@ def stop(running: Running | None, seconds: float = 10) -> None:
 
 
 def kill(running: Iterable[Running]) -> None:
-    """Kill processes at once, and wait until they are gone; those that have ended already are left alone."""
-    _kill([process for each in running if (process := _find(each))])
+    """Kill processes and their children at once, and wait until they are gone; those that have ended are left alone."""
+    found = [process for each in running if (process := _find(each))]
+    _kill({each for process in found for each in (process, *_children(process))})
 
 
-def _kill(found: Sequence[psutil.Process]) -> None:
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        return process.children(recursive=True)
+    return []
+
+
+def _kill(found: Collection[psutil.Process]) -> None:
     for process in found:
         with suppress(psutil.NoSuchProcess):
             process.kill()
@@ -168,7 +175,7 @@ def _kill(found: Sequence[psutil.Process]) -> None:
             _started.pop(process.pid).wait(_KILLED_SECONDS)
 
 
-def _wait(found: Sequence[psutil.Process], seconds: float) -> None:
+def _wait(found: Collection[psutil.Process], seconds: float) -> None:
     """Wait until processes have ended; in a container, nobody may ever collect them afterwards, so psutil would wait.
 
     Raises DeadlineError: one still runs after so many seconds.

@@ -61,8 +61,7 @@ def redeploy(stack: Stack) -> Redeployed:
         BuildError: A package cannot be built; the message names file and line if the cause is a syntax error.
         StackError: A template has a syntax error, or the stack runs a release or lacks a function.
     """
-    if stack.release:
-        raise StackError(f"the stack runs the release in {stack.release}: `make up` deploys this tree, then watch")
+    require_tree(stack)
     contents = checked_templates(stack)
     packages.build_all(stack)
     aws, terraform = clients(stack.endpoint), LocalTerraform(stack)
@@ -76,6 +75,18 @@ def redeploy(stack: Stack) -> Redeployed:
         terraform.mark_applied()
     refused = {function: why for function, why in zip(functions, refusals, strict=True) if why}
     return Redeployed([name for name in functions if name not in refused], uploaded, list(refused.values()))
+
+
+def require_tree(stack: Stack) -> None:
+    """Raise StackError if the stack runs a release, or lacks a function of this tree."""
+    if stack.release:
+        raise StackError(f"the stack runs the release in {stack.release}: `make up` deploys this tree")
+    _names(stack)
+
+
+def upload_templates(stack: Stack) -> list[str]:
+    """Upload the templates of this tree that differ; returns their keys. Raises StackError: one is not Jinja2."""
+    return put_templates(clients(stack.endpoint).s3, stack, checked_templates(stack))
 
 
 def _names(stack: Stack) -> dict[str, str]:

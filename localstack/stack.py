@@ -88,6 +88,10 @@ class Stack:
         self.decisions_file = self.engine_dir / "decisions.jsonl"
         # Calls that may have changed a resource.
         self.changes_file = self.engine_dir / "changes"
+        # Claimed by `make watch`, with the folder of the tree that the functions of the embedded engine run.
+        self.tree_file = self.directory / "tree"
+        # Claimed by `bin/ops stack debug`, with the function that a debugger enters.
+        self.debug_file = self.directory / "debug"
 
     def _url(self, use: str) -> str:
         return f"{'https' if self.certificates else 'http'}://127.0.0.1:{self.ports[use]}"

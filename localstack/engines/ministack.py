@@ -1,12 +1,13 @@
 """MiniStack, the embedded engine: a process in a separate virtual environment, which enforces IAM."""
 
 import shutil
+from typing import Any
 
 import requests
 
 from localstack import processes
 from localstack.sidecars.issuer_client import ISSUER_POOL
-from localstack.stack import ACCOUNT, PROCESS_VARIABLE, REGION, Stack, StackError
+from localstack.stack import ACCOUNT, ADVICE, PROCESS_VARIABLE, REGION, Stack, StackError
 from tooling.machine import ENGINE_VENV
 from tooling.paths import ROOT
 from tooling.polling import poll
@@ -14,6 +15,8 @@ from tooling.polling import poll
 # A busy machine makes the engine slow, and a slow engine must not be taken for a dead one.
 _RESPONSE_SECONDS = 15
 _START_SECONDS = 60
+# All functions import their libraries.
+_HARNESS_SECONDS = 120
 _SAVE_SECONDS = 60
 
 
@@ -51,6 +54,8 @@ class MiniStack:
             "LOST_FILE": str(stack.lost_file),
             "DECISIONS_FILE": str(stack.decisions_file),
             "CHANGES_FILE": str(stack.changes_file),
+            "TREE_FILE": str(stack.tree_file),
+            "DEBUG_FILE": str(stack.debug_file),
             "LOG_FILE": str(log),
         }
         if stack.issuer_url:
@@ -104,8 +109,24 @@ class MiniStack:
         """Whether MiniStack runs and responds."""
         if not processes.alive(stack.running.get("engine")):
             return False
-        authority = stack.certificates.bundle if stack.certificates else True
         try:
-            return requests.get(f"{stack.endpoint}/_ministack/health", timeout=_RESPONSE_SECONDS, verify=authority).ok
+            return _request(stack, "GET", "/_ministack/health").ok
         except requests.RequestException:
             return False
+
+
+def harness(stack: Stack, path: str, body: object = None, method: str = "POST") -> Any:
+    """Make a request to a patch that is no API of AWS, and return its response. Raises StackError: it fails."""
+    try:
+        response = _request(stack, method, f"/_harness/{path}", body, _HARNESS_SECONDS)
+        response.raise_for_status()
+        return response.json()
+    except requests.RequestException as error:
+        raise StackError(f"the engine does not respond to {path}: {error}. {ADVICE}") from None
+
+
+def _request(
+    stack: Stack, method: str, path: str, body: object = None, seconds: float = _RESPONSE_SECONDS
+) -> requests.Response:
+    authority = stack.certificates.bundle if stack.certificates else True
+    return requests.request(method, stack.endpoint + path, json=body, timeout=seconds, verify=authority)

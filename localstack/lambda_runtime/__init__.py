@@ -1,5 +1,5 @@
-"""Runs functions with AWS's runtime client (awslambdaric), where LocalStack runs without Docker or in a stand-in image.
+"""Runs functions: with AWS's runtime client where LocalStack has no Lambda image, and from a working tree on MiniStack.
 
-LocalStack loads process_executor.py as a plugin, or runs container_init.py; nothing else imports these modules.
-Start with runtime_api.py.
+The engines load these modules, each in its own environment: LocalStack process_executor.py as a plugin or
+container_init.py, MiniStack tree.py or debugged.py. Start with runtime_api.py, and with tree.py.
 """

@@ -1,8 +1,10 @@
 """What the harness needs of the engine: records of decisions and changes, snapshots, and the loss of a region."""
 
+import asyncio
 import json
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +115,15 @@ async def save_state(serve: Function, scope: dict[str, Any], receive: Function, 
     persistence.save_all(gateway._build_persistence_save_dict())
     await send({"type": "http.response.start", "status": 204, "headers": []})
     await send({"type": "http.response.body", "body": b""})
+
+
+async def respond_json(receive: Function, send: Function, respond: Callable[[Any], object]) -> None:
+    """Respond to a request of JSON, or without a body, with what a function that may take long returns."""
+    body, more = b"", True
+    while more:
+        part = await receive()
+        body += part.get("body", b"")
+        more = part.get("more_body", False)
+    response = json.dumps(await asyncio.to_thread(respond, json.loads(body or b"null"))).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+    await send({"type": "http.response.body", "body": response})

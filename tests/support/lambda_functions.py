@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -13,11 +14,12 @@ from localstack.stack import ACCOUNT, REGION, Stack
 from release import traffic
 
 
-def package(source: str) -> bytes:
-    """The package of a function, as a zip."""
+def package(source: str, modules: Mapping[str, str] | None = None) -> bytes:
+    """The package of a function, as a zip, with more modules by path."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr("function.py", source)
+        for path, text in {"function.py": source, **(modules or {})}.items():
+            archive.writestr(path, text)
     return content.getvalue()
 
 
@@ -26,12 +28,16 @@ def publish(aws: Aws, function: str, source: str) -> str:
     return aws.functions.update_function_code(FunctionName=function, ZipFile=package(source), Publish=True)["Version"]
 
 
-def make_function(source: str, session: boto3.Session | None = None) -> str:
+def make_function(
+    source: str, session: boto3.Session | None = None, modules: Mapping[str, str] | None = None, seconds: int = 3
+) -> str:
     """Create a function whose alias sends all traffic to its first version, and return its name.
 
     Args:
         source: Source of the function.
         session: Session of the account; the tests' own if None.
+        modules: Source of more modules in the package, by path.
+        seconds: Timeout of the function.
     """
     session = session or boto3.Session()
     name = f"function-{uuid4().hex[:8]}"
@@ -46,7 +52,8 @@ def make_function(source: str, session: boto3.Session | None = None) -> str:
         Runtime="python3.12",
         Role=role["Role"]["Arn"],
         Handler="function.handler",
-        Code={"ZipFile": package(source)},
+        Code={"ZipFile": package(source, modules)},
+        Timeout=seconds,
         Publish=True,
     )
     functions.create_alias(FunctionName=name, Name=traffic.ALIAS, FunctionVersion="1")

@@ -25,6 +25,7 @@ FOLDERS = "bin|cli|common|docs|e2e|evidence|functions|labs|localstack|ops|releas
 # Beginning of each command that something else runs, and what runs it.
 RUN_ELSEWHERE = {
     "make watch": "e2e/test_watch.py",
+    "bin/ops stack debug ": "e2e/test_debug.py",
     "make e2e": "tests/__main__.py: `bin/test all` runs the same tests",
     "bin/release pack ": "labs/rehearsal/by_hand.py",
     "make conformance ENGINE=embedded": ".ci/run: in `make test`",
@@ -32,6 +33,12 @@ RUN_ELSEWHERE = {
     "bin/test conformance ": ".github/workflows/conformance.yml",
     ".venv/bin/python -m tests.conformance.apply": "tests/conformance/apply.py: by hand",
     "make test": ".ci/run",
+    'eval "$(bin/ops stack env)"': "e2e/test_tflocal.py",
+    "tflocal ": "e2e/test_tflocal.py",
+    "awslocal ": "e2e/test_tflocal.py",
+    "bin/ops lab engines": "labs/engines.py: by hand",
+    "make down": ".ci/docker",
+    "docker ": "tests/unit/test_localstack_engine.py",
     "make rehearse": "labs/rehearsal/run.py: by hand",
     "make release": "labs/rehearsal/by_hand.py",
     "bin/release promote ": "labs/rehearsal/by_hand.py",

@@ -20,6 +20,7 @@ from aiosmtpd.controller import Controller
 from localstack import engines, processes, up
 from localstack.aws import Aws
 from localstack.engines.localstack import image
+from localstack.engines.localstack_host import require_java_and_npm
 from localstack.sidecars.cart_stub import CartStub
 from localstack.sidecars.mail_catcher import Mailbox, MailCatcher
 from localstack.stack import PROCESS_VARIABLE, Running, Stack, StackError, load, require
@@ -51,18 +52,29 @@ def test_load_unreadable_file_advises_make_down(tmp_path: Path, content: str) ->
         load(tmp_path)
 
 
+# Its child has none of its variables, as functions of LocalStack.
+_WITH_CHILD = """
+import os, subprocess, time
+subprocess.run(["sh", "-c", "[ $FOLDER = other ] || echo $$; exec sleep 60"], env={"FOLDER": os.environ["FOLDER"]})
+"""
+
+
 def test_down_unreadable_file_stops_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`make down` stops the processes of a stack whose stack.json is lost, and of no other."""
     monkeypatch.setenv("STACK_DIR", str(tmp_path))
     (tmp_path / "stack.json").write_text("")
-    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    command = [sys.executable, "-c", _WITH_CHILD]
     ours, other = (
-        processes.start(command, tmp_path / "log", os.environ | {PROCESS_VARIABLE: str(folder)}, tmp_path)
+        processes.start(
+            command, tmp_path / "log", os.environ | {PROCESS_VARIABLE: str(folder), "FOLDER": folder.name}, tmp_path
+        )
         for folder in (tmp_path, tmp_path / "other")
     )
     try:
+        child = int(poll("the process has a child", lambda: (tmp_path / "log").read_text() or None, 20).split()[0])
         up.down()
         assert (processes.alive(ours), processes.alive(other)) == (False, True)
+        assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
         assert load(tmp_path) == Stack(tmp_path)
     finally:
         processes.stop(other)
@@ -169,6 +181,15 @@ def test_choose_localstack_without_docker_is_refused(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(StackError, match="needs Docker"):
         engines.choose("localstack")
+
+
+def test_localstack_host_without_java_and_npm_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where LocalStack's Java and npm are missing and may not be installed, both are named, with what to do."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("INSTALL", "0")
+    with pytest.raises(StackError, match=r"Java 17 or later is missing: install a Java runtime; npm is missing: inst"):
+        require_java_and_npm()
 
 
 def test_image_is_pinned_without_token(monkeypatch: pytest.MonkeyPatch) -> None:
