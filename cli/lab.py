@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -44,6 +44,18 @@ def bench(
         raise typer.BadParameter(f"{unknown[0]!r} is not one of {', '.join(benches.PARTS)}", param_hint="--part")
     with _own_stack("bench/stack"):
         benches.run(part or (), rounds)
+
+
+@app.command()
+def engines(
+    engine: Annotated[
+        Literal["embedded", "localstack-host"] | None, typer.Option(help="Only this engine, not both.")
+    ] = None,
+) -> None:
+    """Measure the local engines side by side: start, orders, memory."""
+    from labs import engines as side_by_side
+
+    side_by_side.run([engine] if engine else ["embedded", "localstack-host"])
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """`bin/ops stack`: the local platform."""
 
+import shlex
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,7 +9,7 @@ import typer
 from rich.table import Table
 
 from localstack import debug as debugging
-from localstack import engines, processes, run_tree, seed
+from localstack import engines, processes, run_tree, seed, tflocal
 from localstack import stack as stacks
 from localstack.aws import Aws
 from localstack.logs import checked, show_logs
@@ -25,6 +26,7 @@ from localstack.up import reset as reset_stack
 from localstack.up import up as start_stack
 from localstack.watch import watch as watch_tree
 from ops import queues
+from tooling.machine import PROGRAMS
 
 app = typer.Typer(help="The local platform, in build/local or the folder that STACK_DIR names.", no_args_is_help=True)
 
@@ -188,6 +190,16 @@ def preview(
 def terraform(context: typer.Context) -> None:
     """Run Terraform against the local stack, for example: terraform plan."""
     raise typer.Exit(LocalTerraform(engines.require()).passthrough(context.args or ["version"]))
+
+
+@app.command()
+def env() -> None:
+    """Print the variables for tflocal, awslocal and other tools: eval "$(bin/ops stack env)"."""
+    stack = engines.require()
+    tflocal.install()
+    for name, value in tflocal.variables(stack).items():
+        print(f"export {name}={shlex.quote(value)}")
+    print(f'export PATH={shlex.quote(str(PROGRAMS))}:"$PATH"')
 
 
 @app.command()

@@ -54,3 +54,9 @@ def cpu_seconds(stack: Stack) -> dict[str, float]:
         times = process.cpu_times()
         used[name] = used.get(name, 0.0) + times.user + times.system
     return used
+
+
+def engine_memory(stack: Stack) -> int:
+    """Bytes of memory (RSS) of the engine and all that it started: its tables and the functions."""
+    engine = _engine(stack)
+    return sum(process.memory_info().rss for process in [engine, *engine.children(recursive=True)])

@@ -4,6 +4,7 @@ import glob
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,9 @@ _STATE_KEY = "order-lambda/terraform.tfstate"
 _DEADLINE_SECONDS = 600
 # Folders of TERRAFORM_DIR that an apply does not read.
 _NOT_APPLIED = ("bootstrap", "tests", ".terraform")
+_INIT = ("-reconfigure", "-lockfile=readonly", "-backend-config=env/local.backend.hcl")
+# Commands that take variables.
+_WITH_VARIABLES = ("plan", "apply", "destroy", "import", "refresh", "console")
 # Folders that Terraform searches itself, and where machines without a registry keep a copy.
 _MIRRORS = ("~/.terraform.d/plugins", "~/.local/share/terraform/plugins", "/usr/*/terraform/plugins", "/opt/*")
 
@@ -37,18 +41,23 @@ def _mirror() -> Path | None:
     return None
 
 
-def cli_config() -> str:
-    """Terraform's CLI configuration: providers from a mirror if there is one, else from the registry."""
-    mirror = _mirror()
+def cli_config(mirror: Path | None = None) -> str:
+    """Terraform's CLI configuration: providers from a mirror, the machine's if none is given, else the registry."""
+    mirror = mirror or _mirror()
     method = f'filesystem_mirror {{\n    path = "{mirror}"\n  }}' if mirror else "direct {}"
     return f"provider_installation {{\n  {method}\n}}\n"
 
 
-def cli_environment(directory: Path) -> dict[str, str]:
-    """Write Terraform's CLI configuration into a folder, and return the environment variables that name it."""
+def cli_environment(directory: Path, mirror: Path | None = None) -> dict[str, str]:
+    """Write Terraform's CLI configuration into a folder, and return the environment variables that name it.
+
+    Args:
+        directory: The folder.
+        mirror: Where providers come from; None for the machine's mirror, or the registry if it has none.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     config = directory / "terraform.rc"
-    config.write_text(cli_config())
+    config.write_text(cli_config(mirror))
     return {"TF_CLI_CONFIG_FILE": str(config), "TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
 
 
@@ -82,6 +91,7 @@ class LocalTerraform:
 
     def run(self, *arguments: str, log: str | None = None) -> str:
         """Run a Terraform command and return its output, also in a log file; StackError with its end if it failed."""
+        self._require_no_override()
         try:
             command = ["terraform", f"-chdir={self._code}", *arguments]
             file = self._stack.logs_dir / log if log else None
@@ -91,6 +101,14 @@ class LocalTerraform:
             advice = "If the configuration is right, start from scratch: `make down`, then `make up`."
             raise StackError(f"{error}\n{advice}") from None
 
+    def _require_no_override(self) -> None:
+        """Refuse a configuration that tflocal is pointing at an engine, or did until it was killed."""
+        found = [str(path) for path in self._code.glob("*_override.tf")]
+        if found:
+            raise StackError(
+                f"{', '.join(found)} would lead Terraform elsewhere: if no tflocal runs, delete it, and try again"
+            )
+
     def prepare_backend(self) -> None:
         """Create the state bucket in the engine, as bootstrap does in an account; safe to repeat."""
         s3 = Aws(self._stack.endpoint).s3
@@ -99,8 +117,7 @@ class LocalTerraform:
 
     def init(self) -> None:
         """Initialise Terraform's folder for the state in the engine."""
-        options = ("-reconfigure", "-lockfile=readonly", "-backend-config=env/local.backend.hcl")
-        self.run("init", *options, log="terraform-init.log")
+        self.run("init", *_INIT, log="terraform-init.log")
 
     def _require_init(self) -> None:
         """Initialise where no `make up` has, since it used a snapshot."""
@@ -155,10 +172,28 @@ class LocalTerraform:
         self._stack.applied = None if calls is None else Applied(self.inputs(), len(calls))
         self._stack.save()
 
+    def shell_environment(self) -> dict[str, str]:
+        """Environment variables with which Terraform and tflocal in a shell do what `make up` does; initialised."""
+        self._require_init()
+        # A folder of its own: inside the configuration tflocal initialises Terraform in another way.
+        data = self._stack.directory / "tflocal"
+        mirror = Path(self._environment["TF_DATA_DIR"], "providers")
+        settings = {
+            "TF_CLI_CONFIG_FILE": cli_environment(data, mirror)["TF_CLI_CONFIG_FILE"],
+            "TF_DATA_DIR": str(data),
+        }
+        # At the endpoint that tflocal gives the backend, unlike a variable's, the bucket would have its own host name.
+        init = (*_INIT, "-backend-config=use_path_style=true")
+        command = ["terraform", f"-chdir={self._code}", "init", *init]
+        commands.run("terraform init", command, _DEADLINE_SECONDS, self._environment | settings).checked()
+        arguments = {"init": init, **dict.fromkeys(_WITH_VARIABLES, self._variables)}
+        return settings | {f"TF_CLI_ARGS_{name}": shlex.join(words) for name, words in arguments.items()}
+
     def passthrough(self, arguments: list[str]) -> int:
         """Run any Terraform command on this terminal, with the local variables if it takes variables."""
         command, *options = arguments
         self._require_init()
-        variables = self._variables if command in ("plan", "apply", "destroy", "import", "refresh", "console") else []
+        self._require_no_override()
+        variables = self._variables if command in _WITH_VARIABLES else []
         whole = ["terraform", f"-chdir={self._code}", command, *variables, *options]
         return subprocess.run(whole, env=self._environment, check=False).returncode

@@ -274,7 +274,9 @@ def start_page(stack: Stack, name: str, port: int | None = None) -> str:
     """Start the console or the portal if it does not run, and return its URL."""
     if not processes.alive(stack.running.get(name)):
         with exclusive(stack):
-            stack.ports[name] = port or stack.ports.get(name, ports.DEFAULTS[name][1])
+            default = ports.DEFAULTS[name][1]
+            free = processes.free_port() if processes.listens(default) else default
+            stack.ports[name] = port or stack.ports.get(name, free)
             _start_sidecar(stack, name, str(stack.directory))
     _wait_for_sidecar(stack, name)
     return f"http://127.0.0.1:{stack.ports[name]}/"

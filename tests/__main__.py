@@ -50,7 +50,7 @@ _LINTERS = ROOT / "tooling" / "openapi"
 # Digests of files, which look like keys.
 _DIGESTS = ("docs/images/sources.json", "tooling/openapi/package-lock.json")
 # What tools make; fonts are left out too.
-_NOT_OURS = {".git", ".venv", "build", ".terraform", "__pycache__"}
+_NOT_OURS = {".git", ".venv", ".hypothesis", "build", ".terraform", "__pycache__"}
 _NOTHING_SELECTED = 5
 
 
@@ -238,9 +238,11 @@ def unit_steps(arguments: Sequence[str]) -> list[Step]:
 def conformance_steps(engine: str, target: str | None, check: bool, arguments: Sequence[str]) -> list[Step]:
     """The service's use of AWS, call by call, on an engine or in dev."""
     options = ("--engine", engine, *(("--target", target) if target else ()), *(("--check",) if check else ()))
+    hint = "docs/engines.md says what each engine lacks"
     return [
         *([Step([*_MACHINE, "install", engine])] if engine == "moto" else []),
-        _tool("pytest", "tests/conformance", *options, *arguments, hint="docs/engines.md says what each engine lacks"),
+        _tool("pytest", "tests/conformance", *options, *arguments, hint=hint),
+        *([Step([_PYTHON, "-m", "tests.conformance.twins"], hint)] if engine == "dynamodb-local" else []),
     ]
 
 

@@ -32,7 +32,7 @@ ENGINE_VENV = ROOT / "build" / "engine-venv"
 # Tools whose libraries conflict with ours: each has its own environment, made on first use.
 TOOL_VENVS = {
     name: ROOT / "build" / f"{name}-venv"
-    for name in ("moto", "localstack", "runtime", "checkov", "client", "load", "act")
+    for name in ("moto", "localstack", "runtime", "checkov", "client", "load", "act", "tflocal")
 }
 # Groups whose versions are those of dev, so that the tests run what the functions and the local stack run.
 _PARTS_OF_DEV = ("functions", "mail", "invoice", "local", "runtime")

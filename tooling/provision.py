@@ -148,7 +148,7 @@ def install(missing: list[Missing], later: list[Missing] | None = None) -> list[
     if terraform:
         source = f"Terraform {TERRAFORM} from {_terraform_address()[0]} into {cache()}"
         if only_print:
-            print(f"`make up` downloads {source}, or {terraform[0].remedy}", file=sys.stderr)
+            print(f"would be downloaded: {source}; or {terraform[0].remedy}", file=sys.stderr)
         else:
             print(f"installing {source}", flush=True)
             _download_terraform()
@@ -159,7 +159,7 @@ def install(missing: list[Missing], later: list[Missing] | None = None) -> list[
             left += packaged
         for line in [] if before is None else _lines(manager, _names(manager, packaged)):
             if only_print:
-                print(f"`make up` runs: {line}", file=sys.stderr)
+                print(f"would be installed by: {line}", file=sys.stderr)
             else:
                 print(f"installing system packages: {line}", flush=True)
                 _run([*(before or []), *shlex.split(line)])

@@ -31,7 +31,8 @@ def measure(rounds: int) -> Iterator[Row]:
     """Measure how many orders the record function's own code numbers in a second."""
     stack = engines.require()
     session = boto3.Session(ACCOUNT, SIGNATURE, region_name=REGION)
-    config = DYNAMODB_CONFIG.merge(Config(max_pool_connections=max(BATCHES)))
+    # Patient: a round on a busy machine is slow, and not wrong.
+    config = DYNAMODB_CONFIG.merge(Config(max_pool_connections=max(BATCHES), read_timeout=60))
     client = session.client("dynamodb", endpoint_url=stack.endpoint, config=config)
     table, years = stack.outputs["orders_table"], iter(range(_FIRST_YEAR, 9999))
     for batches, limit in BATCHES.items():

@@ -36,7 +36,7 @@ def _copy() -> Path:
     return tree
 
 
-def _seconds(command: list[str], folder: Path, environment: dict[str, str]) -> float:
+def command_seconds(command: list[str], folder: Path, environment: dict[str, str]) -> float:
     """Seconds that a command takes; CommandError if it failed."""
     return seconds(lambda: commands.run(" ".join(command), command, 1_800, environment, cwd=folder).checked())
 
@@ -53,14 +53,14 @@ def measure(rounds: int) -> Iterator[Row]:
             for what, taken in figures.items():
                 if "changed" in what:
                     (tree / _HANDLER).write_text(f"{(ROOT / _HANDLER).read_text()}\n# {number}\n")
-                taken.append(_seconds([*stack, "up", "--free-ports"], tree, own))
+                taken.append(command_seconds([*stack, "up", "--free-ports"], tree, own))
         finally:
-            _seconds([*stack, "down"], tree, own)
+            command_seconds([*stack, "down"], tree, own)
     for what, taken in figures.items():
         yield Row("waits", what, "s", tuple(taken), limit=limits[what], note=note if "cold" in what else "")
 
 
 def measure_tests(rounds: int) -> Iterator[Row]:
     """Measure `make test` in this tree, on a separate stack."""
-    taken = tuple(_seconds(["make", "test"], ROOT, _outside()) for _ in range(rounds))
+    taken = tuple(command_seconds(["make", "test"], ROOT, _outside()) for _ in range(rounds))
     yield Row("tests", "`make test`", "s", taken, limit=480, note="environments are installed before")

@@ -63,23 +63,30 @@ class LocalStackHost:
         return processes.alive(stack.running.get("engine")) and responds(stack.endpoint)
 
 
+def require_java_and_npm() -> None:
+    """Get Java and npm where they are missing. Raises StackError: they cannot be had; the text says what to do."""
+    try:
+        left = machine.prepare(for_localstack=True)
+    except RuntimeError as error:
+        raise StackError(str(error)) from None
+    if left:
+        raise StackError("; ".join(f"{item.what} is missing: {item.remedy}" for item in left))
+
+
 def start_process(folder: Path, log: Path, port: int, settings: dict[str, str]) -> Running:
     """Start LocalStack on a port, with its files in a folder.
 
     Raises StackError or UserError: something that it needs is missing; the text says how to get it.
     """
+    require_java_and_npm()
     try:
-        if left := machine.prepare(for_localstack=True):
-            raise StackError("; ".join(f"{item.what} is missing: {item.remedy}" for item in left))
         for name in ("localstack", "runtime"):
             machine.install(name)
     except RuntimeError as error:
         raise StackError(str(error)) from None
     _link(folder, dynamodb_local.install(), dynamodb_local.java_home())
-    # Functions inherit nothing but PATH.
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON", "VIRTUAL_ENV"))
-    } | {
+    # LocalStack has a hundred settings of this kind: none may come from the shell. Functions inherit nothing but PATH.
+    environment = processes.environment() | {
         # Twisted, LocalStack's default server, listens on all addresses.
         "GATEWAY_SERVER": "hypercorn",
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",

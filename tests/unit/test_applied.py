@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from localstack.stack import Stack, load
+from localstack.stack import Stack, StackError, load
 from localstack.terraform import LocalTerraform
 
 
@@ -76,3 +76,10 @@ def test_reason_to_apply_engine_without_record(stack: Stack) -> None:
     assert LocalTerraform(stack).reason_to_apply() == "the state of the stack is unknown"
     LocalTerraform(stack).mark_applied()
     assert load(stack.directory).applied is None
+
+
+def test_terraform_with_override_of_tflocal_is_refused(stack: Stack) -> None:
+    """A file that tflocal left in the configuration is named, since Terraform would follow it to another engine."""
+    change(stack, "terraform/localstack_providers_override.tf")
+    with pytest.raises(StackError, match=r"localstack_providers_override\.tf would lead Terraform elsewhere: .*delete"):
+        LocalTerraform(stack).init()

@@ -3,8 +3,9 @@
 import pytest
 
 from tests.conformance import parity
-from tests.conformance.differences import DIFFERENCES
+from tests.conformance.differences import DIFFERENCES, TWINS
 from tests.conformance.engines import locked
+from tests.conformance.twins import REQUESTS
 
 LOCKS = {
     "embedded": ("engine", "ministack"),
@@ -33,6 +34,11 @@ def test_known_differences_were_measured(engine: str) -> None:
     cells = parity.measured()[engine]["rows"]
     differed = {row for row, cell in cells.items() if cell == parity.DIFFERS}
     assert {row.partition("[")[0] for row in DIFFERENCES[engine].rows} == differed
+
+
+def test_known_differences_of_twins_are_requests() -> None:
+    """A known difference of the embedded engine's DynamoDB from AWS's own is one of the compared requests."""
+    assert TWINS.keys() <= REQUESTS.keys()
 
 
 def test_rows_name_aws_documentation() -> None:

@@ -77,8 +77,8 @@ def test_install_zero_only_prints(
     assert provision.install([PANGO, TERRAFORM]) == [PANGO, TERRAFORM]
     assert (machine.read_text(), provision.terraform_program().exists()) == ("", False)
     shown = capsys.readouterr().err
-    assert "`make up` runs: apt-get install -y -qq --no-install-recommends libpango harfbuzz" in shown
-    assert f"`make up` downloads Terraform {provision.TERRAFORM} from " in shown
+    assert "would be installed by: apt-get install -y -qq --no-install-recommends libpango harfbuzz" in shown
+    assert f"would be downloaded: Terraform {provision.TERRAFORM} from " in shown
     assert "Paste" not in shown
 
 

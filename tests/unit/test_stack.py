@@ -20,6 +20,7 @@ from aiosmtpd.controller import Controller
 from localstack import engines, processes, up
 from localstack.aws import Aws
 from localstack.engines.localstack import image
+from localstack.engines.localstack_host import require_java_and_npm
 from localstack.sidecars.cart_stub import CartStub
 from localstack.sidecars.mail_catcher import Mailbox, MailCatcher
 from localstack.stack import PROCESS_VARIABLE, Running, Stack, StackError, load, require
@@ -180,6 +181,15 @@ def test_choose_localstack_without_docker_is_refused(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(StackError, match="needs Docker"):
         engines.choose("localstack")
+
+
+def test_localstack_host_without_java_and_npm_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where LocalStack's Java and npm are missing and may not be installed, both are named, with what to do."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("INSTALL", "0")
+    with pytest.raises(StackError, match=r"Java 17 or later is missing: install a Java runtime; npm is missing: inst"):
+        require_java_and_npm()
 
 
 def test_image_is_pinned_without_token(monkeypatch: pytest.MonkeyPatch) -> None:

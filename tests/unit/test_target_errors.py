@@ -58,7 +58,9 @@ def assert_fails(directory: Path, command: str, expected: str, **variables: str)
     assert re.search(expected, "\n".join(ours[-6:])), done.stdout
 
 
-@pytest.mark.parametrize("command", ["make status", "bin/ops stack terraform plan", "bin/ops stack watch"])
+@pytest.mark.parametrize(
+    "command", ["make status", "bin/ops stack terraform plan", "bin/ops stack env", "bin/ops stack watch"]
+)
 def test_command_without_stack_fails(tmp_path: Path, command: str) -> None:
     """A command that needs a stack says how to get one."""
     assert_fails(tmp_path, command, NO_STACK)
