@@ -91,7 +91,7 @@ def test_debugger_stops_in_request(command: Command, tenant: Tenant) -> None:
         response = pool.submit(get, tenant, order_id)
         thread, frame = client.stopped()
         assert (frame["source"]["path"], frame["line"], frame["name"]) == (str(HANDLER), LINE, "_find")
-        assert client.variables(frame)["order_id"] == repr(order_id)
+        assert client.variables(frame)["order_id"] == f"UUID({order_id!r})"
         assert client.evaluate(frame, "caller.tenant_id") == repr(tenant.id)
         client.proceed(thread)
         assert response.result().status_code == 404

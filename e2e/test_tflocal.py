@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from e2e import working_tree
-from localstack import engines
+from localstack import engines, packages
 from localstack.targets import Platform
 from tooling.paths import ROOT
 
@@ -41,11 +41,11 @@ def variables() -> str:
 def shell(tmp_path: Path, variables: str) -> Shell:
     """Runs a line in a shell that has the variables, with a copy of the stack's Terraform at $COPY."""
     # tflocal writes into the folder of the configuration, which other tests and stacks use.
-    copy, release = tmp_path / "copy", engines.require().release
-    if release:
-        shutil.copytree(release, copy)
+    copy, stack = tmp_path / "copy", engines.require()
+    if stack.release:
+        shutil.copytree(stack.release, copy)
     else:
-        working_tree.copy_to(copy, "packages")
+        working_tree.copy_to(copy, packages.package(stack, "get_order").parent.name)
     return lambda line: bash(f'eval "$VARIABLES"; {line}', VARIABLES=variables, COPY=str(copy))
 
 

@@ -50,7 +50,7 @@ _LINTERS = ROOT / "tooling" / "openapi"
 # Digests of files, which look like keys.
 _DIGESTS = ("docs/images/sources.json", "tooling/openapi/package-lock.json")
 # What tools make; fonts are left out too.
-_NOT_OURS = {".git", ".venv", "build", ".terraform", "__pycache__"}
+_NOT_OURS = {".git", ".venv", ".hypothesis", "build", ".terraform", "__pycache__"}
 _NOTHING_SELECTED = 5
 
 

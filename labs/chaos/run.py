@@ -110,19 +110,20 @@ class Runs(ExitStack):
         return kept
 
     def kills_in_batches(self) -> bool:
-        """A kill at every call of the functions that take batches, while they handle several messages."""
+        """A kill at every call of the functions that take batches, while they handle several messages.
+
+        Not at reads of templates and invoices: each mail makes its own, as in `kills`.
+        """
         load, auditor = self._begin("kills-in-batches", Plan(outages=_PASSING))
-        return self._kill_at_every_call(auditor, lambda numbers: self._place_together(load, numbers), _WITH_BATCHES)
+        return self._kill_at_every_call(auditor, lambda numbers: self._place_together(load, numbers), batches=True)
 
     def _kill_at_every_call(
-        self, auditor: Auditor, place: Callable[[range], list[Placed]], functions: Sequence[str] = ()
+        self, auditor: Auditor, place: Callable[[range], list[Placed]], batches: bool = False
     ) -> bool:
-        """Record the calls of functions, all if none are named; then place orders until each call was killed."""
+        """Record the calls of the functions; then place orders until each call was killed."""
         placed = place(range(20))
         self._wait_idle()
-        steps = self._proxy.journal().steps
-        calls = [(each, step) for each, service, step in steps if service != "api" and each in (functions or [each])]
-        points = tuple(KillPoint(*call, fault) for call in calls for fault in KILLS)
+        points = kill_points(self._proxy.journal().steps, batches)
         self._proxy.begin(Plan(kills=points, outages=_PASSING))
         waves = 0
         while left := self._proxy.journal().kills_left:
@@ -135,7 +136,7 @@ class Runs(ExitStack):
             # Of every twenty orders some are rejected, whose mail has a template of its own.
             placed += place(range(len(placed), len(placed) + len(left) + 20))
             self._wait_idle()
-        where = " in batches" if functions else ""
+        where = " in batches" if batches else ""
         return self._finish(f"{len(points)} kill points{where}, {len(placed)} orders", auditor, placed)
 
     def _place_together(self, load: Load, numbers: range) -> list[Placed]:
@@ -212,6 +213,14 @@ class Runs(ExitStack):
         console.print(f"faults: {dict(sorted(faults.items()))}, redriven: {redriven}")
         console.print("every promise kept" if kept else "[red]broken[/]", end=", ")
         return kept
+
+
+def kill_points(steps: Sequence[tuple[str, str, str]], batches: bool) -> tuple[KillPoint, ...]:
+    """Before and after each call of the functions; in batches, of those that take them, without reads of objects."""
+    made = [(function, service, step) for function, service, step in steps if service != "api"]
+    if batches:
+        made = [each for each in made if each[0] in _WITH_BATCHES and each[1] != "s3"]
+    return tuple(KillPoint(function, step, fault) for function, _, step in made for fault in KILLS)
 
 
 def _duplicates(journal: Journal, placed: Sequence[Placed]) -> set[tuple[str, str]]:

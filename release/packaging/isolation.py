@@ -17,10 +17,13 @@ from pathlib import Path
 
 from release.packaging.libraries import MACHINES, Architecture, BuildError, Natives, runtime_libraries
 from tooling import docker
+from tooling.docker import DockerError
 
 DEADLINE_SECONDS = 60
 # The first run downloads the image, and Docker emulates another architecture.
 _IMAGE_DEADLINE_SECONDS = 600
+# Where the image has the package.
+_TASK = "/var/task"
 # The variables that Terraform sets for any of the functions; importing only reads them.
 _NAMES = ("ORDERS_TABLE", "IDEMPOTENCY_TABLE", "ORDERS_BUCKET", "TEMPLATES_BUCKET", "POWERTOOLS_SERVICE_NAME")
 _MAILS = ("MAIL_FROM", "MAIL_REPLY_TO", "INTERNAL_NOTIFICATION_EMAIL")
@@ -102,15 +105,19 @@ def load_in_image(package: Path, architecture: Architecture) -> str:
     Raises DockerError: it cannot be imported; the text ends with Python's own error.
     """
     with unpacked(package) as folder:
-        return docker.run(
-            f"{package.name} cannot be imported in the Lambda image",
-            *("run", "--rm", "--network=none", "--read-only", "--tmpfs=/tmp", docker.platform(architecture)),
-            *(f"--volume={folder}:/var/task:ro", "--workdir=/var/task"),
-            *(f"--env={name}={value}" for name, value in ENVIRONMENT.items()),
-            *("--entrypoint=python", docker.LAMBDA.name(), "-I", "-B", "-c", _SCRIPT),
-            *(f"functions.{package.stem}.handler", "/var/task", "/var/runtime"),
-            seconds=_IMAGE_DEADLINE_SECONDS,
-        )
+        try:
+            return docker.run(
+                f"{package.name} cannot be imported in the Lambda image",
+                *("run", "--rm", "--network=none", "--read-only", "--tmpfs=/tmp", docker.platform(architecture)),
+                *(f"--volume={folder}:{_TASK}:ro", f"--workdir={_TASK}"),
+                *(f"--env={name}={value}" for name, value in ENVIRONMENT.items()),
+                *("--entrypoint=python", docker.LAMBDA.name(), "-I", "-B", "-c", _SCRIPT),
+                *(f"functions.{package.stem}.handler", _TASK, "/var/runtime"),
+                seconds=_IMAGE_DEADLINE_SECONDS,
+            )
+        except DockerError as error:
+            # As in the repository.
+            raise DockerError(str(error).replace(f"{_TASK}/", "")) from None
 
 
 def _loads_here(package: Path, architecture: Architecture | None) -> bool:

@@ -109,15 +109,21 @@ def dependencies(graph: str, of: str) -> set[str]:
     return found
 
 
+@pytest.fixture(scope="module")
+def graph(plans: Plans) -> str:
+    """What waits for what in prod, as `terraform graph` prints it."""
+    done = plans.run(ACCOUNTS["prod"], "graph")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @pytest.mark.parametrize("bucket", ["orders_bucket", "templates_bucket"])
-def test_objects_wait_for_replication(plans: Plans, bucket: str) -> None:
+def test_objects_wait_for_replication(graph: str, bucket: str) -> None:
     """No object is written before its rule of replication exists, and no rule before S3 may replicate.
 
     S3 does not replicate objects that are older than the rule. Source: Amazon S3 User Guide, "What does Amazon S3
     replicate?" and "Replicating existing objects".
     """
-    graph = plans.run(ACCOUNTS["prod"], "graph")
-    assert graph.returncode == 0, graph.stderr
     objects, rule, policy = (
         f"module.{bucket}.{name}"
         for name in (
@@ -126,5 +132,5 @@ def test_objects_wait_for_replication(plans: Plans, bucket: str) -> None:
             "aws_iam_role_policy.replication",
         )
     )
-    assert {rule, policy} <= dependencies(graph.stdout, objects)
-    assert policy in dependencies(graph.stdout, rule)
+    assert {rule, policy} <= dependencies(graph, objects)
+    assert policy in dependencies(graph, rule)

@@ -13,9 +13,10 @@ from pydantic import parse_obj_as
 
 from labs.chaos.auditor import INTERNAL, PROMISES, Finding, Found, Mail
 from labs.chaos.load import Placed
+from labs.chaos.run import kill_points
 from localstack.faults.calls import Call, Worker, identify
 from localstack.faults.control import Journal
-from localstack.faults.plan import RATES, Decider, Fault, KillPoint, Outage, Plan
+from localstack.faults.plan import KILLS, RATES, Decider, Fault, KillPoint, Outage, Plan
 
 ORDER = "0b1f8d9e-5b0e-5c43-8f5e-5d1c7c1b7a52"
 
@@ -98,6 +99,28 @@ def test_kill_point_is_used_once() -> None:
     assert decider.decide(call(order="o-2")) is Fault.KILL_AFTER
     assert not decider.kills_left
     assert decider.decide(call(order="o-3")) is None
+
+
+STEPS = [
+    ("customer", "api", "POST /v1.0/orders"),
+    ("create-order", "sqs", "SendMessage"),
+    ("creator-record", "dynamodb", "TransactWriteItems"),
+    ("customer-notifier", "s3", "GetObject templates/mail/layout.html"),
+]
+
+
+@pytest.mark.parametrize(
+    ("batches", "expected"),
+    [
+        (False, ["SendMessage", "TransactWriteItems", "GetObject templates/mail/layout.html"]),
+        (True, ["TransactWriteItems"]),
+    ],
+)
+def test_kill_points_are_before_and_after_each_call(batches: bool, expected: list[str]) -> None:
+    """Each call of a function is killed before and after it; in batches only those that a batch shares."""
+    points = kill_points(STEPS, batches)
+    assert [point.step for point in points] == [step for step in expected for _ in KILLS]
+    assert [point.fault for point in points] == list(KILLS) * len(expected)
 
 
 def test_outage_fails_the_first_calls() -> None:

@@ -121,8 +121,9 @@ def test_package_is_imported_in_lambdas_image(fake: FakeDocker, tmp_path: Path) 
     assert {"--network=none", "--platform=linux/amd64", "--entrypoint=python", "--read-only"} <= set(arguments)
     assert arguments[-3:] == ["functions.get_order.handler", "/var/task", "/var/runtime"]
     assert sum(argument.startswith("--volume=") for argument in arguments) == 1
-    fake.set_script("echo 'ImportError: libpango' >&2; exit 1")
-    with pytest.raises(docker.DockerError, match=r"(?s)get_order\.zip cannot be imported in the Lambda.*libpango"):
+    fake.set_script("echo '  File \"/var/task/common/invoice.py\": ImportError: libpango' >&2; exit 1")
+    error = r'(?s)get_order\.zip cannot be imported in the Lambda.*File "common/invoice\.py": ImportError: libpango'
+    with pytest.raises(docker.DockerError, match=error):
         isolation.load_in_image(package, "x86_64")
 
 
