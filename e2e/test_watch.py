@@ -68,7 +68,11 @@ class Watched:
     def wait_for(self, text: str, seconds: float = DEADLINE_SECONDS) -> str:
         """Wait until the watch prints a line with this text and return the line."""
 
-        return poll(f"make watch prints {text!r}", lambda: next(iter(self.lines(text)), None), seconds)
+        def printed() -> str | None:
+            assert self._process.poll() is None, self._log.read_text()
+            return next(iter(self.lines(text)), None)
+
+        return poll(f"make watch prints {text!r}", printed, seconds)
 
 
 def runs_tree() -> bool:

@@ -10,10 +10,9 @@ from localstack.redeploy import Redeployed
 from localstack.stack import Stack, StackError
 from release.packaging import build
 from tooling.paths import ROOT
-from tooling.polling import DeadlineError, poll
+from tooling.polling import poll
 
-# The engine reads a claim within less.
-_CLAIM_SECONDS = 2
+_CLAIM_SECONDS = 30
 # A process keeps the templates that it has read.
 _READS_TEMPLATES = "common.templates"
 
@@ -30,18 +29,23 @@ def run_tree(stack: Stack) -> Iterator[None]:
 
 @contextmanager
 def exclusive_claim(file: Path, content: str, command: str) -> Iterator[None]:
-    """Claim a file of the stack for this command. Raises StackError: another process of the command claims it."""
+    """Claim a file of the stack for this command.
+
+    Raises:
+        StackError: another process of the command claims it.
+        DeadlineError: the engine needs too long to end what an earlier process ran.
+    """
 
     def attempt() -> claims.Claim | None:
         try:
             return claims.Claim(file, content)
         except BlockingIOError:
-            return None
+            if claims.claimed(file) is None:
+                return None
+            running = f"another {command} runs on the stack in {file.parent}: end it with Ctrl-C"
+            raise StackError(running) from None
 
-    try:
-        held = poll("the claim", attempt, _CLAIM_SECONDS)
-    except DeadlineError:
-        raise StackError(f"another {command} runs on the stack in {file.parent}: end it with Ctrl-C") from None
+    held = poll(f"the engine has ended what an earlier {command} ran", attempt, _CLAIM_SECONDS)
     with held:
         yield
 
