@@ -20,6 +20,8 @@ PORT = 5678
 # The function's process imports the debugger.
 _START_SECONDS = 60
 _CHECK_SECONDS = 0.2
+# The engine's state when no function is debugged.
+ENDED = "the engine has ended it"
 
 
 def debug(folder: str, port: int) -> None:
@@ -42,10 +44,14 @@ def debug(folder: str, port: int) -> None:
         # Tells commands apart.
         "command": os.getpid(),
     }
-    with exclusive_claim(stack.debug_file, json.dumps(settings), "`bin/ops stack debug`"):
-        try:
+    began = False
+    try:
+        with exclusive_claim(stack.debug_file, json.dumps(settings), "`bin/ops stack debug`"):
+            began = True
             _debug(stack, folder, port)
-        finally:
+    finally:
+        if began:
+            poll("the engine ends the debugged function", lambda: _state(stack) == ENDED or None, _START_SECONDS)
             console.print(f"{folder} runs without the debugger again, and with its timeouts", soft_wrap=True)
 
 

@@ -25,6 +25,8 @@ class _Debugger:
 
 
 def _wait_for_debugger() -> None:
+    # Its warning about frozen modules would go to the function's log.
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
     sys.meta_path.insert(0, _Debugger)  # type: ignore[arg-type]  # a finder needs no more than find_spec
     debugpy: Any = importlib.import_module("debugpy")
     sys.meta_path.remove(_Debugger)  # type: ignore[arg-type]

@@ -80,7 +80,7 @@ class _DebuggedWorker(lambda_runtime.Worker):  # type: ignore[misc]
             if self._attached and self._attached.poll() is not None:
                 self.state = "the process has ended"
             if self.state != "attached":
-                return {"status": "error", "error": self.state, "log": self.state}
+                return {"status": "error", "error": self.state, "log": ""}
             self._proc = _Kept(self._attached)
             return super().invoke(*call, **named)
 
