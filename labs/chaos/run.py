@@ -123,7 +123,8 @@ class Runs(ExitStack):
         """Record the calls of the functions; then place orders until each call was killed."""
         placed = place(range(20))
         self._wait_idle()
-        points = kill_points(self._proxy.journal().steps, batches)
+        earlier = self._proxy.journal()
+        points = kill_points(earlier.steps, batches)
         self._proxy.begin(Plan(kills=points, outages=_PASSING))
         waves = 0
         while left := self._proxy.journal().kills_left:
@@ -137,7 +138,7 @@ class Runs(ExitStack):
             placed += place(range(len(placed), len(placed) + len(left) + 20))
             self._wait_idle()
         where = " in batches" if batches else ""
-        return self._finish(f"{len(points)} kill points{where}, {len(placed)} orders", auditor, placed)
+        return self._finish(f"{len(points)} kill points{where}, {len(placed)} orders", auditor, placed, earlier=earlier)
 
     def _place_together(self, load: Load, numbers: range) -> list[Placed]:
         """Place orders that wait for each other in front of the functions that take batches."""
@@ -199,14 +200,18 @@ class Runs(ExitStack):
 
         wait_idle(self._aws.sqs, self._queues.values(), _IDLE_SECONDS, interval=1, pending=pending)
 
-    def _finish(self, title: str, auditor: Auditor, placed: Sequence[Placed], *more: Finding) -> bool:
+    def _finish(
+        self, title: str, auditor: Auditor, placed: Sequence[Placed], *more: Finding, earlier: Journal | None = None
+    ) -> bool:
+        """Audit a run; `earlier` is what the proxy forgot when the run began its last plan."""
         self._wait_idle()
         journal = self._proxy.journal()
         self._proxy.begin(Plan())
         with ThreadPoolExecutor() as pool:
             redriven = sum(pool.map(lambda name: redrive(self._aws.sqs, name).moved, self._queues.values()))
         self._wait_idle()
-        findings = [*auditor.audit(placed, _duplicates(journal, placed)), *more]
+        duplicates = {each for known in (earlier, journal) if known for each in _duplicates(known, placed)}
+        findings = [*auditor.audit(placed, duplicates), *more]
         faults = Counter(entry["fault"] for entry in journal.faults)
         kept = all(finding.checked and not finding.broken for finding in findings)
         console.print(table(title, findings))
