@@ -42,7 +42,11 @@ async def fetch_keys_where_they_are(resolve: Function, authorizer: dict[str, Any
     if pool == os.environ.get("ISSUER_POOL"):
         return f"{os.environ['ISSUER_URL']}/{pool}/.well-known/jwks.json"
     url: str | None = await resolve(authorizer)
-    return url.replace("http://", "https://", 1) if url and tls.use_ssl_enabled() else url
+    if url is None:
+        return None
+    # A bare machine does not know the name.
+    url = url.replace("://localhost:", "://127.0.0.1:", 1)
+    return url.replace("http://", "https://", 1) if tls.use_ssl_enabled() else url
 
 
 @replaces(apigateway_v1, "_stringify_claims")
