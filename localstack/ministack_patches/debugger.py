@@ -80,7 +80,8 @@ class _DebuggedWorker(lambda_runtime.Worker):  # type: ignore[misc]
             if self._attached and self._attached.poll() is not None:
                 self.state = "the process has ended"
             if self.state != "attached":
-                return {"status": "error", "error": self.state, "log": ""}
+                # Nothing of it is in the function's log, where MiniStack would put an error without a traceback.
+                return {"status": "error", "error": self.state, "log": "", "trace": ""}
             self._proc = _Kept(self._attached)
             return super().invoke(*call, **named)
 
