@@ -69,8 +69,9 @@ class _Forked:
     """
 
     def __init__(self, parent: Any, root: str) -> None:
-        # A socket's path may have 104 bytes, and the folder of a stack can be anywhere.
-        with TemporaryDirectory(prefix="fork-", dir="/tmp") as folder, socket.socket(socket.AF_UNIX) as listener:
+        # A socket's path may have 104 bytes, and the folder of a stack can be anywhere. The new folder is its user's.
+        short = "/tmp"  # noqa: S108  # nosec B108
+        with TemporaryDirectory(prefix="fork-", dir=short) as folder, socket.socket(socket.AF_UNIX) as listener:
             address = f"{folder}/socket"
             listener.bind(address)
             listener.listen()
