@@ -50,13 +50,14 @@ def call(address: str, port: int, source: str) -> str | None:
     """What a sidecar returns to a caller, empty if the connection is closed; None if nothing listens there."""
     try:
         with socket.create_connection((address, port), timeout=10, source_address=(source, 0)) as connection:
-            connection.sendall(b"hello")
-            connection.shutdown(socket.SHUT_WR)
-            return read(connection).decode()
+            # The bridge may have closed a stranger's connection before or during each of these calls.
+            with suppress(OSError):
+                connection.sendall(b"hello")
+                connection.shutdown(socket.SHUT_WR)
+                return read(connection).decode()
+            return ""
     except ConnectionRefusedError:
         return None
-    except ConnectionError:
-        return ""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere Docker Desktop does what the bridge does")
