@@ -93,9 +93,8 @@ def test_page_downloads_the_invoice(tenant: Tenant, page: Page) -> None:
     """A page of another origin downloads the invoice with fetch, which follows the redirect."""
     order_id = tenant.invoiced(tenant.place())["id"]
     url = f"{tenant.platform.api_url}/v1.0/orders/{order_id}/invoice"
-    sent: list[tuple[str, dict[str, str]]] = []
-    page.on("request", lambda request: sent.append((request.url, request.all_headers())))
-    found: dict[str, Any] = page.evaluate(FETCH, [url, tenant.tokens["IdToken"]])
+    with page.expect_request(lambda request: "X-Amz-Signature" in request.url) as request_to_s3:
+        found: dict[str, Any] = page.evaluate(FETCH, [url, tenant.tokens["IdToken"]])
     assert (found["status"], found["type"], found["text"][:8]) == (200, "application/pdf", "%PDF-1.7")
-    (to_s3,) = [headers for url, headers in sent if "X-Amz-Signature" in url]
+    to_s3 = request_to_s3.value.all_headers()
     assert (to_s3.get("origin"), to_s3.get("authorization")) == ("null", None)
