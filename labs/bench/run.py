@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.markdown import Markdown
 
-from labs.bench import api, burst, cost, invoice, numbers, report, starts, waits
+from labs.bench import api, burst, cost, invoice, long_invoices, numbers, report, starts, waits
 from labs.bench.report import Part, Row
 from localstack.up import console, display_path, step
 from tooling.paths import ROOT
@@ -17,6 +17,7 @@ PARTS: dict[str, Part] = {
     "numbers": numbers.measure,
     "cost": cost.measure,
     "burst": burst.measure,
+    "long": long_invoices.measure,
     # After all others on this stack: its 100,000 orders stay in the engine's memory.
     "list": api.measure_list,
     "waits": waits.measure,
