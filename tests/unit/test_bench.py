@@ -4,6 +4,7 @@ import io
 import json
 import threading
 import zipfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,12 @@ import pytest
 
 from common.invoice import invoice_html
 from common.table_items import attributes_of
-from labs.bench import baselines, long_invoices, numbers, orders, report, starts
+from labs.bench import baselines, long_invoices, numbers, orders, report, run, starts
 from labs.bench.report import Row, interleave, text
 from localstack.preview import samples
 from localstack.stack import StackError
 from release.packaging import build
+from tooling.cli import UserError
 from tooling.paths import ROOT
 
 FAST = Row("starts", "start of get_order", "s", (0.11, 0.12, 0.10), "the same clients", (0.10, 0.10, 0.10), 1.25)
@@ -207,3 +209,23 @@ def test_loops_render_the_same_order() -> None:
     assert invoices["baseline_ours.html"] == invoice_html(samples.orders()["no-campaign"])
     handlers = (ROOT / "labs" / "bench" / "baseline_functions.py").read_text()
     assert all(f'"{name}"' in handlers for name in invoices)
+
+
+def test_part_that_fails_does_not_keep_others_from_being_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The rows that were measured before and after a failure are written; the error names the part."""
+
+    def breaks(_: int) -> Iterator[Row]:
+        yield FAST
+        raise ValueError("no engine")
+
+    monkeypatch.setattr(run, "FOLDER", tmp_path)
+    monkeypatch.setattr(run, "PARTS", {"broken": breaks, "sound": lambda _: iter([REPORTED])})
+    with pytest.raises(UserError, match="broken was not measured: no engine"):
+        run.run((), 1)
+    assert [row["what"] for row in json.loads((tmp_path / "results.json").read_text())["rows"]] == [
+        FAST.what,
+        REPORTED.what,
+    ]
+    assert "ValueError" in capsys.readouterr().err
