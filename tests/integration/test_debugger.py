@@ -16,20 +16,16 @@ from localstack.aws import Aws
 from localstack.claims import Claim
 from localstack.engines.ministack import harness
 from localstack.stack import ACCOUNT, REGION, Stack
+from tests.support import trees
 from tests.support.dap import DebugClient
 from tests.support.lambda_functions import make_function
-from tests.support.trees import ENTRY, HANDLER, SOURCE, call, engine, modules, save
+from tests.support.trees import ENTRY, HANDLER, SOURCE, call, modules, save
 from tooling.polling import poll
 
 LINE = SOURCE.splitlines().index("    return answer") + 1
 TIMEOUT_SECONDS = 1
 
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """An engine of this module."""
-    with engine(tmp_path_factory.mktemp("debugger")) as stack:
-        yield stack
+stack = trees.stack
 
 
 @pytest.fixture(scope="module")
