@@ -35,8 +35,8 @@ class Image(NamedTuple):
     def content(self) -> str:
         """What tells the content of the image to use from that of others.
 
-        It is the stand-in's id, because each version of it has the same name, and the real image's name, because a build for
-        another architecture does not keep the image here.
+        It is the stand-in's id, because each version of it has the same name, and the real image's name, because a
+        build for another architecture does not keep the image here.
         """
         found = None if present(self.real) else _inspect(self.stand_in)
         return str(found["Id"]) if found else self.real
