@@ -145,35 +145,44 @@ class OrderRecorder:
                 outcomes |= dict.fromkeys((each.key for each in left), error)
 
     def _write(self, counter: Counter, batch: Sequence[_New], outcomes: _Outcomes) -> None:
+        """Try to write orders until none is left, and add what became of each; pause after an attempt in vain."""
         last: int | None = None
         attempt = 0
-        while attempt < MAX_ATTEMPTS:
+        while batch and attempt < MAX_ATTEMPTS:
+            tried = len(batch)
             last = counter.lease() if last is None else last
             if last is not None:
-                numbered = [each.numbered(counter.year, last + n) for n, each in enumerate(batch, start=1)]
-                cancelled = self._transact(counter.increment(last, len(batch)), numbered)
-                if cancelled is None:
-                    outcomes |= {each.key: Recorded(each.order, is_new=True) for each in numbered}
-                    return
-                on_counter, *on_orders = cancelled.response["CancellationReasons"]
-                if on_counter["Code"] not in _PASSING:
-                    raise cancelled
-                settled = _settle(batch, on_orders, cancelled)
-                outcomes |= settled
-                batch = [each for each in batch if each.key not in settled]
-                if on_counter["Code"] == "ConditionalCheckFailed":
-                    # The lease had ended, and another writer has counted on.
-                    last = None
-                elif not batch:
-                    counter.release()
-                if not batch:
-                    return
-                if settled and last is not None:
-                    continue
-            time.sleep(_jitter.uniform(0, min(_MAX_BACKOFF_SECONDS, _BACKOFF_SECONDS * 2**attempt)))
-            attempt += 1
+                batch, last = self._write_once(counter, last, batch, outcomes)
+            if batch and (last is None or len(batch) == tried):
+                time.sleep(_jitter.uniform(0, min(_MAX_BACKOFF_SECONDS, _BACKOFF_SECONDS * 2**attempt)))
+                attempt += 1
         error = TransientError(f"no order number of {counter.year} after {MAX_ATTEMPTS} attempts")
         outcomes |= dict.fromkeys((each.key for each in batch), error)
+
+    def _write_once(
+        self, counter: Counter, last: int, batch: Sequence[_New], outcomes: _Outcomes
+    ) -> tuple[Sequence[_New], int | None]:
+        """Try to write orders in one transaction, and add what became of those that are settled.
+
+        Returns the orders that are left, and the last number while the lease goes on.
+        """
+        numbered = [each.numbered(counter.year, last + n) for n, each in enumerate(batch, start=1)]
+        cancelled = self._transact(counter.increment(last, len(batch)), numbered)
+        if cancelled is None:
+            outcomes |= {each.key: Recorded(each.order, is_new=True) for each in numbered}
+            return (), None
+        on_counter, *on_orders = cancelled.response["CancellationReasons"]
+        if on_counter["Code"] not in _PASSING:
+            raise cancelled
+        settled = _settle(batch, on_orders, cancelled)
+        outcomes |= settled
+        left = [each for each in batch if each.key not in settled]
+        if on_counter["Code"] == "ConditionalCheckFailed":
+            # The lease had ended, and another writer has counted on.
+            return left, None
+        if not left:
+            counter.release()
+        return left, last
 
     def _transact(self, increment: Any, numbered: Sequence[_New]) -> Any:
         """Write counter and orders; returns the error if the transaction was cancelled, and None if it is written."""

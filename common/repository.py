@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import random
 import re
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from common.errors import StaleVersionError, TransientError
 from common.field_types import format_timestamp
@@ -29,12 +33,16 @@ _MAX_QUERIES_PER_PAGE = 10
 _MAX_PAGE_BYTES = 2_500_000
 # An order has a handful of mails; the first problems say what is wrong, and an item stays small.
 MAX_MAIL_PROBLEMS = 20
+# Longest pauses in seconds before keys are read again that DynamoDB left unprocessed; AWS asks for exponential backoff.
+_BATCH_PAUSES = (0.1, 0.2)
 _DATE_INDEX = "OrdersByDateIndex"
 _ID_INDEX = "OrderByIdIndex"
 # A sort key of the date index.
 _POSITION = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z#[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 )
+
+_jitter = random.SystemRandom()
 
 
 @dataclass(frozen=True)
@@ -125,16 +133,30 @@ class OrderRepository:
         return _required(self.get(tenant_id, order_id), order_id)
 
     def get_all(self, keys: Iterable[tuple[str, UUID]]) -> OrdersRead:
-        """Read up to 100 orders by tenant and id, strongly consistent, in one call."""
+        """Read up to 100 orders by tenant and id, strongly consistent, in one call if DynamoDB reads all of them."""
         wanted: list[Any] = [order_key(*key) for key in dict.fromkeys(keys)]
         if len(wanted) > 1:
-            request: Any = {self._table: {"Keys": wanted, "ConsistentRead": True}}
-            items = self._client.batch_get_item(RequestItems=request)["Responses"][self._table]
+            items = self._read_batch(wanted)
         else:
             found = [self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True) for key in wanted]
             items = [response["Item"] for response in found if "Item" in response]
         recorded = [item for item in items if item.get("status") != {"S": ACCEPTED}]
         return OrdersRead({(item["PK"]["S"], item["SK"]["S"]): item for item in recorded})
+
+    def _read_batch(self, keys: list[Any]) -> list[Any]:
+        """Read items together. Those that DynamoDB leaves unprocessed three times are left out."""
+        request: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
+        response = self._client.batch_get_item(RequestItems=request)
+        items = response["Responses"].get(self._table, [])
+        for seconds in _BATCH_PAUSES:
+            if not (left := response["UnprocessedKeys"]):
+                break
+            time.sleep(_jitter.uniform(seconds / 2, seconds))
+            # DynamoDB throttles a batch of which it can read nothing. The items that were read must not fail with it.
+            with suppress(BotoCoreError, ClientError):
+                response = self._client.batch_get_item(RequestItems=left)
+                items += response["Responses"].get(self._table, [])
+        return items
 
     def get_by_id(self, order_id: UUID) -> Order | None:
         """Read an order of any tenant, for admins; None if it does not exist. The index lags by less than a second."""

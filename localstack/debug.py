@@ -6,7 +6,7 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 
-from localstack import claims, engines, processes, redeploy
+from localstack import claims, debug_states, engines, processes, redeploy
 from localstack.engines.ministack import MiniStack, harness
 from localstack.run_tree import blame, exclusive_claim
 from localstack.stack import Stack, StackError
@@ -20,8 +20,6 @@ PORT = 5678
 # The function's process imports the debugger.
 _START_SECONDS = 60
 _CHECK_SECONDS = 0.2
-# The engine's state when no function is debugged.
-ENDED = "the engine has ended it"
 
 
 def debug(folder: str, port: int) -> None:
@@ -51,7 +49,8 @@ def debug(folder: str, port: int) -> None:
             _debug(stack, folder, port)
     finally:
         if began:
-            poll("the engine ends the debugged function", lambda: _state(stack) == ENDED or None, _START_SECONDS)
+            ended = debug_states.ENDED
+            poll("the engine ends the debugged function", lambda: _state(stack) == ended or None, _START_SECONDS)
             console.print(f"{folder} runs without the debugger again, and with its timeouts", soft_wrap=True)
 
 
@@ -81,13 +80,13 @@ def launch_configuration(port: int) -> dict[str, object]:
 
 def _debug(stack: Stack, folder: str, port: int) -> None:
     harness(stack, "debug")
-    state = _wait_while(stack, "starts", _START_SECONDS)
-    if state == "waits":
+    state = _wait_while(stack, debug_states.STARTS, _START_SECONDS)
+    if state == debug_states.WAITS:
         console.print(_explanation(folder, port), soft_wrap=True, markup=False)
-        state = _wait_while(stack, "waits")
-    if state == "attached":
+        state = _wait_while(stack, debug_states.WAITS)
+    if state == debug_states.ATTACHED:
         console.print("a debugger is attached", soft_wrap=True)
-        state = _wait_while(stack, "attached")
+        state = _wait_while(stack, debug_states.ATTACHED)
     raise StackError(f"{folder} does not run: {blame(state)}\nThen run the command again.")
 
 

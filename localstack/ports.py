@@ -7,17 +7,30 @@ from contextlib import suppress
 from localstack import processes
 from localstack.stack import Stack, StackError
 
-# Option of `make up` and default port, by use.
+# Variable of `make up`, empty if it takes none, and default port, by use.
 DEFAULTS = {
     "engine": ("PORT", 4566),
     "cart": ("CART_PORT", 4571),
     "smtp": ("SMTP_PORT", 4572),
     "console": ("CONSOLE_PORT", 4573),
-    "portal": ("PORTAL_PORT", 4577),
-    "proxy": ("PROXY_PORT", 4575),
-    "issuer": ("ISSUER_PORT", 4576),
+    "portal": ("", 4577),
+    "proxy": ("", 4575),
+    "issuer": ("", 4576),
 }
+# What a command of its own starts too, while the stack is up.
+_PAGES = ("console", "portal")
 _FILE = "ports.json"
+
+
+def require_free(stack: Stack, use: str, name: str) -> None:
+    """Raise StackError if the port of a use is taken, with the name of what needs it, its owner and what to do."""
+    port = stack.ports[use]
+    if not processes.listens(port):
+        return
+    variable = DEFAULTS[use][0]
+    command = f"make {use} PORT=…" if use in _PAGES else f"make up {variable}=…" if variable else ""
+    advice = f"stop it, or choose another port with `{command}`" if command else "stop it"
+    raise StackError(f"port {port}, needed for the {name}, is taken by {processes.owner(port)}: {advice}")
 
 
 def _remembered(stack: Stack) -> dict[str, int]:

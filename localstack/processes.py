@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from localstack import log_files
-from localstack.stack import IDENTITY_VARIABLE, PROCESS_VARIABLE, Running, StackError
+from localstack.stack import IDENTITY_VARIABLE, PROCESS_VARIABLE, Running
 from tooling.polling import DeadlineError, poll
 
 _START_SECONDS = 30
@@ -50,13 +50,6 @@ def owner(port: int) -> str:
             if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN:
                 return f"{psutil.Process(connection.pid).name()}, process {connection.pid}"
     return "a process of another user"
-
-
-def require_free(port: int, use: str, variable: str) -> None:
-    """Raise StackError if a port is taken, with its owner, and the variable that chooses another."""
-    if listens(port):
-        advice = f"stop it, or choose another port with `make up {variable}=…`"
-        raise StackError(f"port {port}, needed for the {use}, is taken by {owner(port)}: {advice}")
 
 
 def environment(**variables: str) -> dict[str, str]:

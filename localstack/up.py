@@ -77,7 +77,7 @@ def _start_sidecar(stack: Stack, name: str, *arguments: str) -> None:
     if processes.alive(stack.running.get(name)) and processes.listens(port):
         return
     processes.stop(stack.running.get(name))
-    processes.require_free(port, name.replace("_", " "), ports.DEFAULTS[use][0])
+    ports.require_free(stack, use, name.replace("_", " "))
     command = [sys.executable, "-m", module, str(port), *arguments]
     environment = processes.environment(**{PROCESS_VARIABLE: str(stack.directory)})
     stack.running[name] = processes.start(command, stack.logs_dir / f"{name}.log", environment, ROOT)
@@ -128,7 +128,7 @@ def _start_engine(stack: Stack, engine: engines.Engine) -> bool:
     # that Terraform does not know. Start from scratch in both cases.
     if stack.running:
         engine.stop(stack)
-    processes.require_free(stack.ports["engine"], "engine", "PORT")
+    ports.require_free(stack, "engine", "engine")
     stack.outputs = {}
     restored = snapshots.restore(stack)
     if snapshots.possible(stack):

@@ -7,7 +7,7 @@ is not there.
 import json
 import platform as machine
 import subprocess
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from tooling.cli import UserError
 
@@ -31,6 +31,15 @@ class Image(NamedTuple):
     def is_stand_in(self) -> bool:
         """Whether the stand-in is used."""
         return not present(self.real) and present(self.stand_in)
+
+    def content(self) -> str:
+        """What tells the content of the image to use from that of others.
+
+        It is the stand-in's id, because each version of it has the same name, and the real image's name, because a
+        build for another architecture does not keep the image here.
+        """
+        found = None if present(self.real) else _inspect(self.stand_in)
+        return str(found["Id"]) if found else self.real
 
 
 # By custom a dated tag does not move, nor do the RPM repositories of an Amazon Linux 2023 image. Pin the digest to be
@@ -75,16 +84,21 @@ def architecture() -> Literal["arm64", "x86_64"]:
 
 def present(image: str) -> bool:
     """Whether an image is on this machine; not if no Docker engine responds."""
-    return label(image, "") is not None
+    return _inspect(image) is not None
 
 
 def label(image: str, name: str) -> str | None:
     """The label of an image on this machine, empty if it has none of that name; None if there is no such image."""
+    found = _inspect(image)
+    return None if found is None else str((found["Config"]["Labels"] or {}).get(name, ""))
+
+
+def _inspect(image: str) -> dict[str, Any] | None:
     try:
-        found = json.loads(run(image, "image", "inspect", image, seconds=_SHORT_SECONDS))
+        found: list[dict[str, Any]] = json.loads(run(image, "image", "inspect", image, seconds=_SHORT_SECONDS))
     except DockerError:
         return None
-    return str((found[0]["Config"]["Labels"] or {}).get(name, ""))
+    return found[0]
 
 
 def run(what: str, *arguments: str, seconds: float) -> str:

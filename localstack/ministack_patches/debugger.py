@@ -14,7 +14,7 @@ from ministack import app as gateway
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc, sqs
 
-from localstack import claims
+from localstack import claims, debug_states
 from localstack.ministack_patches.harness import respond_json
 from localstack.ministack_patches.patching import Function, replaces
 from localstack.ministack_patches.tree import live, of_alias, with_handler
@@ -48,8 +48,8 @@ class _DebuggedWorker(lambda_runtime.Worker):  # type: ignore[misc]
         debugged = with_handler(config, "debugged", DEBUGGED=json.dumps(given))
         super().__init__(name, debugged | {"Timeout": _NO_LIMIT_SECONDS}, code)
         self.settings = settings
-        # `starts`, `waits`, `attached`, or why the function does not run.
-        self.state = "starts"
+        # One of debug_states, or why the function does not run.
+        self.state: str = debug_states.STARTS
         # The process once a debugger has attached; MiniStack forgets that of a failed call.
         self._attached: Any = None
         self._entered = threading.Event()
@@ -58,7 +58,7 @@ class _DebuggedWorker(lambda_runtime.Worker):  # type: ignore[misc]
     def _read_stderr(self) -> None:
         for line in self._proc.stderr:
             if line.startswith(_LISTENS):
-                self.state = "waits"
+                self.state = debug_states.WAITS
                 break
             self._stderr_queue.put(line.rstrip("\n"))
         super()._read_stderr()
@@ -68,7 +68,7 @@ class _DebuggedWorker(lambda_runtime.Worker):  # type: ignore[misc]
         try:
             lambda_runtime.ensure_spawned(self)
             self._attached = self._proc
-            self.state = "attached"
+            self.state = debug_states.ATTACHED
         except (RuntimeError, OSError) as error:
             self.state = str(error)
         self._entered.set()
@@ -79,7 +79,7 @@ class _DebuggedWorker(lambda_runtime.Worker):  # type: ignore[misc]
             self._entered.wait()
             if self._attached and self._attached.poll() is not None:
                 self.state = "the process has ended"
-            if self.state != "attached":
+            if self.state != debug_states.ATTACHED:
                 # Nothing of it is in the function's log, where MiniStack would put an error without a traceback.
                 return {"status": "error", "error": self.state, "log": "", "trace": ""}
             self._proc = _Kept(self._attached)
@@ -125,7 +125,7 @@ def _end_all() -> None:
 
 def _state(_: object) -> str:
     """The state of the debugged function, also when there is none."""
-    return next((worker.state for worker in list(_debugged.values())), "the engine has ended it")
+    return next((worker.state for worker in list(_debugged.values())), debug_states.ENDED)
 
 
 @replaces(lambda_svc, "acquire_worker")

@@ -184,7 +184,7 @@ def runtime_libraries() -> Path:
 def natives_digest() -> str:
     """The digest of what the libraries from the Lambda image are made from; the same for each architecture."""
     recipes = [(_HERE / name).read_bytes() for name in ("natives.Dockerfile", "natives.py")]
-    return digest(docker.LAMBDA.name().encode(), *recipes)[:16]
+    return digest(docker.LAMBDA.content().encode(), *recipes)[:16]
 
 
 def native_libraries(architecture: Architecture) -> Path:

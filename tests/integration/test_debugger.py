@@ -11,25 +11,21 @@ from pathlib import Path
 import boto3
 import pytest
 
-from localstack import debug, processes
+from localstack import debug, debug_states, processes
 from localstack.aws import Aws
 from localstack.claims import Claim
 from localstack.engines.ministack import harness
 from localstack.stack import ACCOUNT, REGION, Stack
+from tests.support import trees
 from tests.support.dap import DebugClient
 from tests.support.lambda_functions import make_function
-from tests.support.trees import ENTRY, HANDLER, SOURCE, call, engine, modules, save
+from tests.support.trees import ENTRY, HANDLER, SOURCE, call, modules, save
 from tooling.polling import poll
 
 LINE = SOURCE.splitlines().index("    return answer") + 1
 TIMEOUT_SECONDS = 1
 
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """An engine of this module."""
-    with engine(tmp_path_factory.mktemp("debugger")) as stack:
-        yield stack
+stack = trees.stack
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +52,7 @@ def debugged(stack: Stack, function: str, root: Path) -> Iterator[int]:
     settings = {"function": function, "root": str(root), "port": port, "libraries": debug._libraries()}
     with Claim(stack.debug_file, json.dumps(settings | {"command": os.urandom(4).hex()})):
         harness(stack, "debug")
-        poll("the function waits", lambda: state(stack) == "waits" or None, 60)
+        poll("the function waits", lambda: state(stack) == debug_states.WAITS or None, 60)
         yield port
 
 
@@ -88,7 +84,7 @@ def test_debugger_stops_at_line_without_timeouts(stack: Stack, function: str, tm
             client.attach({tmp_path / HANDLER: [LINE]})
             pause_beyond_timeout(client)
             assert early.result() == "saved"
-            assert state(stack) == "attached"
+            assert state(stack) == debug_states.ATTACHED
             assert "has no attribute 'get'" in call(stack, function, event=["a list"])["errorMessage"]
             late = pool.submit(call, stack, function)
             pause_beyond_timeout(client)
@@ -165,7 +161,7 @@ def test_function_that_does_not_run_is_reported(stack: Stack, function: str, tmp
     """The state names the line of a function that cannot be imported; its calls fail."""
 
     def failure() -> str | None:
-        return None if state(stack) == "waits" else state(stack)
+        return None if state(stack) == debug_states.WAITS else state(stack)
 
     with debugged(stack, function, tmp_path) as port, DebugClient("127.0.0.1", port) as client:
         save(tmp_path, {HANDLER: "def handler(:\n"})

@@ -10,9 +10,12 @@ import pytest
 from localstack.claims import Claim
 from localstack.engines.ministack import harness
 from localstack.stack import Stack
+from tests.support import trees
 from tests.support.lambda_functions import make_function
-from tests.support.trees import ENTRY, HANDLER, SOURCE, TEXT, call, engine, modules, save
+from tests.support.trees import ENTRY, HANDLER, SOURCE, TEXT, call, modules, save
 from tooling.polling import poll
+
+stack = trees.stack
 
 
 class Tree:
@@ -37,13 +40,6 @@ class Tree:
     def call(self, qualifier: str = "live", **event: str) -> Any:
         """What the function returns."""
         return call(self.stack, self.function, qualifier, event)
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """An engine of this module: a tree concerns all its functions."""
-    with engine(tmp_path_factory.mktemp("tree")) as stack:
-        yield stack
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,10 @@ from tooling.paths import ROOT
 _COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta", "bright_green")
 # Pytest's own summary, such as "== 812 passed, 3 skipped in 61.20s ==".
 _CLOSING_LINE = re.compile(r"^=+ .*\d+ \w+.* in [\d.]+s.* =+$")
+# A line of pytest's short summary, such as "FAILED tests/unit/test_money.py::test_round - assert 1 == 2".
+_FAILED_TEST = re.compile(r"^(?:FAILED|ERROR) \S+\.py\b")
+# Failed tests of a part that the summary names: the first ones say what is wrong.
+_MAX_FAILED_TESTS = 20
 _NICE = ("nice", "-n", "10")
 _CHUNK = 1 << 16
 
@@ -56,6 +60,7 @@ class Result:
         seconds: How long it took.
         status: Exit status of the step that failed; 0 if none did.
         closing_lines: The last line of each run of pytest.
+        failed_tests: The lines in which pytest names the tests that failed.
         hint: What to do; empty if it passed.
     """
 
@@ -63,7 +68,15 @@ class Result:
     seconds: float = 0
     status: int = 0
     closing_lines: list[str] = field(default_factory=list)
+    failed_tests: list[str] = field(default_factory=list)
     hint: str = ""
+
+    def lines(self) -> Iterator[str]:
+        """What pytest said in the end: its closing lines, and which tests failed."""
+        yield from self.closing_lines
+        yield from self.failed_tests[:_MAX_FAILED_TESTS]
+        if (more := len(self.failed_tests) - _MAX_FAILED_TESTS) > 0:
+            yield f"… and {more} more of {self.part}"
 
 
 class Parts:
@@ -143,6 +156,8 @@ class Parts:
     def _show(self, result: Result, line: str) -> None:
         if _CLOSING_LINE.match(line):
             result.closing_lines.append(line)
+        elif _FAILED_TEST.match(line):
+            result.failed_tests.append(line)
         self._progress.line(result.part, line)
         self._print(result.part, line)
 
@@ -154,10 +169,10 @@ class Parts:
                 self._report.print(line)
 
     def summarise(self) -> int:
-        """Print each part's result and time, and pytest's closing lines; return the exit status."""
+        """Print each part's result and time, pytest's closing lines and failed tests; return the exit status."""
         if self._prefixed:
             self._report.print()
-            for line in (line for result in self.results for line in result.closing_lines):
+            for line in (line for result in self.results for line in result.lines()):
                 self._report.print(line)
             for result in self.results:
                 verdict = Text("FAILED", style="red") if result.status else Text("passed", style="green")

@@ -58,6 +58,13 @@ def engine(folder: Path) -> Iterator[Stack]:
         MiniStack().stop(stack)
 
 
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """An engine of a test's module: a tree concerns all functions of an engine."""
+    with engine(tmp_path_factory.mktemp("engine")) as stack:
+        yield stack
+
+
 def call(stack: Stack, function: str, qualifier: str = traffic.ALIAS, event: object = None) -> Any:
     """What a function returns, or its error."""
     response = Aws(stack.endpoint).functions.invoke(

@@ -36,10 +36,11 @@ class FakeDocker:
         program.write_text(_FAKE.format(folder=self._folder, script=script))
         program.chmod(0o755)
 
-    def set_images(self, labels: Mapping[str, Mapping[str, str]]) -> None:
-        """Set the images that are there, by name, with their labels."""
+    def set_images(self, labels: Mapping[str, Mapping[str, str]], image_id: str = "sha256:1") -> None:
+        """Set the images that are there, by name, with their labels, and the id of all of them."""
         program = self._folder / "inspect"
-        cases = [f"{name}) echo '{json.dumps([{'Config': {'Labels': of}}])}';;" for name, of in labels.items()]
+        shown = {name: json.dumps([{"Id": image_id, "Config": {"Labels": of}}]) for name, of in labels.items()}
+        cases = [f"{name}) echo '{text}';;" for name, text in shown.items()]
         program.write_text("\n".join(["#!/bin/sh", 'case "$1" in', *cases, "*) exit 1;;", "esac"]))
         program.chmod(0o755)
 
@@ -168,3 +169,18 @@ def test_libraries_of_stand_in_are_not_those_of_real_image(fake: FakeDocker) -> 
     real = libraries.natives_digest()
     fake.set_images({docker.LAMBDA.stand_in: {}})
     assert libraries.natives_digest() != real
+    fake.set_images({docker.LAMBDA.stand_in: {}, docker.LAMBDA.real: {}})
+    assert libraries.natives_digest() == real
+
+
+def test_libraries_of_stand_in_are_built_again_when_it_changes(fake: FakeDocker) -> None:
+    """A stand-in with other content has the same name, and its libraries are not those of the one before."""
+    build_it = 'for folder in "$@"; do case $folder in --output=*) mkdir -p "${folder#*dest=}/lib";; esac; done'
+    fake.set_script(build_it)
+    fake.set_images({docker.LAMBDA.stand_in: {}})
+    first = libraries.native_libraries("arm64")
+    fake.set_script("exit 1")
+    assert libraries.native_libraries("arm64") == first
+    fake.set_images({docker.LAMBDA.stand_in: {}}, "sha256:2")
+    fake.set_script(build_it)
+    assert libraries.native_libraries("arm64") != first

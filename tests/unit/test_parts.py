@@ -15,6 +15,26 @@ from tests.support.parts import Parts, Step
 from tooling.paths import ROOT
 
 CLOSING = "===== 3 passed, 1 skipped in 0.12s ====="
+# The log that pytest shows of a failed test is no line of its summary.
+BROKEN = """import logging
+
+import pytest
+
+
+@pytest.mark.parametrize("n", range(21))
+def test_fails(n):
+    logging.error("in test_broken.py")
+    assert n < 0
+
+
+@pytest.fixture
+def missing():
+    raise OSError("no disk")
+
+
+def test_errs(missing):
+    pass
+"""
 
 
 def python(code: str) -> list[str]:
@@ -66,6 +86,22 @@ def test_summary_has_results_and_closing_lines(parts: Parts, output: io.StringIO
     lines = output.getvalue().splitlines()
     assert CLOSING in lines
     assert [line.split()[:2] for line in lines[-2:]] == [["unit", "passed"], ["e2e", "FAILED"]]
+
+
+def test_summary_names_failed_tests(parts: Parts, output: io.StringIO, tmp_path: Path) -> None:
+    """The summary names the first twenty tests of a part that failed, as pytest does, since logs are cut."""
+    (tmp_path / "test_broken.py").write_text(BROKEN)
+    run = Step([sys.executable, "-m", "pytest", "-p", "no:cacheprovider"], folder=tmp_path)
+    assert not parts.run("unit", lambda: [run])
+    assert not parts.run("e2e", lambda: [Step(python("print('ERROR e2e/test_order.py - OSError'); exit(1)"))])
+    before = len(output.getvalue())
+    assert parts.summarise() == 1
+    blank, closing, *lines, _, _ = output.getvalue()[before:].splitlines()
+    assert blank == ""
+    assert "21 failed, 1 error in " in closing
+    named = [f"FAILED test_broken.py::test_fails[{n}]" for n in range(20)]
+    assert [line.partition(" - ")[0] for line in lines[:20]] == named
+    assert lines[20:] == ["… and 2 more of unit", "ERROR e2e/test_order.py - OSError"]
 
 
 def test_single_part_has_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:

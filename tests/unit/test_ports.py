@@ -1,13 +1,15 @@
 """The ports of a stack."""
 
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from localstack import ports
+from localstack import ports, up
 from localstack.stack import Running, Stack, StackError
+from tests.support import command_lines
 
 USES = ("engine", "cart")
 
@@ -58,3 +60,26 @@ def test_choose_unreadable_memory_is_ignored(tmp_path: Path, content: str) -> No
     stack = Stack(tmp_path)
     ports.choose(stack, USES, {}, any_free=True)
     assert set(stack.ports) == set(USES)
+
+
+@pytest.mark.parametrize("use", ports.DEFAULTS)
+def test_require_free_taken_port_advises_a_command_that_make_takes(tmp_path: Path, use: str) -> None:
+    """The error of a taken port names the port and its process, and a command if one chooses another port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        stack = Stack(tmp_path, ports={use: server.getsockname()[1]})
+        with pytest.raises(StackError) as refused:
+            ports.require_free(stack, use, "name of it")
+    text = str(refused.value)
+    assert text.startswith(f"port {stack.ports[use]}, needed for the name of it, is taken by ")
+    assert f"process {os.getpid()}" in text
+    advised = command_lines.calls(text)
+    assert len(advised) == (use not in ("proxy", "issuer"))
+    for call in advised:
+        command_lines.check(call)
+    ports.require_free(stack, use, "name of it")
+
+
+def test_start_page_taken_port_advises_its_own_command(tmp_path: Path) -> None:
+    """The portal whose port is taken says how to open it at another one; `make up` has no port of it."""
+    with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(StackError, match="`make portal PORT=…`"):
+        up.start_page(Stack(tmp_path), "portal", server.getsockname()[1])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from localstack import debug, engines, redeploy, run_tree
+from localstack import debug, debug_states, engines, redeploy, run_tree
 from localstack.stack import Stack, StackError
 from release.packaging import build, libraries
 from tooling.paths import ROOT
@@ -100,7 +100,7 @@ def test_debug_prints_how_to_attach_until_the_function_ends(
 ) -> None:
     """The command says how to attach, then that a debugger is attached, then why the function ended."""
     failure = f'  File "{ROOT}/functions/get_order/handler.py", line 3\nSyntaxError: invalid syntax'
-    states = iter(["starts", "waits", "waits", "attached", failure, failure, debug.ENDED])
+    states = iter(["starts", "waits", "waits", "attached", failure, failure, debug_states.ENDED])
     claims: list[Any] = []
 
     def respond(stack: Stack, path: str, method: str = "POST") -> str:

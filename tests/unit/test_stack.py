@@ -3,7 +3,6 @@
 import os
 import resource
 import smtplib
-import socket
 import subprocess
 import sys
 import threading
@@ -79,18 +78,6 @@ def test_down_unreadable_file_stops_processes(tmp_path: Path, monkeypatch: pytes
     finally:
         processes.stop(other)
         processes.stop(ours)
-
-
-def test_require_free_taken_port_names_owner() -> None:
-    """The error of a taken port names the port, its process and the variable that chooses another."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        with pytest.raises(StackError) as refused:
-            processes.require_free(port, "engine", "PORT")
-    assert f"port {port}" in str(refused.value)
-    assert f"process {os.getpid()}" in str(refused.value)
-    assert "make up PORT=" in str(refused.value)
-    processes.require_free(port, "engine", "PORT")
 
 
 def test_exclusive_held_refuses_second(tmp_path: Path) -> None:
