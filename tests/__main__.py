@@ -8,6 +8,7 @@ finds most faults in a minute.
 import os
 import shlex
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -515,4 +516,6 @@ def e2e(
 
 
 if __name__ == "__main__":
+    # A shell starts what it runs in the background with Ctrl-C ignored, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(run_cli(lambda: app(prog_name="test"), ADVICE))

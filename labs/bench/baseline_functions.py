@@ -60,11 +60,21 @@ def end(_: dict[str, Any], __: object) -> dict[str, Any]:
     return {"batchItemFailures": []}
 
 
-def render(event: dict[str, Any], _: object) -> dict[str, Any]:
-    """End the loop: render the invoice for each message and throw it away."""
+def render_plain(event: dict[str, Any], _: object) -> dict[str, Any]:
+    """End the loop: render the invoice for each message with WeasyPrint alone, and throw it away."""
     from weasyprint import HTML
 
-    html = (_FOLDER / "baseline_invoice.html").read_text()
+    html = (_FOLDER / "baseline_plain.html").read_text()
     for _record in event["Records"]:
         HTML(string=html, base_url=f"{_FOLDER}/templates/invoice/").write_pdf()
+    return {"batchItemFailures": []}
+
+
+def render_as_ours(event: dict[str, Any], _: object) -> dict[str, Any]:
+    """End the loop: render the invoice for each message as the service does, and throw it away."""
+    from common.invoice import render_pdf
+
+    html = (_FOLDER / "baseline_ours.html").read_text()
+    for _record in event["Records"]:
+        render_pdf(html)
     return {"batchItemFailures": []}

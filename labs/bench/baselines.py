@@ -10,8 +10,9 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from common.invoice import invoice_html
 from common.templates import only_packaged
 from labs.bench.invoice import html_with_style
 from localstack.aws import Aws
@@ -22,8 +23,10 @@ from release.packaging.build import packages_dir
 from tooling.paths import ROOT
 
 _HANDLERS = Path(__file__).with_name("baseline_functions.py")
-# As in terraform/main.tf and terraform/locals.tf.
+# As in terraform/main.tf and terraform/locals.tf; the function that renders takes one message at a time.
 _BATCH_SIZE, _FIRST_CONCURRENCY, _CONCURRENCY = 10, 5, 10
+# How the loop may render: as WeasyPrint's documentation does, or as the service does.
+Rendering = Literal["render_plain", "render_as_ours"]
 _SENDERS = 8
 
 
@@ -35,14 +38,21 @@ def _policy(**statement: Any) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]})
 
 
+def invoices() -> dict[str, str]:
+    """The files of the same invoice as a page for browsers and as ours, by the names that the handlers read."""
+    order = orders()["no-campaign"]
+    with only_packaged():
+        return {"baseline_plain.html": html_with_style(order), "baseline_ours.html": invoice_html(order)}
+
+
 def package(renders: bool = False) -> bytes:
     """The zip of the baseline functions; one that renders invoices has what the invoice function's package has."""
     content = io.BytesIO((packages_dir() / "order_pdf_creator.zip").read_bytes() if renders else b"")
     with zipfile.ZipFile(content, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.write(_HANDLERS, "baseline.py")
         if renders:
-            with only_packaged():
-                archive.writestr("baseline_invoice.html", html_with_style(orders()["no-campaign"]))
+            for name, html in invoices().items():
+                archive.writestr(name, html)
         else:
             for file in ("common/__init__.py", "common/clients.py"):
                 archive.write(ROOT / file, file)
@@ -94,7 +104,7 @@ class Loop(ExitStack):
     The functions, and so their processes, are gone at the end of the context.
     """
 
-    def __init__(self, stack: Stack, renders: bool) -> None:
+    def __init__(self, stack: Stack, rendering: Rendering | None = None) -> None:
         super().__init__()
         self._aws, self.name = Aws(stack.endpoint), f"loop-{uuid.uuid4().hex[:8]}"
         self._aws.dynamodb.create_table(
@@ -104,23 +114,23 @@ class Loop(ExitStack):
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         )
         topic = self._aws.sns.create_topic(Name=self.name)["TopicArn"]
-        handlers = {"first": "begin", "pdf": "render" if renders else "end", "internal": "end", "customer": "end"}
+        handlers = {"first": "begin", "pdf": rendering or "end", "internal": "end", "customer": "end"}
         self._queues = [self._queue(use, each, topic) for use, each in handlers.items()]
 
     def _queue(self, use: str, handler: str, topic: str) -> str:
         """Make a queue with its function, and return its name."""
-        aws, name = self._aws, f"{self.name}-{use}"
+        aws, name, renders = self._aws, f"{self.name}-{use}", handler.startswith("render")
         policy = _policy(Principal="*", Action="sqs:SendMessage", Resource=_arn("sqs", name))
         aws.sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "360", "Policy": policy})
         if use != "first":
             raw = {"RawMessageDelivery": "true"}
             aws.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=_arn("sqs", name), Attributes=raw)
-        _function(aws, name, handler, package(handler == "render"), {"TABLE": self.name, "TOPIC": topic})
+        _function(aws, name, handler, package(renders), {"TABLE": self.name, "TOPIC": topic})
         self.callback(aws.functions.delete_function, FunctionName=name)
         mapping = aws.functions.create_event_source_mapping(
             EventSourceArn=_arn("sqs", name),
             FunctionName=name,
-            BatchSize=_BATCH_SIZE,
+            BatchSize=1 if renders else _BATCH_SIZE,
             FunctionResponseTypes=["ReportBatchItemFailures"],
             ScalingConfig={"MaximumConcurrency": _FIRST_CONCURRENCY if use == "first" else _CONCURRENCY},
         )

@@ -210,8 +210,8 @@ def _measure(stack: Stack, place_orders: Callable[[], None]) -> Measured:
     # Each process reads its templates every five minutes, however many orders there are.
     templates = stack.outputs["templates_bucket"]
     events = [each for each in events if all(found["ResourceName"] != templates for found in each[1]["Resources"])]
-    logs = {folder: _logs(aws, name, began) for name, folder in folders.items()}
-    reports = {name: [float(ms) / 1e3 for ms in _REPORT.findall("\n".join(lines))] for name, lines in logs.items()}
+    logs = {folder: logs_since(aws, name, began) for name, folder in folders.items()}
+    reports = {name: durations(lines) for name, lines in logs.items()}
     return Measured(
         _ORDERS,
         Counter(call(folders[name], event) for name, event in events),
@@ -250,7 +250,13 @@ def of_one(counts: Counter[Call], orders: int) -> Counter[Call]:
     return Counter({call: times // orders for call, times in counts.items()})
 
 
-def _logs(aws: Aws, function: str, since: int) -> list[str]:
+def durations(lines: Iterable[str]) -> list[float]:
+    """Seconds of each call that the log lines of a function report."""
+    return [float(ms) / 1e3 for ms in _REPORT.findall("\n".join(lines))]
+
+
+def logs_since(aws: Aws, function: str, since: int) -> list[str]:
+    """The log lines of a function, by its AWS name, since a time in milliseconds since the epoch."""
     pages = aws.logs.get_paginator("filter_log_events")
     found = pages.paginate(logGroupName=f"/aws/lambda/{function}", startTime=since)
     return [event["message"] for page in found for event in page["events"]]
@@ -265,11 +271,12 @@ def measure(rounds: int) -> Iterator[Row]:
     what, vs = "AWS calls of the functions for an order", "the calls that the promises require"
     yield Row("cost", what, "calls", calls, vs, required, limit=1)
     batches = _shortest([measure_batch(stack) for _ in range(rounds)])
-    in_batches = tuple(each.calls.total() / BATCH for each in batches)
-    yield Row("cost", f"{what}, in batches of {BATCH}", "calls", in_batches, limit=_MOST_CALLS)
+    calls = tuple(each.calls.total() / BATCH for each in batches)
+    yield Row("cost", f"{what}, in batches of {BATCH}", "calls", calls, limit=_MOST_CALLS)
     singly, together = ([_order(stack, each) for each in measured] for measured in (single, batches))
-    for what, orders in ("a million orders", singly), (f"a million orders in batches of {BATCH}", together):
-        yield Row("cost", what, "USD", tuple(1e6 * sum(use.usd for use in order) for order in orders))
+    alone, in_batches = (tuple(1e6 * sum(use.usd for use in order) for order in each) for each in (singly, together))
+    yield Row("cost", "a million orders, each alone", "USD", alone)
+    yield Row("cost", f"a million orders in batches of {BATCH}", "USD", in_batches, "each alone", alone)
     DOCUMENT.parent.mkdir(parents=True, exist_ok=True)
     parts = (calls_table(single[-1].calls, batches[-1].calls), use_table(singly[-1], together[-1]), prices_table())
     DOCUMENT.write_text("\n".join(parts))

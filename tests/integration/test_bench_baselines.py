@@ -136,7 +136,7 @@ def test_held_queue_keeps_messages_and_then_deletes_them(
 @pytest.mark.usefixtures("aws")
 def test_loop_handles_every_message(stack: Stack, aws: Aws) -> None:
     """Each message passes the table, the topic and three queues; the functions' processes are found."""
-    with Loop(stack, renders=False) as baseline:
+    with Loop(stack) as baseline:
         baseline.run(3, seconds=60)
         assert len(aws.dynamodb.scan(TableName=baseline.name)["Items"]) == 3
         names = {worker.function for worker in workers(stack) if worker.function.startswith(baseline.name)}
@@ -149,7 +149,7 @@ def test_loop_handles_every_message(stack: Stack, aws: Aws) -> None:
 @pytest.mark.usefixtures("aws")
 def test_recorded_has_the_calls_of_functions_only(stack: Stack) -> None:
     """CloudTrail lists each call of a function, and the test's own calls are left out."""
-    with Loop(stack, renders=False) as baseline:
+    with Loop(stack) as baseline:
         baseline.run(1, seconds=60)
         with recorded(stack) as events:
             baseline.run(4, seconds=60)

@@ -91,9 +91,10 @@ def test_watch_runs_saves_and_ends_with_packages(tree: Path, stack: Stack, tmp_p
             runs("third")
             stored = Aws(stack.endpoint).s3.get_object(Bucket=BUCKET, Key="customer/status.txt")["Body"].read()
             assert stored == b"Hello {{ name }}\n"
-        finally:
             watch.send_signal(signal.SIGINT)
-        assert watch.wait(SECONDS) == 130
+            assert watch.wait(SECONDS) == 130
+        finally:
+            watch.kill()
     printed("the functions run their packages again; `make up` packages what you saved")
     runs("packaged")
     assert "run what is saved" not in status()

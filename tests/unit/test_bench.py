@@ -4,17 +4,22 @@ import io
 import json
 import threading
 import zipfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from common.invoice import invoice_html
 from common.table_items import attributes_of
-from labs.bench import baselines, numbers, orders, report, starts
+from labs.bench import baselines, long_invoices, numbers, orders, report, run, starts
 from labs.bench.report import Row, interleave, text
+from localstack.preview import samples
 from localstack.stack import StackError
 from release.packaging import build
+from tooling.cli import UserError
+from tooling.paths import ROOT
 
 FAST = Row("starts", "start of get_order", "s", (0.11, 0.12, 0.10), "the same clients", (0.10, 0.10, 0.10), 1.25)
 SLOW = Row("burst", "burst of orders", "1/s", (2.0, 1.0, 3.0), "a loop", (10.0, 10.0, 10.0), 0.5, at_least=True)
@@ -180,3 +185,47 @@ def test_every_api_function_has_a_start_baseline() -> None:
     """Cold starts are measured for each function of the API and for the invoice function."""
     functions = {name for name in build.function_names() if "functions.adapters.rest" in build.modules_of(name)}
     assert set(starts.BASELINES) == functions | {"order_pdf_creator"}
+
+
+@pytest.mark.parametrize(("cores", "expected"), [(1, (1, 9)), (2, (2, 8)), (32, (9, 1))])
+def test_batch_has_one_largest_order_for_each_core(cores: int, expected: tuple[int, int]) -> None:
+    """The batch is full, and at least one order of it is short."""
+    assert long_invoices.counts(cores) == expected
+
+
+def test_waits_end_with_the_last_mail_of_each_order() -> None:
+    """An order waits for both of its mails; mails of other orders do not count."""
+    placed = {"a": 100.0, "b": 101.0}
+    mails = [("a", 103.0), ("a", 105.5), ("other", 120.0), ("b", 102.0)]
+    assert long_invoices.waits(placed, mails) is None
+    assert long_invoices.waits(placed, [*mails, ("b", 104.0)]) == [5.5, 3.0]
+
+
+def test_loops_render_the_same_order() -> None:
+    """The loops of the burst render the same order, as a page for browsers and as ours."""
+    invoices = baselines.invoices()
+    assert "display: flex" in invoices["baseline_plain.html"]
+    assert "ORD-2026-00042" in invoices["baseline_plain.html"]
+    assert invoices["baseline_ours.html"] == invoice_html(samples.orders()["no-campaign"])
+    handlers = (ROOT / "labs" / "bench" / "baseline_functions.py").read_text()
+    assert all(f'"{name}"' in handlers for name in invoices)
+
+
+def test_part_that_fails_does_not_keep_others_from_being_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The rows that were measured before and after a failure are written; the error names the part."""
+
+    def breaks(_: int) -> Iterator[Row]:
+        yield FAST
+        raise ValueError("no engine")
+
+    monkeypatch.setattr(run, "FOLDER", tmp_path)
+    monkeypatch.setattr(run, "PARTS", {"broken": breaks, "sound": lambda _: iter([REPORTED])})
+    with pytest.raises(UserError, match="broken was not measured: no engine"):
+        run.run((), 1)
+    assert [row["what"] for row in json.loads((tmp_path / "results.json").read_text())["rows"]] == [
+        FAST.what,
+        REPORTED.what,
+    ]
+    assert "ValueError" in capsys.readouterr().err

@@ -152,3 +152,9 @@ def test_use_table_begins_with_the_most_expensive() -> None:
     assert lines[2].startswith("| mails | 2 mails, à la carte | 200.00 | 1 | 100.00 |")
     price = PRICES["api_request"]["usd"]
     assert lines[-1] == f"| all |  | {200 + price:.2f} |  | {100 + price:.2f} |"
+
+
+def test_durations_are_those_of_lambdas_reports() -> None:
+    """Each REPORT line has the duration of one call, in milliseconds."""
+    lines = ["START RequestId: a", "REPORT RequestId: a\tDuration: 1250.50 ms\tBilled Duration: 1251 ms", '{"a": 1}']
+    assert cost.durations(lines) == [1.2505]
