@@ -14,6 +14,7 @@ from uuid import uuid4
 from botocore.exceptions import ClientError
 
 from tests.conformance.engines import Clients, Engine
+from tests.support import orders_table
 from tooling.polling import poll
 
 # AWS needs some seconds to know of a new role or user everywhere.
@@ -133,24 +134,7 @@ class Resources:
     def table(self) -> str:
         """Create a table with the keys and indexes of the orders table and return its name."""
         dynamodb, name = self._aws("dynamodb"), unique()
-        keys = ("PK", "SK", "GSI1_PK", "GSI1_SK", "GSI2_PK", "GSI2_SK")
-        dynamodb.create_table(
-            TableName=name,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-            KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": index,
-                    "KeySchema": [
-                        {"AttributeName": f"{prefix}_PK", "KeyType": "HASH"},
-                        {"AttributeName": f"{prefix}_SK", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-                for index, prefix in (("OrdersByDateIndex", "GSI1"), ("OrderByIdIndex", "GSI2"))
-            ],
-        )
+        orders_table.create(dynamodb, name)
         self._end.callback(dynamodb.delete_table, TableName=name)
         dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
         return name

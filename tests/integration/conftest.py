@@ -21,6 +21,7 @@ from localstack.engines.ministack import MiniStack
 from localstack.sidecars.cart_stub import CartStub
 from localstack.sidecars.mail_catcher import Mailbox, MailCatcher
 from localstack.stack import Stack
+from tests.support import orders_table
 from tests.support.environment import CART_PORT, ENGINE_PORT, SMTP_PORT
 from tests.support.lambda_events import context, sqs_event
 from tests.support.records import record
@@ -36,24 +37,7 @@ _INIT_SECONDS = 300
 
 
 def _make_tables(aws: Aws) -> None:
-    keys = ("PK", "SK", "GSI1_PK", "GSI1_SK", "GSI2_PK", "GSI2_SK")
-    aws.dynamodb.create_table(
-        TableName=settings.orders_table,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-        KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": name,
-                "KeySchema": [
-                    {"AttributeName": f"{prefix}_PK", "KeyType": "HASH"},
-                    {"AttributeName": f"{prefix}_SK", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-            for name, prefix in (("OrdersByDateIndex", "GSI1"), ("OrderByIdIndex", "GSI2"))
-        ],
-    )
+    orders_table.create(aws.dynamodb, settings.orders_table)
     aws.dynamodb.create_table(
         TableName=settings.idempotency_table,
         BillingMode="PAY_PER_REQUEST",
