@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -14,6 +15,7 @@ from matplotlib.figure import Figure
 
 from labs.bench.cost import logs_since
 from labs.bench.report import FAINT, STYLE, Row
+from labs.chaos.load import retried
 from localstack import demo, engines, seed
 from localstack.aws import Aws
 from localstack.console.mails import CUSTOMER, INTERNAL, Mail, MailFolder
@@ -139,8 +141,8 @@ def _at_once(stack: Stack, count: int) -> dict[Step, list[float]]:
         with OrderClient(stack.api_url, token, timeout=60) as api:
             for _ in range(orders):
                 key, at = f"bench-{uuid.uuid4()}", time.time()
-                order, seconds = api.place(body, idempotency_key=key, correlation_id=key)
-                sent.append(Sent(order, key, at, seconds))
+                placed = retried(partial(api.place, body, idempotency_key=key, correlation_id=key))
+                sent.append(Sent(placed.order_id, key, at, time.time() - at))
         return sent
 
     shares = [len(range(first, count, _CLIENTS)) for first in range(_CLIENTS)]

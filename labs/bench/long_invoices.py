@@ -12,6 +12,7 @@ from common.models import MAX_CART_LINES
 from labs.bench.burst import place
 from labs.bench.cost import BATCH, durations, logs_since
 from labs.bench.report import Row
+from labs.chaos.load import retried
 from labs.customers import ITEMS, Customer, customer, put_cart
 from localstack import demo, engines
 from localstack.aws import Aws
@@ -85,7 +86,8 @@ def _batch(stack: Stack, buyer: Customer, carts: Sequence[str], largest: int, sh
 
     def order(cart: str) -> tuple[str, float]:
         correlation, began = f"bench-{uuid.uuid4()}", time.time()
-        buyer.api.place(demo.request(buyer.email, cart), idempotency_key=correlation, correlation_id=correlation)
+        body = demo.request(buyer.email, cart)
+        retried(lambda: buyer.api.place(body, idempotency_key=correlation, correlation_id=correlation))
         return correlation, began
 
     def all_rendering() -> bool | None:
