@@ -29,7 +29,7 @@ _ADDRESS = re.compile(
 )
 _ADDRESS_FIELD = re.compile(r"Source|Destinations\.member\.\d+|Destination\.\w+\.member\.\d+|ReplyToAddresses\..+")
 # MiniStack shows them at an address of its own, and counts them for GetSendQuota.
-_MAILS_KEPT = 1_000
+_MAILS_KEPT, _TEXTS_KEPT = 1_000, 50
 _ADDRESS_HEADERS = ("From", "To", "Cc", "Bcc", "Reply-To")
 
 
@@ -370,7 +370,9 @@ def _suppress(address: str, reason: str) -> None:
 
 @replaces(ses, "_sent_emails_list")
 def bound_sent_mails(sent: Function) -> Any:
-    """Forget the oldest mails that were sent, which MiniStack keeps in memory for ever."""
+    """Forget the oldest mails that were sent, and soon what they say; MiniStack keeps all in memory for ever."""
     found = sent()
     del found[:-_MAILS_KEPT]
+    for record in found[-_TEXTS_KEPT - 2 : -_TEXTS_KEPT]:
+        record |= {"BodyText": "", "BodyHtml": ""}
     return found

@@ -401,7 +401,9 @@ def test_stored_data_are_measured(aws: Aws, stack: Stack) -> None:
     """The engine reports what items and objects take of its memory; the bodies of objects are on disk."""
     before, name = harness(stack, "stored", method="GET"), f"stored-{uuid4().hex[:8]}"
     aws.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
-    aws.s3.put_object(Bucket=name, Key="invoice", Body=b"x" * 1_000_000)
+    aws.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    bodies = [b"x" * 1_000_000, b"y" * 1_000_000]
+    versions = [aws.s3.put_object(Bucket=name, Key="invoice", Body=body)["VersionId"] for body in bodies]
     aws.dynamodb.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
@@ -413,6 +415,19 @@ def test_stored_data_are_measured(aws: Aws, stack: Stack) -> None:
     after = harness(stack, "stored", method="GET")
     assert after["dynamodb"] - before["dynamodb"] > 100 * 1_000
     assert 0 < after["s3"] - before["s3"] < 100_000
+
+    def body(version: str | None = None) -> bytes:
+        chosen: Any = {"VersionId": version} if version else {}
+        return aws.s3.get_object(Bucket=name, Key="invoice", **chosen)["Body"].read()
+
+    assert [body(version) for version in versions] == bodies
+    assert body() == bodies[1]
+    marker = aws.s3.delete_object(Bucket=name, Key="invoice")["VersionId"]
+    assert [body(version) for version in versions] == bodies
+    aws.s3.delete_object(Bucket=name, Key="invoice", VersionId=marker)
+    assert body() == bodies[1]
+    aws.s3.delete_object(Bucket=name, Key="invoice", VersionId=versions[1])
+    assert body() == bodies[0]
 
 
 def test_silent_call_is_as_fast(aws: Aws) -> None:
