@@ -6,6 +6,7 @@ import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from datetime import UTC
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,7 @@ os.environ["FONTCONFIG_FILE"] = str(PACKAGED / "invoice" / "fonts.conf")
 load_on_first_use("fontTools.subset", "fontTools.ttLib.woff2", "PIL.EpsImagePlugin", "PIL.ImageFile", "PIL.ImageOps")
 
 from weasyprint import CSS, HTML  # noqa: E402
+from weasyprint.html import UA_STYLESHEET  # noqa: E402
 from weasyprint.text.fonts import FontConfiguration  # noqa: E402
 from weasyprint.urls import URLFetcher  # noqa: E402
 
@@ -47,6 +49,27 @@ class AssetFetcher(URLFetcher):  # type: ignore[misc]
 def invoice_key(tenant_id: str, order_id: UUID) -> str:
     """The key of an order's invoice in the orders bucket."""
     return f"{tenant_id}/orders/order_{order_id}.pdf"
+
+
+@cache
+def _default_style() -> CSS:
+    """WeasyPrint's own stylesheet without the rules that give every element a style for notes and list markers."""
+    style = copy(UA_STYLESHEET)
+    style.matcher = copy(style.matcher)
+    # Selectors without the name of an element: test, specificity, order, pseudo-element, declarations.
+    style.matcher.other_selectors = [selector for selector in style.matcher.other_selectors if selector[3] is None]
+    return style
+
+
+class InvoiceHTML(HTML):  # type: ignore[misc]
+    """HTML without footnotes and notes, for which WeasyPrint would compute six more styles for each element.
+
+    An HTML template with `float: footnote` or `float: note` raises TypeError.
+    """
+
+    def _ua_stylesheets(self, forms: bool | None = None) -> list[CSS]:
+        """The default style, where WeasyPrint looks for it; an invoice has no forms."""
+        return [_default_style()]
 
 
 @cache
@@ -87,7 +110,7 @@ def render_pdf(html: str) -> bytes:
     Without a file identifier, which PDF/UA-1 does not require: WeasyPrint would write the whole file twice for it.
     """
     fetcher, fonts, css = _assets()
-    document = HTML(string=html, base_url=ASSETS.as_uri() + "/", url_fetcher=fetcher)
+    document = InvoiceHTML(string=html, base_url=ASSETS.as_uri() + "/", url_fetcher=fetcher)
     pdf: bytes = document.write_pdf(
         finisher=_set_header_scopes,
         stylesheets=[css],

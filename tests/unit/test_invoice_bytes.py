@@ -4,6 +4,13 @@ import json
 import subprocess
 import sys
 
+import pytest
+from weasyprint import HTML
+from weasyprint.html import UA_STYLESHEET
+
+from common import invoice
+from common.templates import only_packaged
+from localstack.preview.samples import orders
 from tooling.paths import ROOT
 
 SCRIPT = """
@@ -30,3 +37,36 @@ def test_invoice_bytes_do_not_depend_on_others() -> None:
     first, second = _digests("campaign", "scripts", "campaign"), _digests("scripts", "campaign")
     assert first[0] == first[2] == second[1]
     assert first[1] == second[0] != first[0]
+
+
+def _pseudo_elements(document: HTML) -> set[str | None]:
+    """The pseudo-elements of a document's paragraph that the default style has rules for."""
+    (paragraph,) = document.wrapper_element.query_all("p")
+    (style,) = document._ua_stylesheets()
+    return {pseudo_element for _, _, pseudo_element, _ in style.matcher.match(paragraph)}
+
+
+def test_default_style_has_no_rules_for_notes() -> None:
+    """The invoice's default style has no rules for notes and markers, and WeasyPrint keeps its own."""
+    html = "<p>text</p>"
+    assert _pseudo_elements(invoice.InvoiceHTML(string=html)) == {None}
+    assert _pseudo_elements(HTML(string=html)) > {None, "marker", "footnote-call"}
+    assert HTML(string=html)._ua_stylesheets() == [UA_STYLESHEET]
+
+
+def test_invoice_bytes_are_those_of_weasyprints_own_style(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An invoice has the same bytes as with all of WeasyPrint's default style, which rendering asks for."""
+    with only_packaged():
+        html = {name: invoice.invoice_html(order) for name, order in orders().items() if name != "200-lines"}
+    current = {name: invoice.render_pdf(text) for name, text in html.items()}
+    asked = 0
+
+    class AllOfTheStyle(HTML):  # type: ignore[misc]
+        def _ua_stylesheets(self, forms: bool | None = None) -> list[object]:
+            nonlocal asked
+            asked += 1
+            return [UA_STYLESHEET]
+
+    monkeypatch.setattr(invoice, "InvoiceHTML", AllOfTheStyle)
+    assert {name: invoice.render_pdf(text) for name, text in html.items()} == current
+    assert asked == len(html)
