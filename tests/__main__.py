@@ -72,15 +72,14 @@ def lint_steps() -> list[Step]:
         "dependabot": [ROOT / ".github" / "dependabot.yml"],
         "compose-spec": [ROOT / "docker-compose.yml"],
     }
+    separator = shared_provider.SEPARATOR
+    checked = [word for name, files in schemas.items() for word in (separator, name, *map(str, files))]
     return [
         _tool("ruff", "check", ".", hint="`.venv/bin/ruff check --fix .` fixes most of it"),
         _tool("ruff", "format", "--check", ".", hint="`.venv/bin/ruff format .` fixes it"),
         _tool("lint-imports", "--no-logo", hint="docs/architecture.md says who may import whom"),
         _tool("zizmor", "--offline", "--quiet", ".github", hint="fix the workflow as the finding says"),
-        *(
-            _tool("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *map(str, files), hint="fix the file")
-            for schema, files in schemas.items()
-        ),
+        Step([_PYTHON, "-m", "tests.support.json_schemas", *checked], "fix the file"),
     ]
 
 
@@ -103,9 +102,9 @@ def security_steps() -> list[Step]:
     return [
         _tool("bandit", "-q", "-r", "common", "functions", hint="fix it: what runs in AWS has no exception"),
         _tool("bandit", "-q", "-r", *PACKAGES, *tooling, hint="fix it, or say in its line why it is not a weakness"),
-        _tool(
-            *("detect-secrets-hook", "--no-verify", *sorted(_our_files())),
-            hint="remove the secret, or mark what is not one with `pragma: allowlist secret` and why",
+        Step(
+            [_PYTHON, "-m", "tests.support.secret_scan", *sorted(_our_files())],
+            "remove the secret, or mark what is not one with `pragma: allowlist secret` and why",
         ),
     ]
 
@@ -175,8 +174,8 @@ def terraform_steps() -> list[Step]:
     checkov = ("--directory", ".", "--framework", "terraform", "--var-file", "env/prod.tfvars")
     quiet = ("--skip-path", "tests", "--skip-download", "--quiet", "--compact")
     return [
-        Step([_PYTHON, "-m", "cli.release", "build"]),
         terraform(top, "fmt", "-check", "-recursive", "-diff", hint="`terraform fmt -recursive terraform` fixes it"),
+        Step([_PYTHON, "-m", "cli.release", "build"]),
         *prepare(top),
         tests(
             top,
