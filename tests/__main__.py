@@ -157,13 +157,12 @@ def terraform_steps() -> list[Step]:
         variables = terraform_environment(ROOT / "build" / "terraform-check" / folder.name)
         return Step(["terraform", f"-chdir={folder}", *arguments], hint, environment=variables)
 
-    def prepare(folder: Path) -> list[Step]:
-        init = ("init", "-backend=false", "-lockfile=readonly", "-test-directory=tests")
-        return [terraform(folder, *init), terraform(folder, "validate", "-no-tests")]
+    def init(folder: Path) -> Step:
+        return terraform(folder, "init", "-backend=false", "-lockfile=readonly", "-test-directory=tests")
 
     def tests(folder: Path, *runs: tuple[Sequence[str], Sequence[str]]) -> Step:
-        """Tests on one process of the provider: files, and the environments whose values they get."""
-        commands = list[str]()
+        """Validation and tests on one process of the provider: files, and the environments whose values they get."""
+        commands = ["terraform", f"-chdir={folder}", "validate", "-no-tests"]
         for files, environments in runs:
             values = [f"-var-file=env/{name}.tfvars" for name in environments]
             filters = [f"-filter=tests/{name}.tftest.hcl" for name in files]
@@ -176,7 +175,7 @@ def terraform_steps() -> list[Step]:
     return [
         terraform(top, "fmt", "-check", "-recursive", "-diff", hint="`terraform fmt -recursive terraform` fixes it"),
         Step([_PYTHON, "-m", "cli.release", "build"]),
-        *prepare(top),
+        init(top),
         tests(
             top,
             (names, ()),
@@ -184,7 +183,7 @@ def terraform_steps() -> list[Step]:
             (["failover"], ["prod", "failover"]),
             *((["environment"], [name]) for name in ("local", "dev", "sit", "prod")),
         ),
-        *prepare(bootstrap),
+        init(bootstrap),
         tests(bootstrap, (["refusals"], ["dev"]), *((["account"], [name]) for name in ("dev", "sit", "prod"))),
         Step([*_MACHINE, "install", "checkov"]),
         Step(

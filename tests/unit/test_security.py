@@ -63,7 +63,7 @@ def test_secrets_are_looked_for_in_changed_files(tmp_path: Path, monkeypatch: py
         checked.append([Path(word).name for word in command if word.startswith(str(tmp_path))])
         return subprocess.CompletedProcess(command, 0)
 
-    monkeypatch.setattr(secret_scan.subprocess, "run", check)
+    monkeypatch.setattr(subprocess, "run", check)
     files = [tmp_path / name for name in ("a.txt", "b.txt")]
     for file in files:
         file.write_text("orders")
