@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, overload
 
 # Values of a chunk on disk; the end that is in memory has at most twice as many.
-CHUNK = 128
+CHUNK = 64
 
 
 class SpilledList(Sequence[Any]):
