@@ -10,7 +10,6 @@ from localstack.aws import Aws
 from localstack.stack import Stack
 from ops.queues import url
 
-
 _WARM, _SECONDS = 100, 120
 
 
