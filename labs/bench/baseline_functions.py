@@ -1,5 +1,6 @@
 """The handlers of the baseline functions; packed with common/clients.py, they call AWS as the service does."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,17 @@ def accept(event: dict[str, Any], context: object) -> dict[str, Any]:
     key = {"PK": {"S": "BASELINE"}, "SK": {"S": str(uuid4())}}
     clients.dynamodb().put_item(TableName=os.environ["ORDERS_TABLE"], Item=key)
     return response
+
+
+def pass_on(event: dict[str, Any], _: object) -> dict[str, Any]:
+    """POST an order: send the body to the engine's loop, and respond with an id."""
+    clients.sqs().send_message(QueueUrl=os.environ["LOOP_QUEUE_URL"], MessageBody=event["body"])
+    return {"statusCode": 202, "body": json.dumps({"orderId": str(uuid4())})}
+
+
+def nothing(_: dict[str, Any], __: object) -> dict[str, Any]:
+    """GET: respond at once."""
+    return {"statusCode": 200, "body": "{}"}
 
 
 def get_item(event: dict[str, Any], _: object) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Puts baseline functions on a stack's engine: behind its API, and in a loop of queues and a topic.
 
-The bench has a separate stack, so what it makes here is deleted with that stack.
+What `behind_api` makes is deleted with the bench's separate stack, or by `remove_from_api`.
 """
 
 import io
@@ -76,14 +76,14 @@ def _function(aws: Aws, name: str, handler: str, code: bytes, environment: dict[
     )["FunctionArn"]
 
 
-def behind_api(stack: Stack, handler: str, function: str, method: str, path: str) -> str:
-    """Put a handler of baseline_functions.py, with a function's environment variables, behind the API's authorizer.
+def behind_api(stack: Stack, handler: str, function: str, method: str, path: str, **variables: str) -> str:
+    """Put a handler of baseline_functions.py, with a function's environment and variables, behind the API's authorizer.
 
     Returns the first segment of its path, in place of `v1.0`. The embedded engine serves it without a deployment.
     """
     aws, name = Aws(stack.endpoint), f"baseline-{uuid.uuid4().hex[:8]}"
     ours = aws.functions.get_function_configuration(FunctionName=stack.outputs["function_names"][function])
-    arn = _function(aws, name, handler, package(), ours["Environment"]["Variables"])
+    arn = _function(aws, name, handler, package(), ours["Environment"]["Variables"] | variables)
     api, rest = aws.client("apigateway"), {"restApiId": stack.outputs["api_id"]}
     resource = next(found["id"] for found in api.get_resources(**rest, limit=500)["items"] if found["path"] == "/")
     for part in (name, *path.split("/")):
@@ -98,10 +98,26 @@ def behind_api(stack: Stack, handler: str, function: str, method: str, path: str
     return name
 
 
+def remove_from_api(stack: Stack, name: str) -> None:
+    """Remove what `behind_api` made, by the name that it returned."""
+    aws, rest = Aws(stack.endpoint), {"restApiId": stack.outputs["api_id"]}
+    api = aws.client("apigateway")
+    for found in api.get_resources(**rest, limit=500)["items"]:
+        if found["path"] == f"/{name}":
+            api.delete_resource(**rest, resourceId=found["id"])
+    _delete_function(aws, name)
+
+
+def _delete_function(aws: Aws, name: str) -> None:
+    aws.functions.delete_function(FunctionName=name)
+    aws.iam.delete_role_policy(RoleName=name, PolicyName="all")
+    aws.iam.delete_role(RoleName=name)
+
+
 class Loop(ExitStack):
     """The engine's own loop: queue, function, table, topic, three queues and functions, one of which may render.
 
-    The functions, and so their processes, are gone at the end of the context.
+    All of it is gone at the end of the context.
     """
 
     def __init__(self, stack: Stack, rendering: Rendering | None = None) -> None:
@@ -113,7 +129,9 @@ class Loop(ExitStack):
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         )
+        self.callback(self._aws.dynamodb.delete_table, TableName=self.name)
         topic = self._aws.sns.create_topic(Name=self.name)["TopicArn"]
+        self.callback(self._aws.sns.delete_topic, TopicArn=topic)
         handlers = {"first": "begin", "pdf": rendering or "end", "internal": "end", "customer": "end"}
         self._queues = [self._queue(use, each, topic) for use, each in handlers.items()]
 
@@ -121,12 +139,13 @@ class Loop(ExitStack):
         """Make a queue with its function, and return its name."""
         aws, name, renders = self._aws, f"{self.name}-{use}", handler.startswith("render")
         policy = _policy(Principal="*", Action="sqs:SendMessage", Resource=_arn("sqs", name))
-        aws.sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "360", "Policy": policy})
+        made = aws.sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "360", "Policy": policy})
+        self.callback(aws.sqs.delete_queue, QueueUrl=made["QueueUrl"])
         if use != "first":
             raw = {"RawMessageDelivery": "true"}
             aws.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=_arn("sqs", name), Attributes=raw)
         _function(aws, name, handler, package(renders), {"TABLE": self.name, "TOPIC": topic})
-        self.callback(aws.functions.delete_function, FunctionName=name)
+        self.callback(_delete_function, aws, name)
         mapping = aws.functions.create_event_source_mapping(
             EventSourceArn=_arn("sqs", name),
             FunctionName=name,
@@ -137,10 +156,15 @@ class Loop(ExitStack):
         self.callback(aws.functions.delete_event_source_mapping, UUID=mapping["UUID"])
         return name
 
+    @property
+    def first_queue(self) -> str:
+        """Name of the queue that the loop begins with."""
+        return f"{self.name}-first"
+
     def run(self, messages: int, seconds: float) -> None:
         """Send messages from eight threads, and return when the last has been handled; DeadlineError if too late."""
         sqs = self._aws.sqs
-        first = url(sqs, f"{self.name}-first")
+        first = url(sqs, self.first_queue)
         with ThreadPoolExecutor(_SENDERS) as pool:
             list(pool.map(lambda n: sqs.send_message(QueueUrl=first, MessageBody=str(n)), range(messages)))
         wait_idle(sqs, self._queues, seconds, interval=0.2)

@@ -12,6 +12,7 @@ import psutil
 
 from labs.bench.baselines import Loop, Rendering
 from labs.bench.report import Row, interleave, seconds
+from labs.chaos.load import retried
 from labs.processes import cpu_seconds
 from localstack import demo, engines, seed
 from localstack.sidecars.mail_catcher import arrived_at
@@ -65,7 +66,8 @@ def send(stack: Stack, count: int) -> float:
 
     def order(client: OrderClient) -> None:
         key = f"bench-{uuid.uuid4()}"
-        client.place(body, idempotency_key=key, correlation_id=key)
+        # A busy machine can make the SDK repeat the claim of the key, and the API then asks to try again.
+        retried(lambda: client.place(body, idempotency_key=key, correlation_id=key))
 
     token = seed.token(stack, body["customerEmail"])
     with OrderClient(stack.api_url, token, timeout=60) as client, ThreadPoolExecutor(_CUSTOMERS) as pool:

@@ -273,6 +273,7 @@ def measure(rounds: int) -> Iterator[Row]:
     batches = _shortest([measure_batch(stack) for _ in range(rounds)])
     calls = tuple(each.calls.total() / BATCH for each in batches)
     yield Row("cost", f"{what}, in batches of {BATCH}", "calls", calls, limit=_MOST_CALLS)
+    batches = [undisturbed(alone, batch) for alone, batch in zip(single, batches, strict=True)]
     singly, together = ([_order(stack, each) for each in measured] for measured in (single, batches))
     alone, in_batches = (tuple(1e6 * sum(use.usd for use in order) for order in each) for each in (singly, together))
     yield Row("cost", "a million orders, each alone", "USD", alone)
@@ -286,6 +287,15 @@ def _shortest(rounds: list[Measured]) -> list[Measured]:
     """The same rounds, each with the shortest durations of all: other load on the machine only adds to them."""
     seconds = {name: min(each.seconds[name] for each in rounds) for name in rounds[0].seconds}
     return [each._replace(seconds=seconds) for each in rounds]
+
+
+def undisturbed(alone: Measured, batch: Measured) -> Measured:
+    """A batch whose functions that were called for each order take as long as for an order alone.
+
+    In AWS each of those calls has a processor of its own; here they share the cores.
+    """
+    each = {name: alone.seconds[name] * calls for name, calls in batch.invocations.items() if calls > 1}
+    return batch._replace(seconds={**batch.seconds, **each})
 
 
 def _order(stack: Stack, measured: Measured) -> list[Use]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from rich.markdown import Markdown
 
-from labs.bench import api, burst, cost, invoice, long_invoices, numbers, report, starts, waits
+from labs.bench import api, at_once, burst, cost, invoice, long_invoices, numbers, report, starts, waits
 from labs.bench.report import Part, Row
 from localstack.up import console, display_path, step
 from tooling.cli import UserError
@@ -19,6 +19,7 @@ PARTS: dict[str, Part] = {
     "numbers": numbers.measure,
     "cost": cost.measure,
     "burst": burst.measure,
+    "limits": at_once.measure,
     # After others on this stack: its 100,000 orders stay in the engine's memory.
     "list": api.measure_list,
     "long": long_invoices.measure,

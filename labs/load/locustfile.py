@@ -43,7 +43,10 @@ class PortalUser(FastHttpUser):  # type: ignore[misc]  # Locust is not in this p
         self.due += PACE_SECONDS
         return max(0.0, self.due - time.monotonic())
 
-    def _send(self, kind: Kind, method: str, path: str, expect: tuple[int, ...], **options: Any) -> tuple[int, str]:
+    def _send(
+        self, kind: Kind, method: str, expect: tuple[int, ...], order: str = "", **options: Any
+    ) -> tuple[int, str]:
+        path = PLAN["paths"][kind].format(order=order, tenant=self.customer["tenant"])
         headers = {"Authorization": f"Bearer {self.customer['token']}", **options.pop("headers", {})}
         due = options.pop("due", False)
         began = time.monotonic()
@@ -64,7 +67,7 @@ class PortalUser(FastHttpUser):  # type: ignore[misc]  # Locust is not in this p
     def order(self) -> None:
         """Place an order."""
         request = {"json": self.customer["body"], "headers": {"Idempotency-Key": str(uuid4())}}
-        status, text = self._send("POST order", "POST", "/v1.0/orders", (202,), **request)
+        status, text = self._send("POST order", "POST", (202,), **request)
         if status == 202:
             _orders[self.customer["tenant"]].append((json.loads(text)["orderId"], time.monotonic()))
 
@@ -76,11 +79,11 @@ class PortalUser(FastHttpUser):  # type: ignore[misc]  # Locust is not in this p
             return
         order_id, accepted = _random.choice(known)
         due = time.monotonic() - accepted >= steps.RECORDED_SECONDS
-        self._send("GET order", "GET", f"/v1.0/orders/{order_id}", (200, 202), due=due)
+        self._send("GET order", "GET", (200, 202), order=order_id, due=due)
 
     def page(self) -> None:
         """List the first page."""
-        self._send("GET list", "GET", f"/v1.0/tenants/{self.customer['tenant']}/orders", (200,))
+        self._send("GET list", "GET", (200,))
 
 
 # Shuffled once and then repeated, so each step has the same share of orders.

@@ -19,16 +19,21 @@ from rich.markdown import Markdown
 from labs.bench.report import FAINT, STYLE, machine, page
 from labs.customers import ITEMS, put_cart, sign_up
 from labs.load import steps
+from labs.load.engine_loop import Cost, cost, empty_loop, report
 from labs.load.steps import KINDS, PACE_SECONDS, POST_SECONDS, Kind, Response, Step, failures, summarise
+from labs.processes import cpu_seconds
 from localstack import demo, targets
-from localstack.stack import StackError
+from localstack import stack as stacks
+from localstack.engines.ministack import MiniStack
+from localstack.stack import Stack, StackError
 from localstack.targets import Platform
 from localstack.up import console, display_path, step
+from ops.queues import wait_idle
 from tooling.commands import run as run_command
 from tooling.machine import TOOL_VENVS
 from tooling.paths import ROOT
 
-RATES = (5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 60.0, 80.0, 120.0, 160.0)
+RATES = (5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0, 60.0, 80.0, 120.0, 160.0)
 _FOLDER = Path(__file__).parent
 _LOCUST = TOOL_VENVS["load"] / "bin" / "locust"
 _TARGETS = ("local", "dev", "sit")
@@ -38,6 +43,7 @@ _LOWEST_RATE, _HIGHEST_RATE = 1 / PACE_SECONDS, 1000.0
 _FEWEST_ORDERS = 20
 # An ID token lives an hour, and nobody signs in again.
 _LONGEST_SECONDS = 50 * 60
+_DRAINED_SECONDS = 600
 # For Locust to start and to end.
 _EXTRA_SECONDS = 60
 _HEADINGS = (
@@ -197,6 +203,34 @@ def plot(measured: Sequence[Step], title: str, path: Path) -> None:
         figure.savefig(path, facecolor="white", metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
+def _knee(measured: Sequence[Step]) -> float:
+    """The highest rate that holds, or the lowest one if none does."""
+    return max([each.rate for each in measured if not each.broken], default=measured[0].rate)
+
+
+def _measure(
+    plan: dict[str, Any],
+    rates: Sequence[float],
+    seconds: int,
+    round_trip: float,
+    folder: Path,
+    stack: Stack | None,
+) -> tuple[list[Step], list[Cost]]:
+    """Load at rising rates until one breaks a limit; with a stack also what each request costs."""
+    measured, costs = list[Step](), list[Cost]()
+    for rate in rates:
+        settle = steps.SETTLE_SECONDS + (0 if measured else steps.WARM_SECONDS)
+        before = cpu_seconds(stack) if stack else {}
+        with step(f"{rate:g} requests a second for {seconds} s"):
+            received = responses(plan | {"settle": settle}, rate, seconds, folder / "locust.log")
+        measured.append(summarise(rate, *received, round_trip))
+        if stack:
+            costs.append(cost(rate, rate * (settle + seconds), before, cpu_seconds(stack)))
+        if measured[-1].broken:
+            break
+    return measured, costs
+
+
 def run(target: str, rates: Sequence[float] = RATES, seconds: int = 20, gate: float | None = None) -> int:
     """Load the API as five customers at rising rates until one breaks a limit; write steps, table and plot.
 
@@ -206,20 +240,24 @@ def run(target: str, rates: Sequence[float] = RATES, seconds: int = 20, gate: fl
     require_time(rates, seconds)
     platform = platform_of(target)
     folder = result_folder(target)
-    measured: list[Step] = []
+    # Only the embedded engine's processor time can be told from the functions'.
+    stack = stacks.require() if target == "local" else None
+    embedded = stack if stack and stack.engine == MiniStack.name else None
     with customers(platform, CUSTOMERS) as found:
         round_trip = _round_trip(platform.api_url)
-        for rate in rates:
-            settle = steps.SETTLE_SECONDS + (0 if measured else steps.WARM_SECONDS)
-            plan = {"api_url": platform.api_url, "customers": found, "settle": settle}
-            with step(f"{rate:g} requests a second for {seconds} s"):
-                received = responses(plan, rate, seconds, folder / "locust.log")
-            measured.append(summarise(rate, *received, round_trip))
-            if measured[-1].broken:
-                break
+        plan = {"api_url": platform.api_url, "paths": steps.PATHS, "customers": found}
+        measured, costs = _measure(plan, rates, seconds, round_trip, folder, embedded)
+        alone = ""
+        if embedded and not gate:
+            # What the last rate left behind is not the engine's.
+            wait_idle(platform.aws.sqs, platform.outputs["queue_names"].values(), _DRAINED_SECONDS)
+            with empty_loop(embedded) as paths:
+                others = [rate for rate in rates if rate >= _knee(measured)]
+                empty = _measure(plan | {"paths": paths}, others, seconds, round_trip, folder, embedded)
+            alone = report(measured, costs, *empty)
     figures = [each._asdict() | {"broken": each.broken} for each in measured]
     (folder / "steps.json").write_text(json.dumps(figures, indent=1) + "\n")
-    text = markdown(measured, f"{target} under load: {machine()}; round trip {round_trip * 1000:.0f} ms")
+    text = markdown(measured, f"{target} under load: {machine()}; round trip {round_trip * 1000:.0f} ms") + alone
     (folder / "table.md").write_text(text)
     plot(measured, f"{target}: latency against rate", folder / "latency.svg")
     console.print(Markdown(text))

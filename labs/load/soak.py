@@ -16,34 +16,50 @@ from labs.load.run import CUSTOMERS, customers, platform_of, responses, result_f
 from labs.load.steps import KINDS, Response
 from labs.processes import memory
 from localstack import engines
+from localstack.engines.ministack import MiniStack, harness
 from localstack.stack import Stack, StackError
 from localstack.up import console, step
 
 # Of the median in the last quarter to that in the first, without the first minute.
 GROWTH: Final = 0.05
 _SAMPLE_SECONDS = 5
+_SAMPLES_A_MINUTE = 60 // _SAMPLE_SECONDS
 _FEWEST_MINUTES, _MOST_MINUTES = 3, 50
 _MIB = 2**20
 
 
 class Series(NamedTuple):
-    """A figure of each minute after the first, with its unit."""
+    """A figure of each minute after the first, with its unit.
+
+    `stored` is how much of it stored data take: items of tables and objects, of which a customer's orders make more.
+    """
 
     name: str
     unit: str
     values: tuple[float, ...]
+    stored: tuple[float, ...] = ()
 
     @property
     def ends(self) -> tuple[float, float]:
         """The medians of the first and of the last quarter."""
-        quarter = max(1, len(self.values) // 4)
-        return statistics.median(self.values[:quarter]), statistics.median(self.values[-quarter:])
+        return _ends(self.values)
+
+    @property
+    def data(self) -> float:
+        """How much more of it stored data take in the last quarter than in the first."""
+        first, last = _ends(self.stored) if self.stored else (0.0, 0.0)
+        return last - first
 
     @property
     def growth(self) -> float:
-        """How much larger the last quarter is than the first, as a share."""
+        """How much larger the last quarter is than the first, less stored data, as a share."""
         first, last = self.ends
-        return last / first - 1
+        return (last - self.data) / first - 1
+
+
+def _ends(values: Sequence[float]) -> tuple[float, float]:
+    quarter = max(1, len(values) // 4)
+    return statistics.median(values[:quarter]), statistics.median(values[-quarter:])
 
 
 def by_minute(found: Sequence[Response]) -> list[Series]:
@@ -58,15 +74,26 @@ def by_minute(found: Sequence[Response]) -> list[Series]:
     ]
 
 
+class Sample(NamedTuple):
+    """Bytes of memory of each process, and how many of the engine's stored data take; None if it was not measured."""
+
+    memory: dict[str, int]
+    stored: int | None
+
+
 @contextmanager
-def sampled(stack: Stack) -> Iterator[list[dict[str, int]]]:
-    """Take the bytes of memory of each process of a stack every five seconds until the end of the context."""
-    samples: list[dict[str, int]] = []
+def sampled(stack: Stack) -> Iterator[list[Sample]]:
+    """Sample the memory of each process of a stack every five seconds, and stored data each minute, until the end."""
+    samples: list[Sample] = []
     ended = threading.Event()
 
     def sample() -> None:
         while not ended.wait(_SAMPLE_SECONDS):
-            samples.append(memory(stack))
+            # The embedded engine keeps items in memory; another one has processes of its own for them.
+            stored = None
+            if stack.engine == MiniStack.name and len(samples) % _SAMPLES_A_MINUTE == 0:
+                stored = sum(harness(stack, "stored", method="GET").values())
+            samples.append(Sample(memory(stack), stored))
 
     thread = threading.Thread(target=sample, daemon=True)
     thread.start()
@@ -77,14 +104,20 @@ def sampled(stack: Stack) -> Iterator[list[dict[str, int]]]:
         thread.join()
 
 
-def of_processes(samples: Sequence[dict[str, int]], settle: float) -> list[Series]:
+def of_processes(samples: Sequence[Sample], settle: float) -> list[Series]:
     """The memory of each process that ran the whole time, in each minute after the first."""
-    a_minute = 60 // _SAMPLE_SECONDS
-    counted = samples[int(settle // _SAMPLE_SECONDS) + a_minute :]
-    minutes = [counted[n : n + a_minute] for n in range(0, len(counted) - a_minute + 1, a_minute)]
-    names = set.intersection(*(set(each) for each in counted)) if minutes else set()
+    counted = samples[int(settle // _SAMPLE_SECONDS) + _SAMPLES_A_MINUTE :]
+    starts = range(0, len(counted) - _SAMPLES_A_MINUTE + 1, _SAMPLES_A_MINUTE)
+    minutes = [counted[n : n + _SAMPLES_A_MINUTE] for n in starts]
+    names = set.intersection(*(set(each.memory) for each in counted)) if minutes else set()
+    stored = tuple(each.stored / _MIB for minute in minutes for each in minute if each.stored is not None)
     return [
-        Series(name, "MiB", tuple(statistics.median(each[name] for each in minute) / _MIB for minute in minutes))
+        Series(
+            name,
+            "MiB",
+            tuple(statistics.median(each.memory[name] for each in minute) / _MIB for minute in minutes),
+            stored if name == "engine" else (),
+        )
         for name in sorted(names)
     ]
 
@@ -95,8 +128,11 @@ def markdown(series: Sequence[Series], title: str) -> str:
     for each in series:
         first, last = each.ends
         verdict = "grows" if each.growth > GROWTH else "flat"
-        rows.append((each.name, f"{first:.1f} {each.unit}", f"{last:.1f} {each.unit}", f"{each.growth:+.1%}", verdict))
-    return page(title, ("what", "first quarter", "last quarter", "growth", ""), rows, [])
+        data = f"{each.data:+.1f} {each.unit}" if each.stored else ""
+        ends = (f"{first:.1f} {each.unit}", f"{last:.1f} {each.unit}")
+        rows.append((each.name, *ends, data, f"{each.growth:+.1%}", verdict))
+    headings = ("what", "first quarter", "last quarter", "of it stored data", "growth without them", "")
+    return page(title, headings, rows, [])
 
 
 def run(minutes: int, rate: float) -> int:
@@ -106,7 +142,7 @@ def run(minutes: int, rate: float) -> int:
     stack, platform, folder = engines.require(), platform_of("local"), result_folder("soak")
     settle = steps.SETTLE_SECONDS + steps.WARM_SECONDS
     with customers(platform, CUSTOMERS) as found, sampled(stack) as samples:
-        plan = {"api_url": platform.api_url, "customers": found, "settle": settle}
+        plan = {"api_url": platform.api_url, "paths": steps.PATHS, "customers": found, "settle": settle}
         with step(f"{rate:g} requests a second for {minutes} minutes"):
             _, received = responses(plan, rate, 60 * minutes, folder / "locust.log")
     series = [*of_processes(samples, settle), *by_minute(received)]

@@ -11,6 +11,12 @@ from tooling.agreed_limits import LIMITED_SHARE, LIMITS, percentile
 
 Kind = Literal["POST order", "GET order", "GET list"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+# Of the API, with ids of order and tenant.
+PATHS: Final[dict[Kind, str]] = {
+    "POST order": "/v1.0/orders",
+    "GET order": "/v1.0/orders/{order}",
+    "GET list": "/v1.0/tenants/{tenant}/orders",
+}
 # Agreed limits in seconds: p95 of POST, and the age at which an order must be recorded.
 POST_SECONDS, RECORDED_SECONDS = LIMITS["accepted"], LIMITS["recorded"]
 # Shares of the responses, of the orders that were read when they should be recorded, and of the rate.
@@ -21,8 +27,8 @@ PACE_SECONDS: Final = 2.0
 SETTLE_SECONDS, WARM_SECONDS = 3.0, 10.0
 # Of ten requests.
 ORDERS, READS, LISTS = 3, 5, 2
-# Environment variable with the path of the plan: api_url, customers (tenant, token, body), seconds to settle, and the
-# path of the file for the result.
+# Environment variable with the path of the plan: api_url, paths of each kind of request, customers (tenant, token,
+# body), seconds to settle, and the path of the file for the result.
 PLAN_VARIABLE: Final = "LOAD_PLAN"
 
 

@@ -78,11 +78,15 @@ class FunctionLogs:
 
     def invocations(self, lines: list[Line]) -> list[Invocation]:
         """The finished invocations that logged these lines, in order of their start."""
-        ids = {line.request_id for line in lines}
+        ids, first = {line.request_id for line in lines}, dict[tuple[str, str], datetime]()
+        for line in sorted(lines, key=lambda each: each.at, reverse=True):
+            first[line.function, line.stream] = line.at
         found = [
             parse_report(function, utc(event["timestamp"]), event["message"])
-            for function, stream in sorted({(line.function, line.stream) for line in lines})
-            for event in self._events(function, filterPattern='"REPORT"', logStreamNames=[stream])
+            for (function, stream), at in sorted(first.items())
+            for event in self._events(
+                function, filterPattern='"REPORT"', logStreamNames=[stream], startTime=int(at.timestamp() * 1_000)
+            )
         ]
         return sorted((each for each in found if each and each.request_id in ids), key=lambda each: each.started)
 

@@ -5,6 +5,7 @@ import html
 import itertools
 import json
 import operator
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -27,6 +28,8 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 }
 
 
+_MINUTE = 60
+_points_lock = threading.Lock()
 _CONDITIONS: dict[type[ast.cmpop], Callable[[float, float], bool]] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
@@ -199,3 +202,31 @@ def _xml(value: Any, name: str = "") -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return html.escape(cloudwatch._ts_iso(value) if name.endswith("Timestamp") else str(value))
+
+
+@replaces(cloudwatch, "record_metric")
+def merge_points(
+    _: Function,
+    namespace: str,
+    metric: str,
+    value: float,
+    unit: str = "None",
+    dimensions: dict[str, str] | None = None,
+) -> None:
+    """Count equal values of a minute as one point; MiniStack keeps a point for each.
+
+    Its time is that of the last value. Source: CloudWatch User Guide, "Resolution": standard metrics have one minute.
+    """
+    key, now = (namespace, metric, cloudwatch._dims_key(dimensions or {})), time.time()
+    # AWS reports durations in milliseconds with two decimals; whole ones are as equal as a busy machine's can be.
+    value = float(round(value)) if unit == "Milliseconds" else float(value)
+    with _points_lock:
+        points = cloudwatch._metric_bucket(key)
+        for point in reversed(points):
+            if point["Timestamp"] // _MINUTE != now // _MINUTE:
+                break
+            if point.get("Value") == value and point["Unit"] == unit and "_stat" not in point:
+                point |= {"Timestamp": now, "Count": point.get("Count", 1.0) + 1.0}
+                return
+        shared = points[-1]["Dimensions"] if points else dict(dimensions or {})
+        points.append({"Timestamp": now, "Value": value, "Unit": unit, "Dimensions": shared})

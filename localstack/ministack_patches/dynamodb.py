@@ -1,5 +1,6 @@
 """DynamoDB: point-in-time recovery, what a query of an index reads, and repeated transactions."""
 
+import hashlib
 import json
 import re
 import time
@@ -11,6 +12,7 @@ from ministack.core.responses import AccountRegionScopedDict, error_response_jso
 from ministack.services import dynamodb
 
 from localstack.ministack_patches.patching import Function, replaces
+from localstack.ministack_patches.spilled import SpilledList
 
 _DEFAULT_RECOVERY_DAYS = 35
 # Key of the sorted members of indexes, next to MiniStack's own: no index can have this name.
@@ -30,7 +32,7 @@ class _Change(NamedTuple):
     new: _Item | None
 
 
-# Writes since recovery was switched on, by table.
+# Writes since recovery was switched on, by table; on disk, since they are kept as long as the table.
 _changes: Any = AccountRegionScopedDict()
 # Index members of the queries in progress, innermost last.
 _pages: list[Any] = []
@@ -48,7 +50,7 @@ def keep_recovery_period(update: Function, data: dict[str, Any]) -> Any:
         # MiniStack reads any number but 0 as true.
         days = data["PointInTimeRecoverySpecification"].get("RecoveryPeriodInDays", _DEFAULT_RECOVERY_DAYS)
         dynamodb._pitr_settings[table] = days
-        _changes.setdefault(table, [_Change(time.time(), None, None)])
+        _changes.setdefault(table, SpilledList([_Change(time.time(), None, None)]))
     else:
         _changes.pop(table, None)
     return response
@@ -73,10 +75,14 @@ def describe_recovery_period(describe: Function, data: dict[str, Any]) -> Any:
 def record_writes(
     emit: Function, table: str, event: str, old: _Item | None, new: _Item | None, replicate: bool = True
 ) -> None:
-    """Record every write of a table with point-in-time recovery, for `restore_to_time`."""
+    """Record every write of a table with point-in-time recovery, for `restore_to_time`; keep stream records on disk."""
     if table in _changes:
         _changes[table].append(_Change(time.time(), old, new))
     emit(table, event, old, new, replicate)
+    # MiniStack keeps the records of a table's stream in memory, for 24 hours as AWS does.
+    records = dynamodb._stream_records.get(table)
+    if isinstance(records, list):
+        dynamodb._stream_records[table] = SpilledList(records)
 
 
 @replaces(dynamodb, "_restore_table_to_point_in_time")
@@ -89,7 +95,7 @@ def restore_to_time(restore: Function, data: dict[str, Any]) -> Any:
     if source in dynamodb._tables and source not in _changes:
         text = f"Point in time recovery is not enabled for table '{source}'"
         return error_response_json("PointInTimeRecoveryUnavailableException", text, 400)
-    changes = list(_changes.get(source, []))
+    changes = [_Change(*each) for each in _changes.get(source, [])]
     to = time.time() if data.get("UseLatestRestorableTime") else float(data["RestoreDateTime"])
     if changes and not changes[0].at <= to <= time.time():
         return error_response_json("InvalidRestoreTimeException", "RestoreDateTime is out of the window", 400)
@@ -123,7 +129,10 @@ def recognise_repeated_transaction(transact: Function, data: dict[str, Any]) -> 
     It refuses the second one if an item has a number such as 1.00, which is stored as 1. Source: DynamoDB API
     Reference, TransactWriteItems, ClientRequestToken.
     """
-    token, request = data.get("ClientRequestToken"), json.dumps(data, sort_keys=True)
+    token, request = (
+        data.get("ClientRequestToken"),
+        hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest(),
+    )
     known = dynamodb._txn_token_lookup(token) if token else None
     if known and known.get("request") == request:
         known["signature"] = {name: value for name, value in data.items() if name != "ClientRequestToken"}
@@ -131,6 +140,8 @@ def recognise_repeated_transaction(transact: Function, data: dict[str, Any]) -> 
     written = dynamodb._txn_token_lookup(token) if token else None
     if written:
         written.setdefault("request", request)
+        # The digest stands for the items, which MiniStack would keep for ten minutes.
+        written["signature"] = None
     return response
 
 

@@ -1,14 +1,23 @@
-"""CloudWatch Logs Insights: saved queries, and the fields of lines that are JSON."""
+"""CloudWatch Logs: events on disk, saved queries, and the fields of lines that are JSON."""
 
+import heapq
 import json
+from contextvars import ContextVar
 from typing import Any
 
 from ministack.core.responses import AccountRegionScopedDict, error_response_json, json_response, new_uuid
-from ministack.services import cloudwatch_logs
+from ministack.services import cloudwatch_logs, lambda_svc
 
 from localstack.ministack_patches.patching import Function, replaces
+from localstack.ministack_patches.spilled import SpilledList
 
 _saved = AccountRegionScopedDict()
+# Results of queries that can still be looked up by their pointer.
+_RESULTS_KEPT = 10_000
+# What ends the name of the stream that a function's call is logged to.
+_stream: ContextVar[str] = ContextVar("stream", default="")
+_STREAM = new_uuid()
+_append_lock = cloudwatch_logs._log_events_lock
 
 
 def _put(data: dict[str, Any]) -> Any:
@@ -70,3 +79,55 @@ def discover_fields(public: Function, record: dict[str, Any]) -> dict[str, Any]:
     except ValueError:
         return found
     return {**content, **found} if isinstance(content, dict) else found
+
+
+@replaces(lambda_svc, "_emit_lambda_logs")
+def log_to_one_stream(emit: Function, *arguments: Any, **named: Any) -> None:
+    """Log the calls of a version on one day to one stream; MiniStack makes a stream for each call, and keeps it.
+
+    AWS has one for each execution environment. Source: Lambda Developer Guide, "Working with Lambda function logs".
+    """
+    token = _stream.set(_STREAM)
+    try:
+        emit(*arguments, **named)
+    finally:
+        _stream.reset(token)
+
+
+@replaces(lambda_svc, "new_uuid")
+def name_stream(new: Function) -> str:
+    """Give `log_to_one_stream` the name of its stream."""
+    return _stream.get() or str(new())
+
+
+@replaces(cloudwatch_logs, "_append_log_events")
+def keep_events_on_disk(_: Function, stream: dict[str, Any], events: list[dict[str, Any]]) -> None:
+    """Keep the events of a stream in order of time, all but the newest on disk; MiniStack keeps all in memory."""
+    if not events:
+        return
+    by_time = cloudwatch_logs._event_timestamp
+    ordered = sorted(events, key=by_time)
+    first, last = ordered[0]["timestamp"], ordered[-1]["timestamp"]
+    with _append_lock:
+        if not isinstance(stream["events"], SpilledList):
+            stream["events"] = SpilledList(stream["events"])
+        history = stream["events"]
+        newest = history.end
+        if not newest or newest[-1]["timestamp"] <= first:
+            history.extend(ordered)
+        elif newest[0]["timestamp"] <= first:
+            history.replace_end(heapq.merge(newest, ordered, key=by_time))
+        else:
+            stream["events"] = SpilledList(heapq.merge(history, ordered, key=by_time))
+        stream["firstEventTimestamp"] = min(first, stream["firstEventTimestamp"] or first)
+        stream["lastEventTimestamp"] = max(last, stream["lastEventTimestamp"] or last)
+        stream["lastIngestionTime"] = events[-1]["ingestionTime"]
+
+
+@replaces(cloudwatch_logs, "_collect_query_records")
+def bound_results(collect: Function, *query: Any) -> Any:
+    """Forget the oldest results of queries, which MiniStack keeps for ever."""
+    records = cloudwatch_logs._log_records
+    for pointer in list(records)[: max(0, len(records) - _RESULTS_KEPT)]:
+        records.pop(pointer, None)
+    return collect(*query)

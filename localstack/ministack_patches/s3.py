@@ -1,4 +1,4 @@
-"""S3: missing objects."""
+"""S3: missing objects, and bodies on disk."""
 
 from contextvars import ContextVar
 from typing import Any
@@ -34,3 +34,14 @@ def deny_missing_objects(get_object: Function, bucket: str, key: str, *request: 
     if _enforce(_reader.get(), "s3:ListBucket", "s3", responses.get_region(), resource_arn=bucket_arn) is None:
         return response
     return s3._error("AccessDenied", "Access Denied", 403, f"/{bucket}/{key}")
+
+
+@replaces(s3, "_persist_object")
+def keep_bodies_on_disk(persist: Function, bucket: str, key: str, written: Any) -> None:
+    """Keep the body of a versioned object on disk alone; MiniStack keeps it in memory as well, with the version."""
+    persist(bucket, key, written)
+    if not isinstance(written, dict) or written["body"] is not None:
+        return
+    for version in s3._object_versions.get((bucket, key)) or []:
+        if version["version_id"] == (written.get("version_id") or "null"):
+            version["data"] = None

@@ -28,6 +28,8 @@ _ADDRESS = re.compile(
     rf"(?=.{{1,64}}@[^@]{{1,255}}$)(?:{_ATOM}(?:\.{_ATOM})*|\"[^\"\\]+\")@{_LABEL}(?:\.{_LABEL})+", re.ASCII
 )
 _ADDRESS_FIELD = re.compile(r"Source|Destinations\.member\.\d+|Destination\.\w+\.member\.\d+|ReplyToAddresses\..+")
+# MiniStack shows them at an address of its own, and counts them for GetSendQuota.
+_MAILS_KEPT, _TEXTS_KEPT = 1_000, 50
 _ADDRESS_HEADERS = ("From", "To", "Cc", "Bcc", "Reply-To")
 
 
@@ -364,3 +366,13 @@ def load_suppression_list(load: Function, state: dict[str, Any]) -> None:
 def _suppress(address: str, reason: str) -> None:
     address = email.utils.parseaddr(address)[1].lower()
     _suppressed[address] = {"EmailAddress": address, "Reason": reason, "LastUpdateTime": int(time.time())}
+
+
+@replaces(ses, "_sent_emails_list")
+def bound_sent_mails(sent: Function) -> Any:
+    """Forget the oldest mails that were sent, and soon what they say; MiniStack keeps all in memory for ever."""
+    found = sent()
+    del found[:-_MAILS_KEPT]
+    for record in found[-_TEXTS_KEPT - 2 : -_TEXTS_KEPT]:
+        record |= {"BodyText": "", "BodyHtml": ""}
+    return found

@@ -14,6 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from localstack.aws import Aws
+from localstack.engines.ministack import harness
 from localstack.stack import ACCOUNT, REGION, Stack
 from release import traffic
 from tests.support.lambda_functions import api_of, make_function, publish, ratio
@@ -344,6 +345,89 @@ def test_log_of_call_is_complete(aws: Aws) -> None:
         start, *found, end, report = logged(name, lines)
         assert found == [*(f"{name} {n}" for n in range(lines)), f"{name} ends without a line break"]
         assert (start[:5], end[:3], report[:6]) == ("START", "END", "REPORT")
+
+
+def test_calls_of_a_version_share_a_stream(aws: Aws) -> None:
+    """The calls of a version are logged to one stream; another version has its own."""
+    function = make_function("def handler(event, context):\n    print(event)\n")
+    grant = policy(Action=["logs:CreateLogStream", "logs:PutLogEvents"], Resource="*")
+    aws.iam.put_role_policy(RoleName=function, PolicyName="logs", PolicyDocument=grant)
+    for qualifier in ("$LATEST", "$LATEST", "1", "$LATEST"):
+        aws.functions.invoke(FunctionName=function, Qualifier=qualifier, Payload=b"{}")
+    streams = aws.logs.describe_log_streams(logGroupName=f"/aws/lambda/{function}")["logStreams"]
+    assert sorted(stream["logStreamName"][10:].partition("]")[0] for stream in streams) == ["/[$LATEST", "/[1"]
+
+
+def test_late_events_are_returned_in_order(aws: Aws) -> None:
+    """Events are in order of their time, however late they are put, and found by time."""
+    group, now = f"late-{uuid4().hex[:8]}", int(datetime.now(UTC).timestamp() * 1_000)
+    aws.logs.create_log_group(logGroupName=group)
+    aws.logs.create_log_stream(logGroupName=group, logStreamName="s")
+
+    def put(times: list[int]) -> None:
+        events: Any = [{"timestamp": now + at, "message": str(at)} for at in times]
+        aws.logs.put_log_events(logGroupName=group, logStreamName="s", logEvents=events)
+
+    put([*range(0, 2_000, 2)])
+    put([1_997, 1_995])
+    put([1, 2_000])
+    found = aws.logs.get_log_events(logGroupName=group, logStreamName="s", startFromHead=True)["events"]
+    assert [int(event["message"]) for event in found] == sorted([*range(0, 2_000, 2), 1_997, 1_995, 1, 2_000])
+    newest = aws.logs.filter_log_events(logGroupName=group, startTime=now + 1_996)["events"]
+    assert [event["message"] for event in newest] == ["1996", "1997", "1998", "2000"]
+
+
+def test_equal_values_of_a_metric_are_all_counted(aws: Aws) -> None:
+    """Each value counts in sum, number and percentile, however many are equal."""
+    function = make_function("def handler(event, context):\n    if event['fails']:\n        raise RuntimeError\n")
+    for fails in (0, 1, 0, 0):
+        aws.functions.invoke(FunctionName=function, Payload=json.dumps({"fails": fails}))
+    now = datetime.now(UTC)
+    (point,) = aws.cloudwatch.get_metric_statistics(
+        Namespace="AWS/Lambda",
+        MetricName="Errors",
+        Dimensions=[{"Name": "FunctionName", "Value": function}],
+        StartTime=now - timedelta(minutes=5),
+        EndTime=now + timedelta(minutes=5),
+        Period=3600,
+        Statistics=["Sum", "SampleCount", "Maximum"],
+        ExtendedStatistics=["p50"],
+    )["Datapoints"]
+    assert (point["Sum"], point["SampleCount"], point["Maximum"]) == (1, 4, 1)
+    assert point["ExtendedStatistics"]["p50"] == 0
+
+
+def test_stored_data_are_measured(aws: Aws, stack: Stack) -> None:
+    """The engine reports what items and objects take of its memory; the bodies of objects are on disk."""
+    before, name = harness(stack, "stored", method="GET"), f"stored-{uuid4().hex[:8]}"
+    aws.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    aws.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    bodies = [b"x" * 1_000_000, b"y" * 1_000_000]
+    versions = [aws.s3.put_object(Bucket=name, Key="invoice", Body=body)["VersionId"] for body in bodies]
+    aws.dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+    )
+    for number in range(100):
+        aws.dynamodb.put_item(TableName=name, Item={"id": {"S": str(number)}, "text": {"S": f"{number:0>1000}"}})
+    after = harness(stack, "stored", method="GET")
+    assert after["dynamodb"] - before["dynamodb"] > 100 * 1_000
+    assert 0 < after["s3"] - before["s3"] < 100_000
+
+    def body(version: str | None = None) -> bytes:
+        chosen: Any = {"VersionId": version} if version else {}
+        return aws.s3.get_object(Bucket=name, Key="invoice", **chosen)["Body"].read()
+
+    assert [body(version) for version in versions] == bodies
+    assert body() == bodies[1]
+    marker = aws.s3.delete_object(Bucket=name, Key="invoice")["VersionId"]
+    assert [body(version) for version in versions] == bodies
+    aws.s3.delete_object(Bucket=name, Key="invoice", VersionId=marker)
+    assert body() == bodies[1]
+    aws.s3.delete_object(Bucket=name, Key="invoice", VersionId=versions[1])
+    assert body() == bodies[0]
 
 
 def test_silent_call_is_as_fast(aws: Aws) -> None:

@@ -13,11 +13,13 @@ import pytest
 
 from common.invoice import invoice_html
 from common.table_items import attributes_of
-from labs.bench import baselines, long_invoices, numbers, orders, report, run, starts
+from labs.bench import at_once, baselines, long_invoices, numbers, orders, report, run, starts
 from labs.bench.report import Row, interleave, text
+from localstack.console.mails import CUSTOMER, INTERNAL, Mail
 from localstack.preview import samples
 from localstack.stack import StackError
 from release.packaging import build
+from tooling.agreed_limits import LIMITS
 from tooling.cli import UserError
 from tooling.paths import ROOT
 
@@ -229,3 +231,36 @@ def test_part_that_fails_does_not_keep_others_from_being_measured(
         REPORTED.what,
     ]
     assert "ValueError" in capsys.readouterr().err
+
+
+def test_times_of_an_order_come_from_logs_and_mails() -> None:
+    """A step takes from the request to its log line or mail; lines of other messages do not count."""
+    line = {"level": "INFO", "message": "order recorded", "timestamp": "1970-01-01 00:01:40,500+0000", "order_id": "o"}
+    lines = [json.dumps(line), json.dumps({**line, "message": "cart refused"}), "START RequestId: 1"]
+    recorded = at_once.logged(lines, "order recorded")
+    assert recorded == {"o": 100.5}
+
+    def mail(kind: str, second: int) -> Mail:
+        return Mail("1-a", datetime.fromtimestamp(second, UTC), kind, "a@b.example", "", None, "c")
+
+    found = at_once.times(
+        [at_once.Sent("o", "c", 100.0, 0.02)], recorded, {"o": 101.0}, [mail(INTERNAL, 102), mail(CUSTOMER, 103)]
+    )
+    assert found == {
+        "accepted": [0.02],
+        "recorded": [0.5],
+        "invoice": [1.0],
+        "internal mail": [2.0],
+        "customer mail": [3.0],
+    }
+
+
+def test_broken_names_the_fewest_orders_that_break_a_limit(tmp_path: Path) -> None:
+    """A limit breaks at its value; the picture has every step and the limit."""
+    kept = {step: limit * 0.9 for step, limit in LIMITS.items()}
+    assert at_once.broken({10: kept, 25: kept}) == "up to 25 at once break none"
+    found = {10: kept, 25: {**kept, "invoice": 5.0}, 50: {**kept, "recorded": 9.0}}
+    assert at_once.broken(found) == "25 at once break first: invoice"
+    at_once.plot(found, tmp_path / "limits.svg")
+    picture = (tmp_path / "limits.svg").read_text()
+    assert all(f"{step}, limit" in picture for step in LIMITS)

@@ -158,3 +158,10 @@ def test_durations_are_those_of_lambdas_reports() -> None:
     """Each REPORT line has the duration of one call, in milliseconds."""
     lines = ["START RequestId: a", "REPORT RequestId: a\tDuration: 1250.50 ms\tBilled Duration: 1251 ms", '{"a": 1}']
     assert cost.durations(lines) == [1.2505]
+
+
+def test_calls_for_each_order_of_a_batch_take_as_long_as_alone() -> None:
+    """What ran at the same time on few cores is not taken for what Lambda bills; a call for all orders is."""
+    alone = cost.Measured(1, Counter(), {"pdf": 1, "record": 1}, {"pdf": 0.1, "record": 0.02}, 0, 0)
+    batch = cost.Measured(10, Counter(), {"pdf": 10, "record": 1}, {"pdf": 5.0, "record": 0.05}, 0, 0)
+    assert cost.undisturbed(alone, batch).seconds == {"pdf": 1.0, "record": 0.05}

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from labs.load import run as load
+from labs.load.engine_loop import Cost, cost, knee, report
 from labs.load.steps import Response, Step, failures, summarise
 from localstack.stack import StackError
 from tooling.paths import ROOT
@@ -235,3 +236,21 @@ def test_plot_is_written_with_and_without_orders(tmp_path: Path) -> None:
     assert "breaks at 10 a second" in (tmp_path / "two.svg").read_text()
     load.plot([summarise(2, 20, responses(0, 40))], "none", tmp_path / "one.svg")
     assert (tmp_path / "one.svg").stat().st_size
+
+
+def test_cost_is_told_apart_by_process() -> None:
+    """A process that started meanwhile counts in full; what is not the engine is a function."""
+    before, after = {"engine": 10.0, "f": 1.0}, {"engine": 14.0, "f": 3.0, "g": 2.0}
+    assert cost(10, 200, before, after) == Cost(10, 0.02, 0.02)
+
+
+def test_report_names_knee_and_what_engine_and_service_cost() -> None:
+    """The service costs what the same requests cost more than in the engine's empty loop."""
+    costs, empty = [Cost(5, 0.012, 0.03), Cost(10, 0.01, 0.02)], [Cost(5, 0.004, 0.002)]
+    text = report([good(5), bad(10)], costs, [good(5), good(10)], empty)
+    assert "- the knee: 5 requests a second hold, 10 break\n" in text
+    assert "the same run: 10 requests a second hold, and none of the rates breaks\n" in text
+    assert "at 5 a request takes 42 ms of a processor: the engine 12 ms, the functions 30 ms" in text
+    assert "empty loop takes 6 ms, so the service costs 36 ms" in text
+    assert "at 10 a request" not in text
+    assert knee([bad(5)]) == "none of the rates holds, 5 break"

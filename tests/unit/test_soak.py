@@ -3,16 +3,19 @@
 import pytest
 
 from labs.load import soak
-from labs.load.soak import Series
+from labs.load.soak import Sample, Series
 from labs.load.steps import Response
 from localstack.stack import StackError
 
 MIB = 2**20
 
 
-def samples(minutes: int, first: int, each_minute: int = 0) -> list[dict[str, int]]:
-    """Twelve samples a minute of one process, whose memory grows by so many MiB in each."""
-    return [{"engine": (first + each_minute * (n // 12)) * MIB} for n in range(12 * minutes)]
+def samples(minutes: int, first: int, each_minute: int = 0, stored: int = 0) -> list[Sample]:
+    """Twelve samples a minute of one process, whose memory and stored data grow by so many MiB in each."""
+    return [
+        Sample({"engine": (first + each_minute * (n // 12)) * MIB}, None if n % 12 else stored * (n // 12) * MIB)
+        for n in range(12 * minutes)
+    ]
 
 
 def test_growth_compares_the_last_quarter_with_the_first() -> None:
@@ -24,7 +27,7 @@ def test_growth_compares_the_last_quarter_with_the_first() -> None:
 
 def test_first_minute_does_not_count() -> None:
     """A process may grow until the responses have counted for a minute."""
-    growing = [{"engine": 50 * MIB}] * 15 + samples(4, first=100)
+    growing = [Sample({"engine": 50 * MIB}, None)] * 15 + samples(4, first=100)
     (engine,) = soak.of_processes(growing, settle=15)
     assert engine.values == (100, 100, 100, 100)
 
@@ -37,9 +40,18 @@ def test_growing_process_is_found() -> None:
     assert "grows" in soak.markdown([engine], "20 minutes")
 
 
+def test_stored_data_are_no_growth() -> None:
+    """Orders that the engine keeps for the customers are shown, and not counted."""
+    (engine,) = soak.of_processes(samples(9, first=100, each_minute=2, stored=2), settle=0)
+    assert engine.growth == pytest.approx(0)
+    assert "| engine | 103.0 MiB | 115.0 MiB | +12.0 MiB | +0.0% | flat |" in soak.markdown([engine], "20 minutes")
+    (engine,) = soak.of_processes(samples(9, first=100, each_minute=2, stored=1), settle=0)
+    assert engine.growth > soak.GROWTH
+
+
 def test_process_that_did_not_run_all_the_time_is_left_out() -> None:
     """The memory of a process that started later says nothing about growth."""
-    found = [{"engine": MIB, **({"late": MIB} if n > 40 else {})} for n in range(60)]
+    found = [Sample({"engine": MIB, **({"late": MIB} if n > 40 else {})}, None) for n in range(60)]
     assert [each.name for each in soak.of_processes(found, settle=0)] == ["engine"]
 
 
@@ -53,7 +65,7 @@ def test_response_times_are_compared_by_minute() -> None:
 
 def test_table_says_what_is_flat() -> None:
     """A figure that stays as it is is flat."""
-    assert "| engine | 100.0 MiB | 100.0 MiB | +0.0% | flat |" in soak.markdown(
+    assert "| engine | 100.0 MiB | 100.0 MiB |  | +0.0% | flat |" in soak.markdown(
         [Series("engine", "MiB", (100.0, 100.0))], "two minutes"
     )
 
