@@ -372,7 +372,10 @@ def all_parts() -> None:
 
 @app.command()
 def quick() -> None:
-    """Run lint, types, the unit tests without their coverage, and one order end to end, within a minute."""
+    """Run lint, types, unit tests without their coverage, and one order end to end, within a minute.
+
+    Slow unit tests run only if an uncommitted change affects them: those of pictures, and the audit of all libraries.
+    """
     parts = Parts(prefixed=True)
     stack = OwnStack(_QUICK_STACK)
     with parts.shown():
@@ -381,7 +384,7 @@ def quick() -> None:
         try:
             with ThreadPoolExecutor(max_workers=3) as pool:
                 pool.submit(parts.run, "order", lambda: [*stack.up(), stack.one_order()])
-                pool.submit(parts.run, "unit", lambda: [_pytest_in_workers("tests/unit")])
+                pool.submit(parts.run, "unit", lambda: [_pytest_in_workers("tests/unit", "--quick")])
                 pool.submit(parts.run, "lint", lambda: [*lint_steps(), *types_steps()])
         finally:
             parts.run("stack down", lambda: [stack.down()])

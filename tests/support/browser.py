@@ -1,6 +1,10 @@
 """The system's Chromium, which tests the console and takes screenshots of mails."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, sync_playwright
 
 from tooling.cli import UserError
 from tooling.machine import CHROMIUM_MISSING, find_chromium
@@ -30,3 +34,15 @@ def flags() -> list[str]:
     # Chromium has no sandbox for root.
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     return [*quiet, *rendering, *sandbox]
+
+
+@contextmanager
+def launch() -> Iterator[Browser]:
+    """Start a headless Chromium, and stop it in the end.
+
+    Raises:
+        BrowserError: There is no Chromium.
+    """
+    program = find()
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=program, args=flags()) as browser:
+        yield browser

@@ -153,6 +153,7 @@ def advisories(request: pytest.FixtureRequest) -> Iterator[Advisories]:
     server.server_close()
 
 
+@pytest.mark.slow("requirements", "tests/__main__.py", "tests/unit/test_security.py")
 @pytest.mark.parametrize("advisories", ["jinja2"], indirect=True)
 def test_audit_fails_for_a_vulnerable_library(advisories: Advisories) -> None:
     """The audit queries every locked library, and fails when one has a known vulnerability."""
