@@ -54,6 +54,8 @@ def open_page(browser: Browser, complaints: list[str]) -> Iterator[Open]:
         context = browser.new_context(
             viewport={"width": viewport["width"], "height": viewport["height"]},
             color_scheme="dark" if scheme == "dark" else "light",
+            # Rows that change fade for a second and a half, each frame of it computed without a GPU.
+            reduced_motion="reduce",
             base_url=address,
         )
         page = context.new_page()

@@ -9,6 +9,16 @@ from playwright.sync_api import Browser, sync_playwright
 from tooling.cli import UserError
 from tooling.machine import CHROMIUM_MISSING, find_chromium
 
+# Pages of Chromium's own window, which is not shown, take as much as the pages of the tests.
+_WINDOW = ("PreloadTopChromeWebUI", "InitialWebUI", "WebUIReloadButton", "WebUIOmniboxPopup", "WebUIOmniboxAimPopup")
+# Chromium takes the last switch only, so Playwright's own features are repeated (its chromiumSwitches.ts).
+_DISABLED = (
+    *("AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades", "LensOverlay"),
+    *("HttpsFirstBalancedModeAutoEnable", "MediaRouter", "PaintHolding", "ThirdPartyStoragePartitioning"),
+    *("AvoidCorsURLLoaderRestartOnRedirect", "TcpPortRandomizationWin", "OptimizationHints"),
+    *("NetworkTimeServiceQuerying", "AimEnabled", "PreconnectToSearch"),
+)
+
 
 class BrowserError(UserError):
     """There is no Chromium; the message says how to install it."""
@@ -33,7 +43,7 @@ def flags() -> list[str]:
     rendering = ["--font-render-hinting=none", "--disable-lcd-text", "--force-color-profile=srgb"]
     # Chromium has no sandbox for root.
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-    return [*quiet, *rendering, *sandbox]
+    return [*quiet, *rendering, *sandbox, f"--disable-features={','.join((*_DISABLED, *_WINDOW))}"]
 
 
 @contextmanager
