@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
 from e2e.tenant import Tenant
 from localstack import engines, targets
 from localstack import stack as stacks
 from localstack.targets import Platform
+from tests.support import browser as chromium
 from tests.support import doc_images, evidence_plugin
 from tests.support.cart_check import check_cart_service
 from tests.support.evidence_plugin import LOCAL_STACK, LocalStack, OrderTimer
@@ -86,3 +88,10 @@ def make_tenant(platform: Platform, timer: OrderTimer, cart_service: None) -> It
 def tenant(make_tenant: Callable[..., Tenant]) -> Tenant:
     """A new tenant."""
     return make_tenant()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium, one process for all tests of a worker, which opens contexts of their own."""
+    with chromium.launch() as browser:
+        yield browser

@@ -7,13 +7,12 @@ from uuid import uuid4
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from e2e.queues import FunctionQueue
 from e2e.tenant import DEADLINE_SECONDS, Tenant, cart_outage, paid
 from labs.customers import ITEMS
 from localstack import stack as stacks
-from tests.support import browser as chromium
 from tooling.paths import ROOT
 
 pytestmark = pytest.mark.sidecars
@@ -25,15 +24,6 @@ PRODUCT = str(ITEMS[0]["name"])
 
 Open = Callable[..., Page]
 Accept = Callable[[str, bytes], None]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.flags())
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -64,6 +54,8 @@ def open_page(browser: Browser, complaints: list[str]) -> Iterator[Open]:
         context = browser.new_context(
             viewport={"width": viewport["width"], "height": viewport["height"]},
             color_scheme="dark" if scheme == "dark" else "light",
+            # Rows that change fade for a second and a half, each frame of it computed without a GPU.
+            reduced_motion="reduce",
             base_url=address,
         )
         page = context.new_page()

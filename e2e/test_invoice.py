@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from e2e.expected import is_problem
 from e2e.tenant import Tenant
-from tests.support import browser as chromium
 from tooling.polling import poll
 
 # Follows the redirect as a page does: with its token, and from another origin than the API's.
@@ -76,15 +75,13 @@ class _EmptyPage(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
+def page(browser: Browser) -> Iterator[Page]:
     """An empty page of an origin that may call the API, and is not the API's own."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _EmptyPage) as server, sync_playwright() as playwright:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _EmptyPage) as server, browser.new_context() as context:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        browser = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.flags())
-        page = browser.new_page()
+        page = context.new_page()
         page.goto(f"http://localhost:{server.server_port}/")
         yield page
-        browser.close()
         server.shutdown()
 
 

@@ -7,12 +7,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from e2e.tenant import DEADLINE_SECONDS
 from localstack import seed, up
 from localstack import stack as stacks
-from tests.support import browser as chromium
 from tooling.paths import ROOT
 
 pytestmark = pytest.mark.sidecars
@@ -29,15 +28,6 @@ Accept = Callable[[str, bytes], None]
 def address() -> str:
     """URL of the portal."""
     return up.start_page(stacks.require(), "portal")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.flags())
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

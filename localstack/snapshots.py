@@ -23,7 +23,7 @@ from tooling.paths import ROOT
 _KEPT = 6
 _SAVE_SECONDS = 30
 # What the engine keeps on disk, below its folder.
-_STATE = ("state", "s3")
+STATE = ("state", "s3")
 _PATCHES = ROOT / "localstack" / "ministack_patches"
 _OUTPUTS = "outputs.json"
 
@@ -50,7 +50,7 @@ def _folder(stack: Stack) -> Path:
 def restore(stack: Stack) -> bool:
     """Put the snapshot of a stack into its engine's folder, before the engine starts; returns whether there is one."""
     folder = _folder(stack)
-    whole = all((folder / name).exists() for name in (_OUTPUTS, *(f"engine/{name}" for name in _STATE)))
+    whole = all((folder / name).exists() for name in (_OUTPUTS, *(f"engine/{name}" for name in STATE)))
     if not possible(stack) or not whole:
         return False
     shutil.copytree(folder / "engine", stack.engine_dir, dirs_exist_ok=True)
@@ -77,7 +77,7 @@ def save(stack: Stack) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix="partial-", dir=folder.parent))
     try:
-        for name in _STATE:
+        for name in STATE:
             (stack.engine_dir / name).mkdir(exist_ok=True)
             shutil.copytree(stack.engine_dir / name, partial / "engine" / name)
         stack.changes_file.touch()

@@ -72,15 +72,14 @@ def lint_steps() -> list[Step]:
         "dependabot": [ROOT / ".github" / "dependabot.yml"],
         "compose-spec": [ROOT / "docker-compose.yml"],
     }
+    separator = shared_provider.SEPARATOR
+    checked = [word for name, files in schemas.items() for word in (separator, name, *map(str, files))]
     return [
         _tool("ruff", "check", ".", hint="`.venv/bin/ruff check --fix .` fixes most of it"),
         _tool("ruff", "format", "--check", ".", hint="`.venv/bin/ruff format .` fixes it"),
         _tool("lint-imports", "--no-logo", hint="docs/architecture.md says who may import whom"),
         _tool("zizmor", "--offline", "--quiet", ".github", hint="fix the workflow as the finding says"),
-        *(
-            _tool("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *map(str, files), hint="fix the file")
-            for schema, files in schemas.items()
-        ),
+        Step([_PYTHON, "-m", "tests.support.json_schemas", *checked], "fix the file"),
     ]
 
 
@@ -103,9 +102,9 @@ def security_steps() -> list[Step]:
     return [
         _tool("bandit", "-q", "-r", "common", "functions", hint="fix it: what runs in AWS has no exception"),
         _tool("bandit", "-q", "-r", *PACKAGES, *tooling, hint="fix it, or say in its line why it is not a weakness"),
-        _tool(
-            *("detect-secrets-hook", "--no-verify", *sorted(_our_files())),
-            hint="remove the secret, or mark what is not one with `pragma: allowlist secret` and why",
+        Step(
+            [_PYTHON, "-m", "tests.support.secret_scan", *sorted(_our_files())],
+            "remove the secret, or mark what is not one with `pragma: allowlist secret` and why",
         ),
     ]
 
@@ -158,13 +157,12 @@ def terraform_steps() -> list[Step]:
         variables = terraform_environment(ROOT / "build" / "terraform-check" / folder.name)
         return Step(["terraform", f"-chdir={folder}", *arguments], hint, environment=variables)
 
-    def prepare(folder: Path) -> list[Step]:
-        init = ("init", "-backend=false", "-lockfile=readonly", "-test-directory=tests")
-        return [terraform(folder, *init), terraform(folder, "validate", "-no-tests")]
+    def init(folder: Path) -> Step:
+        return terraform(folder, "init", "-backend=false", "-lockfile=readonly", "-test-directory=tests")
 
     def tests(folder: Path, *runs: tuple[Sequence[str], Sequence[str]]) -> Step:
-        """Tests on one process of the provider: files, and the environments whose values they get."""
-        commands = list[str]()
+        """Validation and tests on one process of the provider: files, and the environments whose values they get."""
+        commands = ["terraform", f"-chdir={folder}", "validate", "-no-tests"]
         for files, environments in runs:
             values = [f"-var-file=env/{name}.tfvars" for name in environments]
             filters = [f"-filter=tests/{name}.tftest.hcl" for name in files]
@@ -175,9 +173,9 @@ def terraform_steps() -> list[Step]:
     checkov = ("--directory", ".", "--framework", "terraform", "--var-file", "env/prod.tfvars")
     quiet = ("--skip-path", "tests", "--skip-download", "--quiet", "--compact")
     return [
-        Step([_PYTHON, "-m", "cli.release", "build"]),
         terraform(top, "fmt", "-check", "-recursive", "-diff", hint="`terraform fmt -recursive terraform` fixes it"),
-        *prepare(top),
+        Step([_PYTHON, "-m", "cli.release", "build"]),
+        init(top),
         tests(
             top,
             (names, ()),
@@ -185,7 +183,7 @@ def terraform_steps() -> list[Step]:
             (["failover"], ["prod", "failover"]),
             *((["environment"], [name]) for name in ("local", "dev", "sit", "prod")),
         ),
-        *prepare(bootstrap),
+        init(bootstrap),
         tests(bootstrap, (["refusals"], ["dev"]), *((["account"], [name]) for name in ("dev", "sit", "prod"))),
         Step([*_MACHINE, "install", "checkov"]),
         Step(
@@ -374,7 +372,10 @@ def all_parts() -> None:
 
 @app.command()
 def quick() -> None:
-    """Run lint, types, the unit tests without their coverage, and one order end to end, within a minute."""
+    """Run lint, types, unit tests without their coverage, and one order end to end, within a minute.
+
+    Slow unit tests run only if an uncommitted change affects them: those of pictures, and the audit of all libraries.
+    """
     parts = Parts(prefixed=True)
     stack = OwnStack(_QUICK_STACK)
     with parts.shown():
@@ -383,7 +384,7 @@ def quick() -> None:
         try:
             with ThreadPoolExecutor(max_workers=3) as pool:
                 pool.submit(parts.run, "order", lambda: [*stack.up(), stack.one_order()])
-                pool.submit(parts.run, "unit", lambda: [_pytest_in_workers("tests/unit")])
+                pool.submit(parts.run, "unit", lambda: [_pytest_in_workers("tests/unit", "--quick")])
                 pool.submit(parts.run, "lint", lambda: [*lint_steps(), *types_steps()])
         finally:
             parts.run("stack down", lambda: [stack.down()])

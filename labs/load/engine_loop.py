@@ -10,6 +10,8 @@ from localstack.aws import Aws
 from localstack.stack import Stack
 from ops.queues import url
 
+_WARM, _SECONDS = 100, 120
+
 
 class Cost(NamedTuple):
     """Seconds of a processor that a request takes at a rate, with the order that it places: of engine and functions."""
@@ -48,6 +50,8 @@ def empty_loop(stack: Stack) -> Iterator[dict[Kind, str]]:
             root = behind_api(stack, handler, function, method, resource, LOOP_QUEUE_URL=first)
             removal.callback(remove_from_api, stack, root)
             paths[kind] = f"/{root}/{path}"
+        # What it takes to start the processes of the functions is no part of a request.
+        loop.run(_WARM, _SECONDS)
         yield paths
 
 

@@ -33,12 +33,16 @@ _ZONE: Final = "TF_VAR_hosted_zone_id"
 
 
 class Accounts:
-    """The accounts of an engine, which must serve TLS: the real configuration refuses plain HTTP."""
+    """The accounts of an engine, which must serve TLS: the real configuration refuses plain HTTP.
+
+    Args:
+        stack: Stack of the engine.
+    """
 
     def __init__(self, stack: Stack) -> None:
         if stack.certificates is None:
             raise StackError("the accounts refuse plain HTTP: give the stack certificates")
-        self._stack = stack
+        self.stack = stack
         self._trusted = stack.certificates.trusted()
         self.endpoint = stack.endpoint
         self.bundle = stack.certificates.bundle
@@ -75,7 +79,7 @@ class Accounts:
         trusted = {name: value for name, value in self._trusted.items() if name != "SSL_CERT_FILE"}
         return {
             **trusted,
-            **terraform.cli_environment(self._stack.directory),
+            **terraform.cli_environment(self.stack.directory),
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
@@ -115,7 +119,7 @@ class Accounts:
 
     def bootstrap(self, environment: EnvironmentName) -> None:
         """Apply terraform/bootstrap to an account; CommandError if Terraform failed."""
-        folder = self._stack.directory / "bootstrap" / environment
+        folder = self.stack.directory / "bootstrap" / environment
         folder.mkdir(parents=True, exist_ok=True)
         variables = self.root(environment) | {"TF_DATA_DIR": str(folder / "terraform")}
         apply = (
@@ -149,6 +153,6 @@ class Accounts:
 
     def var_file(self) -> Path:
         """Terraform variables that differ from AWS: the URL of the Cart service."""
-        path = self._stack.directory / "rehearsal.tfvars"
-        path.write_text(f'cart_api_url = "{self._stack.cart_url}"\n')
+        path = self.stack.directory / "rehearsal.tfvars"
+        path.write_text(f'cart_api_url = "{self.stack.cart_url}"\n')
         return path

@@ -44,6 +44,8 @@ class MiniStack:
             # An order after a long pause should not meet cold starts.
             "LAMBDA_WARM_TTL_SECONDS": "86400",
             "PYTHONUNBUFFERED": "1",
+            # glibc would keep freed memory apart for each of the many threads; functions inherit it.
+            "MALLOC_ARENA_MAX": "2",
             # Unpacked packages are removed with the stack.
             "TMPDIR": str(stack.engine_dir),
             # For snapshots, and for runs with faults, which restart the engine.

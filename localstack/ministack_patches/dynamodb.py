@@ -75,10 +75,14 @@ def describe_recovery_period(describe: Function, data: dict[str, Any]) -> Any:
 def record_writes(
     emit: Function, table: str, event: str, old: _Item | None, new: _Item | None, replicate: bool = True
 ) -> None:
-    """Record every write of a table with point-in-time recovery, for `restore_to_time`."""
+    """Record every write of a table with point-in-time recovery, for `restore_to_time`; keep stream records on disk."""
     if table in _changes:
         _changes[table].append(_Change(time.time(), old, new))
     emit(table, event, old, new, replicate)
+    # MiniStack keeps the records of a table's stream in memory, for 24 hours as AWS does.
+    records = dynamodb._stream_records.get(table)
+    if isinstance(records, list):
+        dynamodb._stream_records[table] = SpilledList(records)
 
 
 @replaces(dynamodb, "_restore_table_to_point_in_time")

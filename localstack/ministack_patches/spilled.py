@@ -9,19 +9,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, overload
 
 # Values of a chunk on disk; the end that is in memory has at most twice as many.
-CHUNK = 256
+CHUNK = 64
 
 
 class SpilledList(Sequence[Any]):
     """Values that JSON can express. Older ones are compressed in a file without a name, which ends with the process.
 
-    One thread may add values while others read. A copy is an ordinary list, for the state that MiniStack saves.
+    One thread may change it while others read. A copy is an ordinary list, for the state that MiniStack saves.
     """
 
     def __init__(self, values: Iterable[Any] = ()) -> None:
         self._file: int | None = None
-        # Offset and length of each chunk in the file, and the values after them; replaced together.
-        self._state: tuple[list[tuple[int, int]], list[Any]] = ([], [])
+        # How many values at the begin are deleted, offset and length of each chunk in the file, and the values after
+        # them; replaced together.
+        self._state: tuple[int, list[tuple[int, int]], list[Any]] = (0, [], [])
+        # The chunk that was read last, by its offset.
         self._decoded: tuple[int, list[Any]] = (-1, [])
         self.extend(values)
 
@@ -31,21 +33,32 @@ class SpilledList(Sequence[Any]):
 
     def extend(self, values: Iterable[Any]) -> None:
         """Add values."""
-        chunks, end = self._state
+        deleted, chunks, end = self._state
         end.extend(values)
         while len(end) >= 2 * CHUNK:
             chunks, end = [*chunks, self._write(end[:CHUNK])], end[CHUNK:]
-            self._state = chunks, end
+            self._state = deleted, chunks, end
 
     def replace_end(self, values: Iterable[Any]) -> None:
         """Replace the values that are in memory."""
-        self._state = (self._state[0], [])
+        self._state = (*self._state[:2], [])
         self.extend(values)
 
     @property
     def end(self) -> list[Any]:
         """A copy of the values that are in memory."""
-        return list(self._state[1])
+        return list(self._state[2])
+
+    def __delitem__(self, index: slice) -> None:
+        """Delete values at the begin; ValueError for others."""
+        start, stop, step = index.indices(len(self))
+        if (start, step) != (0, 1):
+            raise ValueError("only values at the begin can be deleted")
+        deleted, chunks, end = self._state
+        deleted += stop
+        whole = min(deleted // CHUNK, len(chunks))
+        deleted, chunks = deleted - whole * CHUNK, chunks[whole:]
+        self._state = (deleted, chunks, end) if chunks else (0, [], end[deleted:])
 
     def _write(self, values: list[Any]) -> tuple[int, int]:
         if self._file is None:
@@ -58,19 +71,18 @@ class SpilledList(Sequence[Any]):
         os.write(self._file, content)
         return offset, len(content)
 
-    def _chunk(self, number: int) -> list[Any]:
+    def _read(self, offset: int, length: int) -> list[Any]:
         known, decoded = self._decoded
-        if known == number:
+        if known == offset:
             return decoded
-        offset, length = self._state[0][number]
         # Several threads may read at the same time: none moves the position of the file.
         values: list[Any] = json.loads(zlib.decompress(os.pread(self._file or 0, length, offset)))
-        self._decoded = number, values
+        self._decoded = offset, values
         return values
 
     def __len__(self) -> int:
-        chunks, end = self._state
-        return CHUNK * len(chunks) + len(end)
+        deleted, chunks, end = self._state
+        return CHUNK * len(chunks) + len(end) - deleted
 
     @overload
     def __getitem__(self, index: int) -> Any: ...
@@ -79,19 +91,20 @@ class SpilledList(Sequence[Any]):
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
             return [self[number] for number in range(*index.indices(len(self)))]
-        chunks, end = self._state
+        deleted, chunks, end = self._state
         spilled = CHUNK * len(chunks)
-        index = index + spilled + len(end) if index < 0 else index
-        if index < 0:
+        index = index + spilled + len(end) if index < 0 else index + deleted
+        if index < deleted:
             raise IndexError(index)
-        return self._chunk(index // CHUNK)[index % CHUNK] if index < spilled else end[index - spilled]
+        return self._read(*chunks[index // CHUNK])[index % CHUNK] if index < spilled else end[index - spilled]
 
     def __iter__(self) -> Iterator[Any]:
-        chunks, end = self._state
+        deleted, chunks, end = self._state
         end = list(end)
-        for number in range(len(chunks)):
-            yield from self._chunk(number)
-        yield from end
+        for chunk in chunks:
+            yield from self._read(*chunk)[deleted:]
+            deleted = 0
+        yield from end[deleted:]
 
     def __deepcopy__(self, _: Any) -> list[Any]:
         return list(self)

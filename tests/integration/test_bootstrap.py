@@ -17,8 +17,8 @@ from labs.rehearsal.github import GitHub
 from labs.rehearsal.workflows import Workflows
 from localstack.stack import StackError
 from release import canary, preflight
+from tests.support.bootstrapped import bootstrapped
 from tests.support.rehearsal_jobs import Jobs
-from tests.support.secure_engine import secure_engine
 
 ROLE = "github-2-bbws-order-lambda-dev"
 BOUNDARY = f"arn:aws:iam::{ACCOUNTS['dev']}:policy/bbws-order-lambda-function-boundary-dev"
@@ -36,10 +36,8 @@ EVERYTHING = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allo
 
 @pytest.fixture(scope="module")
 def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
-    """The accounts of an engine, with dev bootstrapped."""
-    with secure_engine(tmp_path_factory.mktemp("accounts")) as stack:
-        accounts = Accounts(stack)
-        accounts.bootstrap("dev")
+    """The bootstrapped accounts of an engine."""
+    with bootstrapped(tmp_path_factory.mktemp("accounts")) as accounts:
         yield accounts
 
 

@@ -12,11 +12,10 @@ from labs.rehearsal.accounts import Accounts
 from labs.rehearsal.dns import ApiName
 from localstack.stack import Stack
 from ops import names
-from tests.support.secure_engine import secure_engine
+from tests.support.bootstrapped import NAME, bootstrapped
 from tooling import commands
 from tooling.paths import ROOT
 
-NAME = "api.kimmyai.io"
 HOME, OTHER = "af-south-1", "eu-west-1"
 _FOLDER = ROOT / "tests" / "support" / "named_api"
 _TERRAFORM_SECONDS = 300
@@ -25,9 +24,13 @@ _TERRAFORM_SECONDS = 300
 class Named(NamedTuple):
     """An engine with prod's account, whose API has its name in the home region."""
 
-    stack: Stack
     accounts: Accounts
     name: ApiName
+
+    @property
+    def stack(self) -> Stack:
+        """The stack of the engine."""
+        return self.accounts.stack
 
     def client(self, service: str, region: str = HOME) -> Any:
         """A client with the permissions of the deployment role."""
@@ -42,19 +45,18 @@ class Named(NamedTuple):
             "TF_VAR_failover": failover,
         }
         init = ("init", "-input=false", "-lockfile=readonly", f"-backend-config=path={data / 'named.tfstate'}")
-        for arguments in (init, ("apply", "-input=false", "-auto-approve", "-no-color", "-parallelism=40")):
+        apply = ("apply", "-input=false", "-auto-approve", "-no-color", "-parallelism=40")
+        # A region is applied several times.
+        for arguments in (apply,) if data.exists() else (init, apply):
             command = ["terraform", f"-chdir={_FOLDER}", *arguments]
             commands.run(f"terraform {arguments[0]}, {region}", command, _TERRAFORM_SECONDS, variables).checked()
 
 
 @pytest.fixture(scope="module")
 def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Named]:
-    """Prod's account with a delegated zone, bootstrapped, and the API in the home region."""
-    with secure_engine(tmp_path_factory.mktemp("named")) as stack:
-        accounts = Accounts(stack)
-        accounts.delegate("prod", NAME)
-        accounts.bootstrap("prod")
-        named = Named(stack, accounts, accounts.api_name("prod"))
+    """Prod's bootstrapped account with a delegated zone, and the API in the home region."""
+    with bootstrapped(tmp_path_factory.mktemp("named")) as accounts:
+        named = Named(accounts, accounts.api_name("prod"))
         named.apply(HOME, "PRIMARY")
         yield named
 

@@ -16,19 +16,16 @@ from release.deploy import Planned
 from release.manifest import Manifest
 from release.packaging import build
 from release.store import Store
+from tests.support.bootstrapped import bootstrapped
 from tests.support.releases import make_release
-from tests.support.secure_engine import secure_engine
 from tests.unit.test_evidence_pack import recorded_test, write_records
 from tooling.paths import ROOT
 
 
 @pytest.fixture(scope="module")
 def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
-    """The accounts of an engine; those of dev and sit are bootstrapped."""
-    with secure_engine(tmp_path_factory.mktemp("accounts")) as stack:
-        accounts = Accounts(stack)
-        accounts.bootstrap("dev")
-        accounts.bootstrap("sit")
+    """The bootstrapped accounts of an engine."""
+    with bootstrapped(tmp_path_factory.mktemp("accounts")) as accounts:
         yield accounts
 
 

@@ -1,4 +1,8 @@
-"""Deployments that are killed: `bin/release` as a process, with Terraform, of a release with one function."""
+"""Deployments that are killed: `bin/release` as a process, with Terraform, of a release with one function.
+
+The first deployment and the one whose Terraform is killed start the AWS provider as always; all other commands share
+one process of it.
+"""
 
 import json
 import os
@@ -7,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +28,7 @@ from release.store import Store
 from release.traffic import Shares
 from tests.support.lambda_functions import package
 from tests.support.releases import make_release
+from tests.support.shared_provider import shared_provider
 from tooling import documents
 from tooling.paths import ROOT
 from tooling.polling import poll
@@ -31,8 +36,11 @@ from tooling.polling import poll
 ACCOUNT, FUNCTION, TEMPLATE = "093646564004", "bbws-order-lambda-get-order-prod", "customer/order_confirmation.html"
 PROD = ENVIRONMENTS["prod"]
 _SECONDS = 300
-# The command, in a folder of the test instead of this repository, whose changes need not be committed.
+# The command, in a folder of the test instead of this repository, whose changes need not be committed. It takes no
+# provider from the shell, so that of the test has a variable of its own.
 PROGRAM = """
+import json
+import os
 import sys
 from pathlib import Path
 from cli import release
@@ -40,7 +48,10 @@ from release import deploy, manifest
 from tooling.cli import ADVICE, run_cli
 deploy.ROOT = Path(sys.argv.pop(1))
 manifest.commit = lambda: None
-sys.exit(run_cli(lambda: release.app(prog_name="release"), ADVICE))
+def run():
+    os.environ |= json.loads(os.environ["SHARED_PROVIDER"])
+    release.app(prog_name="release")
+sys.exit(run_cli(run, ADVICE))
 """
 CODE = """
 terraform {
@@ -106,6 +117,7 @@ class Prod:
 
     def __init__(self, stack: Stack, folder: Path) -> None:
         self._stack, self._folder = stack, folder
+        self._provider: Mapping[str, str] = {}
         self._session = boto3.Session(aws_access_key_id=ACCOUNT, aws_secret_access_key="test")
         self.functions = self._session.client("lambda", endpoint_url=stack.endpoint)
         self.s3 = self._session.client("s3", endpoint_url=stack.endpoint)
@@ -136,16 +148,33 @@ class Prod:
     @property
     def environment(self) -> Mapping[str, str]:
         """Environment of the commands."""
-        return (
-            os.environ
-            | terraform.environment(self._folder)
-            | self._stack.aws_environment()
-            | {
-                "AWS_ACCESS_KEY_ID": ACCOUNT,
-                "TARGET": "prod",
-                "COLUMNS": "200",
-            }
-        )
+        return {
+            **terraform.environment(self._folder),
+            **self._stack.aws_environment(),
+            "AWS_ACCESS_KEY_ID": ACCOUNT,
+            "TARGET": "prod",
+            "COLUMNS": "200",
+            "SHARED_PROVIDER": json.dumps(dict(self._provider)),
+        }
+
+    @contextmanager
+    def sharing_provider(self) -> Iterator[None]:
+        """Let all commands use one process of the provider, which an earlier deployment has installed."""
+        deployed, code = self._folder / "build" / "deploy" / "prod", self._folder / "shared" / "terraform"
+        code.mkdir(parents=True)
+        # Each deployment makes the folder of the release anew, so the provider cannot be in it.
+        for name in ("packages", "templates"):
+            (code.parent / name).symlink_to(deployed / "release" / name)
+        with shared_provider(deployed / "terraform", self.environment, code) as found:
+            self._provider = found
+            yield
+
+    @contextmanager
+    def own_provider(self) -> Iterator[None]:
+        """Let each command of Terraform start and end the provider, as it does for people."""
+        shared, self._provider = self._provider, {}
+        yield
+        self._provider = shared
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command of `bin/release`, in a process group of its own."""
@@ -228,7 +257,8 @@ def prod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prod]:
     try:
         made = Prod(stack, tmp_path_factory.mktemp("prod"))
         made.run("deploy", made.promoted("first").digest(), "--to", "prod")
-        yield made
+        with made.sharing_provider():
+            yield made
     finally:
         engine.stop(stack)
 
@@ -266,7 +296,8 @@ def test_terraform_killed_leaves_a_lock_that_is_released(prod: Prod) -> None:
     """A deployment that is killed while Terraform applies leaves the lock; the runbook's command releases it."""
     third = prod.promoted("third").digest()
     deploy = ("deploy", third, "--to", "prod", "--seconds", "1", "--allow-quiet-canary")
-    prod.kill(lambda: prod.lock().get("Operation") == "OperationTypeApply", *deploy)
+    with prod.own_provider():
+        prod.kill(lambda: prod.lock().get("Operation") == "OperationTypeApply", *deploy)
     lock = prod.lock()["ID"]
     refused = prod.run(*deploy, status=1)
     assert "Error acquiring the state lock" in refused

@@ -4,6 +4,8 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from localstack import terraform
 from localstack.stack import Stack
 from release.environments import ENVIRONMENTS, EnvironmentName
 from release.packaging.build import function_names
+from tests.support.shared_provider import shared_provider
 from tooling.paths import ROOT
 
 ACCOUNTS = {"dev": "536580886816", "sit": "815856636111", "prod": "093646564004", "failover": "093646564004"}
@@ -35,11 +38,25 @@ class Plans:
         (self._code / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
         for function in function_names():
             (folder / f"{function}.zip").write_bytes(b"")
+        self._provider: Mapping[str, str] = {}
         self.run("000000000000", "init", "-lockfile=readonly")
 
-    def run(self, account: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run Terraform with the credentials of an account."""
-        variables = terraform.environment(self._folder) | self._stack.aws_environment() | {"AWS_ACCESS_KEY_ID": account}
+    @contextmanager
+    def sharing_provider(self) -> Iterator[None]:
+        """Let commands that only read the provider's schema use one process of it; plans have an account each."""
+        with shared_provider(Path(terraform.environment(self._folder)["TF_DATA_DIR"])) as self._provider:
+            yield
+
+    def read(self, *arguments: str) -> str:
+        """What Terraform prints about a plan or the code."""
+        done = self.run("000000000000", *arguments, **self._provider)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def run(self, account: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run Terraform with the credentials of an account, and with more environment variables."""
+        own = self._stack.aws_environment() | {"AWS_ACCESS_KEY_ID": account}
+        variables = terraform.environment(self._folder) | own | variables
         return subprocess.run(
             ["terraform", f"-chdir={self._code}", *arguments],
             env=variables,
@@ -58,14 +75,16 @@ class Plans:
     def planned(self, name: EnvironmentName) -> str:
         """The resources that the plan of an environment would make, as JSON."""
         assert (done := self.plan(name, ACCOUNTS[name])).returncode == 0, done.stdout + done.stderr
-        content = json.loads(self.run(ACCOUNTS[name], "show", "-json", str(self._folder / name)).stdout)
+        content = json.loads(self.read("show", "-json", str(self._folder / name)))
         return json.dumps(content["planned_values"]["root_module"])
 
 
 @pytest.fixture(scope="module")
-def plans(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Plans:
+def plans(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plans]:
     """Plans against the engine."""
-    return Plans(stack, tmp_path_factory.mktemp("plans"))
+    plans = Plans(stack, tmp_path_factory.mktemp("plans"))
+    with plans.sharing_provider():
+        yield plans
 
 
 def resources(module: dict[str, Any]) -> list[dict[str, Any]]:
@@ -112,9 +131,7 @@ def dependencies(graph: str, of: str) -> set[str]:
 @pytest.fixture(scope="module")
 def graph(plans: Plans) -> str:
     """What waits for what in prod, as `terraform graph` prints it."""
-    done = plans.run(ACCOUNTS["prod"], "graph")
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return plans.read("graph")
 
 
 @pytest.mark.parametrize("bucket", ["orders_bucket", "templates_bucket"])

@@ -3,6 +3,8 @@
 A module's tests run together. First come the modules with a test that failed last time, then those that uncommitted
 changes affect: a changed test, a test that imports or names what changed, a test that imports it through others. All
 others follow by the time that they took last time, so that no worker is left with a long one at the end.
+
+With --quick it leaves out slow tests that no uncommitted change affects.
 """
 
 import subprocess
@@ -112,6 +114,17 @@ def _cache(config: pytest.Config) -> pytest.Cache | None:
     return getattr(config, "cache", None)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --quick."""
+    parser.addoption("--quick", action="store_true", help="leave out slow tests that no uncommitted change affects")
+
+
+def needless(item: pytest.Item, changed: Iterable[str]) -> bool:
+    """Whether a test is slow, and none of the changed files is below a path that its mark names."""
+    mark = item.get_closest_marker("slow")
+    return mark is not None and not any(PurePath(path).is_relative_to(of) for path in changed for of in mark.args)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the order."""
     if hasattr(config, "workerinput"):
@@ -127,6 +140,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Sort the tests by their file; the order in a file stays."""
+    if config.getoption("--quick"):
+        changed = changed_files(ROOT)
+        left_out = [item for item in items if needless(item, changed)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
     chosen = config.stash[_ORDER]
     rank = {test: number for number, test in enumerate(chosen)}
     items.sort(key=lambda item: rank.get(_file(item.nodeid), len(rank)))

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageChops
-from playwright.sync_api import sync_playwright
 
 from common.invoice import ASSETS
 from evidence.content import rasterize
@@ -148,11 +147,7 @@ def open_camera() -> Iterator[Camera]:
     Raises:
         BrowserError: There is no Chromium.
     """
-    program = browser.find()
-    with (
-        sync_playwright() as playwright,
-        playwright.chromium.launch(executable_path=program, args=browser.flags()) as chromium,
-    ):
+    with browser.launch() as chromium:
         yield Camera(chromium)
 
 

@@ -1,5 +1,6 @@
 """An engine that speaks TLS."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,10 +11,17 @@ from localstack.stack import Stack
 
 
 @contextmanager
-def secure_engine(folder: Path) -> Iterator[Stack]:
-    """Start an engine on free ports with new certificates, and stop it at the end."""
+def secure_engine(folder: Path, saved: Path | None = None) -> Iterator[Stack]:
+    """Start an engine on free ports with new certificates, and stop it at the end.
+
+    Args:
+        folder: Folder of its stack.
+        saved: What an engine saved in its folder, with which this one starts; it starts empty if None.
+    """
     ports = {use: processes.free_port() for use in ("engine", "cart", "smtp")}
     stack, engine = Stack(folder, ports=ports, certificates=tls.make(folder / "tls")), MiniStack()
+    if saved:
+        shutil.copytree(saved, stack.engine_dir)
     engine.start(stack)
     try:
         yield stack

@@ -3,8 +3,9 @@
     TF_DATA_DIR=… python -m tests.support.shared_provider terraform test -filter=a -- terraform test -filter=b
 
 Terraform starts and checks a provider of 700 MB several times for each `run` of a test. The provider's own mode for
-debuggers serves all of them. `terraform init` has checked its digest. Only for tests that mock the provider: it would
-take the endpoint and the credentials from its own environment, not from that of the command.
+debuggers serves all of them. `terraform init` has checked its digest. It takes the endpoint and the credentials from
+its own environment, not from that of the command, and all configurations of a command share one: only for tests that
+mock the provider, or whose commands have one account and one region.
 """
 
 import os
@@ -12,7 +13,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
@@ -27,15 +28,28 @@ SEPARATOR = "--"
 
 
 @contextmanager
-def shared_provider(data: Path) -> Iterator[dict[str, str]]:
-    """Start the provider that `terraform init` put into a folder; yields the variable with which Terraform finds it."""
+def shared_provider(
+    data: Path, environment: Mapping[str, str] | None = None, folder: Path | None = None
+) -> Iterator[dict[str, str]]:
+    """Start the provider that `terraform init` put into a folder; yields the variable with which Terraform finds it.
+
+    Args:
+        data: The folder that TF_DATA_DIR names.
+        environment: Environment variables of the provider; those of this process if None.
+        folder: Folder from which the provider reads files with relative paths; the current one if None.
+    """
     found = sorted(data.glob("providers/*/hashicorp/aws/*/*/terraform-provider-aws*"))
     if len(found) != 1:
         raise UserError(f"{data} has {len(found)} versions of the AWS provider: run `terraform init` with TF_DATA_DIR")
     with (
         tempfile.TemporaryFile("w+") as output,
         subprocess.Popen(
-            [found[0], "-debug"], stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            [found[0], "-debug"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=folder,
         ) as provider,
     ):
         try:

@@ -2,8 +2,12 @@
 
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
-from tests.support.first import changed_files, distances, order
+import pytest
+
+from tests.support.first import changed_files, distances, needless, order
 
 PAGING, EVENTS, DOCS, PLANS = (
     "tests/unit/test_paging.py",
@@ -53,3 +57,13 @@ def test_changes_are_those_that_are_not_committed(tmp_path: Path) -> None:
     (tmp_path / "new folder" / "ä.md").write_text("")
     git("mv", "moved.py", "elsewhere.py")
     assert sorted(changed_files(tmp_path)) == ["changed.py", "elsewhere.py", "moved.py", "new folder/ä.md"]
+
+
+def test_slow_test_is_left_out_unless_a_change_affects_it() -> None:
+    """A slow test is needless unless a file below one of its paths has changed; a test without the mark never is."""
+    slow: Any = SimpleNamespace(get_closest_marker=lambda name: pytest.mark.slow("templates", "common/mail.py").mark)
+    assert needless(slow, ["common/mail_problem.py", "docs/templates"])
+    assert not needless(slow, ["common/mail.py"])
+    assert not needless(slow, ["docs/a.md", "templates/customer/status.html"])
+    other: Any = SimpleNamespace(get_closest_marker=lambda name: None)
+    assert not needless(other, [])

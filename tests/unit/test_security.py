@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.__main__ import audit_steps
+from tests.support import secret_scan
 from tooling.paths import ROOT
 
 BIN = Path(sys.executable).parent
@@ -41,13 +42,36 @@ def run(*command: str | Path) -> tuple[int, str]:
 @pytest.mark.parametrize("what", PLANTED)
 def test_secret_in_a_file_is_found(tmp_path: Path, what: str) -> None:
     """The check for secrets finds a key, a token or a password in a file."""
-    planted = tmp_path / "settings.py"
+    planted, passed = tmp_path / "settings.py", tmp_path / "passed.json"
+    scan = "import sys; from pathlib import Path; from tests.support.secret_scan import scan; "
+    scan += "sys.exit(scan(sys.argv[2:], Path(sys.argv[1])))"
     planted.write_text("NAME = 'orders'\n")
-    assert run(BIN / "detect-secrets-hook", "--no-verify", planted)[0] == 0
+    assert run(sys.executable, "-c", scan, passed, planted)[0] == 0
     planted.write_text(PLANTED[what] + "\n")
-    status, output = run(BIN / "detect-secrets-hook", "--no-verify", planted)
-    assert status == 1
-    assert f"{planted}:1" in output
+    # A file that did not pass is checked again, although it has not changed.
+    for _ in range(2):
+        status, output = run(sys.executable, "-c", scan, passed, planted)
+        assert status == 1
+        assert f"{planted}:1" in output
+
+
+def test_secrets_are_looked_for_in_changed_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that passed is checked again when it changes, and also under another name."""
+    checked = list[list[str]]()
+
+    def check(command: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
+        checked.append([Path(word).name for word in command if word.startswith(str(tmp_path))])
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", check)
+    files = [tmp_path / name for name in ("a.txt", "b.txt")]
+    for file in files:
+        file.write_text("orders")
+    names, passed = list(map(str, files)), tmp_path / "passed.json"
+    assert [secret_scan.scan(names, passed) for _ in range(2)] == [0, 0]
+    files[1].write_text("more orders")
+    assert secret_scan.scan(names, passed) == 0
+    assert checked == [["a.txt", "b.txt"], ["b.txt"]]
 
 
 def test_exception_from_a_check_has_a_reason() -> None:
@@ -129,6 +153,7 @@ def advisories(request: pytest.FixtureRequest) -> Iterator[Advisories]:
     server.server_close()
 
 
+@pytest.mark.slow("requirements", "tests/__main__.py", "tests/unit/test_security.py")
 @pytest.mark.parametrize("advisories", ["jinja2"], indirect=True)
 def test_audit_fails_for_a_vulnerable_library(advisories: Advisories) -> None:
     """The audit queries every locked library, and fails when one has a known vulnerability."""

@@ -50,3 +50,18 @@ def test_copy_is_an_ordinary_list() -> None:
     found: Any = copy.deepcopy({"events": filled(3 * CHUNK)})
     assert type(found["events"]) is list
     assert found == {"events": list(range(3 * CHUNK))}
+
+
+@pytest.mark.parametrize("count", [0, 1, CHUNK, CHUNK + 1, 3 * CHUNK + 5, 5 * CHUNK])
+def test_spilled_list_forgets_its_begin(count: int) -> None:
+    """Values at the begin are deleted one after another or together; others cannot be."""
+    values, expected = filled(5 * CHUNK), list(range(5 * CHUNK))
+    for first in (count // 2, count - count // 2):
+        del values[:first]
+        del expected[:first]
+    assert list(values) == expected
+    assert [values[number] for number in range(-len(expected), len(expected))] == expected * 2
+    values.extend(range(3 * CHUNK))
+    assert list(values) == [*expected, *range(3 * CHUNK)]
+    with pytest.raises(ValueError, match="at the begin"):
+        del values[1:]

@@ -16,6 +16,12 @@ from localstack.preview.samples import orders
 from tests.support import pictures
 from tests.support.pictures import VIEWS, Camera, Comparison, View, open_camera, pdf_pages, png
 
+# Chromium takes half a minute of processor time for them.
+pytestmark = pytest.mark.slow(
+    *("common", "evidence", "functions", "localstack/preview", "templates"),
+    *("tests/support", "tests/unit/test_visual.py", "tests/visual"),
+)
+
 
 @pytest.fixture(scope="module")
 def camera(pytestconfig: pytest.Config) -> Iterator[Camera]:
