@@ -39,6 +39,7 @@ RUN_ELSEWHERE = {
     "bin/ops lab engines": "labs/engines.py: by hand",
     "make down": ".ci/docker",
     "docker ": "tests/unit/test_localstack_engine.py",
+    "STACK_DIR=build/docker-second ": ".ci/docker: with a folder of its own",
     "make rehearse": "labs/rehearsal/run.py: by hand",
     "make release": "labs/rehearsal/by_hand.py",
     "bin/release promote ": "labs/rehearsal/by_hand.py",
