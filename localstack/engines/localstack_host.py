@@ -106,6 +106,9 @@ def start_process(folder: Path, log: Path, port: int, settings: dict[str, str]) 
         "FUNCTION_PYTHON": str(machine.TOOL_VENVS["runtime"] / "bin" / "python"),
         # An order after a long pause should not meet cold starts.
         "LAMBDA_KEEPALIVE_MS": "86400000",
+        # Lambda polls queues without a pause; as in docker-compose.yml, in seconds.
+        "LAMBDA_EVENT_SOURCE_MAPPING_POLL_INTERVAL_SEC": "0.1",
+        "LAMBDA_EVENT_SOURCE_MAPPING_MAX_BACKOFF_ON_EMPTY_POLL_SEC": "0.5",
     }
     command = [str(machine.TOOL_VENVS["localstack"] / "bin" / "python"), "-m", "localstack.runtime.main"]
     return processes.start(command, log, environment | settings, folder)
