@@ -33,7 +33,7 @@ _MAX_QUERIES_PER_PAGE = 10
 _MAX_PAGE_BYTES = 2_500_000
 # An order has a handful of mails; the first problems say what is wrong, and an item stays small.
 MAX_MAIL_PROBLEMS = 20
-# Longest pauses in seconds before keys are read again that DynamoDB left unprocessed; AWS asks for exponential backoff.
+# Longest pauses in seconds before unprocessed keys are read again; AWS recommends exponential backoff.
 _BATCH_PAUSES = (0.1, 0.2)
 _DATE_INDEX = "OrdersByDateIndex"
 _ID_INDEX = "OrderByIdIndex"

@@ -33,7 +33,7 @@ class Image(NamedTuple):
         return not present(self.real) and present(self.stand_in)
 
     def content(self) -> str:
-        """What tells the content of the image to use from that of others.
+        """What distinguishes the content of the image to use from that of others.
 
         It is the stand-in's id, because each version of it has the same name, and the real image's name, because a
         build for another architecture does not keep the image here.

@@ -111,7 +111,7 @@ def plot(p95: Limited, path: Path) -> None:
 
 
 def measure(rounds: int) -> Iterator[Row]:
-    """Measure p95 of each step of the orders, and draw it; each round counts its own p95."""
+    """Measure p95 of each step of the orders, and plot it; each round counts its own p95."""
     stack = engines.require()
     # All processes start before the first round.
     _at_once(stack, COUNTS[-1])

@@ -66,7 +66,7 @@ def send(stack: Stack, count: int) -> float:
 
     def order(client: OrderClient) -> None:
         key = f"bench-{uuid.uuid4()}"
-        # A busy machine can make the SDK repeat the claim of the key, and the API then asks to try again.
+        # On a busy machine the SDK may repeat the claim of the key, and the API then responds 409: try again.
         retried(lambda: client.place(body, idempotency_key=key, correlation_id=key))
 
     token = seed.token(stack, body["customerEmail"])

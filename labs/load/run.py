@@ -240,7 +240,7 @@ def run(target: str, rates: Sequence[float] = RATES, seconds: int = 20, gate: fl
     require_time(rates, seconds)
     platform = platform_of(target)
     folder = result_folder(target)
-    # Only the embedded engine's processor time can be told from the functions'.
+    # Only the embedded engine's processor time can be separated from the functions'.
     stack = stacks.require() if target == "local" else None
     embedded = stack if stack and stack.engine == MiniStack.name else None
     with customers(platform, CUSTOMERS) as found:

@@ -162,7 +162,7 @@ class Prod:
         """Let all commands use one process of the provider, which an earlier deployment has installed."""
         deployed, code = self._folder / "build" / "deploy" / "prod", self._folder / "shared" / "terraform"
         code.mkdir(parents=True)
-        # Each deployment makes the folder of the release anew, so the provider cannot be in it.
+        # Each deployment makes the folder of the release again, so the provider cannot be in it.
         for name in ("packages", "templates"):
             (code.parent / name).symlink_to(deployed / "release" / name)
         with shared_provider(deployed / "terraform", self.environment, code) as found:

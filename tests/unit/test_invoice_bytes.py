@@ -55,7 +55,7 @@ def test_default_style_has_no_rules_for_notes() -> None:
 
 
 def test_invoice_bytes_are_those_of_weasyprints_own_style(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An invoice has the same bytes as with all of WeasyPrint's default style, which rendering asks for."""
+    """An invoice has the same bytes as with all of WeasyPrint's default style, which rendering requests."""
     with only_packaged():
         html = {name: invoice.invoice_html(order) for name, order in orders().items() if name != "200-lines"}
     current = {name: invoice.render_pdf(text) for name, text in html.items()}
