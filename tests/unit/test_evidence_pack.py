@@ -385,11 +385,15 @@ def test_partial_run_is_no_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """A run of some tests does not pass a release, however green it is, and the summary says what was run."""
     monkeypatch.setenv("EVIDENCE_DIR", str(tmp_path))
     folder, release = tmp_path / "records", make_release(tmp_path / "release")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     stages.require_whole(folder, "dev")
     write_records(folder, "dev", release, recorded_test())
     stages.require_whole(folder, "dev")
     run = pytest_run(recorded_test(), target="dev", selection="paging", collected=9)
     (folder / "dev" / "run-20261124T130000.json").write_text(run.json())
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    stages.require_whole(folder, "dev")
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
     with pytest.raises(
         PackError, match=r"not all tests were run in dev \(only “paging”: 2 of 9 tests\): run `bin/test"
     ):
