@@ -22,6 +22,7 @@ from localstack import snapshots
 from localstack.terraform import TERRAFORM_DIR
 from release.environments import EnvironmentName
 from tests.support.secure_engine import secure_engine
+from tooling import machine
 from tooling.paths import ROOT
 
 NAME: Final = "api.kimmyai.io"
@@ -30,17 +31,22 @@ _KEPT = ROOT / "build" / "accounts"
 _SAVE_SECONDS = 30
 
 
-def _digest() -> str:
-    """Digest of Terraform's code, the engine and what bootstraps the accounts."""
+def _sources() -> list[Path]:
+    """Terraform's code, the engine and what bootstraps the accounts."""
     code = [
         path
         for pattern in ("bootstrap/*", "bootstrap/env/*", "modules/**/*")
         for path in TERRAFORM_DIR.glob(pattern)
         if path.is_file()
     ]
-    programs = [*(ROOT / "localstack" / "ministack_patches").glob("*.py"), ROOT / "labs" / "rehearsal" / "accounts.py"]
-    digest = hashlib.sha256()
-    for path in sorted([*code, *programs, ROOT / "requirements" / "engine.txt", Path(__file__)]):
+    own = [Path(__file__), Path(__file__).with_name("secure_engine.py")]
+    return sorted([*code, *snapshots.engine_files(), ROOT / "labs" / "rehearsal" / "accounts.py", *own])
+
+
+def _digest() -> str:
+    """Digest of Terraform's version and of the contents of the sources."""
+    digest = hashlib.sha256(machine.terraform_version().encode())
+    for path in _sources():
         digest.update(f"{path.relative_to(ROOT)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()[:24]
 
