@@ -4,7 +4,6 @@ Terraform applies terraform/bootstrap to the three accounts of an engine, and th
 The folder there is named by a digest of everything that shapes them, as a snapshot of `make up` is.
 """
 
-import fcntl
 import hashlib
 import json
 import shutil
@@ -22,13 +21,16 @@ from localstack import snapshots
 from localstack.terraform import TERRAFORM_DIR
 from release.environments import EnvironmentName
 from tests.support.secure_engine import secure_engine
-from tooling import machine
+from tooling import locks, machine
+from tooling.cli import UserError
 from tooling.paths import ROOT
 
 NAME: Final = "api.kimmyai.io"
 _ENVIRONMENTS: Final[tuple[EnvironmentName, ...]] = ("dev", "sit", "prod")
 _KEPT = ROOT / "build" / "accounts"
 _SAVE_SECONDS = 30
+# To make the accounts takes a minute, and several on a busy machine.
+_LOCK_SECONDS = 900
 
 
 def _sources() -> list[Path]:
@@ -68,11 +70,10 @@ def _make(folder: Path) -> None:
 
 def _kept() -> Path:
     """The folder of the saved accounts; makes it if no run has, and removes those of other digests."""
-    _KEPT.mkdir(parents=True, exist_ok=True)
     folder = _KEPT / _digest()
     # All workers of pytest need it at about the same time.
-    with (_KEPT / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    busy = UserError(f"another run has not made its accounts after {_LOCK_SECONDS} s: wait for it to end")
+    with locks.exclusive(_KEPT / "lock", _LOCK_SECONDS, busy):
         if not folder.exists():
             for old in (path for path in _KEPT.iterdir() if path.is_dir()):
                 shutil.rmtree(old)
