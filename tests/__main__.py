@@ -245,7 +245,7 @@ def conformance_steps(engine: str, target: str | None, check: bool, arguments: S
     ]
 
 
-# Beside the end-to-end tests, in this order, two at a time.
+# Alongside the end-to-end tests, in this order, two at a time.
 _BESIDE_A_STACK: Mapping[str, Callable[[], Sequence[Step]]] = {
     "unit": lambda: unit_steps(()),
     "lint": lint_steps,

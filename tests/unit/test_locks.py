@@ -10,7 +10,7 @@ from tooling.polling import DeadlineError
 
 
 def test_exclusive_held_raises_the_refusal_and_is_free_afterwards(tmp_path: Path) -> None:
-    """A lock has one holder; whoever waits too long gets the caller's own error, and the next holder gets the lock."""
+    """A lock has one holder; a process that waits too long gets its own error, and the next one gets the lock."""
     file, busy = tmp_path / "folder" / "lock", UserError("wait")
     with locks.exclusive(file, 1, busy), pytest.raises(UserError) as refused, locks.exclusive(file, 0.1, busy):
         pytest.fail("two hold the lock")
