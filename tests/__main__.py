@@ -342,10 +342,11 @@ class EndToEnd:
             passes=(0, _NOTHING_SELECTED) if self._arguments else (0,),
         )
 
-    def together(self, report: Path | None = None) -> Step:
-        """The tests that can run side by side."""
+    def together(self, report: Path | None = None, quick: bool = False) -> Step:
+        """The tests that can run side by side; with `quick` no others follow, which the evidence then says."""
         shutil.rmtree(evidence_folder() / "records" / self._target, ignore_errors=True)
-        return self._pytest("-n", "4", "-m", "not alone", *([f"--junitxml={report}"] if report else []))
+        options = [*([f"--junitxml={report}"] if report else []), *(["--quick-run"] if quick else [])]
+        return self._pytest("-n", "4", "-m", "not alone", *options)
 
     def alone(self, long: bool) -> Step:
         """The tests that need the stack for themselves."""
@@ -530,7 +531,9 @@ def e2e(
     options = ["--engine", engine, *(["--faults"] if faults else [])]
     stack = OwnStack(_STACK, *options, *(["--release-dir", str(release_dir)] if release_dir else []))
     tests = EndToEnd(target, pytest_arguments, stack.environment if fresh else os.environ)
-    steps = [*(stack.up() if fresh else []), tests.together(report)]
+    # Elsewhere no others run anyway.
+    quick = quick and target == "local"
+    steps = [*(stack.up() if fresh else []), tests.together(report, quick)]
     if not quick and target == "local":
         steps += [tests.alone(long), *([stack.faults()] if faults else [])]
         steps += [tests.timed()] if embedded else []

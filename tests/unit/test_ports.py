@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from localstack import ports, up
+from localstack import ports, processes, up
 from localstack.stack import Running, Stack, StackError
 from tests.support import command_lines
 
@@ -20,6 +20,8 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         monkeypatch.setitem(ports.DEFAULTS, "engine", ("PORT", port))
+        # The stack of `make up` may be on the default.
+        monkeypatch.setitem(ports.DEFAULTS, "cart", ("CART_PORT", processes.free_port()))
         yield port
 
 
