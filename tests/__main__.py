@@ -24,7 +24,9 @@ from localstack.stack import ADVICE
 from localstack.terraform import TERRAFORM_DIR
 from localstack.terraform import environment as terraform_environment
 from tests.support import coverage, shared_provider
+from tests.support.kept import program
 from tests.support.parts import Parts, Step
+from tests.support.passed import unless_passed
 from tooling.cli import run_cli
 from tooling.paths import ROOT
 
@@ -95,17 +97,25 @@ def _our_files() -> Iterator[str]:
         yield from (path for path in paths if path not in _DIGESTS)
 
 
+def _code(*packages: str) -> list[str]:
+    return sorted(str(path.relative_to(ROOT)) for package in packages for path in (ROOT / package).rglob("*.py"))
+
+
+def _changed_files(command: Sequence[str], names: Sequence[str], hint: str) -> Step:
+    """A step that runs a program for those of the files that changed since they passed."""
+    return Step([_PYTHON, "-m", "tests.support.passed", *command, shared_provider.SEPARATOR, *names], hint)
+
+
 def security_steps() -> list[Step]:
     """Weaknesses in the code, and secrets in all files; no secret is sent to anybody to verify it."""
     # Tooling runs programs: each is a list of words, which no shell reads.
     tooling = ("--skip", "B404,B603,B607")
+    reason = "fix it, or say in its line why it is not a weakness"
+    found = "remove the secret, or mark what is not one with `pragma: allowlist secret` and why"
     return [
-        _tool("bandit", "-q", "-r", "common", "functions", hint="fix it: what runs in AWS has no exception"),
-        _tool("bandit", "-q", "-r", *PACKAGES, *tooling, hint="fix it, or say in its line why it is not a weakness"),
-        Step(
-            [_PYTHON, "-m", "tests.support.secret_scan", *sorted(_our_files())],
-            "remove the secret, or mark what is not one with `pragma: allowlist secret` and why",
-        ),
+        _changed_files(("bandit", "-q"), _code("common", "functions"), "fix it: what runs in AWS has no exception"),
+        _changed_files(("bandit", "-q", *tooling), _code(*PACKAGES), reason),
+        _changed_files(("detect-secrets-hook", "--no-verify"), sorted(_our_files()), found),
     ]
 
 
@@ -245,14 +255,28 @@ def conformance_steps(engine: str, target: str | None, check: bool, arguments: S
     ]
 
 
+def _api_unless_passed() -> list[Step]:
+    npm = program("npm")
+    inputs = [*npm, *program("node"), _LINTERS, ROOT / "docs" / "openapi.json", Path(__file__)]
+    return unless_passed("api", inputs, api_steps) if npm else api_steps()
+
+
+def _terraform_unless_passed() -> list[Step]:
+    # The packages that the configuration names are built of the others.
+    folders = ("terraform", "templates", "common", "functions", "release", "requirements", "tooling")
+    code = [Path(__file__), Path(shared_provider.__file__)]
+    inputs = [*program("terraform"), *(ROOT / folder for folder in folders), *code]
+    return unless_passed("terraform", inputs, terraform_steps)
+
+
 # Alongside the end-to-end tests, in this order, two at a time.
 _BESIDE_A_STACK: Mapping[str, Callable[[], Sequence[Step]]] = {
     "unit": lambda: unit_steps(()),
     "lint": lint_steps,
     "types": types_steps,
     "security": security_steps,
-    "api": api_steps,
-    "terraform": terraform_steps,
+    "api": _api_unless_passed,
+    "terraform": _terraform_unless_passed,
     "conformance": lambda: conformance_steps("embedded", None, True, ()),
 }
 
@@ -349,7 +373,10 @@ def _finish(parts: Parts) -> None:
 
 @app.command(name="all")
 def all_parts() -> None:
-    """Run everything that CI runs: all parts below except the audit."""
+    """Run everything that CI runs: all parts below except the audit.
+
+    Terraform's tests and the linters of the API run again only if something changes that they read.
+    """
     parts = Parts(prefixed=True)
     stack = OwnStack(_STACK, "--faults")
     tests = EndToEnd("local", (), stack.environment)

@@ -87,12 +87,6 @@ def _output(*command: str) -> str:
         return ""
 
 
-def terraform_version() -> str:
-    """Version of the Terraform on PATH, such as 1.11.4; empty if there is none."""
-    version: str = json.loads(_output("terraform", "version", "-json") or "{}").get("terraform_version", "")
-    return version
-
-
 def _run(advice: str, variables: dict[str, str], *command: str) -> None:
     """Run a command in the repository; an error holds what it printed, and ends with the advice."""
     try:
@@ -145,7 +139,7 @@ def missing(for_tests: bool = False, for_localstack: bool = False) -> list[Missi
         found.append(
             Missing("uv or pip", "makes the virtual environments", "pipx install uv", provision.packages("uv"))
         )
-    version = terraform_version()
+    version = json.loads(_output("terraform", "version", "-json") or "{}").get("terraform_version", "")
     match = re.match(r"(\d+)\.(\d+)", version)
     if not match or tuple(map(int, match.groups())) < TERRAFORM_VERSION:
         found.append(
