@@ -1,7 +1,5 @@
 """The evidence pack in a browser: light and dark, on a phone and on paper, without a network."""
 
-import os
-import shutil
 from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +7,7 @@ from random import Random
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from pypdf import PdfReader
 
 from common import mail
@@ -19,6 +17,7 @@ from evidence import page
 from evidence.stages import RecordedTest, Stage, StepTime
 from release.deploy import Change, Planned
 from release.manifest import Sha256
+from tests.support import browser
 from tests.support.releases import make_release
 from tests.support.samples import order, order_recorded
 from tests.unit.test_evidence_pack import NOW, make_stage, pytest_run, recorded_test
@@ -28,8 +27,6 @@ from tooling.agreed_limits import LIMITS, LOADS, STEPS, Load
 from tooling.paths import ROOT
 
 SCREENSHOTS = ROOT / "build" / "evidence" / "screenshots"
-FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-FLAGS += ["--disable-component-update", "--disable-sync"]
 
 
 def times(loads: Collection[Load]) -> list[StepTime]:
@@ -72,17 +69,10 @@ def stage(name: str, release_folder: Path, *more: RecordedTest) -> Stage:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def chromium() -> Iterator[Browser]:
     """The system's Chromium."""
-    names = [os.environ["CHROMIUM"]] if "CHROMIUM" in os.environ else ["chromium", "google-chrome", "chromium-browser"]
-    path = next((found for name in names if (found := shutil.which(name))), None)
-    assert path, "no Chromium was found: apt-get install chromium, or name one with CHROMIUM="
-    # Chromium has no sandbox for root.
-    flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=flags)
+    with browser.launch() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +107,7 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("width", [390, 1180])
 @pytest.mark.parametrize("which", ["pack", "failed"])
 def test_pack_is_accessible(
-    browser: Browser,
+    chromium: Browser,
     request: pytest.FixtureRequest,
     accept_picture: Callable[[str, bytes], None],
     which: str,
@@ -126,7 +116,7 @@ def test_pack_is_accessible(
 ) -> None:
     """The pack passes axe in light and dark, fits a phone, and loads nothing."""
     path: Path = request.getfixturevalue(which)
-    opened = browser.new_page(
+    opened = chromium.new_page(
         viewport={"width": width, "height": 900}, color_scheme="dark" if scheme == "dark" else "light"
     )
     messages: list[str] = []
@@ -151,7 +141,7 @@ def test_pack_is_accessible(
     opened.close()
 
 
-def test_mail_loads_and_runs_nothing(browser: Browser, tmp_path: Path) -> None:
+def test_mail_loads_and_runs_nothing(chromium: Browser, tmp_path: Path) -> None:
     """A mail in the pack loads neither files nor URLs, and runs no script."""
     hostile = (
         f'<img src="{(ROOT / "docs/images/console-list.png").as_uri()}"><img src="http://127.0.0.1:9/x.png">'
@@ -159,7 +149,7 @@ def test_mail_loads_and_runs_nothing(browser: Browser, tmp_path: Path) -> None:
     )
     path = tmp_path / "index.html"
     path.write_text(page.render([make_stage(exhibits={"confirmation.eml": source(body=hostile)})], None, NOW))
-    opened = browser.new_page()
+    opened = chromium.new_page()
     responses: list[str] = []
     opened.on("response", lambda response: responses.append(response.url))
     opened.goto(path.as_uri())
@@ -171,9 +161,9 @@ def test_mail_loads_and_runs_nothing(browser: Browser, tmp_path: Path) -> None:
     opened.close()
 
 
-def test_pack_prints_with_collapsed_text(browser: Browser, pack: Path, tmp_path: Path) -> None:
+def test_pack_prints_with_collapsed_text(chromium: Browser, pack: Path, tmp_path: Path) -> None:
     """The pack prints on A4, with the texts that are collapsed on screen."""
-    opened = browser.new_page()
+    opened = chromium.new_page()
     opened.goto(pack.as_uri())
     opened.pdf(path=tmp_path / "pack.pdf", prefer_css_page_size=True)
     opened.close()
