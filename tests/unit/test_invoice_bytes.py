@@ -13,13 +13,13 @@ from common.templates import only_packaged
 from localstack.preview.samples import orders
 from tooling.paths import ROOT
 
+pytestmark = pytest.mark.slow("common", "localstack/preview", "templates", "requirements")
+
 SCRIPT = """
 import hashlib, json, sys
 from common.invoice import render_invoice
 from common.templates import only_packaged
 from localstack.preview.samples import orders
-
-pytestmark = pytest.mark.slow("common", "localstack/preview", "templates", "requirements")
 with only_packaged():
     digests = [hashlib.sha256(render_invoice(orders()[name])).hexdigest() for name in sys.argv[1:]]
 print(json.dumps(digests))
