@@ -206,9 +206,8 @@ def require_whole(base: Path, name: str) -> None:
     A rehearsal, whose accounts are emulated, may run fewer tests: it promotes nothing.
     """
     if not deploy.emulated() and (base / name).is_dir() and (chosen := read(base / name).partial):
-        raise PackError(
-            f"not all tests were run in {name} ({chosen}): run `bin/test e2e --target {name}` without options"
-        )
+        command = f"bin/test e2e --target {name} --report FILE"
+        raise PackError(f"not all tests were run in {name} ({chosen}): run all with `{command}`, and record that")
 
 
 def of_release(base: Path, name: str) -> list[Stage]:

@@ -1,8 +1,8 @@
 """`bin/test`: the checks and tests, all of them or one part; `make test` is `bin/test all`.
 
-Each part is a list of commands that anybody can run by hand. `all` runs the end-to-end tests on a separate stack,
-the other parts alongside with lower priority, and at last, alone, the tests whose times are shown. `quick` runs what
-finds most faults in a minute.
+Each part is a list of commands that anybody can run by hand. `all` runs the end-to-end tests on two separate
+stacks, one for the tests that need it for themselves, the other parts alongside with lower priority, and at last, with
+nothing else, the tests whose times are shown. `quick` runs what finds most faults in a minute.
 """
 
 import os
@@ -47,7 +47,8 @@ PytestArguments = Annotated[
 _BIN = ROOT / ".venv" / "bin"
 _PYTHON = sys.executable
 _MACHINE = ("python3", "tooling/machine.py")
-_STACK, _QUICK_STACK = ROOT / "build" / "test", ROOT / "build" / "test-quick"
+_STACK, _SECOND_STACK, _QUICK_STACK = (ROOT / "build" / name for name in ("test", "test-alone", "test-quick"))
+_E2E_CACHE = ".pytest_cache/e2e"
 PACKAGES = ("tooling", "release", "ops", "evidence", "localstack", "labs", "cli")
 _LINTERS = ROOT / "tooling" / "openapi"
 # Digests of files, which look like keys.
@@ -270,8 +271,8 @@ def _terraform_unless_passed() -> list[Step]:
     return unless_passed("terraform", inputs, terraform_steps)
 
 
-# Beside the end-to-end tests, in this order, two at a time.
-_BESIDE_A_STACK: Mapping[str, Callable[[], Sequence[Step]]] = {
+# Alongside the end-to-end tests, in this order, two at a time.
+_ALONGSIDE: Mapping[str, Callable[[], Sequence[Step]]] = {
     "unit": lambda: unit_steps(()),
     "lint": lint_steps,
     "types": types_steps,
@@ -308,7 +309,7 @@ class OwnStack:
         """An order from the request to its invoice and mails, checked to the cent."""
         chosen = ("e2e/test_order_flow.py", "-k", "recorded_and_invoiced or mailed_to_customer_and_team")
         hint = "`make e2e ARGS=e2e/test_order_flow.py` runs it on the stack of `make up`, and more orders"
-        return _tool("pytest", *chosen, "-o", "cache_dir=.pytest_cache/e2e", hint=hint, environment=self.environment)
+        return _tool("pytest", *chosen, "-o", f"cache_dir={_E2E_CACHE}", hint=hint, environment=self.environment)
 
     def faults(self) -> Step:
         """A few orders under faults."""
@@ -326,18 +327,23 @@ class EndToEnd:
         target: Environment of the stack.
         arguments: Further arguments of pytest.
         environment: Environment variables of the tests.
+        cache: Where pytest keeps which tests failed: runs at the same time must not share it.
     """
 
-    def __init__(self, target: Target, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, target: Target, arguments: Sequence[str], environment: Mapping[str, str], cache: str = _E2E_CACHE
+    ) -> None:
         self._target = target
         self._arguments = arguments
         self._environment = environment
+        self._cache = cache
 
     def _pytest(self, *options: str) -> Step:
-        records = ("--evidence", str(evidence_folder() / "records"), "-o", "cache_dir=.pytest_cache/e2e")
+        records = ("--evidence", str(evidence_folder() / "records"), "-o", f"cache_dir={self._cache}")
+        again = "--last-failed" if self._cache == _E2E_CACHE else f'"--last-failed -o cache_dir={self._cache}"'
         return Step(
             [str(_BIN / "pytest"), "e2e", "--target", self._target, *records, *options, *self._arguments],
-            "`make e2e ARGS=--last-failed` runs what failed; `make status` and `make logs FUNCTION=…` show why",
+            f"`make e2e ARGS={again}` runs what failed; `make status` and `make logs FUNCTION=…` show why",
             environment=self._environment,
             # The arguments may select no test of this part.
             passes=(0, _NOTHING_SELECTED) if self._arguments else (0,),
@@ -352,6 +358,10 @@ class EndToEnd:
     def alone(self, long: bool) -> Step:
         """The tests that need the stack for themselves."""
         return self._pytest("-m", f"alone and not timed{'' if long else ' and not long'}")
+
+    def leftovers(self) -> Step:
+        """The tests that read what all tests before them left."""
+        return self._pytest("-m", "leftovers")
 
     def timed(self) -> Step:
         """The tests whose times are shown, on a machine that does nothing else."""
@@ -379,23 +389,29 @@ def all_parts() -> None:
     Terraform's tests and the linters of the API run again only if something changes that they read.
     """
     parts = Parts(prefixed=True)
-    stack = OwnStack(_STACK, "--faults")
+    stack, second = OwnStack(_STACK, "--faults"), OwnStack(_SECOND_STACK, "--faults")
     tests = EndToEnd("local", (), stack.environment)
+    alone = EndToEnd("local", (), second.environment, f"{_E2E_CACHE}-alone")
     with parts.shown():
         if not parts.run("machine", lambda: [Step([*_MACHINE, "test"])]):
             _finish(parts)
         try:
-            # The stack waits most of the time: for Terraform, queues and faults.
-            together = [*stack.up(), tests.together(), tests.alone(long=False), stack.faults()]
-            with ThreadPoolExecutor(max_workers=3) as pool:
-                futures = [pool.submit(parts.run, "e2e", lambda: together)]
-                futures += [pool.submit(parts.run, name, steps, nice=True) for name, steps in _BESIDE_A_STACK.items()]
+            # The stacks wait most of the time: for Terraform, queues and faults.
+            with ThreadPoolExecutor(max_workers=2) as alongside, ThreadPoolExecutor(max_workers=2) as on_stacks:
+                futures = [alongside.submit(parts.run, name, steps, nice=True) for name, steps in _ALONGSIDE.items()]
+                up = parts.run("stack", stack.up)
+                if up:
+                    together = [tests.together(), tests.leftovers(), stack.faults()]
+                    # From the snapshot of the first stack.
+                    apart = [*second.up(), alone.alone(long=False), second.down()]
+                    futures.append(on_stacks.submit(parts.run, "e2e", lambda: together))
+                    futures.append(on_stacks.submit(parts.run, "e2e alone", lambda: apart))
             # Nothing else runs now, and the times are those of a quiet machine.
-            if all(future.result() for future in futures):
+            if up and all(future.result() for future in futures):
                 parts.run("timed", lambda: [tests.timed()])
             parts.run("evidence", lambda: [tests.evidence()])
         finally:
-            parts.run("stack down", lambda: [stack.down()])
+            parts.run("stack down", lambda: [stack.down(), second.down()])
     _finish(parts)
 
 

@@ -17,7 +17,7 @@ from evidence import page
 from evidence.stages import RecordedTest, Stage, StepTime
 from release.deploy import Change, Planned
 from release.manifest import Sha256
-from tests.support import browser
+from tests.support import browser as chromium
 from tests.support.releases import make_release
 from tests.support.samples import order, order_recorded
 from tests.unit.test_evidence_pack import NOW, make_stage, pytest_run, recorded_test
@@ -69,9 +69,9 @@ def stage(name: str, release_folder: Path, *more: RecordedTest) -> Stage:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def browser() -> Iterator[Browser]:
     """The system's Chromium."""
-    with browser.launch() as opened:
+    with chromium.launch() as opened:
         yield opened
 
 
@@ -107,7 +107,7 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("width", [390, 1180])
 @pytest.mark.parametrize("which", ["pack", "failed"])
 def test_pack_is_accessible(
-    chromium: Browser,
+    browser: Browser,
     request: pytest.FixtureRequest,
     accept_picture: Callable[[str, bytes], None],
     which: str,
@@ -116,7 +116,7 @@ def test_pack_is_accessible(
 ) -> None:
     """The pack passes axe in light and dark, fits a phone, and loads nothing."""
     path: Path = request.getfixturevalue(which)
-    opened = chromium.new_page(
+    opened = browser.new_page(
         viewport={"width": width, "height": 900}, color_scheme="dark" if scheme == "dark" else "light"
     )
     messages: list[str] = []
@@ -141,7 +141,7 @@ def test_pack_is_accessible(
     opened.close()
 
 
-def test_mail_loads_and_runs_nothing(chromium: Browser, tmp_path: Path) -> None:
+def test_mail_loads_and_runs_nothing(browser: Browser, tmp_path: Path) -> None:
     """A mail in the pack loads neither files nor URLs, and runs no script."""
     hostile = (
         f'<img src="{(ROOT / "docs/images/console-list.png").as_uri()}"><img src="http://127.0.0.1:9/x.png">'
@@ -149,7 +149,7 @@ def test_mail_loads_and_runs_nothing(chromium: Browser, tmp_path: Path) -> None:
     )
     path = tmp_path / "index.html"
     path.write_text(page.render([make_stage(exhibits={"confirmation.eml": source(body=hostile)})], None, NOW))
-    opened = chromium.new_page()
+    opened = browser.new_page()
     responses: list[str] = []
     opened.on("response", lambda response: responses.append(response.url))
     opened.goto(path.as_uri())
@@ -161,9 +161,9 @@ def test_mail_loads_and_runs_nothing(chromium: Browser, tmp_path: Path) -> None:
     opened.close()
 
 
-def test_pack_prints_with_collapsed_text(chromium: Browser, pack: Path, tmp_path: Path) -> None:
+def test_pack_prints_with_collapsed_text(browser: Browser, pack: Path, tmp_path: Path) -> None:
     """The pack prints on A4, with the texts that are collapsed on screen."""
-    opened = chromium.new_page()
+    opened = browser.new_page()
     opened.goto(pack.as_uri())
     opened.pdf(path=tmp_path / "pack.pdf", prefer_css_page_size=True)
     opened.close()

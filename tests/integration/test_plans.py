@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from localstack import terraform
+from localstack import snapshots, terraform
 from localstack.stack import Stack
 from release.environments import ENVIRONMENTS, EnvironmentName
 from release.packaging.build import function_names
-from tests.support.kept import engine_files, kept, program
+from tests.support.kept import kept, program
 from tests.support.shared_provider import shared_provider
 from tooling.paths import ROOT
 
@@ -95,7 +95,7 @@ def plans(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
     code = [path for path in terraform.TERRAFORM_DIR.iterdir() if path.name not in (".terraform", "bootstrap", "tests")]
     around = [ROOT / "templates", ROOT / "release" / "environments.py", Path(__file__)]
-    return kept("plans", [*program("terraform"), *code, *engine_files(), *around], make)
+    return kept("plans", [*program("terraform"), *code, *snapshots.engine_files(), *around], make)
 
 
 def resources(module: dict[str, Any]) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from labs.rehearsal.accounts import Accounts
 from localstack import snapshots
 from localstack.terraform import TERRAFORM_DIR
 from release.environments import EnvironmentName
-from tests.support.kept import engine_files, kept, program
+from tests.support.kept import kept, program
 from tests.support.secure_engine import secure_engine
 from tooling.paths import ROOT
 
@@ -49,7 +49,8 @@ def save(accounts: Accounts, folder: Path) -> None:
 def inputs() -> list[Path]:
     """What shapes the accounts: Terraform's code, the engine and what bootstraps them."""
     code = [TERRAFORM_DIR / name for name in ("bootstrap", "modules")]
-    return [*program("terraform"), *code, *engine_files(), ROOT / "labs" / "rehearsal" / "accounts.py", Path(__file__)]
+    own = [ROOT / "labs" / "rehearsal" / "accounts.py", Path(__file__), Path(__file__).with_name("secure_engine.py")]
+    return [*program("terraform"), *code, *snapshots.engine_files(), *own]
 
 
 @contextmanager

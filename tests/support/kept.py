@@ -4,7 +4,6 @@ A folder there is named by a digest of everything that shapes it, as a snapshot 
 what is in it.
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -12,9 +11,13 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from tooling import locks
+from tooling.cli import UserError
 from tooling.paths import ROOT
 
 _KEPT = ROOT / "build" / "kept"
+# What is kept takes a minute to make, and several on a busy machine.
+_LOCK_SECONDS = 900
 # What tools write between files that are ours.
 _NOT_OURS = {".terraform", "__pycache__"}
 
@@ -40,11 +43,6 @@ def program(name: str) -> list[Path]:
     return [Path(found)] if found else []
 
 
-def engine_files() -> list[Path]:
-    """The files that shape what the embedded engine does."""
-    return [ROOT / "localstack" / "ministack_patches", ROOT / "requirements" / "engine.txt"]
-
-
 def kept(name: str, inputs: Iterable[Path], make: Callable[[Path], None], folder: Path = _KEPT) -> Path:
     """The folder with what `make` wrote into it in this run or an earlier one with the same inputs.
 
@@ -55,11 +53,10 @@ def kept(name: str, inputs: Iterable[Path], make: Callable[[Path], None], folder
         folder: Where all that is kept is.
     """
     of_name = folder / name
-    of_name.mkdir(parents=True, exist_ok=True)
     made = of_name / digest(inputs)[:24]
     # All workers of pytest may need it at about the same time.
-    with (of_name / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    busy = UserError(f"another run has not made {name} after {_LOCK_SECONDS} s: wait for it to end")
+    with locks.exclusive(of_name / "lock", _LOCK_SECONDS, busy):
         if not made.exists():
             for old in (path for path in of_name.iterdir() if path.is_dir()):
                 shutil.rmtree(old)

@@ -240,7 +240,7 @@ def test_audit_finds_the_invoice_of_a_rejected_order() -> None:
 
 
 def test_audit_finds_a_mail_to_the_team_about_a_rejected_order() -> None:
-    """Only the customer is told of a rejected order."""
+    """Only the customer gets a mail about a rejected order."""
     found = WITH_REJECTED._replace(mails={"c-2": [TO_TEAM, Mail("buyer@t.example", ())]})
     assert broken("a tenant sees only its own orders", [REJECTED], found)
 

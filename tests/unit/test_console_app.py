@@ -322,7 +322,7 @@ def test_stack_down_names_remedy(site: Site) -> None:
 
 
 def test_orders_page_shows_each_step(site: Site) -> None:
-    """The list shows new orders and their steps, and tells the browser to refresh it."""
+    """The list shows new orders and their steps, and has the browser refresh it."""
     assert 'data-refresh="1000"' in site.get("/").text
     line = Line("create_order", "s", "r", datetime.now(UTC), "INFO", "order accepted", "c", {"order_id": OTHER_ID})
     site.live.book.add_line(line)

@@ -395,7 +395,7 @@ def test_partial_run_is_no_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     stages.require_whole(folder, "dev")
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     with pytest.raises(
-        PackError, match=r"not all tests were run in dev \(only “paging”: 2 of 9 tests\): run `bin/test"
+        PackError, match=r"not all tests were run in dev \(only “paging”: 2 of 9 tests\): run all with `bin/test"
     ):
         stages.require_whole(folder, "dev")
     assert "⚠️ dev: 2 of 2 tests passed; not all tests were run (only “paging”: 2 of 9 tests)" in summary(

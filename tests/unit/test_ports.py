@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from localstack import ports, processes, up
@@ -12,6 +13,7 @@ from localstack.stack import Running, Stack, StackError
 from tests.support import command_lines
 
 USES = ("engine", "cart")
+ANOTHER = "a process of another user or container"
 
 
 @pytest.fixture
@@ -35,6 +37,14 @@ def test_choose_taken_default_moves_and_remembers(tmp_path: Path, taken: int) ->
     again = Stack(tmp_path)
     assert ports.choose(again, USES, {}) == {}
     assert again.ports == first.ports
+
+
+def test_choose_unknown_owner_is_not_this_process(tmp_path: Path, taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port that a process of another user or container has is not said to be this process's."""
+    # As psutil reports those connections.
+    unknown = [connection._replace(pid=None) for connection in psutil.net_connections("tcp")]
+    monkeypatch.setattr(psutil, "net_connections", lambda kind: unknown)
+    assert ports.choose(Stack(tmp_path), USES, {})["engine"] == f"port {taken} is taken by {ANOTHER}"
 
 
 def test_choose_given_taken_ports_names_all(tmp_path: Path, taken: int) -> None:
