@@ -72,6 +72,16 @@ def test_ses_sender_or_identity_not_granted_is_denied(
             ses.send_raw_email(Source=SENDER, Destinations=["a@example.com"], RawMessage=mail)
 
 
+def test_lines_of_a_mail_are_no_headers(aws: Aws, stack: Stack) -> None:
+    """Only headers say who sends a mail and with which configuration set; the engine records its decoded subject."""
+    head = f"From: {SENDER}\r\nTo: a@example.com\r\nSubject: =?utf-8?q?R=C3=A9sum=C3=A9?=\r\n\r\n"
+    mail = f"{head}X-SES-CONFIGURATION-SET: missing\r\nFrom: other@example.com\r\n"
+    sent = aws.ses.send_raw_email(RawMessage={"Data": mail.encode()})["MessageId"]
+    records = requests.get(f"{stack.endpoint}/_ministack/ses/messages", timeout=10).json()["messages"][ACCOUNT]
+    record = next(each for each in records if each["MessageId"].startswith(sent))
+    assert (record["Source"], record["To"], record["Subject"]) == (SENDER, ["a@example.com"], "Résumé")
+
+
 def test_condition_key_that_action_lacks_never_holds(stack: Stack) -> None:
     """A statement with a condition on `iam:PermissionsBoundary` allows a change of a role, and not its deletion."""
     administrator: Any = boto3.client("iam")
