@@ -1,4 +1,4 @@
-"""The engine's HTTP server where descriptors are few, as 256 on macOS: connections end with their client."""
+"""The engine's HTTP server where descriptors are few, as 256 on macOS, and its own log."""
 
 import asyncio
 import errno
@@ -7,7 +7,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from hypercorn.asyncio.tcp_server import TCPServer
 from ministack import app as gateway
 
 from localstack import log_files
@@ -18,24 +17,6 @@ _TRIM_SECONDS = 2.0
 # How often a lack of descriptors is logged.
 _LACK_SECONDS = 60.0
 _lacks: dict[str, float] = {}
-
-
-@replaces(TCPServer, "_read_data")
-async def end_with_client(read: Function, server: Any) -> None:
-    """End the wait for another request once the client has closed its connection.
-
-    Hypercorn 0.18 keeps such a connection, and its descriptor, for the 75 s of one that is idle.
-    """
-    await read(server)
-    server.client_is_gone = True
-    await server.idle_task.stop()
-
-
-@replaces(TCPServer, "_idle_timeout")
-async def wait_for_requests(wait: Function, server: Any) -> None:
-    """Wait for no request of a client that is gone, for `end_with_client`: its last one may have ended later."""
-    if not getattr(server, "client_is_gone", False):
-        await wait(server)
 
 
 def _log_seldom(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
