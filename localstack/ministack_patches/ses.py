@@ -4,6 +4,7 @@ import base64
 import email
 import email.utils
 import json
+import os
 import re
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
@@ -23,6 +25,7 @@ from ministack.core.responses import AccountRegionScopedDict, get_account_id, ge
 from ministack.services import ses, ses_v2, sns
 
 from localstack.ministack_patches.patching import Function, replaces
+from localstack.sidecars.mail_catcher import MailCatcher
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -214,6 +217,7 @@ _SES_HEADER = re.compile(rb"(?im)^X-SES-[^\r\n]*\r?\n(?:[ \t][^\r\n]*\r?\n)*")
 
 # Addresses that SES sends nothing to, with PutSuppressedDestination's members.
 _suppressed = AccountRegionScopedDict()
+_mailbox = MailCatcher(Path(os.environ["MAIL_DIR"]))
 # Recipients of the mail that is being sent whom it does not reach.
 _unreached: ContextVar[frozenset[str]] = ContextVar("unreached", default=frozenset())
 
@@ -290,11 +294,11 @@ def _outcome(recipient: str, suppressing: list[str]) -> tuple[str, str] | None:
 
 
 @replaces(ses, "_smtp_relay")
-def relay_to_reached(relay: Function, source: str, recipients: list[str], *message: Any) -> None:
-    """Do not deliver a mail to recipients whom it does not reach."""
-    reached = [recipient for recipient in recipients if recipient not in _unreached.get()]
-    if reached:
-        relay(source, reached, *message)
+@replaces(ses_v2, "_smtp_relay")
+def deliver(_: Function, source: str, recipients: list[str], message: str) -> None:
+    """Deliver a mail to the mailbox, unless it reaches none of its recipients; MiniStack needs an SMTP server."""
+    if not _unreached.get().issuperset(recipients):
+        _mailbox.keep(b"".join(line + b"\r\n" for line in message.encode().splitlines()))
 
 
 def _now() -> str:
