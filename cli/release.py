@@ -216,6 +216,7 @@ def unlock(to: To, lock: Annotated[str, typer.Argument(metavar="LOCK", help="ID 
 @app.command()
 def record(to: To, report: Annotated[Path, typer.Option(help="JUnit report of the end-to-end tests.")]) -> None:
     """Record that the deployed release passed its tests in an environment."""
+    stages.require_whole(stages.records_folder(), to)
     written = pipeline.record(to, report)
     stages.upload(pipeline.store(to), written.release, stages.records_folder())
     print(written.json(indent=2))

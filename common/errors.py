@@ -31,7 +31,7 @@ _REJECTION_DETAILS = {
     RejectionCode.CART_NOT_FOUND: "We couldn't find your cart. Please fill a new cart and order again.",
     RejectionCode.CART_EMPTY: "Your cart was empty. Please fill it and order again.",
     RejectionCode.CART_INVALID: "Something in your cart can't be ordered. Please fill a new cart and order again.",
-    RejectionCode.CURRENCY_MISMATCH: "Your cart has prices in another currency than your order. Please order again.",
+    RejectionCode.CURRENCY_MISMATCH: "Your cart is in another currency. Please fill a new cart and order again.",
     RejectionCode.ORDER_TOO_LARGE: "Your order is too large. Please split it into smaller orders.",
 }
 

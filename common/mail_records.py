@@ -19,7 +19,7 @@ class MailRecords(DynamoDBPersistenceLayer):
     def __init__(self, table: str, client: DynamoDBClient) -> None:
         super().__init__(table, boto3_client=client)
         self._claimed: set[str] = set()
-        # What Powertools would write, while `claim` asks it.
+        # What Powertools would write, while `claim` calls it.
         self._prepared: list[DataRecord] | None = None
 
     def claim(self, identities: Sequence[str], remaining_milliseconds: int) -> None:

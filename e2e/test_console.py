@@ -140,6 +140,20 @@ def test_console_shows_live_order_and_trace(tenant: Tenant, open_page: Open, acc
         expect(page.locator("pre.letter")).to_contain_text(f"X-Correlation-Id: {correlation_id}")
 
 
+def test_console_page_of_unread_order_becomes_its_page(tenant: Tenant, open_page: Open, complaints: list[str]) -> None:
+    """The page of an order that the console has not read yet says so, and becomes the order's page by itself."""
+    page, order_id = open_page(), tenant.place()
+    number = tenant.invoiced(order_id)["orderNumber"]
+    unread = page.request.get(f"/orders/{uuid4()}")
+    page.route(f"**/orders/{order_id}", lambda route: route.fulfill(response=unread), times=1)
+    page.goto(f"/orders/{order_id}")
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_have_text("No such order yet")
+    expect(heading).to_have_text(number)
+    assert len(complaints) == 1, "only the page that is 404 at first"
+    complaints.clear()
+
+
 @pytest.mark.needs("mail feedback")
 def test_console_shows_bounced_mail(tenant: Tenant, open_page: Open) -> None:
     """An order whose confirmation bounced says so on its page."""

@@ -82,7 +82,7 @@ def get(tenant: Tenant, order_id: str) -> requests.Response:
 
 
 def test_debugger_stops_in_request(command: Command, tenant: Tenant) -> None:
-    """A request stops at a breakpoint, shows its order id, goes on and is answered; Ctrl-C restores the function."""
+    """A request stops at a breakpoint, shows its order id, and then gets its response; Ctrl-C restores the function."""
     order_id = str(uuid4())
     command.wait_for(f"get_order waits for a debugger on {debug.HOST}:{command.port}")
     with ThreadPoolExecutor(1) as pool, DebugClient(debug.HOST, command.port) as client:
@@ -115,4 +115,4 @@ def test_killed_command_restores_function(command: Command, tenant: Tenant) -> N
     assert refused.returncode == 1
     assert "another `bin/ops stack debug` runs on the stack" in refused.stderr
     command.kill()
-    poll("requests are answered", lambda: get(tenant, str(uuid4())).status_code == 404 or None, DEADLINE_SECONDS)
+    poll("requests get responses", lambda: get(tenant, str(uuid4())).status_code == 404 or None, DEADLINE_SECONDS)

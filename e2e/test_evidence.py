@@ -11,7 +11,7 @@ import pytest
 from e2e.tenant import Tenant
 from evidence import stages
 from localstack.targets import Platform
-from tests.support.evidence_plugin import OrderTimer, Recorder, RunReporter
+from tests.support.evidence_plugin import CollectedTests, OrderTimer, Recorder, RunReporter
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_pack_shows_an_order(
     evidence.save_exhibit("order.json", json.dumps(order).encode())
     evidence.save_exhibit("invoice.pdf", tenant.invoice(order))
     evidence.save_exhibit("confirmation.eml", to_customer.as_bytes())
-    reporter = RunReporter(folder, pytestconfig)
+    reporter = RunReporter(folder, pytestconfig, CollectedTests(pytestconfig))
     node = "e2e/test_campaign.py::test_price_in_the_request_is_refused"
     reporter.pytest_runtest_logreport(pytest.TestReport(node, ("", 0, ""), {}, "passed", None, "call"))
     reporter.pytest_sessionfinish(0)

@@ -51,7 +51,7 @@ def test_order_in_the_dlq_is_recorded_after_redrive(tenant: Tenant) -> None:
     with cart_outage(tenant, cart_id, status=403):
         order_id = tenant.place(cartId=cart_id)
         with queue.dlq_message(order_id) as body:
-            # Whoever forgets the DLQ can still see that the order was accepted.
+            # A person who forgets the DLQ can still see that the order was accepted.
             assert tenant.get(order_id).json() == {"orderId": order_id, "status": "ACCEPTED"}
     queue.send([body])
     assert tenant.recorded(order_id)["total"] == "102.35"

@@ -1,4 +1,4 @@
-"""Mails that do not arrive: the order shows it, the team is told, and a complaint is the end of mails to an address."""
+"""Mails that do not arrive: the order shows it, the team gets a mail, and a complaint ends mails to an address."""
 
 import json
 from typing import Any

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.sidecars
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
 USER = seed.users()[1]["email"]
-DELETED = "A cart that was deleted meanwhile"
+DELETED = "A cart that has been deleted"
 WIDE, PHONE = {"width": 900, "height": 900}, {"width": 360, "height": 740}
 
 Accept = Callable[[str, bytes], None]
@@ -66,19 +66,19 @@ def test_portal_places_and_follows_order_and_downloads_its_invoice(
     page.get_by_role("radio", name=re.compile("Rooibos")).check()
     page.get_by_role("button", name="Place the order").click()
     status = page.get_by_role("status")
-    expect(status).to_have_text(re.compile(r"The order is ORD-\d{4}-\d{5}, and its invoice is ready\."))
+    expect(status).to_have_text(re.compile(r"Order ORD-\d{4}-\d{5} is recorded, and its invoice is ready\."))
     found = re.search(r"ORD-\d{4}-\d{5}", status.inner_text())
     assert found
     order = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name=found[0]))
     expect(order).to_contain_text("waiting for payment")
-    expect(order).to_contain_text("with VAT")
+    expect(order).to_contain_text("including VAT")
     accept_picture("portal-followed.png", picture(page, "portal-followed"))
     with page.expect_download() as downloading:
         order.get_by_role("button", name=f"Download invoice {found[0]}").click()
     downloading.value.save_as(tmp_path / "invoice.pdf")
     assert downloading.value.suggested_filename == f"{found[0]}.pdf"
     assert (tmp_path / "invoice.pdf").read_bytes().startswith(b"%PDF-")
-    expect(status).to_have_text(re.compile(rf"{found[0]}\.pdf is downloaded, \d+ KB\."))
+    expect(status).to_have_text(re.compile(rf"{found[0]}\.pdf was downloaded, \d+ KB\."))
     assert all(url.startswith(stacks.require().api_url) for url in preflights)
 
 
@@ -129,4 +129,4 @@ def test_portal_works_with_the_keyboard_alone(browser: Browser, address: str) ->
         page.keyboard.press("Tab")
         page.keyboard.press("Space")
         page.keyboard.press("Enter")
-        expect(page.get_by_role("status")).to_have_text(re.compile(r"The order is ORD-"))
+        expect(page.get_by_role("status")).to_have_text(re.compile(r"Order ORD-"))

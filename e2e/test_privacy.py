@@ -15,7 +15,7 @@ from labs.customers import ITEMS
 from localstack.targets import Platform
 from tooling.paths import ROOT
 
-pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.load("held up")]
+pytestmark = [pytest.mark.alone, pytest.mark.leftovers, pytest.mark.sidecars, pytest.mark.load("held up")]
 
 MAIL_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.\w+")
 # What the logs may name an order by.

@@ -1,13 +1,14 @@
 """Writes the evidence pack of a stage or of an approval to a file, and summarises it in a few lines of Markdown."""
 
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from evidence import page, stages
-from evidence.stages import PackError
+from evidence.stages import PackError, Stage
 from release import deploy, pipeline
 from release.deploy import Planned
 from release.environments import ENVIRONMENTS, EnvironmentName
@@ -21,8 +22,13 @@ def write(stage: str, output: Path, planned: Planned | None = None) -> None:
     partial = output.with_suffix(".partial")
     partial.write_text(html)
     partial.replace(output)
-    verdict = "passed" if all(each.passed for each in shown) else "NOT PASSED"
-    print(f"evidence {os.path.relpath(output)} ({verdict}, {len(html.encode()) / 1e6:.1f} MB)")
+    print(f"evidence {os.path.relpath(output)} ({verdict(shown)}, {len(html.encode()) / 1e6:.1f} MB)")
+
+
+def verdict(shown: Sequence[Stage]) -> str:
+    """Whether every stage passed, and which tests were chosen where it was not all of them."""
+    passed = "passed" if all(each.passed for each in shown) else "NOT PASSED"
+    return ", ".join([passed, *(each.partial for each in shown if each.partial)])
 
 
 def write_for_approval(to: EnvironmentName, release: str, var_files: list[Path]) -> None:
@@ -54,8 +60,9 @@ def summary(stage: str, to: EnvironmentName | None, url: str) -> str:
     lines = [f"## Evidence: {subject}{f' to {to}' if to else ''}", ""]
     for each in shown:
         why = f": {each.unfinished}" if each.unfinished else ""
-        mark = "✅" if each.passed else "❌"
-        lines.append(f"- {mark} {each.name}: {each.passed_count} of {len(each.tests)} tests passed{why}")
+        mark = "❌" if not each.passed else "⚠️" if each.partial else "✅"
+        some = f"; not all tests were run ({each.partial})" if each.partial else ""
+        lines.append(f"- {mark} {each.name}: {each.passed_count} of {len(each.tests)} tests passed{why}{some}")
     planned = _saved_plan(digest) if to else None
     if planned:
         counts = {action: sum(change.action == action for change in planned.changes) for action in page.ACTIONS}

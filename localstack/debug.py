@@ -39,7 +39,7 @@ def debug(folder: str, port: int) -> None:
         "root": str(ROOT),
         "port": port,
         "libraries": _libraries(),
-        # Tells commands apart.
+        # Distinguishes commands.
         "command": os.getpid(),
     }
     began = False

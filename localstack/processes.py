@@ -45,11 +45,13 @@ def listens(port: int) -> bool:
 
 def owner(port: int) -> str:
     """Describe the process that listens on a port."""
-    with suppress(psutil.Error, TypeError):
+    with suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
-            if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN:
+            # The process is unknown if it is another user's, or in another container.
+            found = connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN
+            if found and connection.pid:
                 return f"{psutil.Process(connection.pid).name()}, process {connection.pid}"
-    return "a process of another user"
+    return "a process of another user or container"
 
 
 def environment(**variables: str) -> dict[str, str]:

@@ -65,14 +65,12 @@ def redeploy(stack: Stack) -> Redeployed:
     contents = checked_templates(stack)
     packages.build_all(stack)
     aws, terraform = clients(stack.endpoint), LocalTerraform(stack)
-    as_applied = terraform.reason_to_apply() is None
-    # Templates first: processes of new versions read them when they start.
-    uploaded = put_templates(aws.s3, stack, contents)
-    functions = publish(aws.functions, stack)
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        refusals = list(pool.map(lambda function: _shift(aws.functions, stack, function), functions))
-    if as_applied:
-        terraform.mark_applied()
+    with terraform.leaving_as_applied():
+        # Templates first: processes of new versions read them when they start.
+        uploaded = put_templates(aws.s3, stack, contents)
+        functions = publish(aws.functions, stack)
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            refusals = list(pool.map(lambda function: _shift(aws.functions, stack, function), functions))
     refused = {function: why for function, why in zip(functions, refusals, strict=True) if why}
     return Redeployed([name for name in functions if name not in refused], uploaded, list(refused.values()))
 

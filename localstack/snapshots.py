@@ -24,8 +24,14 @@ _KEPT = 6
 _SAVE_SECONDS = 30
 # What the engine keeps on disk, below its folder.
 STATE = ("state", "s3")
-_PATCHES = ROOT / "localstack" / "ministack_patches"
 _OUTPUTS = "outputs.json"
+
+
+def engine_files() -> list[Path]:
+    """The files that shape what the engine saves: its version, its patches, and how it is started."""
+    folder = ROOT / "localstack"
+    patches = sorted((folder / "ministack_patches").glob("*.py"))
+    return [*patches, folder / "engines" / "ministack.py", ROOT / "requirements" / "engine.txt"]
 
 
 def _root() -> Path:
@@ -41,8 +47,7 @@ def _folder(stack: Stack) -> Path:
     """The folder of the snapshot that matches a stack."""
     # The port is part of the addresses of queues, in Terraform's state too.
     digest = hashlib.sha256(f"{stack.ports['engine']} {LocalTerraform(stack).inputs()}".encode())
-    files = [*sorted(_PATCHES.glob("*.py")), ROOT / "requirements" / "engine.txt", FIXTURES / "users.json"]
-    for path in files:
+    for path in (*engine_files(), FIXTURES / "users.json"):
         digest.update(path.read_bytes())
     return _root() / digest.hexdigest()[:24]
 

@@ -18,7 +18,7 @@ SIGNATURE: Final = "test"
 ADVICE: Final = "If the stack is broken, `make up` repairs it; `make down`, then `make up`, starts from scratch."
 # Environment variable of every process of a stack, with the folder of the stack.
 PROCESS_VARIABLE: Final = "ORDER_STACK_DIR"
-# Environment variable of every process of a stack, with a random value that tells it from all others.
+# Environment variable of every process of a stack, with a random value that no other has.
 IDENTITY_VARIABLE: Final = "ORDER_STACK_TOKEN"
 # Containers reach the machine that they run on by this name.
 DOCKER_HOST_NAME: Final = "host.docker.internal"

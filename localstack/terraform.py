@@ -6,7 +6,8 @@ import json
 import os
 import shlex
 import subprocess
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,17 @@ class LocalTerraform:
         calls = self._calls()
         self._stack.applied = None if calls is None else Applied(self.inputs(), len(calls))
         self._stack.save()
+
+    @contextmanager
+    def leaving_as_applied(self) -> Iterator[None]:
+        """Changes to the engine that Terraform need not know: an apply is needed afterwards only if it was before.
+
+        Calls of others in the meantime are not seen either, so hold the stack's lock, and not for long.
+        """
+        as_applied = self.reason_to_apply() is None
+        yield
+        if as_applied:
+            self.mark_applied()
 
     def shell_environment(self) -> dict[str, str]:
         """Environment variables with which Terraform and tflocal in a shell do what `make up` does; initialised."""

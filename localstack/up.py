@@ -1,13 +1,12 @@
 """`make up`: from a clone to a stack that takes orders; keeps what is there and repairs what is broken."""
 
-import fcntl
 import os
 import sys
 import time
 import webbrowser
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -19,8 +18,9 @@ from localstack.stack import PROCESS_VARIABLE, Stack, StackError
 from localstack.terraform import LocalTerraform
 from release import traffic
 from release.traffic import TrafficError
+from tooling import locks
 from tooling.paths import ROOT
-from tooling.polling import DeadlineError, poll
+from tooling.polling import poll
 
 # Module of the sidecar and use of its port, by name.
 _SIDECARS = {
@@ -55,19 +55,8 @@ def step(name: str) -> Iterator[None]:
 @contextmanager
 def exclusive(stack: Stack, seconds: float = 0) -> Iterator[None]:
     """Keep other processes from changing the stack; StackError if one still does after so many seconds."""
-    stack.directory.mkdir(parents=True, exist_ok=True)
-    with (stack.directory / "lock").open("w") as lock:
-
-        def locked() -> bool | None:
-            with suppress(BlockingIOError):
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return True
-            return None
-
-        try:
-            poll("the lock", locked, seconds)
-        except DeadlineError:
-            raise StackError(f"another `make up` works on {stack.directory}: wait for it to end") from None
+    busy = StackError(f"another `make up` works on {stack.directory}: wait for it to end")
+    with locks.exclusive(stack.directory / "lock", seconds, busy):
         yield
 
 

@@ -29,7 +29,7 @@ def new_functions(client: LambdaClient) -> Iterator[None]:
         while not ended.wait(_INTERVAL_SECONDS):
             pages = client.get_paginator("list_functions").paginate()
             for name in {function["FunctionName"] for page in pages for function in page["Functions"]} - called:
-                # Without its alias it cannot be called yet: the next round tries again.
+                # Without its alias it cannot be called yet: the next round calls it again.
                 with suppress(ClientError):
                     with suppress(TrafficError):
                         traffic.invoke_empty(client, name, traffic.ALIAS)

@@ -68,13 +68,17 @@ def work_dir(environment: EnvironmentName) -> Path:
     return ROOT / "build" / "deploy" / environment
 
 
+def emulated() -> bool:
+    """Whether the account is one of an engine on this machine, as in a rehearsal."""
+    return urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).hostname in {"localhost", "127.0.0.1", "::1"}
+
+
 def require_pango(release: Manifest) -> None:
     """Check that the release can render invoices in its target environment.
 
     Raises DeployError: The release has no Pango, and neither has AWS; or it has another system's.
     """
-    local = urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).hostname in {"localhost", "127.0.0.1", "::1"}
-    if release.natives == "lambda-image" or local:
+    if release.natives == "lambda-image" or emulated():
         return
     why = {
         "host": "made with --host-pango: its invoice package has no Pango, and AWS has none either",

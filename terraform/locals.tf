@@ -104,7 +104,7 @@ locals {
       statements = [
         { actions = ["dynamodb:GetItem"], resources = [local.table_arn] },
         { actions = ["dynamodb:Query"], resources = ["${local.table_arn}/index/OrderByIdIndex"] },
-        # Whoever has a URL of an invoice reads it with this function's permission.
+        # Anyone who has the URL of an invoice reads it with this function's permission.
         { actions = ["s3:GetObject"], resources = ["${local.orders_bucket_arn}/*/orders/*"] },
       ]
     }
@@ -169,7 +169,7 @@ locals {
         IDEMPOTENCY_TABLE = local.idempotency_table_name
         ORDERS_BUCKET     = local.orders_bucket
         TEMPLATES_BUCKET  = local.templates_bucket
-        # The team is told of a customer's mail that did not arrive.
+        # The team gets a mail about a customer's mail that did not arrive.
         INTERNAL_NOTIFICATION_EMAIL = var.internal_notification_email
       })
       statements = [

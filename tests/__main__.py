@@ -1,8 +1,8 @@
 """`bin/test`: the checks and tests, all of them or one part; `make test` is `bin/test all`.
 
-Each part is a list of commands that anybody can run by hand. `all` runs the end-to-end tests on a separate stack,
-the other parts alongside with lower priority, and at last, alone, the tests whose times are shown. `quick` runs what
-finds most faults in a minute.
+Each part is a list of commands that anybody can run by hand. `all` runs the end-to-end tests on two separate
+stacks, one for the tests that need it for themselves, the other parts alongside with lower priority, and at last, with
+nothing else, the tests whose times are shown. `quick` runs what finds most faults in a minute.
 """
 
 import os
@@ -24,7 +24,9 @@ from localstack.stack import ADVICE
 from localstack.terraform import TERRAFORM_DIR
 from localstack.terraform import environment as terraform_environment
 from tests.support import coverage, shared_provider
+from tests.support.kept import program
 from tests.support.parts import Parts, Step
+from tests.support.passed import unless_passed
 from tooling.cli import run_cli
 from tooling.paths import ROOT
 
@@ -45,7 +47,8 @@ PytestArguments = Annotated[
 _BIN = ROOT / ".venv" / "bin"
 _PYTHON = sys.executable
 _MACHINE = ("python3", "tooling/machine.py")
-_STACK, _QUICK_STACK = ROOT / "build" / "test", ROOT / "build" / "test-quick"
+_STACK, _SECOND_STACK, _QUICK_STACK = (ROOT / "build" / name for name in ("test", "test-alone", "test-quick"))
+_E2E_CACHE = ".pytest_cache/e2e"
 PACKAGES = ("tooling", "release", "ops", "evidence", "localstack", "labs", "cli")
 _LINTERS = ROOT / "tooling" / "openapi"
 # Digests of files, which look like keys.
@@ -95,17 +98,25 @@ def _our_files() -> Iterator[str]:
         yield from (path for path in paths if path not in _DIGESTS)
 
 
+def _code(*packages: str) -> list[str]:
+    return sorted(str(path.relative_to(ROOT)) for package in packages for path in (ROOT / package).rglob("*.py"))
+
+
+def _changed_files(command: Sequence[str], names: Sequence[str], hint: str) -> Step:
+    """A step that runs a program for those of the files that changed since they passed."""
+    return Step([_PYTHON, "-m", "tests.support.passed", *command, shared_provider.SEPARATOR, *names], hint)
+
+
 def security_steps() -> list[Step]:
     """Weaknesses in the code, and secrets in all files; no secret is sent to anybody to verify it."""
     # Tooling runs programs: each is a list of words, which no shell reads.
     tooling = ("--skip", "B404,B603,B607")
+    reason = "fix it, or say in its line why it is not a weakness"
+    found = "remove the secret, or mark what is not one with `pragma: allowlist secret` and why"
     return [
-        _tool("bandit", "-q", "-r", "common", "functions", hint="fix it: what runs in AWS has no exception"),
-        _tool("bandit", "-q", "-r", *PACKAGES, *tooling, hint="fix it, or say in its line why it is not a weakness"),
-        Step(
-            [_PYTHON, "-m", "tests.support.secret_scan", *sorted(_our_files())],
-            "remove the secret, or mark what is not one with `pragma: allowlist secret` and why",
-        ),
+        _changed_files(("bandit", "-q"), _code("common", "functions"), "fix it: what runs in AWS has no exception"),
+        _changed_files(("bandit", "-q", *tooling), _code(*PACKAGES), reason),
+        _changed_files(("detect-secrets-hook", "--no-verify"), sorted(_our_files()), found),
     ]
 
 
@@ -245,14 +256,28 @@ def conformance_steps(engine: str, target: str | None, check: bool, arguments: S
     ]
 
 
-# Beside the end-to-end tests, in this order, two at a time.
-_BESIDE_A_STACK: Mapping[str, Callable[[], Sequence[Step]]] = {
+def _api_unless_passed() -> list[Step]:
+    npm = program("npm")
+    inputs = [*npm, *program("node"), _LINTERS, ROOT / "docs" / "openapi.json", Path(__file__)]
+    return unless_passed("api", inputs, api_steps) if npm else api_steps()
+
+
+def _terraform_unless_passed() -> list[Step]:
+    # The packages that the configuration names are built of the others.
+    folders = ("terraform", "templates", "common", "functions", "release", "requirements", "tooling")
+    code = [Path(__file__), Path(shared_provider.__file__)]
+    inputs = [*program("terraform"), *(ROOT / folder for folder in folders), *code]
+    return unless_passed("terraform", inputs, terraform_steps)
+
+
+# Alongside the end-to-end tests, in this order, two at a time.
+_ALONGSIDE: Mapping[str, Callable[[], Sequence[Step]]] = {
     "unit": lambda: unit_steps(()),
     "lint": lint_steps,
     "types": types_steps,
     "security": security_steps,
-    "api": api_steps,
-    "terraform": terraform_steps,
+    "api": _api_unless_passed,
+    "terraform": _terraform_unless_passed,
     "conformance": lambda: conformance_steps("embedded", None, True, ()),
 }
 
@@ -283,7 +308,7 @@ class OwnStack:
         """An order from the request to its invoice and mails, checked to the cent."""
         chosen = ("e2e/test_order_flow.py", "-k", "recorded_and_invoiced or mailed_to_customer_and_team")
         hint = "`make e2e ARGS=e2e/test_order_flow.py` runs it on the stack of `make up`, and more orders"
-        return _tool("pytest", *chosen, "-o", "cache_dir=.pytest_cache/e2e", hint=hint, environment=self.environment)
+        return _tool("pytest", *chosen, "-o", f"cache_dir={_E2E_CACHE}", hint=hint, environment=self.environment)
 
     def faults(self) -> Step:
         """A few orders under faults."""
@@ -301,31 +326,41 @@ class EndToEnd:
         target: Environment of the stack.
         arguments: Further arguments of pytest.
         environment: Environment variables of the tests.
+        cache: Where pytest keeps which tests failed: runs at the same time must not share it.
     """
 
-    def __init__(self, target: Target, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, target: Target, arguments: Sequence[str], environment: Mapping[str, str], cache: str = _E2E_CACHE
+    ) -> None:
         self._target = target
         self._arguments = arguments
         self._environment = environment
+        self._cache = cache
 
     def _pytest(self, *options: str) -> Step:
-        records = ("--evidence", str(evidence_folder() / "records"), "-o", "cache_dir=.pytest_cache/e2e")
+        records = ("--evidence", str(evidence_folder() / "records"), "-o", f"cache_dir={self._cache}")
+        again = "--last-failed" if self._cache == _E2E_CACHE else f'"--last-failed -o cache_dir={self._cache}"'
         return Step(
             [str(_BIN / "pytest"), "e2e", "--target", self._target, *records, *options, *self._arguments],
-            "`make e2e ARGS=--last-failed` runs what failed; `make status` and `make logs FUNCTION=…` show why",
+            f"`make e2e ARGS={again}` runs what failed; `make status` and `make logs FUNCTION=…` show why",
             environment=self._environment,
             # The arguments may select no test of this part.
             passes=(0, _NOTHING_SELECTED) if self._arguments else (0,),
         )
 
-    def together(self, report: Path | None = None) -> Step:
-        """The tests that can run side by side."""
+    def together(self, report: Path | None = None, quick: bool = False) -> Step:
+        """The tests that can run side by side; with `quick` no others follow, which the evidence then says."""
         shutil.rmtree(evidence_folder() / "records" / self._target, ignore_errors=True)
-        return self._pytest("-n", "4", "-m", "not alone", *([f"--junitxml={report}"] if report else []))
+        options = [*([f"--junitxml={report}"] if report else []), *(["--quick-run"] if quick else [])]
+        return self._pytest("-n", "4", "-m", "not alone", *options)
 
     def alone(self, long: bool) -> Step:
         """The tests that need the stack for themselves."""
         return self._pytest("-m", f"alone and not timed{'' if long else ' and not long'}")
+
+    def leftovers(self) -> Step:
+        """The tests that read what all tests before them left."""
+        return self._pytest("-m", "leftovers")
 
     def timed(self) -> Step:
         """The tests whose times are shown, on a machine that does nothing else."""
@@ -348,25 +383,34 @@ def _finish(parts: Parts) -> None:
 
 @app.command(name="all")
 def all_parts() -> None:
-    """Run everything that CI runs: all parts below except the audit."""
+    """Run everything that CI runs: all parts below except the audit.
+
+    Terraform's tests and the linters of the API run again only if something changes that they read.
+    """
     parts = Parts(prefixed=True)
-    stack = OwnStack(_STACK, "--faults")
+    stack, second = OwnStack(_STACK, "--faults"), OwnStack(_SECOND_STACK, "--faults")
     tests = EndToEnd("local", (), stack.environment)
+    alone = EndToEnd("local", (), second.environment, f"{_E2E_CACHE}-alone")
     with parts.shown():
         if not parts.run("machine", lambda: [Step([*_MACHINE, "test"])]):
             _finish(parts)
         try:
-            # The stack waits most of the time: for Terraform, queues and faults.
-            together = [*stack.up(), tests.together(), tests.alone(long=False), stack.faults()]
-            with ThreadPoolExecutor(max_workers=3) as pool:
-                futures = [pool.submit(parts.run, "e2e", lambda: together)]
-                futures += [pool.submit(parts.run, name, steps, nice=True) for name, steps in _BESIDE_A_STACK.items()]
+            # The stacks wait most of the time: for Terraform, queues and faults.
+            with ThreadPoolExecutor(max_workers=2) as alongside, ThreadPoolExecutor(max_workers=2) as on_stacks:
+                futures = [alongside.submit(parts.run, name, steps, nice=True) for name, steps in _ALONGSIDE.items()]
+                up = parts.run("stack", stack.up)
+                if up:
+                    together = [tests.together(), tests.leftovers(), stack.faults()]
+                    # From the snapshot of the first stack.
+                    apart = [*second.up(), alone.alone(long=False), second.down()]
+                    futures.append(on_stacks.submit(parts.run, "e2e", lambda: together))
+                    futures.append(on_stacks.submit(parts.run, "e2e alone", lambda: apart))
             # Nothing else runs now, and the times are those of a quiet machine.
-            if all(future.result() for future in futures):
+            if up and all(future.result() for future in futures):
                 parts.run("timed", lambda: [tests.timed()])
             parts.run("evidence", lambda: [tests.evidence()])
         finally:
-            parts.run("stack down", lambda: [stack.down()])
+            parts.run("stack down", lambda: [stack.down(), second.down()])
     _finish(parts)
 
 
@@ -503,7 +547,9 @@ def e2e(
     options = ["--engine", engine, *(["--faults"] if faults else [])]
     stack = OwnStack(_STACK, *options, *(["--release-dir", str(release_dir)] if release_dir else []))
     tests = EndToEnd(target, pytest_arguments, stack.environment if fresh else os.environ)
-    steps = [*(stack.up() if fresh else []), tests.together(report)]
+    # Elsewhere no others run anyway.
+    quick = quick and target == "local"
+    steps = [*(stack.up() if fresh else []), tests.together(report, quick)]
     if not quick and target == "local":
         steps += [tests.alone(long), *([stack.faults()] if faults else [])]
         steps += [tests.timed()] if embedded else []

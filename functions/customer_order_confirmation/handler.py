@@ -38,7 +38,7 @@ def mail_of(envelope: Envelope, order: Order) -> notifications.Build | None:
 
 
 def _record_problem(order: Order, event: MailFailed) -> bool:
-    """Record on the order that its mail failed; False if the team cannot be told of it by another mail."""
+    """Record on the order that its mail failed; False if no mail can notify the team of it."""
     problem = event.problem
     logger.warning("mail failed", order_id=str(order.id), **problem.dict(exclude={"at"}, exclude_none=True))
     if problem.mail is MailKind.INTERNAL:

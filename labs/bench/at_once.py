@@ -14,7 +14,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from labs.bench.cost import logs_since
-from labs.bench.report import FAINT, STYLE, Row
+from labs.bench.report import STYLE, Row, frame, save
 from labs.chaos.load import retried
 from localstack import demo, engines, seed
 from localstack.aws import Aws
@@ -97,17 +97,11 @@ def plot(p95: Limited, path: Path) -> None:
             axes.plot([*p95], shares, color=colour, marker=marker, markersize=5, linewidth=1.6, label=label)
         axes.axhline(1, color="#b3261e", linewidth=1.4, linestyle=(0, (4, 2)), label="agreed limit")
         axes.set_xticks([*p95])
-        axes.set_yscale("log")
-        axes.minorticks_off()
-        axes.yaxis.set_major_locator(mpl.ticker.LogLocator(base=10, subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} ×")
         axes.set_xlabel("orders placed at once by ten clients")
-        axes.set_title("p95 of each step, as a share of its agreed limit", loc="left", fontsize=11, fontweight="bold")
-        axes.grid(color=FAINT, linewidth=0.5)
-        axes.spines[["top", "right"]].set_visible(False)
+        frame(axes, "p95 of each step, as a share of its agreed limit", "×")
         axes.legend(frameon=False, fontsize=9)
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, facecolor="white", metadata={"Date": None} if path.suffix == ".svg" else None)
+        save(figure, path)
 
 
 def measure(rounds: int) -> Iterator[Row]:

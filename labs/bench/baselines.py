@@ -102,9 +102,10 @@ def remove_from_api(stack: Stack, name: str) -> None:
     """Remove what `behind_api` made, by the name that it returned."""
     aws, rest = Aws(stack.endpoint), {"restApiId": stack.outputs["api_id"]}
     api = aws.client("apigateway")
-    for found in api.get_resources(**rest, limit=500)["items"]:
-        if found["path"] == f"/{name}":
-            api.delete_resource(**rest, resourceId=found["id"])
+    own = [each for each in api.get_resources(**rest, limit=500)["items"] if each["path"].split("/")[1] == name]
+    # The embedded engine keeps what is below a resource that it deletes.
+    for resource in sorted(own, key=lambda each: len(each["path"]), reverse=True):
+        api.delete_resource(**rest, resourceId=resource["id"])
     _delete_function(aws, name)
 
 

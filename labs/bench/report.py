@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import psutil
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, LogLocator
 
 from tooling.agreed_limits import percentile
 
@@ -165,6 +166,22 @@ def plot(rows: Sequence[Row]) -> str:
         written = io.StringIO()
         figure.savefig(written, format="svg", facecolor="white", metadata={"Date": None, "Creator": None})
     return written.getvalue()
+
+
+def frame(axes: Axes, title: str, unit: str) -> None:
+    """What our plots with a logarithmic axis of figures have in common: ticks with the unit, title, grid, no frame."""
+    axes.set_yscale("log")
+    axes.minorticks_off()
+    axes.yaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} {unit}")
+    axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
+    axes.grid(color=FAINT, linewidth=0.5)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a plot; the suffix is the format. It has no date, so the same figures give the same file."""
+    figure.savefig(path, facecolor="white", metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
 def write(rows: Sequence[Row], folder: Path) -> None:

@@ -63,12 +63,12 @@ def _start(folder: Path, statements: str) -> float:
     except subprocess.TimeoutExpired:
         raise StackError(f"not ready after {isolation.DEADLINE_SECONDS} s: {statements}") from None
     if ended.returncode:
-        raise StackError(f"the start failed; `bin/release build` tries each package:\n{ended.stderr}")
+        raise StackError(f"the start failed; `bin/release build` imports each package:\n{ended.stderr}")
     return float(ended.stdout) - began
 
 
 def measure(rounds: int) -> Iterator[Row]:
-    """Measure the start of each API function and of the invoice function, beside clients of boto3 and of ours."""
+    """Measure the start of each function of the API and of the invoice, compared with clients of boto3 and of ours."""
     build.build_all()
     for function, baseline in BASELINES.items():
         services = ", ".join(dict.fromkeys(baseline.services))

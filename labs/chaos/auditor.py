@@ -52,8 +52,8 @@ class Mail(NamedTuple):
 class Found(NamedTuple):
     """What a run left behind: orders, MD5 of every version of every invoice by key, mails by correlation id.
 
-    Then recipient and correlation id of mails that may be sent twice, the numbers that the counter gave, and the number
-    of messages in each queue.
+    Then recipient and correlation id of mails that may be sent twice, the numbers that the counter gave, the number of
+    messages in each queue and DLQ, and ids of orders that are accepted, and neither recorded nor rejected.
     """
 
     records: Sequence[Mapping[str, Any]]
@@ -62,6 +62,7 @@ class Found(NamedTuple):
     duplicates: Collection[tuple[str, str]] = ()
     numbers: range = range(0)
     messages: Mapping[str, int] = {}
+    pending: Collection[str] = ()
 
 
 class Auditor:
@@ -84,17 +85,20 @@ class Auditor:
         of SES was lost before the mail was marked as sent.
         """
         queues = [*self._outputs["queue_names"].values(), *self._outputs["dlq_names"].values()]
+        items = [item for tenant in self._tenants for item in self._items(tenant)]
         found = Found(
-            [record for tenant in self._tenants for record in self._records(tenant)],
+            [item for item in items if item["status"] != _ACCEPTED],
             self._invoices(),
             self._mails({text for order in placed for text in (order.correlation, order.paid) if text}),
             duplicates,
             range(self._before + 1, self._last_number() + 1),
             {name: held(self._aws.sqs, name) for name in queues},
+            # The marker has no more than its key, status, tenant and time.
+            {item["SK"].removeprefix("ORDER#") for item in items if item["status"] == _ACCEPTED},
         )
         return [Finding.of(promise, checks(placed, found)) for promise, checks in PROMISES.items()]
 
-    def _records(self, tenant: str) -> Iterator[dict[str, Any]]:
+    def _items(self, tenant: str) -> Iterator[dict[str, Any]]:
         pages = self._aws.dynamodb.get_paginator("query").paginate(
             TableName=self._outputs["orders_table"],
             ConsistentRead=True,
@@ -102,8 +106,7 @@ class Auditor:
             ExpressionAttributeValues={":pk": {"S": f"TENANT#{tenant}"}},
         )
         plain = TypeDeserializer().deserialize
-        items = ({name: plain(value) for name, value in item.items()} for page in pages for item in page["Items"])
-        return (item for item in items if item["status"] != _ACCEPTED)
+        return ({name: plain(value) for name, value in item.items()} for page in pages for item in page["Items"])
 
     def _invoices(self) -> Mapping[str, list[str]]:
         found = defaultdict(list)
@@ -132,9 +135,19 @@ def _recorded(placed: Sequence[Placed], found: Found) -> Checks:
     statuses = {(record["tenantId"], record["id"]): record["status"] for record in found.records}
     for order in placed:
         status = statuses.get((order.tenant, order.order))
-        yield status is not None, f"order {order.order} is not on record"
+        yield status is not None, f"order {order.order} {_unrecorded(order, found)}"
         if status:
             yield (status == _REJECTED) is not bool(order.items), f"order {order.order} is {status}"
+
+
+def _unrecorded(order: Placed, found: Found) -> str:
+    """What is known of an order that has no record: whether it is marked as accepted, and which queues hold messages.
+
+    A queue does not say which orders its messages belong to.
+    """
+    known = "is marked as accepted, and not recorded" if order.order in found.pending else "is not in the table"
+    waiting = ", ".join(f"{count} in {name}" for name, count in found.messages.items() if count)
+    return f"{known}; {f'messages: {waiting}' if waiting else 'no queue and no DLQ has messages'}"
 
 
 def _recorded_once(placed: Sequence[Placed], found: Found) -> Checks:

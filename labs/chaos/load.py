@@ -101,7 +101,7 @@ class Load:
             try:
                 api.request("PUT", path, expect=(200,), headers=headers, json=_PAYMENT)
             except UnexpectedStatusError as error:
-                # Only a conflict asks for another version; without a response the same request is sent again.
+                # Only a conflict needs another version; without a response the same request is sent again.
                 etag = "" if error.status == 409 else etag
                 raise
 

@@ -6,11 +6,16 @@ from typing import NamedTuple
 
 from labs.bench.baselines import Loop, behind_api, remove_from_api
 from labs.load.steps import PATHS, Kind, Step
+from localstack import stack as stacks
 from localstack.aws import Aws
 from localstack.stack import Stack
+from localstack.terraform import LocalTerraform
+from localstack.up import exclusive
 from ops.queues import url
 
 _WARM, _SECONDS = 100, 120
+# A `make up` or `make watch` in another terminal may hold the stack for as long.
+_LOCK_SECONDS = 600
 
 
 class Cost(NamedTuple):
@@ -34,6 +39,13 @@ def cost(rate: float, requests: float, before: dict[str, float], after: dict[str
 
 
 @contextmanager
+def _leaving_as_applied(stack: Stack) -> Iterator[None]:
+    """Keep others from changing the stack, and the next `make up` from an apply: Terraform manages none of the loop."""
+    with exclusive(stack, _LOCK_SECONDS), LocalTerraform(stacks.load(stack.directory)).leaving_as_applied():
+        yield
+
+
+@contextmanager
 def empty_loop(stack: Stack) -> Iterator[dict[Kind, str]]:
     """Paths of functions that do nothing behind the stack's API; what POST accepts goes through the engine's loop."""
     handlers: dict[Kind, tuple[str, str, str]] = {
@@ -41,18 +53,24 @@ def empty_loop(stack: Stack) -> Iterator[dict[Kind, str]]:
         "GET order": ("nothing", "get_order", "GET"),
         "GET list": ("nothing", "list_orders", "GET"),
     }
-    with Loop(stack) as loop, ExitStack() as removal:
-        first = url(Aws(stack.endpoint).sqs, loop.first_queue)
-        paths: dict[Kind, str] = {}
-        for kind, (handler, function, method) in handlers.items():
-            path = PATHS[kind].removeprefix("/v1.0/")
-            resource = path.replace("{order}", "{orderId}").replace("{tenant}", "{tenantId}")
-            root = behind_api(stack, handler, function, method, resource, LOOP_QUEUE_URL=first)
-            removal.callback(remove_from_api, stack, root)
-            paths[kind] = f"/{root}/{path}"
-        # What it takes to start the processes of the functions is no part of a request.
-        loop.run(_WARM, _SECONDS)
-        yield paths
+    with ExitStack() as removal:
+        with _leaving_as_applied(stack):
+            loop = removal.enter_context(Loop(stack))
+            first = url(Aws(stack.endpoint).sqs, loop.first_queue)
+            paths: dict[Kind, str] = {}
+            for kind, (handler, function, method) in handlers.items():
+                path = PATHS[kind].removeprefix("/v1.0/")
+                resource = path.replace("{order}", "{orderId}").replace("{tenant}", "{tenantId}")
+                root = behind_api(stack, handler, function, method, resource, LOOP_QUEUE_URL=first)
+                removal.callback(remove_from_api, stack, root)
+                paths[kind] = f"/{root}/{path}"
+        try:
+            # What it takes to start the processes of the functions is no part of a request.
+            loop.run(_WARM, _SECONDS)
+            yield paths
+        finally:
+            with _leaving_as_applied(stack):
+                removal.close()
 
 
 def knee(steps: Sequence[Step]) -> str:

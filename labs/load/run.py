@@ -16,7 +16,7 @@ import requests
 from matplotlib.figure import Figure
 from rich.markdown import Markdown
 
-from labs.bench.report import FAINT, STYLE, machine, page
+from labs.bench.report import STYLE, frame, machine, page, save
 from labs.customers import ITEMS, put_cart, sign_up
 from labs.load import steps
 from labs.load.engine_loop import Cost, cost, empty_loop, report
@@ -189,18 +189,11 @@ def plot(measured: Sequence[Step], title: str, path: Path) -> None:
             rate = measured[-1].rate
             axes.axvline(rate, color=_LIMIT, linewidth=1, linestyle=":", label=f"breaks at {rate:g} a second")
         axes.set_xscale("log")
-        axes.set_yscale("log")
         axes.set_xticks([each.rate for each in measured], [f"{each.rate:g}" for each in measured])
-        axes.minorticks_off()
-        axes.yaxis.set_major_locator(mpl.ticker.LogLocator(base=10, subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} ms")
         axes.set_xlabel("requested rate, requests a second")
-        axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
-        axes.grid(color=FAINT, linewidth=0.5)
-        axes.spines[["top", "right"]].set_visible(False)
+        frame(axes, title, "ms")
         axes.legend(frameon=False, fontsize=9, loc="upper left")
-        # Without the date, so the same steps give the same file.
-        figure.savefig(path, facecolor="white", metadata={"Date": None} if path.suffix == ".svg" else None)
+        save(figure, path)
 
 
 def _knee(measured: Sequence[Step]) -> float:

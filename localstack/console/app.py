@@ -28,7 +28,7 @@ from evidence.content import body, rasterize
 from localstack import seed
 from localstack.console.live import LiveStack, StackFinder
 from localstack.console.mails import Mail
-from localstack.console.orders import NEWEST
+from localstack.console.orders import NEWEST, is_order_id
 from tooling.agreed_limits import LIMITS
 from tooling.cli import UserError
 from tooling.paths import BASE_CSS, ROOT
@@ -38,6 +38,8 @@ _SWAGGER_UI = Path(str(files("swagger_ui"))) / "static"
 _MAILS = 50
 _MESSAGES = 20
 _FORM_BYTES = 4_096
+# An order that was accepted just now may be in no log yet, on a slow machine for some seconds.
+_UNKNOWN_SECONDS = 60
 _PIXELS_PER_POINT = 2
 _PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -134,16 +136,27 @@ class Console:
         content = self._templates.get_template(template).render(page=page, token=self._token, **context)
         return HTMLResponse(content, status)
 
+    def _problem(
+        self, status: int, title: str, text: str, retry: bool = False, retry_seconds: int | None = None
+    ) -> HTMLResponse:
+        """A page that says what is wrong; with `retry` it looks again, without an end if no seconds are given."""
+        context = {"title": title, "text": text, "retry": retry, "retry_seconds": retry_seconds}
+        return self._page("problem.html", "", status, **context)
+
     def _down(self, request: Request, error: Exception) -> Response:
         text = str(error)
         if not isinstance(error, UserError):
             text = f"The stack did not respond ({type(error).__name__}). If this lasts, `make up` repairs it."
-        return self._page("problem.html", "", 503, title="The stack is down", text=text, retry=True)
+        return self._problem(503, "The stack is down", text, retry=True)
+
+    def _unknown(self, text: str) -> Response:
+        """The page of an order that may have been accepted just now: it looks for the order again for a while."""
+        return self._problem(404, "No such order yet", text, retry=True, retry_seconds=_UNKNOWN_SECONDS)
 
     def _not_found(self, request: Request, error: Exception) -> Response:
         detail = error.detail if isinstance(error, HTTPException) and error.detail != "Not Found" else ""
         text = detail or "This page does not exist."
-        return self._page("problem.html", "", 404, title="Not found", text=text, retry=False)
+        return self._problem(404, "Not found", text)
 
     def orders(self, request: Request) -> Response:
         orders = self._finder.current().newest()
@@ -153,13 +166,18 @@ class Console:
         """Go to the order with a number, id or correlation id."""
         text = request.query_params.get("q", "")
         found = self._finder.current().find(text)
+        if found is None and is_order_id(text.strip().lower()):
+            return self._unknown(f"No order with the id or correlation id “{text}” is known yet.")
         if found is None:
             raise HTTPException(404, f"No order has the number, id or correlation id “{text}”.")
         return RedirectResponse(f"/orders/{found.order_id}", 303)
 
     def order(self, request: Request) -> Response:
         """An order with its traces, mails and invoice."""
-        found = self._finder.current().trace(request.path_params["order_id"])
+        order_id = request.path_params["order_id"]
+        found = self._finder.current().trace(order_id)
+        if found is None and is_order_id(order_id):
+            return self._unknown(f"Nothing is known yet of an order with the id {order_id}.")
         if found is None:
             raise HTTPException(404, "This order does not exist.")
         return self._page("order.html", "orders", trace=found, order=found.tracked.order)
@@ -234,7 +252,7 @@ class Console:
 
     def _refused(self) -> HTMLResponse:
         text = "The request came from another site, or from a page of an earlier console. Load the page again."
-        return self._page("problem.html", "", 403, title="Refused", text=text, retry=False)
+        return self._problem(403, "Refused", text)
 
     def alarms(self, request: Request) -> Response:
         return self._page("alarms.html", "alarms", alarms=self._finder.current().alarms())

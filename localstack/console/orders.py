@@ -102,7 +102,7 @@ class OrderBook:
         """Take in a log line; returns the id of the order if the line is news about one."""
         step = STEPS.get((line.function, line.message))
         order_id = str(line.fields.get("order_id", ""))
-        if step is None or not _is_uuid(order_id):
+        if step is None or not is_order_id(order_id):
             return None
         tracked = self._tracked.setdefault(order_id, TrackedOrder(order_id))
         if step == "accepted":
@@ -159,7 +159,8 @@ class OrderBook:
         return found or next((t for t in self._tracked.values() if text and t.correlation_id == text), None)
 
 
-def _is_uuid(text: str) -> bool:
+def is_order_id(text: str) -> bool:
+    """Whether a text is written as the id of an order."""
     try:
         return str(UUID(text)) == text
     except ValueError:
@@ -201,7 +202,7 @@ class OrderReader:
 
     def look_up(self, order_id: str) -> TrackedOrder | None:
         """The order of this id as the table has it now, else as the book has it."""
-        if not _is_uuid(order_id):
+        if not is_order_id(order_id):
             return None
         order = self._repository.get_by_id(UUID(order_id))
         if order:

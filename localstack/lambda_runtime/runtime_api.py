@@ -25,7 +25,7 @@ _STOP_SECONDS = 5
 
 
 class StartError(Exception):
-    """The process ended, or reported an error, before it asked for its first call; the text is its error or log."""
+    """The process ended, or reported an error, before it requested its first call; the text is its error or log."""
 
 
 class Result(NamedTuple):
@@ -79,7 +79,7 @@ class Environment:
         self._process: _Process | None = None
 
     def start(self) -> None:
-        """Start the process, and wait until it asks for its first call. Raises StartError."""
+        """Start the process, and wait until it requests its first call. Raises StartError."""
         self._process = _Process(self._function, f"127.0.0.1:{self._server.server_port}")
         self._process.ready.result()
 
@@ -157,7 +157,7 @@ class _Process:
             self._fail()
 
     def next(self) -> _Call | None:
-        """Wait for a call, which the process asks for; None if it has ended."""
+        """Wait for a call, which the process requests; None if it has ended."""
         if not self.ready.done():
             self.ready.set_result(None)
         return self._calls.get()

@@ -247,7 +247,7 @@ def require_stage(create: Function, domain_name: str, data: dict[str, Any]) -> A
 def find_domain_in_any_account(_: Function, host: str) -> tuple[str, str, str] | None:
     """Find account and region of a request by its name, or by the target that the name's record leads to.
 
-    MiniStack looks in the default account only. AWS tells the regions of a name apart by the address that DNS returned;
+    MiniStack looks in the default account only. AWS knows the region of a name by the address that DNS returned;
     the engine has one address, so a client that resolved the name sends the target as the host.
     """
     for key, record in apigateway_v1._domain_names.all_items():

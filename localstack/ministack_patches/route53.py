@@ -21,7 +21,7 @@ def write_switches(build: Function, parent: Any, check: dict[str, Any]) -> None:
 
 @replaces(route53, "_change_resource_record_sets")
 def refuse_records(change: Function, zone_id: str, body: bytes) -> Any:
-    """Refuse a record outside the zone, a plain record beside one with routing, and an unknown health check.
+    """Refuse a record outside the zone, a plain record next to one with routing, and an unknown health check.
 
     MiniStack accepts all three. Source: Route 53 API Reference, ChangeResourceRecordSets; Developer Guide, "Values
     specific for failover records".

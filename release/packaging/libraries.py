@@ -1,21 +1,19 @@
 """The libraries of the packages: locked versions installed with uv, compiled, and zipped once for each group."""
 
-import fcntl
 import hashlib
 import shutil
 import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tooling import commands, docker, machine
+from tooling import commands, docker, locks, machine
 from tooling.cli import UserError
 from tooling.paths import ROOT
-from tooling.polling import DeadlineError, poll
 
 LIBRARIES = ROOT / "build" / "libraries"
 _HERE = Path(__file__).parent
@@ -119,19 +117,8 @@ def add_bytecode(folder: Path) -> None:
 @contextmanager
 def exclusive() -> Iterator[None]:
     """Make other builds in this folder wait. Raises BuildError: another build does not end in time."""
-    LIBRARIES.mkdir(parents=True, exist_ok=True)
-    with (LIBRARIES / "lock").open("w") as lock:
-
-        def locked() -> bool | None:
-            with suppress(BlockingIOError):
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return True
-            return None
-
-        try:
-            poll("another build ends", locked, _LOCK_SECONDS, interval=0.1)
-        except DeadlineError:
-            raise BuildError(f"another build has not ended after {_LOCK_SECONDS} s: stop it, and try again") from None
+    busy = BuildError(f"another build has not ended after {_LOCK_SECONDS} s: stop it, and try again")
+    with locks.exclusive(LIBRARIES / "lock", _LOCK_SECONDS, busy):
         yield
 
 

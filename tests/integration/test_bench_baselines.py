@@ -17,9 +17,12 @@ from labs.bench import starts
 from labs.bench.api import creation_held
 from labs.bench.baselines import Loop, behind_api
 from labs.bench.cost import call, recorded
+from labs.load.engine_loop import empty_loop
 from labs.processes import cpu_seconds, workers
+from localstack import stack as stacks
 from localstack.aws import Aws
 from localstack.stack import Stack
+from localstack.terraform import LocalTerraform
 from ops import queues
 from tests.integration.conftest import Queue
 from tests.support.lambda_functions import make_function
@@ -144,6 +147,33 @@ def test_loop_handles_every_message(stack: Stack, aws: Aws) -> None:
         assert cpu_seconds(stack)[f"{baseline.name}-first"] > 0
     functions = [each["FunctionName"] for each in aws.functions.list_functions()["Functions"]]
     assert not [name for name in functions if name.startswith(baseline.name)]
+
+
+def test_empty_loop_leaves_the_stack_as_applied(
+    aws: Aws, stack: Stack, api: tuple[str, str], ours: str, creation_queue: Queue
+) -> None:
+    """The next `make up` applies nothing after the loop, but still what somebody else changed while it ran."""
+    identity, token = api
+    names = dict.fromkeys(("create_order", "get_order", "list_orders"), ours)
+    outputs = {"api_id": identity, "stage": "local", "function_names": names}
+    known = replace(stack, outputs=outputs, ports={**stack.ports, "cart": 1})
+    resources: Any = boto3.client("apigateway").get_resources
+
+    def paths() -> list[str]:
+        return sorted(each["path"] for each in resources(restApiId=identity, limit=500)["items"])
+
+    before = paths()
+    LocalTerraform(known).mark_applied()
+    with empty_loop(known) as loop:
+        url = f"{known.api_url}{loop['POST order']}"
+        response = requests.post(url, json={}, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+        assert response.status_code == 202
+    assert paths() == before
+    assert LocalTerraform(stacks.load(stack.directory)).reason_to_apply() is None
+    with empty_loop(known):
+        aws.sqs.set_queue_attributes(QueueUrl=creation_queue.url, Attributes={"VisibilityTimeout": "9"})
+    reason = LocalTerraform(stacks.load(stack.directory)).reason_to_apply() or ""
+    assert "sqs:SetQueueAttributes" in reason
 
 
 @pytest.mark.usefixtures("aws")

@@ -81,7 +81,7 @@ def test_role_with_another_token_is_denied(accounts: Accounts, claims: dict[str,
 
 
 def test_preflight_of_bootstrapped_account_misses_only_the_domain(accounts: Accounts) -> None:
-    """After bootstrap, everything that can be asked of AWS before a deployment is there, except the domain of mails."""
+    """After bootstrap, everything that AWS can show before a deployment is there, except the domain of mails."""
     root = accounts.root("dev")
     found = preflight.checks(lambda service: accounts.client(service, root), "dev")
     assert [check.name for check in found if check.missing] == ["domain kimmyai.io in SES"]

@@ -2,6 +2,7 @@
 
 import json
 import statistics
+import subprocess
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +20,8 @@ from localstack.stack import ACCOUNT, REGION, Stack
 from release import traffic
 from tests.support.lambda_functions import api_of, make_function, publish, ratio
 from tests.support.user_pools import sign_in_new_user
+from tooling.machine import ENGINE_VENV
+from tooling.paths import ROOT
 from tooling.polling import poll
 
 SENDER = "noreply@kimmyai.io"
@@ -562,3 +565,22 @@ def test_index_query_time_is_independent_of_size(aws: Aws) -> None:
     of_few, of_many = (statistics.median(times) for times in zip(*both, strict=True))
     # Thirty times as long if the engine sorts all items.
     assert of_many < 3 * of_few
+
+
+# Runs in the engine's virtual environment.
+_KEEP_A_HEADER = """
+from email.headerregistry import HeaderRegistry
+from ministack.services import ses
+from localstack.ministack_patches import patching, ses as patches
+patching.apply()
+header = HeaderRegistry()("Subject", "Your order")
+ses._sent_emails_list().append({"Source": "a@kimmyai.io", "Subject": header})
+print(type(ses._sent_emails_list()[0]["Subject"]).__name__)
+"""
+
+
+def test_kept_mails_have_no_parsed_headers() -> None:
+    """The engine keeps the subject of a mail as text: a header with its parsed form takes 8 KB."""
+    python = ENGINE_VENV / "bin" / "python"
+    printed = subprocess.run([python, "-c", _KEEP_A_HEADER], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert printed.stdout == "str\n", printed.stderr

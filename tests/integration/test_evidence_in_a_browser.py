@@ -1,7 +1,5 @@
 """The evidence pack in a browser: light and dark, on a phone and on paper, without a network."""
 
-import os
-import shutil
 from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +7,7 @@ from random import Random
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from pypdf import PdfReader
 
 from common import mail
@@ -19,6 +17,7 @@ from evidence import page
 from evidence.stages import RecordedTest, Stage, StepTime
 from release.deploy import Change, Planned
 from release.manifest import Sha256
+from tests.support import browser as chromium
 from tests.support.releases import make_release
 from tests.support.samples import order, order_recorded
 from tests.unit.test_evidence_pack import NOW, make_stage, pytest_run, recorded_test
@@ -28,8 +27,6 @@ from tooling.agreed_limits import LIMITS, LOADS, STEPS, Load
 from tooling.paths import ROOT
 
 SCREENSHOTS = ROOT / "build" / "evidence" / "screenshots"
-FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-FLAGS += ["--disable-component-update", "--disable-sync"]
 
 
 def times(loads: Collection[Load]) -> list[StepTime]:
@@ -74,15 +71,8 @@ def stage(name: str, release_folder: Path, *more: RecordedTest) -> Stage:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """The system's Chromium."""
-    names = [os.environ["CHROMIUM"]] if "CHROMIUM" in os.environ else ["chromium", "google-chrome", "chromium-browser"]
-    path = next((found for name in names if (found := shutil.which(name))), None)
-    assert path, "no Chromium was found: apt-get install chromium, or name one with CHROMIUM="
-    # Chromium has no sandbox for root.
-    flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=flags)
+    with chromium.launch() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

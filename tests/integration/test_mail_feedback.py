@@ -191,7 +191,7 @@ class TestNotifier:
     def test_report_is_recorded_by_its_type(
         self, event: str, about: dict[str, Any], expected: Any, order: Order, repository: OrderRepository, aws: Aws
     ) -> None:
-        """Complaints, rejects and each kind of bounce are told apart; a kind that SES adds later is no error."""
+        """Complaints, rejects and each kind of bounce are distinguished; a kind that SES adds later is no error."""
         assert (
             handle(
                 lambda_handler, Queue(aws, "customer"), json.dumps(report(order.tenant_id, order.id, event, **about))

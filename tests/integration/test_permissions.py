@@ -20,7 +20,9 @@ from tests.support.iam_policies import (
     own_keys,
     resource_types,
 )
+from tests.support.kept import kept, program
 from tooling import commands
+from tooling.paths import ROOT
 
 ACCOUNTS = {"dev": "536580886816", "prod": "093646564004"}
 _TERRAFORM_SECONDS = 300
@@ -45,16 +47,15 @@ type Resources = dict[str, list[dict[str, Any]]]
 
 @pytest.fixture(scope="module")
 def resources(
-    tmp_path_factory: pytest.TempPathFactory, provider: dict[str, str]
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[Path, str, str], Resources]:
     """Run one of Terraform's tests with its mocked provider, and return the resources by type."""
-    folder = tmp_path_factory.mktemp("permissions")
-    for function in function_names():
-        (folder / f"{function}.zip").write_bytes(b"")
 
-    @cache
-    def run(code: Path, test: str, environment: str) -> Resources:
-        variables = terraform.environment(folder / code.name) | provider
+    def make(code: Path, test: str, environment: str) -> Resources:
+        folder = tmp_path_factory.mktemp("permissions")
+        for function in function_names():
+            (folder / f"{function}.zip").write_bytes(b"")
+        variables = terraform.environment(folder / code.name) | request.getfixturevalue("provider")
 
         def command(*arguments: str) -> str:
             call = ["terraform", f"-chdir={code}", *arguments]
@@ -72,7 +73,17 @@ def resources(
             by_type.setdefault(resource["type"], []).append(resource["values"])
         return by_type
 
-    return run
+    @cache
+    def read(code: Path, test: str, environment: str) -> Resources:
+        def write(folder: Path) -> None:
+            (folder / "resources.json").write_text(json.dumps(make(code, test, environment)))
+
+        inputs = [*program("terraform"), terraform.TERRAFORM_DIR, ROOT / "templates", Path(__file__)]
+        folder = kept(f"resources-{test}-{environment}", inputs, write)
+        found: Resources = json.loads((folder / "resources.json").read_text())
+        return found
+
+    return read
 
 
 def _statements(policy: dict[str, Any]) -> list[Statement]:

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from localstack import terraform
+from localstack import snapshots, terraform
 from localstack.stack import Stack
 from release.environments import ENVIRONMENTS, EnvironmentName
 from release.packaging.build import function_names
+from tests.support.kept import kept, program
 from tests.support.shared_provider import shared_provider
 from tooling.paths import ROOT
 
@@ -80,11 +81,21 @@ class Plans:
 
 
 @pytest.fixture(scope="module")
-def plans(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plans]:
-    """Plans against the engine."""
-    plans = Plans(stack, tmp_path_factory.mktemp("plans"))
-    with plans.sharing_provider():
-        yield plans
+def plans(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the plans against the engine, what a plan in another account prints, and the graph of prod."""
+
+    def make(folder: Path) -> None:
+        plans = Plans(request.getfixturevalue("stack"), tmp_path_factory.mktemp("plans"))
+        with plans.sharing_provider():
+            for name in ENVIRONMENTS:
+                (folder / f"{name}.json").write_text(plans.planned(name))
+            (folder / "graph").write_text(plans.read("graph"))
+        refused = plans.plan("dev", ACCOUNTS["sit"])
+        (folder / "refused.json").write_text(json.dumps([refused.returncode, refused.stderr]))
+
+    code = [path for path in terraform.TERRAFORM_DIR.iterdir() if path.name not in (".terraform", "bootstrap", "tests")]
+    around = [ROOT / "templates", ROOT / "release" / "environments.py", Path(__file__)]
+    return kept("plans", [*program("terraform"), *code, *snapshots.engine_files(), *around], make)
 
 
 def resources(module: dict[str, Any]) -> list[dict[str, Any]]:
@@ -94,9 +105,9 @@ def resources(module: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_plan_has_all_resources_in_own_account(plans: Plans, name: EnvironmentName) -> None:
+def test_plan_has_all_resources_in_own_account(plans: Path, name: EnvironmentName) -> None:
     """An environment is planned whole, in its own account."""
-    text = plans.planned(name)
+    text = (plans / f"{name}.json").read_text()
     found = resources(json.loads(text))
     assert set(re.findall(r"arn:aws:[a-z0-9-]+:[a-z0-9-]*:(\d{12}):", text)) == {ACCOUNTS[name]}
     environment = "prod" if name == "failover" else name
@@ -111,11 +122,11 @@ def test_plan_has_all_resources_in_own_account(plans: Plans, name: EnvironmentNa
     assert [of for of in found if of["type"] == "aws_cognito_user_pool"]
 
 
-def test_plan_with_other_credentials_is_refused(plans: Plans) -> None:
+def test_plan_with_other_credentials_is_refused(plans: Path) -> None:
     """An environment is not planned with the credentials of another account."""
-    done = plans.plan("dev", ACCOUNTS["sit"])
-    assert done.returncode != 0
-    assert "AWS account ID not allowed: 815856636111" in done.stderr
+    status, printed = json.loads((plans / "refused.json").read_text())
+    assert status != 0
+    assert "AWS account ID not allowed: 815856636111" in printed
 
 
 def dependencies(graph: str, of: str) -> set[str]:
@@ -128,19 +139,14 @@ def dependencies(graph: str, of: str) -> set[str]:
     return found
 
 
-@pytest.fixture(scope="module")
-def graph(plans: Plans) -> str:
-    """What waits for what in prod, as `terraform graph` prints it."""
-    return plans.read("graph")
-
-
 @pytest.mark.parametrize("bucket", ["orders_bucket", "templates_bucket"])
-def test_objects_wait_for_replication(graph: str, bucket: str) -> None:
+def test_objects_wait_for_replication(plans: Path, bucket: str) -> None:
     """No object is written before its rule of replication exists, and no rule before S3 may replicate.
 
     S3 does not replicate objects that are older than the rule. Source: Amazon S3 User Guide, "What does Amazon S3
     replicate?" and "Replicating existing objects".
     """
+    graph = (plans / "graph").read_text()
     objects, rule, policy = (
         f"module.{bucket}.{name}"
         for name in (

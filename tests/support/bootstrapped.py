@@ -1,11 +1,8 @@
 """The accounts of dev, sit and prod, bootstrapped once for all tests that need them, and kept for the next run.
 
-Terraform applies terraform/bootstrap to the three accounts of an engine, and the engine saves them to build/accounts.
-The folder there is named by a digest of everything that shapes them, as a snapshot of `make up` is.
+Terraform applies terraform/bootstrap to the three accounts of an engine, and the engine saves them.
 """
 
-import fcntl
-import hashlib
 import json
 import shutil
 import tempfile
@@ -21,28 +18,13 @@ from labs.rehearsal.accounts import Accounts
 from localstack import snapshots
 from localstack.terraform import TERRAFORM_DIR
 from release.environments import EnvironmentName
+from tests.support.kept import kept, program
 from tests.support.secure_engine import secure_engine
 from tooling.paths import ROOT
 
 NAME: Final = "api.kimmyai.io"
 _ENVIRONMENTS: Final[tuple[EnvironmentName, ...]] = ("dev", "sit", "prod")
-_KEPT = ROOT / "build" / "accounts"
 _SAVE_SECONDS = 30
-
-
-def _digest() -> str:
-    """Digest of Terraform's code, the engine and what bootstraps the accounts."""
-    code = [
-        path
-        for pattern in ("bootstrap/*", "bootstrap/env/*", "modules/**/*")
-        for path in TERRAFORM_DIR.glob(pattern)
-        if path.is_file()
-    ]
-    programs = [*(ROOT / "localstack" / "ministack_patches").glob("*.py"), ROOT / "labs" / "rehearsal" / "accounts.py"]
-    digest = hashlib.sha256()
-    for path in sorted([*code, *programs, ROOT / "requirements" / "engine.txt", Path(__file__)]):
-        digest.update(f"{path.relative_to(ROOT)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return digest.hexdigest()[:24]
 
 
 def _make(folder: Path) -> None:
@@ -60,20 +42,11 @@ def _make(folder: Path) -> None:
         (folder / "zones.json").write_text(json.dumps(accounts.zones))
 
 
-def _kept() -> Path:
-    """The folder of the saved accounts; makes it if no run has, and removes those of other digests."""
-    _KEPT.mkdir(parents=True, exist_ok=True)
-    folder = _KEPT / _digest()
-    # All workers of pytest need it at about the same time.
-    with (_KEPT / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            for old in (path for path in _KEPT.iterdir() if path.is_dir()):
-                shutil.rmtree(old)
-            partial = Path(tempfile.mkdtemp(prefix="partial-", dir=_KEPT))
-            _make(partial)
-            partial.rename(folder)
-    return folder
+def _inputs() -> list[Path]:
+    """Terraform's code, the engine and what bootstraps the accounts."""
+    code = [TERRAFORM_DIR / name for name in ("bootstrap", "modules")]
+    own = [ROOT / "labs" / "rehearsal" / "accounts.py", Path(__file__), Path(__file__).with_name("secure_engine.py")]
+    return [*program("terraform"), *code, *snapshots.engine_files(), *own]
 
 
 @contextmanager
@@ -83,7 +56,7 @@ def bootstrapped(folder: Path) -> Iterator[Accounts]:
     Args:
         folder: Folder of the engine's stack.
     """
-    saved = _kept()
+    saved = kept("accounts", _inputs(), _make)
     with secure_engine(folder, saved / "engine") as stack:
         accounts = Accounts(stack)
         accounts.zones = json.loads((saved / "zones.json").read_text())

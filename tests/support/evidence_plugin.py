@@ -113,12 +113,33 @@ class OrderTimer:
             self._recorder.save_time(self._load, step, at - self._sent[key])
 
 
+class CollectedTests:
+    """Counts the tests that a run can choose from: in pytest alone, and in the workers for the controller."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self.count = 0
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Count the tests before some are left out."""
+        self.count = len(items)
+        # Only a worker has it.
+        getattr(self._config, "workeroutput", {}).update(collected=self.count)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take the number from a worker that has ended; each collects all tests."""
+        self.count = max(self.count, getattr(node, "workeroutput", {}).get("collected", 0))
+
+
 class RunReporter:
     """Writes the test results at the end of a pytest run to the records folder of the stage."""
 
-    def __init__(self, folder: Path, config: pytest.Config) -> None:
+    def __init__(self, folder: Path, config: pytest.Config, collected: CollectedTests) -> None:
         self._folder = folder
         self._config = config
+        self._collected = collected
         self._started = datetime.now(UTC)
         self._tests: dict[str, dict[str, Any]] = {}
 
@@ -148,7 +169,9 @@ class RunReporter:
             target=target,
             engine=local.engine if local else None,
             marks=self._config.getoption("markexpr"),
-            selection=self._config.getoption("keyword"),
+            selection=_selection(self._config),
+            quick=self._config.getoption("--quick-run"),
+            collected=self._collected.count,
             commit=commit,
             changed=changed,
             release=release.digest() if release else None,
@@ -162,6 +185,12 @@ class RunReporter:
             ],
         )
         (self._folder / f"run-{self._started:%Y%m%dT%H%M%S.%f}.json").write_text(run.json(indent=1))
+
+
+def _selection(config: pytest.Config) -> str:
+    """The options that chose some of the tests: a keyword expression, and those that failed last time."""
+    last_failed = ["--last-failed"] if config.getoption("lf", False) else []
+    return " ".join([config.getoption("keyword"), *last_failed]).strip()
 
 
 def _message(report: pytest.TestReport | pytest.CollectReport) -> str:
@@ -198,17 +227,22 @@ def describe_test(root: Path, node: str) -> dict[str, str]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --target and --evidence."""
+    """Add --target, --evidence and --quick-run."""
     parser.addoption("--target", choices=TARGETS, default="local", help="environment of the stack to test")
     parser.addoption("--evidence", type=Path, help="folder for the records that the evidence pack is rendered from")
+    parser.addoption("--quick-run", action="store_true", help="record that no other run follows for the other tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Record the run if --evidence gives a folder; with xdist only the controller does."""
     folder = _stage_folder(config)
-    if folder and not hasattr(config, "workerinput"):
+    if not folder:
+        return
+    collected = CollectedTests(config)
+    config.pluginmanager.register(collected, "collected tests")
+    if not hasattr(config, "workerinput"):
         folder.mkdir(parents=True, exist_ok=True)
-        config.pluginmanager.register(RunReporter(folder, config), "evidence")
+        config.pluginmanager.register(RunReporter(folder, config, collected), "evidence")
 
 
 def _stage_folder(config: pytest.Config) -> Path | None:

@@ -196,8 +196,18 @@ def test_audit_of_a_good_run_finds_nothing() -> None:
 def test_audit_finds_a_lost_order() -> None:
     """An accepted order without a record, and a record without an accepted order, are findings."""
     recorded = "an accepted order ends recorded or rejected"
-    assert broken(recorded, [PLACED], FOUND._replace(records=[])) == ["order o-1 is not on record"]
+    lost = FOUND._replace(records=[], messages={"creation": 0})
+    (text,) = broken(recorded, [PLACED], lost)
+    assert text == "order o-1 is not in the table; no queue and no DLQ has messages"
     assert broken("recorded once", [], FOUND)
+
+
+def test_audit_says_where_an_unrecorded_order_may_be() -> None:
+    """An order that was only accepted is said to be, with the queues and DLQs that hold messages."""
+    messages = {"creation": 0, "creation-dlq": 2, "pdf": 0}
+    found = FOUND._replace(records=[], messages=messages, pending={"o-1"})
+    (text,) = broken("an accepted order ends recorded or rejected", [PLACED], found)
+    assert text == "order o-1 is marked as accepted, and not recorded; messages: 2 in creation-dlq"
 
 
 def test_audit_finds_a_wrong_outcome() -> None:
@@ -230,7 +240,7 @@ def test_audit_finds_the_invoice_of_a_rejected_order() -> None:
 
 
 def test_audit_finds_a_mail_to_the_team_about_a_rejected_order() -> None:
-    """Only the customer is told of a rejected order."""
+    """Only the customer gets a mail about a rejected order."""
     found = WITH_REJECTED._replace(mails={"c-2": [TO_TEAM, Mail("buyer@t.example", ())]})
     assert broken("a tenant sees only its own orders", [REJECTED], found)
 

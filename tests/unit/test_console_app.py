@@ -236,6 +236,25 @@ def test_unknown_pages_are_404(site: Site) -> None:
         assert "Not found" in response.text
 
 
+@pytest.mark.parametrize("path", [f"/orders/{OTHER_ID}", f"/find?q=+{OTHER_ID.upper()}"])
+def test_unknown_order_is_looked_for_again(site: Site, path: str) -> None:
+    """An order that the console has not read yet has a page that looks again for a while, and then is the order's."""
+    response = site.get(path)
+    assert response.status_code == 404
+    assert 'data-refresh="2000" data-refresh-for="60000"' in response.text
+    assert "known yet" in response.text
+    site.live.book.add_order(order(order_id=UUID(OTHER_ID)))
+    assert site.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/orders/x", f"/orders/{OTHER_ID}x", "/find?q=ORD-2026-00002", "/find?q=e2e-1"])
+def test_text_that_is_no_order_id_is_not_looked_for_again(site: Site, path: str) -> None:
+    """Only an id that an order can have may belong to an order that was accepted just now."""
+    response = site.get(path)
+    assert response.status_code == 404
+    assert "data-refresh" not in response.text
+
+
 def test_find_goes_to_order(site: Site) -> None:
     """The search goes to the order with the number."""
     response = site.get("/find?q=ord-2026-00001", allow_redirects=False)
@@ -303,7 +322,7 @@ def test_stack_down_names_remedy(site: Site) -> None:
 
 
 def test_orders_page_shows_each_step(site: Site) -> None:
-    """The list shows new orders and their steps, and tells the browser to refresh it."""
+    """The list shows new orders and their steps, and has the browser refresh it."""
     assert 'data-refresh="1000"' in site.get("/").text
     line = Line("create_order", "s", "r", datetime.now(UTC), "INFO", "order accepted", "c", {"order_id": OTHER_ID})
     site.live.book.add_line(line)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence import page, stages
+from evidence import pack, page, stages
 from evidence.pack import summary
 from evidence.stages import PackError, PytestRun, RecordedTest, Stage, StepTime
 from release import deploy, manifest
@@ -136,8 +136,30 @@ def test_verdict_matches_results() -> None:
     assert verdict(rendered(make_stage(parts[0]))) == verdict(rendered(make_stage(*parts[:2]))) == "✗ Not passed"
     assert make_stage(parts[0], parts[2]).unfinished == "the tests that run alone, after the others, were not run"
     assert make_stage(*parts[:2]).unfinished == "the tests that are timed, after the others, were not run"
+    # No times are published of another engine.
+    assert make_stage(*(part.copy(update={"engine": "localstack"}) for part in parts[:2])).passed
     assert verdict(rendered(make_stage(pytest_run(recorded_test(), exit_status=2)))) == "✗ Not passed"
     assert verdict(rendered(make_stage(pytest_run()))) == "✗ Not passed"
+
+
+def test_verdict_says_which_tests_were_chosen() -> None:
+    """A run of some tests passes as what it is; one of all tests that stopped in between does not pass."""
+    good, bad = recorded_test(), recorded_test("failed", message="no")
+    whole = make_stage(pytest_run(good, collected=9))
+    quick = make_stage(pytest_run(good, good, marks="not alone", quick=True, collected=9))
+    chosen = make_stage(
+        pytest_run(good, selection="paging", collected=9), pytest_run(selection="paging", exit_status=5)
+    )
+    assert pack.verdict([whole]) == "passed"
+    assert pack.verdict([quick]) == "passed, quick: 2 of 9 tests"
+    assert pack.verdict([chosen]) == "passed, only “paging”: 1 of 9 tests"
+    assert pack.verdict([make_stage(pytest_run(good, quick=True))]) == "passed, quick"
+    assert pack.verdict([make_stage(pytest_run(good, marks="not alone", collected=9))]) == "NOT PASSED"
+    failed = make_stage(pytest_run(good, bad, marks="not alone", quick=True, collected=9))
+    assert pack.verdict([whole, failed]) == "NOT PASSED, quick: 2 of 9 tests"
+    html = rendered(quick)
+    assert verdict(html) == "! Passed, but not all tests were run"
+    assert "not all tests were run (quick: 2 of 9 tests)" in html
 
 
 def test_failures_come_first() -> None:
@@ -357,3 +379,25 @@ def test_summary_links_to_pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "❌ dev: 1 of 2 tests passed" in text
     assert "In sit: 0 to destroy, 0 to replace, 0 to change, 0 to add" in text
     assert "](https://github.example/artifact)" in text
+
+
+def test_partial_run_is_no_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of some tests does not pass a release, however green it is, and the summary says what was run."""
+    monkeypatch.setenv("EVIDENCE_DIR", str(tmp_path))
+    folder, release = tmp_path / "records", make_release(tmp_path / "release")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    stages.require_whole(folder, "dev")
+    write_records(folder, "dev", release, recorded_test())
+    stages.require_whole(folder, "dev")
+    run = pytest_run(recorded_test(), target="dev", selection="paging", collected=9)
+    (folder / "dev" / "run-20261124T130000.json").write_text(run.json())
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    stages.require_whole(folder, "dev")
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    with pytest.raises(
+        PackError, match=r"not all tests were run in dev \(only “paging”: 2 of 9 tests\): run all with `bin/test"
+    ):
+        stages.require_whole(folder, "dev")
+    assert "⚠️ dev: 2 of 2 tests passed; not all tests were run (only “paging”: 2 of 9 tests)" in summary(
+        "dev", None, ""
+    )

@@ -82,6 +82,11 @@ def test_broken(missing):
 @pytest.mark.skip
 def test_left_out():
     pass
+
+
+@pytest.mark.alone
+def test_of_another_run():
+    pass
 '''
 
 
@@ -92,7 +97,7 @@ def test_run_is_recorded(tmp_path: Path, workers: list[str]) -> None:
     test.write_text(TESTS)
     command = [sys.executable, "-m", "pytest", str(test), "-p", "tests.support.evidence_plugin"]
     settings = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path), "-m", "not alone"]
-    options = [*settings, "--evidence", str(tmp_path / "records"), *workers]
+    options = [*settings, "--evidence", str(tmp_path / "records"), "--quick-run", *workers]
     environment = {"STACK_DIR": str(tmp_path / "stack"), "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
         [*command, *options], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120
@@ -108,6 +113,7 @@ def test_run_is_recorded(tmp_path: Path, workers: list[str]) -> None:
         ("What is good", "", "passed"),
     ]
     assert (run.exit_status, run.marks, run.release) == (1, "not alone", None)
+    assert (run.selection, run.quick, run.collected) == ("", True, 6)
     messages = [test.message for test in stage.failed]
     assert any("(mail address)" in message for message in messages)
     assert any("fixture 'missing' not found" in message for message in messages)

@@ -1,4 +1,4 @@
-"""What Docker is asked to do for a stack, tested with a fake `docker`; `.ci/docker` runs it for real."""
+"""What Docker gets to do for a stack, tested with a fake `docker`; `.ci/docker` runs it for real."""
 
 from pathlib import Path
 

@@ -5,13 +5,15 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
-from localstack import ports, up
+from localstack import ports, processes, up
 from localstack.stack import Running, Stack, StackError
 from tests.support import command_lines
 
 USES = ("engine", "cart")
+ANOTHER = "a process of another user or container"
 
 
 @pytest.fixture
@@ -20,6 +22,8 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         monkeypatch.setitem(ports.DEFAULTS, "engine", ("PORT", port))
+        # The stack of `make up` may be on the default.
+        monkeypatch.setitem(ports.DEFAULTS, "cart", ("CART_PORT", processes.free_port()))
         yield port
 
 
@@ -33,6 +37,14 @@ def test_choose_taken_default_moves_and_remembers(tmp_path: Path, taken: int) ->
     again = Stack(tmp_path)
     assert ports.choose(again, USES, {}) == {}
     assert again.ports == first.ports
+
+
+def test_choose_unknown_owner_is_not_this_process(tmp_path: Path, taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port that a process of another user or container has is not said to be this process's."""
+    # As psutil reports those connections.
+    unknown = [connection._replace(pid=None) for connection in psutil.net_connections("tcp")]
+    monkeypatch.setattr(psutil, "net_connections", lambda kind: unknown)
+    assert ports.choose(Stack(tmp_path), USES, {})["engine"] == f"port {taken} is taken by {ANOTHER}"
 
 
 def test_choose_given_taken_ports_names_all(tmp_path: Path, taken: int) -> None:

@@ -1,4 +1,4 @@
-"""What `make watch` and `bin/ops stack debug` refuse and report before the engine is asked, and what they ask it."""
+"""What `make watch` and `bin/ops stack debug` refuse and report before they call the engine, and what they request."""
 
 import json
 import socket
@@ -25,7 +25,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """What the engine is asked; it restarts get_order and fails to restart list_orders."""
+    """What the engine is requested to do; it restarts get_order and fails to restart list_orders."""
     requests: list[object] = []
     traceback = (
         f"Traceback:\n  File \"{ROOT}/common/order.py\", line 7, in <module>\nNameError: name 'x' is not defined\n"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.__main__ import audit_steps
-from tests.support import secret_scan
+from tests.support import passed
 from tooling.paths import ROOT
 
 BIN = Path(sys.executable).parent
@@ -40,38 +40,15 @@ def run(*command: str | Path) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("what", PLANTED)
-def test_secret_in_a_file_is_found(tmp_path: Path, what: str) -> None:
-    """The check for secrets finds a key, a token or a password in a file."""
-    planted, passed = tmp_path / "settings.py", tmp_path / "passed.json"
-    scan = "import sys; from pathlib import Path; from tests.support.secret_scan import scan; "
-    scan += "sys.exit(scan(sys.argv[2:], Path(sys.argv[1])))"
+def test_secret_in_a_file_is_found(tmp_path: Path, capfd: pytest.CaptureFixture[str], what: str) -> None:
+    """The check for secrets finds a key, a token or a password in a file, and reports it until it is gone."""
+    planted, scan = tmp_path / "settings.py", (str(BIN / "detect-secrets-hook"), "--no-verify")
     planted.write_text("NAME = 'orders'\n")
-    assert run(sys.executable, "-c", scan, passed, planted)[0] == 0
+    assert passed.check(scan, [str(planted)], tmp_path / "passed") == 0
     planted.write_text(PLANTED[what] + "\n")
-    # A file that did not pass is checked again, although it has not changed.
     for _ in range(2):
-        status, output = run(sys.executable, "-c", scan, passed, planted)
-        assert status == 1
-        assert f"{planted}:1" in output
-
-
-def test_secrets_are_looked_for_in_changed_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that passed is checked again when it changes, and also under another name."""
-    checked = list[list[str]]()
-
-    def check(command: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
-        checked.append([Path(word).name for word in command if word.startswith(str(tmp_path))])
-        return subprocess.CompletedProcess(command, 0)
-
-    monkeypatch.setattr(subprocess, "run", check)
-    files = [tmp_path / name for name in ("a.txt", "b.txt")]
-    for file in files:
-        file.write_text("orders")
-    names, passed = list(map(str, files)), tmp_path / "passed.json"
-    assert [secret_scan.scan(names, passed) for _ in range(2)] == [0, 0]
-    files[1].write_text("more orders")
-    assert secret_scan.scan(names, passed) == 0
-    assert checked == [["a.txt", "b.txt"], ["b.txt"]]
+        assert passed.check(scan, [str(planted)], tmp_path / "passed") == 1
+        assert f"{planted}:1" in capfd.readouterr().out
 
 
 def test_exception_from_a_check_has_a_reason() -> None:

@@ -56,5 +56,6 @@ async function refresh() {
 document.addEventListener("submit", (event) => event.target.classList.add("sent"));
 if (main.dataset.refresh) {
   main.classList.add("on");
-  setInterval(refresh, Number(main.dataset.refresh));
+  const timer = setInterval(refresh, Number(main.dataset.refresh));
+  if (main.dataset.refreshFor) setTimeout(() => clearInterval(timer), Number(main.dataset.refreshFor));
 }

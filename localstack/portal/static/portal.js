@@ -44,7 +44,7 @@ function showCart(cart) {
   // Each name in its own element, so that one in Arabic does not reorder its neighbours.
   const lines = cart.items.slice(0, 3).flatMap((item) => [`${item.quantity} × `, make("bdi", {}, item.name), ", "]).slice(0, -1);
   const more = cart.items.length > 3 ? ` and ${cart.items.length - 3} more` : "";
-  return choice(cart.cartId, make("span", {}, ...lines, more), `${rand.format(total)} without VAT`);
+  return choice(cart.cartId, make("span", {}, ...lines, more), `${rand.format(total)} excluding VAT`);
 }
 
 const choice = (value, text, note) =>
@@ -56,7 +56,7 @@ function showOrder(order) {
     make("h3", {}, order.orderNumber ?? "Order"),
     make("span", { className: `chip ${bad ? "bad" : order.invoiceKey ? "good" : ""}` }, WORDS[order.status] ?? order.status.toLowerCase()));
   if (bad) card.append(make("p", { className: "reason" }, order.rejection.detail));
-  else if (order.total) card.append(make("p", {}, `${rand.format(order.total)} with VAT`));
+  else if (order.total) card.append(make("p", {}, `${rand.format(order.total)} including VAT`));
   if (order.invoiceKey) {
     const button = make("button", { type: "button" }, `Download invoice ${order.orderNumber}`);
     button.addEventListener("click", run(button, () => download(order)));
@@ -73,7 +73,7 @@ async function download(order) {
   const link = make("a", { href: URL.createObjectURL(pdf), download: `${order.orderNumber}.pdf` });
   link.click();
   URL.revokeObjectURL(link.href);
-  say(`${link.download} is downloaded, ${Math.round(pdf.size / 1024)} KB.`);
+  say(`${link.download} was downloaded, ${Math.round(pdf.size / 1024)} KB.`);
 }
 
 async function signIn() {
@@ -81,7 +81,7 @@ async function signIn() {
   user = users.find(({ email }) => email === find("user").value);
   orders = new Orders(api, (await own(`/sign-in/${encodeURIComponent(user.email)}`, "POST")).idToken);
   const carts = await own(`/carts/${user.tenantId}`);
-  find("carts").replaceChildren(...carts.map(showCart), choice("cart-emptied-meanwhile", "A cart that was deleted meanwhile", "to see an order that is rejected"));
+  find("carts").replaceChildren(...carts.map(showCart), choice("cart-emptied-meanwhile", "A cart that has been deleted", "to see how an order is rejected"));
   find("orders").replaceChildren();
   find("none").hidden = false;
   for (const order of (await orders.newest(user.tenantId, 5)).reverse()) showOrder(order);
@@ -98,8 +98,8 @@ async function place() {
   for await (const state of orders.follow(id)) {
     showOrder(state);
     if (state.rejection) say(`The order was rejected: ${state.rejection.detail}`);
-    else if (state.invoiceKey) say(`The order is ${state.orderNumber}, and its invoice is ready.`);
-    else if (state.orderNumber) say(`The order is ${state.orderNumber}. Its invoice is being made.`);
+    else if (state.invoiceKey) say(`Order ${state.orderNumber} is recorded, and its invoice is ready.`);
+    else if (state.orderNumber) say(`Order ${state.orderNumber} is recorded. Its invoice will be ready in a moment.`);
   }
 }
 
