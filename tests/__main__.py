@@ -222,9 +222,9 @@ def provider_steps(version: str) -> list[Step]:
     return steps
 
 
-def _pytest_in_workers(*arguments: str, environment: Mapping[str, str] | None = None) -> Step:
+def _pytest_in_workers(*arguments: str, workers: str = "auto", environment: Mapping[str, str] | None = None) -> Step:
     # By module: what its tests share, such as a plan, is made once.
-    options = ("-n", "auto", "--dist", "loadscope", "--no-loadscope-reorder")
+    options = ("-n", workers, "--dist", "loadscope", "--no-loadscope-reorder")
     hint = "`make unit ARGS=--last-failed` runs what failed"
     return _tool("pytest", *arguments, *options, hint=hint, environment=environment)
 
@@ -240,7 +240,8 @@ def unit_steps(arguments: Sequence[str]) -> list[Step]:
     measured = {**os.environ, coverage.FOLDER_VARIABLE: str(folder)}
     report = [_PYTHON, "-m", "tests.support.coverage", str(folder)]
     return [
-        _pytest_in_workers(*folders, environment=measured),
+        # Tests of the engine wait half of the time.
+        _pytest_in_workers(*folders, workers=str((os.cpu_count() or 1) + 1), environment=measured),
         Step(report, "test the lines above, which no test runs"),
     ]
 
@@ -418,7 +419,8 @@ def all_parts() -> None:
 def quick() -> None:
     """Run lint, types, unit tests without their coverage, and one order end to end, within a minute.
 
-    Slow unit tests run only if an uncommitted change affects them: those of pictures, and the audit of all libraries.
+    Slow unit tests run only if an uncommitted change affects them: those of pictures, invoices, whole commands and the
+    audit.
     """
     parts = Parts(prefixed=True)
     stack = OwnStack(_QUICK_STACK)

@@ -1,4 +1,4 @@
-"""The engine's HTTP server where descriptors are few, as 256 on macOS, and its own log."""
+"""The engine's HTTP server, where descriptors may be few, as 256 on macOS, and its own log."""
 
 import asyncio
 import errno
@@ -7,6 +7,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import hypercorn.asyncio
+import uvicorn
 from ministack import app as gateway
 
 from localstack import log_files
@@ -17,6 +19,35 @@ _TRIM_SECONDS = 2.0
 # How often a lack of descriptors is logged.
 _LACK_SECONDS = 60.0
 _lacks: dict[str, float] = {}
+
+
+@replaces(hypercorn.asyncio, "serve")
+async def serve_by_uvicorn(_: Function, application: Any, config: Any) -> None:
+    """Serve on MiniStack's sockets by uvicorn: hypercorn 0.18 takes a third of what a call costs.
+
+    It also keeps a connection that its client has closed, and its descriptor, for the 75 s of one that is idle.
+    """
+    sockets = config.create_sockets()
+    server = uvicorn.Server(
+        uvicorn.Config(
+            application,
+            http="httptools",
+            loop="asyncio",
+            ws="none",
+            lifespan="on",
+            ssl_certfile=config.certfile,
+            ssl_keyfile=config.keyfile,
+            backlog=config.backlog,
+            timeout_keep_alive=int(config.keep_alive_timeout),
+            timeout_graceful_shutdown=int(config.graceful_timeout),
+            access_log=False,
+            log_level="warning",
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+        )
+    )
+    await server.serve([*sockets.secure_sockets, *sockets.insecure_sockets])
 
 
 def _log_seldom(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

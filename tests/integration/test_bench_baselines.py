@@ -29,34 +29,51 @@ from tests.support.lambda_functions import make_function
 from tests.support.user_pools import sign_in_new_user
 from tooling.paths import ROOT
 
-# Both boto3.client and the session of common/clients.py make their clients with it.
+# Runs each of its arguments in a fork, which has imported boto3 and nothing that makes clients, and prints their names.
+# Both boto3.client and the session of common/clients.py make their clients with boto3.Session.client.
 _SPY = """
+import json, os, sys
 import boto3
-import atexit, json
-names, make = [], boto3.Session.client
-boto3.Session.client = lambda self, name, **options: names.append(name) or make(self, name, **options)
-atexit.register(lambda: print(json.dumps(names)))
+import tests.support.environment
+make = boto3.Session.client
+for statements in sys.argv[1:]:
+    names = []
+    boto3.Session.client = lambda self, name, **options: names.append(name) or make(self, name, **options)
+    if fork := os.fork():
+        if os.waitpid(fork, 0)[1]:
+            sys.exit(f"failed: {statements}")
+    else:
+        status = 1
+        try:
+            exec(statements, {})
+            print(json.dumps(names), flush=True)
+            status = 0
+        except Exception as error:
+            print(repr(error), file=sys.stderr)
+        finally:
+            os._exit(status)
 """
 
 
-def _clients(statements: str) -> list[str]:
+@pytest.fixture(scope="module")
+def clients_made() -> dict[str, list[str]]:
+    """The clients that statements make which import a handler, or which it is compared with."""
+    handlers = [f"import functions.{function}.handler" for function in starts.BASELINES]
+    statements = [*handlers, *(text for each in starts.BASELINES.values() for text in (each.plain, each.ours))]
     ended = subprocess.run(
-        [sys.executable, "-c", f"import tests.support.environment\n{_SPY}\n{statements}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
+        [sys.executable, "-c", _SPY, *statements], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
     )
-    made: list[str] = json.loads(ended.stdout)
-    return sorted(made)
+    assert ended.returncode == 0, ended.stderr
+    made = [sorted(json.loads(line)) for line in ended.stdout.splitlines()]
+    return dict(zip(statements, made, strict=True))
 
 
 @pytest.mark.parametrize("function", starts.BASELINES)
-def test_start_baseline_makes_the_clients_of_its_function(function: str) -> None:
+def test_start_baseline_makes_the_clients_of_its_function(function: str, clients_made: dict[str, list[str]]) -> None:
     """A start is compared with a process that makes the same clients and no others."""
-    baseline, made = starts.BASELINES[function], _clients(f"import functions.{function}.handler")
-    assert made == _clients(baseline.plain) == _clients(baseline.ours)
+    baseline, made = starts.BASELINES[function], clients_made[f"import functions.{function}.handler"]
+    assert made
+    assert made == clients_made[baseline.plain] == clients_made[baseline.ours]
 
 
 @pytest.fixture
@@ -150,9 +167,15 @@ def test_loop_handles_every_message(stack: Stack, aws: Aws) -> None:
 
 
 def test_empty_loop_leaves_the_stack_as_applied(
-    aws: Aws, stack: Stack, api: tuple[str, str], ours: str, creation_queue: Queue
+    aws: Aws,
+    stack: Stack,
+    api: tuple[str, str],
+    ours: str,
+    creation_queue: Queue,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The next `make up` applies nothing after the loop, but still what somebody else changed while it ran."""
+    monkeypatch.setattr("labs.load.engine_loop._WARM", 2)
     identity, token = api
     names = dict.fromkeys(("create_order", "get_order", "list_orders"), ours)
     outputs = {"api_id": identity, "stage": "local", "function_names": names}

@@ -1,8 +1,12 @@
 """The API's own name in two regions, applied with prod's deployment role: certificates, records, the fail-over."""
 
 import re
+import shutil
+import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -12,7 +16,9 @@ from labs.rehearsal.accounts import Accounts
 from labs.rehearsal.dns import ApiName
 from localstack.stack import Stack
 from ops import names
-from tests.support.bootstrapped import NAME, bootstrapped
+from tests.support.bootstrapped import NAME, bootstrapped, inputs, save
+from tests.support.kept import kept
+from tests.support.shared_provider import shared_provider
 from tooling import commands
 from tooling.paths import ROOT
 
@@ -22,10 +28,17 @@ _TERRAFORM_SECONDS = 300
 
 
 class Named(NamedTuple):
-    """An engine with prod's account, whose API has its name in the home region."""
+    """An engine with prod's account, and what Terraform needs to apply an API with its name there.
+
+    Args:
+        accounts: The bootstrapped accounts.
+        name: The name.
+        variables: Environment variables of Terraform: a session of the deployment role, the process of the provider.
+    """
 
     accounts: Accounts
     name: ApiName
+    variables: Mapping[str, str]
 
     @property
     def stack(self) -> Stack:
@@ -36,28 +49,45 @@ class Named(NamedTuple):
         """A client with the permissions of the deployment role."""
         return self.accounts.client(service, self.accounts.sign_in("prod") | {"AWS_REGION": region})
 
+    def state(self, region: str) -> Path:
+        """Terraform's state of a region."""
+        return self.stack.directory / f"{region}.tfstate"
+
     def apply(self, region: str, failover: str) -> None:
         """Apply the API and its name in a region, with the deployment role."""
-        data = self.stack.directory / f"named-{region}"
-        variables = self.accounts.sign_in("prod") | {
-            "TF_DATA_DIR": str(data),
-            "TF_VAR_region": region,
-            "TF_VAR_failover": failover,
-        }
-        init = ("init", "-input=false", "-lockfile=readonly", f"-backend-config=path={data / 'named.tfstate'}")
-        apply = ("apply", "-input=false", "-auto-approve", "-no-color", "-parallelism=40")
-        # A region is applied several times.
-        for arguments in (apply,) if data.exists() else (init, apply):
-            command = ["terraform", f"-chdir={_FOLDER}", *arguments]
-            commands.run(f"terraform {arguments[0]}, {region}", command, _TERRAFORM_SECONDS, variables).checked()
+        options = ("-input=false", "-auto-approve", "-no-color", "-parallelism=40", f"-state={self.state(region)}")
+        variables = {**self.variables, "TF_VAR_region": region, "TF_VAR_failover": failover}
+        command = ["terraform", f"-chdir={_FOLDER}", "apply", *options]
+        commands.run(f"terraform apply, {region}", command, _TERRAFORM_SECONDS, variables).checked()
+
+
+@contextmanager
+def _account(folder: Path, saved: Path | None = None) -> Iterator[Named]:
+    """Prod's bootstrapped account with a delegated zone; what was saved of it if it is given."""
+    with bootstrapped(folder, saved) as accounts:
+        session = accounts.sign_in("prod") | {"TF_DATA_DIR": str(folder / "data")}
+        init = ["terraform", f"-chdir={_FOLDER}", "init", "-input=false", "-lockfile=readonly"]
+        commands.run("terraform init", init, _TERRAFORM_SECONDS, session).checked()
+        # The provider cannot be configured twice with a bundle of its own, so it trusts that of the process.
+        own = {name: value for name, value in session.items() if name != "AWS_CA_BUNDLE"}
+        with shared_provider(folder / "data", own | {"SSL_CERT_FILE": str(accounts.bundle)}) as provider:
+            yield Named(accounts, accounts.api_name("prod"), session | provider)
+
+
+def _make(folder: Path) -> None:
+    """Apply the home region to a new engine, and save both."""
+    with tempfile.TemporaryDirectory() as made, _account(Path(made)) as named:
+        named.apply(HOME, "PRIMARY")
+        save(named.accounts, folder)
+        shutil.copyfile(named.state(HOME), folder / "home.tfstate")
 
 
 @pytest.fixture(scope="module")
 def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Named]:
-    """Prod's bootstrapped account with a delegated zone, and the API in the home region."""
-    with bootstrapped(tmp_path_factory.mktemp("named")) as accounts:
-        named = Named(accounts, accounts.api_name("prod"))
-        named.apply(HOME, "PRIMARY")
+    """Prod's bootstrapped account with a delegated zone, and the API with its name in the home region."""
+    saved = kept("named", [*inputs(), _FOLDER, Path(__file__)], _make)
+    with _account(tmp_path_factory.mktemp("named"), saved) as named:
+        shutil.copyfile(saved / "home.tfstate", named.state(HOME))
         yield named
 
 

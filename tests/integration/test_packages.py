@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ def packages() -> Path:
     return build.PACKAGES
 
 
+@cache
 def modules_of(package: Path) -> set[str]:
     """The modules that the handler of a package loads."""
     return set(json.loads(isolation.load(package, libraries.runtime_libraries()))["modules"])

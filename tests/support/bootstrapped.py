@@ -34,29 +34,34 @@ def _make(folder: Path) -> None:
         accounts.delegate("prod", NAME)
         with ThreadPoolExecutor() as pool:
             list(pool.map(accounts.bootstrap, _ENVIRONMENTS))
-        requests.post(
-            f"{stack.endpoint}/_ministack/save", timeout=_SAVE_SECONDS, verify=accounts.bundle
-        ).raise_for_status()
-        for name in snapshots.STATE:
-            shutil.copytree(stack.engine_dir / name, folder / "engine" / name)
-        (folder / "zones.json").write_text(json.dumps(accounts.zones))
+        save(accounts, folder)
 
 
-def _inputs() -> list[Path]:
-    """Terraform's code, the engine and what bootstraps the accounts."""
+def save(accounts: Accounts, folder: Path) -> None:
+    """Save the engine of accounts to a folder, with which `bootstrapped` can start another one."""
+    stack = accounts.stack
+    requests.post(f"{stack.endpoint}/_ministack/save", timeout=_SAVE_SECONDS, verify=accounts.bundle).raise_for_status()
+    for name in snapshots.STATE:
+        shutil.copytree(stack.engine_dir / name, folder / "engine" / name)
+    (folder / "zones.json").write_text(json.dumps(accounts.zones))
+
+
+def inputs() -> list[Path]:
+    """What shapes the accounts: Terraform's code, the engine and what bootstraps them."""
     code = [TERRAFORM_DIR / name for name in ("bootstrap", "modules")]
     own = [ROOT / "labs" / "rehearsal" / "accounts.py", Path(__file__), Path(__file__).with_name("secure_engine.py")]
     return [*program("terraform"), *code, *snapshots.engine_files(), *own]
 
 
 @contextmanager
-def bootstrapped(folder: Path) -> Iterator[Accounts]:
+def bootstrapped(folder: Path, saved: Path | None = None) -> Iterator[Accounts]:
     """Start an engine with the accounts, and stop it at the end; prod has the hosted zone of NAME.
 
     Args:
         folder: Folder of the engine's stack.
+        saved: What `save` saved; None for accounts that are only bootstrapped.
     """
-    saved = kept("accounts", _inputs(), _make)
+    saved = saved or kept("accounts", inputs(), _make)
     with secure_engine(folder, saved / "engine") as stack:
         accounts = Accounts(stack)
         accounts.zones = json.loads((saved / "zones.json").read_text())

@@ -120,9 +120,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def needless(item: pytest.Item, changed: Iterable[str]) -> bool:
-    """Whether a test is slow, and none of the changed files is below a path that its mark names."""
+    """Whether a test is slow, and neither its file nor a file below a path that its mark names has changed."""
     mark = item.get_closest_marker("slow")
-    return mark is not None and not any(PurePath(path).is_relative_to(of) for path in changed for of in mark.args)
+    if mark is None:
+        return False
+    needed = (_file(item.nodeid), *mark.args)
+    return not any(PurePath(path).is_relative_to(of) for path in changed for of in needed)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -27,6 +27,6 @@ from tooling.paths import ROOT
 )
 def test_accounts_are_made_again_when_a_source_changes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Accounts are made again when a file that shapes them has changed, or Terraform itself."""
-    before, read = digest(bootstrapped._inputs()), Path.read_bytes
+    before, read = digest(bootstrapped.inputs()), Path.read_bytes
     monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) + (b"#" if path == ROOT / name else b""))
-    assert digest(bootstrapped._inputs()) != before
+    assert digest(bootstrapped.inputs()) != before

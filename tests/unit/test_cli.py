@@ -112,6 +112,7 @@ def test_shell_completes_commands_and_values(program: str, typed: str, offered: 
     assert done.stdout.split() == offered
 
 
+@pytest.mark.slow("common", "cli", "evidence", "labs", "localstack", "ops", "release", "tooling", "requirements")
 @pytest.mark.parametrize("module", ["cli.ops", "cli.release", "localstack.console.app"])
 def test_module_starts_with_the_local_libraries_only(module: str) -> None:
     """What `make up` starts runs where only the libraries of the local platform are installed."""

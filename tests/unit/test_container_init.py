@@ -42,10 +42,11 @@ class _Reports(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        # Before the response: the next report comes at once, in another thread.
+        self.server.reports.put((self.path, json.loads(body or "null")))
         self.send_response(202)
         self.send_header("Content-Length", "0")
         self.end_headers()
-        self.server.reports.put((self.path, json.loads(body or "null")))
 
 
 @pytest.fixture

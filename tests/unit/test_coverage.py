@@ -13,6 +13,8 @@ from tests.support import coverage
 from tests.support.coverage import FOLDER_VARIABLE
 from tooling.paths import ROOT
 
+pytestmark = pytest.mark.slow("tests/conftest.py", "tests/support", "pyproject.toml", "requirements")
+
 
 def test_run_writes_lines_and_branches(tmp_path: Path) -> None:
     """A run of pytest writes the lines and branches that it ran, and counts files that it did not import."""

@@ -90,6 +90,7 @@ def test_of_another_run():
 '''
 
 
+@pytest.mark.slow("evidence", "tests/conftest.py", "tests/support", "requirements")
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "xdist"])
 def test_run_is_recorded(tmp_path: Path, workers: list[str]) -> None:
     """A run of pytest is recorded with and without xdist."""

@@ -60,10 +60,12 @@ def test_changes_are_those_that_are_not_committed(tmp_path: Path) -> None:
 
 
 def test_slow_test_is_left_out_unless_a_change_affects_it() -> None:
-    """A slow test is needless unless a file below one of its paths has changed; a test without the mark never is."""
-    slow: Any = SimpleNamespace(get_closest_marker=lambda name: pytest.mark.slow("templates", "common/mail.py").mark)
+    """A slow test is needless unless its file or one below its paths has changed; a test without the mark never is."""
+    mark = pytest.mark.slow("templates", "common/mail.py").mark
+    slow: Any = SimpleNamespace(get_closest_marker=lambda name: mark, nodeid="tests/unit/test_visual.py::test_mail")
     assert needless(slow, ["common/mail_problem.py", "docs/templates"])
     assert not needless(slow, ["common/mail.py"])
+    assert not needless(slow, ["tests/unit/test_visual.py"])
     assert not needless(slow, ["docs/a.md", "templates/customer/status.html"])
     other: Any = SimpleNamespace(get_closest_marker=lambda name: None)
     assert not needless(other, [])

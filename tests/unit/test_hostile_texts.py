@@ -19,6 +19,8 @@ from common.order import Order, OrderItem
 from common.status import OrderStatus
 from tests.support.samples import CREATED, address, draft, order, order_recorded
 
+pytestmark = pytest.mark.slow("common", "templates", "tests/support", "requirements")
+
 ORDER_ID = UUID("6f1c1e4e-0b0c-4b8e-9c57-3f5f3f1f0a11")
 HARMLESS = "Rooibos"
 HOSTILE = {

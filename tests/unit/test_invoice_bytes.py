@@ -13,6 +13,8 @@ from common.templates import only_packaged
 from localstack.preview.samples import orders
 from tooling.paths import ROOT
 
+pytestmark = pytest.mark.slow("common", "localstack/preview", "templates", "requirements")
+
 SCRIPT = """
 import hashlib, json, sys
 from common.invoice import render_invoice

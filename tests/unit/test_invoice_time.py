@@ -10,6 +10,8 @@ from common.pricing import price
 from common.templates import only_packaged
 from tests.support.samples import order
 
+pytestmark = pytest.mark.slow("common", "templates", "requirements")
+
 # Of the function's 60 s.
 _HALF_TIMEOUT_SECONDS = 30
 # The tests render a tenth of the largest order, in a tenth of the time.

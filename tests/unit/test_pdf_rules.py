@@ -13,6 +13,8 @@ import pytest
 from localstack.preview.render import INVOICE, Preview, render
 from localstack.preview.samples import orders
 
+pytestmark = pytest.mark.slow("common", "localstack/preview", "templates", "requirements")
+
 SECONDS = 120
 
 

@@ -39,6 +39,9 @@ from tests.support.samples import order_recorded
 from tooling.paths import ROOT
 from tooling.polling import poll
 
+# Renders every template and its pictures.
+pytestmark = pytest.mark.slow("common", "functions", "localstack", "templates", "tests/support", "tooling")
+
 SECONDS = 30
 
 

@@ -39,6 +39,7 @@ def run(*command: str | Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.slow("requirements", "tests/support")
 @pytest.mark.parametrize("what", PLANTED)
 def test_secret_in_a_file_is_found(tmp_path: Path, capfd: pytest.CaptureFixture[str], what: str) -> None:
     """The check for secrets finds a key, a token or a password in a file, and reports it until it is gone."""
@@ -130,7 +131,7 @@ def advisories(request: pytest.FixtureRequest) -> Iterator[Advisories]:
     server.server_close()
 
 
-@pytest.mark.slow("requirements", "tests/__main__.py", "tests/unit/test_security.py")
+@pytest.mark.slow("requirements", "tests/__main__.py")
 @pytest.mark.parametrize("advisories", ["jinja2"], indirect=True)
 def test_audit_fails_for_a_vulnerable_library(advisories: Advisories) -> None:
     """The audit queries every locked library, and fails when one has a known vulnerability."""
@@ -144,6 +145,7 @@ def test_audit_fails_for_a_vulnerable_library(advisories: Advisories) -> None:
     assert set(advisories.requested) == {re.sub(r"[-_.]+", "-", name).lower() for name in locked}
 
 
+@pytest.mark.slow("requirements", "tests/__main__.py")
 @pytest.mark.parametrize("advisories", ["nothing"], indirect=True)
 def test_audit_passes_only_with_a_response(advisories: Advisories) -> None:
     """The audit passes when no vulnerability is known, and fails when the service does not respond."""

@@ -15,6 +15,12 @@ from localstack.processes import free_port
 from localstack.stack import Stack
 from tooling.paths import ROOT
 
+# Each command is a process of its own.
+pytestmark = pytest.mark.slow(
+    *("Makefile", "bin", "cli", "evidence", "labs", "localstack", "ops", "release", "tooling"),
+    *("tests/__main__.py", "tests/support", "requirements"),
+)
+
 DIGEST = "a" * 64
 NO_STACK = r"there is no finished stack in .*: run `make up`"
 NO_ENGINE = r"the engine of the stack in .* does not (answer|respond).*`make up`"

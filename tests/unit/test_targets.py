@@ -39,6 +39,7 @@ def everything(collected: dict[str, set[str]]) -> set[str]:
     return collected["local"]
 
 
+@pytest.mark.slow("e2e", "tests/support", "pyproject.toml")
 def test_prod_runs_read_only_tests(collected: dict[str, set[str]], everything: set[str]) -> None:
     """In production only the tests run that change nothing."""
     allowed = collected["prod"]
@@ -46,6 +47,7 @@ def test_prod_runs_read_only_tests(collected: dict[str, set[str]], everything: s
     assert allowed
 
 
+@pytest.mark.slow("e2e", "tests/support", "pyproject.toml")
 def test_dev_runs_all_tests_without_sidecars(collected: dict[str, set[str]], everything: set[str]) -> None:
     """In an AWS account every test runs that needs no part of the local stack, such as its mailbox."""
     allowed = collected["dev"]

@@ -19,7 +19,7 @@ from tests.support.pictures import VIEWS, Camera, Comparison, View, open_camera,
 # Chromium takes half a minute of processor time for them.
 pytestmark = pytest.mark.slow(
     *("common", "evidence", "functions", "localstack/preview", "templates"),
-    *("tests/support", "tests/unit/test_visual.py", "tests/visual"),
+    *("tests/support", "tests/visual"),
 )
 
 
