@@ -35,7 +35,7 @@ _TRAFFIC = {
     "sqs": "ChangeMessageVisibility DeleteMessage PurgeQueue SendMessage",
 }
 _lock = threading.Lock()
-# Hashes of the decisions: every invoice is a resource of its own.
+# Hashes of the lines: every invoice is a resource of its own.
 _recorded: set[int] = set()
 
 
@@ -47,13 +47,12 @@ def record_decision(principal: str, action: str, resource: str, allowed: bool) -
     if _SESSION not in principal:
         return
     role = principal.split("/")[1]
-    decision = hash((role, action, resource, allowed))
+    line = json.dumps({"role": role, "action": action, "resource": resource, "allowed": allowed})
     with _lock:
-        if allowed and decision in _recorded:
+        if allowed and hash(line) in _recorded:
             return
-        _recorded.add(decision)
+        _recorded.add(hash(line))
         with _DECISIONS_FILE.open("a") as file:
-            line = json.dumps({"role": role, "action": action, "resource": resource, "allowed": allowed})
             file.write(line + "\n")
 
 
@@ -90,9 +89,6 @@ def record_calls(
 async def lose_regions(serve: Function, scope: dict[str, Any], receive: Function, send: Function) -> None:
     """Respond with 503 to requests for any region or API id in LOST_FILE, which is usually absent."""
     lost = _LOST_FILE.read_text().split() if scope["type"] == "http" and _LOST_FILE.exists() else []
-    if not lost:
-        await serve(scope, receive, send)
-        return
     headers = {name: value.decode("latin-1") for name, value in scope.get("headers", [])}
     # A signature names the region, and so does the target of an API's own name. Only a request has a path.
     places = (headers.get(b"authorization", ""), scope.get("path", ""), headers.get(b"host", "").replace(".", "/"))

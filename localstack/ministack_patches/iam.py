@@ -6,11 +6,10 @@ Source of every value here: Service Authorization Reference.
 import json
 import re
 from contextvars import ContextVar
-from functools import lru_cache
 from typing import Any
 
 import cbor2
-from ministack.core import iam_actions, iam_evaluator, responses, router
+from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.services import iam, route53
 
 from localstack.ministack_patches.patching import Function, changes, replaces
@@ -36,8 +35,6 @@ _caller: ContextVar[str] = ContextVar("caller")
 _VERBS = {"GET": "Get", "PUT": "Update", "DELETE": "Delete"}
 _ALARM = "arn:aws:cloudwatch:{region}:{account}:alarm:"
 _DASHBOARD = "arn:aws:cloudwatch::{account}:dashboard/"
-# By their text, so that a changed policy is another one.
-_POLICIES_KEPT = 1_024
 # Calls of AWS Budgets: the API's names are not those of its permissions.
 _BUDGETS = {"Describe": "View", "Create": "Modify", "Update": "Modify", "Delete": "Modify"}
 # Resources that AWS checks a call on, from the fields of its request; MiniStack checks these calls on `*`.
@@ -53,23 +50,6 @@ _RESOURCES = {
     "sns:ListTagsForResource": "{ResourceArn}",
     "sns:TagResource": "{ResourceArn}",
 }
-
-
-_parse_policy = lru_cache(maxsize=_POLICIES_KEPT)(iam_evaluator.parse_policy_document)
-
-
-@replaces(iam_evaluator, "parse_policy_document")
-def parse_policy_once(parse: Function, document: Any) -> Any:
-    """Parse a policy once; MiniStack parses all policies of a role for each of its calls, twice."""
-    return _parse_policy(document) if isinstance(document, str) else parse(document)
-
-
-@replaces(iam_evaluator, "request_caller_arn")
-def name_caller(_: Function, headers: dict[str, str], parameters: dict[str, Any] | None = None) -> str:
-    """Name the caller of a request; MiniStack gathers the caller's policies for it, and again for the decision."""
-    key = router.extract_access_key_id(headers, parameters)
-    found: dict[str, str] = iam_evaluator.resolve_caller_identity(key) or {}
-    return found.get("userArn") or f"arn:aws:iam::{responses.get_account_id()}:root"
 
 
 @replaces(iam_actions, "extract_iam_action")
@@ -98,10 +78,8 @@ def check_resource(arn_of: Function, *request: Any) -> Any:
         fields = _fields(body, parameters)
         named: dict[str, str] = fields.get("Budget") or fields.get("NewBudget") or fields
         return fields.get("ResourceARN") or f"arn:aws:budgets::{account}:budget/{named.get('BudgetName', '')}"
-    if arn != "*":
-        return arn
     action = iam_actions.extract_iam_action(*request[:-2])
-    if action not in _RESOURCES:
+    if arn != "*" or action not in _RESOURCES:
         return arn
     return _RESOURCES[action].format_map({**_fields(body, parameters), "region": region, "account": account})
 

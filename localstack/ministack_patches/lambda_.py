@@ -1,7 +1,6 @@
 """Lambda: aliases, event source mappings, permissions of roles, size of responses, metrics, end of a call's log."""
 
 import json
-import logging
 import queue
 import random
 import time
@@ -131,23 +130,14 @@ def receive_if_role_may(
 ) -> int:
     """Receive messages for a function only if its role may receive, delete and describe; MiniStack does not check.
 
-    Whenever a message arrives or a batch ends, MiniStack goes through all mappings. An empty queue needs no check, and
-    neither does a function that has as many batches as it may.
+    Whenever a message arrives or a batch ends, MiniStack goes through all mappings. An empty queue needs no check.
 
     Source: AWS Lambda Developer Guide, "Using Lambda with Amazon SQS", execution role permissions.
     """
     if source and not source["messages"]:
         return 0
-    limit: int = concurrency(mapping, function, config, source)
-    if lambda_svc._esm_inflight.get(mapping["UUID"], 0) >= limit:
-        return limit
-    return limit if _role_may(config, _RECEIVE_ACTIONS, mapping["EventSourceArn"]) else 0
-
-
-@changes
-def leave_logs_to_cloudwatch() -> None:
-    """Keep what functions log out of the engine's own log, where MiniStack repeats every line of a batch."""
-    lambda_svc.logger.setLevel(logging.WARNING)
+    allowed = _role_may(config, _RECEIVE_ACTIONS, mapping["EventSourceArn"])
+    return concurrency(mapping, function, config, source) if allowed else 0
 
 
 @replaces(lambda_svc, "_emit_lambda_logs")
