@@ -43,6 +43,8 @@ PYTHON_VERSION = "3.12"
 _TOOL_PYTHON = {"localstack": "3.13"}
 TERRAFORM_VERSION = (1, 10)
 PANGO = ("pango-1.0", "pangoft2-1.0", "gobject-2.0", "harfbuzz", "harfbuzz-subset")
+# Playwright's Node.js is linked to it, and Chromium's package does not bring it.
+NODE_LIBRARY = "atomic"
 _MAC_BROWSERS = [f"/Applications/{name}.app/Contents/MacOS/{name}" for name in ("Google Chrome", "Chromium")]
 CHROMIUM = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser", *_MAC_BROWSERS)
 INDEX_ADVICE = (
@@ -62,6 +64,12 @@ CHROMIUM_MISSING = Missing(
     "opens the console's pages in tests and takes the pictures of mails",
     "install it, or set CHROMIUM=/path/of/chrome, or run `.venv/bin/python -m playwright install --with-deps chromium`",
     provision.packages("chromium"),
+)
+ATOMIC_MISSING = Missing(
+    "libatomic",
+    "runs the Node.js of Playwright, which drives Chromium",
+    "install it",
+    provision.packages("atomic"),
 )
 JAVA_VERSION = 17
 JAVA_MISSING = Missing(
@@ -135,6 +143,8 @@ def missing(for_tests: bool = False, for_localstack: bool = False) -> list[Missi
     if for_tests and find_chromium() is None:
         by_hand = _is_ubuntu() or os.environ.get("CHROMIUM")
         found.append(CHROMIUM_MISSING._replace(packages={}) if by_hand else CHROMIUM_MISSING)
+    if for_tests and sys.platform == "linux" and not ctypes.util.find_library(NODE_LIBRARY):
+        found.append(ATOMIC_MISSING)
     if not any(map(_runs, _uv_candidates())) and not _output(sys.executable, "-m", "pip", "--version"):
         found.append(
             Missing("uv or pip", "makes the virtual environments", "pipx install uv", provision.packages("uv"))

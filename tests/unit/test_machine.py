@@ -101,9 +101,8 @@ def test_python_missing_prints_one_line_with_everything(tmp_path: Path, manager:
     )
     assert done.returncode == 1
     (line,) = [line for line in done.stderr.splitlines() if "sudo sh -c" in line]
-    needs = {need for need in ("python", "uv", "pango", "certificates") if manager in provision.packages(need)}
-    for need in needs:
-        assert provision.packages(need)[manager] in line
+    for need in ("python", "uv", "pango", "atomic", "certificates"):
+        assert provision.packages(need).get(manager, "") in line
 
 
 def test_everything_missing_is_one_line(tmp_path: Path) -> None:
@@ -116,7 +115,7 @@ import os, sys
 sys.path.insert(0, {str(ROOT)!r})
 os.geteuid = lambda: 1000
 from tooling import machine
-machine.PANGO = ("no-such-library",)
+machine.PANGO, machine.NODE_LIBRARY = ("no-such-library",), "no-such-library"
 machine.find_chromium = lambda: None
 machine.PROGRAMS = machine.Path({str(tmp_path)!r})
 machine._is_ubuntu = lambda: False
@@ -128,7 +127,7 @@ print([item.what for item in machine.prepare()])
     assert done.stdout == "['Pango (no-such-library)']\n", done.stderr
     assert done.stderr.splitlines()[-1].strip() == (
         "sudo apt-get update -qq && sudo apt-get install -y -qq --no-install-recommends "
-        "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 chromium"
+        "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 chromium libatomic1"
     )
 
 
