@@ -40,7 +40,7 @@ def up(
     ] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port of the engine.")] = None,
     cart_port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port of the Cart service.")] = None,
-    smtp_port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port of the mail catcher, which LocalStack needs.")] = None,
+    smtp_port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port of LocalStack's mail catcher.")] = None,
     console_port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port of the console.")] = None,
     release_dir: Folder = None,
     faults: Annotated[bool, typer.Option("--faults", help="Put the fault proxy behind the functions.")] = False,
