@@ -40,7 +40,7 @@ def up(
     ] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port of the engine.")] = None,
     cart_port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port of the Cart service.")] = None,
-    smtp_port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port of the mail catcher.")] = None,
+    smtp_port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port of LocalStack's mail catcher.")] = None,
     console_port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port of the console.")] = None,
     release_dir: Folder = None,
     faults: Annotated[bool, typer.Option("--faults", help="Put the fault proxy behind the functions.")] = False,
@@ -84,7 +84,7 @@ def status() -> None:
     table.add_column(no_wrap=True, overflow="ignore")
     table.add_column(overflow="fold")
     table.add_row(f"engine {stack.engine}", "responds" if engine.healthy(stack) else "[red]does not respond[/]")
-    for name in ("cart_stub", "mail_catcher", "console", *(["bridge"] if "bridge" in stack.running else [])):
+    for name in ("cart_stub", "console", *(stack.running.keys() & {"mail_catcher", "bridge"})):
         running = processes.alive(stack.running.get(name))
         table.add_row(name.replace("_", " "), "runs" if running else "[red]stopped[/]")
     if tree := run_tree.source_of(stack):

@@ -89,7 +89,7 @@ def _start(stack: Stack, engine: engines.Engine) -> bool:
     """Start what does not run; returns whether the engine was started empty, with neither state nor snapshot."""
     arguments: dict[str, tuple[str, ...]] = {
         "cart_stub": stack.certificates[1:] if stack.certificates else (),
-        "mail_catcher": (str(stack.mail_dir),),
+        **({"mail_catcher": (str(stack.mail_dir),)} if engine.needs_mail_catcher else {}),
         **({"fault_proxy": (stack.endpoint, stack.cart_url)} if stack.proxy_url else {}),
         **({"issuer": (str(stack.directory / "issuer.jwk"),)} if stack.issuer_url else {}),
     }
@@ -163,7 +163,7 @@ def up(
             packages.require_release(release, engine.name)
         if issuer and stack.running and not stack.issuer_url:
             raise StackError("a stack with Cognito is up: run `make down` first")
-        uses = {"engine", "cart", "smtp", "console", *stack.ports}
+        uses = {"engine", "cart", "console", *stack.ports} | ({"smtp"} if engine.needs_mail_catcher else set())
         uses |= ({"proxy"} if faults else set()) | ({"issuer"} if issuer or not engine.has_cognito else set())
         for use, why in ports.choose(stack, uses, given or {}, free_ports).items():
             console.print(f"  {why}: the {use} uses {stack.ports[use]}", soft_wrap=True)
@@ -279,7 +279,7 @@ def reset() -> None:
     stack = stacks.require()
     with exclusive(stack):
         engines.choose(stack.engine).stop(stack)
-    # The mail catcher keeps its folder.
+    # Their folder stays, since it is in use.
     for mail in stack.mail_dir.glob("*.eml"):
         mail.unlink()
     up(stack, None, release=Path(stack.release) if stack.release else None)

@@ -229,7 +229,7 @@ def rehearse() -> None:
     manifest.commit()
     _down()
     shutil.rmtree(FOLDER, ignore_errors=True)
-    folder, ports = FOLDER / "engine", {use: processes.free_port() for use in ("engine", "cart", "smtp")}
+    folder, ports = FOLDER / "engine", {use: processes.free_port() for use in ("engine", "cart")}
     stack = Stack(folder, ports=ports, certificates=tls.make(folder / "tls"))
     MiniStack().start(stack)
     start_cart_stub(stack)

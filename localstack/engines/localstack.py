@@ -53,6 +53,7 @@ class LocalStack:
     """LocalStack in a container, which starts a container for each function."""
 
     name = "localstack"
+    needs_mail_catcher = True
 
     @property
     def has_cognito(self) -> bool:

@@ -28,6 +28,7 @@ class LocalStackHost:
 
     name = "localstack-host"
     has_cognito = False
+    needs_mail_catcher = True
 
     def start(self, stack: Stack) -> None:
         """Start LocalStack on the stack's port and wait until it responds."""

@@ -25,6 +25,7 @@ class MiniStack:
 
     name = "embedded"
     has_cognito = True
+    needs_mail_catcher = False
 
     def start(self, stack: Stack) -> None:
         """Start MiniStack on the stack's port and wait until it responds."""
@@ -37,7 +38,7 @@ class MiniStack:
             "MINISTACK_REGION": REGION,
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(stack.ports["engine"]),
-            "SMTP_HOST": f"127.0.0.1:{stack.ports['smtp']}",
+            "MAIL_DIR": str(stack.mail_dir),
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             "LAMBDA_EXECUTOR": "local",

@@ -2,24 +2,30 @@
 
 import base64
 import email
-import email.policy
 import email.utils
 import json
+import os
 import re
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from email.errors import MessageError
+from email.header import decode_header, make_header
 from email.message import Message
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote
+from urllib.parse import unquote
 from uuid import uuid4
 
+from ministack import app as gateway
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import AccountRegionScopedDict, get_account_id, get_region, json_response
 from ministack.services import ses, ses_v2, sns
 
 from localstack.ministack_patches.patching import Function, replaces
+from localstack.sidecars.mail_catcher import MailCatcher
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -30,6 +36,7 @@ _ADDRESS = re.compile(
 _ADDRESS_FIELD = re.compile(r"Source|Destinations\.member\.\d+|Destination\.\w+\.member\.\d+|ReplyToAddresses\..+")
 # MiniStack shows them at an address of its own, and counts them for GetSendQuota.
 _MAILS_KEPT, _TEXTS_KEPT = 1_000, 50
+_END_OF_HEADERS = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
 _ADDRESS_HEADERS = ("From", "To", "Cc", "Bcc", "Reply-To")
 
 
@@ -98,14 +105,28 @@ def _arn(kind: str, name: str) -> str:
     return f"arn:aws:ses:{get_region()}:{get_account_id()}:{kind}/{name}"
 
 
+def _form(body: bytes) -> dict[str, list[str]]:
+    # As MiniStack does it, so that it is parsed once.
+    fields: dict[str, list[str]] = gateway.parse_qs(body.decode(errors="replace"), keep_blank_values=True)
+    return fields
+
+
+# Of the request that is handled, before and after its headers are changed.
+@lru_cache(maxsize=2)
+def _mail(data: str) -> tuple[bytes, Message]:
+    """A mail in Base64 as bytes, and its headers: attachments take long to parse."""
+    raw = base64.b64decode(data)
+    end = _END_OF_HEADERS.search(raw)
+    return raw, email.message_from_bytes(raw[: end.end()] if end else raw)
+
+
 def _raw_message(body: bytes) -> Message:
-    fields = parse_qs(body.decode(errors="replace"))
-    return email.message_from_bytes(base64.b64decode(fields["RawMessage.Data"][0]))
+    return _mail(_form(body)["RawMessage.Data"][0])[1]
 
 
 def _sender(body: bytes) -> str:
     """Address of the From header of a SendRawEmail request."""
-    source = parse_qs(body.decode(errors="replace")).get("Source", [""])[0]
+    source = _form(body).get("Source", [""])[0]
     return email.utils.parseaddr(_raw_message(body)["From"] or source)[1]
 
 
@@ -118,7 +139,7 @@ def refuse_addresses(send: Function, fields: dict[str, Any]) -> Any:
     """
     given = [ses._p(fields, name) for name in fields if _ADDRESS_FIELD.fullmatch(name)]
     if raw := ses._p(fields, "RawMessage.Data"):
-        mail = email.message_from_bytes(base64.b64decode(raw))
+        _, mail = _mail(raw)
         given += [str(value) for header in _ADDRESS_HEADERS for value in mail.get_all(header, [])]
     for _, address in email.utils.getaddresses(given):
         if not _ADDRESS.fullmatch(address):
@@ -149,7 +170,7 @@ async def serve_mail_from(
 
     Source: SES API Reference (2010-12-01), the actions of `_MAIL_FROM`.
     """
-    fields = {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
+    fields = {name: values[0] for name, values in _form(body).items()}
     action = fields.get("Action", "")
     if action not in _MAIL_FROM:
         return await handle(method, path, headers, body, *request)
@@ -196,6 +217,7 @@ _SES_HEADER = re.compile(rb"(?im)^X-SES-[^\r\n]*\r?\n(?:[ \t][^\r\n]*\r?\n)*")
 
 # Addresses that SES sends nothing to, with PutSuppressedDestination's members.
 _suppressed = AccountRegionScopedDict()
+_mailbox = MailCatcher(Path(os.environ["MAIL_DIR"]))
 # Recipients of the mail that is being sent whom it does not reach.
 _unreached: ContextVar[frozenset[str]] = ContextVar("unreached", default=frozenset())
 
@@ -211,8 +233,7 @@ def report_on_mail(send: Function, parameters: dict[str, Any]) -> Any:
     Source: SES Developer Guide, "Specifying a configuration set when you send email", "Using the Amazon SES
     account-level suppression list", "Using the Amazon SES mailbox simulator"; API Reference, "MessageTag".
     """
-    raw = base64.b64decode(parameters["RawMessage.Data"][0])
-    message = email.message_from_bytes(raw, policy=email.policy.compat32)
+    raw, message = _mail(parameters["RawMessage.Data"][0])
     name = message["X-SES-CONFIGURATION-SET"]
     if name and name not in ses_v2._config_sets:
         return ses._config_set_missing(name)
@@ -227,8 +248,9 @@ def report_on_mail(send: Function, parameters: dict[str, Any]) -> Any:
         for recipient in ses._collect_list(parameters, "Destinations.member")
         if (outcome := _outcome(recipient, suppressing))
     }
-    end = raw.replace(b"\r\n", b"\n").find(b"\n\n")
-    head, rest = raw.replace(b"\r\n", b"\n")[: end + 1], raw.replace(b"\r\n", b"\n")[end + 1 :]
+    lines = raw.replace(b"\r\n", b"\n")
+    end = lines.find(b"\n\n")
+    head, rest = lines[: end + 1], lines[end + 1 :]
     content = base64.b64encode(_SES_HEADER.sub(b"", head) + rest).decode()
     token = _unreached.set(frozenset(address for address, (event, _) in outcomes.items() if event == "Bounce"))
     try:
@@ -246,6 +268,21 @@ def report_on_mail(send: Function, parameters: dict[str, Any]) -> Any:
     return response
 
 
+@replaces(ses, "_parse_raw_mime")
+def parse_headers(_: Function, data: str) -> dict[str, str]:
+    """Parse addresses and subject of a mail; MiniStack also parses its attachments, and keeps its text."""
+    message = _mail(data)[1]
+    return {name: _decoded(message[name] or "") for name in ("From", "To", "Subject")}
+
+
+def _decoded(value: Any) -> str:
+    """The value of a header without line breaks and RFC 2047 encoding; unchanged if that is wrong."""
+    try:
+        return "".join(str(make_header(decode_header(value))).splitlines())
+    except (ValueError, LookupError, MessageError):
+        return str(value)
+
+
 def _outcome(recipient: str, suppressing: list[str]) -> tuple[str, str] | None:
     """What becomes of a mail to a recipient; None if it arrives."""
     address = email.utils.parseaddr(recipient)[1].lower()
@@ -257,11 +294,11 @@ def _outcome(recipient: str, suppressing: list[str]) -> tuple[str, str] | None:
 
 
 @replaces(ses, "_smtp_relay")
-def relay_to_reached(relay: Function, source: str, recipients: list[str], *message: Any) -> None:
-    """Do not deliver a mail to recipients whom it does not reach."""
-    reached = [recipient for recipient in recipients if recipient not in _unreached.get()]
-    if reached:
-        relay(source, reached, *message)
+@replaces(ses_v2, "_smtp_relay")
+def deliver(_: Function, source: str, recipients: list[str], message: str) -> None:
+    """Deliver a mail to the mailbox, unless it reaches none of its recipients; MiniStack needs an SMTP server."""
+    if not _unreached.get().issuperset(recipients):
+        _mailbox.keep(b"".join(line + b"\r\n" for line in message.encode().splitlines()))
 
 
 def _now() -> str:

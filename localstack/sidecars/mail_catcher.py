@@ -1,4 +1,7 @@
-"""SMTP server that stores each mail in a file: `python -m localstack.sidecars.mail_catcher PORT FOLDER`."""
+"""SMTP server that stores each mail in a file: `python -m localstack.sidecars.mail_catcher PORT FOLDER`.
+
+The embedded engine stores them itself, in its own process.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +28,16 @@ class MailCatcher:
         self._directory = directory
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """Write a mail, whole or not at all, before acknowledging it."""
+        """Keep a mail before acknowledging it."""
+        self.keep(envelope.original_content or b"")
+        return "250 kept"
+
+    def keep(self, mail: bytes) -> None:
+        """Write a mail, whole or not at all."""
         name = f"{time.time_ns()}-{uuid.uuid4().hex[:8]}"
         partial = self._directory / f"{name}.partial"
-        partial.write_bytes(envelope.original_content or b"")
+        partial.write_bytes(mail)
         partial.replace(self._directory / f"{name}.eml")
-        return "250 kept"
 
 
 class Mailbox:

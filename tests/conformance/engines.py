@@ -13,7 +13,6 @@ from typing import Any
 
 import boto3
 import requests
-from aiosmtpd.controller import Controller
 from botocore.config import Config
 
 from localstack import engines, processes
@@ -21,7 +20,6 @@ from localstack.engines.localstack_host import LocalStackHost, require_java_and_
 from localstack.engines.ministack import MiniStack
 from localstack.sidecars.issuer import TokenIssuer
 from localstack.sidecars.issuer_client import Issuer
-from localstack.sidecars.mail_catcher import MailCatcher
 from localstack.stack import ACCOUNT, REGION, SIGNATURE, Stack, StackError
 from tooling import dynamodb_local
 from tooling.machine import ROOT, TOOL_VENVS
@@ -81,9 +79,7 @@ def locked(name: str, package: str) -> str:
 
 @contextmanager
 def _embedded(folder: Path) -> Iterator[Engine]:
-    stack = Stack(folder, ports={use: processes.free_port() for use in ("engine", "smtp")})
-    catcher = Controller(MailCatcher(stack.mail_dir), hostname="127.0.0.1", port=stack.ports["smtp"])
-    catcher.start()
+    stack = Stack(folder, ports={"engine": processes.free_port()})
     engine = MiniStack()
     try:
         engine.start(stack)
@@ -92,7 +88,6 @@ def _embedded(folder: Path) -> Iterator[Engine]:
         )
     finally:
         engine.stop(stack)
-        catcher.stop()
 
 
 def _kept_mails(folder: Path, address: str) -> list[bytes]:

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from aiosmtpd.controller import Controller
 
 from common import clients
 from common.order import Order
@@ -19,10 +18,10 @@ from localstack import terraform
 from localstack.aws import Aws
 from localstack.engines.ministack import MiniStack
 from localstack.sidecars.cart_stub import CartStub
-from localstack.sidecars.mail_catcher import Mailbox, MailCatcher
+from localstack.sidecars.mail_catcher import Mailbox
 from localstack.stack import Stack
 from tests.support import orders_table
-from tests.support.environment import CART_PORT, ENGINE_PORT, SMTP_PORT
+from tests.support.environment import CART_PORT, ENGINE_PORT
 from tests.support.lambda_events import context, sqs_event
 from tests.support.records import record
 from tests.support.samples import draft
@@ -51,7 +50,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """An empty engine."""
     if not ENGINE_VENV.exists():
         raise FileNotFoundError(f"{ENGINE_VENV} does not exist: run `make test`, which makes it")
-    stack = Stack(tmp_path_factory.mktemp("engine"), ports={"engine": ENGINE_PORT, "smtp": SMTP_PORT})
+    stack = Stack(tmp_path_factory.mktemp("engine"), ports={"engine": ENGINE_PORT})
     engine = MiniStack()
     engine.start(stack)
     try:
@@ -181,13 +180,9 @@ def carts() -> Iterator[CartStub]:
 
 
 @pytest.fixture(scope="session")
-def mailbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mailbox]:
+def mailbox(stack: Stack) -> Mailbox:
     """The mailbox that the engine's SES delivers to."""
-    directory: Path = tmp_path_factory.mktemp("mail")
-    controller = Controller(MailCatcher(directory), hostname="127.0.0.1", port=SMTP_PORT)
-    controller.start()
-    yield Mailbox(directory)
-    controller.stop()
+    return Mailbox(stack.mail_dir)
 
 
 def only_mail(mailbox: Mailbox, correlation_id: str) -> EmailMessage:

@@ -1,10 +1,12 @@
 """Patches of localstack/ministack_patches/ that the conformance suite does not cover."""
 
 import json
+import os
 import statistics
 import subprocess
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -73,6 +75,16 @@ def test_ses_sender_or_identity_not_granted_is_denied(
     else:
         with pytest.raises(ClientError, match="AccessDenied"):
             ses.send_raw_email(Source=SENDER, Destinations=["a@example.com"], RawMessage=mail)
+
+
+def test_lines_of_a_mail_are_no_headers(aws: Aws, stack: Stack) -> None:
+    """Only headers say who sends a mail and with which configuration set; the engine records its decoded subject."""
+    head = f"From: {SENDER}\r\nTo: a@example.com\r\nSubject: =?utf-8?q?R=C3=A9sum=C3=A9?=\r\n\r\n"
+    mail = f"{head}X-SES-CONFIGURATION-SET: missing\r\nFrom: other@example.com\r\n"
+    sent = aws.ses.send_raw_email(RawMessage={"Data": mail.encode()})["MessageId"]
+    records = requests.get(f"{stack.endpoint}/_ministack/ses/messages", timeout=10).json()["messages"][ACCOUNT]
+    record = next(each for each in records if each["MessageId"].startswith(sent))
+    assert (record["Source"], record["To"], record["Subject"]) == (SENDER, ["a@example.com"], "Résumé")
 
 
 def test_condition_key_that_action_lacks_never_holds(stack: Stack) -> None:
@@ -569,8 +581,11 @@ print(type(ses._sent_emails_list()[0]["Subject"]).__name__)
 """
 
 
-def test_kept_mails_have_no_parsed_headers() -> None:
+def test_kept_mails_have_no_parsed_headers(tmp_path: Path) -> None:
     """The engine keeps the subject of a mail as text: a header with its parsed form takes 8 KB."""
     python = ENGINE_VENV / "bin" / "python"
-    printed = subprocess.run([python, "-c", _KEEP_A_HEADER], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    environment = {**os.environ, "MAIL_DIR": str(tmp_path)}
+    printed = subprocess.run(
+        [python, "-c", _KEEP_A_HEADER], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
     assert printed.stdout == "str\n", printed.stderr

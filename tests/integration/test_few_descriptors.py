@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(not psutil.LINUX, reason="only Linux limits a pr
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
     """A stack whose engine may have 256 descriptors."""
-    stack = Stack(tmp_path, ports={use: processes.free_port() for use in ("engine", "smtp")})
+    stack = Stack(tmp_path, ports={"engine": processes.free_port()})
     MiniStack().start(stack)
     psutil.Process(stack.running["engine"].pid).rlimit(psutil.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
     yield stack

@@ -251,7 +251,7 @@ class Prod:
 @pytest.fixture(scope="module")
 def prod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prod]:
     """Prod with a first release, on an engine of its own: bucket names are unique in all of AWS."""
-    ports = {use: processes.free_port() for use in ("engine", "smtp")}
+    ports = {"engine": processes.free_port()}
     stack, engine = Stack(tmp_path_factory.mktemp("engine"), ports=ports), MiniStack()
     engine.start(stack)
     try:

@@ -10,7 +10,7 @@ from localstack.stack import Stack
 
 def test_engine_state_survives_restart(tmp_path: Path) -> None:
     """Queues, messages, buckets and objects survive a restart."""
-    ports = {use: processes.free_port() for use in ("engine", "smtp", "proxy")}
+    ports = {use: processes.free_port() for use in ("engine", "proxy")}
     stack, engine = Stack(tmp_path, ports=ports), MiniStack()
     engine.start(stack)
     try:

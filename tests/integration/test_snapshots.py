@@ -23,7 +23,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
     """A stack with an engine."""
-    stack = Stack(tmp_path / "stack", ports={use: processes.free_port() for use in ("engine", "cart", "smtp")})
+    stack = Stack(tmp_path / "stack", ports={use: processes.free_port() for use in ("engine", "cart")})
     MiniStack().start(stack)
     yield stack
     MiniStack().stop(stack)

@@ -11,7 +11,7 @@ from localstack.engines.ministack import MiniStack
 from localstack.stack import PROCESS_VARIABLE, Stack
 from tooling.polling import poll
 
-USES = ("engine", "cart", "smtp", "console")
+USES = ("engine", "cart", "console")
 
 
 def test_down_leaves_no_process_and_no_state(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -20,7 +20,7 @@ def test_down_leaves_no_process_and_no_state(tmp_path: Path, capsys: pytest.Capt
     try:
         assert up._start(stack, MiniStack()), "there is neither state nor snapshot"
         assert "no snapshot has these inputs and ports" in capsys.readouterr().out
-        assert all(processes.listens(stack.ports[use]) for use in ("engine", "cart", "smtp"))
+        assert all(processes.listens(stack.ports[use]) for use in ("engine", "cart"))
         poll("the console listens", lambda: processes.listens(stack.ports["console"]) or None, 60)
         assert requests.get(stack.console_url, timeout=30).status_code == 503, "there is no finished stack yet"
         stack.running.pop("cart_stub")
@@ -42,11 +42,11 @@ def test_start_again_keeps_what_runs(tmp_path: Path) -> None:
         up._start(stack, MiniStack())
         stack.outputs = {"api_id": "a"}
         before = dict(stack.running)
-        processes.stop(stack.running["mail_catcher"])
+        processes.stop(stack.running["cart_stub"])
         assert not up._start(stack, MiniStack())
         changed = {name for name, running in stack.running.items() if running != before[name]}
-        assert changed <= {"mail_catcher", "console"}
+        assert changed <= {"cart_stub", "console"}
         assert stack.running["engine"] == before["engine"]
-        assert processes.listens(stack.ports["smtp"])
+        assert processes.listens(stack.ports["cart"])
     finally:
         up.down(stack)

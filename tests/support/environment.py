@@ -5,7 +5,7 @@ import os
 from localstack.processes import free_port
 from localstack.stack import SIGNATURE
 
-ENGINE_PORT, CART_PORT, SMTP_PORT = free_port(), free_port(), free_port()
+ENGINE_PORT, CART_PORT = free_port(), free_port()
 
 _ENVIRONMENT = {
     "ORDERS_TABLE": "bbws-customer-portal-orders-local",

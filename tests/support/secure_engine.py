@@ -18,7 +18,7 @@ def secure_engine(folder: Path, saved: Path | None = None) -> Iterator[Stack]:
         folder: Folder of its stack.
         saved: What an engine saved in its folder, with which this one starts; it starts empty if None.
     """
-    ports = {use: processes.free_port() for use in ("engine", "cart", "smtp")}
+    ports = {use: processes.free_port() for use in ("engine", "cart")}
     stack, engine = Stack(folder, ports=ports, certificates=tls.make(folder / "tls")), MiniStack()
     if saved:
         shutil.copytree(saved, stack.engine_dir)

@@ -48,7 +48,7 @@ def save(root: Path, files: Mapping[str, str]) -> None:
 @contextmanager
 def engine(folder: Path) -> Iterator[Stack]:
     """An engine on free ports, which the clients of the tests use."""
-    stack = Stack(folder, ports={use: processes.free_port() for use in ("engine", "smtp")})
+    stack = Stack(folder, ports={"engine": processes.free_port()})
     MiniStack().start(stack)
     try:
         with pytest.MonkeyPatch.context() as patch:
