@@ -1,15 +1,20 @@
 """Snapshots of stacks as a first `make up` leaves them, so that the next one need not wait for Terraform.
 
 A snapshot is named by a digest of everything that shapes it, except the content of packages and templates, which every
-`make up` brings up to date. One that is damaged or does not match is never used.
+`make up` brings up to date, and the ports, for which it has placeholders. One that is damaged or does not match is
+never used.
 """
 
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import requests
@@ -25,6 +30,9 @@ _SAVE_SECONDS = 30
 # What the engine keeps on disk, below its folder.
 STATE = ("state", "s3")
 _OUTPUTS = "outputs.json"
+# In the addresses of resources, such as queues, and in Terraform's state.
+_PORT = re.compile(rb"(?<=//127\.0\.0\.1:|//localhost:)[0-9]+")
+_PLACEHOLDER = re.compile(rb"<port of (engine|cart)>")
 
 
 def engine_files() -> list[Path]:
@@ -43,10 +51,37 @@ def possible(stack: Stack) -> bool:
     return stack.engine == "embedded" and stack.certificates is None
 
 
+def _ports(stack: Stack) -> dict[str, int]:
+    """The ports that resources name: that of the engine, and that by which functions reach the cart stub."""
+    return {"engine": stack.ports["engine"], "cart": stack.ports.get("proxy", stack.ports["cart"])}
+
+
+def _without_ports(stack: Stack, text: bytes) -> bytes:
+    """A text with placeholders for the ports of a stack in addresses."""
+    placeholders = {str(port).encode(): f"<port of {use}>".encode() for use, port in _ports(stack).items()}
+    return _PORT.sub(lambda found: placeholders.get(found[0], found[0]), text)
+
+
+def _with_ports(stack: Stack, text: bytes) -> bytes:
+    """A text with the ports of a stack in place of the placeholders."""
+    return _PLACEHOLDER.sub(lambda found: str(_ports(stack)[found[1].decode()]).encode(), text)
+
+
+def _rewrite(folder: Path, change: Callable[[bytes], bytes]) -> None:
+    """Change the text of the files in a folder, except archives, which name no address."""
+    for path in (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".zip"):
+        before = path.read_bytes()
+        after = change(before)
+        if after != before:
+            path.write_bytes(after)
+            # Size and digests in it are those of the other text; without it the engine computes them.
+            path.with_name(f"{path.name}.meta.json").unlink(missing_ok=True)
+
+
 def _folder(stack: Stack) -> Path:
     """The folder of the snapshot that matches a stack."""
-    # The port is part of the addresses of queues, in Terraform's state too.
-    digest = hashlib.sha256(f"{stack.ports['engine']} {LocalTerraform(stack).inputs()}".encode())
+    anywhere = replace(stack, ports=dict.fromkeys({*_ports(stack), *stack.ports} - {"proxy"}, 0))
+    digest = hashlib.sha256(LocalTerraform(anywhere).inputs().encode())
     for path in (*engine_files(), FIXTURES / "users.json"):
         digest.update(path.read_bytes())
     return _root() / digest.hexdigest()[:24]
@@ -59,6 +94,8 @@ def restore(stack: Stack) -> bool:
     if not possible(stack) or not whole:
         return False
     shutil.copytree(folder / "engine", stack.engine_dir, dirs_exist_ok=True)
+    for name in STATE:
+        _rewrite(stack.engine_dir / name, partial(_with_ports, stack))
     # The oldest are removed first.
     with suppress(OSError):
         os.utime(folder)
@@ -67,7 +104,7 @@ def restore(stack: Stack) -> bool:
 
 def adopt(stack: Stack) -> None:
     """Take over Terraform's outputs of the restored snapshot, once the engine has started."""
-    stack.outputs = json.loads((_folder(stack) / _OUTPUTS).read_text())
+    stack.outputs = json.loads(_with_ports(stack, (_folder(stack) / _OUTPUTS).read_bytes()))
     calls = stack.changes_file.read_text().splitlines()
     stack.applied = Applied(LocalTerraform(stack).inputs(), len(calls))
     stack.save()
@@ -80,18 +117,19 @@ def save(stack: Stack) -> None:
     requests.post(f"{stack.endpoint}/_ministack/save", timeout=_SAVE_SECONDS).raise_for_status()
     folder = _folder(stack)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix="partial-", dir=folder.parent))
+    unfinished = Path(tempfile.mkdtemp(prefix="partial-", dir=folder.parent))
     try:
         for name in STATE:
             (stack.engine_dir / name).mkdir(exist_ok=True)
-            shutil.copytree(stack.engine_dir / name, partial / "engine" / name)
+            shutil.copytree(stack.engine_dir / name, unfinished / "engine" / name)
         stack.changes_file.touch()
-        shutil.copyfile(stack.changes_file, partial / "engine" / stack.changes_file.name)
-        (partial / _OUTPUTS).write_text(json.dumps(stack.outputs))
+        shutil.copyfile(stack.changes_file, unfinished / "engine" / stack.changes_file.name)
+        (unfinished / _OUTPUTS).write_text(json.dumps(stack.outputs))
+        _rewrite(unfinished, partial(_without_ports, stack))
         shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
+        unfinished.rename(folder)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
     newest_first = sorted(folder.parent.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
     for old in newest_first[_KEPT:]:
         shutil.rmtree(old, ignore_errors=True)

@@ -29,22 +29,38 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
     MiniStack().stop(stack)
 
 
-def test_snapshot_restores_into_another_folder(stack: Stack, tmp_path: Path) -> None:
-    """A stack with the same inputs in another folder gets the saved resources and outputs; a saved query is one."""
+def short_port() -> int:
+    """A free port of four digits."""
+    return next(port for port in range(9999, 5000, -1) if not processes.listens(port))
+
+
+def test_snapshot_restores_into_another_folder_on_other_ports(stack: Stack, tmp_path: Path) -> None:
+    """A stack with the same inputs gets the saved resources and outputs, with the addresses of its own ports."""
     aws = Aws(stack.endpoint)
     aws.logs.put_query_definition(name="errors", queryString="fields @message")
     aws.s3.create_bucket(Bucket="kept", CreateBucketConfiguration={"LocationConstraint": "af-south-1"})
+    queue = aws.sqs.create_queue(QueueName="queue")["QueueUrl"]
+    state = f"{queue} {stack.cart_url}!".encode()
+    aws.s3.put_object(Bucket="kept", Key="state", Body=state, ChecksumAlgorithm="SHA256")
     aws.s3.put_object(Bucket="kept", Key="a", Body=b"bytes")
     stack.outputs = {"api_id": "a"}
     snapshots.save(stack)
     MiniStack().stop(stack)
-    other = Stack(tmp_path / "other", ports=stack.ports)
+    # One digit fewer, so that sizes differ too.
+    ports = {"engine": short_port(), "cart": 2, "proxy": 3}
+    other = Stack(tmp_path / "other", ports=ports)
     assert snapshots.restore(other)
     MiniStack().start(other)
     try:
         snapshots.adopt(other)
         assert other.outputs == {"api_id": "a"}
         assert other.applied is not None
+        aws = Aws(other.endpoint)
+        moved = aws.sqs.get_queue_url(QueueName="queue")["QueueUrl"]
+        assert moved == queue.replace(str(stack.ports["engine"]), str(ports["engine"]))
+        aws.sqs.send_message(QueueUrl=moved, MessageBody="a")
+        found = aws.s3.get_object(Bucket="kept", Key="state", ChecksumMode="ENABLED")
+        assert found["Body"].read() == f"{moved} {other.proxy_url}!".encode()
         assert aws.s3.get_object(Bucket="kept", Key="a")["Body"].read() == b"bytes"
         assert [each["name"] for each in aws.logs.describe_query_definitions()["queryDefinitions"]] == ["errors"]
     finally:
@@ -52,11 +68,11 @@ def test_snapshot_restores_into_another_folder(stack: Stack, tmp_path: Path) -> 
 
 
 def test_snapshot_of_other_inputs_is_not_used(stack: Stack, tmp_path: Path) -> None:
-    """A snapshot is not used for other ports, or for a stack with certificates."""
+    """A snapshot is not used for a stack with certificates or with another issuer of tokens."""
     snapshots.save(stack)
-    moved = Stack(tmp_path / "moved", ports=stack.ports | {"engine": 1})
+    issuer = Stack(tmp_path / "issuer", ports=stack.ports | {"issuer": 1})
     secure = Stack(tmp_path / "secure", ports=stack.ports, certificates=Certificates("a", "b", "c"))
-    assert (snapshots.restore(moved), snapshots.restore(secure)) == (False, False)
+    assert (snapshots.restore(issuer), snapshots.restore(secure)) == (False, False)
     assert snapshots.restore(Stack(tmp_path / "same", ports=stack.ports))
 
 

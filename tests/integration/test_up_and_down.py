@@ -14,12 +14,18 @@ from tooling.polling import poll
 USES = ("engine", "cart", "console")
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user's cache without snapshots."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
 def test_down_leaves_no_process_and_no_state(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`make down` ends the engine, its functions and the sidecars at once, also those that stack.json does not name."""
     stack = Stack(tmp_path, ports={use: processes.free_port() for use in USES})
     try:
         assert up._start(stack, MiniStack()), "there is neither state nor snapshot"
-        assert "no snapshot has these inputs and ports" in capsys.readouterr().out
+        assert "no snapshot has these inputs" in capsys.readouterr().out
         assert all(processes.listens(stack.ports[use]) for use in ("engine", "cart"))
         poll("the console listens", lambda: processes.listens(stack.ports["console"]) or None, 60)
         assert requests.get(stack.console_url, timeout=30).status_code == 503, "there is no finished stack yet"
