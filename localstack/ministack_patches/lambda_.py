@@ -1,6 +1,7 @@
 """Lambda: aliases, event source mappings, permissions of roles, size of responses, metrics, end of a call's log."""
 
 import json
+import os
 import queue
 import random
 import time
@@ -41,6 +42,8 @@ _LOG_AS_LAMBDA = r"""
 """
 _BEFORE_END = "        _real_stdout.flush()\n\nrun()"
 _WRITE_END = f"        print({_END!r} + _ms_ctx.get('request_id', ''), file=sys.__stderr__, flush=True)\n{_BEFORE_END}"
+# Of a process that takes messages from a queue: a third of what one of the API gets when both are busy.
+_NICE = 5
 
 
 @replaces(lambda_svc, "_effective_func_record_for_qualifier")
@@ -130,6 +133,9 @@ def receive_if_role_may(
 ) -> int:
     """Receive messages for a function only if its role may receive, delete and describe; MiniStack does not check.
 
+    It runs at most as many batches of a queue at a time as there are processors: more would end later, each of them,
+    and start more processes.
+
     Whenever a message arrives or a batch ends, MiniStack goes through all mappings. An empty queue needs no check.
 
     Source: AWS Lambda Developer Guide, "Using Lambda with Amazon SQS", execution role permissions.
@@ -137,7 +143,7 @@ def receive_if_role_may(
     if source and not source["messages"]:
         return 0
     allowed = _role_may(config, _RECEIVE_ACTIONS, mapping["EventSourceArn"])
-    return concurrency(mapping, function, config, source) if allowed else 0
+    return min(concurrency(mapping, function, config, source), os.cpu_count() or 1) if allowed else 0
 
 
 @replaces(lambda_svc, "_emit_lambda_logs")
@@ -243,6 +249,23 @@ def read_lines(_: Function, worker: Any) -> None:
 def remember_call(invoke: Function, worker: Any, event: Any, request_id: str, **more: Any) -> Any:
     """Remember which marker ends a call, for `end_logs_with_call`."""
     worker.call_end = _END + request_id
+    return invoke(worker, event, request_id, **more)
+
+
+@replaces(lambda_runtime.Worker, "invoke")
+def let_requests_go_first(invoke: Function, worker: Any, event: Any, request_id: str, **more: Any) -> Any:
+    """Lower the priority of a process that takes messages from a queue, since nobody waits for its response.
+
+    In AWS it would not share processors with the functions of the API.
+    """
+    records = event.get("Records") if isinstance(event, dict) else None
+    # A process that runs the working copy is the child of another, and has no number here.
+    process = getattr(worker._proc, "pid", None)
+    takes_messages = records and records[0].get("eventSource") == "aws:sqs"
+    if takes_messages and process is not None and process != getattr(worker, "goes_last", None):
+        with suppress(ProcessLookupError):
+            os.setpriority(os.PRIO_PROCESS, process, _NICE)
+        worker.goes_last = process
     return invoke(worker, event, request_id, **more)
 
 

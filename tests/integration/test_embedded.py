@@ -5,6 +5,7 @@ import os
 import statistics
 import subprocess
 import time
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -301,7 +302,9 @@ def test_lambda_needs_permissions_of_role(aws: Aws, stack: Stack) -> None:
     aws.sqs.send_message(QueueUrl=queue, MessageBody="x")
 
     def decided(action: str) -> set[bool]:
-        decisions = [json.loads(line) for line in stack.decisions_file.read_text().splitlines()]
+        # The first decision makes the file.
+        text = stack.decisions_file.read_text() if stack.decisions_file.exists() else ""
+        decisions = [json.loads(line) for line in text.splitlines()]
         return {made["allowed"] for made in decisions if (made["role"], made["action"]) == (function, action)}
 
     def waiting() -> list[str]:
@@ -327,6 +330,45 @@ def test_lambda_needs_permissions_of_role(aws: Aws, stack: Stack) -> None:
     aws.functions.invoke(FunctionName=function)
     assert logged()
     assert decided("logs:CreateLogStream") == {False, True}
+
+
+BATCHES = """
+import os
+import time
+
+def handler(event, context):
+    # As many as may will run at the same time.
+    time.sleep(0.2)
+    print("ran", os.getpid(), os.nice(0))
+"""
+
+
+def test_batches_leave_processors_to_requests(aws: Aws) -> None:
+    """A queue has as many batches at a time as there are processors, in processes that let requests go first."""
+    function = make_function(BATCHES)
+    queue = aws.sqs.create_queue(QueueName=function)["QueueUrl"]
+    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{function}"
+    group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/{function}"
+    receive = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+    iam: Any = boto3.client("iam")
+    for actions, resource in ((receive, arn), (["logs:CreateLogStream", "logs:PutLogEvents"], f"{group}:*")):
+        document = policy(Action=actions, Resource=resource)
+        iam.put_role_policy(RoleName=function, PolicyName=actions[0].partition(":")[0], PolicyDocument=document)
+    aws.logs.create_log_group(logGroupName=f"/aws/lambda/{function}")
+    messages = 5 * (os.cpu_count() or 1)
+    for _ in range(messages):
+        aws.sqs.send_message(QueueUrl=queue, MessageBody="x")
+    target = f"{function}:{traffic.ALIAS}"
+    aws.functions.create_event_source_mapping(FunctionName=target, EventSourceArn=arn, BatchSize=1)
+
+    def lines() -> list[list[str]] | None:
+        found = aws.logs.filter_log_events(logGroupName=f"/aws/lambda/{function}", filterPattern="ran")["events"]
+        return [event["message"].split() for event in found] if len(found) == messages else None
+
+    ran = poll("all messages taken", lines, 20)
+    assert len({process for _, process, _ in ran}) <= (os.cpu_count() or 1)
+    # The first call of a process starts it.
+    assert Counter(nice for *_, nice in ran)["5"] >= messages - (os.cpu_count() or 1)
 
 
 LOGGING = """
