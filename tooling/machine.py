@@ -71,6 +71,12 @@ ATOMIC_MISSING = Missing(
     "install it",
     provision.packages("atomic"),
 )
+CURL_MISSING = Missing(
+    "curl",
+    "runs README's call of the API, which the tests run too",
+    "install it",
+    provision.packages("curl"),
+)
 JAVA_VERSION = 17
 JAVA_MISSING = Missing(
     f"Java {JAVA_VERSION} or later",
@@ -145,6 +151,8 @@ def missing(for_tests: bool = False, for_localstack: bool = False) -> list[Missi
         found.append(CHROMIUM_MISSING._replace(packages={}) if by_hand else CHROMIUM_MISSING)
     if for_tests and sys.platform == "linux" and not ctypes.util.find_library(NODE_LIBRARY):
         found.append(ATOMIC_MISSING)
+    if for_tests and shutil.which("curl") is None:
+        found.append(CURL_MISSING)
     if not any(map(_runs, _uv_candidates())) and not _output(sys.executable, "-m", "pip", "--version"):
         found.append(
             Missing("uv or pip", "makes the virtual environments", "pipx install uv", provision.packages("uv"))

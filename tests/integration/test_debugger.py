@@ -13,8 +13,8 @@ import pytest
 
 from localstack import debug, debug_states, processes
 from localstack.aws import Aws
-from localstack.claims import Claim
 from localstack.engines.ministack import harness
+from localstack.run_tree import exclusive_claim
 from localstack.stack import ACCOUNT, REGION, Stack
 from tests.support import trees
 from tests.support.dap import DebugClient
@@ -50,7 +50,8 @@ def debugged(stack: Stack, function: str, root: Path) -> Iterator[int]:
     save(root, modules("saved"))
     port = processes.free_port()
     settings = {"function": function, "root": str(root), "port": port, "libraries": debug._libraries()}
-    with Claim(stack.debug_file, json.dumps(settings | {"command": os.urandom(4).hex()})):
+    content = json.dumps(settings | {"command": os.urandom(4).hex()})
+    with exclusive_claim(stack.debug_file, content, "the test"):
         harness(stack, "debug")
         poll("the function waits", lambda: state(stack) == debug_states.WAITS or None, 60)
         yield port
@@ -95,7 +96,7 @@ def test_debugger_stops_at_line_without_timeouts(stack: Stack, function: str, tm
 def test_debugger_enters_function_that_runs_a_tree(stack: Stack, function: str, tmp_path: Path) -> None:
     """While a watch runs, the debugger enters the function; afterwards it runs what the watch runs."""
     save(tmp_path, modules("watched"))
-    with Claim(stack.tree_file, str(tmp_path)):
+    with exclusive_claim(stack.tree_file, str(tmp_path), "the test"):
         assert harness(stack, "tree", {"modules": None})[function] is None
         assert call(stack, function) == "watched"
         with (

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from localstack.claims import Claim
 from localstack.engines.ministack import harness
+from localstack.run_tree import exclusive_claim
 from localstack.stack import Stack
 from tests.support import trees
 from tests.support.lambda_functions import make_function
@@ -52,7 +52,7 @@ def function(stack: Stack) -> str:
 def tree(stack: Stack, function: str, tmp_path: Path) -> Iterator[Tree]:
     """The function while it runs from a tree and returns `first`; its package runs again afterwards."""
     save(tmp_path, modules("first"))
-    with Claim(stack.tree_file, str(tmp_path)):
+    with exclusive_claim(stack.tree_file, str(tmp_path), "the test"):
         assert harness(stack, "tree", {"modules": None}) == {function: None}
         yield Tree(stack, tmp_path, function)
     poll("the package runs", lambda: call(stack, function) == "packaged" or None, 30)

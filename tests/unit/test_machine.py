@@ -75,6 +75,14 @@ def test_check_requires_chromium_only_for_tests(tmp_path: Path) -> None:
     assert run(path, tmp_path, "test", variables={"CHROMIUM": str(tmp_path / "browser")}).returncode == 0
 
 
+def test_check_requires_curl_only_for_tests(tmp_path: Path) -> None:
+    """The tests run README's call of the API, and a bare Debian has no curl."""
+    fake_terraform(tmp_path, "1.10.0")
+    path = f"{tmp_path}:/usr/sbin:/sbin"
+    assert "missing: curl: it runs README's call" in run(path, tmp_path, "test").stderr
+    assert run(path, tmp_path).returncode == 0
+
+
 def bare_path(tmp_path: Path, *more: str) -> str:
     """Write programs of a machine without Python; returns a PATH with them and nothing else."""
     folder = tmp_path / "bare"
@@ -101,7 +109,7 @@ def test_python_missing_prints_one_line_with_everything(tmp_path: Path, manager:
     )
     assert done.returncode == 1
     (line,) = [line for line in done.stderr.splitlines() if "sudo sh -c" in line]
-    for need in ("python", "uv", "pango", "atomic", "certificates"):
+    for need in ("python", "uv", "pango", "atomic", "curl", "certificates"):
         assert provision.packages(need).get(manager, "") in line
 
 

@@ -80,8 +80,10 @@ def test_log_has_a_line_now_and_then() -> None:
     assert "passed" not in output.getvalue()
 
 
-def test_terminal_has_lines_below_the_output() -> None:
+def test_terminal_has_lines_below_the_output(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a terminal the progress is shown below the output, and is gone at the end."""
+    # A dumb terminal cannot erase lines.
+    monkeypatch.setenv("TERM", "xterm")
     output = io.StringIO()
     parts = Parts(prefixed=True, report=Console(file=output, width=120, force_terminal=True, soft_wrap=True))
     code = "print('2 workers [4 items]'); print('..', end='', flush=True); print(' [ 50%]'); print('output')"
