@@ -412,7 +412,4 @@ def bound_sent_mails(sent: Function) -> Any:
     del found[:-_MAILS_KEPT]
     for record in found[-_TEXTS_KEPT - 2 : -_TEXTS_KEPT]:
         record |= {"BodyText": "", "BodyHtml": ""}
-    # A header is a string that keeps how it was parsed, of 8 KB.
-    for record in found[-1:]:
-        record |= {name: str(record[name]) for name in ("Source", "Subject")}
     return found
