@@ -402,7 +402,7 @@ def all_parts() -> None:
                 up = parts.run("stack", stack.up)
                 if up:
                     together = [tests.together(), tests.leftovers(), stack.faults()]
-                    # Terraform makes it in the first run, since its ports are other ones; later runs have a snapshot.
+                    # From the snapshot of the first stack.
                     apart = [*second.up(), alone.alone(long=False), second.down()]
                     futures.append(on_stacks.submit(parts.run, "e2e", lambda: together))
                     futures.append(on_stacks.submit(parts.run, "e2e alone", lambda: apart))
