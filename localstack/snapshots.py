@@ -87,11 +87,14 @@ def _folder(stack: Stack) -> Path:
     return _root() / digest.hexdigest()[:24]
 
 
+def _whole(folder: Path) -> bool:
+    return all((folder / name).exists() for name in (_OUTPUTS, *(f"engine/{name}" for name in STATE)))
+
+
 def restore(stack: Stack) -> bool:
     """Put the snapshot of a stack into its engine's folder, before the engine starts; returns whether there is one."""
     folder = _folder(stack)
-    whole = all((folder / name).exists() for name in (_OUTPUTS, *(f"engine/{name}" for name in STATE)))
-    if not possible(stack) or not whole:
+    if not possible(stack) or not _whole(folder):
         return False
     shutil.copytree(folder / "engine", stack.engine_dir, dirs_exist_ok=True)
     for name in STATE:
@@ -111,11 +114,14 @@ def adopt(stack: Stack) -> None:
 
 
 def save(stack: Stack) -> None:
-    """Save a stack that no order has reached, and remove the snapshots that were not used for longest."""
-    if not possible(stack):
+    """Save a stack that no order has reached, and remove the snapshots that were not used for longest.
+
+    A snapshot that another stack has saved meanwhile stays, since a third may run from it and get it again by a reset.
+    """
+    folder = _folder(stack)
+    if not possible(stack) or _whole(folder):
         return
     requests.post(f"{stack.endpoint}/_ministack/save", timeout=_SAVE_SECONDS).raise_for_status()
-    folder = _folder(stack)
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix="partial-", dir=folder.parent))
     try:

@@ -76,6 +76,18 @@ def test_snapshot_of_other_inputs_is_not_used(stack: Stack, tmp_path: Path) -> N
     assert snapshots.restore(Stack(tmp_path / "same", ports=stack.ports))
 
 
+def test_save_keeps_the_snapshot_of_another_stack(stack: Stack, tmp_path: Path) -> None:
+    """A stack from the snapshot gets the same resources by a reset, although another with its inputs came up later."""
+    stack.outputs = {"api_id": "first"}
+    snapshots.save(stack)
+    stack.outputs = {"api_id": "second"}
+    snapshots.save(stack)
+    other = Stack(tmp_path / "other", ports=stack.ports)
+    assert snapshots.restore(other)
+    snapshots.adopt(other)
+    assert other.outputs == {"api_id": "first"}
+
+
 def test_save_removes_snapshots_unused_for_longest(stack: Stack, cache: Path) -> None:
     """The cache keeps a few snapshots, and no half-written one."""
     for number in range(9):
