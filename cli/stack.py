@@ -84,7 +84,7 @@ def status() -> None:
     table.add_column(no_wrap=True, overflow="ignore")
     table.add_column(overflow="fold")
     table.add_row(f"engine {stack.engine}", "responds" if engine.healthy(stack) else "[red]does not respond[/]")
-    for name in ("cart_stub", "console", *(stack.running.keys() & {"mail_catcher", "bridge"})):
+    for name in ("cart_stub", "console", *(name for name in ("mail_catcher", "bridge") if name in stack.running)):
         running = processes.alive(stack.running.get(name))
         table.add_row(name.replace("_", " "), "runs" if running else "[red]stopped[/]")
     if tree := run_tree.source_of(stack):

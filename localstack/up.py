@@ -275,7 +275,7 @@ def reset() -> None:
     stack = stacks.require()
     with exclusive(stack):
         engines.choose(stack.engine).stop(stack)
-    # Their folder stays, since it is in use.
+    # The folder of the mails stays: a running process writes to it.
     for mail in stack.mail_dir.glob("*.eml"):
         mail.unlink()
     up(stack, None, release=Path(stack.release) if stack.release else None)
