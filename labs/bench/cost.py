@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 
 import requests
 
-from labs.bench.burst import place, send
+from labs.bench.placing import place, send
 from labs.bench.report import Row, table
 from labs.processes import workers
 from localstack import engines
