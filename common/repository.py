@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import random
 import re
-import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from uuid import UUID
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from common.backoff import pause
 from common.errors import StaleVersionError, TransientError
 from common.field_types import format_timestamp
 from common.mail_problem import MailProblem
@@ -41,8 +40,6 @@ _ID_INDEX = "OrderByIdIndex"
 _POSITION = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z#[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 )
-
-_jitter = random.SystemRandom()
 
 
 @dataclass(frozen=True)
@@ -151,7 +148,7 @@ class OrderRepository:
         for seconds in _BATCH_PAUSES:
             if not (left := response["UnprocessedKeys"]):
                 break
-            time.sleep(_jitter.uniform(seconds / 2, seconds))
+            pause(seconds / 2, seconds)
             # DynamoDB throttles a batch of which it can read nothing. The items that were read must not fail with it.
             with suppress(BotoCoreError, ClientError):
                 response = self._client.batch_get_item(RequestItems=left)
