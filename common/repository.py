@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -239,7 +239,6 @@ class OrderRepository:
         The marker is in no index, so no list shows it. Raises TransactionConflictException if transactions have the
         order's item for all of four attempts.
         """
-        errors = self._client.exceptions
         marker = {"status": ACCEPTED, "tenantId": tenant_id, "dateCreated": at}
         put = partial(
             self._client.put_item,
@@ -247,34 +246,40 @@ class OrderRepository:
             Item={**order_key(tenant_id, order_id), **to_attributes(marker)},
             ConditionExpression="attribute_not_exists(PK)",
         )
-        with suppress(errors.ConditionalCheckFailedException):
-            for seconds in _CONFLICT_PAUSES:
-                try:
-                    put()
-                    return
-                except errors.TransactionConflictException:
-                    # The transaction that would record the order may be cancelled, and then nothing shows the order.
-                    pause(seconds / 2, seconds)
-            put()
+        # A transaction that would record the order may be cancelled, and then nothing shows the order.
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._outlast_transactions(put)
+
+    def _outlast_transactions[T](self, write: Callable[[], T]) -> T:
+        """Write an item, again while a transaction has it. Raises TransactionConflictException after four attempts."""
+        for seconds in _CONFLICT_PAUSES:
+            try:
+                return write()
+            except self._client.exceptions.TransactionConflictException:
+                pause(seconds / 2, seconds)
+        return write()
 
     def update(self, changed: Order) -> Order:
         """Store the next version of an order, made by `Order.change`, and return the order as stored.
 
         Writes only what a change sets, since the invoice's key may have been stored meanwhile. Raises StaleVersionError
-        if the order on record is not in the version before it.
+        if the order on record is not in the version before it, and TransactionConflictException if transactions have
+        its item for all of four attempts.
         """
         values = changed.dict(by_alias=True, include=Order.CHANGEABLE, exclude_none=True)
         parameters = {":expected": changed.version - 1, **{f":{name}": value for name, value in values.items()}}
+        write = partial(
+            self._client.update_item,
+            TableName=self._table,
+            Key=order_key(changed.tenant_id, changed.id),
+            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+            ConditionExpression="#version = :expected",
+            ExpressionAttributeNames={f"#{name}": name for name in values},
+            ExpressionAttributeValues=to_attributes(parameters),
+            ReturnValues="ALL_NEW",
+        )
         try:
-            response = self._client.update_item(
-                TableName=self._table,
-                Key=order_key(changed.tenant_id, changed.id),
-                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
-                ConditionExpression="#version = :expected",
-                ExpressionAttributeNames={f"#{name}": name for name in values},
-                ExpressionAttributeValues=to_attributes(parameters),
-                ReturnValues="ALL_NEW",
-            )
+            response = self._outlast_transactions(write)
         except self._client.exceptions.ConditionalCheckFailedException as error:
             raise StaleVersionError from error
         return to_order(response["Attributes"])

@@ -1,11 +1,13 @@
-"""An accepted order whose item is in a transaction: engines do not report such conflicts."""
+"""Writes to an order whose item is in a transaction: engines do not report such conflicts."""
 
 from collections.abc import Iterator
 
 import pytest
 from botocore.exceptions import ClientError
 
-from common.table_items import order_key, to_attributes
+from common.order import OrderUpdate
+from common.status import OrderStatus
+from common.table_items import attributes_of, order_key, to_attributes
 from tests.support.samples import CREATED, order
 from tests.support.stubbed_table import StubbedTable
 
@@ -71,3 +73,13 @@ def test_marker_in_lasting_conflict_is_given_up_in_time(table: Table) -> None:
     with pytest.raises(ClientError, match="TransactionConflictException"):
         table.mark()
     assert sum(table.pauses) < 0.2
+
+
+def test_change_during_transaction_is_stored_after_it(table: Table) -> None:
+    """A change that meets a transaction is made again, so that its PUT does not fail."""
+    change = OrderUpdate(status=OrderStatus.CANCELLED)
+    changed = ORDER.change(change, expected_version=ORDER.version, by="user-2", at=CREATED)
+    table.stubber.add_client_error("update_item", "TransactionConflictException")
+    table.stubber.add_response("update_item", {"Attributes": attributes_of(changed)})
+    assert table.repository.update(changed) == changed
+    assert len(table.pauses) == 1
