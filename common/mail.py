@@ -6,10 +6,13 @@ has the headers as they are here, and the tags.
 """
 
 import re
+from email.headerregistry import HeaderRegistry
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
+from functools import cache
 from html import unescape
+from typing import Any
 
 from common import clients
 from common.errors import PermanentError
@@ -20,8 +23,17 @@ from common.settings import settings
 from common.status import OrderStatus
 from common.templates import render
 
+
+class _HeaderClasses(HeaderRegistry):
+    """Makes the class of each header once; the library makes one for each header of each mail."""
+
+    @cache  # noqa: B019  # there is one instance, and a dozen names
+    def __getitem__(self, name: str) -> Any:
+        return super().__getitem__(name)
+
+
 # SES accepts 7-bit only; long lines and other characters are encoded.
-_POLICY = SMTP.clone(cte_type="7bit", max_line_length=76)
+_POLICY = SMTP.clone(cte_type="7bit", max_line_length=76, header_factory=_HeaderClasses())
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 CORRELATION_HEADER = "X-Correlation-Id"
 _TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
