@@ -35,7 +35,7 @@ _TRAFFIC = {
     "sqs": "ChangeMessageVisibility DeleteMessage PurgeQueue SendMessage",
 }
 _lock = threading.Lock()
-# Hashes of the lines: every invoice is a resource of its own.
+# Hashes of the decisions: every invoice is a resource of its own.
 _recorded: set[int] = set()
 
 
@@ -47,11 +47,12 @@ def record_decision(principal: str, action: str, resource: str, allowed: bool) -
     if _SESSION not in principal:
         return
     role = principal.split("/")[1]
-    line = json.dumps({"role": role, "action": action, "resource": resource, "allowed": allowed})
+    decision = hash((role, action, resource, allowed))
     with _lock:
-        if allowed and hash(line) in _recorded:
+        if allowed and decision in _recorded:
             return
-        _recorded.add(hash(line))
+        _recorded.add(decision)
+        line = json.dumps({"role": role, "action": action, "resource": resource, "allowed": allowed})
         with _DECISIONS_FILE.open("a") as file:
             file.write(line + "\n")
 

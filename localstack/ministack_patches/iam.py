@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import cbor2
-from ministack.core import iam_actions, iam_evaluator, responses
+from ministack.core import iam_actions, iam_evaluator, responses, router
 from ministack.services import iam, route53
 
 from localstack.ministack_patches.patching import Function, changes, replaces
@@ -120,6 +120,16 @@ def give_role_of_session(resolve: Function, name: str, request: Any) -> Any:
     principal: str = iam_evaluator.caller_arn()
     session = re.fullmatch(r"arn:aws:sts::(\d{12}):assumed-role/([^/]+)/.*", principal)
     return f"arn:aws:iam::{session[1]}:role/{session[2]}" if session else principal
+
+
+@replaces(iam_evaluator, "request_caller_arn")
+def find_caller(_: Function, headers: dict[str, str], parameters: dict[str, Any] | None = None) -> str:
+    """Find who makes a call by the access key alone; MiniStack gathers and parses the caller's policies as well."""
+    key, account = router.extract_access_key_id(headers, parameters or {}), responses.get_account_id()
+    caller = iam_evaluator.resolve_credential(key, responses._account_from_sts_session(key) or account) if key else None
+    if isinstance(caller, iam_evaluator.ResolvedCredential):
+        return str(caller.principal_arn)
+    return f"arn:aws:iam::{account}:root"
 
 
 @replaces(iam_evaluator, "enforce")

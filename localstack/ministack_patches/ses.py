@@ -1,7 +1,6 @@
 """SES: permissions to send mail, addresses that it refuses, MAIL FROM domains, what becomes of a mail, suppression."""
 
 import base64
-import email
 import email.utils
 import json
 import os
@@ -13,6 +12,7 @@ from datetime import UTC, datetime
 from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
+from email.parser import BytesHeaderParser
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ _ADDRESS_FIELD = re.compile(r"Source|Destinations\.member\.\d+|Destination\.\w+\
 # MiniStack shows them at an address of its own, and counts them for GetSendQuota.
 _MAILS_KEPT, _TEXTS_KEPT = 1_000, 50
 _END_OF_HEADERS = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
+_headers = BytesHeaderParser()
 _ADDRESS_HEADERS = ("From", "To", "Cc", "Bcc", "Reply-To")
 
 
@@ -117,7 +118,7 @@ def _mail(data: str) -> tuple[bytes, Message]:
     """A mail in Base64 as bytes, and its headers: attachments take long to parse."""
     raw = base64.b64decode(data)
     end = _END_OF_HEADERS.search(raw)
-    return raw, email.message_from_bytes(raw[: end.end()] if end else raw)
+    return raw, _headers.parsebytes(raw[: end.end()] if end else raw)
 
 
 def _raw_message(body: bytes) -> Message:
