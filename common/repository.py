@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import random
 import re
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from common.backoff import pause
 from common.errors import StaleVersionError, TransientError
 from common.field_types import format_timestamp
 from common.mail_problem import MailProblem
@@ -35,14 +35,15 @@ _MAX_PAGE_BYTES = 2_500_000
 MAX_MAIL_PROBLEMS = 20
 # Longest pauses in seconds before unprocessed keys are read again; AWS recommends exponential backoff.
 _BATCH_PAUSES = (0.1, 0.2)
+# Longest pauses in seconds before a write repeats that met a transaction, which takes some twenty milliseconds; the SDK
+# does not repeat it. All of them fit into the 0.3 s in which an order is accepted.
+_CONFLICT_PAUSES = (0.025, 0.05, 0.1)
 _DATE_INDEX = "OrdersByDateIndex"
 _ID_INDEX = "OrderByIdIndex"
 # A sort key of the date index.
 _POSITION = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z#[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 )
-
-_jitter = random.SystemRandom()
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ class OrderRepository:
         for seconds in _BATCH_PAUSES:
             if not (left := response["UnprocessedKeys"]):
                 break
-            time.sleep(_jitter.uniform(seconds / 2, seconds))
+            pause(seconds / 2, seconds)
             # DynamoDB throttles a batch of which it can read nothing. The items that were read must not fail with it.
             with suppress(BotoCoreError, ClientError):
                 response = self._client.batch_get_item(RequestItems=left)
@@ -235,36 +236,50 @@ class OrderRepository:
     def mark_accepted(self, tenant_id: str, order_id: UUID, at: datetime) -> None:
         """Show that an order is accepted, until it is recorded; changes nothing if it is on record already.
 
-        The marker is in no index, so no list shows it.
+        The marker is in no index, so no list shows it. Raises TransactionConflictException if transactions have the
+        order's item for all of four attempts.
         """
-        on_record = self._client.exceptions.ConditionalCheckFailedException
-        being_recorded = self._client.exceptions.TransactionConflictException
         marker = {"status": ACCEPTED, "tenantId": tenant_id, "dateCreated": at}
-        with suppress(on_record, being_recorded):
-            self._client.put_item(
-                TableName=self._table,
-                Item={**order_key(tenant_id, order_id), **to_attributes(marker)},
-                ConditionExpression="attribute_not_exists(PK)",
-            )
+        put = partial(
+            self._client.put_item,
+            TableName=self._table,
+            Item={**order_key(tenant_id, order_id), **to_attributes(marker)},
+            ConditionExpression="attribute_not_exists(PK)",
+        )
+        # A transaction that would record the order may be cancelled, and then nothing shows the order.
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._outlast_transactions(put)
+
+    def _outlast_transactions[T](self, write: Callable[[], T]) -> T:
+        """Write an item, again while a transaction has it. Raises TransactionConflictException after four attempts."""
+        for seconds in _CONFLICT_PAUSES:
+            try:
+                return write()
+            except self._client.exceptions.TransactionConflictException:
+                pause(seconds / 2, seconds)
+        return write()
 
     def update(self, changed: Order) -> Order:
         """Store the next version of an order, made by `Order.change`, and return the order as stored.
 
         Writes only what a change sets, since the invoice's key may have been stored meanwhile. Raises StaleVersionError
-        if the order on record is not in the version before it.
+        if the order on record is not in the version before it, and TransactionConflictException if transactions have
+        its item for all of four attempts.
         """
         values = changed.dict(by_alias=True, include=Order.CHANGEABLE, exclude_none=True)
         parameters = {":expected": changed.version - 1, **{f":{name}": value for name, value in values.items()}}
+        write = partial(
+            self._client.update_item,
+            TableName=self._table,
+            Key=order_key(changed.tenant_id, changed.id),
+            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+            ConditionExpression="#version = :expected",
+            ExpressionAttributeNames={f"#{name}": name for name in values},
+            ExpressionAttributeValues=to_attributes(parameters),
+            ReturnValues="ALL_NEW",
+        )
         try:
-            response = self._client.update_item(
-                TableName=self._table,
-                Key=order_key(changed.tenant_id, changed.id),
-                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
-                ConditionExpression="#version = :expected",
-                ExpressionAttributeNames={f"#{name}": name for name in values},
-                ExpressionAttributeValues=to_attributes(parameters),
-                ReturnValues="ALL_NEW",
-            )
+            response = self._outlast_transactions(write)
         except self._client.exceptions.ConditionalCheckFailedException as error:
             raise StaleVersionError from error
         return to_order(response["Attributes"])
