@@ -1,27 +1,30 @@
 """Figures of ours compared with baselines of the same rounds, as one table, one plot and JSON."""
 
+from __future__ import annotations
+
 import io
 import json
 import platform
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import matplotlib as mpl
 import psutil
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, LogLocator
 
 from tooling.agreed_limits import percentile
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _HEADINGS = ("part", "what", "ours", "vs", "baseline", "ratio: median (range)", "limit", "")
 _COLOURS = {"kept": "#1a7f37", "missed": "#cf222e"}
 _GREY, FAINT = "#57606a", "#d0d7de"
-STYLE: dict[Any, Any] = {"svg.hashsalt": "bench", "font.size": 9, "axes.edgecolor": FAINT}
+_STYLE: dict[Any, Any] = {"svg.hashsalt": "bench", "font.size": 9, "axes.edgecolor": FAINT}
 # Larger ratios are plotted at the edge, with their figure.
 _EDGE = 4.0
 
@@ -66,6 +69,8 @@ Part = Callable[[int], Iterator[Row]]
 
 def text(value: float, unit: str) -> str:
     """A figure of at least three digits, such as 12.3 ms."""
+    from matplotlib.ticker import EngFormatter
+
     return EngFormatter("s")(float(f"{value:.3g}")) if unit == "s" else f"{value:,.4g} {unit}"
 
 
@@ -143,11 +148,21 @@ def page(title: str, headings: Sequence[str], rows: Iterable[Iterable[str]], not
     return "\n".join([f"{title}.", "", table(headings, rows), *notes]) + ("\n" if notes else "")
 
 
+@contextmanager
+def new_figure(width: float, height: float) -> Iterator[Figure]:
+    """A figure in the style of our plots, which it has only in this context; width and height are in inches."""
+    # Imported late, here and below: it takes half a second, and most of what imports this module plots nothing.
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_STYLE):
+        yield Figure(figsize=(width, height), layout="constrained")
+
+
 def plot(rows: Sequence[Row]) -> str:
     """The ratios as an SVG document, a dot for each round and a bar for the limit; rows without either are left out."""
     shown = [row for row in rows if row.baseline and row.limit is not None]
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 0.28 * len(shown) + 0.9), layout="constrained")
+    with new_figure(9.6, 0.28 * len(shown) + 0.9) as figure:
         axes = figure.subplots()
         for height, row in enumerate(shown):
             ratios, limit = [min(ratio, _EDGE) for ratio in row.judged], min(row.limit or 0, _EDGE)
@@ -170,6 +185,8 @@ def plot(rows: Sequence[Row]) -> str:
 
 def frame(axes: Axes, title: str, unit: str) -> None:
     """What our plots with a logarithmic axis of figures have in common: ticks with the unit, title, grid, no frame."""
+    from matplotlib.ticker import LogLocator
+
     axes.set_yscale("log")
     axes.minorticks_off()
     axes.yaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
