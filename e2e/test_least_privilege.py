@@ -13,7 +13,7 @@ import requests
 
 from e2e import permissions
 from e2e.queues import counts, drain
-from e2e.tenant import Tenant, paid
+from e2e.tenant import Tenant, cart_outage, paid
 from localstack import stack as stacks
 from localstack.targets import Platform
 from release import traffic
@@ -141,12 +141,15 @@ class Promises:
             }
         )
 
+    def _creation(self, order_id: str) -> str:
+        payload = {"orderId": order_id, "createdBy": "e2e", "order": self._body}
+        return self._message("OrderCreationRequested", payload)
+
     def _next_message(self, function: str) -> str:
         """A message that the function has not handled yet."""
         match function:
             case "order_creator_record":
-                payload = {"orderId": str(uuid4()), "createdBy": "e2e", "order": self._body}
-                return self._message("OrderCreationRequested", payload)
+                return self._creation(str(uuid4()))
             case "customer_order_confirmation":
                 return self._message("InvoiceCreated", {"invoiceKey": self._key})
         return self._message("OrderRecorded", {})
@@ -175,7 +178,10 @@ class Promises:
         return [self._next_message(function) for _ in range(2)]
 
     def _order_creator_record(self, qualifier: str) -> list[str]:
-        return self._consume("order_creator_record", qualifier)
+        """A new order, and one that is on record: it is found there although its cart cannot be read."""
+        new = self._consume("order_creator_record", qualifier)
+        with cart_outage(self._tenant, self._body["cartId"]):
+            return [*new, *self._consume("order_creator_record", qualifier, self._creation(self._order_id))]
 
     def _order_internal_notification(self, qualifier: str) -> list[str]:
         return self._consume("order_internal_notification", qualifier, *self._batch("order_internal_notification"))

@@ -335,9 +335,11 @@ class EndToEnd:
 
     def _pytest(self, *options: str) -> Step:
         records = ("--evidence", str(evidence_folder() / "records"), "-o", f"cache_dir={self._cache}")
+        target = ("--target", self._target)
         again = "--last-failed" if self._cache == _E2E_CACHE else f'"--last-failed -o cache_dir={self._cache}"'
         return Step(
-            [str(_BIN / "pytest"), "e2e", "--target", self._target, *records, *options, *self._arguments],
+            # Its plugin would import Hypothesis at the end.
+            [str(_BIN / "pytest"), "e2e", "-p", "no:hypothesispytest", *target, *records, *options, *self._arguments],
             f"`make e2e ARGS={again}` runs what failed; `make status` and `make logs FUNCTION=…` show why",
             environment=self._environment,
             # The arguments may select no test of this part.
