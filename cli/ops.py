@@ -16,13 +16,10 @@ from ops import log_queries, names, restores
 from ops import queues as queue_states
 from tooling.cli import ADVICE, run_cli
 from tooling.paths import ROOT
+from tooling.program import new_program
 
-app = typer.Typer(
-    help="On-call and the local platform. Commands of an incident need --target; docs/runbooks says when to run which.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    context_settings={"max_content_width": 120},
-    pretty_exceptions_enable=False,
+app = new_program(
+    "On-call and the local platform. Commands of an incident need --target; docs/runbooks says when to run which."
 )
 app.add_typer(stack.app, name="stack")
 app.add_typer(lab.app, name="lab")

@@ -20,14 +20,9 @@ from release.packaging import build as packages
 from release.packaging import isolation
 from release.packaging.libraries import Architecture
 from tooling.cli import ADVICE, run_cli
+from tooling.program import new_program
 
-app = typer.Typer(
-    help="Builds and releases. --to names the environment; docs/release.md describes the life of a release.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    context_settings={"max_content_width": 120},
-    pretty_exceptions_enable=False,
-)
+app = new_program("Builds and releases. --to names the environment; docs/release.md describes the life of a release.")
 
 Stage = Literal["local", "dev", "sit", "prod", "failover"]
 

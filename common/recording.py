@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,6 +10,7 @@ from uuid import UUID
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from common.backoff import pause
 from common.counter import Counter
 from common.errors import OrderRejectedError, RejectionCode, TransientError
 from common.numbering import format_number, number_year
@@ -34,8 +33,6 @@ _BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS = 0.02, 0.15
 # Reasons of a cancelled transaction that do not keep it from succeeding later.
 _PASSING = {"None", "ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 _INVALID = "ValidationException"
-
-_jitter = random.SystemRandom()
 
 # A write of a new order: it may replace the marker of its acceptance, and nothing else. If it fails, DynamoDB returns
 # the order on record.
@@ -154,7 +151,7 @@ class OrderRecorder:
             if last is not None:
                 batch, last = self._write_once(counter, last, batch, outcomes)
             if batch and (last is None or len(batch) == tried):
-                time.sleep(_jitter.uniform(0, min(_MAX_BACKOFF_SECONDS, _BACKOFF_SECONDS * 2**attempt)))
+                pause(0, min(_MAX_BACKOFF_SECONDS, _BACKOFF_SECONDS * 2**attempt))
                 attempt += 1
         error = TransientError(f"no order number of {counter.year} after {MAX_ATTEMPTS} attempts")
         outcomes |= dict.fromkeys((each.key for each in batch), error)

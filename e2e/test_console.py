@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route, expect
 
 from e2e.queues import FunctionQueue
 from e2e.tenant import DEADLINE_SECONDS, Tenant, cart_outage, paid
@@ -141,15 +141,36 @@ def test_console_shows_live_order_and_trace(tenant: Tenant, open_page: Open, acc
 
 
 def test_console_page_of_unread_order_becomes_its_page(tenant: Tenant, open_page: Open, complaints: list[str]) -> None:
-    """The page of an order that the console has not read yet says so, and becomes the order's page by itself."""
+    """The page of an order that the console has not read yet says so, and becomes the order's page by one reload."""
     page, order_id = open_page(), tenant.place()
     number = tenant.invoiced(order_id)["orderNumber"]
     unread = page.request.get(f"/orders/{uuid4()}")
-    page.route(f"**/orders/{order_id}", lambda route: route.fulfill(response=unread), times=1)
-    page.goto(f"/orders/{order_id}")
-    heading = page.get_by_role("heading", level=1)
-    expect(heading).to_have_text("No such order yet")
-    expect(heading).to_have_text(number)
+    assert "No such order yet" in unread.text()
+    impatient = unread.text().replace('data-refresh="2000"', 'data-refresh="50"')
+    requests: list[Request] = []
+    documents: list[Route] = []
+
+    def respond(route: Route) -> None:
+        requests.append(route.request)
+        if not route.request.is_navigation_request():
+            route.continue_()
+            return
+        documents.append(route)
+        if len(documents) == 1:
+            route.fulfill(response=unread, body=impatient)
+
+    def is_reload(request: Request) -> bool:
+        return request.is_navigation_request() and bool(documents)
+
+    page.route(f"**/orders/{order_id}", respond)
+    with page.expect_request(is_reload):
+        page.goto(f"/orders/{order_id}")
+    # The reload takes longer than several looks would: a second reload would only start it again.
+    for _ in range(10):
+        page.request.get(f"/orders/{order_id}")
+    documents[1].continue_()
+    expect(page.get_by_role("heading", level=1)).to_have_text(number)
+    assert [request.is_navigation_request() for request in requests[:3]] == [True, False, True]
     assert len(complaints) == 1, "only the page that is 404 at first"
     complaints.clear()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -93,10 +94,7 @@ class Store:
         Raises ManifestError: the folder differs from its manifest.
         """
         found = manifest.verify(folder)
-        for name, file in found.files.items():
-            self.write_once(f"content/{file.sha256}", (folder / name).read_bytes())
-        # Write the manifest last: a release with a manifest is complete.
-        self.write_once(f"releases/{found.digest()}.json", found.encode())
+        self._write_release(found, lambda name, _: (folder / name).read_bytes())
         return found
 
     def copy_from(self, source: Store, digest: str) -> Manifest:
@@ -105,10 +103,15 @@ class Store:
         Raises ManifestError: a file is missing or differs; names it.
         """
         found = source.manifest(digest)
-        for name, file in found.files.items():
-            self.write_once(f"content/{file.sha256}", source.file(name, file.sha256))
-        self.write_once(f"releases/{digest}.json", found.encode())
+        self._write_release(found, source.file)
         return found
+
+    def _write_release(self, release: Manifest, content: Callable[[str, str], bytes]) -> None:
+        """Write the files of a release, whose content is found by name and digest, and its manifest."""
+        for name, file in release.files.items():
+            self.write_once(f"content/{file.sha256}", content(name, file.sha256))
+        # Write the manifest last: a release with a manifest is complete.
+        self.write_once(f"releases/{release.digest()}.json", release.encode())
 
     def download(self, digest: str, folder: Path) -> Manifest:
         """Download a release into a folder, which is emptied first.

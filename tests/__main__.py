@@ -29,14 +29,9 @@ from tests.support.parts import Parts, Step
 from tests.support.passed import unless_passed
 from tooling.cli import run_cli
 from tooling.paths import ROOT
+from tooling.program import new_program
 
-app = typer.Typer(
-    help="The checks and tests. Arguments after -- are passed to pytest: bin/test unit -- -k paging.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    context_settings={"max_content_width": 120},
-    pretty_exceptions_enable=False,
-)
+app = new_program("The checks and tests. Arguments after -- are passed to pytest: bin/test unit -- -k paging.")
 
 Engine = Literal["embedded", "localstack-host", "localstack"]
 Target = Literal["local", "dev", "sit", "prod", "failover"]

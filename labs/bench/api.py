@@ -28,13 +28,15 @@ def measure(rounds: int) -> Iterator[Row]:
     stack = engines.require()
     buyer = _customer_with_orders(stack, "bench-api", 1)
     body, (order,) = demo.request(buyer.email, "cart-1"), orders.orders(buyer.tenant, range(1))
-    posts = behind_api(stack, "accept", "create_order", "POST", "orders")
-    sends = behind_api(stack, "send", "create_order", "POST", "orders")
-    gets = behind_api(stack, "get_item", "get_order", "GET", "orders/{orderId}")
-    with creation_held(stack):
-        post = _sides(rounds, buyer, posts, "POST", "orders", expect=(202,), json=body)
+    with (
+        creation_held(stack),
+        behind_api(stack, "accept", "create_order", "POST", "orders") as accepts,
+        behind_api(stack, "send", "create_order", "POST", "orders") as sends,
+    ):
+        post = _sides(rounds, buyer, accepts, "POST", "orders", expect=(202,), json=body)
         alone = _sides(rounds, buyer, sends, "POST", "orders", expect=(202,), json=body)
-    get = _sides(rounds, buyer, gets, "GET", f"orders/{order.id}")
+    with behind_api(stack, "get_item", "get_order", "GET", "orders/{orderId}") as gets:
+        get = _sides(rounds, buyer, gets, "GET", f"orders/{order.id}")
     for share in (0.5, 0.95):
         p = f"p{share * 100:.0f}"
         yield row("api", f"POST an order, warm, {p}", post, "a function that makes its two calls", _LIMIT, share)
@@ -45,18 +47,22 @@ def measure(rounds: int) -> Iterator[Row]:
 def measure_list(rounds: int) -> Iterator[Row]:
     """Measure lists of 100, 10,000 and 100,000 orders, and count the orders that DynamoDB reads for them."""
     stack = engines.require()
-    baseline = behind_api(stack, "query", "list_orders", "GET", "tenants/{tenantId}/orders")
-    for size in SIZES:
-        buyer = _customer_with_orders(stack, f"bench-list-{size}", size)
-        sides = _sides(rounds, buyer, baseline, "GET", f"tenants/{buyer.tenant}/orders?pageSize={_PAGE}")
-        what, vs = f"list {_PAGE} of {size:,} orders, warm, p50", "a function that makes the Query"
-        yield row("list", what, sides, vs, _LIST_LIMIT)
-        read = _reads(stack, buyer.tenant, OrderFilter())
-        yield Row("list", f"orders read for {_PAGE} of {size:,}", "reads", (read,), limit=_PAGE + 1)
-        rare = _reads(stack, buyer.tenant, OrderFilter(status=orders.RARE))
-        what = f"orders read by a request for a status that 1 in {orders.RARE_EVERY:,} has, of {size:,}"
-        # A request makes at most ten queries (common/repository.py).
-        yield Row("list", what, "reads", (rare,), limit=10 * MAX_PAGE_SIZE)
+    with behind_api(stack, "query", "list_orders", "GET", "tenants/{tenantId}/orders") as baseline:
+        for size in SIZES:
+            yield from _measure_lists_of(stack, size, baseline, rounds)
+
+
+def _measure_lists_of(stack: Stack, size: int, baseline: str, rounds: int) -> Iterator[Row]:
+    buyer = _customer_with_orders(stack, f"bench-list-{size}", size)
+    sides = _sides(rounds, buyer, baseline, "GET", f"tenants/{buyer.tenant}/orders?pageSize={_PAGE}")
+    what, vs = f"list {_PAGE} of {size:,} orders, warm, p50", "a function that makes the Query"
+    yield row("list", what, sides, vs, _LIST_LIMIT)
+    read = _reads(stack, buyer.tenant, OrderFilter())
+    yield Row("list", f"orders read for {_PAGE} of {size:,}", "reads", (read,), limit=_PAGE + 1)
+    rare = _reads(stack, buyer.tenant, OrderFilter(status=orders.RARE))
+    what = f"orders read by a request for a status that 1 in {orders.RARE_EVERY:,} has, of {size:,}"
+    # A request makes at most ten queries (common/repository.py).
+    yield Row("list", what, "reads", (rare,), limit=10 * MAX_PAGE_SIZE)
 
 
 def _customer_with_orders(stack: Stack, tenant: str, count: int) -> Customer:

@@ -1,16 +1,14 @@
-"""Puts baseline functions on a stack's engine: behind its API, and in a loop of queues and a topic.
-
-What `behind_api` makes is deleted with the bench's separate stack, or by `remove_from_api`.
-"""
+"""Puts baseline functions on a stack's engine for a while: behind its API, and in a loop of queues and a topic."""
 
 import io
 import json
 import uuid
 import zipfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from common.invoice import invoice_html
 from common.templates import only_packaged
@@ -59,12 +57,14 @@ def package(renders: bool = False) -> bytes:
     return content.getvalue()
 
 
-def _function(aws: Aws, name: str, handler: str, code: bytes, environment: dict[str, str]) -> str:
-    """Make a function with a role that may do everything, and return its ARN."""
+def _function(aws: Aws, removal: ExitStack, name: str, handler: str, code: bytes, environment: dict[str, str]) -> str:
+    """Make a function with a role that may do everything, add what removes both, and return its ARN."""
     trust = _policy(Principal={"Service": "lambda.amazonaws.com"}, Action="sts:AssumeRole")
     aws.iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+    removal.callback(aws.iam.delete_role, RoleName=name)
     aws.iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=_policy(Action="*", Resource="*"))
-    return aws.functions.create_function(
+    removal.callback(aws.iam.delete_role_policy, RoleName=name, PolicyName="all")
+    arn = aws.functions.create_function(
         FunctionName=name,
         Runtime="python3.12",
         Role=_arn("iam", f"role/{name}"),
@@ -74,79 +74,76 @@ def _function(aws: Aws, name: str, handler: str, code: bytes, environment: dict[
         Timeout=60,
         Environment={"Variables": environment},
     )["FunctionArn"]
+    removal.callback(aws.functions.delete_function, FunctionName=name)
+    return arn
 
 
-def behind_api(stack: Stack, handler: str, function: str, method: str, path: str, **variables: str) -> str:
+@contextmanager
+def behind_api(stack: Stack, handler: str, function: str, method: str, path: str, **variables: str) -> Iterator[str]:
     """Put a handler of baseline_functions.py, with a function's environment and variables, behind the API's authorizer.
 
-    Returns the first segment of its path, in place of `v1.0`. The embedded engine serves it without a deployment.
+    Yields the first segment of its path, in place of `v1.0`. The embedded engine serves it without a deployment.
     """
     aws, name = Aws(stack.endpoint), f"baseline-{uuid.uuid4().hex[:8]}"
     ours = aws.functions.get_function_configuration(FunctionName=stack.outputs["function_names"][function])
-    arn = _function(aws, name, handler, package(), ours["Environment"]["Variables"] | variables)
     api, rest = aws.client("apigateway"), {"restApiId": stack.outputs["api_id"]}
     resource = next(found["id"] for found in api.get_resources(**rest, limit=500)["items"] if found["path"] == "/")
-    for part in (name, *path.split("/")):
-        resource = api.create_resource(**rest, parentId=resource, pathPart=part)["id"]
-    route = {**rest, "resourceId": resource, "httpMethod": method}
-    authorizer = api.get_authorizers(**rest)["items"][0]["id"]
-    api.put_method(**route, authorizationType="COGNITO_USER_POOLS", authorizerId=authorizer)
-    uri = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{arn}/invocations"
-    api.put_integration(**route, type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)
-    invoke = {"Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com"}
-    aws.client("lambda").add_permission(FunctionName=name, StatementId="api-gateway", **invoke)
-    return name
+    with ExitStack() as removal:
+        arn = _function(aws, removal, name, handler, package(), ours["Environment"]["Variables"] | variables)
+        for part in (name, *path.split("/")):
+            resource = api.create_resource(**rest, parentId=resource, pathPart=part)["id"]
+            # The embedded engine keeps what is below a resource that it deletes, so each is deleted by itself.
+            removal.callback(api.delete_resource, **rest, resourceId=resource)
+        route = {**rest, "resourceId": resource, "httpMethod": method}
+        authorizer = api.get_authorizers(**rest)["items"][0]["id"]
+        api.put_method(**route, authorizationType="COGNITO_USER_POOLS", authorizerId=authorizer)
+        uri = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{arn}/invocations"
+        api.put_integration(**route, type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)
+        invoke = {"Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com"}
+        aws.client("lambda").add_permission(FunctionName=name, StatementId="api-gateway", **invoke)
+        yield name
 
 
-def remove_from_api(stack: Stack, name: str) -> None:
-    """Remove what `behind_api` made, by the name that it returned."""
-    aws, rest = Aws(stack.endpoint), {"restApiId": stack.outputs["api_id"]}
-    api = aws.client("apigateway")
-    own = [each for each in api.get_resources(**rest, limit=500)["items"] if each["path"].split("/")[1] == name]
-    # The embedded engine keeps what is below a resource that it deletes.
-    for resource in sorted(own, key=lambda each: len(each["path"]), reverse=True):
-        api.delete_resource(**rest, resourceId=resource["id"])
-    _delete_function(aws, name)
+class Loop:
+    """The engine's own loop: queue, function, table, topic, three queues and functions, one of which may render."""
 
-
-def _delete_function(aws: Aws, name: str) -> None:
-    aws.functions.delete_function(FunctionName=name)
-    aws.iam.delete_role_policy(RoleName=name, PolicyName="all")
-    aws.iam.delete_role(RoleName=name)
-
-
-class Loop(ExitStack):
-    """The engine's own loop: queue, function, table, topic, three queues and functions, one of which may render.
-
-    All of it is gone at the end of the context.
-    """
-
-    def __init__(self, stack: Stack, rendering: Rendering | None = None) -> None:
-        super().__init__()
+    def __init__(self, stack: Stack) -> None:
         self._aws, self.name = Aws(stack.endpoint), f"loop-{uuid.uuid4().hex[:8]}"
+        self._queues: list[str] = []
+
+    @classmethod
+    @contextmanager
+    def open(cls, stack: Stack, rendering: Rendering | None = None) -> Iterator[Self]:
+        """Make a loop. All of it is gone at the end of the context, and if it cannot be made."""
+        loop = cls(stack)
+        with ExitStack() as removal:
+            loop._make(rendering, removal)
+            yield loop
+
+    def _make(self, rendering: Rendering | None, removal: ExitStack) -> None:
         self._aws.dynamodb.create_table(
             TableName=self.name,
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         )
-        self.callback(self._aws.dynamodb.delete_table, TableName=self.name)
+        removal.callback(self._aws.dynamodb.delete_table, TableName=self.name)
         topic = self._aws.sns.create_topic(Name=self.name)["TopicArn"]
-        self.callback(self._aws.sns.delete_topic, TopicArn=topic)
+        removal.callback(self._aws.sns.delete_topic, TopicArn=topic)
         handlers = {"first": "begin", "pdf": rendering or "end", "internal": "end", "customer": "end"}
-        self._queues = [self._queue(use, each, topic) for use, each in handlers.items()]
+        for use, handler in handlers.items():
+            self._make_queue(use, handler, topic, removal)
 
-    def _queue(self, use: str, handler: str, topic: str) -> str:
-        """Make a queue with its function, and return its name."""
+    def _make_queue(self, use: str, handler: str, topic: str, removal: ExitStack) -> None:
+        """Make a queue with its function."""
         aws, name, renders = self._aws, f"{self.name}-{use}", handler.startswith("render")
         policy = _policy(Principal="*", Action="sqs:SendMessage", Resource=_arn("sqs", name))
         made = aws.sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "360", "Policy": policy})
-        self.callback(aws.sqs.delete_queue, QueueUrl=made["QueueUrl"])
+        removal.callback(aws.sqs.delete_queue, QueueUrl=made["QueueUrl"])
         if use != "first":
             raw = {"RawMessageDelivery": "true"}
             aws.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=_arn("sqs", name), Attributes=raw)
-        _function(aws, name, handler, package(renders), {"TABLE": self.name, "TOPIC": topic})
-        self.callback(_delete_function, aws, name)
+        _function(aws, removal, name, handler, package(renders), {"TABLE": self.name, "TOPIC": topic})
         mapping = aws.functions.create_event_source_mapping(
             EventSourceArn=_arn("sqs", name),
             FunctionName=name,
@@ -154,8 +151,8 @@ class Loop(ExitStack):
             FunctionResponseTypes=["ReportBatchItemFailures"],
             ScalingConfig={"MaximumConcurrency": _FIRST_CONCURRENCY if use == "first" else _CONCURRENCY},
         )
-        self.callback(aws.functions.delete_event_source_mapping, UUID=mapping["UUID"])
-        return name
+        removal.callback(aws.functions.delete_event_source_mapping, UUID=mapping["UUID"])
+        self._queues.append(name)
 
     @property
     def first_queue(self) -> str:

@@ -35,7 +35,7 @@ def measure(rounds: int) -> Iterator[Row]:
         return (_ORDERS / taken,)
 
     with ExitStack() as running:
-        loops = [running.enter_context(Loop(stack, rendering)) for rendering in _VS]
+        loops = [running.enter_context(Loop.open(stack, rendering)) for rendering in _VS]
 
         def baselines() -> tuple[float, ...]:
             return tuple(_ORDERS / seconds(partial(loop.run, _ORDERS, _SECONDS)) for loop in loops)

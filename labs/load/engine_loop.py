@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
-from labs.bench.baselines import Loop, behind_api, remove_from_api
+from labs.bench.baselines import Loop, behind_api
 from labs.load.steps import PATHS, Kind, Step
 from localstack import stack as stacks
 from localstack.aws import Aws
@@ -53,24 +53,23 @@ def empty_loop(stack: Stack) -> Iterator[dict[Kind, str]]:
         "GET order": ("nothing", "get_order", "GET"),
         "GET list": ("nothing", "list_orders", "GET"),
     }
-    with ExitStack() as removal:
+    with _leaving_as_applied(stack), ExitStack() as making:
+        loop = making.enter_context(Loop.open(stack))
+        first = url(Aws(stack.endpoint).sqs, loop.first_queue)
+        paths: dict[Kind, str] = {}
+        for kind, (handler, function, method) in handlers.items():
+            path = PATHS[kind].removeprefix("/v1.0/")
+            resource = path.replace("{order}", "{orderId}").replace("{tenant}", "{tenantId}")
+            made = behind_api(stack, handler, function, method, resource, LOOP_QUEUE_URL=first)
+            paths[kind] = f"/{making.enter_context(made)}/{path}"
+        removal = making.pop_all()
+    try:
+        # What it takes to start the processes of the functions is no part of a request.
+        loop.run(_WARM, _SECONDS)
+        yield paths
+    finally:
         with _leaving_as_applied(stack):
-            loop = removal.enter_context(Loop(stack))
-            first = url(Aws(stack.endpoint).sqs, loop.first_queue)
-            paths: dict[Kind, str] = {}
-            for kind, (handler, function, method) in handlers.items():
-                path = PATHS[kind].removeprefix("/v1.0/")
-                resource = path.replace("{order}", "{orderId}").replace("{tenant}", "{tenantId}")
-                root = behind_api(stack, handler, function, method, resource, LOOP_QUEUE_URL=first)
-                removal.callback(remove_from_api, stack, root)
-                paths[kind] = f"/{root}/{path}"
-        try:
-            # What it takes to start the processes of the functions is no part of a request.
-            loop.run(_WARM, _SECONDS)
-            yield paths
-        finally:
-            with _leaving_as_applied(stack):
-                removal.close()
+            removal.close()
 
 
 def knee(steps: Sequence[Step]) -> str:

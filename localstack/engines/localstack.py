@@ -89,12 +89,7 @@ class LocalStack:
 
     def healthy(self, stack: Stack) -> bool:
         """Whether LocalStack runs and responds."""
-        if not _containers(stack):
-            return False
-        try:
-            return requests.get(f"{stack.endpoint}/_localstack/health", timeout=_RESPONSE_SECONDS).ok
-        except requests.RequestException:
-            return False
+        return bool(_containers(stack)) and responds(stack.endpoint)
 
 
 def _compose(stack: Stack, *arguments: str) -> None:
@@ -171,6 +166,14 @@ def _network(of_container: dict[str, Any]) -> str:
 def _exec(container: str, *command: str) -> str:
     """Both outputs of a command in a container, whatever its status."""
     return commands.run("docker exec", ["docker", "exec", container, *command], _SHORT_SECONDS).output
+
+
+def responds(endpoint: str) -> bool:
+    """Whether LocalStack at a URL responds."""
+    try:
+        return requests.get(f"{endpoint}/_localstack/health", timeout=_RESPONSE_SECONDS).ok
+    except requests.RequestException:
+        return False
 
 
 def require_hooks(endpoint: str) -> None:

@@ -4,16 +4,13 @@ import os
 import shutil
 from pathlib import Path
 
-import requests
-
 from localstack import processes
-from localstack.engines.localstack import HOOKS, require_hooks
+from localstack.engines.localstack import HOOKS, require_hooks, responds
 from localstack.stack import PROCESS_VARIABLE, Running, Stack, StackError
 from tooling import dynamodb_local, machine
 from tooling.paths import ROOT
 from tooling.polling import poll
 
-_RESPONSE_SECONDS = 15
 _START_SECONDS = 240
 _RUNTIME = ROOT / "localstack" / "lambda_runtime"
 # LocalStack finds the plugin as it finds those of installed packages.
@@ -132,14 +129,6 @@ def _link(folder: Path, dynamodb: Path, java: Path) -> None:
     plugin.mkdir(parents=True, exist_ok=True)
     for name, text in _PLUGIN.items():
         (plugin / name).write_text(text)
-
-
-def responds(endpoint: str) -> bool:
-    """Whether LocalStack at a URL responds."""
-    try:
-        return requests.get(f"{endpoint}/_localstack/health", timeout=_RESPONSE_SECONDS).ok
-    except requests.RequestException:
-        return False
 
 
 def wait_until_ready(endpoint: str, running: Running, log: Path) -> None:

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from common.settings import settings
-from labs.bench import starts
+from labs.bench import baselines, starts
 from labs.bench.api import creation_held
 from labs.bench.baselines import Loop, behind_api
 from labs.bench.cost import call, recorded
@@ -113,15 +113,15 @@ def test_baseline_behind_the_api_makes_the_calls_of_a_post(
     """The baseline has the API's authorizer, sends the body to the queue and puts an item."""
     identity, token = api
     known = replace(stack, outputs={"api_id": identity, "stage": "local", "function_names": {"create_order": ours}})
-    root = behind_api(known, "accept", "create_order", "POST", "orders")
+    with behind_api(known, "accept", "create_order", "POST", "orders") as root:
 
-    def post(authorization: str) -> int:
-        headers = {"Authorization": authorization}
-        return requests.post(
-            f"{known.api_url}/{root}/orders", json={"cartId": "c"}, headers=headers, timeout=30
-        ).status_code
+        def post(authorization: str) -> int:
+            headers = {"Authorization": authorization}
+            return requests.post(
+                f"{known.api_url}/{root}/orders", json={"cartId": "c"}, headers=headers, timeout=30
+            ).status_code
 
-    assert (post(f"Bearer {token}"), post("Bearer nobody")) == (202, 401)
+        assert (post(f"Bearer {token}"), post("Bearer nobody")) == (202, 401)
     assert creation_queue.take() == {"cartId": "c"}
     condition = {"KeyConditionExpression": "PK = :pk", "ExpressionAttributeValues": {":pk": {"S": "BASELINE"}}}
     assert aws.dynamodb.query(TableName=settings.orders_table, **condition)["Count"] == 1  # type: ignore[arg-type]
@@ -156,7 +156,7 @@ def test_held_queue_keeps_messages_and_then_deletes_them(
 @pytest.mark.usefixtures("aws")
 def test_loop_handles_every_message(stack: Stack, aws: Aws) -> None:
     """Each message passes the table, the topic and three queues; the functions' processes are found."""
-    with Loop(stack) as baseline:
+    with Loop.open(stack) as baseline:
         baseline.run(3, seconds=60)
         assert len(aws.dynamodb.scan(TableName=baseline.name)["Items"]) == 3
         names = {worker.function for worker in workers(stack) if worker.function.startswith(baseline.name)}
@@ -164,6 +164,51 @@ def test_loop_handles_every_message(stack: Stack, aws: Aws) -> None:
         assert cpu_seconds(stack)[f"{baseline.name}-first"] > 0
     functions = [each["FunctionName"] for each in aws.functions.list_functions()["Functions"]]
     assert not [name for name in functions if name.startswith(baseline.name)]
+
+
+@pytest.fixture
+def made(aws: Aws) -> Callable[[], dict[str, list[str]]]:
+    """Names of what there is in the engine of the kinds that baselines make."""
+
+    def names() -> dict[str, list[str]]:
+        mappings = aws.functions.list_event_source_mappings()["EventSourceMappings"]
+        return {
+            "functions": [each["FunctionName"] for each in aws.functions.list_functions()["Functions"]],
+            "mappings": [each["UUID"] for each in mappings],
+            "queues": aws.sqs.list_queues().get("QueueUrls", []),
+            "roles": [each["RoleName"] for each in aws.iam.list_roles()["Roles"]],
+            "tables": aws.dynamodb.list_tables()["TableNames"],
+            "topics": [each["TopicArn"] for each in aws.sns.list_topics()["Topics"]],
+        }
+
+    return names
+
+
+def test_loop_that_cannot_be_made_leaves_nothing(
+    stack: Stack, made: Callable[[], dict[str, list[str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the second function has no package, the first one and everything else are removed."""
+    before = made()
+    packages = [baselines.package()]
+    monkeypatch.setattr(baselines, "package", lambda _: packages.pop())
+    with pytest.raises(IndexError), Loop.open(stack):
+        pass
+    assert made() == before
+
+
+def test_baseline_that_cannot_be_put_behind_the_api_leaves_nothing(
+    stack: Stack, made: Callable[[], dict[str, list[str]]], ours: str
+) -> None:
+    """Without an authorizer, the function and the API's resources are removed."""
+    client: Any = boto3.client("apigateway")
+    identity = client.create_rest_api(name="no-authorizer")["id"]
+    known = replace(stack, outputs={"api_id": identity, "stage": "local", "function_names": {"create_order": ours}})
+    before = made()
+    with pytest.raises(IndexError), behind_api(known, "accept", "create_order", "POST", "orders/{orderId}"):
+        pass
+    assert made() == before
+    assert [each["path"] for each in client.get_resources(restApiId=identity)["items"]] == ["/"]
+    client.delete_rest_api(restApiId=identity)
 
 
 def test_empty_loop_leaves_the_stack_as_applied(
@@ -202,7 +247,7 @@ def test_empty_loop_leaves_the_stack_as_applied(
 @pytest.mark.usefixtures("aws")
 def test_recorded_has_the_calls_of_functions_only(stack: Stack) -> None:
     """CloudTrail lists each call of a function, and the test's own calls are left out."""
-    with Loop(stack) as baseline:
+    with Loop.open(stack) as baseline:
         baseline.run(1, seconds=60)
         with recorded(stack) as events:
             baseline.run(4, seconds=60)

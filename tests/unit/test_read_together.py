@@ -1,39 +1,29 @@
 """Orders that are read together, of which DynamoDB leaves some unprocessed: engines always read all of them."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-import boto3
 import pytest
-from botocore.stub import Stubber
 
 from common.errors import TransientError
 from common.order import Order
-from common.repository import OrderRepository, OrdersRead
+from common.repository import OrdersRead
 from common.table_items import attributes_of, order_key
 from tests.support.samples import order
+from tests.support.stubbed_table import StubbedTable
 
-TABLE = "orders"
 ORDERS = [order(f"ORD-2026-0000{n}") for n in (1, 2, 3)]
 
 
-class Table:
-    """A table that responds as a test expects, and the pauses in seconds between the requests to it."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        client = boto3.client("dynamodb", region_name="af-south-1")
-        self.stubber = Stubber(client)
-        self.pauses: list[float] = []
-        self._repository = OrderRepository(client, TABLE)
-        monkeypatch.setattr(time, "sleep", self.pauses.append)
+class Table(StubbedTable):
+    """A table from which a test reads all orders."""
 
     def expect(self, asked: list[Order], read: list[Order]) -> None:
         """Expect a request for orders, and read only some of them."""
         left = [each for each in asked if each not in read]
         response: dict[str, Any] = {
-            "Responses": {TABLE: [attributes_of(each) for each in read]},
+            "Responses": {self.NAME: [attributes_of(each) for each in read]},
             "UnprocessedKeys": _request(left) if left else {},
         }
         self.stubber.add_response("batch_get_item", response, {"RequestItems": _request(asked)})
@@ -45,12 +35,14 @@ class Table:
 
     def read(self) -> list[UUID]:
         """Read all orders; returns the ids of those that were read."""
-        found = self._repository.get_all((each.tenant_id, each.id) for each in ORDERS)
+        found = self.repository.get_all((each.tenant_id, each.id) for each in ORDERS)
         return [each.id for each in ORDERS if _is_read(found, each)]
 
 
 def _request(orders: list[Order]) -> dict[str, Any]:
-    return {TABLE: {"Keys": [order_key(each.tenant_id, each.id) for each in orders], "ConsistentRead": True}}
+    return {
+        StubbedTable.NAME: {"Keys": [order_key(each.tenant_id, each.id) for each in orders], "ConsistentRead": True}
+    }
 
 
 def _is_read(found: OrdersRead, wanted: Order) -> bool:
@@ -62,11 +54,9 @@ def _is_read(found: OrdersRead, wanted: Order) -> bool:
 
 @pytest.fixture
 def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
-    """A table that must get every request that the test expects, and no other."""
-    made = Table(monkeypatch)
-    with made.stubber:
-        yield made
-        made.stubber.assert_no_pending_responses()
+    """The table of a test."""
+    with Table.open(monkeypatch) as opened:
+        yield opened
 
 
 def test_read_together_with_unprocessed_keys_reads_them_after_a_pause(table: Table) -> None:

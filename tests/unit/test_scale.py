@@ -16,13 +16,7 @@ from tooling.paths import ROOT
 def test_retries_are_those_of_the_recorder(monkeypatch: pytest.MonkeyPatch) -> None:
     """The simulation retries as often and waits as long as OrderRecorder.record."""
     waits: list[tuple[float, float]] = []
-
-    class Bounds:
-        def uniform(self, least: float, most: float) -> float:
-            waits.append((least, most))
-            return 0.0
-
-    monkeypatch.setattr(recording, "_jitter", Bounds())
+    monkeypatch.setattr(recording, "pause", lambda *bounds: waits.append(bounds))
     monkeypatch.setattr(Counter, "lease", lambda _: None)
     (outcome,) = recording.OrderRecorder(clients.dynamodb(), "orders").record([draft()])
     assert isinstance(outcome, TransientError)

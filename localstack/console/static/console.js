@@ -34,28 +34,39 @@ function replaceMain(next) {
   if (!document.contains(focus)) main.querySelector(selector)?.focus({ preventScroll: true });
 }
 
+// Brings the page up to date. Returns whether it is still the same page: another one has to be loaded as a whole.
 async function refresh() {
-  if (document.hidden || document.querySelector("form.sent")) return;
+  if (document.hidden || document.querySelector("form.sent")) return true;
   let text;
   try {
-    text = await (await fetch(location.href)).text();
+    text = await (await fetch(location.href, { signal: AbortSignal.timeout(30_000) })).text();
   } catch {
     offline.hidden = false;
-    return;
+    return true;
   }
   offline.hidden = true;
   const page = new DOMParser().parseFromString(text, "text/html");
   const next = page.getElementById("main");
-  if (page.title !== document.title) location.reload();
-  else if (next.innerHTML !== last) {
+  if (page.title !== document.title) return false;
+  if (next.innerHTML !== last) {
     last = next.innerHTML;
     replaceMain(next);
   }
+  return true;
+}
+
+// The next look waits for the one before it, and a reload for none: on a slow stack each would delay the others.
+async function follow(milliseconds, end) {
+  let same = true;
+  while (same && performance.now() < end) {
+    await new Promise((resume) => setTimeout(resume, milliseconds));
+    same = await refresh();
+  }
+  if (!same) location.reload();
 }
 
 document.addEventListener("submit", (event) => event.target.classList.add("sent"));
 if (main.dataset.refresh) {
   main.classList.add("on");
-  const timer = setInterval(refresh, Number(main.dataset.refresh));
-  if (main.dataset.refreshFor) setTimeout(() => clearInterval(timer), Number(main.dataset.refreshFor));
+  follow(Number(main.dataset.refresh), Number(main.dataset.refreshFor || Infinity));
 }
