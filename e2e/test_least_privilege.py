@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from e2e import permissions
+from e2e.applied import put_back
 from e2e.queues import counts, drain
 from e2e.tenant import Tenant, cart_outage, paid
 from localstack import stack as stacks
@@ -222,6 +223,13 @@ class Promises:
             return False if denials() > before else None
 
         return poll(f"the message in {queue} taken or denied", taken, _DEADLINE_SECONDS)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def policies_put_back(platform: Platform) -> Iterator[None]:
+    """Checks that each test has put back the policies that it changed."""
+    with put_back(lambda: {name: permissions.role_policy(platform, name) for name in platform.outputs["role_names"]}):
+        yield
 
 
 @pytest.fixture(scope="module")
