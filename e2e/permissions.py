@@ -9,6 +9,8 @@ from localstack import stack as stacks
 from localstack.targets import Platform
 
 POLICY = "function"
+# Line of the engine's record before which denials are forgotten.
+_FORGOTTEN = "null"
 
 
 class Grant(NamedTuple):
@@ -56,15 +58,18 @@ def grants(platform: Platform) -> list[Grant]:
 
 
 def decisions() -> list[Decision]:
-    """What the engine of the local stack has decided since its start."""
-    return [Decision(**json.loads(line)) for line in stacks.require().decisions_file.read_text().splitlines()]
+    """What the engine of the local stack has decided since its start, without forgotten denials."""
+    lines = stacks.require().decisions_file.read_text().splitlines()
+    forgotten = max((number for number, line in enumerate(lines) if line == _FORGOTTEN), default=-1)
+    made = ((number, Decision(**json.loads(line))) for number, line in enumerate(lines) if line != _FORGOTTEN)
+    return [decision for number, decision in made if decision.allowed or number > forgotten]
 
 
 def forget_denials() -> None:
-    """Delete the denials that a test caused on purpose from the engine's record."""
-    file = stacks.require().decisions_file
-    lines = [line for line in file.read_text().splitlines(keepends=True) if json.loads(line)["allowed"]]
-    file.write_text("".join(lines))
+    """Forget the denials so far, which a test caused on purpose."""
+    # Only appended to: the engine, which records what it allows only once, may do so at the same time.
+    with stacks.require().decisions_file.open("a") as file:
+        file.write(f"{_FORGOTTEN}\n")
 
 
 def count_uses(platform: Platform) -> dict[Grant, int]:

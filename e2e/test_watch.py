@@ -80,9 +80,13 @@ def runs_tree() -> bool:
     return engines.require().engine == MiniStack.name
 
 
-@pytest.fixture
-def watched(tmp_path: Path) -> Iterator[Watched]:
-    """The watch of a copy; afterwards the stack has the code and templates of the working tree again."""
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    """The watch of a copy, one for all tests, each of which puts back what it has saved; the last one kills it.
+
+    Afterwards the stack has the code and templates of the working tree again.
+    """
+    tmp_path = tmp_path_factory.mktemp("watch")
     if engines.require().release:
         pytest.skip("the stack runs a release, not a working tree")
     copy, log = tmp_path / "copy", tmp_path / "watch.log"
@@ -181,6 +185,10 @@ def test_watch_runs_several_saves_once(watched: Watched, platform: Platform) -> 
     assert len(watched.lines(f"{TEMPLATE}, ")) == 1, "each save is run once"
     moved = {function for function, version in before.items() if live_version(platform, function) != version}
     assert moved == (set() if runs_tree() else set(changed)), "nothing is packaged where functions run the tree"
+    for path in (HANDLER, "functions/list_orders/handler.py", f"templates/{TEMPLATE}"):
+        watched.save(path, str)
+    as_before = (ROOT / "templates" / TEMPLATE).read_text()
+    poll("the template as it was", lambda: stored() == as_before or None, DEADLINE_SECONDS)
 
 
 def test_watch_leaves_no_drift(watched: Watched, tenant: Tenant) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from labs.bench.burst import place
+from labs.bench.placing import place
 from labs.bench.report import machine, page, seconds, text
 from labs.bench.waits import command_seconds
 from labs.processes import engine_memory

@@ -68,13 +68,21 @@ def url(sqs: SQSClient, queue: str) -> str:
 
 
 def _attributes(sqs: SQSClient, queue: str) -> dict[str, str]:
-    found: dict[str, str] = sqs.get_queue_attributes(QueueUrl=url(sqs, queue), AttributeNames=["All"])["Attributes"]  # type: ignore[assignment]
+    return _attributes_at(sqs, url(sqs, queue))
+
+
+def _attributes_at(sqs: SQSClient, queue_url: str) -> dict[str, str]:
+    found: dict[str, str] = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])["Attributes"]  # type: ignore[assignment]
     return found
 
 
 def held(sqs: SQSClient, queue: str) -> int:
     """Number of messages in a queue: waiting, in flight and delayed."""
-    attributes = _attributes(sqs, queue)
+    return _held_at(sqs, url(sqs, queue))
+
+
+def _held_at(sqs: SQSClient, queue_url: str) -> int:
+    attributes = _attributes_at(sqs, queue_url)
     return sum(int(attributes[f"ApproximateNumberOfMessages{which}"]) for which in ("", "NotVisible", "Delayed"))
 
 
@@ -83,7 +91,7 @@ def wait_idle(
     names: Iterable[str],
     seconds: float,
     *,
-    interval: float = 0.05,
+    interval: float | None = None,
     pending: Callable[[], bool] = lambda: False,
 ) -> None:
     """Wait until every message has been handled or moved to a DLQ, and nothing is `pending` that may send another.
@@ -91,10 +99,10 @@ def wait_idle(
     Raises DeadlineError: A queue still has messages.
     """
     # Twice, since a message can move from a queue not checked yet to one already checked.
-    checked = 2 * list(names)
+    checked = 2 * [url(sqs, name) for name in names]
 
     def idle() -> bool | None:
-        return None if pending() or any(held(sqs, name) for name in checked) or pending() else True
+        return None if pending() or any(_held_at(sqs, each) for each in checked) or pending() else True
 
     poll("every message handled", idle, seconds, interval)
 

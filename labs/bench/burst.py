@@ -1,9 +1,6 @@
 """How fast a burst of orders gets to its last mail, compared with a loop of the same queues and topic."""
 
-import time
-import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from typing import Final
@@ -11,20 +8,14 @@ from typing import Final
 import psutil
 
 from labs.bench.baselines import Loop, Rendering
+from labs.bench.placing import place
 from labs.bench.report import Row, interleave, seconds
-from labs.chaos.load import retried
 from labs.processes import cpu_seconds
-from localstack import demo, engines, seed
-from localstack.sidecars.mail_catcher import arrived_at
+from localstack import engines
 from localstack.stack import Stack
-from tooling.order_client import OrderClient
-from tooling.polling import poll
 
 _ORDERS, _WARM = 500, 100
 _SECONDS = 900
-_CUSTOMERS = 8
-# To the customer and to the internal team.
-_MAILS = 2
 # Orders a second: twice those of the first bench, on two cores.
 _RATE = 15.2
 _VS: Final[dict[Rendering, str]] = {
@@ -58,36 +49,6 @@ def measure(rounds: int) -> Iterator[Row]:
     for vs, each in zip(_VS.values(), zip(*theirs, strict=True), strict=True):
         yield Row("burst", what, "1/s", rates, vs, each, 0.85, at_least=True)
     yield Row("burst", f"{what}, on two cores", "1/s", rates, limit=_RATE, at_least=True, note=notes[-1])
-
-
-def send(stack: Stack, count: int) -> float:
-    """Place demo orders, eight at a time, and return when the first was sent, in seconds since the epoch."""
-    body = demo.order()
-
-    def order(client: OrderClient) -> None:
-        key = f"bench-{uuid.uuid4()}"
-        # On a busy machine the SDK may repeat the claim of the key, and the API then responds 409: try again.
-        retried(lambda: client.place(body, idempotency_key=key, correlation_id=key))
-
-    token = seed.token(stack, body["customerEmail"])
-    with OrderClient(stack.api_url, token, timeout=60) as client, ThreadPoolExecutor(_CUSTOMERS) as pool:
-        began = time.time()
-        list(pool.map(order, [client] * count))
-    return began
-
-
-def place(stack: Stack, count: int, seconds: float) -> float:
-    """Place demo orders, and return the seconds from the first request to the last of their mails."""
-    before = {path.name for path in stack.mail_dir.glob("*.eml")}
-    began = send(stack, count)
-
-    # Counted by their names: reading the mails would take the processors from the functions.
-    def mails() -> list[str] | None:
-        new = [path.name for path in stack.mail_dir.glob("*.eml") if path.name not in before]
-        return new if len(new) >= _MAILS * count else None
-
-    new = poll(f"{_MAILS * count} mails", mails, seconds, interval=0.1)
-    return max(arrived_at(stack.mail_dir / name) for name in new) - began
 
 
 def _shares(stack: Stack, before: dict[str, float], taken: float) -> str:

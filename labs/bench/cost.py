@@ -10,6 +10,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from math import ceil
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any, Final, NamedTuple
 
 import requests
 
-from labs.bench.burst import place, send
+from labs.bench.placing import place, send
 from labs.bench.report import Row, table
 from labs.processes import workers
 from localstack import engines
@@ -39,7 +40,7 @@ _COPIES = 3
 # Base64, with a line break after 76 characters.
 _MIME = 78 / 57
 _ORDERS, _SECONDS = 5, 60
-# LookupEvents returns so many events at most, and the engine has no second page.
+# LookupEvents returns so many events at most, the newest; the engine has no token for the next page.
 _MOST = 50
 # CloudWatch Logs counts so many bytes for each event in addition to its text.
 _EVENT_BYTES = 26
@@ -137,21 +138,31 @@ def recorded(stack: Stack) -> Iterator[list[tuple[str, dict[str, Any]]]]:
         setting = {"cloudtrail._recording_enabled": str(enabled).lower()}
         requests.post(f"{stack.endpoint}/_ministack/config", json=setting, timeout=10).raise_for_status()
 
-    def events(key: str) -> Iterable[dict[str, Any]]:
-        attributes = [{"AttributeKey": "AccessKeyId", "AttributeValue": key}]
-        return list(trail.lookup_events(LookupAttributes=attributes, MaxResults=_MOST)["Events"])
-
-    before = {event["EventId"] for key in functions for event in events(key)}
+    began = datetime.now(UTC)
     record(True)
     try:
         yield found
     finally:
         record(False)
     for key, function in functions.items():
-        new = [(function, event) for event in events(key) if event["EventId"] not in before]
-        if len(new) == _MOST:
-            raise StackError(f"{function} made {_MOST} calls or more, too many to read back: place fewer orders")
-        found += new
+        found += [(function, event) for event in events_since(trail, key, began)]
+
+
+def events_since(trail: Any, access_key: str, began: datetime) -> list[dict[str, Any]]:
+    """The CloudTrail events of a session since a time; StackError if one second has too many to read back."""
+    attributes = [{"AttributeKey": "AccessKeyId", "AttributeValue": access_key}]
+    found: dict[str, dict[str, Any]] = {}
+    until: dict[str, datetime] = {}
+    while True:
+        page = trail.lookup_events(LookupAttributes=attributes, StartTime=began, MaxResults=_MOST, **until)["Events"]
+        new = {event["EventId"]: event for event in page if event["EventId"] not in found}
+        found |= new
+        if len(page) < _MOST:
+            # The SDK sends times in whole seconds.
+            return [event for event in found.values() if event["EventTime"] >= began]
+        if not new:
+            raise StackError(f"a function made {_MOST} calls or more within a second, too many to read back")
+        until = {"EndTime": page[-1]["EventTime"] + timedelta(seconds=1)}
 
 
 def warm_up(stack: Stack) -> None:

@@ -9,8 +9,8 @@ from typing import Any, Final
 import psutil
 
 from common.models import MAX_CART_LINES
-from labs.bench.burst import place
 from labs.bench.cost import BATCH, durations, logs_since
+from labs.bench.placing import place
 from labs.bench.report import Row
 from labs.chaos.load import retried
 from labs.customers import ITEMS, Customer, customer, put_cart

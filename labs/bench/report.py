@@ -1,5 +1,7 @@
 """Figures of ours compared with baselines of the same rounds, as one table, one plot and JSON."""
 
+from __future__ import annotations
+
 import io
 import json
 import platform
@@ -8,15 +10,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import matplotlib as mpl
 import psutil
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, LogLocator
 
 from tooling.agreed_limits import percentile
+
+# Matplotlib takes longer to import than most of its users here take altogether: they need tables and no plots.
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _HEADINGS = ("part", "what", "ours", "vs", "baseline", "ratio: median (range)", "limit", "")
 _COLOURS = {"kept": "#1a7f37", "missed": "#cf222e"}
@@ -66,7 +69,11 @@ Part = Callable[[int], Iterator[Row]]
 
 def text(value: float, unit: str) -> str:
     """A figure of at least three digits, such as 12.3 ms."""
-    return EngFormatter("s")(float(f"{value:.3g}")) if unit == "s" else f"{value:,.4g} {unit}"
+    if unit != "s":
+        return f"{value:,.4g} {unit}"
+    from matplotlib.ticker import EngFormatter
+
+    return EngFormatter("s")(float(f"{value:.3g}"))
 
 
 def interleave[T](
@@ -145,6 +152,9 @@ def page(title: str, headings: Sequence[str], rows: Iterable[Iterable[str]], not
 
 def plot(rows: Sequence[Row]) -> str:
     """The ratios as an SVG document, a dot for each round and a bar for the limit; rows without either are left out."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
     shown = [row for row in rows if row.baseline and row.limit is not None]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9.6, 0.28 * len(shown) + 0.9), layout="constrained")
@@ -170,6 +180,8 @@ def plot(rows: Sequence[Row]) -> str:
 
 def frame(axes: Axes, title: str, unit: str) -> None:
     """What our plots with a logarithmic axis of figures have in common: ticks with the unit, title, grid, no frame."""
+    from matplotlib.ticker import LogLocator
+
     axes.set_yscale("log")
     axes.minorticks_off()
     axes.yaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from datetime import UTC, date, datetime
+from math import inf
 from typing import Any
 from uuid import uuid4
 
@@ -78,6 +79,40 @@ def test_of_one_refuses_different_orders() -> None:
     """The error names the call that not every order made."""
     with pytest.raises(StackError, match=r"create_order sqs:SendMessage creation queue.*`bin/ops queues"):
         of_one(Counter([SEND]), 2)
+
+
+class Trail:
+    """LookupEvents as the engine has it: the newest events first, 50 at most, and times in whole seconds.
+
+    Args:
+        times: When the events were, in seconds since the epoch.
+    """
+
+    def __init__(self, times: list[float]) -> None:
+        self._times = times
+
+    def lookup_events(self, **request: Any) -> dict[str, Any]:
+        """The newest events of a time."""
+        first, last = (int(request[name].timestamp()) if name in request else None for name in ("StartTime", "EndTime"))
+        found = [
+            {"EventId": str(number), "EventTime": datetime.fromtimestamp(time, UTC)}
+            for number, time in enumerate(self._times)
+            if (first or 0) <= time <= (last or inf)
+        ]
+        return {"Events": found[::-1][: min(request["MaxResults"], 50)]}
+
+
+def test_events_since_reads_more_than_a_page() -> None:
+    """All events since a time are read, each once, and none before."""
+    times = [1_000 + number / 20 for number in range(130)]
+    found = cost.events_since(Trail(times), "key", datetime.fromtimestamp(1_000.25, UTC))
+    assert sorted(int(event["EventId"]) for event in found) == list(range(5, 130))
+
+
+def test_events_since_refuses_a_second_with_more_than_a_page() -> None:
+    """Events that the engine does not return are an error."""
+    with pytest.raises(StackError, match="50 calls or more within a second"):
+        cost.events_since(Trail([1_000 + number / 200 for number in range(60)]), "key", datetime.fromtimestamp(0, UTC))
 
 
 def test_request_units_follow_size_and_indexes() -> None:
