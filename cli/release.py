@@ -1,4 +1,7 @@
-"""`bin/release`: builds packages, makes releases, takes them from account to account, and renders their evidence."""
+"""`bin/release`: builds packages, makes releases, takes them from account to account, and renders their evidence.
+
+What only some commands need is imported when they are called: all of it takes half a second.
+"""
 
 import re
 import sys
@@ -7,15 +10,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from cli import stack
-from evidence import pack as packs
 from evidence import stages
 from release import deploy as deployments
 from release import history as histories
 from release import manifest, pipeline
 from release import preflight as preflights
 from release.environments import EnvironmentName
-from release.openapi import files as openapi_files
 from release.packaging import build as packages
 from release.packaging import isolation
 from release.packaging.libraries import Architecture
@@ -229,6 +229,8 @@ def rollback(to: To, digest: MaybeDigest = None) -> None:
 def drift(to: Annotated[Stage, _TO], var_file: VarFiles = None) -> None:
     """Show what differs from the live release, or locally from this tree; publish an alert if something does."""
     if to == "local":
+        from cli import stack
+
         stack.drift()
         return
     found = pipeline.drift(to, var_file or [])
@@ -262,12 +264,16 @@ def history(to: To) -> None:
 @app.command()
 def pack(digest: Digest, to: To, var_file: VarFiles = None) -> None:
     """Render the evidence pack that approvers read before a promotion, with the plan."""
+    from evidence import pack as packs
+
     packs.write_for_approval(to, digest, var_file or [])
 
 
 @app.command()
 def evidence(target: Target = "local") -> None:
     """Render the evidence of the last end-to-end tests again, in build/evidence/index.html."""
+    from evidence import pack as packs
+
     packs.write(target, stages.evidence_folder() / "index.html")
 
 
@@ -277,13 +283,17 @@ def summary(
     to: Annotated[EnvironmentName | None, typer.Option(help="Environment to approve the release for.")] = None,
 ) -> None:
     """Write a summary of the evidence to the page of the workflow run."""
+    from evidence import pack as packs
+
     print(packs.write_summary(target, to), end="")
 
 
 @app.command()
 def openapi() -> None:
     """Write docs/openapi.json and docs/api.md, which describe the API, from the code."""
-    openapi_files.write()
+    from release.openapi import files
+
+    files.write()
 
 
 if __name__ == "__main__":

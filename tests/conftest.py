@@ -1,5 +1,8 @@
 """Sets the environment before any test imports a function."""
 
+from functools import cache
+
+import botocore.session
 import pytest
 from hypothesis import settings
 
@@ -10,6 +13,9 @@ from tests.support import doc_images, first
 # The time of an example depends on how busy the machine is, so there is no deadline.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+# Each session of boto3 would read the models of its services again, which takes longer than most calls of an engine.
+botocore.session.create_loader = cache(botocore.session.create_loader)
 
 
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:

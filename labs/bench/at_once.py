@@ -10,11 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
-
 from labs.bench.cost import logs_since
-from labs.bench.report import STYLE, Row, frame, save
+from labs.bench.report import Row, frame, new_figure, save
 from labs.chaos.load import retried
 from localstack import demo, engines, seed
 from localstack.aws import Aws
@@ -87,8 +84,7 @@ def broken(p95: Limited) -> str:
 
 def plot(p95: Limited, path: Path) -> None:
     """Plot p95 of each step, as a share of its agreed limit, against the number of orders at once."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(8, 4.4), layout="constrained")
+    with new_figure(8, 4.4) as figure:
         axes = figure.subplots()
         for step in STEPS:
             colour, marker = _LOOKS[step]

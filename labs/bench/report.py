@@ -8,6 +8,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,7 +17,6 @@ import psutil
 
 from tooling.agreed_limits import percentile
 
-# Matplotlib takes longer to import than most of its users here take altogether: they need tables and no plots.
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _HEADINGS = ("part", "what", "ours", "vs", "baseline", "ratio: median (range)", "limit", "")
 _COLOURS = {"kept": "#1a7f37", "missed": "#cf222e"}
 _GREY, FAINT = "#57606a", "#d0d7de"
-STYLE: dict[Any, Any] = {"svg.hashsalt": "bench", "font.size": 9, "axes.edgecolor": FAINT}
+_STYLE: dict[Any, Any] = {"svg.hashsalt": "bench", "font.size": 9, "axes.edgecolor": FAINT}
 # Larger ratios are plotted at the edge, with their figure.
 _EDGE = 4.0
 
@@ -69,11 +69,9 @@ Part = Callable[[int], Iterator[Row]]
 
 def text(value: float, unit: str) -> str:
     """A figure of at least three digits, such as 12.3 ms."""
-    if unit != "s":
-        return f"{value:,.4g} {unit}"
     from matplotlib.ticker import EngFormatter
 
-    return EngFormatter("s")(float(f"{value:.3g}"))
+    return EngFormatter("s")(float(f"{value:.3g}")) if unit == "s" else f"{value:,.4g} {unit}"
 
 
 def interleave[T](
@@ -150,14 +148,21 @@ def page(title: str, headings: Sequence[str], rows: Iterable[Iterable[str]], not
     return "\n".join([f"{title}.", "", table(headings, rows), *notes]) + ("\n" if notes else "")
 
 
-def plot(rows: Sequence[Row]) -> str:
-    """The ratios as an SVG document, a dot for each round and a bar for the limit; rows without either are left out."""
+@contextmanager
+def new_figure(width: float, height: float) -> Iterator[Figure]:
+    """A figure in the style of our plots, which it has only in this context; width and height are in inches."""
+    # Imported late, here and below: it takes half a second, and most of what imports this module plots nothing.
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
+    with mpl.rc_context(_STYLE):
+        yield Figure(figsize=(width, height), layout="constrained")
+
+
+def plot(rows: Sequence[Row]) -> str:
+    """The ratios as an SVG document, a dot for each round and a bar for the limit; rows without either are left out."""
     shown = [row for row in rows if row.baseline and row.limit is not None]
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 0.28 * len(shown) + 0.9), layout="constrained")
+    with new_figure(9.6, 0.28 * len(shown) + 0.9) as figure:
         axes = figure.subplots()
         for height, row in enumerate(shown):
             ratios, limit = [min(ratio, _EDGE) for ratio in row.judged], min(row.limit or 0, _EDGE)

@@ -11,12 +11,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-import matplotlib as mpl
 import requests
-from matplotlib.figure import Figure
 from rich.markdown import Markdown
 
-from labs.bench.report import STYLE, frame, machine, page, save
+from labs.bench.report import frame, machine, new_figure, page, save
 from labs.customers import ITEMS, put_cart, sign_up
 from labs.load import steps
 from labs.load.engine_loop import Cost, cost, empty_loop, report
@@ -172,8 +170,7 @@ def markdown(measured: Sequence[Step], title: str) -> str:
 
 def plot(measured: Sequence[Step], title: str, path: Path) -> None:
     """Plot p95 of each kind of request against the rate, and p50 to p99 of POST as a band; the suffix is the format."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(8, 4.8), layout="constrained")
+    with new_figure(8, 4.8) as figure:
         axes = figure.subplots()
         for kind in KINDS:
             shown = [each for each in measured if kind in each.times]

@@ -21,6 +21,7 @@ from localstack.sidecars.cart_stub import CartStub
 from localstack.sidecars.mail_catcher import Mailbox
 from localstack.stack import Stack
 from tests.support import orders_table
+from tests.support import plans as environment_plans
 from tests.support.environment import CART_PORT, ENGINE_PORT
 from tests.support.lambda_events import context, sqs_event
 from tests.support.records import record
@@ -84,14 +85,25 @@ def order() -> Order:
 
 
 @pytest.fixture(scope="session")
-def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Variables with which Terraform uses one process of the AWS provider, for tests that mock what it does."""
-    folder = tmp_path_factory.mktemp("provider")
+def installed_provider(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of `terraform init` with the AWS provider, as TF_DATA_DIR names it."""
     init = ["terraform", f"-chdir={terraform.TERRAFORM_DIR}", "init", "-backend=false", "-lockfile=readonly"]
-    variables = terraform.environment(folder)
+    variables = terraform.environment(tmp_path_factory.mktemp("provider"))
     commands.run("terraform init", init, _INIT_SECONDS, variables).checked()
-    with shared_provider(Path(variables["TF_DATA_DIR"])) as found:
+    return Path(variables["TF_DATA_DIR"])
+
+
+@pytest.fixture(scope="session")
+def provider(installed_provider: Path) -> Iterator[dict[str, str]]:
+    """Variables with which Terraform uses one process of the AWS provider, for tests that mock what it does."""
+    with shared_provider(installed_provider) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def plans(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the plans of all environments, what a plan in another account prints, and the graph of prod."""
+    return environment_plans.made(lambda: request.getfixturevalue("stack"), lambda: tmp_path_factory.mktemp("plans"))
 
 
 class Queue:

@@ -1,7 +1,6 @@
 """Deployments that are killed: `bin/release` as a process, with Terraform, of a release with one function.
 
-The first deployment and the one whose Terraform is killed start the AWS provider as always; all other commands share
-one process of it.
+The deployment whose Terraform is killed starts the AWS provider as always; all other commands share one process of it.
 """
 
 import json
@@ -158,14 +157,14 @@ class Prod:
         }
 
     @contextmanager
-    def sharing_provider(self) -> Iterator[None]:
-        """Let all commands use one process of the provider, which an earlier deployment has installed."""
+    def sharing_provider(self, installed: Path) -> Iterator[None]:
+        """Let all commands use one process of the provider, which `terraform init` put into a folder."""
         deployed, code = self._folder / "build" / "deploy" / "prod", self._folder / "shared" / "terraform"
         code.mkdir(parents=True)
         # Each deployment makes the folder of the release again, so the provider cannot be in it.
         for name in ("packages", "templates"):
             (code.parent / name).symlink_to(deployed / "release" / name)
-        with shared_provider(deployed / "terraform", self.environment, code) as found:
+        with shared_provider(installed, self.environment, code) as found:
             self._provider = found
             yield
 
@@ -249,15 +248,15 @@ class Prod:
 
 
 @pytest.fixture(scope="module")
-def prod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prod]:
+def prod(installed_provider: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prod]:
     """Prod with a first release, on an engine of its own: bucket names are unique in all of AWS."""
     ports = {"engine": processes.free_port()}
     stack, engine = Stack(tmp_path_factory.mktemp("engine"), ports=ports), MiniStack()
     engine.start(stack)
     try:
         made = Prod(stack, tmp_path_factory.mktemp("prod"))
-        made.run("deploy", made.promoted("first").digest(), "--to", "prod")
-        with made.sharing_provider():
+        with made.sharing_provider(installed_provider):
+            made.run("deploy", made.promoted("first").digest(), "--to", "prod")
             yield made
     finally:
         engine.stop(stack)

@@ -1,9 +1,9 @@
 """What the policies of buckets and queues refuse to every caller, as Terraform plans them for DEV."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -11,16 +11,14 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
-from localstack import terraform
 from localstack.stack import SIGNATURE, Stack
+from tests.support.plans import resources
 from tests.support.secure_engine import secure_engine
-from tooling import commands
 from tooling.polling import poll
 
 ACCOUNT, REGION = "536580886816", "af-south-1"
 PREFIX = f"arn:aws:sqs:{REGION}:{ACCOUNT}:"
 EVENTS = f"arn:aws:sns:{REGION}:{ACCOUNT}:bbws-order-events-dev"
-_PLAN_SECONDS = 120
 
 
 def client(stack: Stack, service: Any, key: dict[str, str] | None = None) -> Any:
@@ -47,28 +45,10 @@ def user(stack: Stack, name: str, *statements: dict[str, Any]) -> dict[str, str]
 
 
 @pytest.fixture(scope="module")
-def planned(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """The queues and buckets that Terraform plans for DEV: type and values of each resource."""
-    folder = tmp_path_factory.mktemp("plan")
-    code = folder / "code"
-    shutil.copytree(terraform.TERRAFORM_DIR, code, ignore=shutil.ignore_patterns(".terraform", "bootstrap", "tests"))
-    # Nothing is applied, so there is no state to keep.
-    (code / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
-    variables = terraform.environment(folder) | stack.aws_environment() | {"AWS_ACCESS_KEY_ID": ACCOUNT}
-    modules = [f"-target=module.{name}" for name in ("queue", "orders_bucket", "templates_bucket")]
-
-    def run(*arguments: str) -> str:
-        command = ["terraform", f"-chdir={code}", *arguments]
-        return commands.run(f"terraform {arguments[0]}", command, _PLAN_SECONDS, variables).checked()
-
-    run("init", "-lockfile=readonly")
-    run("plan", "-var-file=env/dev.tfvars", f"-var=templates_dir={folder}", f"-out={folder / 'plan'}", *modules)
-    content = json.loads(run("show", "-json", str(folder / "plan")))
-    return [
-        {"type": resource["type"], **resource["values"]}
-        for module in content["planned_values"]["root_module"]["child_modules"]
-        for resource in module["resources"]
-    ]
+def planned(plans: Path) -> list[dict[str, Any]]:
+    """The resources that Terraform plans for DEV: type and values of each."""
+    found = resources(json.loads((plans / "dev.json").read_text()))
+    return [{"type": resource["type"], **resource["values"]} for resource in found]
 
 
 def make(stack: Stack, planned: list[dict[str, Any]]) -> None:

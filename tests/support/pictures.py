@@ -267,7 +267,7 @@ def difference(name: str, actual: Image.Image, folder: Path = DIFFERENCES) -> st
     folder.mkdir(parents=True, exist_ok=True)
     images = {"expected": comparison.expected, "actual": actual, "diff": comparison.picture()}
     for kind, path in paths.items():
-        path.write_bytes(png(images[kind]))
+        images[kind].save(path)
     listed = ", ".join(str(path) for path in paths.values())
     return f"{name} differs, by {comparison.share:.0%} in one place: {listed}. To accept it: `{_ACCEPT}`"
 

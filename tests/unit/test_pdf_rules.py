@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pikepdf
 import pytest
 
 from localstack.preview.render import INVOICE, Preview, render
@@ -43,14 +42,19 @@ def test_invoices_are_pdf_ua(tmp_path: Path) -> None:
         assert {finding["rule"] for finding in found["findings"]} <= {"PAG-001"}
 
 
-@pytest.mark.parametrize("name", ["/Lang", "/MarkInfo", "/StructTreeRoot", "/Metadata"])
-def test_broken_invoice_is_noticed(name: str, tmp_path: Path) -> None:
+def test_broken_invoice_is_noticed(tmp_path: Path) -> None:
     """An invoice without language, tags or metadata is noticed."""
-    with pikepdf.open(io.BytesIO(render(Preview(INVOICE, "campaign")).pdf)) as document:
-        del document.Root[name]
-        document.save(tmp_path / "broken.pdf")
-    (found,) = check(tmp_path)
-    assert found["counts"]["error"] > 0
+    # Imported late: it takes long in each worker of the tests.
+    import pikepdf
+
+    pdf, names = render(Preview(INVOICE, "campaign")).pdf, ("Lang", "MarkInfo", "StructTreeRoot", "Metadata")
+    for name in names:
+        with pikepdf.open(io.BytesIO(pdf)) as document:
+            del document.Root[f"/{name}"]
+            document.save(tmp_path / f"{name}.pdf")
+    results = check(tmp_path)
+    assert len(results) == len(names)
+    assert [found for found in results if not found["counts"]["error"]] == []
 
 
 def test_missing_character_is_reported() -> None:

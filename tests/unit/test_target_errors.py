@@ -1,21 +1,31 @@
-"""How commands fail: the last thing they print is what to do."""
+"""How commands fail: the last thing they print is what to do.
 
+The programs run in this process, since each start would import all that they can do. Make, `bin/test` and what a shell
+does with a command run as processes.
+"""
+
+import io
 import json
 import os
 import re
+import runpy
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
+from unittest.mock import patch
 
+import boto3
 import pytest
 
 from localstack.processes import free_port
 from localstack.stack import Stack
 from tooling.paths import ROOT
 
-# Each command is a process of its own.
+# Some commands are processes of their own.
 pytestmark = pytest.mark.slow(
     *("Makefile", "bin", "cli", "evidence", "labs", "localstack", "ops", "release", "tooling"),
     *("tests/__main__.py", "tests/support", "requirements"),
@@ -27,25 +37,45 @@ NO_ENGINE = r"the engine of the stack in .* does not (answer|respond).*`make up`
 SIGN_IN = (
     r"(?s)Unable to locate credentials.*the shell must be signed in to the account, with the permissions of its deploy"
 )
-MODULES = {"bin/ops": "cli.ops", "bin/release": "cli.release", "bin/test": "tests"}
+PROGRAMS = {"bin/ops": ROOT / "cli" / "ops.py", "bin/release": ROOT / "cli" / "release.py"}
 
 
-def run(directory: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command with nobody signed in, and a separate stack folder."""
+def run_here(program: Path, words: list[str], variables: Mapping[str, str]) -> tuple[int, str]:
+    """Exit status and output of a program that runs in this process with these environment variables."""
+    with (
+        patch.dict(os.environ, variables, clear=True),
+        patch.object(sys, "argv", [str(program), *words]),
+        # Its session would have the credentials of an earlier test.
+        patch.object(boto3, "DEFAULT_SESSION", None),
+        io.StringIO() as output,
+        redirect_stdout(output),
+        redirect_stderr(output),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(program), run_name="__main__")
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, output.getvalue()
+
+
+def run(directory: Path, *words: str, **variables: str) -> tuple[int, str]:
+    """Exit status and output of a command with nobody signed in, and a separate stack folder."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment = {
+        **clean,
+        "STACK_DIR": str(directory),
+        "AWS_CONFIG_FILE": str(directory / "config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(directory / "credentials"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        **variables,
+    }
+    if words[0] in PROGRAMS:
+        return run_here(PROGRAMS[words[0]], list(words[1:]), environment)
     # The tests run in the virtual environment that the program would check first.
-    program = [sys.executable, "-m", MODULES[words[0]]] if words[0] in MODULES else [words[0]]
-    return subprocess.run(
+    program = [sys.executable, "-m", "tests"] if words[0] == "bin/test" else [words[0]]
+    done = subprocess.run(
         [*program, *words[1:]],
         cwd=ROOT,
-        env=clean
-        | {
-            "STACK_DIR": str(directory),
-            "AWS_CONFIG_FILE": str(directory / "config"),
-            "AWS_SHARED_CREDENTIALS_FILE": str(directory / "credentials"),
-            "AWS_EC2_METADATA_DISABLED": "true",
-            **variables,
-        },
+        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -53,15 +83,16 @@ def run(directory: Path, *words: str, **variables: str) -> subprocess.CompletedP
         check=False,
         timeout=180,
     )
+    return done.returncode, done.stdout
 
 
 def assert_fails(directory: Path, command: str, expected: str, **variables: str) -> None:
     """Check that a command fails, and that the end of its output matches an expression."""
-    done = run(directory, *command.split(), **variables)
-    assert done.returncode != 0, done.stdout
-    assert "Traceback" not in done.stdout
-    ours = [line for line in done.stdout.splitlines() if line and not line.startswith("make: ***")]
-    assert re.search(expected, "\n".join(ours[-6:])), done.stdout
+    status, output = run(directory, *command.split(), **variables)
+    assert status != 0, output
+    assert "Traceback" not in output
+    ours = [line for line in output.splitlines() if line and not line.startswith("make: ***")]
+    assert re.search(expected, "\n".join(ours[-6:])), output
 
 
 @pytest.mark.parametrize(
@@ -155,16 +186,15 @@ def test_values_reach_no_shell(tmp_path: Path, name: str) -> None:
     """A value of make's command line is one word for the program, whatever is in it."""
     mark = tmp_path / "mark"
     value = name.replace("{0}", str(mark))
-    done = run(tmp_path, "make", "logs", f"FUNCTION={value}")
-    assert f"there is no function {value}" in done.stdout.replace("'", "") or value in done.stdout, done.stdout
+    _, output = run(tmp_path, "make", "logs", f"FUNCTION={value}")
+    assert f"there is no function {value}" in output.replace("'", "") or value in output, output
     assert not mark.exists()
 
 
 def test_closed_pipe_is_quiet(tmp_path: Path) -> None:
     """A reader that closes the pipe, such as head, ends the command without an error."""
     command = f"{sys.executable} -m cli.ops --help | true; echo ${{PIPESTATUS[0]}}"
-    done = run(tmp_path, "bash", "-c", command)
-    assert done.stdout == "0\n"
+    assert run(tmp_path, "bash", "-c", command) == (0, "0\n")
 
 
 def test_terraform_check_that_fails_says_what_to_do(tmp_path: Path) -> None:
