@@ -1,11 +1,9 @@
 """Fixtures of the end-to-end tests, and the choice of tests that a target allows."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
-from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from e2e.tenant import Tenant
 from localstack import engines, targets
@@ -16,22 +14,6 @@ from tests.support import doc_images, evidence_plugin
 from tests.support.cart_check import check_cart_service
 from tests.support.evidence_plugin import LOCAL_STACK, LocalStack, OrderTimer
 from tooling.cli import UserError
-
-# Their tests run in one worker each, since every worker that opens a page starts a Chromium.
-_IN_ONE_WORKER = {"e2e/test_console.py": "console", "e2e/test_portal.py": "portal", "e2e/test_invoice.py": "portal"}
-
-
-class _FewBrowsers(LoadScopeScheduling):  # type: ignore[misc]
-    """Distributes the tests one by one, except those that open pages."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return _IN_ONE_WORKER.get(nodeid.partition("::")[0], nodeid)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _FewBrowsers:
-    """Distribute the tests to the workers so that few start a browser."""
-    return _FewBrowsers(config, log)
 
 
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
