@@ -60,8 +60,9 @@ def test_tflocal_applies_and_then_plans_nothing(shell: Shell) -> None:
     Apply runs outside the folder of the configuration, init and plan in it, where tflocal sets the state itself.
     """
     options, inside = "-no-color -parallelism=40", 'cd "$COPY/terraform"; tflocal'
-    # Both commands tell the same process of the provider the endpoints and credentials.
-    with shared_provider(Path(shell('printf %s "$TF_DATA_DIR"'))) as provider:
+    variables = dict(line.split("=", 1) for line in shell("env -0").split("\0") if line)
+    # One process of the provider for both commands, with the environment of the shell.
+    with shared_provider(Path(variables["TF_DATA_DIR"]), variables) as provider:
         printed = shell(f'tflocal -chdir="$COPY/terraform" apply -auto-approve {options}', **provider)
         assert "Apply complete!" in printed
         shell(f"{inside} init -no-color")
