@@ -2,13 +2,22 @@
 
 import io
 import os
+import runpy
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
 from unittest.mock import patch
 
 import boto3
 import pytest
+
+from tooling.paths import ROOT
+
+
+def program(name: str) -> Callable[[], object]:
+    """What `bin/NAME` runs: ops or release."""
+    return partial(runpy.run_path, str(ROOT / "cli" / f"{name}.py"), run_name="__main__")
 
 
 def run_here(main: Callable[[], object], arguments: Sequence[str], variables: Mapping[str, str]) -> tuple[int, str]:

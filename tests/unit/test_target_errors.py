@@ -6,19 +6,17 @@
 import json
 import os
 import re
-import runpy
 import socket
 import subprocess
 import sys
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from localstack.processes import free_port
 from localstack.stack import Stack
-from tests.support.programs import run_here
+from tests.support.programs import program, run_here
 from tooling.paths import ROOT
 
 # Some commands are processes of their own.
@@ -33,7 +31,6 @@ NO_ENGINE = r"the engine of the stack in .* does not (answer|respond).*`make up`
 SIGN_IN = (
     r"(?s)Unable to locate credentials.*the shell must be signed in to the account, with the permissions of its deploy"
 )
-PROGRAMS = {"bin/ops": ROOT / "cli" / "ops.py", "bin/release": ROOT / "cli" / "release.py"}
 
 
 def run(directory: Path, *words: str, **variables: str) -> tuple[int, str]:
@@ -47,13 +44,12 @@ def run(directory: Path, *words: str, **variables: str) -> tuple[int, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         **variables,
     }
-    if words[0] in PROGRAMS:
-        main = partial(runpy.run_path, str(PROGRAMS[words[0]]), run_name="__main__")
-        return run_here(main, words, environment)
+    if words[0] in ("bin/ops", "bin/release"):
+        return run_here(program(words[0].removeprefix("bin/")), words, environment)
     # The tests run in the virtual environment that the program would check first.
-    program = [sys.executable, "-m", "tests"] if words[0] == "bin/test" else [words[0]]
+    first = [sys.executable, "-m", "tests"] if words[0] == "bin/test" else [words[0]]
     done = subprocess.run(
-        [*program, *words[1:]],
+        [*first, *words[1:]],
         cwd=ROOT,
         env=environment,
         stdin=subprocess.DEVNULL,
