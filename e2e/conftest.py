@@ -10,16 +10,17 @@ from localstack import engines, targets
 from localstack import stack as stacks
 from localstack.targets import Platform
 from tests.support import browser as chromium
-from tests.support import doc_images, evidence_plugin
+from tests.support import doc_images, evidence_plugin, failures
 from tests.support.cart_check import check_cart_service
 from tests.support.evidence_plugin import LOCAL_STACK, LocalStack, OrderTimer
 from tooling.cli import UserError
 
 
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Load the plugins that record runs and write the documents' pictures; they add options."""
+    """Load the plugins that record runs, write the documents' pictures, and name failed tests at once."""
     pluginmanager.register(evidence_plugin)
     pluginmanager.register(doc_images)
+    pluginmanager.register(failures)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -8,7 +8,7 @@ from hypothesis import settings
 
 from tests.support import coverage  # isort: skip  # Sees the service's code only if it is imported later.
 import tests.support.environment  # noqa: F401
-from tests.support import doc_images, first
+from tests.support import doc_images, failures, first
 
 # The time of an example depends on how busy the machine is, so there is no deadline.
 settings.register_profile("patient", deadline=None)
@@ -19,8 +19,9 @@ botocore.session.create_loader = cache(botocore.session.create_loader)
 
 
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Load the plugins that write the documents' pictures, with --accept-pictures, and that choose what runs first."""
+    """Load the plugins that write the documents' pictures, name failed tests at once, and choose what runs first."""
     pluginmanager.register(doc_images)
+    pluginmanager.register(failures)
     pluginmanager.register(first)
 
 

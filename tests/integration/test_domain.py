@@ -128,7 +128,9 @@ def test_name_when_the_home_region_is_lost_leads_to_the_other_region(named: Name
 
 def test_name_held_by_a_person_leads_to_the_other_region(named: Named) -> None:
     """A disabled and inverted health check keeps the name in the other region, until the home region's deployment."""
-    named.apply(OTHER, "SECONDARY")
+    # The test above has applied it, if it ran.
+    if not named.state(OTHER).exists():
+        named.apply(OTHER, "SECONDARY")
     zone = named.name.zone_id
     names.hold(named.client("route53"), zone, NAME)
     primary, secondary = names.records(named.client("route53"), zone, NAME)

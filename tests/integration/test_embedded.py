@@ -365,7 +365,7 @@ def test_batches_leave_processors_to_requests(aws: Aws) -> None:
         found = aws.logs.filter_log_events(logGroupName=f"/aws/lambda/{function}", filterPattern="ran")["events"]
         return [event["message"].split() for event in found] if len(found) == messages else None
 
-    ran = poll("all messages taken", lines, 20)
+    ran = poll("all messages taken", lines, 60)
     assert len({process for _, process, _ in ran}) <= (os.cpu_count() or 1)
     # The first call of a process starts it.
     assert Counter(nice for *_, nice in ran)["5"] >= messages - (os.cpu_count() or 1)

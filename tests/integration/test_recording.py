@@ -222,12 +222,17 @@ def test_record_contended_counter_is_transient(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_record_goes_on_after_the_lease_of_a_killed_writer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lease that its writer did not live to use ends by itself."""
-    monkeypatch.setattr(counter, "LEASE_SECONDS", 0.2)
-    year = next(_years)
-    assert counter.Counter(clients.dynamodb(), names.orders_table, year).lease() == 0
-    assert counter.Counter(clients.dynamodb(), names.orders_table, year).lease() is None
-    assert numbers(recorder().record(drafts(2, year))) == first_numbers(year, 2)
+    """A lease keeps other writers out; one that its writer did not live to use ends by itself."""
+
+    def lease(seconds: float, year: int) -> int | None:
+        monkeypatch.setattr(counter, "LEASE_SECONDS", seconds)
+        return counter.Counter(clients.dynamodb(), names.orders_table, year).lease()
+
+    year, other_year = next(_years), next(_years)
+    assert lease(600, year) == 0
+    assert lease(600, year) is None
+    assert lease(0.2, other_year) == 0
+    assert numbers(recorder().record(drafts(2, other_year))) == first_numbers(other_year, 2)
 
 
 def test_record_lost_response_is_repeated_by_the_sdk(aws: Aws) -> None:

@@ -46,9 +46,9 @@ def user(stack: Stack, name: str, *statements: dict[str, Any]) -> dict[str, str]
 
 @pytest.fixture(scope="module")
 def planned(plans: Path) -> list[dict[str, Any]]:
-    """The resources that Terraform plans for DEV: type and values of each."""
+    """The resources that Terraform plans for DEV: type and known values of each."""
     found = resources(json.loads((plans / "dev.json").read_text()))
-    return [{"type": resource["type"], **resource["values"]} for resource in found]
+    return [{"type": resource["type"], **resource.get("values", {})} for resource in found]
 
 
 def make(stack: Stack, planned: list[dict[str, Any]]) -> None:

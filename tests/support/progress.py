@@ -18,8 +18,9 @@ from rich.text import Text
 _EVERY_SECONDS = 15
 # How many tests pytest runs, alone or in workers: "collected 30 items / 3 deselected / 27 selected".
 _COUNT = re.compile(r"^collected (?:.* (?=\d+ selected$))?(\d+) |^\d+ workers \[(\d+) items?\]$")
-# A character for each test that ended; at the end of a line pytest says which percentage that is.
-_ENDED = re.compile(r"^([.FEsxX]+)(?: *\[ *\d+%\])?$")
+# A character for each test that ended; at the end of a line pytest says which percentage that is. Without workers the
+# file's name comes first.
+_ENDED = re.compile(r"^(?:\S+\.py )?([.FEsxX]+)(?: *\[ *\d+%\])?$")
 _BAR_WIDTH = 24
 
 

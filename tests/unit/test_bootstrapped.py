@@ -10,6 +10,12 @@ from tests.support.kept import digest
 from tooling.paths import ROOT
 
 
+@pytest.fixture(scope="module")
+def before() -> str:
+    """The digest of the sources as they are."""
+    return digest(bootstrapped.inputs())
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -25,8 +31,8 @@ from tooling.paths import ROOT
         pytest.param(str(shutil.which("terraform")), id="terraform"),
     ],
 )
-def test_accounts_are_made_again_when_a_source_changes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_accounts_are_made_again_when_a_source_changes(before: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Accounts are made again when a file that shapes them has changed, or Terraform itself."""
-    before, read = digest(bootstrapped.inputs()), Path.read_bytes
+    read = Path.read_bytes
     monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) + (b"#" if path == ROOT / name else b""))
     assert digest(bootstrapped.inputs()) != before

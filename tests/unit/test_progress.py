@@ -39,6 +39,13 @@ def test_each_part_has_its_share(progress: Progress) -> None:
     assert re.search(r"lint .* 25 %, 0 s: ruff format \.", _shown(progress))
 
 
+def test_tests_count_without_workers(progress: Progress) -> None:
+    """Without workers, pytest puts the name of the file before the dots."""
+    progress.line("e2e", "e2e/test_calls.py ..                                                     [  5%]")
+    progress.line("e2e", "e2e/test_canary.py .", whole=False)
+    assert "3 of 40 tests" in _shown(progress)
+
+
 def test_tests_count_when_they_end(progress: Progress) -> None:
     """Pytest's dots count before their line is whole, and only once."""
     progress.line("e2e", "...", whole=False)
