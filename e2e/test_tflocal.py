@@ -62,7 +62,7 @@ def test_tflocal_applies_and_then_plans_nothing(shell: Shell) -> None:
     options, inside = "-no-color -parallelism=40", 'cd "$COPY/terraform"; tflocal'
     variables = dict(line.split("=", 1) for line in shell("env -0").split("\0") if line)
     # One process of the provider for both commands, with the environment of the shell.
-    with shared_provider(Path(variables["TF_DATA_DIR"]), variables) as provider:
+    with shared_provider(Path(variables["TF_DATA_DIR"]), variables, Path(variables["COPY"], "terraform")) as provider:
         printed = shell(f'tflocal -chdir="$COPY/terraform" apply -auto-approve {options}', **provider)
         assert "Apply complete!" in printed
         shell(f"{inside} init -no-color")
