@@ -1,13 +1,25 @@
 """The AWS calls of an order on a stack that does nothing else: each keeps a promise."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
+from e2e.applied import put_back
 from labs.bench import cost
 from localstack import engines
+from localstack.targets import Platform
+from ops.queues import states
 
 pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.needs("CloudTrail")]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def consumers_put_back(platform: Platform) -> Iterator[None]:
+    """Checks that the consumers of the queues are enabled again."""
+    aws, queues = platform.aws, list(platform.outputs["queue_names"].values())
+    with put_back(lambda: [each.consumer for each in states(aws.sqs, aws.functions, queues)]):
+        yield
 
 
 def test_order_makes_the_required_calls_only() -> None:

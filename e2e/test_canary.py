@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from e2e import permissions
+from e2e.applied import put_back
 from e2e.tenant import Tenant
 from localstack.targets import Platform
 from release import canary, traffic
@@ -20,18 +21,25 @@ pytestmark = [pytest.mark.alone, pytest.mark.needs("IAM")]
 def broken_version(platform: Platform, function: str) -> Iterator[str]:
     """Publish a version of a function that has the name of another table; at the end it and its traffic are gone."""
     functions = platform.aws.functions
-    (live,) = traffic.live_versions(functions, [function]).values()
-    before = functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
-    variables = before | {"ORDERS_TABLE": "bbws-no-such-table"}
-    functions.update_function_configuration(FunctionName=function, Environment={"Variables": variables})
-    version = functions.publish_version(FunctionName=function)["Version"]
-    try:
-        yield version
-    finally:
-        traffic.set_alias(functions, function, live)
-        functions.delete_function(FunctionName=function, Qualifier=version)
-        functions.update_function_configuration(FunctionName=function, Environment={"Variables": before})
-        permissions.forget_denials()
+
+    def variables() -> dict[str, str]:
+        return functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+
+    def state() -> tuple[dict[str, str], dict[str, str]]:
+        return variables(), traffic.live_versions(functions, [function])
+
+    live, before = traffic.live_versions(functions, [function])[function], variables()
+    with put_back(state):
+        broken = before | {"ORDERS_TABLE": "bbws-no-such-table"}
+        functions.update_function_configuration(FunctionName=function, Environment={"Variables": broken})
+        version = functions.publish_version(FunctionName=function)["Version"]
+        try:
+            yield version
+        finally:
+            traffic.set_alias(functions, function, live)
+            functions.delete_function(FunctionName=function, Qualifier=version)
+            functions.update_function_configuration(FunctionName=function, Environment={"Variables": before})
+            permissions.forget_denials()
 
 
 def test_canary_with_caught_errors_is_rolled_back(

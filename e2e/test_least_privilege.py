@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -12,12 +12,14 @@ import pytest
 import requests
 
 from e2e import permissions
+from e2e.applied import put_back
 from e2e.queues import counts, drain
 from e2e.tenant import Tenant, cart_outage, paid
 from localstack import stack as stacks
 from localstack.targets import Platform
 from release import traffic
 from release.packaging import build
+from tests.support.evidence_plugin import OrderTimer, Recorder
 from tests.support.lambda_events import api_event
 from tests.support.ses_reports import report
 from tooling.polling import poll
@@ -223,10 +225,27 @@ class Promises:
         return poll(f"the message in {queue} taken or denied", taken, _DEADLINE_SECONDS)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def policies_put_back(platform: Platform) -> Iterator[None]:
+    """Checks that each test has put back the policies that it changed."""
+    with put_back(lambda: {name: permissions.role_policy(platform, name) for name in platform.outputs["role_names"]}):
+        yield
+
+
+@pytest.fixture(scope="module")
+def promises(platform: Platform, cart_service: None) -> Iterator[Promises]:
+    """Promises on the same orders for all functions, each of which leaves the orders as it found them."""
+    timer = OrderTimer(Recorder(None, ""), "alongside other tests")
+    tenants = [Tenant(platform, timer), Tenant(platform, timer, group="admin")]
+    yield Promises(*tenants)
+    for tenant in tenants:
+        tenant.remove()
+
+
 @pytest.fixture
-def promises(make_tenant: Callable[..., Tenant], platform: Platform) -> Iterator[Promises]:
-    """Promises on orders of a new tenant; denials that the test causes are deleted at the end."""
-    yield Promises(make_tenant(), make_tenant(group="admin"))
+def forgotten_denials(platform: Platform) -> Iterator[None]:
+    """Forgets the denials that a test has caused, once no message is left."""
+    yield
     drain(platform, _DEADLINE_SECONDS)
     permissions.forget_denials()
 
@@ -243,6 +262,7 @@ def test_functions_are_denied_nothing(platform: Platform, tenant: Tenant) -> Non
     assert [made for made in decisions if not made.allowed] == []
 
 
+@pytest.mark.usefixtures("forgotten_denials")
 @pytest.mark.parametrize("function", build.function_names())
 def test_policy_is_least_privilege(platform: Platform, promises: Promises, function: str) -> None:
     """A function needs each statement of its policy to keep its promises, and uses each permission."""

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -80,8 +81,18 @@ def test_up_repairs_what_was_changed_by_hand(platform: Platform, tenant: Tenant)
     assert TERRAFORM not in up()
 
 
-def test_reset_empties_the_stack_without_terraform(platform: Platform, tenant: Tenant) -> None:
-    """`make reset` gives an empty stack with its users from the snapshot, and its Terraform has nothing to change."""
+@contextmanager
+def copy_of_tree(folder: Path) -> Iterator[Path]:
+    """A copy of the working tree; afterwards the stack runs the original again."""
+    working_tree.copy_to(folder, "libraries", "packages")
+    try:
+        yield folder
+    finally:
+        redeploy(engines.require())
+
+
+def test_reset_and_changed_handler_need_no_terraform(platform: Platform, tenant: Tenant, tmp_path: Path) -> None:
+    """`make reset` gives an empty stack with its users, `make up` deploys a handler on it, and neither is drift."""
     correlation = f"reset-{uuid4()}"
     tenant.invoiced(tenant.place(correlation))
     tenant.mails(correlation, 2)
@@ -94,25 +105,14 @@ def test_reset_empties_the_stack_without_terraform(platform: Platform, tenant: T
     )
     assert (orders["Count"], list(engines.require().mail_dir.glob("*.eml"))) == (0, [])
     assert seed.token(engines.require(), seed.users()[0]["email"])
-    assert "the stack matches its Terraform" in run(ROOT, "drift")
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Iterator[Path]:
-    """A copy of the working tree; afterwards the stack runs the original again."""
     if engines.require().release:
-        pytest.skip("the stack runs a release, not a working tree")
-    working_tree.copy_to(tmp_path, "libraries", "packages")
-    yield tmp_path
-    redeploy(engines.require())
-
-
-def test_up_deploys_a_changed_handler_without_terraform(copy: Path) -> None:
-    """A changed handler is deployed without Terraform, and is not reported as drift."""
-    up()
-    handler = copy / "functions" / "get_order" / "handler.py"
-    handler.write_text(handler.read_text() + "\n# changed\n")
-    printed = up(copy)
-    assert "built get_order\n" in printed
-    assert TERRAFORM not in printed
-    assert "the stack matches its Terraform" in run(copy, "drift")
+        # No working tree whose handler could be changed.
+        assert "the stack matches its Terraform" in run(ROOT, "drift")
+        return
+    with copy_of_tree(tmp_path) as copy:
+        handler = copy / "functions" / "get_order" / "handler.py"
+        handler.write_text(handler.read_text() + "\n# changed\n")
+        printed = up(copy)
+        assert "built get_order\n" in printed
+        assert TERRAFORM not in printed
+        assert "the stack matches its Terraform" in run(copy, "drift")

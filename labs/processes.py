@@ -9,7 +9,10 @@ from localstack.stack import Stack, StackError
 
 
 class Worker(NamedTuple):
-    """A process of a function, by its AWS name; all processes of a version share the access key of a session."""
+    """A process of a function, by its AWS name.
+
+    Those that a call of the alias has started share an access key, and those that a call of the version has started.
+    """
 
     function: str
     access_key: str

@@ -25,8 +25,8 @@ _KILLED_SECONDS = 30
 _INTERVAL_SECONDS = 0.01
 # Descriptors that a process may have, where more than the shell's are allowed; macOS refuses more than this.
 _DESCRIPTORS = 10_240
-# By id; a Popen that is garbage-collected warns about the process that it leaves running.
-_started: dict[int, subprocess.Popen[bytes]] = {}
+# Ids of the processes that this one has started and not collected.
+_started: set[int] = set()
 
 
 def free_port() -> int:
@@ -76,10 +76,12 @@ def start(command: Sequence[str], log: Path, environment: Mapping[str, str], cwd
             cwd=cwd,
             start_new_session=True,
         )
-    _started[process.pid] = process
+    _started.add(process.pid)
     running = Running(process.pid, identity)
     # Linux shows the environment of a program a moment after it has begun.
     poll(f"{command[0]} has started", lambda: alive(running) or process.poll() is not None or None, _START_SECONDS)
+    # It outlives this process, which Popen would warn about.
+    process.returncode = 0
     return running
 
 
@@ -167,7 +169,10 @@ def _kill(found: Collection[psutil.Process]) -> None:
     _wait(found, _KILLED_SECONDS)
     for process in found:
         if process.pid in _started:
-            _started.pop(process.pid).wait(_KILLED_SECONDS)
+            _started.remove(process.pid)
+            # One that ended at once was collected when it started.
+            with suppress(ChildProcessError):
+                os.waitpid(process.pid, 0)
 
 
 def _wait(found: Collection[psutil.Process], seconds: float) -> None:

@@ -148,7 +148,10 @@ class LocalTerraform:
         """Resource changes that a plan contains, as `terraform show -json` has them."""
         self._require_init()
         plan = str(self._stack.directory / "second.tfplan")
-        self.run("plan", "-no-color", "-parallelism=40", "-lock=false", f"-out={plan}", *self._variables)
+        printed = self.run("plan", "-no-color", "-parallelism=40", "-lock=false", f"-out={plan}", *self._variables)
+        # `terraform show` would start the provider once more.
+        if "\nNo changes." in printed:
+            return []
         found: list[dict[str, Any]] = json.loads(self.run("show", "-json", plan)).get("resource_changes", [])
         return [change for change in found if change["change"]["actions"] not in (["no-op"], ["read"])]
 

@@ -132,7 +132,7 @@ class Use(NamedTuple):
 def recorded(stack: Stack) -> Iterator[list[tuple[str, dict[str, Any]]]]:
     """Record the calls of the running functions; the list of AWS name and CloudTrail event is filled at the end."""
     trail, found = Aws(stack.endpoint).client("cloudtrail"), list[tuple[str, dict[str, Any]]]()
-    functions = {worker.access_key: worker.function for worker in workers(stack)}
+    functions = _functions_by_key(stack)
 
     def record(enabled: bool) -> None:
         setting = {"cloudtrail._recording_enabled": str(enabled).lower()}
@@ -144,8 +144,13 @@ def recorded(stack: Stack) -> Iterator[list[tuple[str, dict[str, Any]]]]:
         yield found
     finally:
         record(False)
-    for key, function in functions.items():
+    # Of processes that have started meanwhile too, and of those that have ended.
+    for key, function in (functions | _functions_by_key(stack)).items():
         found += [(function, event) for event in events_since(trail, key, began)]
+
+
+def _functions_by_key(stack: Stack) -> dict[str, str]:
+    return {worker.access_key: worker.function for worker in workers(stack)}
 
 
 def events_since(trail: Any, access_key: str, began: datetime) -> list[dict[str, Any]]:

@@ -1,8 +1,6 @@
 """The pack for an approval, written by the read-only role, with TLS and IAM enforced."""
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from release.manifest import Manifest
 from release.packaging import build
 from release.store import Store
 from tests.support.bootstrapped import bootstrapped
+from tests.support.programs import program, run_here
 from tests.support.releases import make_release
 from tests.unit.test_evidence_pack import recorded_test, write_records
 from tooling.paths import ROOT
@@ -50,23 +49,21 @@ def test_approval_pack_changes_nothing(accounts: Accounts, release: Manifest, tm
     credentials = accounts.sign_in("sit", "sit-drift") | {"EVIDENCE_DIR": str(tmp_path / "evidence")}
     arguments = ("pack", digest, "--to", "sit", "--var-file", str(accounts.var_file()))
 
-    def approve() -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "cli.release", *arguments]
-        return subprocess.run(
-            command, cwd=ROOT, env=credentials, capture_output=True, text=True, check=False, timeout=300
-        )
+    def approve() -> tuple[int, str]:
+        return run_here(program("release"), ("bin/release", *arguments), credentials)
 
-    early = approve()
-    assert (early.returncode, early.stdout) == (1, "")
-    assert f"there are no records of {digest[:12]} in bbws-releases-dev: `bin/release record --to dev`" in early.stderr
+    status, output = approve()
+    assert status == 1
+    refusal = f"error: there are no records of {digest[:12]} in bbws-releases-dev: `bin/release record --to dev`"
+    assert output.startswith(refusal)
 
     for stage in ("local", "dev"):
         write_records(tmp_path / "tested", stage, release, recorded_test())
     assert stages.upload(dev, digest, tmp_path / "tested") == ["local", "dev"]
     root = accounts.client("s3", accounts.root("sit"))
     before = {name: Store(root, name).keys("") for name in ("bbws-releases-sit", "bbws-terraform-state-sit")}
-    done = approve()
-    assert done.returncode == 0, done.stderr
+    status, output = approve()
+    assert status == 0, output
     planned = Planned.parse_raw((tmp_path / "evidence" / "records" / "plan.json").read_bytes())
     assert (planned.environment, planned.release) == ("sit", digest)
     # Nothing is deployed in sit yet, so all of it would be added.

@@ -1,4 +1,6 @@
-"""Deployments that are killed: `bin/release` as a process, with Terraform, of a release with one function.
+"""Deployments that are killed: `bin/release` with Terraform, of a release with one function.
+
+What is killed, and what a runbook names, is a process; all other commands run in the process of the tests.
 
 The deployment whose Terraform is killed starts the AWS provider as always; all other commands share one process of it.
 """
@@ -11,8 +13,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 import pytest
@@ -20,12 +24,13 @@ import pytest
 from localstack import processes, terraform
 from localstack.engines.ministack import MiniStack
 from localstack.stack import Stack
-from release import history, promotion, traffic
+from release import deploy, history, manifest, promotion, traffic
 from release.environments import ENVIRONMENTS
 from release.manifest import Manifest
 from release.store import Store
 from release.traffic import Shares
 from tests.support.lambda_functions import package
+from tests.support.programs import run_here
 from tests.support.releases import make_release
 from tests.support.shared_provider import shared_provider
 from tooling import documents
@@ -189,17 +194,19 @@ class Prod:
 
     def run(self, *arguments: str, status: int = 0) -> str:
         """Run a command of `bin/release` that ends with a status; return its output."""
-        with self.start(*arguments) as process:
-            output, _ = process.communicate(timeout=_SECONDS)
+        main, words = partial(exec, PROGRAM, {}), ("-c", str(self._folder), *arguments)
+        # The program changes both.
+        with patch.object(deploy, "ROOT"), patch.object(manifest, "commit"):
+            found, output = run_here(main, words, self.environment)
         print(f"$ bin/release {' '.join(arguments)}\n{output}")
-        assert process.returncode == status, output
+        assert found == status, output
         return output
 
     def kill(self, when: Callable[[], object], *arguments: str) -> None:
         """Start a command, and kill it and all that it has started as soon as something is true."""
         with self.start(*arguments) as process:
             try:
-                poll("the time to kill", lambda: when() or process.poll() or None, _SECONDS, 0.02)
+                poll("the time to kill", lambda: when() or process.poll() or None, _SECONDS, 0.05)
                 assert process.poll() is None, "it ended before it could be killed"
             finally:
                 with suppress(ProcessLookupError):

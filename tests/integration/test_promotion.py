@@ -1,7 +1,6 @@
 """Promotion of a release through the buckets of the accounts, and what refuses it."""
 
-import subprocess
-import sys
+import os
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,6 +11,7 @@ from release import promotion
 from release.manifest import Manifest, ManifestError
 from release.promotion import EvidenceError, Plan
 from release.store import Store
+from tests.support.programs import program, run_here
 from tests.support.releases import make_release
 
 PLAN = Plan(add=1, change=2, destroy=0)
@@ -165,11 +165,9 @@ def test_approvals_of_unpromoted_release_are_refused(stores: dict[str, Store], r
     assert promotion.approvals_of(stores["prod"], digest, "prod") == BOTH
 
 
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a release command as a workflow does."""
-    return subprocess.run(
-        [sys.executable, "-m", "cli.release", *arguments], capture_output=True, text=True, check=False, timeout=60
-    )
+def command(*arguments: str) -> tuple[int, str]:
+    """Exit status and output of a release command."""
+    return run_here(program("release"), ("bin/release", *arguments), dict(os.environ))
 
 
 def test_commands_upload_refuse_and_promote(aws: Aws, tmp_path: Path) -> None:
@@ -180,19 +178,17 @@ def test_commands_upload_refuse_and_promote(aws: Aws, tmp_path: Path) -> None:
         )
     made = make_release(tmp_path / "made")
     digest = made.digest()
-    assert digest in command("upload", "--folder", str(tmp_path / "made")).stdout
-    refused = command("promote", digest, "--to", "sit")
-    assert refused.returncode == 1
-    assert refused.stderr == (
+    assert digest in command("upload", "--folder", str(tmp_path / "made"))[1]
+    assert command("promote", digest, "--to", "sit") == (
+        1,
         f"error: {digest[:12]} cannot go to sit: it has not passed dev (there is no evidence in bbws-releases-dev); "
-        "the approval of tech-lead is missing (--approvals tech-lead=NAME)\n"
+        "the approval of tech-lead is missing (--approvals tech-lead=NAME)\n",
     )
     promotion.record_passed(Store(aws.s3, "bbws-releases-dev"), made, "dev", 130, PLAN, {})
-    promoted = command("promote", digest, "--to", "sit", "--approvals", "tech-lead=Thandi")
-    assert digest in promoted.stdout
+    assert digest in command("promote", digest, "--to", "sit", "--approvals", "tech-lead=Thandi")[1]
     assert promotion.approvals_of(Store(aws.s3, "bbws-releases-sit"), digest, "sit") == TECH_LEAD
     assert Store(aws.s3, "bbws-releases-sit").download(digest, tmp_path / "sit") == made
-    assert "nothing is promoted to dev" in command("promote", digest, "--to", "dev").stderr
-    assert "nothing is promoted to failover" in command("promote", digest, "--to", "failover").stderr
-    assert "was not promoted to prod" in command("deploy", digest, "--to", "prod").stderr
-    assert "role=name" in command("promote", digest, "--to", "sit", "--approvals", "me").stderr
+    assert "nothing is promoted to dev" in command("promote", digest, "--to", "dev")[1]
+    assert "nothing is promoted to failover" in command("promote", digest, "--to", "failover")[1]
+    assert "was not promoted to prod" in command("deploy", digest, "--to", "prod")[1]
+    assert "role=name" in command("promote", digest, "--to", "sit", "--approvals", "me")[1]

@@ -14,6 +14,7 @@ from labs.load import run as load
 from labs.load.engine_loop import Cost, cost, knee, report
 from labs.load.steps import Response, Step, failures, summarise
 from localstack.stack import StackError
+from tests.support.programs import program, run_here
 from tooling.paths import ROOT
 
 
@@ -216,11 +217,10 @@ def test_steps_need_no_library() -> None:
 
 def test_command_fails_for_prod(tmp_path: Path) -> None:
     """The command line reports the error and fails."""
-    command = [sys.executable, "-m", "cli.ops", "lab", "load", "--target", "prod"]
     environment = {**os.environ, "STACK_DIR": str(tmp_path)}
-    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60)
-    assert ended.returncode == 1
-    assert ended.stderr.startswith("error: prod is never loaded: a load test writes orders")
+    status, output = run_here(program("ops"), ("bin/ops", "lab", "load", "--target", "prod"), environment)
+    assert status == 1
+    assert output.startswith("error: prod is never loaded: a load test writes orders")
 
 
 def test_markdown_has_a_line_for_each_step() -> None:

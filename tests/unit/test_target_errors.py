@@ -1,28 +1,22 @@
 """How commands fail: the last thing they print is what to do.
 
-The programs run in this process, since each start would import all that they can do. Make, `bin/test` and what a shell
-does with a command run as processes.
+`bin/ops` and `bin/release` run in this process. Make, `bin/test` and what a shell does with a command are processes.
 """
 
-import io
 import json
 import os
 import re
-import runpy
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
-from unittest.mock import patch
 
-import boto3
 import pytest
 
 from localstack.processes import free_port
 from localstack.stack import Stack
+from tests.support.programs import program, run_here
 from tooling.paths import ROOT
 
 # Some commands are processes of their own.
@@ -37,24 +31,6 @@ NO_ENGINE = r"the engine of the stack in .* does not (answer|respond).*`make up`
 SIGN_IN = (
     r"(?s)Unable to locate credentials.*the shell must be signed in to the account, with the permissions of its deploy"
 )
-PROGRAMS = {"bin/ops": ROOT / "cli" / "ops.py", "bin/release": ROOT / "cli" / "release.py"}
-
-
-def run_here(program: Path, words: list[str], variables: Mapping[str, str]) -> tuple[int, str]:
-    """Exit status and output of a program that runs in this process with these environment variables."""
-    with (
-        patch.dict(os.environ, variables, clear=True),
-        patch.object(sys, "argv", [str(program), *words]),
-        # Its session would have the credentials of an earlier test.
-        patch.object(boto3, "DEFAULT_SESSION", None),
-        io.StringIO() as output,
-        redirect_stdout(output),
-        redirect_stderr(output),
-    ):
-        with pytest.raises(SystemExit) as ended:
-            runpy.run_path(str(program), run_name="__main__")
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, output.getvalue()
 
 
 def run(directory: Path, *words: str, **variables: str) -> tuple[int, str]:
@@ -68,12 +44,12 @@ def run(directory: Path, *words: str, **variables: str) -> tuple[int, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         **variables,
     }
-    if words[0] in PROGRAMS:
-        return run_here(PROGRAMS[words[0]], list(words[1:]), environment)
+    if words[0] in ("bin/ops", "bin/release"):
+        return run_here(program(words[0].removeprefix("bin/")), words, environment)
     # The tests run in the virtual environment that the program would check first.
-    program = [sys.executable, "-m", "tests"] if words[0] == "bin/test" else [words[0]]
+    first = [sys.executable, "-m", "tests"] if words[0] == "bin/test" else [words[0]]
     done = subprocess.run(
-        [*program, *words[1:]],
+        [*first, *words[1:]],
         cwd=ROOT,
         env=environment,
         stdin=subprocess.DEVNULL,
