@@ -33,6 +33,8 @@ _SIDECARS = {
 }
 _SIDECAR_SECONDS = 60
 _DOWN_SECONDS = 30
+# How long another command may take to start the same page.
+_PAGE_SECONDS = 10
 
 # A file, such as a CI log, has no width; rich's 80 columns would break the rows of tables.
 console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 150)
@@ -258,11 +260,14 @@ def open_page(stack: Stack, name: str, port: int | None = None) -> None:
 def start_page(stack: Stack, name: str, port: int | None = None) -> str:
     """Start the console or the portal if it does not run, and return its URL."""
     if not processes.alive(stack.running.get(name)):
-        with exclusive(stack):
-            default = ports.DEFAULTS[name][1]
-            free = processes.free_port() if processes.listens(default) else default
-            stack.ports[name] = port or stack.ports.get(name, free)
-            _start_sidecar(stack, name, str(stack.directory))
+        with exclusive(stack, _PAGE_SECONDS):
+            # Another command may have started it meanwhile.
+            stack = stacks.load(stack.directory)
+            if not processes.alive(stack.running.get(name)):
+                default = ports.DEFAULTS[name][1]
+                free = processes.free_port() if processes.listens(default) else default
+                stack.ports[name] = port or stack.ports.get(name, free)
+                _start_sidecar(stack, name, str(stack.directory))
     _wait_for_sidecar(stack, name)
     return f"http://127.0.0.1:{stack.ports[name]}/"
 
