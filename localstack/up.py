@@ -262,7 +262,8 @@ def start_page(stack: Stack, name: str, port: int | None = None) -> str:
     if not processes.alive(stack.running.get(name)):
         with exclusive(stack, _PAGE_SECONDS):
             # Another command may have started it meanwhile.
-            stack = stacks.load(stack.directory)
+            current = stacks.load(stack.directory)
+            stack.running, stack.ports = current.running, current.ports
             if not processes.alive(stack.running.get(name)):
                 default = ports.DEFAULTS[name][1]
                 free = processes.free_port() if processes.listens(default) else default
