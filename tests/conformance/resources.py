@@ -171,8 +171,8 @@ class Resources:
             self._end.callback(iam.delete_role_policy, RoleName=name, PolicyName="all")
         return arn
 
-    def function(self, source: str, *statements: dict[str, Any]) -> str:
-        """Create a function whose alias `live` is at its first version and return its name."""
+    def function(self, source: str, *statements: dict[str, Any], seconds: int = 5) -> str:
+        """Create a function with a timeout whose alias `live` is at its first version, and return its name."""
         functions, name = self._aws("lambda"), unique()
         role = self.role("lambda.amazonaws.com", *statements)
 
@@ -184,7 +184,7 @@ class Resources:
                     Role=role,
                     Handler="function.handler",
                     Code={"ZipFile": package(source)},
-                    Timeout=5,
+                    Timeout=seconds,
                 )
             except functions.exceptions.InvalidParameterValueException:
                 return None  # The role is not known everywhere yet.

@@ -253,7 +253,7 @@ def test_only_failed_messages_are_redelivered(aws: Clients, make: Resources) -> 
     dlq = make.queue()
     redrive = json.dumps({"deadLetterTargetArn": dlq.arn, "maxReceiveCount": 2})
     queue = make.queue(VisibilityTimeout=str(_HIDDEN_SECONDS), RedrivePolicy=redrive)
-    function = make.function(PICKY, consuming(queue))
+    function = make.function(PICKY, consuming(queue), seconds=_HIDDEN_SECONDS)
     warm(aws, function)
     make.mapping(queue, function, FunctionResponseTypes=["ReportBatchItemFailures"])
     for body in ("good", "fail", "also good"):
@@ -273,7 +273,7 @@ def test_invalid_batch_response_fails_the_batch(aws: Clients, make: Resources) -
     redrive = json.dumps({"deadLetterTargetArn": dlq.arn, "maxReceiveCount": 1})
     queue = make.queue(VisibilityTimeout=str(_HIDDEN_SECONDS), RedrivePolicy=redrive)
     bad = "def handler(event, context):\n    return {'batchItemFailures': [{'itemIdentifier': 'not one of them'}]}\n"
-    function = make.function(bad, consuming(queue))
+    function = make.function(bad, consuming(queue), seconds=_HIDDEN_SECONDS)
     # A cold start that times out would fail the batch too.
     warm(aws, function)
     make.mapping(queue, function, FunctionResponseTypes=["ReportBatchItemFailures"])

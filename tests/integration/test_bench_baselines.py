@@ -157,7 +157,7 @@ def test_held_queue_keeps_messages_and_then_deletes_them(
 def test_loop_handles_every_message(stack: Stack, aws: Aws) -> None:
     """Each message passes the table, the topic and three queues; the functions' processes are found."""
     with Loop.open(stack) as baseline:
-        baseline.run(3, seconds=60)
+        baseline.run(3, seconds=180)
         assert len(aws.dynamodb.scan(TableName=baseline.name)["Items"]) == 3
         names = {worker.function for worker in workers(stack) if worker.function.startswith(baseline.name)}
         assert names == {f"{baseline.name}-{use}" for use in ("first", "pdf", "internal", "customer")}
@@ -248,9 +248,9 @@ def test_empty_loop_leaves_the_stack_as_applied(
 def test_recorded_has_the_calls_of_functions_only(stack: Stack) -> None:
     """CloudTrail lists each call of a function, and the test's own calls are left out."""
     with Loop.open(stack) as baseline:
-        baseline.run(1, seconds=60)
+        baseline.run(1, seconds=180)
         with recorded(stack) as events:
-            baseline.run(4, seconds=60)
+            baseline.run(4, seconds=180)
         first = f"{baseline.name}-first"
         calls = Counter(call(name, event)[:2] for name, event in events)
         assert calls == {(first, "dynamodb:PutItem"): 4, (first, "sns:Publish"): 4}

@@ -29,7 +29,7 @@ def publish(aws: Aws, function: str, source: str) -> str:
 
 
 def make_function(
-    source: str, session: boto3.Session | None = None, modules: Mapping[str, str] | None = None, seconds: int = 3
+    source: str, session: boto3.Session | None = None, modules: Mapping[str, str] | None = None, seconds: int = 20
 ) -> str:
     """Create a function whose alias sends all traffic to its first version, and return its name.
 
@@ -37,7 +37,7 @@ def make_function(
         source: Source of the function.
         session: Session of the account; the tests' own if None.
         modules: Source of more modules in the package, by path.
-        seconds: Timeout of the function.
+        seconds: Timeout of the function; a busy machine starts it slowly.
     """
     session = session or boto3.Session()
     name = f"function-{uuid4().hex[:8]}"
