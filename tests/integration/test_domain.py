@@ -68,9 +68,7 @@ def _account(folder: Path, saved: Path | None = None) -> Iterator[Named]:
         session = accounts.sign_in("prod") | {"TF_DATA_DIR": str(folder / "data")}
         init = ["terraform", f"-chdir={_FOLDER}", "init", "-input=false", "-lockfile=readonly"]
         commands.run("terraform init", init, _TERRAFORM_SECONDS, session).checked()
-        # The provider cannot be configured twice with a bundle of its own, so it trusts that of the process.
-        own = {name: value for name, value in session.items() if name != "AWS_CA_BUNDLE"}
-        with shared_provider(folder / "data", own | {"SSL_CERT_FILE": str(accounts.bundle)}) as provider:
+        with shared_provider(folder / "data", session | {"SSL_CERT_FILE": str(accounts.bundle)}) as provider:
             yield Named(accounts, accounts.api_name("prod"), session | provider)
 
 

@@ -39,6 +39,8 @@ def shared_provider(
         folder: Folder from which the provider reads files with relative paths; the current one if None.
     """
     found = sorted(data.glob("providers/*/hashicorp/aws/*/*/terraform-provider-aws*"))
+    # The provider cannot be configured twice with a bundle of its own (AWS_CA_BUNDLE); it trusts that of SSL_CERT_FILE.
+    own = {name: value for name, value in (environment or os.environ).items() if name != "AWS_CA_BUNDLE"}
     if len(found) != 1:
         raise UserError(f"{data} has {len(found)} versions of the AWS provider: run `terraform init` with TF_DATA_DIR")
     with (
@@ -48,7 +50,7 @@ def shared_provider(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=environment,
+            env=own,
             cwd=folder,
         ) as provider,
     ):

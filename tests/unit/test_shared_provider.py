@@ -19,6 +19,7 @@ def provider(tmp_path: Path) -> Path:
     program.write_text(
         f"""#!/bin/sh
 echo $$ > {tmp_path}/pid
+echo "$AWS_CA_BUNDLE" > {tmp_path}/bundle
 echo "Provider started. To attach Terraform CLI, set the TF_REATTACH_PROVIDERS environment variable:"
 echo "	TF_REATTACH_PROVIDERS='{{\\"aws\\": 1}}'"
 exec sleep 60
@@ -35,6 +36,13 @@ def test_commands_get_the_address_of_one_provider(tmp_path: Path, provider: Path
     assert run([["sh", "-c", write, status] for status in ("0", "0", "3", "0")], tmp_path) == 3
     assert log.read_text() == '{"aws": 1}\n' * 3
     assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
+
+
+def test_provider_has_no_bundle_of_its_own(tmp_path: Path, provider: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person's AWS_CA_BUNDLE does not reach the provider, which cannot be configured twice with one."""
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/etc/ssl/certs/ours.pem")
+    assert run([["true"]], tmp_path) == 0
+    assert (tmp_path / "bundle").read_text() == "\n"
 
 
 def test_provider_that_does_not_start_is_reported(tmp_path: Path, provider: Path) -> None:
