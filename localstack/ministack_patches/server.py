@@ -22,11 +22,16 @@ _lacks: dict[str, float] = {}
 
 
 @replaces(hypercorn.asyncio, "serve")
-async def serve_by_uvicorn(_: Function, application: Any, config: Any) -> None:
+async def serve_by_uvicorn(serve: Function, application: Any, config: Any) -> None:
     """Serve on MiniStack's sockets by uvicorn: hypercorn 0.18 takes a third of what a call costs.
 
     It also keeps a connection that its client has closed, and its descriptor, for the 75 s of one that is idle.
     """
+    if config.certfile:
+        # With TLS only hypercorn offers HTTP/2. Over many connections of HTTP/1.1, Terraform's provider on a busy
+        # machine closes one that it uses, and repeats a creation that was made.
+        await serve(application, config)
+        return
     sockets = config.create_sockets()
     server = uvicorn.Server(
         uvicorn.Config(
@@ -35,8 +40,6 @@ async def serve_by_uvicorn(_: Function, application: Any, config: Any) -> None:
             loop="asyncio",
             ws="none",
             lifespan="on",
-            ssl_certfile=config.certfile,
-            ssl_keyfile=config.keyfile,
             backlog=config.backlog,
             timeout_keep_alive=int(config.keep_alive_timeout),
             timeout_graceful_shutdown=int(config.graceful_timeout),
@@ -47,7 +50,7 @@ async def serve_by_uvicorn(_: Function, application: Any, config: Any) -> None:
             date_header=False,
         )
     )
-    await server.serve([*sockets.secure_sockets, *sockets.insecure_sockets])
+    await server.serve(sockets.insecure_sockets)
 
 
 def _log_seldom(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
