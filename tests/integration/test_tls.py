@@ -1,7 +1,10 @@
 """A stack with TLS: its certificates, and tokens of its users."""
 
+import socket
+import ssl
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -38,6 +41,18 @@ def test_certificates_are_trusted_with_authority(secure: Stack) -> None:
         assert requests.get(url, timeout=10, verify=bundle(secure)).ok
         with pytest.raises(requests.exceptions.SSLError):
             requests.get(url, timeout=10)
+
+
+def test_engine_with_certificates_offers_http_2(secure: Stack) -> None:
+    """Terraform's provider gets HTTP/2: over many connections of HTTP/1.1 it repeats creations on a busy machine."""
+    context = ssl.create_default_context(cafile=bundle(secure))
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    host, port = "127.0.0.1", urlsplit(secure.endpoint).port
+    with (
+        socket.create_connection((host, port), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname=host) as encrypted,
+    ):
+        assert encrypted.selected_alpn_protocol() == "h2"
 
 
 def test_token_is_verified_over_tls(secure: Stack) -> None:
