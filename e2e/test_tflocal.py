@@ -12,13 +12,12 @@ import pytest
 from e2e import working_tree
 from localstack import engines, packages
 from localstack.targets import Platform
-from tests.support.shared_provider import shared_provider
 from tooling.paths import ROOT
 
 pytestmark = [pytest.mark.alone, pytest.mark.sidecars]
 
 SECONDS = 600
-Shell = Callable[..., str]
+Shell = Callable[[str], str]
 
 
 def bash(script: str, **variables: str) -> str:
@@ -40,18 +39,14 @@ def variables() -> str:
 
 @pytest.fixture
 def shell(tmp_path: Path, variables: str) -> Shell:
-    """Runs a line in a shell that has the variables and those given, with a copy of the stack's Terraform at $COPY."""
+    """Runs a line in a shell that has the variables, with a copy of the stack's Terraform at $COPY."""
     # tflocal writes into the folder of the configuration, which other tests and stacks use.
     copy, stack = tmp_path / "copy", engines.require()
     if stack.release:
         shutil.copytree(stack.release, copy)
     else:
         working_tree.copy_to(copy, packages.package(stack, "get_order").parent.name)
-
-    def run(line: str, **more: str) -> str:
-        return bash(f'eval "$VARIABLES"; {line}', VARIABLES=variables, COPY=str(copy), **more)
-
-    return run
+    return lambda line: bash(f'eval "$VARIABLES"; {line}', VARIABLES=variables, COPY=str(copy))
 
 
 def test_tflocal_applies_and_then_plans_nothing(shell: Shell) -> None:
@@ -59,15 +54,10 @@ def test_tflocal_applies_and_then_plans_nothing(shell: Shell) -> None:
 
     Apply runs outside the folder of the configuration, init and plan in it, where tflocal sets the state itself.
     """
-    options, inside = "-no-color -parallelism=40", 'cd "$COPY/terraform"; tflocal'
-    variables = dict(line.split("=", 1) for line in shell("env -0").split("\0") if line)
-    # One process of the provider for both commands, with the environment of the shell.
-    with shared_provider(Path(variables["TF_DATA_DIR"]), variables, Path(variables["COPY"], "terraform")) as provider:
-        printed = shell(f'tflocal -chdir="$COPY/terraform" apply -auto-approve {options}', **provider)
-        assert "Apply complete!" in printed
-        shell(f"{inside} init -no-color")
-        # 2 would say that the plan has changes.
-        assert "No changes." in shell(f"{inside} plan -detailed-exitcode {options}", **provider)
+    assert "Apply complete!" in shell('tflocal -chdir="$COPY/terraform" apply -auto-approve -no-color -parallelism=40')
+    # 2 would say that the plan has changes.
+    plan = "tflocal plan -detailed-exitcode -no-color -parallelism=40"
+    assert "No changes." in shell(f'cd "$COPY/terraform"; tflocal init -no-color; {plan}')
     assert "the stack matches its Terraform" in shell("bin/ops stack drift")
 
 
