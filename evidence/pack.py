@@ -12,6 +12,7 @@ from evidence.stages import PackError, Stage
 from release import deploy, pipeline
 from release.deploy import Planned
 from release.environments import ENVIRONMENTS, EnvironmentName
+from tooling.files import write_whole
 
 
 def write(stage: str, output: Path, planned: Planned | None = None) -> None:
@@ -19,9 +20,7 @@ def write(stage: str, output: Path, planned: Planned | None = None) -> None:
     shown = stages.of_release(stages.records_folder(), stage)
     html = page.render(shown, planned, datetime.now(UTC))
     output.parent.mkdir(parents=True, exist_ok=True)
-    partial = output.with_suffix(".partial")
-    partial.write_text(html)
-    partial.replace(output)
+    write_whole(output, html)
     print(f"evidence {os.path.relpath(output)} ({verdict(shown)}, {len(html.encode()) / 1e6:.1f} MB)")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from tooling.cli import UserError
+from tooling.files import write_whole
 from tooling.paths import ROOT
 
 ACCOUNT: Final = "000000000000"
@@ -138,9 +139,7 @@ class Stack:
         """Write stack.json, whole or not at all."""
         self.directory.mkdir(parents=True, exist_ok=True)
         content = {name: value for name, value in asdict(self).items() if name != "directory"}
-        partial = self.directory / "stack.json.partial"
-        partial.write_text(json.dumps(content, indent=2))
-        partial.replace(self.directory / "stack.json")
+        write_whole(self.directory / "stack.json", json.dumps(content, indent=2))
 
 
 def api_url(endpoint: str, outputs: Mapping[str, Any]) -> str:

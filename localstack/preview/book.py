@@ -8,6 +8,7 @@ import jinja2
 
 from evidence.content import rasterize
 from localstack.preview.render import Preview, Rendered, previews, render
+from tooling.files import write_whole
 from tooling.paths import BASE_CSS, ROOT
 
 BOOK = ROOT / "build" / "preview"
@@ -50,8 +51,8 @@ def write_index(folder: Path, results: dict[Preview, Rendered], failure: str = "
     context = {"version": version, "style": BASE_CSS.read_text(), "failure": failure}
     for preview, result in results.items():
         content = page.render(context, preview=preview, result=result, groups={})
-        (folder / preview.slug / "index.html").write_text(content)
+        write_whole(folder / preview.slug / "index.html", content)
     groups = {name: list(found) for name, found in groupby(results.items(), key=lambda entry: entry[0].template)}
-    (folder / "index.html").write_text(page.render(context, preview=None, groups=groups))
+    write_whole(folder / "index.html", page.render(context, preview=None, groups=groups))
     # Last: the browser reloads when it changes.
-    (folder / VERSION).write_text(version)
+    write_whole(folder / VERSION, version)

@@ -16,6 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tooling.files import write_whole
+
 if TYPE_CHECKING:
     from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -35,9 +37,7 @@ class MailCatcher:
     def keep(self, mail: bytes) -> None:
         """Write a mail, whole or not at all."""
         name = f"{time.time_ns()}-{uuid.uuid4().hex[:8]}"
-        partial = self._directory / f"{name}.partial"
-        partial.write_bytes(mail)
-        partial.replace(self._directory / f"{name}.eml")
+        write_whole(self._directory / f"{name}.eml", mail)
 
 
 class Mailbox:

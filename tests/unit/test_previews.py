@@ -207,8 +207,10 @@ def served(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     source = sources / "mail.html"
     source.write_text("one")
     render = tmp_path / "render.py"
-    version = f"pathlib.Path({str(folder / book.VERSION)!r})"
-    render.write_text(f"import pathlib; v = {version}; v.write_text(str(int(v.read_text() or 0) + 1))")
+    render.write_text(
+        f"import pathlib, sys; sys.path.append({str(ROOT)!r}); from tooling.files import write_whole; "
+        f"v = pathlib.Path({str(folder / book.VERSION)!r}); write_whole(v, str(int(v.read_text()) + 1))"
+    )
     port = free_port()
     call = f"serve({port}, Path({str(folder)!r}), [Path({str(sources)!r})], '{sys.executable} {render}')"
     script = f"from pathlib import Path; from localstack.preview.server import serve; {call}"
@@ -226,7 +228,7 @@ def test_change_renders_again(served: tuple[str, Path]) -> None:
         client.trust_env = False
 
         def version() -> int:
-            return int(client.get(f"{address}/{book.VERSION}", timeout=SECONDS).text or 0)
+            return int(client.get(f"{address}/{book.VERSION}", timeout=SECONDS).text)
 
         response = client.get(f"{address}/", timeout=SECONDS)
         assert response.text == "<p>Previews</p>"

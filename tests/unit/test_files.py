@@ -1,0 +1,32 @@
+"""A file that is written in one step."""
+
+import threading
+from pathlib import Path
+
+from tooling.files import write_whole
+
+
+def test_reader_never_sees_a_part(tmp_path: Path) -> None:
+    """Whoever reads the file meanwhile sees its former or its new content, and nothing else is left."""
+    path, contents = tmp_path / "page.html", {"a" * 100_000, "b" * 200_000}
+    write_whole(path, "a" * 100_000)
+    ended = threading.Event()
+
+    def write() -> None:
+        for _ in range(100):
+            for content in contents:
+                write_whole(path, content)
+        ended.set()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    while not ended.is_set():
+        assert path.read_text() in contents
+    thread.join()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_bytes_are_written_as_they_are(tmp_path: Path) -> None:
+    """A mail keeps its line ends."""
+    write_whole(tmp_path / "mail", b"one\r\ntwo\n")
+    assert (tmp_path / "mail").read_bytes() == b"one\r\ntwo\n"
