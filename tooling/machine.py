@@ -94,10 +94,14 @@ _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def _output(*command: str) -> str:
-    """What a command prints; empty if it fails."""
+    """What a command prints; empty if it is not there or fails. RuntimeError if it does not end: it may well work."""
     try:
         return subprocess.check_output(command, stderr=subprocess.DEVNULL, timeout=_PROBE_SECONDS).decode().strip()
-    except (OSError, ValueError, subprocess.SubprocessError):
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(
+            f"`{' '.join(command)}` has not ended after {_PROBE_SECONDS} s: wait until the machine is less busy"
+        ) from None
+    except (OSError, ValueError, subprocess.CalledProcessError):
         return ""
 
 

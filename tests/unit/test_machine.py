@@ -13,7 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tooling import provision
+from tooling import machine, provision
 from tooling.paths import ROOT
 
 MACHINE = ROOT / "tooling" / "machine.py"
@@ -55,6 +55,14 @@ def test_check_with_old_terraform_names_version(tmp_path: Path) -> None:
     done = run(fake_terraform(tmp_path, "1.5.7"), tmp_path)
     assert done.returncode == 1
     assert "Terraform 1.10 or later (there is 1.5.7)" in done.stderr
+
+
+def test_slow_program_is_not_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that does not end in time is named, and not reported as missing: the machine may be busy."""
+    fake(tmp_path, "terraform", "exec sleep 60")
+    monkeypatch.setattr(machine, "_PROBE_SECONDS", 0.5)
+    with pytest.raises(RuntimeError, match=r"terraform version` has not ended after 0\.5 s"):
+        machine._output(str(tmp_path / "terraform"), "version")
 
 
 def test_check_of_complete_machine_is_silent(tmp_path: Path) -> None:
