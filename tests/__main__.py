@@ -51,6 +51,8 @@ _DIGESTS = ("docs/images/sources.json", "tooling/openapi/package-lock.json")
 # What tools make; fonts are left out too.
 _NOT_OURS = {".git", ".venv", ".hypothesis", "build", ".terraform", "__pycache__"}
 _NOTHING_SELECTED = 5
+# The embedded engine, and the suite that compares it with AWS.
+CONFORMANCE_READS = ("localstack", "tooling", "requirements", "tests/conformance", "tests/support")
 
 
 def _tool(name: str, *arguments: str, hint: str = "", environment: Mapping[str, str] | None = None) -> Step:
@@ -266,6 +268,11 @@ def _terraform_unless_passed() -> list[Step]:
     return unless_passed("terraform", inputs, terraform_steps)
 
 
+def _conformance_unless_passed() -> list[Step]:
+    inputs = [*(ROOT / folder for folder in CONFORMANCE_READS), ROOT / "docs" / "parity.md", Path(__file__)]
+    return unless_passed("conformance", inputs, lambda: conformance_steps("embedded", None, True, ()))
+
+
 # Alongside the end-to-end tests, in this order, two at a time.
 _ALONGSIDE: Mapping[str, Callable[[], Sequence[Step]]] = {
     "unit": lambda: unit_steps(()),
@@ -274,7 +281,7 @@ _ALONGSIDE: Mapping[str, Callable[[], Sequence[Step]]] = {
     "security": security_steps,
     "api": _api_unless_passed,
     "terraform": _terraform_unless_passed,
-    "conformance": lambda: conformance_steps("embedded", None, True, ()),
+    "conformance": _conformance_unless_passed,
 }
 
 
@@ -383,7 +390,8 @@ def _finish(parts: Parts) -> None:
 def all_parts() -> None:
     """Run everything that CI runs: all parts below except the audit.
 
-    Terraform's tests and the linters of the API run again only if something changes that they read.
+    Terraform's tests, the linters of the API and the conformance suite run again only if something changes that they
+    read.
     """
     parts = Parts(prefixed=True)
     # Only the first is tested under faults; the proxy for them takes part in every call.
