@@ -7,9 +7,9 @@ from pathlib import Path
 import grimp
 import pytest
 
-from tests.__main__ import CONFORMANCE_READS
 from tests.support import passed
 from tests.support.parts import Parts, Step
+from tests.support.pytest_steps import CONFORMANCE_READS
 
 # Fails for a file with "bad" in it, and writes which files it was given.
 CHECK = """
