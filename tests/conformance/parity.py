@@ -6,7 +6,6 @@ import ast
 import json
 import re
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,7 +136,7 @@ def _applied(content: dict[str, dict[str, Any]]) -> list[str]:
     return text
 
 
-def by_row(cells: Mapping[str, str]) -> dict[str, str]:
+def by_row(cells: dict[str, str]) -> dict[str, str]:
     """The cell of each row that ran; the worst one for a row that is tested with several parameters."""
     found: dict[str, set[str]] = defaultdict(set)
     for name, cell in cells.items():
