@@ -14,7 +14,7 @@ from localstack.targets import Platform
 from release import canary, traffic
 from release.traffic import TrafficError
 
-pytestmark = [pytest.mark.alone, pytest.mark.needs("IAM")]
+pytestmark = [pytest.mark.alone, pytest.mark.needs("metrics")]
 
 
 @contextmanager

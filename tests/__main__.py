@@ -7,26 +7,39 @@ nothing else, the tests whose times are shown. `quick` runs what finds most faul
 
 import os
 import shlex
-import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from evidence.stages import evidence_folder
 from localstack import stack as stacks
 from localstack.stack import ADVICE
-from localstack.terraform import TERRAFORM_DIR
-from localstack.terraform import environment as terraform_environment
-from tests.support import coverage, shared_provider
-from tests.support.kept import program
-from tests.support.parts import Parts, Step
-from tests.support.passed import unless_passed
+from tests.support.check_steps import (
+    api_steps,
+    api_unless_passed,
+    audit_steps,
+    lint_steps,
+    provider_steps,
+    security_steps,
+    terraform_steps,
+    terraform_unless_passed,
+    types_steps,
+)
+from tests.support.parts import MACHINE, Parts, Step
+from tests.support.pytest_steps import (
+    E2E_CACHE,
+    EndToEnd,
+    OwnStack,
+    Target,
+    conformance_steps,
+    conformance_unless_passed,
+    in_workers,
+    unit_steps,
+)
 from tooling.cli import run_cli
 from tooling.paths import ROOT
 from tooling.program import new_program
@@ -34,236 +47,11 @@ from tooling.program import new_program
 app = new_program("The checks and tests. Arguments after -- are passed to pytest: bin/test unit -- -k paging.")
 
 Engine = Literal["embedded", "localstack-host", "localstack"]
-Target = Literal["local", "dev", "sit", "prod", "failover"]
 PytestArguments = Annotated[
     list[str] | None, typer.Argument(metavar="[-- PYTEST ARGUMENTS]", help="Such as -k paging.")
 ]
 
-_BIN = ROOT / ".venv" / "bin"
-_PYTHON = sys.executable
-_MACHINE = ("python3", "tooling/machine.py")
 _STACK, _SECOND_STACK, _QUICK_STACK = (ROOT / "build" / name for name in ("test", "test-alone", "test-quick"))
-_E2E_CACHE = ".pytest_cache/e2e"
-PACKAGES = ("tooling", "release", "ops", "evidence", "localstack", "labs", "cli")
-_LINTERS = ROOT / "tooling" / "openapi"
-# Digests of files, which look like keys.
-_DIGESTS = ("docs/images/sources.json", "tooling/openapi/package-lock.json")
-# What tools make; fonts are left out too.
-_NOT_OURS = {".git", ".venv", ".hypothesis", "build", ".terraform", "__pycache__"}
-_NOTHING_SELECTED = 5
-
-
-def _tool(name: str, *arguments: str, hint: str = "", environment: Mapping[str, str] | None = None) -> Step:
-    """A step that runs a program of the virtual environment."""
-    return Step([str(_BIN / name), *arguments], hint, environment=environment)
-
-
-def lint_steps() -> list[Step]:
-    """Style, format, imports between packages, and the files of GitHub and Docker."""
-    schemas = {
-        "github-workflows": sorted((ROOT / ".github" / "workflows").glob("*.yml")),
-        "github-actions": [
-            path
-            for folder in (".github/actions", "labs/rehearsal/actions")
-            for path in sorted((ROOT / folder).glob("*/action.yml"))
-        ],
-        "dependabot": [ROOT / ".github" / "dependabot.yml"],
-        "compose-spec": [ROOT / "docker-compose.yml"],
-    }
-    separator = shared_provider.SEPARATOR
-    checked = [word for name, files in schemas.items() for word in (separator, name, *map(str, files))]
-    return [
-        _tool("ruff", "check", ".", hint="`.venv/bin/ruff check --fix .` fixes most of it"),
-        _tool("ruff", "format", "--check", ".", hint="`.venv/bin/ruff format .` fixes it"),
-        _tool("lint-imports", "--no-logo", hint="docs/architecture.md says who may import whom"),
-        _tool("zizmor", "--offline", "--quiet", ".github", hint="fix the workflow as the finding says"),
-        Step([_PYTHON, "-m", "tests.support.json_schemas", *checked], "fix the file"),
-    ]
-
-
-def types_steps() -> list[Step]:
-    """Types of all packages."""
-    return [_tool("mypy", hint="fix the types; `bin/test types` checks them again")]
-
-
-def _our_files() -> Iterator[str]:
-    for folder, folders, files in os.walk(ROOT):
-        folders[:] = [name for name in folders if name not in _NOT_OURS and not name.endswith("_cache")]
-        paths = (str(Path(folder, name).relative_to(ROOT)) for name in files if not name.endswith(".ttf"))
-        yield from (path for path in paths if path not in _DIGESTS)
-
-
-def _code(*packages: str) -> list[str]:
-    return sorted(str(path.relative_to(ROOT)) for package in packages for path in (ROOT / package).rglob("*.py"))
-
-
-def _changed_files(command: Sequence[str], names: Sequence[str], hint: str) -> Step:
-    """A step that runs a program for those of the files that changed since they passed."""
-    return Step([_PYTHON, "-m", "tests.support.passed", *command, shared_provider.SEPARATOR, *names], hint)
-
-
-def security_steps() -> list[Step]:
-    """Weaknesses in the code, and secrets in all files; no secret is sent to anybody to verify it."""
-    # Tooling runs programs: each is a list of words, which no shell reads.
-    tooling = ("--skip", "B404,B603,B607")
-    reason = "fix it, or say in its line why it is not a weakness"
-    found = "remove the secret, or mark what is not one with `pragma: allowlist secret` and why"
-    return [
-        _changed_files(("bandit", "-q"), _code("common", "functions"), "fix it: what runs in AWS has no exception"),
-        _changed_files(("bandit", "-q", *tooling), _code(*PACKAGES), reason),
-        _changed_files(("detect-secrets-hook", "--no-verify"), sorted(_our_files()), found),
-    ]
-
-
-def api_steps() -> list[Step]:
-    """The API document, by two linters from npm, which are locked; without npm the run says that they did not run."""
-    npm = shutil.which("npm")
-    if npm is None:
-        missing = "npm is not installed: the linters of docs/openapi.json did not run"
-        return [Step([_PYTHON, "-c", f"print({missing!r})"])]
-    folder, locks = ROOT / "build" / "openapi", ("package.json", "package-lock.json")
-    # npm writes its own lock file when all packages are there.
-    made = (folder / "node_modules" / ".package-lock.json").exists() and all(
-        (folder / name).read_bytes() == (_LINTERS / name).read_bytes() for name in locks
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in locks:
-        shutil.copyfile(_LINTERS / name, folder / name)
-    quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
-    install = Step([npm, "ci", *quiet], "npm downloads the linters, which need Node.js 20", folder)
-    document = str(ROOT / "docs" / "openapi.json")
-    variables = {**os.environ, "REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
-
-    def linter(name: str, *arguments: str) -> Step:
-        hint = "fix release/openapi/ and run `bin/release openapi`"
-        return Step([str(folder / "node_modules" / ".bin" / name), "lint", *arguments], hint, environment=variables)
-
-    return [
-        *([] if made else [install]),
-        linter("redocly", f"--config={_LINTERS / 'redocly.yaml'}", "--format=stylish", document),
-        linter("spectral", f"--ruleset={_LINTERS / 'spectral.yaml'}", "--fail-severity=hint", document),
-    ]
-
-
-def audit_steps(url: str | None, locks: Sequence[Path]) -> list[Step]:
-    """Known vulnerabilities of every locked library; no response is a failure too."""
-    service = ("--vulnerability-service", "osv", "--osv-url", url) if url else ()
-    options = ("--strict", "--require-hashes", "--disable-pip", "--progress-spinner", "off", *service)
-    hint = "docs/decisions/0008-supply-chain.md says what a finding means"
-    # Every file is audited, whatever is found in another.
-    return [Step([str(_BIN / "pip-audit"), *options, "--requirement", str(lock)], hint, always=True) for lock in locks]
-
-
-def terraform_steps() -> list[Step]:
-    """Terraform's format, validation and tests with a mocked provider, and checkov; nothing reaches AWS."""
-    own = {"environment", "failover", "refusals"}
-    names = sorted({path.name.partition(".")[0] for path in (TERRAFORM_DIR / "tests").glob("*.tftest.hcl")} - own)
-
-    def terraform(folder: Path, *arguments: str, hint: str = "fix what Terraform names") -> Step:
-        variables = terraform_environment(ROOT / "build" / "terraform-check" / folder.name)
-        return Step(["terraform", f"-chdir={folder}", *arguments], hint, environment=variables)
-
-    def init(folder: Path) -> Step:
-        return terraform(folder, "init", "-backend=false", "-lockfile=readonly", "-test-directory=tests")
-
-    def tests(folder: Path, *runs: tuple[Sequence[str], Sequence[str]]) -> Step:
-        """Validation and tests on one process of the provider: files, and the environments whose values they get."""
-        commands = ["terraform", f"-chdir={folder}", "validate", "-no-tests"]
-        for files, environments in runs:
-            values = [f"-var-file=env/{name}.tfvars" for name in environments]
-            filters = [f"-filter=tests/{name}.tftest.hcl" for name in files]
-            commands += [shared_provider.SEPARATOR, "terraform", f"-chdir={folder}", "test", *values, *filters]
-        return replace(terraform(folder), command=[_PYTHON, "-m", "tests.support.shared_provider", *commands])
-
-    top, bootstrap = TERRAFORM_DIR, TERRAFORM_DIR / "bootstrap"
-    checkov = ("--directory", ".", "--framework", "terraform", "--var-file", "env/prod.tfvars")
-    quiet = ("--skip-path", "tests", "--skip-download", "--quiet", "--compact")
-    return [
-        terraform(top, "fmt", "-check", "-recursive", "-diff", hint="`terraform fmt -recursive terraform` fixes it"),
-        Step([_PYTHON, "-m", "cli.release", "build"]),
-        init(top),
-        tests(
-            top,
-            (names, ()),
-            (["refusals"], ["prod"]),
-            (["failover"], ["prod", "failover"]),
-            *((["environment"], [name]) for name in ("local", "dev", "sit", "prod")),
-        ),
-        init(bootstrap),
-        tests(bootstrap, (["refusals"], ["dev"]), *((["account"], [name]) for name in ("dev", "sit", "prod"))),
-        Step([*_MACHINE, "install", "checkov"]),
-        Step(
-            [str(ROOT / "build" / "checkov-venv" / "bin" / "checkov"), *checkov, *quiet],
-            "fix the resource, or explain the exception next to it",
-            TERRAFORM_DIR,
-        ),
-    ]
-
-
-def provider_steps(version: str) -> list[Step]:
-    """Validation of both configurations with another version of the AWS provider than the one that is locked."""
-    # Copies: Terraform would change the locks.
-    copy = ROOT / "build" / "provider" / "terraform"
-    shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(TERRAFORM_DIR, copy, ignore=shutil.ignore_patterns(".terraform", ".terraform.lock.hcl", "tests"))
-    steps = []
-    for folder in (copy, copy / "bootstrap"):
-        aws = f'aws = {{ source = "hashicorp/aws", version = "{version}" }}'
-        (folder / "versions_override.tf").write_text(f"terraform {{\nrequired_providers {{\n{aws}\n}}\n}}\n")
-        variables = terraform_environment(copy.parent / folder.name)
-        hint = "terraform/README.md lists what provider 6 changes; the locked version is not concerned"
-        for arguments in (("init", "-backend=false"), ("version",), ("validate",)):
-            steps.append(Step(["terraform", f"-chdir={folder}", *arguments], hint, environment=variables))
-    return steps
-
-
-def _pytest_in_workers(*arguments: str, workers: str = "auto", environment: Mapping[str, str] | None = None) -> Step:
-    # By module: what its tests share, such as a plan, is made once.
-    options = ("-n", workers, "--dist", "loadscope", "--no-loadscope-reorder")
-    hint = "`make unit ARGS=--last-failed` runs what failed"
-    return _tool("pytest", *arguments, *options, hint=hint, environment=environment)
-
-
-def unit_steps(arguments: Sequence[str]) -> list[Step]:
-    """Unit and integration tests; with their coverage unless arguments choose some of them."""
-    folders = ("tests/unit", "tests/integration")
-    if arguments:
-        return [_pytest_in_workers(*folders, *arguments)]
-    folder = ROOT / "build" / "coverage"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    measured = {**os.environ, coverage.FOLDER_VARIABLE: str(folder)}
-    report = [_PYTHON, "-m", "tests.support.coverage", str(folder)]
-    return [
-        # Tests of the engine wait half of the time.
-        _pytest_in_workers(*folders, workers=str((os.cpu_count() or 1) + 1), environment=measured),
-        Step(report, "test the lines above, which no test runs"),
-    ]
-
-
-def conformance_steps(engine: str, target: str | None, check: bool, arguments: Sequence[str]) -> list[Step]:
-    """The service's use of AWS, call by call, on an engine or in dev."""
-    options = ("--engine", engine, *(("--target", target) if target else ()), *(("--check",) if check else ()))
-    hint = "docs/engines.md says what each engine lacks"
-    return [
-        *([Step([*_MACHINE, "install", engine])] if engine == "moto" else []),
-        _tool("pytest", "tests/conformance", *options, *arguments, hint=hint),
-        *([Step([_PYTHON, "-m", "tests.conformance.twins"], hint)] if engine == "dynamodb-local" else []),
-    ]
-
-
-def _api_unless_passed() -> list[Step]:
-    npm = program("npm")
-    inputs = [*npm, *program("node"), _LINTERS, ROOT / "docs" / "openapi.json", Path(__file__)]
-    return unless_passed("api", inputs, api_steps) if npm else api_steps()
-
-
-def _terraform_unless_passed() -> list[Step]:
-    # The packages that the configuration names are built of the others.
-    folders = ("terraform", "templates", "common", "functions", "release", "requirements", "tooling")
-    code = [Path(__file__), Path(shared_provider.__file__)]
-    inputs = [*program("terraform"), *(ROOT / folder for folder in folders), *code]
-    return unless_passed("terraform", inputs, terraform_steps)
 
 
 # Alongside the end-to-end tests, in this order, two at a time.
@@ -272,102 +60,10 @@ _ALONGSIDE: Mapping[str, Callable[[], Sequence[Step]]] = {
     "lint": lint_steps,
     "types": types_steps,
     "security": security_steps,
-    "api": _api_unless_passed,
-    "terraform": _terraform_unless_passed,
-    "conformance": lambda: conformance_steps("embedded", None, True, ()),
+    "api": api_unless_passed,
+    "terraform": terraform_unless_passed,
+    "conformance": conformance_unless_passed,
 }
-
-
-class OwnStack:
-    """A separate stack for the tests on free ports, alongside the one of `make up`.
-
-    Args:
-        folder: Folder of the stack.
-        options: Options of `bin/ops stack up`.
-    """
-
-    def __init__(self, folder: Path, *options: str) -> None:
-        self._folder = folder
-        self._options = options
-        self.environment = {**os.environ, "STACK_DIR": str(folder)}
-
-    def _ops(self, *arguments: str, hint: str = "") -> Step:
-        return Step([_PYTHON, "-m", "cli.ops", *arguments], hint, environment=self.environment)
-
-    def up(self) -> list[Step]:
-        """Bring up a new stack."""
-        shutil.rmtree(self._folder / "mail", ignore_errors=True)
-        up = self._ops("stack", "up", "--free-ports", *self._options, hint="fix what is named above, and run it again")
-        return [self.down(), up]
-
-    def one_order(self) -> Step:
-        """An order from the request to its invoice and mails, checked to the cent."""
-        chosen = ("e2e/test_order_flow.py", "-k", "recorded_and_invoiced or mailed_to_customer_and_team")
-        hint = "`make e2e ARGS=e2e/test_order_flow.py` runs it on the stack of `make up`, and more orders"
-        return _tool("pytest", *chosen, "-o", f"cache_dir={_E2E_CACHE}", hint=hint, environment=self.environment)
-
-    def faults(self) -> Step:
-        """A few orders under faults."""
-        return self._ops("lab", "chaos", "--short", hint="`make chaos SEED=11` runs more orders under the same faults")
-
-    def down(self) -> Step:
-        """Take the stack down."""
-        return self._ops("stack", "down")
-
-
-class EndToEnd:
-    """The end-to-end tests of a target.
-
-    Args:
-        target: Environment of the stack.
-        arguments: Further arguments of pytest.
-        environment: Environment variables of the tests.
-        cache: Where pytest keeps which tests failed: runs at the same time must not share it.
-    """
-
-    def __init__(
-        self, target: Target, arguments: Sequence[str], environment: Mapping[str, str], cache: str = _E2E_CACHE
-    ) -> None:
-        self._target = target
-        self._arguments = arguments
-        self._environment = environment
-        self._cache = cache
-
-    def _pytest(self, *options: str) -> Step:
-        records = ("--evidence", str(evidence_folder() / "records"), "-o", f"cache_dir={self._cache}")
-        target = ("--target", self._target)
-        again = "--last-failed" if self._cache == _E2E_CACHE else f'"--last-failed -o cache_dir={self._cache}"'
-        return Step(
-            # Its plugin would import Hypothesis at the end.
-            [str(_BIN / "pytest"), "e2e", "-p", "no:hypothesispytest", *target, *records, *options, *self._arguments],
-            f"`make e2e ARGS={again}` runs what failed; `make status` and `make logs FUNCTION=…` show why",
-            environment=self._environment,
-            # The arguments may select no test of this part.
-            passes=(0, _NOTHING_SELECTED) if self._arguments else (0,),
-        )
-
-    def together(self, report: Path | None = None, quick: bool = False) -> Step:
-        """The tests that can run side by side; with `quick` no others follow, which the evidence then says."""
-        shutil.rmtree(evidence_folder() / "records" / self._target, ignore_errors=True)
-        options = [*([f"--junitxml={report}"] if report else []), *(["--quick-run"] if quick else [])]
-        return self._pytest("-n", "4", "-m", "not alone", *options)
-
-    def alone(self, long: bool) -> Step:
-        """The tests that need the stack for themselves."""
-        return self._pytest("-m", f"alone and not timed{'' if long else ' and not long'}")
-
-    def leftovers(self) -> Step:
-        """The tests that read what all tests before them left."""
-        return self._pytest("-m", "leftovers")
-
-    def timed(self) -> Step:
-        """The tests whose times are shown, on a machine that does nothing else."""
-        return self._pytest("-m", "timed")
-
-    def evidence(self) -> Step:
-        """Render the evidence pack, of failed tests too."""
-        command = [_PYTHON, "-m", "cli.release", "evidence", "--target", self._target]
-        return Step(command, environment=self._environment, always=True)
 
 
 def _pytest_arguments(given: list[str] | None) -> list[str]:
@@ -383,15 +79,16 @@ def _finish(parts: Parts) -> None:
 def all_parts() -> None:
     """Run everything that CI runs: all parts below except the audit.
 
-    Terraform's tests and the linters of the API run again only if something changes that they read.
+    Terraform's tests, the linters of the API and the conformance suite run again only if something changes that they
+    read.
     """
     parts = Parts(prefixed=True)
     # Only the first is tested under faults; the proxy for them takes part in every call.
     stack, second = OwnStack(_STACK, "--faults"), OwnStack(_SECOND_STACK)
     tests = EndToEnd("local", (), stack.environment)
-    alone = EndToEnd("local", (), second.environment, f"{_E2E_CACHE}-alone")
+    alone = EndToEnd("local", (), second.environment, f"{E2E_CACHE}-alone")
     with parts.shown():
-        if not parts.run("machine", lambda: [Step([*_MACHINE, "test"])]):
+        if not parts.run("machine", lambda: [Step([*MACHINE, "test"])]):
             _finish(parts)
         try:
             # The stacks wait most of the time: for Terraform, queues and faults.
@@ -423,12 +120,12 @@ def quick() -> None:
     parts = Parts(prefixed=True)
     stack = OwnStack(_QUICK_STACK)
     with parts.shown():
-        if not parts.run("machine", lambda: [Step([*_MACHINE, "test"])]):
+        if not parts.run("machine", lambda: [Step([*MACHINE, "test"])]):
             _finish(parts)
         try:
             with ThreadPoolExecutor(max_workers=3) as pool:
                 pool.submit(parts.run, "order", lambda: [*stack.up(), stack.one_order()])
-                pool.submit(parts.run, "unit", lambda: [_pytest_in_workers("tests/unit", "--quick")])
+                pool.submit(parts.run, "unit", lambda: [in_workers("tests/unit", "--quick")])
                 pool.submit(parts.run, "lint", lambda: [*lint_steps(), *types_steps()])
         finally:
             parts.run("stack down", lambda: [stack.down()])

@@ -42,7 +42,8 @@ _LOG_AS_LAMBDA = r"""
 """
 _BEFORE_END = "        _real_stdout.flush()\n\nrun()"
 _WRITE_END = f"        print({_END!r} + _ms_ctx.get('request_id', ''), file=sys.__stderr__, flush=True)\n{_BEFORE_END}"
-# Of a process that takes messages from a queue: a third of what one of the API gets when both are busy.
+# Added to the niceness of a process that takes messages from a queue: when both are busy, it gets a third of what one
+# of the API gets.
 _NICE = 5
 
 
@@ -264,7 +265,8 @@ def let_requests_go_first(invoke: Function, worker: Any, event: Any, request_id:
     takes_messages = records and records[0].get("eventSource") == "aws:sqs"
     if takes_messages and process is not None and process != getattr(worker, "goes_last", None):
         with suppress(ProcessLookupError):
-            os.setpriority(os.PRIO_PROCESS, process, _NICE)
+            # Relative: only root may raise the priority of an engine that has a low one itself.
+            os.setpriority(os.PRIO_PROCESS, process, os.getpriority(os.PRIO_PROCESS, process) + _NICE)
         worker.goes_last = process
     return invoke(worker, event, request_id, **more)
 

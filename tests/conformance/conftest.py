@@ -117,7 +117,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print how many rows behave as AWS documents."""
-    cells = list(config.stash[_CELLS].values())
+    cells = list(parity.by_row(config.stash[_CELLS]).values())
     engine = config.stash.get(_ENGINE, None)
     if engine and cells:
         terminalreporter.write_line(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,7 @@ def note(engine: Engine, cells: dict[str, str], write: bool) -> bool:
     found = {
         "version": engine.version,
         "lacks": dict(engine.lacks),
-        "rows": {row.id: _cell(row, cells) for row in rows()},
+        "rows": {row.id: by_row(cells)[row.id] for row in rows()},
     }
     if "applied" in content.get(engine.name, {}):
         found["applied"] = content[engine.name]["applied"]
@@ -135,10 +136,12 @@ def _applied(content: dict[str, dict[str, Any]]) -> list[str]:
     return text
 
 
-def _cell(row: Row, cells: dict[str, str]) -> str:
-    """The cell of a row; the worst one for a row that is tested with several parameters."""
-    found = {cell for name, cell in cells.items() if name.partition("[")[0] == row.id}
-    return next(kind for kind in (DIFFERS, LACKS, SAME) if kind in found)
+def by_row(cells: dict[str, str]) -> dict[str, str]:
+    """The cell of each row that ran; the worst one for a row that is tested with several parameters."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for name, cell in cells.items():
+        found[name.partition("[")[0]].add(cell)
+    return {row: next(kind for kind in (DIFFERS, LACKS, SAME) if kind in kinds) for row, kinds in found.items()}
 
 
 def _counts(content: dict[str, dict[str, Any]], name: str) -> list[str]:

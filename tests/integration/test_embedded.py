@@ -367,8 +367,9 @@ def test_batches_leave_processors_to_requests(aws: Aws) -> None:
 
     ran = poll("all messages taken", lines, 60)
     assert len({process for _, process, _ in ran}) <= (os.cpu_count() or 1)
-    # The first call of a process starts it.
-    assert Counter(nice for *_, nice in ran)["5"] >= messages - (os.cpu_count() or 1)
+    # The engine has the priority of this process; the first call of a process starts it.
+    lower = str(min(os.nice(0) + 5, 19))
+    assert Counter(nice for *_, nice in ran)[lower] >= messages - (os.cpu_count() or 1)
 
 
 LOGGING = """

@@ -25,6 +25,8 @@ _FAILED_TEST = re.compile(r"^(?:FAILED|ERROR) \S+\.py\b")
 # Failed tests of a part that the summary names: the first ones say what is wrong.
 _MAX_FAILED_TESTS = 20
 _NICE = ("nice", "-n", "10")
+# Sets up what the tests need.
+MACHINE = ("python3", "tooling/machine.py")
 _CHUNK = 1 << 16
 
 console = Console(highlight=False, emoji=False, markup=False, soft_wrap=True)
@@ -49,6 +51,11 @@ class Step:
     environment: Mapping[str, str] | None = None
     passes: tuple[int, ...] = (0,)
     always: bool = False
+
+
+def tool(name: str, *arguments: str, hint: str = "", environment: Mapping[str, str] | None = None) -> Step:
+    """A step that runs a program of the virtual environment."""
+    return Step([str(ROOT / ".venv" / "bin" / name), *arguments], hint, environment=environment)
 
 
 @dataclass

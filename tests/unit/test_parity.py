@@ -6,11 +6,13 @@ from tests.conformance import parity
 from tests.conformance.differences import DIFFERENCES, TWINS
 from tests.conformance.engines import locked
 from tests.conformance.twins import REQUESTS
+from tooling import dynamodb_local
 
 LOCKS = {
     "embedded": ("engine", "ministack"),
     "moto": ("moto", "moto[server]"),
     "localstack-host": ("localstack", "localstack-core[runtime]"),
+    "localstack": ("localstack", "localstack-core[runtime]"),
 }
 ROWS = {row.id for row in parity.rows()}
 
@@ -26,6 +28,22 @@ def test_measurements_cover_rows_and_locked_engine(engine: str) -> None:
     found = parity.measured()[engine]
     assert set(found["rows"]) == ROWS, f"run `make conformance ENGINE={engine}`"
     assert found["version"] == locked(*LOCKS[engine]) == DIFFERENCES[engine].version
+
+
+def test_measurements_cover_rows_of_dynamodb_local() -> None:
+    """DynamoDB Local was measured in the version that is downloaded; it has no rows but those of tables."""
+    found = parity.measured()["dynamodb-local"]
+    assert (set(found["rows"]), found["version"]) == (ROWS, dynamodb_local.VERSION), (
+        "run `make conformance ENGINE=dynamodb-local`"
+    )
+    missing = {row for row, cell in found["rows"].items() if cell == parity.LACKS}
+    assert missing == {row for row in ROWS if not row.startswith("dynamodb/")}
+
+
+def test_row_with_parameters_counts_once() -> None:
+    """A row that is tested with several parameters has one cell, the worst."""
+    cells = {"s3/a[1]": parity.SAME, "s3/a[2]": parity.DIFFERS, "s3/a[3]": parity.LACKS, "s3/b": parity.SAME}
+    assert parity.by_row(cells) == {"s3/a": parity.DIFFERS, "s3/b": parity.SAME}
 
 
 @pytest.mark.parametrize("engine", DIFFERENCES)

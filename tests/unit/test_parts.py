@@ -10,8 +10,9 @@ import pytest
 from rich.console import Console
 
 from localstack.terraform import TERRAFORM_DIR
-from tests.__main__ import EndToEnd, api_steps, lint_steps, provider_steps, terraform_steps
+from tests.support.check_steps import api_steps, lint_steps, provider_steps, terraform_steps
 from tests.support.parts import Parts, Step
+from tests.support.pytest_steps import EndToEnd
 from tooling.paths import ROOT
 
 CLOSING = "===== 3 passed, 1 skipped in 0.12s ====="

@@ -4,10 +4,12 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import grimp
 import pytest
 
 from tests.support import passed
 from tests.support.parts import Parts, Step
+from tests.support.pytest_steps import CONFORMANCE_READS
 
 # Fails for a file with "bad" in it, and writes which files it was given.
 CHECK = """
@@ -85,3 +87,16 @@ def test_part_whose_input_changes_meanwhile_runs_again(tmp_path: Path, log: Path
         steps = passed.unless_passed("terraform", [source], changed_after_start, tmp_path / "passed")
         assert Parts(prefixed=False).run("terraform", partial(list, steps))
     assert log.read_text().count("main.tf") == 2
+
+
+def test_conformance_suite_imports_nothing_that_it_is_not_said_to_read() -> None:
+    """Each module that the suite and the engine's patches import is below a folder that lets them run again."""
+    packages = ("common", "functions", "tooling", "release", "ops", "evidence", "localstack", "labs", "cli", "tests")
+    graph = grimp.build_graph(*packages, cache_dir=None)
+    roots = [name for name in graph.modules if name.startswith(("tests.conformance.", "localstack.ministack_patches."))]
+    # A command of its own, and what runs it on AWS's own DynamoDB.
+    roots = [name for name in roots if not name.endswith((".apply", ".twins"))]
+    imported = {module for root in roots for module in graph.find_upstream_modules(root)} | set(roots)
+    read = tuple(f"{folder.replace('/', '.')}." for folder in CONFORMANCE_READS)
+    assert len(roots) > 20
+    assert [module for module in sorted(imported) if not f"{module}.".startswith(read)] == []

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.__main__ import audit_steps
 from tests.support import passed
+from tests.support.check_steps import audit_steps
 from tooling.paths import ROOT
 
 BIN = Path(sys.executable).parent
@@ -135,7 +135,7 @@ def advisories(request: pytest.FixtureRequest) -> Iterator[Advisories]:
     server.server_close()
 
 
-@pytest.mark.slow("requirements", "tests/__main__.py")
+@pytest.mark.slow("requirements", "tests/support/check_steps.py")
 @pytest.mark.parametrize("advisories", ["jinja2"], indirect=True)
 def test_audit_fails_for_a_vulnerable_library(advisories: Advisories) -> None:
     """The audit queries every locked library, and fails when one has a known vulnerability."""
@@ -149,7 +149,7 @@ def test_audit_fails_for_a_vulnerable_library(advisories: Advisories) -> None:
     assert set(advisories.requested) == {re.sub(r"[-_.]+", "-", name).lower() for name in locked}
 
 
-@pytest.mark.slow("requirements", "tests/__main__.py")
+@pytest.mark.slow("requirements", "tests/support/check_steps.py")
 @pytest.mark.parametrize("advisories", ["nothing"], indirect=True)
 def test_audit_passes_only_with_a_response(advisories: Advisories) -> None:
     """The audit passes when no vulnerability is known, and fails when the service does not respond."""

@@ -1,4 +1,4 @@
-"""Keeps the tags of a new alarm, which LocalStack drops, so that a second Terraform plan is empty.
+"""Keeps the tags of a new alarm, which LocalStack 4 drops, so that a second Terraform plan is empty.
 
 Source: CloudWatch API Reference, PutMetricAlarm, Tags. LocalStack runs this script when it starts.
 """
@@ -6,6 +6,7 @@ Source: CloudWatch API Reference, PutMetricAlarm, Tags. LocalStack runs this scr
 from typing import Any
 
 from localstack.aws.api import RequestContext, handler
+from localstack.services.cloudwatch.models import CloudWatchStore
 from localstack.services.cloudwatch.provider_v2 import CloudwatchProvider
 from localstack.utils.aws import arns
 
@@ -21,4 +22,6 @@ def put_metric_alarm(provider: CloudwatchProvider, context: RequestContext, requ
     provider.get_store(context.account_id, context.region).TAGS.tag_resource(arn, tags)
 
 
-CloudwatchProvider.put_metric_alarm = put_metric_alarm
+# Later versions keep the tags themselves, in another place.
+if "TAGS" in vars(CloudWatchStore):
+    CloudwatchProvider.put_metric_alarm = put_metric_alarm
