@@ -97,7 +97,10 @@ _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 def _output(*command: str) -> str:
     """What a command prints; empty if it is not there or fails. RuntimeError if it does not end: it may well work."""
     try:
-        return subprocess.check_output(command, stderr=subprocess.DEVNULL, timeout=_PROBE_SECONDS).decode().strip()
+        printed = subprocess.check_output(
+            command, env=_environment(), stderr=subprocess.DEVNULL, timeout=_PROBE_SECONDS
+        )
+        return printed.decode().strip()
     except subprocess.TimeoutExpired:
         raise RuntimeError(
             f"`{' '.join(command)}` has not ended after {_PROBE_SECONDS} s: wait until the machine is less busy"
@@ -117,8 +120,8 @@ def _run(advice: str, variables: dict[str, str], *command: str) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """The variables of the shell without those that change what pip, uv and Python do."""
-    changes = re.compile(r"(PIP|UV|PYTHON|CONDA)_?[A-Z].*|VIRTUAL_ENV")
+    """The variables of the shell without those that change what pip, uv, Python and Terraform do."""
+    changes = re.compile(r"(PIP|UV|PYTHON|CONDA)_?[A-Z].*|TF_.*|VIRTUAL_ENV")
     return {n: value for n, value in os.environ.items() if _PACKAGE_SETTING.fullmatch(n) or not changes.fullmatch(n)}
 
 

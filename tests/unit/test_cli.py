@@ -112,6 +112,19 @@ def test_shell_completes_commands_and_values(program: str, typed: str, offered: 
     assert done.stdout.split() == offered
 
 
+@pytest.mark.parametrize(
+    "variable", ["PYTHONHOME=/none", "PYTHONMALLOC=none", "PYTHONHASHSEED=none", "PYTHONWARNINGS=error"]
+)
+def test_program_starts_whatever_the_shell_sets_for_python(variable: str) -> None:
+    """Variables that would keep Python from starting, or its libraries from loading, do not reach it."""
+    name, _, value = variable.partition("=")
+    shell = {name: value, "COMP_WORDS": "bin/ops stack stat", "COMP_CWORD": "2", "_OPS_COMPLETE": "complete_bash"}
+    done = subprocess.run(
+        ["bin/ops"], cwd=ROOT, env=os.environ | shell, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.stdout.split(), done.stderr) == (["status"], "")
+
+
 @pytest.mark.slow("common", "cli", "evidence", "labs", "localstack", "ops", "release", "tooling", "requirements")
 @pytest.mark.parametrize("module", ["cli.ops", "cli.release", "localstack.console.app"])
 def test_module_starts_with_the_local_libraries_only(module: str) -> None:

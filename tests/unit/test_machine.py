@@ -71,6 +71,27 @@ def test_check_of_complete_machine_is_silent(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_check_runs_programs_without_variables_of_the_shell(tmp_path: Path) -> None:
+    """A variable of the shell that makes Terraform or Python fail does not make the machine lack it."""
+    shell = {"TF_CLI_ARGS": "-no-such", "TF_REATTACH_PROVIDERS": "x", "PYTHONHOME": "/none", "PYTHONMALLOC": "x"}
+    path = fake_terraform(tmp_path, "1.11.0")
+    script = (tmp_path / "terraform").read_text().replace("#!/bin/sh", '#!/bin/sh\n[ -z "${TF_CLI_ARGS:-}" ] || exit 1')
+    fake(tmp_path, "terraform", script)
+    code = f"""
+import os, sys
+sys.path.insert(0, {str(ROOT)!r})
+from tooling import machine
+machine._uv_candidates = list
+os.environ.update({shell!r})
+print([item.what for item in machine.missing()])
+"""
+    environment = {"PATH": path, "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "[]\n"
+
+
 def test_check_requires_chromium_only_for_tests(tmp_path: Path) -> None:
     """Only the tests need Chromium, and the variable CHROMIUM can name one."""
     path, none = fake_terraform(tmp_path, "1.11.0"), {"CHROMIUM": str(tmp_path / "none")}
