@@ -246,7 +246,7 @@ def drift(to: Annotated[Stage, _TO], var_file: VarFiles = None) -> None:
 @app.command()
 def preflight(to: To) -> None:
     """Check that an account has what a deployment needs, as docs/first-account.md describes; changes nothing."""
-    found = list(preflights.checks(lambda service: pipeline.client(service, to), to))
+    found = list(preflights.checks(preflights.clients(to), to))
     for check in found:
         print(f"{'✗' if check.missing else '✓'} {check.name}{f': {check.missing}' if check.missing else ''}")
     if any(check.missing for check in found):

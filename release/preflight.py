@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+import boto3
 from botocore.exceptions import ClientError
 
 from release.environments import ENVIRONMENTS, EnvironmentName
@@ -19,6 +20,9 @@ _STORED_SHARE: Final = 0.8
 _TEMPLATE: Final = "customer/order_confirmation.html"
 _DOMAIN: Final = "kimmyai.io"
 _OIDC_PROVIDER: Final = "token.actions.githubusercontent.com"
+# Where to find out who is signed in: the endpoint of a region that is off in the account refuses every call.
+_ALWAYS_ON: Final = "us-east-1"
+_ENABLE_REGION: Final = "enable it in the account, and check again (step 1)"
 
 type Client = Callable[[Any], Any]
 
@@ -47,11 +51,15 @@ def checks(client: Client, environment: EnvironmentName) -> Iterator[Check]:
     if account != variables["account_id"]:
         yield Check("account", f"you are signed in to {account}; {environment} is {variables['account_id']}")
         return
+    yield Check(f"account {account}", None)
+    region = _check(f"region {known.region}", partial(_region, client, known.region))
+    yield region
+    if region.missing and region.missing.endswith(_ENABLE_REGION):
+        # Each call there fails, with errors that name something else.
+        return
     iam, s3 = client("iam"), client("s3")
     gateway_role, role = "AWSServiceRoleForAPIGateway", f"github-2-bbws-order-lambda-{variables['environment']}"
     probes: dict[str, Callable[[], str | None]] = {
-        f"account {account}": lambda: None,
-        f"region {known.region}": lambda: _region(client, known.region),
         "concurrency of Lambda": lambda: _concurrency(client),
         "storage of Lambda": lambda: _code_storage(client),
         "throttling of API Gateway": lambda: _throttling(client, int(variables["throttle_rate"])),
@@ -74,10 +82,20 @@ def checks(client: Client, environment: EnvironmentName) -> Iterator[Check]:
         topic = f"arn:aws:sns:{known.region}:{account}:bbws-alerts-{variables['environment']}"
         probes["subscribers of the alarms"] = lambda: _subscribers(client, topic)
     for name, probe in probes.items():
-        try:
-            yield Check(name, probe())
-        except ClientError as error:
-            yield Check(name, _ABSENT.get(error.response["Error"]["Code"], f"not checked: {error}"))
+        yield _check(name, probe)
+
+
+def clients(environment: EnvironmentName) -> Client:
+    """Clients of the account that the shell is signed in to, by the name of their service."""
+    region = ENVIRONMENTS[environment].region
+    return lambda service: boto3.client(service, region_name=_ALWAYS_ON if service == "sts" else region)
+
+
+def _check(name: str, probe: Callable[[], str | None]) -> Check:
+    try:
+        return Check(name, probe())
+    except ClientError as error:
+        return Check(name, _ABSENT.get(error.response["Error"]["Code"], f"not checked: {error}"))
 
 
 def _variables(environment: EnvironmentName) -> dict[str, str]:
@@ -91,7 +109,7 @@ def _exists(get: Callable[..., object], **arguments: str) -> None:
 
 def _region(client: Client, region: str) -> str | None:
     status = client("account").get_region_opt_status(RegionName=region)["RegionOptStatus"]
-    return None if status.startswith("ENABLED") else f"it is {status}: enable it in the account (step 1)"
+    return None if status.startswith("ENABLED") else f"it is {status}: {_ENABLE_REGION}"
 
 
 def _concurrency(client: Client) -> str | None:

@@ -3,7 +3,9 @@
 import io
 import os
 import re
+import signal
 import sys
+import threading
 from collections.abc import Callable
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -36,8 +38,12 @@ def run_cli(run: Callable[[], int | None], advice: str) -> int:
     """Run a command in a clean environment; report on standard error why it failed.
 
     The advice says what to do when AWS, or the engine in its place, refuses a request or does not respond. The exit
-    status is that of the command, 1 after an error, 130 after Ctrl-C, 0 if the reader of its output closed the pipe.
+    status is that of the command, 1 after an error, 130 after Ctrl-C or SIGTERM, 0 if the reader of its output closed
+    the pipe.
     """
+    if threading.current_thread() is threading.main_thread():
+        # A command that `kill` or `timeout` ends stops as after Ctrl-C: what it has started may finish.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     for name in filter(_NOT_INHERITED.fullmatch, list(os.environ)):
         del os.environ[name]
     os.environ |= {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"}

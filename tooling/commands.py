@@ -57,6 +57,9 @@ def run(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            # Ctrl-C in a terminal then reaches only this process, which interrupts the program once: a second interrupt
+            # makes Terraform exit at once, without writing its state.
+            start_new_session=True,
         )
     except FileNotFoundError:
         raise CommandError(f"{what}: there is no {command[0]} on PATH: install it") from None

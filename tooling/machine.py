@@ -41,7 +41,8 @@ _UV_FOLDER = ROOT / "build" / "uv"
 PROGRAMS = ROOT / "build" / "bin"
 PYTHON_VERSION = "3.12"
 _TOOL_PYTHON = {"localstack": "3.13"}
-TERRAFORM_VERSION = (1, 10)
+# As `required_version` in terraform/: locks of the state are objects in S3.
+TERRAFORM_VERSION = (1, 11)
 PANGO = ("pango-1.0", "pangoft2-1.0", "gobject-2.0", "harfbuzz", "harfbuzz-subset")
 # Playwright's Node.js is linked to it, and Chromium's package does not bring it.
 NODE_LIBRARY = "atomic"
@@ -164,9 +165,10 @@ def missing(for_tests: bool = False, for_localstack: bool = False) -> list[Missi
     version = json.loads(_output("terraform", "version", "-json") or "{}").get("terraform_version", "")
     match = re.match(r"(\d+)\.(\d+)", version)
     if not match or tuple(map(int, match.groups())) < TERRAFORM_VERSION:
+        required = ".".join(map(str, TERRAFORM_VERSION))
         found.append(
             Missing(
-                f"{provision.TERRAFORM_NAME} 1.10 or later" + (f" (there is {version})" if match else ""),
+                f"{provision.TERRAFORM_NAME} {required} or later" + (f" (there is {version})" if match else ""),
                 "makes the stack, here as in AWS",
                 "install it from https://developer.hashicorp.com/terraform/install",
                 {},

@@ -6,9 +6,7 @@ The deployment whose Terraform is killed starts the AWS provider as always; all 
 """
 
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +17,7 @@ from typing import Any
 from unittest.mock import patch
 
 import boto3
+import psutil
 import pytest
 
 from localstack import processes, terraform
@@ -111,6 +110,15 @@ output "alerts_topic_arn" { value = aws_sns_topic.alerts.arn }
 """
 
 
+def _kill_tree(pid: int) -> None:
+    """Kill a process and all that it has started, as the end of a runner does."""
+    with suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(pid)
+        for process in (parent, *parent.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+
 class Prod:
     """The account of prod on an engine, and the releases that are promoted to it.
 
@@ -181,7 +189,7 @@ class Prod:
         self._provider = shared
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start a command of `bin/release`, in a process group of its own."""
+        """Start a command of `bin/release`."""
         return subprocess.Popen(
             [sys.executable, "-c", PROGRAM, str(self._folder), *arguments],
             cwd=ROOT,
@@ -189,7 +197,6 @@ class Prod:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            start_new_session=True,
         )
 
     def run(self, *arguments: str, status: int = 0) -> str:
@@ -209,8 +216,7 @@ class Prod:
                 poll("the time to kill", lambda: when() or process.poll() or None, _SECONDS, 0.05)
                 assert process.poll() is None, "it ended before it could be killed"
             finally:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+                _kill_tree(process.pid)
                 print(f"$ bin/release {' '.join(arguments)}\n{process.communicate()[0]}Killed")
 
     def follow(self, page: str, heading: str, number: int = 0, **variables: str) -> str:

@@ -1,6 +1,7 @@
 """How commands end: ours with a sentence, other programs within a deadline."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from tooling import commands
 from tooling.cli import run_cli
 from tooling.commands import CommandError, Completed
 from tooling.paths import ROOT
+from tooling.polling import poll
 
 DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no s3:PutObject on releases"}}, "PutObject")
 
@@ -87,6 +89,49 @@ def test_run_past_deadline_is_killed() -> None:
     """A program that takes too long is killed and named."""
     with pytest.raises(CommandError, match=r"greet: not finished after 0\.5 s"):
         commands.run("greet", python("import time; time.sleep(60)"), 0.5)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_command_interrupts_program_once_and_waits(tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C in a terminal, or `timeout`, which signal a whole process group, reach a program once, and it may finish.
+
+    Terraform exits at the second interrupt without writing its state or releasing its lock. Source: its message "Two
+    interrupts received. Exiting immediately. Note that data loss may have occurred."
+    """
+    started, finished = tmp_path / "started", tmp_path / "finished"
+    program = f"""
+import signal, time
+from pathlib import Path
+seen = []
+signal.signal(signal.SIGINT, lambda *_: seen.append(1))
+Path({str(started)!r}).touch()
+while not seen:
+    time.sleep(0.01)
+time.sleep(1)
+Path({str(finished)!r}).write_text(str(len(seen)))
+"""
+    ours = f"""
+import sys
+from tooling import commands
+from tooling.cli import run_cli
+sys.exit(run_cli(lambda: commands.run("apply", {python(program)!r}, 60), ""))
+"""
+    with subprocess.Popen(python(ours), cwd=ROOT, start_new_session=True) as process:
+        try:
+            poll("the program", lambda: started.exists() or process.poll(), 30)
+            os.killpg(process.pid, number)
+            assert process.wait(30) == 130
+        finally:
+            process.kill()
+    assert finished.read_text() == "1"
+
+
+def test_program_that_ignores_an_interrupt_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that does not end in the time that it has after an interrupt is killed."""
+    monkeypatch.setattr(commands, "_GRACE_SECONDS", 0.5)
+    command = ["sh", "-c", "trap '' INT; while :; do sleep 0.1; done"]
+    with pytest.raises(CommandError, match=r"greet: not finished after 0\.5 s"):
+        commands.run("greet", command, 0.5)
 
 
 def test_run_missing_program_is_named() -> None:

@@ -265,3 +265,11 @@ def test_devcontainer_has_what_the_machine_needs() -> None:
     assert {debian[library] for library in PANGO} | {"chromium"} <= set(installed)
     assert container["forwardPorts"] == [port for use, (_, port) in DEFAULTS.items() if use not in ("proxy", "issuer")]
     assert set(container["portsAttributes"]) == {str(port) for port in container["forwardPorts"]}
+
+
+def test_required_terraform_is_named_alike() -> None:
+    """The check of a machine, and the page for an administrator, require the Terraform that the code requires."""
+    wanted = ".".join(map(str, TERRAFORM_VERSION))
+    code = "".join(path.read_text() for path in (ROOT / "terraform").rglob("versions.tf"))
+    assert set(re.findall(r'required_version = ">= ([\d.]+)"', code)) == {wanted}
+    assert f"Terraform {wanted} and a clone" in (ROOT / "docs" / "first-account.md").read_text()

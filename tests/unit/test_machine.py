@@ -46,15 +46,15 @@ def test_check_without_terraform_says_how_to_get_it(tmp_path: Path) -> None:
     """A machine without Terraform is reported with the address to get it from."""
     done = run("/usr/sbin:/sbin", tmp_path)
     assert done.returncode == 1
-    assert "missing: Terraform 1.10 or later: it makes the stack" in done.stderr
+    assert "missing: Terraform 1.11 or later: it makes the stack" in done.stderr
     assert "https://developer.hashicorp.com/terraform/install" in done.stderr
 
 
 def test_check_with_old_terraform_names_version(tmp_path: Path) -> None:
     """A Terraform that is too old is reported with its version."""
-    done = run(fake_terraform(tmp_path, "1.5.7"), tmp_path)
+    done = run(fake_terraform(tmp_path, "1.10.5"), tmp_path)
     assert done.returncode == 1
-    assert "Terraform 1.10 or later (there is 1.5.7)" in done.stderr
+    assert "Terraform 1.11 or later (there is 1.10.5)" in done.stderr
 
 
 def test_slow_program_is_not_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,13 +67,13 @@ def test_slow_program_is_not_missing(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_check_of_complete_machine_is_silent(tmp_path: Path) -> None:
     """A machine that has everything gets no message."""
-    done = run(fake_terraform(tmp_path, "1.10.0"), tmp_path)
+    done = run(fake_terraform(tmp_path, "1.11.0"), tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_check_requires_chromium_only_for_tests(tmp_path: Path) -> None:
     """Only the tests need Chromium, and the variable CHROMIUM can name one."""
-    path, none = fake_terraform(tmp_path, "1.10.0"), {"CHROMIUM": str(tmp_path / "none")}
+    path, none = fake_terraform(tmp_path, "1.11.0"), {"CHROMIUM": str(tmp_path / "none")}
     fake(tmp_path, "browser", "")
     lacking = run(path, tmp_path, "test", variables=none)
     assert lacking.returncode == 1
@@ -85,7 +85,7 @@ def test_check_requires_chromium_only_for_tests(tmp_path: Path) -> None:
 
 def test_check_requires_curl_only_for_tests(tmp_path: Path) -> None:
     """The tests run README's call of the API, and a bare Debian has no curl."""
-    fake_terraform(tmp_path, "1.10.0")
+    fake_terraform(tmp_path, "1.11.0")
     path = f"{tmp_path}:/usr/sbin:/sbin"
     assert "missing: curl: it runs README's call" in run(path, tmp_path, "test").stderr
     assert run(path, tmp_path).returncode == 0
@@ -123,7 +123,7 @@ def test_python_missing_prints_one_line_with_everything(tmp_path: Path, manager:
 
 def test_everything_missing_is_one_line(tmp_path: Path) -> None:
     """Where Pango is missing, the line to paste has the browser of `make test` too, and so is the only one."""
-    path = fake_terraform(tmp_path, "1.10.0")
+    path = fake_terraform(tmp_path, "1.11.0")
     fake(tmp_path, "apt-get", "")
     fake(tmp_path, "sudo", "exit 1")
     code = f"""
@@ -165,7 +165,7 @@ machine.prepare()
         subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True, timeout=60)
         return (tmp_path / "programs" / "terraform").is_symlink()
 
-    assert not linked(fake_terraform(tmp_path / "bin", "1.10.0"))
+    assert not linked(fake_terraform(tmp_path / "bin", "1.11.0"))
     assert linked("/usr/sbin:/sbin")
 
 
@@ -192,7 +192,7 @@ mkdir -p "$venv/bin" && printf '#!/bin/sh\\necho 3.12\\n' > "$venv/bin/python" &
 
 def install(checkout: Path, name: str, **variables: str) -> list[str]:
     """Install an environment; returns uv's new calls."""
-    path = fake_terraform(checkout.parent / "bin", "1.10.0")
+    path = fake_terraform(checkout.parent / "bin", "1.11.0")
     (checkout / "calls").write_text("")
     done = run(path, checkout.parent, "install", name, machine=checkout / "tooling" / "machine.py", variables=variables)
     assert done.returncode == 0, done.stderr
@@ -237,7 +237,7 @@ def test_install_takes_index_from_pip(checkout: Path) -> None:
 def test_install_without_network_says_what_to_check(checkout: Path) -> None:
     """When uv fails, the message holds what it printed and what to do."""
     fake(checkout.parent / "bin", "uv", '[ "$1" = --version ] && exec echo uv; echo "no route to host"; exit 2')
-    path = fake_terraform(checkout.parent / "bin", "1.10.0")
+    path = fake_terraform(checkout.parent / "bin", "1.11.0")
     done = run(path, checkout.parent, "install", "local", machine=checkout / "tooling" / "machine.py")
     assert done.returncode == 1
     assert "no route to host" in done.stderr

@@ -58,7 +58,6 @@ def test_complete_account_passes(environment: EnvironmentName) -> None:
 def test_empty_account_names_each_step() -> None:
     """Each thing that is missing is named, with the step of docs/first-account.md that provides it."""
     services = ready(ACCOUNTS["prod"])
-    services["account"].get_region_opt_status.return_value = {"RegionOptStatus": "DISABLED"}
     services["lambda"].get_account_settings.return_value = lambda_settings(10, 61)
     services["apigateway"].get_account.return_value = {
         "throttleSettings": {"rateLimit": 2500.0, "burstLimit": 1250},
@@ -81,7 +80,6 @@ def test_empty_account_names_each_step() -> None:
         "Subscriptions": [{"SubscriptionArn": "PendingConfirmation"}]
     }
     assert failures(services, "prod") == {
-        "region af-south-1": "it is DISABLED: enable it in the account (step 1)",
         "concurrency of Lambda": "10: request 1,000 (step 2)",
         "storage of Lambda": "61 of 75 GB are used: delete old versions, or request more (docs/release.md)",
         "throttling of API Gateway": "2500 requests a second, burst 1250; 10000 are agreed (step 2)",
@@ -99,6 +97,21 @@ def test_empty_account_names_each_step() -> None:
         "replication of the templates": "not there yet: the first deployment uploads them (step 9)",
         "subscribers of the alarms": "nobody has confirmed: no alarm reaches anybody (step 9)",
     }
+
+
+def test_region_that_is_off_is_the_only_thing_reported() -> None:
+    """While the region is off every other call fails, with errors such as 403, which would be taken for a lack."""
+    services = ready(ACCOUNTS["dev"])
+    services["account"].get_region_opt_status.return_value = {"RegionOptStatus": "DISABLED"}
+    services["s3"].head_bucket.side_effect = missing("403")
+    off = "it is DISABLED: enable it in the account, and check again (step 1)"
+    assert failures(services, "dev") == {"region af-south-1": off}
+
+
+def test_caller_is_known_while_the_region_is_off() -> None:
+    """STS is called in a region that every account has: those of other regions refuse a call until they are on."""
+    client = preflight.clients("dev")
+    assert [client(service).meta.region_name for service in ("sts", "sqs")] == ["us-east-1", "af-south-1"]
 
 
 def test_other_account_is_not_checked() -> None:

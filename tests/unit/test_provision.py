@@ -17,7 +17,7 @@ from tooling.provision import Missing
 
 PANGO = Missing("Pango", "renders the invoice PDF", "install Pango", {"apt-get": "libpango harfbuzz"})
 BROWSER = Missing("Chromium", "opens pages", "install it", {"apt-get": "chromium"})
-TERRAFORM = Missing("Terraform 1.10 or later", "makes the stack", "install it", {})
+TERRAFORM = Missing("Terraform 1.11 or later", "makes the stack", "install it", {})
 
 
 @pytest.fixture(autouse=True)

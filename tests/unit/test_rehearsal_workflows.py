@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from difflib import unified_diff
@@ -15,9 +16,12 @@ from labs.rehearsal import act, shell, shortened, workflows
 from labs.rehearsal.act import Outcome
 from labs.rehearsal.workflows import Step, Workflows
 from localstack.stack import StackError
+from tooling.paths import ROOT
 
 WORKFLOWS = Workflows()
 FILES = sorted((workflows.FOLDER / "workflows").glob("*.yml"))
+# What labs/rehearsal/run.py starts.
+STARTED = ("deploy-dev", "promote-sit", "promote-prod", "drift", "rollback", "failover")
 APT = next(step for step in WORKFLOWS.steps() if step.label.startswith("sudo apt-get "))
 
 
@@ -60,12 +64,29 @@ def test_left_out_steps_exist() -> None:
     jobs = {(step.file, step.job) for step in WORKFLOWS.steps()}
     assert {*shortened.NOT_STARTED, *shortened.LEFT_OUT_JOBS, *shortened.FEWER_TESTS} <= jobs
     assert {step.file for step in WORKFLOWS.not_to_run() if step.job} == {
+        "bare-machine",
         "conformance",
         "e2e",
         "test",
         "promote-sit",
         "validate",
     }
+
+
+def test_each_workflow_is_started_or_listed() -> None:
+    """A job belongs to a workflow that the rehearsal starts, or that one of those calls; all others are listed."""
+    calls = {path.stem: re.findall(r"uses: \$/\.github/workflows/([\w-]+)\.yml", path.read_text()) for path in FILES}
+    started = {*STARTED, *(called for workflow in STARTED for called in calls[workflow])}
+    rest = {(step.file, step.job) for step in WORKFLOWS.steps() if step.job and step.file not in started}
+    assert rest == {*shortened.NOT_STARTED}
+
+
+def test_documented_list_of_what_does_not_run_is_complete() -> None:
+    """docs/release.md names each step that a rehearsal does not run, and each job with fewer tests."""
+    lines = [f"- not run: {step} ({reason})" for step, reason in WORKFLOWS.not_to_run().items()]
+    lines += [f"- fewer tests: {', '.join(job)} ({arguments})" for job, arguments in shortened.FEWER_TESTS.items()]
+    text = "\n".join(lines)
+    assert f"\n```text\n{text}\n```\n" in (ROOT / "docs" / "release.md").read_text()
 
 
 def test_steps_that_ran_and_the_listed_ones_are_all_steps() -> None:
