@@ -76,7 +76,7 @@ class CartClient:
             response.release_conn()
         except urllib3.exceptions.HTTPError as error:
             raise TransientError(f"Cart service: {type(error).__name__} on GET {path}") from error
-        if response.status == 404:
+        if response.status in (404, 410):
             return None
         if response.status != 200:
             kind = TransientError if response.status == 429 or response.status >= 500 else PermanentError

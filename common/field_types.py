@@ -54,7 +54,7 @@ _ADDRESS_PATTERN = (
 # What every dialect of regular expressions can say of Email, which also refuses more than 64 characters before the @.
 _EMAIL_PATTERN = (
     r"[A-Za-z0-9!#$%&'*+/=?^_`|~-](?:\.?[A-Za-z0-9!#$%&'*+/=?^_`|~-]){0,63}"
-    r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}"
+    r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+(?:[A-Za-z]{2,63}|[Xx][Nn]--[A-Za-z0-9-]{0,58}[A-Za-z0-9])"
 )
 
 
@@ -81,7 +81,7 @@ class Identifier(PatternText):
 
 
 class Email(PatternText):
-    """An email address that SES accepts: a dot-string and a domain in ASCII, as long as RFC 5321 allows.
+    """An email address that SES accepts: a dot-string and a domain in ASCII or Punycode, as long as RFC 5321 allows.
 
     Not every such address: like HTML's `input type=email`, it has neither quotes nor braces.
     """

@@ -51,7 +51,7 @@ class Model(BaseModel):
             "type_error.none.not_allowed": "must not be null",
             "type_error.str": "must be a string",
             "value_error.any_str.max_length": "must have at most {limit_value} characters",
-            "value_error.any_str.min_length": "must have at least {limit_value} characters",
+            "value_error.any_str.min_length": "must not be empty",
             "value_error.extra": "is not a known field",
             "value_error.missing": "is required",
             "value_error.number.not_ge": "must be at least {limit_value}",

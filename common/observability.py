@@ -17,7 +17,7 @@ warnings.filterwarnings("ignore", "No application metrics to publish")
 
 # AWS errors may quote these: SES names the recipient that it rejects.
 _PRIVATE = {
-    re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}"): "(mail address)",
+    re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z][A-Za-z0-9-]{1,62}"): "(mail address)",
     re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"): "(token)",
 }
 

@@ -191,6 +191,20 @@ def test_console_shows_bounced_mail(tenant: Tenant, open_page: Open) -> None:
     assert results.violations_count == 0, results.generate_report()
 
 
+def test_console_follows_a_link_that_is_pressed_during_a_refresh(tenant: Tenant, open_page: Open) -> None:
+    """A link that is held down while the list changes leads to its order when it is released."""
+    pressed, page = tenant.ordered(), open_page()
+    page.locator(f"#row-{pressed['id']} a").hover()
+    page.mouse.down()
+    newer = tenant.place()
+    # The second response comes after the page has handled the first.
+    for _ in range(2):
+        with page.expect_response(lambda response: newer in response.text()):
+            pass
+    page.mouse.up()
+    expect(page.get_by_role("heading", level=1)).to_have_text(pressed["orderNumber"])
+
+
 # It redrives the whole DLQ, in which other tests expect their messages.
 @pytest.mark.alone
 def test_console_redrives_failed_message(tenant: Tenant, open_page: Open, accept_picture: Accept) -> None:

@@ -1,8 +1,9 @@
 """Errors of the API as problem details (RFC 9457), and the one table that maps domain errors to HTTP statuses."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from http import HTTPStatus
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -52,6 +53,14 @@ def from_refusal(error: RefusedError) -> ProblemError:
 def invalid_fields(error: ValidationError) -> InvalidFieldsError:
     """Every field that a model rejected."""
     return InvalidFieldsError(
-        FieldError(".".join(str(part) for part in e["loc"] if part != "__root__") or "body", e["msg"])
+        FieldError(".".join(str(part) for part in e["loc"] if part != "__root__") or "body", _rule(e))
         for e in error.errors()
     )
+
+
+def _rule(error: Mapping[str, Any]) -> str:
+    """The rule that a value breaks. The models have their own words for all but this one, which pydantic composes."""
+    if error["type"] == "type_error.enum":
+        return f"must be one of {', '.join(error['ctx']['enum_values'])}"
+    rule: str = error["msg"]
+    return rule

@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ValidationError
 
 from common.errors import FieldError, InvalidFieldsError, RefusedError
-from common.field_types import format_timestamp
+from common.field_types import Identifier, format_timestamp
 from common.observability import correlation_id, count_failed_call, logger, metrics
 from common.order import Caller, Order
 from common.settings import settings
@@ -37,9 +37,9 @@ _BARE_KEY = re.compile(r"[\x21\x23-\x7e][\x21-\x7e]*")
 # RFC 9651, 3.3.3.
 _STRING = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
 _MAX_KEY_LENGTH = 255
-# RFC 9110, 8.8.3 and 13.1.1: entity tags, separated by commas.
+# RFC 9110, 5.6.1.2, 8.8.3 and 13.1.1: entity tags, separated by commas; empty elements are ignored.
 _TAG = r'(W/)?"([\x21\x23-\x7e]*)"'
-_TAGS = re.compile(rf"{_TAG}(?:[ \t]*,[ \t,]*{_TAG})*")
+_TAGS = re.compile(rf"[ \t,]*{_TAG}(?:[ \t]*,[ \t,]*{_TAG})*[ \t,]*")
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 ANY_VERSION = range(1, 10**9)
 
@@ -188,6 +188,14 @@ def parse_order_id(request: Request) -> UUID:
     if not _UUID.fullmatch(text):
         raise _invalid("orderId", "must be a UUID")
     return UUID(text)
+
+
+def parse_tenant_id(request: Request) -> str:
+    """Read the tenant's id in the path; InvalidFieldsError if it is malformed: DynamoDB refuses long keys."""
+    text = request.path["tenantId"]
+    if not _TENANT_ID.fullmatch(text):
+        raise _invalid("tenantId", f"must be {Identifier.rule}")
+    return text
 
 
 def parse_idempotency_key(request: Request) -> str | None:

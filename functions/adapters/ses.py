@@ -62,11 +62,20 @@ class _Bounce(_Feedback):
         return BounceKind(self.bounce_type.upper()) if known else BounceKind.UNDETERMINED
 
 
+class _Complaint(_Feedback):
+    complaint_sub_type: str | None
+
+    @property
+    def kind(self) -> BounceKind | None:
+        """None for a complaint; SUPPRESSED for a mail that SES did not send, since its address complained before."""
+        return BounceKind.SUPPRESSED if self.complaint_sub_type in _SUPPRESSED else None
+
+
 class _Report(TolerantModel):
     event_type: Literal["Bounce", "Complaint", "Reject"]
     mail: _Mail
     bounce: _Bounce | None
-    complaint: _Feedback | None
+    complaint: _Complaint | None
 
 
 def parse(body: str) -> Envelope | None:
@@ -89,11 +98,12 @@ def _parse_report(content: dict[str, Any]) -> Envelope:
         feedback = report.bounce or report.complaint
         if feedback is None and report.event_type != "Reject":
             raise PermanentError(f"message refused: {report.event_type} without its details")
-        tags = report.mail.tags
+        tags, kind = report.mail.tags, feedback.kind if feedback else None
         problem = MailProblem(
-            type=_TYPES[report.event_type],
+            # A mail that was not sent bounced, whatever its address did before.
+            type=MailProblemType.BOUNCE if kind is BounceKind.SUPPRESSED else _TYPES[report.event_type],
             mail=tags.mail[0],
-            kind=report.bounce.kind if report.bounce else None,
+            kind=kind,
             at=feedback.timestamp if feedback else report.mail.timestamp,
         )
         event = MailFailed(

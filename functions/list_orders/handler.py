@@ -16,7 +16,7 @@ repository = OrderRepository(clients.dynamodb(), settings.orders_table)
 
 def list_orders(request: rest.Request) -> rest.Response:
     """A page of orders; another tenant's list is forbidden, except to an admin."""
-    caller, tenant_id = rest.caller(request), request.path["tenantId"]
+    caller, tenant_id = rest.caller(request), rest.parse_tenant_id(request)
     if not caller.may_access(tenant_id):
         raise ForbiddenTenantError
     query = parse_query(tenant_id, request.query)

@@ -178,6 +178,12 @@ class TestNotifier:
         ("event", "about", "expected"),
         [
             ("Complaint", {}, (MailProblemType.COMPLAINT, None)),
+            ("Complaint", {"complaintSubType": None}, (MailProblemType.COMPLAINT, None)),
+            (
+                "Complaint",
+                {"complaintSubType": "OnAccountSuppressionList"},
+                (MailProblemType.BOUNCE, BounceKind.SUPPRESSED),
+            ),
             ("Reject", {}, (MailProblemType.REJECT, None)),
             ("Bounce", {"bounceType": "Transient"}, (MailProblemType.BOUNCE, BounceKind.TRANSIENT)),
             ("Bounce", {"bounceType": "Unheard"}, (MailProblemType.BOUNCE, BounceKind.UNDETERMINED)),

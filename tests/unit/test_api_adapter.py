@@ -17,7 +17,7 @@ from functions.create_order.handler import lambda_handler as create_order
 from release import traffic
 from tests.support.contract import breaches
 from tests.support.lambda_events import api_event, context
-from tests.support.samples import order_request
+from tests.support.samples import address, order_request
 
 _json: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.floats() | st.text(),
@@ -78,6 +78,27 @@ def test_header_repeated_is_joined() -> None:
     assert rest.parse_if_match(rest.Request(event, context())) == {1, 3}
 
 
+@pytest.mark.parametrize("given", [', "1", W/"2"', '"1",', '"1",,"3x" ,', '"1"\t,\t'])
+def test_if_match_empty_elements_are_ignored(given: str) -> None:
+    """Empty elements of a list of ETags are ignored, wherever they are."""
+    assert rest.parse_if_match(rest.Request(api_event("PUT", "/orders", headers={"If-Match": given}), context())) == {1}
+
+
+@pytest.mark.parametrize("given", ["", ",", "1", '"1" "2"', '"1", *', 'w/"1"', '"1'])
+def test_if_match_malformed_is_refused(given: str) -> None:
+    """What is neither a list of ETags nor `*` is refused."""
+    with pytest.raises(InvalidFieldsError):
+        rest.parse_if_match(rest.Request(api_event("PUT", "/orders", headers={"If-Match": given}), context()))
+
+
+@pytest.mark.parametrize("text", ["", "a b", "../x", "tenant-a\n", "t" * 65])
+def test_tenant_id_malformed_is_refused(text: str) -> None:
+    """A tenant's id in the path that no tenant can have is refused by name."""
+    with pytest.raises(InvalidFieldsError) as refused:
+        rest.parse_tenant_id(rest.Request({"pathParameters": {"tenantId": text}}, context()))
+    assert [error.field for error in refused.value.errors] == ["tenantId"]
+
+
 @pytest.mark.parametrize(
     ("body", "detail"),
     [
@@ -102,6 +123,25 @@ def test_body_over_256_kb_is_413() -> None:
     status, problem = call("POST", "/orders", body=json.dumps({"a": "é" * 131_072}, ensure_ascii=False))
     assert status == 413
     assert "262144" in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "detail"),
+    [
+        ({"paymentMethod": "CASH"}, "must be one of CARD, EFT, INSTANT_EFT"),
+        ({"currency": "USD"}, "must be one of ZAR"),
+        ({"paymentMethod": {}}, "must be one of CARD, EFT, INSTANT_EFT"),
+        ({"billingAddress": address(city=" ")}, "must not be empty"),
+        ({"billingAddress": address(city="x" * 201)}, "must have at most 200 characters"),
+        ({"customerEmail": "a@b"}, "must be an email address in ASCII"),
+        ({"cartId": 7}, "must be a string"),
+        ({"total": "0.01"}, "is not a known field"),
+    ],
+)
+def test_body_invalid_field_has_rule_in_words(changes: dict[str, Any], detail: str) -> None:
+    """What is wrong with a field is described by the rule that its value breaks, in our words and not in pydantic's."""
+    status, problem = call("POST", "/orders", body=order_request(**changes))
+    assert (status, [error["detail"] for error in problem["errors"]]) == (400, [detail])
 
 
 @pytest.mark.parametrize(

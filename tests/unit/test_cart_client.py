@@ -76,16 +76,17 @@ def test_campaign_malformed_is_none(
 
 
 def test_cart_missing_or_foreign_is_not_found(stub: CartStub, client: CartClient) -> None:
-    """A cart of another tenant is rejected with the words of one that does not exist, malformed or not."""
+    """A cart of another tenant, malformed or not, is rejected with the words of one that does not exist or is gone."""
     stub.carts["cart-1"], stub.carts["cart-2"] = {**CART, "tenantId": "tenant-b"}, {"tenantId": "tenant-b"}
+    stub.outages["cart-8"] = {"status": 410, "refused": 0}
     rejections = set()
-    for cart_id in ("cart-1", "cart-2", "cart-9"):
+    for cart_id in ("cart-1", "cart-2", "cart-8", "cart-9"):
         with pytest.raises(OrderRejectedError) as rejected:
             client.cart(cart_id, "tenant-a")
         rejections.add((rejected.value.code, rejected.value.detail))
         # Only the log says which it is.
         assert rejected.value.reason == f"cart {cart_id} " + (
-            "does not exist" if cart_id == "cart-9" else "is another tenant's"
+            "does not exist" if cart_id in ("cart-8", "cart-9") else "is another tenant's"
         )
     assert {code for code, _ in rejections} == {RejectionCode.CART_NOT_FOUND}
     assert len(rejections) == 1

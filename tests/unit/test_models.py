@@ -83,6 +83,9 @@ def test_text_other_type_is_refused(field: str, value: object) -> None:
         "a@c.co.",
         "a@" + "d" * 64 + ".co",
         "a@[127.0.0.1]",
+        "a@127.0.0.1",
+        "a@c.xn--",
+        "a@c.xn--p1ai-",
         "a@b@c.co",
     ],
 )
@@ -101,6 +104,7 @@ def test_email_invalid_is_refused(email: str) -> None:
         "a@" + ("d" * 59 + ".") * 4 + "abcdefgh.co",
         "o'brien@c.co",
         "a@c.c-d.co.za",
+        "a@xn--e1afmkfd.xn--p1ai",
     ],
 )
 def test_email_valid_is_accepted(email: str) -> None:

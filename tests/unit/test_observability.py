@@ -47,6 +47,7 @@ def test_log_aws_error_hides_address(lines: io.StringIO) -> None:
     [
         "a\nthandi@acme.example\nb",
         "<o'neill@mail.acme.example>",
+        "a@xn--e1afmkfd.xn--p1ai",
         f"Bearer {TOKEN}",
         f"{TOKEN}/thandi@acme.example",
     ],
@@ -59,6 +60,7 @@ def test_log_hides_addresses_and_tokens(lines: io.StringIO, text: str) -> None:
     for found in (line["message"], line["more"]["text"]):
         assert "(" in found
         assert "@" not in found
+        assert "p1ai" not in found
         assert "eyJ" not in found
 
 

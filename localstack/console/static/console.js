@@ -5,6 +5,7 @@
 const main = document.getElementById("main");
 const offline = document.getElementById("offline");
 let last = main.innerHTML;
+let pressed = false;
 
 function stages(root) {
   return new Map([...root.querySelectorAll("[data-stage]")].map((row) => [row.id, row.dataset.stage]));
@@ -45,6 +46,8 @@ async function refresh() {
     return true;
   }
   offline.hidden = true;
+  // A click whose button or link is replaced before it is released does nothing.
+  if (pressed) return true;
   const page = new DOMParser().parseFromString(text, "text/html");
   const next = page.getElementById("main");
   if (page.title !== document.title) return false;
@@ -65,6 +68,11 @@ async function follow(milliseconds, end) {
   if (!same) location.reload();
 }
 
+document.addEventListener("pointerdown", () => { pressed = true; });
+for (const end of ["pointerup", "pointercancel"]) {
+  // The click comes after the end of the press.
+  document.addEventListener(end, () => setTimeout(() => { pressed = false; }));
+}
 document.addEventListener("submit", (event) => event.target.classList.add("sent"));
 if (main.dataset.refresh) {
   main.classList.add("on");
