@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from localstack import processes
 from localstack.stack import Stack, StackError
+from tooling.files import write_whole
 
 # Variable of `make up`, empty if it takes none, and default port, by use.
 DEFAULTS = {
@@ -73,5 +74,5 @@ def choose(stack: Stack, uses: Iterable[str], given: Mapping[str, int], any_free
         raise StackError("\n".join([*refused, f"stop what is there, or choose others: `make up {variables}`"]))
     stack.ports = ports
     stack.directory.mkdir(parents=True, exist_ok=True)
-    (stack.directory / _FILE).write_text(json.dumps(ports))
+    write_whole(stack.directory / _FILE, json.dumps(ports))
     return moved

@@ -17,6 +17,7 @@ from localstack.stack import DOCKER_HOST_NAME, REGION, Applied, Stack, StackErro
 from release.environments import terraform_outputs
 from tooling import commands
 from tooling.commands import CommandError
+from tooling.files import write_whole
 from tooling.paths import ROOT
 
 TERRAFORM_DIR = ROOT / "terraform"
@@ -58,7 +59,8 @@ def cli_environment(directory: Path, mirror: Path | None = None) -> dict[str, st
     """
     directory.mkdir(parents=True, exist_ok=True)
     config = directory / "terraform.rc"
-    config.write_text(cli_config(mirror))
+    # Commands that run at the same time share the folder.
+    write_whole(config, cli_config(mirror))
     return {"TF_CLI_CONFIG_FILE": str(config), "TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
 
 

@@ -15,6 +15,7 @@ from localstack import terraform
 from localstack.stack import SIGNATURE, Stack, StackError, api_url
 from release.environments import ENVIRONMENTS, EnvironmentName, terraform_outputs
 from tooling import commands
+from tooling.files import write_whole
 from tooling.order_client import OrderClient
 from tooling.paths import ROOT
 
@@ -154,5 +155,5 @@ class Accounts:
     def var_file(self) -> Path:
         """Terraform variables that differ from AWS: the URL of the Cart service."""
         path = self.stack.directory / "rehearsal.tfvars"
-        path.write_text(f'cart_api_url = "{self.stack.cart_url}"\n')
+        write_whole(path, f'cart_api_url = "{self.stack.cart_url}"\n')
         return path

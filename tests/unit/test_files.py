@@ -3,6 +3,8 @@
 import threading
 from pathlib import Path
 
+import pytest
+
 from tooling.files import write_whole
 
 
@@ -23,6 +25,22 @@ def test_reader_never_sees_a_part(tmp_path: Path) -> None:
     while not ended.is_set():
         assert path.read_text() in contents
     thread.join()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_writers_at_the_same_time_do_not_disturb_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that another writes between two steps of this one has the content of whoever ends last."""
+    path, replace = tmp_path / "terraform.rc", Path.replace
+
+    def replace_later(partial: Path, target: Path) -> Path:
+        monkeypatch.setattr(Path, "replace", replace)
+        write_whole(path, "theirs")
+        assert path.read_text() == "theirs"
+        return replace(partial, target)
+
+    monkeypatch.setattr(Path, "replace", replace_later)
+    write_whole(path, "ours")
+    assert path.read_text() == "ours"
     assert list(tmp_path.iterdir()) == [path]
 
 
