@@ -22,7 +22,8 @@ _DOCKER_SECONDS = 900
 _SHORT_SECONDS = 60
 _RESPONSE_SECONDS = 15
 _HOOKS_SECONDS = 30
-_REACH_SECONDS = 5
+# The sidecars may still be starting.
+_REACH_SECONDS = 30
 # LocalStack runs these scripts when it starts.
 HOOKS = ROOT / "localstack" / "hooks"
 # Every container of a stack has this label, with the name of its Compose project.

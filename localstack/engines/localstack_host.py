@@ -88,6 +88,8 @@ def start_process(folder: Path, log: Path, port: int, settings: dict[str, str]) 
         # Twisted, LocalStack's default server, listens on all addresses.
         "GATEWAY_SERVER": "hypercorn",
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
+        # Its DNS server would listen on all addresses, or, if it may not, start by sudo.
+        "DNS_ADDRESS": "0",
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "DISABLE_EVENTS": "1",
         # A CI machine that is a container is not LocalStack's own.

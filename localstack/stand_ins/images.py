@@ -5,7 +5,6 @@ files, AWS's DynamoDB Local. Debian has the rest, but for Python 3.12, which is 
 """
 
 import hashlib
-import json
 import shutil
 import sys
 import tempfile
@@ -145,13 +144,3 @@ def _lambda(folder: Path) -> None:
             _HERE / "dnf.sh": files / "usr" / "bin" / "dnf",
         }
     )
-
-
-def sizes() -> dict[str, int]:
-    """Bytes of each stand-in that is there, by name."""
-    found = {}
-    for image in (docker.LOCALSTACK, docker.LAMBDA):
-        if docker.present(image.stand_in):
-            output = docker.run(image.stand_in, "image", "inspect", image.stand_in, seconds=_BUILD_SECONDS)
-            found[image.stand_in] = int(json.loads(output)[0]["Size"])
-    return found

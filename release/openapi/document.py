@@ -108,7 +108,7 @@ _PROBLEMS: dict[int, str] = {
     400: "Fields of the request are invalid; `errors` names each of them.",
     401: "The token is missing, expired, altered or from another user pool.",
     403: "The token has no tenant, or the orders are another tenant's.",
-    404: "There is no such order of the caller's tenant, or no such route.",
+    404: "There is no such order of the caller's tenant, no invoice of a rejected order, or no such route.",
     409: "The order has changed, does not allow this change, or is not recorded or invoiced yet, or its key is in use.",
     412: "If-Match has weak ETags only, which never match.",
     413: f"The body is larger than {MAX_BODY_BYTES} bytes.",
@@ -212,7 +212,7 @@ def _operations() -> dict[str, Json]:
         ),
         "get_invoice": _operation(
             "Download an order's invoice as PDF.",
-            "Until it is ready, the response is 409 with `Retry-After`.",
+            "Until it is ready, the response is 409 with `Retry-After`. A rejected order has no invoice: 404.",
             ("OrderId",),
             _responses({302: _redirect("The invoice is at `Location`.", _INVOICE)}, (400, 401, 403, 404, 409)),
         ),

@@ -41,6 +41,8 @@ def _missing(url: str) -> Iterator[str]:
             yield f"PUT /v1.0/carts/{{cartId}} without a token must create a cart; it responds with {put.status_code}"
         elif (got := requests.get(path, timeout=_SECONDS)).status_code != 200:
             yield f"GET /v1.0/carts/{{cartId}} must return the cart; it responds with {got.status_code}"
+        elif _priced(got.json()) != _priced(cart):
+            yield "GET /v1.0/carts/{cartId} must return tenant, currency, names, quantities and prices as they were put"
         for code, percent in _RUNNING.items():
             campaign = _campaign(url, code)
             if not campaign or Decimal(str(campaign["discountPercent"])) != percent or not _runs(campaign):
@@ -50,6 +52,12 @@ def _missing(url: str) -> Iterator[str]:
             yield f"campaign {_ENDED} must exist and have ended"
     except (requests.RequestException, KeyError, ValueError, ArithmeticError) as error:
         yield f"it must respond to carts and campaigns with their JSON ({type(error).__name__}: {error})"
+
+
+def _priced(cart: dict[str, Any]) -> tuple[object, ...]:
+    """What orders take from a cart; a price may be a number or text."""
+    items = [(item["name"], item["quantity"], Decimal(str(item["unitPrice"]))) for item in cart["items"]]
+    return cart["tenantId"], cart["currency"], items
 
 
 def _campaign(url: str, code: str) -> dict[str, Any] | None:

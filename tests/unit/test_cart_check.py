@@ -1,13 +1,17 @@
 """The check of a Cart service before the end-to-end tests."""
 
+import ast
+import re
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from localstack.sidecars.cart_stub import CartStub
 from tests.support.cart_check import check_cart_service
 from tooling.cli import UserError
+from tooling.paths import ROOT
 
 
 @pytest.fixture
@@ -43,6 +47,32 @@ def test_incomplete_cart_service_names_all_that_is_missing(stub: CartStub) -> No
         "- campaign WINTER23 must exist and have ended",
         "See docs/release.md.",
     ]
+
+
+def test_cart_service_with_prices_of_its_own_is_named(stub: CartStub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that takes prices from a catalogue, and not from the cart, makes every total another one."""
+    respond = stub.response
+
+    def reprice(method: str, path: list[str], body: Any) -> tuple[int, Any]:
+        status, cart = respond(method, path, body)
+        if (method, path[1]) == ("GET", "carts"):
+            cart = {**cart, "items": [{**item, "unitPrice": 2} for item in cart["items"]]}
+        return status, cart
+
+    monkeypatch.setattr(stub, "response", reprice)
+    with pytest.raises(UserError, match="must return tenant, currency, names, quantities and prices as they were put"):
+        check_cart_service(url(stub))
+
+
+def test_tests_in_accounts_only_create_carts() -> None:
+    """A test that needs more of the Cart service than the check looks for runs on the local stack only."""
+    for path in sorted((ROOT / "e2e").glob("test_*.py")):
+        content = ast.parse(path.read_text()).body
+        if any(isinstance(node, ast.Assign) and "mark.sidecars" in ast.unparse(node) for node in content):
+            continue
+        for test in (node for node in content if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")):
+            text = ast.unparse(test)
+            assert "mark.sidecars" in text or not re.search("cart_url|cart_service|cart_outage", text), test.name
 
 
 def test_cart_service_that_is_down_is_named() -> None:

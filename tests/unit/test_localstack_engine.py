@@ -1,12 +1,14 @@
-"""What Docker gets to do for a stack, tested with a fake `docker`; `.ci/docker` runs it for real."""
+"""How LocalStack is started, and what a fake `docker` gets to do for a stack; `.ci/docker` runs it for real."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from localstack import engines, up
-from localstack.engines import localstack
-from localstack.stack import Stack, StackError
+from localstack import engines, processes, up
+from localstack.engines import localstack, localstack_host
+from localstack.stack import Running, Stack, StackError
+from tooling import dynamodb_local, machine
 from tooling.commands import CommandError
 
 # Lists one container, network or volume of each kind that has a label; records what it removes.
@@ -104,3 +106,25 @@ def test_title_names_stand_ins(folder: Path) -> None:
         '#!/bin/sh\ncase "$3" in *stand-in*) echo \'[{"Config": {"Labels": null}}]\' ;; *) exit 1 ;; esac\n'
     )
     assert engines.title(localstack.LocalStack()) == "localstack (stand-in images)"
+
+
+def test_localstack_without_docker_listens_on_loopback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LocalStack as a process serves 127.0.0.1 alone, and no DNS, whatever the shell has set."""
+    for name in ("GATEWAY_LISTEN", "DNS_ADDRESS"):
+        monkeypatch.setenv(name, "0.0.0.0")  # noqa: S104
+    started = []
+
+    def start(command: list[str], log: Path, environment: Mapping[str, str], cwd: Path) -> Running:
+        started.append(environment)
+        return Running(1, "")
+
+    monkeypatch.setattr(processes, "start", start)
+    monkeypatch.setattr(localstack_host, "require_java_and_npm", lambda: None)
+    monkeypatch.setattr(machine, "install", lambda name: None)
+    monkeypatch.setattr(dynamodb_local, "install", lambda: tmp_path)
+    monkeypatch.setattr(dynamodb_local, "java_home", lambda: tmp_path)
+    localstack_host.start_process(tmp_path / "engine", tmp_path / "log", 4566, {})
+    (environment,) = started
+    assert environment["GATEWAY_LISTEN"] == "127.0.0.1:4566"
+    # Twisted, its other server, listens on all addresses; 0 is no DNS server.
+    assert (environment["GATEWAY_SERVER"], environment["DNS_ADDRESS"]) == ("hypercorn", "0")

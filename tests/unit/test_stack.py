@@ -21,7 +21,7 @@ from localstack.engines.localstack import image
 from localstack.engines.localstack_host import require_java_and_npm
 from localstack.sidecars.cart_stub import CartStub
 from localstack.sidecars.mail_catcher import Mailbox, MailCatcher
-from localstack.stack import PROCESS_VARIABLE, Running, Stack, StackError, load, require
+from localstack.stack import PROCESS_VARIABLE, Running, Stack, StackError, default_directory, load, require
 from localstack.terraform import cli_config
 from tooling import docker
 from tooling.paths import ROOT
@@ -48,6 +48,13 @@ def test_load_unreadable_file_advises_make_down(tmp_path: Path, content: str) ->
     (tmp_path / "stack.json").write_text(content)
     with pytest.raises(StackError, match=r"stack\.json cannot be read \(.+\): run `make down`.*then `make up`$"):
         load(tmp_path)
+
+
+def test_empty_stack_dir_is_not_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty STACK_DIR is as none: the stack is in build/local, wherever the command runs."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STACK_DIR", "")
+    assert default_directory() == ROOT / "build" / "local"
 
 
 # Its child has none of its variables, as functions of LocalStack.
