@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 from localstack.stack import ACCOUNT, REGION, SIGNATURE
@@ -19,6 +20,18 @@ if TYPE_CHECKING:
 
 # boto3's names of the services whose clients have another name here.
 _SERVICES: Final = {"cognito": "cognito-idp", "functions": "lambda"}
+
+
+def _own_variables() -> dict[str, tuple[None, None, Any, Any]]:
+    """botocore's variables as they are where no variable of the shell, profile or file of AWS sets them.
+
+    Those of the shell are for an account in AWS. The bundle of certificates is also an engine's that has TLS.
+    """
+    from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES as VARIABLES
+
+    own = {name: (None, None, default, convert) for name, (_, _, default, convert) in VARIABLES.items()}
+    files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
+    return {name: value for name, value in (own | files).items() if name != "ca_bundle"}
 
 
 class Aws:
@@ -42,13 +55,11 @@ class Aws:
         import botocore.session
 
         self._endpoint = endpoint
-        # A profile of the shell belongs to an account in AWS: for an engine, no variable names one.
-        no_profile = {"profile": (None, None, None, None)} if endpoint else None
         self.session = boto3.Session(
             aws_access_key_id=ACCOUNT if endpoint else None,
             aws_secret_access_key=SIGNATURE if endpoint else None,
             region_name=region,
-            botocore_session=botocore.session.get_session(no_profile),
+            botocore_session=botocore.session.get_session(_own_variables() if endpoint else None),
         )
 
     if not TYPE_CHECKING:  # mypy would accept any attribute

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from localstack import log_files
-from localstack.stack import IDENTITY_VARIABLE, PROCESS_VARIABLE, Running
+from localstack.stack import IDENTITY_VARIABLE, NO_AWS_FILES, PROCESS_VARIABLE, Running
 from tooling.polling import DeadlineError, poll
 
 _START_SECONDS = 30
@@ -57,7 +57,7 @@ def owner(port: int) -> str:
 def environment(**variables: str) -> dict[str, str]:
     """Environment of a process of a stack: these variables, and the few that it inherits from the shell."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    return {**inherited, "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1", **variables}
+    return {**inherited, **NO_AWS_FILES, "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1", **variables}
 
 
 def start(command: Sequence[str], log: Path, environment: Mapping[str, str], cwd: Path) -> Running:

@@ -21,6 +21,8 @@ ADVICE: Final = "If the stack is broken, `make up` repairs it; `make down`, then
 PROCESS_VARIABLE: Final = "ORDER_STACK_DIR"
 # Environment variable of every process of a stack, with a random value that no other has.
 IDENTITY_VARIABLE: Final = "ORDER_STACK_TOKEN"
+# Variables that keep a person's files of AWS, with profiles and settings, from programs of a stack.
+NO_AWS_FILES: Final = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull)
 # Containers reach the machine that they run on by this name.
 DOCKER_HOST_NAME: Final = "host.docker.internal"
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from localstack import packages
 from localstack.aws import Aws
-from localstack.stack import DOCKER_HOST_NAME, REGION, Applied, Stack, StackError
+from localstack.stack import DOCKER_HOST_NAME, NO_AWS_FILES, REGION, Applied, Stack, StackError
 from release.environments import terraform_outputs
 from tooling import commands
 from tooling.commands import CommandError
@@ -65,9 +65,10 @@ def cli_environment(directory: Path, mirror: Path | None = None) -> dict[str, st
 
 
 def environment(directory: Path) -> dict[str, str]:
-    """Environment variables for Terraform; AWS's and Terraform's own of the shell are left out."""
+    """Environment variables for Terraform: without the shell's own for AWS and Terraform, and without files of AWS."""
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_"))},
+        **NO_AWS_FILES,
         **cli_environment(directory),
         "TF_DATA_DIR": str(directory / "terraform"),
     }

@@ -160,10 +160,11 @@ def test_run_cli_prints_plain_characters_where_there_are_no_others() -> None:
 
 
 def test_run_cli_cleans_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A started program does not inherit what the shell sets for make, Python, Terraform and the language."""
+    """A started program does not inherit what the shell sets for make, Python, Terraform, git and the language."""
     shell = {
         **{"MAKEFLAGS": "-j 3 -- ARGS=x", "PYTHONWARNINGS": "error", "PYTHONIOENCODING": "latin-1", "LANG": "de_DE"},
         **{"TF_WORKSPACE": "dev", "TF_VAR_log_level": "DEBUG", "TF_CLI_ARGS_apply": "-refresh=false"},
+        **{"GIT_DIR": "/elsewhere/.git", "GIT_INDEX_FILE": "/elsewhere/index"},
         **{"STACK_DIR": "build/test", "TF_CLI_CONFIG_FILE": "mirror.rc"},
     }
     monkeypatch.setattr(os, "environ", {**os.environ, **shell})

@@ -23,6 +23,7 @@ from localstack.sidecars.cart_stub import CartStub
 from localstack.sidecars.mail_catcher import Mailbox, MailCatcher
 from localstack.stack import PROCESS_VARIABLE, Running, Stack, StackError, default_directory, load, require
 from localstack.terraform import cli_config
+from localstack.terraform import environment as terraform_environment
 from tooling import docker
 from tooling.paths import ROOT
 from tooling.polling import DeadlineError, poll
@@ -273,7 +274,21 @@ def test_open_console_without_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not processes.alive(stack.running["console"])
 
 
-def test_engine_clients_ignore_a_profile_of_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A profile that the shell names, and nobody has, does not stop a command on the local stack."""
-    monkeypatch.setenv("AWS_PROFILE", "nobody-has-this")
-    assert Aws("http://127.0.0.1:1").sqs.meta.region_name == "af-south-1"
+@pytest.mark.parametrize(
+    ("variable", "setting"),
+    [("AWS_PROFILE", ""), ("AWS_MAX_ATTEMPTS", "max_attempts"), ("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint")],
+)
+def test_engine_clients_ignore_the_shell(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str, setting: str
+) -> None:
+    """Neither a variable nor a profile of the shell, nor a setting of its default profile, reaches a local stack."""
+    value = {"use_fips_endpoint": "true"}.get(setting, "nobody-has-this")
+    (tmp_path / "config").write_text(f"[default]\n{setting or 'role_arn'} = {value}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    for name in (None, variable):
+        if name:
+            monkeypatch.setenv(name, value)
+        assert Aws("http://127.0.0.1:1").sqs.meta.endpoint_url == "http://127.0.0.1:1"
+    for environment in (processes.environment(), terraform_environment(tmp_path)):
+        assert variable not in environment
+        assert environment["AWS_CONFIG_FILE"] == environment["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
