@@ -30,6 +30,8 @@ _SAVE_SECONDS = 30
 # What the engine keeps on disk, below its folder.
 STATE = ("state", "s3")
 _OUTPUTS = "outputs.json"
+# SHA-256 of everything else in the snapshot.
+_DIGEST = "sha256"
 # In the addresses of resources, such as queues, and in Terraform's state.
 _PORT = re.compile(rb"(?<=//127\.0\.0\.1:|//localhost:)[0-9]+")
 _PLACEHOLDER = re.compile(rb"<port of (engine|cart)>")
@@ -87,8 +89,19 @@ def _folder(stack: Stack) -> Path:
     return _root() / digest.hexdigest()[:24]
 
 
+def _digest(folder: Path) -> bytes:
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / _DIGEST):
+        digest.update(f"{path.relative_to(folder)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest().encode()
+
+
 def _whole(folder: Path) -> bool:
-    return all((folder / name).exists() for name in (_OUTPUTS, *(f"engine/{name}" for name in STATE)))
+    """Whether a snapshot is there as it was saved: a power cut, for example, leaves empty files."""
+    try:
+        return (folder / _DIGEST).read_bytes() == _digest(folder)
+    except OSError:
+        return False
 
 
 def restore(stack: Stack) -> bool:
@@ -96,9 +109,15 @@ def restore(stack: Stack) -> bool:
     folder = _folder(stack)
     if not possible(stack) or not _whole(folder):
         return False
-    shutil.copytree(folder / "engine", stack.engine_dir, dirs_exist_ok=True)
-    for name in STATE:
-        _rewrite(stack.engine_dir / name, partial(_with_ports, stack))
+    try:
+        shutil.copytree(folder / "engine", stack.engine_dir, dirs_exist_ok=True)
+        shutil.copyfile(folder / _OUTPUTS, stack.engine_dir / _OUTPUTS)
+        for name in STATE:
+            _rewrite(stack.engine_dir / name, partial(_with_ports, stack))
+    except OSError:
+        # Another clone has removed it meanwhile, or the disk is full.
+        shutil.rmtree(stack.engine_dir, ignore_errors=True)
+        return False
     # The oldest are removed first.
     with suppress(OSError):
         os.utime(folder)
@@ -107,7 +126,7 @@ def restore(stack: Stack) -> bool:
 
 def adopt(stack: Stack) -> None:
     """Take over Terraform's outputs of the restored snapshot, once the engine has started."""
-    stack.outputs = json.loads(_with_ports(stack, (_folder(stack) / _OUTPUTS).read_bytes()))
+    stack.outputs = json.loads(_with_ports(stack, (stack.engine_dir / _OUTPUTS).read_bytes()))
     calls = stack.changes_file.read_text().splitlines()
     stack.applied = Applied(LocalTerraform(stack).inputs(), len(calls))
     stack.save()
@@ -117,6 +136,7 @@ def save(stack: Stack) -> None:
     """Save a stack that no order has reached, and remove the snapshots that were not used for longest.
 
     A snapshot that another stack has saved meanwhile stays, since a third may run from it and get it again by a reset.
+    Raises OSError: the cache cannot be written, or the engine does not save its state.
     """
     folder = _folder(stack)
     if not possible(stack) or _whole(folder):
@@ -132,6 +152,7 @@ def save(stack: Stack) -> None:
         shutil.copyfile(stack.changes_file, unfinished / "engine" / stack.changes_file.name)
         (unfinished / _OUTPUTS).write_text(json.dumps(stack.outputs))
         _rewrite(unfinished, partial(_without_ports, stack))
+        (unfinished / _DIGEST).write_bytes(_digest(unfinished))
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.rename(folder)
     finally:

@@ -1,6 +1,7 @@
 """`make up`: from a clone to a stack that takes orders; keeps what is there and repairs what is broken."""
 
 import os
+import shutil
 import sys
 import time
 import webbrowser
@@ -120,10 +121,14 @@ def _start_engine(stack: Stack, engine: engines.Engine) -> bool:
     if stack.running:
         engine.stop(stack)
     ports.require_free(stack, "engine", "engine")
+    # Also what is left of a stack whose stack.json was lost.
+    shutil.rmtree(stack.engine_dir, ignore_errors=True)
     stack.outputs = {}
     restored = snapshots.restore(stack)
     if snapshots.possible(stack):
-        found = "from a snapshot" if restored else "no snapshot has these inputs, so Terraform makes the resources"
+        found = (
+            "from a snapshot" if restored else "no whole snapshot has these inputs, so Terraform makes the resources"
+        )
         console.print(f"  {found}", soft_wrap=True)
     engine.start(stack)
     if restored:
@@ -197,10 +202,18 @@ def up(
             raise
         terraform.mark_applied()
         if empty and snapshots.possible(stack):
-            with step("Snapshot for the next time"):
-                snapshots.save(stack)
+            _save_snapshot(stack)
         _wait_for_sidecar(stack, "console")
     console.print(f"\nThe stack is up after {time.monotonic() - started:.0f} s.")
+
+
+def _save_snapshot(stack: Stack) -> None:
+    """Save a snapshot if that is possible: without one the stack is as good, and only the next start takes longer."""
+    try:
+        with step("Snapshot for the next time"):
+            snapshots.save(stack)
+    except OSError as error:
+        console.print(f"  no snapshot is saved, so the next start waits for Terraform too: {error}", soft_wrap=True)
 
 
 def _apply(stack: Stack, terraform: LocalTerraform, reason: str) -> None:
@@ -306,4 +319,6 @@ def down(stack: Stack | None = None) -> None:
 
     poll(f"the processes of {stack.directory} have ended", gone, _DOWN_SECONDS, interval=0)
     engines.stop(stack)
+    # Its engine is not known if stack.json cannot be read.
+    shutil.rmtree(stack.engine_dir, ignore_errors=True)
     (stack.directory / "stack.json").unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """How a command ends: with what it did, or with sentences that say what is wrong and what to do."""
 
+import errno
 import io
 import os
 import re
@@ -78,6 +79,10 @@ def run_cli(run: Callable[[], int | None], advice: str) -> int:
     except (BotoCoreError, ClientError, RequestException) as error:
         # AWS says who may not do what, and on which resource.
         _report(f"{error}\n{advice}")
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise
+        _report(f"{error}: make room on the disk, or use a folder that can be written, and run the command again")
     except KeyboardInterrupt:
         return 130
     return 1

@@ -65,7 +65,13 @@ def packages(need: str) -> dict[str, str]:
 
 def cache() -> Path:
     """The folder for what is downloaded once for all clones of a user."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "order-platform"
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    try:
+        # The XDG specification says to ignore a relative one.
+        return (given if given.is_absolute() else Path.home() / ".cache") / "order-platform"
+    except RuntimeError:
+        # A user without a home, as in a container that runs as any number.
+        return Path(__file__).resolve().parent.parent / "build" / "cache"
 
 
 def _root_words() -> list[str] | None:
@@ -120,12 +126,15 @@ def _download_terraform() -> None:
     if found != expected:
         raise RuntimeError(f"{address} is not the pinned release: its SHA-256 is {found}, not {expected}")
     program = terraform_program()
-    program.parent.mkdir(parents=True, exist_ok=True)
     partial = program.with_name(f"terraform-{os.getpid()}")
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        partial.write_bytes(archive.read("terraform"))
-    partial.chmod(0o755)
-    partial.replace(program)
+    try:
+        program.parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            partial.write_bytes(archive.read("terraform"))
+        partial.chmod(0o755)
+        partial.replace(program)
+    except OSError as error:
+        raise RuntimeError(f"{error}: make room, or set XDG_CACHE_HOME to a folder that you can write") from None
 
 
 def install(missing: list[Missing], later: list[Missing] | None = None) -> list[Missing]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from localstack import processes, snapshots
+from localstack import processes, snapshots, up
 from localstack.aws import Aws
 from localstack.engines.ministack import MiniStack
 from localstack.stack import Certificates, Stack
@@ -107,3 +107,31 @@ def test_restore_half_deleted_snapshot_is_not_used(stack: Stack, cache: Path, tm
     snapshots.save(stack)
     shutil.rmtree(folder / "engine")
     assert not snapshots.restore(Stack(tmp_path / "other", ports=stack.ports))
+
+
+@pytest.mark.parametrize("content", [b"", b"{}"], ids=["empty", "changed"])
+def test_restore_damaged_snapshot_is_not_used(stack: Stack, cache: Path, tmp_path: Path, content: bytes) -> None:
+    """A snapshot with a file that is not as it was saved, such as after a power cut, is as good as none."""
+    stack.outputs = {"api_id": "a"}
+    snapshots.save(stack)
+    (folder,) = cache.iterdir()
+    other = Stack(tmp_path / "other", ports=stack.ports)
+    for file in (folder / "outputs.json", *list((folder / "engine" / "state").iterdir())[:1]):
+        before = file.read_bytes()
+        file.write_bytes(content)
+        assert not snapshots.restore(other)
+        file.write_bytes(before)
+    assert snapshots.restore(other)
+    (folder / "outputs.json").write_bytes(content)
+    snapshots.save(stack)
+    assert snapshots.restore(other)
+
+
+def test_snapshot_that_cannot_be_saved_breaks_nothing(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the user's cache cannot be written, as in a home that is read-only, the stack is up all the same."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    up._save_snapshot(stack)
+    assert "no snapshot is saved, so the next start waits for Terraform too" in capsys.readouterr().out

@@ -1,5 +1,6 @@
 """How commands end: ours with a sentence, other programs within a deadline."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -35,8 +36,9 @@ def raising(error: BaseException) -> int:
         (DENIED, ["no s3:PutObject on releases", "sign in"]),
         (EndpointConnectionError(endpoint_url="http://127.0.0.1:1/"), ["http://127.0.0.1:1/", "sign in"]),
         (requests.ConnectionError("no answer"), ["no answer", "sign in"]),
+        (OSError(errno.ENOSPC, "No space left on device", "a.log"), ["No space left on device: 'a.log': make room"]),
     ],
-    ids=["markup", "colons", "denied", "no endpoint", "no answer"],
+    ids=["markup", "colons", "denied", "no endpoint", "no answer", "full disk"],
 )
 def test_run_cli_reports_user_errors(capsys: pytest.CaptureFixture[str], error: Exception, expected: list[str]) -> None:
     """Errors that the user can fix are sentences on standard error."""

@@ -130,3 +130,26 @@ def test_terraform_version_is_that_of_the_workflows() -> None:
     sums = provision.TERRAFORM_SUMS.read_text().splitlines()
     assert len(sums) == 4
     assert all(re.fullmatch(rf"[0-9a-f]{{64}}  terraform_{provision.TERRAFORM}_\w+\.zip", line) for line in sums)
+
+
+def test_cache_without_home_is_in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user without a home, as in a container that runs as any number, has a cache; a relative XDG folder is none."""
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert provision.cache() == Path("/home/someone/.cache/order-platform")
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os, "getuid", lambda: 987_654)
+    assert provision.cache() == ROOT / "build" / "cache"
+
+
+def test_install_terraform_into_unwritable_cache_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the cache cannot be written, the error names another place."""
+    content = release(tmp_path, monkeypatch)
+    name = provision._terraform_address()[0].rpartition("/")[2]
+    (tmp_path / "sums").write_text(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
+    monkeypatch.setattr(provision, "TERRAFORM_SUMS", tmp_path / "sums")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "sums"))
+    with pytest.raises(RuntimeError, match="set XDG_CACHE_HOME to a folder that you can write"):
+        provision.install([TERRAFORM])

@@ -69,6 +69,7 @@ def test_down_unreadable_file_stops_processes(tmp_path: Path, monkeypatch: pytes
     """`make down` stops the processes of a stack whose stack.json is lost, and of no other."""
     monkeypatch.setenv("STACK_DIR", str(tmp_path))
     (tmp_path / "stack.json").write_text("")
+    (tmp_path / "engine" / "s3").mkdir(parents=True)
     command = [sys.executable, "-c", _WITH_CHILD]
     ours, other = (
         processes.start(
@@ -82,6 +83,7 @@ def test_down_unreadable_file_stops_processes(tmp_path: Path, monkeypatch: pytes
         assert (processes.alive(ours), processes.alive(other)) == (False, True)
         assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
         assert load(tmp_path) == Stack(tmp_path)
+        assert not (tmp_path / "engine").exists(), "the next stack has none of its orders"
     finally:
         processes.stop(other)
         processes.stop(ours)
