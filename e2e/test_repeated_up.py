@@ -18,7 +18,7 @@ from localstack.redeploy import redeploy
 from localstack.targets import Platform
 from tooling.paths import ROOT
 
-pytestmark = [pytest.mark.alone, pytest.mark.sidecars, pytest.mark.needs("snapshots")]
+pytestmark = [pytest.mark.alone, pytest.mark.sidecars]
 
 SECONDS = 300
 TERRAFORM = "Terraform apply"
@@ -46,12 +46,14 @@ def up(tree: Path = ROOT) -> str:
 
 
 def test_up_repairs_what_was_changed_by_hand(platform: Platform, tenant: Tenant) -> None:
-    """A second start of the stack runs Terraform only if a resource was changed by hand, and then repairs it."""
-    up()
-    correlation = f"up-{uuid4()}"
-    tenant.invoiced(tenant.place(correlation))
-    tenant.mails(correlation, 2)
-    assert TERRAFORM not in up(), "orders and mails change no resource"
+    """A second start repairs what was changed by hand; where CloudTrail knows of changes, Terraform runs only then."""
+    skips = "CloudTrail" not in engines.lacks(engines.require().engine)
+    if skips:
+        up()
+        correlation = f"up-{uuid4()}"
+        tenant.invoiced(tenant.place(correlation))
+        tenant.mails(correlation, 2)
+        assert TERRAFORM not in up(), "orders and mails change no resource"
 
     aws, topic = platform.aws, platform.outputs["events_topic_arn"]
     role, function = (platform.outputs[names]["get_order"] for names in ("role_names", "function_names"))
@@ -75,10 +77,11 @@ def test_up_repairs_what_was_changed_by_hand(platform: Platform, tenant: Tenant)
     aws.cloudwatch.delete_alarms(AlarmNames=[alarm])
     aws.sns.unsubscribe(SubscriptionArn=subscriptions()[0]["SubscriptionArn"])
     printed = up()
-    for call in ("DeleteAlarms", "DeleteRolePolicy", "Unsubscribe", "UpdateFunctionConfiguration"):
-        assert f":{call}" in printed, "it names the calls that made Terraform run"
     assert state() == before
-    assert TERRAFORM not in up()
+    if skips:
+        for call in ("DeleteAlarms", "DeleteRolePolicy", "Unsubscribe", "UpdateFunctionConfiguration"):
+            assert f":{call}" in printed, "it names the calls that made Terraform run"
+        assert TERRAFORM not in up()
 
 
 @contextmanager
@@ -91,6 +94,7 @@ def copy_of_tree(folder: Path) -> Iterator[Path]:
         redeploy(engines.require())
 
 
+@pytest.mark.needs("snapshots")
 def test_reset_and_changed_handler_need_no_terraform(platform: Platform, tenant: Tenant, tmp_path: Path) -> None:
     """`make reset` gives an empty stack with its users, `make up` deploys a handler on it, and neither is drift."""
     correlation = f"reset-{uuid4()}"

@@ -207,7 +207,7 @@ variable "mail_feedback_emails" {
 }
 
 variable "archive_invoices_after_days" {
-  description = "Days after which invoices move to Glacier; null for never, which is cheaper for objects of 19 KB (docs/decisions/0015-retention.md)."
+  description = "Days after which invoices move to Glacier, and the API's links to them fail until somebody restores them; null for never, which is cheaper for objects of 19 KB (docs/decisions/0015-retention.md)."
   type        = number
   default     = null
 

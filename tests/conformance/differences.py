@@ -86,9 +86,6 @@ DIFFERENCES: dict[str, Known] = {
     "localstack": Known("4.14.0", _LOCALSTACK),
 }
 
-# What a second Terraform plan would change on an engine of the version above, because the engine does not return it.
-DRIFT: dict[str, dict[str, str]] = {}
-
 # What the embedded engine does differently from AWS's DynamoDB Local, by request (tests/conformance/twins.py).
 TWINS: dict[str, str] = {
     "add a text to a number": "it changes nothing, and does not refuse it",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.differences import DIFFERENCES, DRIFT, TWINS
+from tests.conformance.differences import DIFFERENCES, TWINS
 from tests.conformance.engines import Engine
 from tests.conformance.twins import REQUESTS
 from tooling.paths import ROOT
@@ -102,38 +102,11 @@ def note(engine: Engine, cells: dict[str, str], write: bool) -> bool:
         "lacks": dict(engine.lacks),
         "rows": {row.id: by_row(cells)[row.id] for row in rows()},
     }
-    if "applied" in content.get(engine.name, {}):
-        found["applied"] = content[engine.name]["applied"]
     changed = content.get(engine.name) != found
     if write:
         content[engine.name] = found
         _write(content)
     return changed or PAGE.read_text() != page()
-
-
-def note_applied(name: str, counts: dict[str, int]) -> None:
-    """Store how many resources of each type an engine created, and write the page."""
-    content = measured()
-    content[name]["applied"] = counts
-    _write(content)
-
-
-def _applied(content: dict[str, dict[str, Any]]) -> list[str]:
-    text = []
-    for name in (name for name in _COLUMNS if "applied" in content.get(name, {})):
-        counts, known = content[name]["applied"], DRIFT.get(name, {})
-        text += [
-            "",
-            f"## Terraform on {_COLUMNS[name]} {content[name]['version']}",
-            "",
-            f"`python -m tests.conformance.apply {name}` applies every resource that needs no missing feature:",
-            f"{sum(counts.values())} resources, and plans again. Changes in the second plan: {len(known) or 'none'}.",
-            "",
-            *_table(["resource", "created"], [[kind, str(count)] for kind, count in counts.items()]),
-        ]
-        if known:
-            text += ["", *_table(["changes", "because"], [[f"`{at}`", why] for at, why in known.items()])]
-    return text
 
 
 def by_row(cells: dict[str, str]) -> dict[str, str]:
@@ -210,7 +183,7 @@ def page() -> str:
         ["engine", "lacks", "because"],
         [[_COLUMNS[name], what, why] for name in run for what, why in content[name].get("lacks", {}).items()],
     )
-    return "\n".join([*text, *_applied(content)]) + "\n"
+    return "\n".join(text) + "\n"
 
 
 if __name__ == "__main__":

@@ -31,7 +31,6 @@ RUN_ELSEWHERE = {
     "make conformance ENGINE=embedded": ".ci/run: in `make test`",
     "make conformance ": ".github/workflows/conformance.yml",
     "bin/test conformance ": ".github/workflows/conformance.yml",
-    ".venv/bin/python -m tests.conformance.apply": "tests/conformance/apply.py: by hand",
     "make test": ".ci/run",
     'eval "$(bin/ops stack env)"': "e2e/test_tflocal.py",
     "tflocal ": "e2e/test_tflocal.py",

@@ -1,6 +1,7 @@
 """Mails as MIME messages."""
 
 import re
+from decimal import Decimal
 from email import message_from_bytes
 from email.policy import default
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from common import clients, mail
 from common.errors import PermanentError
+from common.invoice import invoice_html
 from common.mail import build_message, send
 from tests.support.samples import invoice_created, order, order_recorded
 
@@ -98,3 +100,14 @@ def test_mail_names_its_order_for_reports_of_ses(monkeypatch: pytest.MonkeyPatch
     assert tags == {"tenantId": placed.tenant_id, "orderId": str(placed.id), "mail": "CONFIRMATION"}
     # SES API Reference, "MessageTag".
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,256}", text) for pair in tags.items() for text in pair)
+
+
+@pytest.mark.parametrize(("total", "asked"), [(Decimal("0.00"), False), (Decimal("0.01"), True)])
+def test_free_order_is_not_asked_to_be_paid(total: Decimal, asked: bool) -> None:
+    """Neither mail nor invoice asks for a payment if a campaign pays for all of an order."""
+    placed = order(total=total, payment_method="EFT")
+    sent = mail.order_confirmation(placed, b"%PDF", order_recorded(placed, "c-1"))
+    texts = [part.get_content() for part in sent.walk() if part.get_content_maintype() == "text"]
+    for text in (*texts, invoice_html(placed)):
+        assert ("lease" in text and "payment reference" in text) is asked
+    assert all(("There is nothing to pay." in text) is not asked for text in texts)
