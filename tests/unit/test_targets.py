@@ -59,7 +59,7 @@ def test_dev_runs_all_tests_without_sidecars(collected: dict[str, set[str]], eve
     modules = {test.partition("::")[0] for test in allowed}
     of_both = {test for test in everything if test.partition("::")[0] in modules}
     assert len(modules) > 8
-    assert len(allowed) > 0.9 * len(of_both)
+    assert len(allowed) > 0.85 * len(of_both)
 
 
 def test_every_e2e_test_has_a_sentence() -> None:
