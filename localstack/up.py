@@ -126,9 +126,7 @@ def _start_engine(stack: Stack, engine: engines.Engine) -> bool:
     stack.outputs = {}
     restored = snapshots.restore(stack)
     if snapshots.possible(stack):
-        found = (
-            "from a snapshot" if restored else "no whole snapshot has these inputs, so Terraform makes the resources"
-        )
+        found = "from a snapshot" if restored else "no snapshot has these inputs, so Terraform makes the resources"
         console.print(f"  {found}", soft_wrap=True)
     engine.start(stack)
     if restored:

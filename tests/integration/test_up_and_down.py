@@ -25,7 +25,7 @@ def test_down_leaves_no_process_and_no_state(tmp_path: Path, capsys: pytest.Capt
     stack = Stack(tmp_path, ports={use: processes.free_port() for use in USES})
     try:
         assert up._start(stack, MiniStack()), "there is neither state nor snapshot"
-        assert "no whole snapshot has these inputs" in capsys.readouterr().out
+        assert "no snapshot has these inputs" in capsys.readouterr().out
         assert all(processes.listens(stack.ports[use]) for use in ("engine", "cart"))
         poll("the console listens", lambda: processes.listens(stack.ports["console"]) or None, 60)
         assert requests.get(stack.console_url, timeout=30).status_code == 503, "there is no finished stack yet"
