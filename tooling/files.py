@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file in one step, so that whoever reads it sees its former or its new content and never a part."""
+    """Write a file in one step, so that a reader sees its former or its new content and never a part."""
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
     try:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)

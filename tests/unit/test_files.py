@@ -9,7 +9,7 @@ from tooling.files import write_whole
 
 
 def test_reader_never_sees_a_part(tmp_path: Path) -> None:
-    """Whoever reads the file meanwhile sees its former or its new content, and nothing else is left."""
+    """A reader of the file meanwhile sees its former or its new content, and nothing else is left."""
     path, contents = tmp_path / "page.html", {"a" * 100_000, "b" * 200_000}
     write_whole(path, "a" * 100_000)
     ended = threading.Event()
@@ -29,7 +29,7 @@ def test_reader_never_sees_a_part(tmp_path: Path) -> None:
 
 
 def test_writers_at_the_same_time_do_not_disturb_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that another writes between two steps of this one has the content of whoever ends last."""
+    """A file that another writes between two steps of this one has the content of the writer that ends last."""
     path, replace = tmp_path / "terraform.rc", Path.replace
 
     def replace_later(partial: Path, target: Path) -> Path:

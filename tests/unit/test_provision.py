@@ -133,7 +133,7 @@ def test_terraform_version_is_that_of_the_workflows() -> None:
 
 
 def test_cache_without_home_is_in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A user without a home, as in a container that runs as any number, has a cache; a relative XDG folder is none."""
+    """A user without a home, as in a container with any user id, has a cache; a relative XDG path is ignored."""
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setenv("HOME", "/home/someone")
     assert provision.cache() == Path("/home/someone/.cache/order-platform")
