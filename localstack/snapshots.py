@@ -23,6 +23,7 @@ from localstack.sidecars.cart_stub import FIXTURES
 from localstack.stack import Applied, Stack
 from localstack.terraform import LocalTerraform
 from tooling import provision
+from tooling.files import digests
 from tooling.paths import ROOT
 
 _KEPT = 6
@@ -90,10 +91,8 @@ def _folder(stack: Stack) -> Path:
 
 
 def _digest(folder: Path) -> bytes:
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / _DIGEST):
-        digest.update(f"{path.relative_to(folder)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return digest.hexdigest().encode()
+    files = (path for path in folder.rglob("*") if path.is_file() and path != folder / _DIGEST)
+    return hashlib.sha256(digests(files, folder)).hexdigest().encode()
 
 
 def _whole(folder: Path) -> bool:

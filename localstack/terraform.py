@@ -17,7 +17,7 @@ from localstack.stack import DOCKER_HOST_NAME, NO_AWS_FILES, REGION, Applied, St
 from release.environments import terraform_outputs
 from tooling import commands
 from tooling.commands import CommandError
-from tooling.files import write_whole
+from tooling.files import digests, write_whole
 from tooling.paths import ROOT
 
 TERRAFORM_DIR = ROOT / "terraform"
@@ -141,10 +141,9 @@ class LocalTerraform:
         templates = self._code.parent / "templates"
         names = [str(path.relative_to(templates)) for path in sorted(templates.rglob("*")) if path.is_file()]
         digest = hashlib.sha256(json.dumps([self._variables, names]).encode())
-        for path in sorted(self._code.rglob("*")):
-            inside = path.relative_to(self._code)
-            if path.is_file() and inside.parts[0] not in _NOT_APPLIED:
-                digest.update(f"{inside} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+        files = (path for path in self._code.rglob("*") if path.is_file())
+        applied = (path for path in files if path.relative_to(self._code).parts[0] not in _NOT_APPLIED)
+        digest.update(digests(applied, self._code))
         return digest.hexdigest()
 
     def changes(self) -> list[dict[str, Any]]:

@@ -1,6 +1,9 @@
-"""Files that others read, or write too, while they are written."""
+"""Files that others read, or write too, while they are written; lists of what files contain."""
 
+import hashlib
+import os
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -12,3 +15,9 @@ def write_whole(path: Path, content: str | bytes) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def digests(files: Iterable[Path], base: Path) -> bytes:
+    """Names, relative to a folder, and SHA-256 of files, sorted, a line each: the same for a copy of the folder."""
+    lines = (f"{os.path.relpath(path, base)} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in sorted(files))
+    return "".join(f"{line}\n" for line in lines).encode()

@@ -5,7 +5,6 @@ what is in it.
 """
 
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from tooling import locks
 from tooling.cli import UserError
+from tooling.files import digests
 from tooling.paths import ROOT
 
 _KEPT = ROOT / "build" / "kept"
@@ -31,9 +31,7 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
 def digest(paths: Iterable[Path], *texts: str) -> str:
     """Digest of texts, and of the names and contents of files and of all files in folders."""
     result = hashlib.sha256(repr(texts).encode())
-    for path in sorted(set(_files(paths))):
-        # A copy of the repository elsewhere has the same digests.
-        result.update(f"{os.path.relpath(path, ROOT)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    result.update(digests(set(_files(paths)), ROOT))
     return result.hexdigest()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tooling.files import write_whole
+from tooling.files import digests, write_whole
 
 
 def test_reader_never_sees_a_part(tmp_path: Path) -> None:
@@ -48,3 +48,18 @@ def test_bytes_are_written_as_they_are(tmp_path: Path) -> None:
     """A mail keeps its line ends."""
     write_whole(tmp_path / "mail", b"one\r\ntwo\n")
     assert (tmp_path / "mail").read_bytes() == b"one\r\ntwo\n"
+
+
+def test_digests_of_a_copy_are_the_same(tmp_path: Path) -> None:
+    """Where a folder is and in which order its files are given does not matter; their names and contents do."""
+
+    def folder(name: str, **files: str) -> bytes:
+        made = tmp_path / name
+        made.mkdir()
+        for file, text in files.items():
+            (made / file).write_text(text)
+        return digests(sorted(made.iterdir(), reverse=name == "copy"), made)
+
+    first = folder("first", a="1", b="2")
+    assert folder("copy", a="1", b="2") == first
+    assert first not in {folder("changed", a="1", b="3"), folder("renamed", a="1", c="2")}
