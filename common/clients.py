@@ -10,6 +10,7 @@ import json
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import boto3
 import botocore.session
@@ -54,10 +55,14 @@ class _Models(Loader):
 
 @cache
 def session() -> boto3.Session:
-    """The session of all clients."""
+    """The session of all clients. Botocore would compute their User-Agent twice for each request."""
     core = botocore.session.get_session()
     core.register_component("data_loader", _Models())
-    return boto3.Session(botocore_session=core)
+    made = boto3.Session(botocore_session=core)
+    core.set_default_client_config(Config(user_agent=core.user_agent()))
+    # Botocore would append it again.
+    core.user_agent_extra = ""
+    return made
 
 
 @cache
@@ -96,10 +101,20 @@ def s3_for_links(addressing: str) -> S3Client:
     return session().client("s3", config=_CONFIG.merge(config))
 
 
+def _encode_mail(params: dict[str, Any], **_: Any) -> None:
+    """Encode the form of a request with a mail; botocore would do it twice, one character after the other."""
+    form = params["body"]
+    # Base64: three of its characters need an escape.
+    mail = form.pop("RawMessage.Data").replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
+    params["body"] = f"{urlencode(form)}&RawMessage.Data={mail}".encode()
+
+
 @cache
 def ses() -> SESClient:
     """The SES client; it does not retry, since a retry after a lost response would send the mail twice."""
-    return session().client("ses", config=_CONFIG.merge(Config(retries={"total_max_attempts": 1})))
+    client = session().client("ses", config=_CONFIG.merge(Config(retries={"total_max_attempts": 1})))
+    client.meta.events.register("before-call.ses.SendRawEmail", _encode_mail)
+    return client
 
 
 @cache

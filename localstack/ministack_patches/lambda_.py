@@ -144,7 +144,7 @@ def receive_if_role_may(
     if source and not source["messages"]:
         return 0
     allowed = _role_may(config, _RECEIVE_ACTIONS, mapping["EventSourceArn"])
-    return min(concurrency(mapping, function, config, source), os.cpu_count() or 1) if allowed else 0
+    return min(concurrency(mapping, function, config, source), (os.cpu_count() or 1) + 1) if allowed else 0
 
 
 @replaces(lambda_svc, "_emit_lambda_logs")
