@@ -6,9 +6,8 @@ from typing import Any
 import urllib3
 from pydantic import ValidationError
 
-from common.errors import OrderRejectedError, PermanentError, RejectionCode, TransientError
+from common.errors import MalformedCampaignError, OrderRejectedError, PermanentError, RejectionCode, TransientError
 from common.models import Campaign, Cart, invalid_fields
-from common.observability import logger
 
 # Requests of a process at the same time: as many as a batch has messages.
 MAX_AT_ONCE = 10
@@ -54,16 +53,15 @@ class CartClient:
             raise OrderRejectedError(_code({each["type"] for each in error.errors()}), reason) from None
 
     def campaign(self, code: str) -> Campaign | None:
-        """Read a campaign; None if it does not exist. A malformed one counts as none, and the log says why."""
+        """Read a campaign; None if it does not exist, MalformedCampaignError if it cannot be read."""
         path = f"/v1.0/campaigns/{code}"
         try:
             content = self._get(path)
             return None if content is None else Campaign.parse_obj(content)
         except ValidationError as error:
-            logger.warning("campaign malformed", campaign_code=code, reason=invalid_fields(error))
+            raise MalformedCampaignError(f"campaign {code}: {invalid_fields(error)}") from None
         except _UnreadableError as error:
-            logger.warning("campaign malformed", campaign_code=code, reason=str(error))
-        return None
+            raise MalformedCampaignError(str(error)) from None
 
     def _get(self, path: str) -> Any:
         """Request a resource and return its JSON, or None if it does not exist."""

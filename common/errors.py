@@ -49,6 +49,10 @@ class OrderRejectedError(Exception):
         self.reason = reason
 
 
+class MalformedCampaignError(Exception):
+    """A campaign cannot be read: its order gets no discount. The text is for the log."""
+
+
 class RefusedError(Exception):
     """The service refuses a request; the detail is for the caller and contains no internals."""
 

@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from common import clients, events
 from common.cart_client import MAX_AT_ONCE, CartClient
-from common.errors import OrderRejectedError, PermanentError, TransientError
+from common.errors import MalformedCampaignError, OrderRejectedError, PermanentError, TransientError
 from common.events import Envelope, OrderCreationRequested
 from common.models import Campaign, Cart
 from common.observability import add_value, attempt, count, logger
@@ -49,18 +49,24 @@ def record(messages: Sequence[Envelope]) -> list[Exception | None]:
     return _publish(messages, orders)
 
 
-def _read_cart(request: OrderCreationRequested) -> tuple[Cart, Campaign | None]:
-    code = request.order.campaign_code
-    return _carts.cart(request.order.cart_id, request.tenant_id), _carts.campaign(code) if code else None
+def _read_cart(request: OrderCreationRequested) -> tuple[Cart, Campaign | MalformedCampaignError | None]:
+    """The cart of an order and its campaign. Logs nothing: other threads read those of other messages."""
+    cart, code = _carts.cart(request.order.cart_id, request.tenant_id), request.order.campaign_code
+    try:
+        return cart, _carts.campaign(code) if code else None
+    except MalformedCampaignError as error:
+        return cart, error
 
 
-def _price(message: Envelope, read: Future[tuple[Cart, Campaign | None]]) -> OrderDraft:
-    cart, campaign = read.result()
+def _price(message: Envelope, read: Future[tuple[Cart, Campaign | MalformedCampaignError | None]]) -> OrderDraft:
+    cart, found = read.result()
+    malformed = str(found) if isinstance(found, MalformedCampaignError) else None
+    campaign = found if isinstance(found, Campaign) else None
     draft = draft_order(message.payload, cart, campaign, placed_at=message.timestamp)
     code = message.payload.order.campaign_code
     if code and draft.campaign is None:
         count("CampaignsNotApplied")
-        logger.warning("campaign not applied", campaign_code=code, exists=campaign is not None)
+        logger.warning("campaign not applied", campaign_code=code, exists=found is not None, malformed=malformed)
     return draft
 
 

@@ -35,12 +35,13 @@ def _store(order: Order) -> str:
             Key=key,
             Body=render_invoice(order),
             ContentType="application/pdf",
-            # An invoice is issued once: a concurrent or redelivered message keeps the one that is stored.
+            # An invoice is issued once: a redelivered message keeps the one that is stored. A 409 does not say that
+            # there is one, so it is raised, and the message is retried.
             IfNoneMatch="*",
         )
         count("InvoicesCreated")
     except ClientError as error:
-        if error.response["Error"]["Code"] not in {"PreconditionFailed", "ConditionalRequestConflict"}:
+        if error.response["Error"]["Code"] != "PreconditionFailed":
             raise
     _repository.set_invoice_key(order.tenant_id, order.id, key)
     logger.info("invoice created", order_id=str(order.id), order_number=order.order_number)

@@ -13,6 +13,7 @@ from unittest import mock
 from uuid import UUID, uuid4
 
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, ConnectionClosedError
 from pypdf import PdfReader
 
@@ -96,6 +97,27 @@ class TestRecord:
         event = events_seen.take()
         assert (event["eventType"], event["correlationId"]) == ("OrderRecorded", "c-1")
         assert event["payload"] == {"tenantId": cart["tenantId"], "orderId": str(recorded.id)}
+
+    def test_record_malformed_campaign_costs_the_discount(
+        self,
+        repository: OrderRepository,
+        carts: CartStub,
+        cart: dict[str, Any],
+        creation_queue: Queue,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """An order is recorded without its malformed campaign, and the log says why with its correlation id."""
+        carts.campaigns["BROKEN"] = {**carts.campaigns["SPRING10"], "code": "BROKEN", "discountPercent": 101}
+        message = requested(cart, campaignCode="BROKEN")
+        assert handle(order_creator_record, creation_queue, message.encode()) == []
+        recorded = repository.get(cart["tenantId"], message.payload.order_id)
+        assert recorded is not None
+        assert recorded.campaign is None
+        (line,) = [line for line in capsys.readouterr().out.splitlines() if "campaign not applied" in line]
+        logged = json.loads(line)
+        assert (logged["correlation_id"], logged["exists"]) == ("c-1", True)
+        assert "BROKEN: discountPercent" in logged["malformed"]
+        del carts.campaigns["BROKEN"]
 
     @pytest.mark.parametrize("size", [1, 10])
     def test_record_batch_needs_three_calls(self, size: int, cart: dict[str, Any], creation_queue: Queue) -> None:
@@ -389,6 +411,31 @@ class TestInvoice:
         again = repository.get(order.tenant_id, order.id)
         assert again is not None
         assert again.invoice_key == key
+
+    def test_invoice_conflict_is_retried(
+        self, repository: OrderRepository, order: Order, creation_queue: Queue, events_seen: Queue
+    ) -> None:
+        """S3's 409 does not say that there is an invoice: the message is retried, and nothing is published before.
+
+        Source: Amazon S3 API Reference, PutObject, 409 ConditionalRequestConflict: "you should retry the upload".
+        """
+        body = samples.order_recorded(order, "c-2").encode()
+        conflict = {"Error": {"Code": "ConditionalRequestConflict", "Message": "Conflict"}}
+
+        def respond(**_: Any) -> tuple[AWSResponse, dict[str, Any]]:
+            return AWSResponse("", 409, {}, None), conflict
+
+        hooks: Any = clients.s3().meta.events
+        hooks.register("before-call.s3.PutObject", respond, unique_id="conflict")
+        try:
+            assert handle(order_pdf_creator, creation_queue, body) == [body]
+        finally:
+            hooks.unregister("before-call.s3.PutObject", unique_id="conflict")
+        recorded = repository.get(order.tenant_id, order.id)
+        assert recorded is not None
+        assert recorded.invoice_key is None
+        assert handle(order_pdf_creator, creation_queue, body) == []
+        assert events_seen.take()["payload"]["invoiceKey"] == f"{order.tenant_id}/orders/order_{order.id}.pdf"
 
     def test_invoice_missing_order_is_retried(self, order: Order, creation_queue: Queue) -> None:
         """A message about an order that is not in the table is retried."""

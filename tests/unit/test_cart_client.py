@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from common.cart_client import CartClient
-from common.errors import OrderRejectedError, PermanentError, RejectionCode, TransientError
+from common.errors import MalformedCampaignError, OrderRejectedError, PermanentError, RejectionCode, TransientError
 from localstack.processes import free_port
 from localstack.sidecars.cart_stub import CartStub
 
@@ -66,13 +66,13 @@ def test_campaign_missing_is_none(client: CartClient) -> None:
     ],
     ids=["percent", "time", "bytes"],
 )
-def test_campaign_malformed_is_none(
-    stub: CartStub, client: CartClient, changes: dict[str, Any], reason: str, caplog: pytest.LogCaptureFixture
+def test_campaign_malformed_error_names_field(
+    stub: CartStub, client: CartClient, changes: dict[str, Any], reason: str
 ) -> None:
-    """A malformed campaign costs the discount and not the order, and the log names the field."""
+    """A malformed campaign raises an error that names the field or the limit."""
     stub.campaigns["BROKEN"] = {**stub.campaigns["SPRING10"], "code": "BROKEN", **changes}
-    assert client.campaign("BROKEN") is None
-    assert reason in caplog.records[-1].__dict__["reason"]
+    with pytest.raises(MalformedCampaignError, match=reason):
+        client.campaign("BROKEN")
 
 
 def test_cart_missing_or_foreign_is_not_found(stub: CartStub, client: CartClient) -> None:
