@@ -56,14 +56,28 @@ def environment(loader: BaseLoader) -> ImmutableSandboxedEnvironment:
 _packaged = environment(FileSystemLoader(PACKAGED))
 
 
-def _read_from_bucket(name: str) -> str:
-    return clients.s3().get_object(Bucket=settings.templates_bucket, Key=name)["Body"].read().decode()
+class _Bucket:
+    """The bucket as a source of templates; once S3 does not respond, it is not requested again."""
+
+    def __init__(self) -> None:
+        self._responds = True
+
+    def read(self, name: str) -> str:
+        """The source of a template. Raises BotoCoreError if S3 does not respond, ClientError if there is none."""
+        if not self._responds:
+            # Each template of each mail would wait for the timeouts again, longer than the function has.
+            raise BotoCoreError
+        try:
+            return clients.s3().get_object(Bucket=settings.templates_bucket, Key=name)["Body"].read().decode()
+        except BotoCoreError:
+            self._responds = False
+            raise
 
 
 @lru_cache(maxsize=1)
 def _bucket(period: int) -> ImmutableSandboxedEnvironment:
     """The bucket's templates, each read once per period: a change takes effect at the latest in the next period."""
-    return environment(FunctionLoader(_read_from_bucket))
+    return environment(FunctionLoader(_Bucket().read))
 
 
 def render_packaged(name: str, context: Mapping[str, object]) -> str:

@@ -1,8 +1,10 @@
 """Templates from the bucket, and the packaged copy if one is missing or broken."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from botocore.exceptions import ConnectTimeoutError
 
 from common import clients, templates
 from common.observability import metrics
@@ -87,3 +89,26 @@ def test_template_layout_in_bucket_is_used() -> None:
     layout = "<h1>{% block headline %}{% endblock %}</h1>"
     clients.s3().put_object(Bucket=settings.templates_bucket, Key="mail/layout.html", Body=layout.encode())
     assert render() == "<h1>Hello</h1>"
+
+
+def test_template_bucket_unreachable_is_requested_once() -> None:
+    """If S3 does not respond, one template waits for it, and the packaged ones are used for the rest of the period."""
+    put("from the bucket")
+    waits = 0
+
+    def time_out(**_: Any) -> None:
+        nonlocal waits
+        waits += 1
+        raise ConnectTimeoutError(endpoint_url=clients.s3().meta.endpoint_url)
+
+    hooks: Any = clients.s3().meta.events
+    hooks.register("before-call.s3.GetObject", time_out, unique_id="time-out")
+    try:
+        mails = [(render(), render("txt")) for _ in range(10)]
+    finally:
+        hooks.unregister("before-call.s3.GetObject", unique_id="time-out")
+    assert {html for html, _ in mails} == {packaged()}
+    assert waits == 1
+    assert render() == packaged()
+    templates._bucket.cache_clear()
+    assert render() == "from the bucket"
