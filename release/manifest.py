@@ -114,15 +114,20 @@ def require_repository() -> None:
 
 def head() -> tuple[Commit, bool]:
     """The current commit, and whether there are uncommitted changes."""
-    return Commit(_output("git", "rev-parse", "HEAD")), bool(_output("git", "status", "--porcelain"))
+    return Commit(_output("git", "rev-parse", "HEAD")), bool(_changes())
+
+
+def _changes() -> str:
+    # A person's configuration may leave out new files.
+    return _output("git", "status", "--porcelain", "--untracked-files=all")
 
 
 def commit() -> Commit:
     """The current commit. Raises ManifestError: there are uncommitted changes, or this tree is no git repository."""
     require_repository()
-    if changed := _output("git", "status", "--porcelain"):
+    if changed := _changes():
         raise ManifestError(f"there are uncommitted changes; commit them first:\n{changed}")
-    return head()[0]
+    return Commit(_output("git", "rev-parse", "HEAD"))
 
 
 def read_files(folder: Path) -> dict[str, File]:

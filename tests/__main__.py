@@ -124,9 +124,14 @@ def quick() -> None:
             _finish(parts)
         try:
             with ThreadPoolExecutor(max_workers=3) as pool:
-                pool.submit(parts.run, "order", lambda: [*stack.up(), stack.one_order()])
-                pool.submit(parts.run, "unit", lambda: [in_workers("tests/unit", "--quick")])
-                pool.submit(parts.run, "lint", lambda: [*lint_steps(), *types_steps()])
+                futures = [
+                    pool.submit(parts.run, "order", lambda: [*stack.up(), stack.one_order()]),
+                    pool.submit(parts.run, "unit", lambda: [in_workers("tests/unit", "--quick")]),
+                    pool.submit(parts.run, "lint", lambda: [*lint_steps(), *types_steps()]),
+                ]
+            # A part that could not run raises here.
+            for future in futures:
+                future.result()
         finally:
             parts.run("stack down", lambda: [stack.down()])
     _finish(parts)

@@ -17,6 +17,7 @@ from tooling.paths import ROOT
 PACKAGES = ROOT / "build" / "packages"
 # AWS unpacks no more than this, whatever the size of the zip.
 _UNPACKED_BUDGET = 250_000_000
+_TEMPLATE_SUFFIXES = {".html", ".txt", ".css", ".conf", ".ttf"}
 
 
 def function_names() -> list[str]:
@@ -122,8 +123,10 @@ def _source_files(modules: set[str]) -> Iterator[Path]:
 
 
 def _template_files(group: Group) -> Iterator[Path]:
+    """The templates of a group, without what editors and file managers leave next to them."""
     for folder in group.templates:
-        yield from sorted(path for path in (ROOT / "templates" / folder).rglob("*") if path.is_file())
+        found = (ROOT / "templates" / folder).rglob("*")
+        yield from sorted(path for path in found if path.suffix in _TEMPLATE_SUFFIXES or path.name == "LICENSE")
 
 
 def _stage(files: list[Path], folder: Path) -> None:

@@ -1,3 +1,5 @@
+import shutil
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -53,3 +55,16 @@ def test_zip_of_equal_files_has_equal_bytes(tmp_path: Path) -> None:
     libraries.add_to_zip(second, {"a.py": tmp_path / "a.py", "b.py": tmp_path / "b.py"})
     assert first.read_bytes() == second.read_bytes()
     assert zipfile.ZipFile(first).namelist() == ["a.py", "b.py"]
+
+
+def test_templates_of_package_are_those_in_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package has every template of its group that is in git, and nothing that an editor or file manager leaves."""
+    tracked = subprocess.check_output(["git", "ls-files", "templates"], cwd=ROOT, text=True).splitlines()
+    shutil.copytree(ROOT / "templates", tmp_path / "templates")
+    for left in ("customer/.DS_Store", "customer/order_confirmation.html~", "invoice/.invoice.css.swp"):
+        (tmp_path / "templates" / left).touch()
+    monkeypatch.setattr(build, "ROOT", tmp_path)
+    for group in libraries.GROUPS:
+        folders = tuple(f"templates/{folder}/" for folder in group.templates)
+        packaged = [path.relative_to(tmp_path).as_posix() for path in build._template_files(group)]
+        assert sorted(packaged) == [name for name in tracked if name.startswith(folders)]
