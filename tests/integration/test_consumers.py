@@ -21,6 +21,7 @@ from common import clients, notifications
 from common.errors import PermanentError, TransientError
 from common.events import Envelope, OrderCreationRequested, OrderRecorded
 from common.models import OrderRequest
+from common.observability import logger
 from common.order import Order
 from common.repository import OrderRepository
 from common.settings import settings
@@ -104,16 +105,16 @@ class TestRecord:
         carts: CartStub,
         cart: dict[str, Any],
         creation_queue: Queue,
-        capsys: pytest.CaptureFixture[str],
     ) -> None:
         """An order is recorded without its malformed campaign, and the log says why with its correlation id."""
         carts.campaigns["BROKEN"] = {**carts.campaigns["SPRING10"], "code": "BROKEN", "discountPercent": 101}
         message = requested(cart, campaignCode="BROKEN")
-        assert handle(order_creator_record, creation_queue, message.encode()) == []
+        with mock.patch.object(logger.registered_handler, "stream", io.StringIO()) as log:
+            assert handle(order_creator_record, creation_queue, message.encode()) == []
         recorded = repository.get(cart["tenantId"], message.payload.order_id)
         assert recorded is not None
         assert recorded.campaign is None
-        (line,) = [line for line in capsys.readouterr().out.splitlines() if "campaign not applied" in line]
+        (line,) = [line for line in log.getvalue().splitlines() if "campaign not applied" in line]
         logged = json.loads(line)
         assert (logged["correlation_id"], logged["exists"]) == ("c-1", True)
         assert "BROKEN: discountPercent" in logged["malformed"]
