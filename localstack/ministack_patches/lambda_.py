@@ -134,8 +134,8 @@ def receive_if_role_may(
 ) -> int:
     """Receive messages for a function only if its role may receive, delete and describe; MiniStack does not check.
 
-    It runs at most as many batches of a queue at a time as there are processors: more would end later, each of them,
-    and start more processes.
+    It runs one batch of a queue more at a time than there are processors: a batch waits for the engine now and then,
+    and one processor would be idle. Still more would end later, each of them, and start more processes.
 
     Whenever a message arrives or a batch ends, MiniStack goes through all mappings. An empty queue needs no check.
 
