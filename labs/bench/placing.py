@@ -37,10 +37,10 @@ def place(stack: Stack, count: int, seconds: float) -> float:
     before = {path.name for path in stack.mail_dir.glob("*.eml")}
     began = send(stack, count)
 
-    # Counted by their names: reading the mails would take the processors from the functions.
+    # Counted by their names, which have their times: reading the mails would take the processors from the functions.
     def mails() -> list[str] | None:
         new = [path.name for path in stack.mail_dir.glob("*.eml") if path.name not in before]
         return new if len(new) >= _MAILS * count else None
 
-    new = poll(f"{_MAILS * count} mails", mails, seconds, interval=0.1)
+    new = poll(f"{_MAILS * count} mails", mails, seconds, interval=0.5)
     return max(arrived_at(stack.mail_dir / name) for name in new) - began
