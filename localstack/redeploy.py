@@ -157,9 +157,7 @@ def _shift(client: LambdaClient, stack: Stack, function: str) -> str | None:
 
 def delete_old_versions(client: LambdaClient, name: str) -> None:
     """Delete a function's old versions, since the engine keeps a process for each that was called."""
-    pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
-    numbers = sorted(int(v["Version"]) for page in pages for v in page["Versions"] if v["Version"] != "$LATEST")
-    for number in numbers[:-_VERSIONS_KEPT]:
+    for number in traffic.versions(client, name)[:-_VERSIONS_KEPT]:
         client.delete_function(FunctionName=name, Qualifier=str(number))
 
 

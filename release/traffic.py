@@ -46,6 +46,19 @@ class Shares(NamedTuple):
         return ", ".join(f"{share:.0%} version {version}" for version, share in shares.items())
 
 
+def shares(client: LambdaClient, function: str) -> Shares:
+    """Who has the traffic of a function."""
+    alias = client.get_alias(FunctionName=function, Name=ALIAS)
+    weights = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+    return Shares(alias["FunctionVersion"], dict(weights))
+
+
+def versions(client: LambdaClient, function: str) -> list[int]:
+    """The published versions of a function, oldest first."""
+    pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=function)
+    return sorted(int(v["Version"]) for page in pages for v in page["Versions"] if v["Version"] != "$LATEST")
+
+
 def invoke_empty(client: LambdaClient, function: str, qualifier: str) -> None:
     """Invoke a version or alias of a function with an event that gives it nothing to do, to see that it runs.
 
@@ -56,9 +69,9 @@ def invoke_empty(client: LambdaClient, function: str, qualifier: str) -> None:
         raise TrafficError(_DOES_NOT_RUN.format(function, qualifier, response["Payload"].read().decode()))
 
 
-def require_running(client: LambdaClient, versions: Mapping[str, str]) -> None:
+def require_running(client: LambdaClient, chosen: Mapping[str, str]) -> None:
     """Check that these versions, by name of their function, run. Raises TrafficError: one does not."""
-    for function, version in versions.items():
+    for function, version in chosen.items():
         try:
             # AWS refuses to invoke a new version while it is pending.
             client.get_waiter("function_active_v2").wait(FunctionName=function, Qualifier=version)
@@ -71,11 +84,9 @@ def pending_moves(client: LambdaClient, functions: Collection[str]) -> dict[str,
     """The functions whose newest version does not have all the traffic."""
     found = {}
     for function in functions:
-        pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=function)
-        newest = str(max(int(v["Version"]) for page in pages for v in page["Versions"] if v["Version"] != "$LATEST"))
-        alias = client.get_alias(FunctionName=function, Name=ALIAS)
-        if alias["FunctionVersion"] != newest or alias.get("RoutingConfig", {}).get("AdditionalVersionWeights"):
-            found[function] = Move(alias["FunctionVersion"], newest)
+        current, newest = shares(client, function), str(versions(client, function)[-1])
+        if current.version != newest or current.others:
+            found[function] = Move(current.version, newest)
     return found
 
 
@@ -89,37 +100,32 @@ def move_to_newest(client: LambdaClient, functions: Collection[str]) -> dict[str
     return found
 
 
-def move_to(client: LambdaClient, versions: Mapping[str, str]) -> None:
+def move_to(client: LambdaClient, chosen: Mapping[str, str]) -> None:
     """Give all traffic to these versions, by name of their function, once each of them runs.
 
     Raises TrafficError: a version does not run; nothing moved.
     """
-    require_running(client, versions)
-    for function, version in versions.items():
+    require_running(client, chosen)
+    for function, version in chosen.items():
         set_alias(client, function, version)
 
 
 def live_versions(client: LambdaClient, functions: Collection[str]) -> dict[str, str]:
     """The version of each function that has the traffic."""
-    return {name: client.get_alias(FunctionName=name, Name=ALIAS)["FunctionVersion"] for name in functions}
+    return {name: shares(client, name).version for name in functions}
 
 
-def misplaced(client: LambdaClient, versions: Mapping[str, str]) -> dict[str, Shares]:
+def misplaced(client: LambdaClient, expected: Mapping[str, str]) -> dict[str, Shares]:
     """The functions of which other versions than these have traffic, by name of the function."""
-    found = {}
-    for function, version in versions.items():
-        alias = client.get_alias(FunctionName=function, Name=ALIAS)
-        weights = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
-        if weights or alias["FunctionVersion"] != version:
-            found[function] = Shares(alias["FunctionVersion"], dict(weights))
-    return found
+    current = {function: shares(client, function) for function in expected}
+    return {function: each for function, each in current.items() if each != Shares(expected[function], {})}
 
 
-def settle(client: LambdaClient, versions: Mapping[str, str]) -> dict[str, Shares]:
+def settle(client: LambdaClient, expected: Mapping[str, str]) -> dict[str, Shares]:
     """Give all traffic back to these versions; returns who had it where that changed."""
-    found = misplaced(client, versions)
+    found = misplaced(client, expected)
     for function in found:
-        set_alias(client, function, versions[function])
+        set_alias(client, function, expected[function])
     return found
 
 

@@ -92,5 +92,4 @@ def newest(orders: list[dict[str, Any]]) -> datetime:
 
 def _shares_traffic(functions: Any) -> bool:
     """Whether the function that prod's customers call has a canary."""
-    alias = functions.get_alias(FunctionName="bbws-order-lambda-get-order-prod", Name=traffic.ALIAS)
-    return bool(alias.get("RoutingConfig", {}).get("AdditionalVersionWeights"))
+    return bool(traffic.shares(functions, "bbws-order-lambda-get-order-prod").others)

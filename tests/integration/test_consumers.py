@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError, ConnectionClosedError
 from pypdf import PdfReader
 
@@ -424,7 +425,7 @@ class TestInvoice:
         conflict = {"Error": {"Code": "ConditionalRequestConflict", "Message": "Conflict"}}
 
         def respond(**_: Any) -> tuple[AWSResponse, dict[str, Any]]:
-            return AWSResponse("", 409, {}, None), conflict
+            return AWSResponse("", 409, HTTPHeaders(), None), conflict
 
         hooks: Any = clients.s3().meta.events
         hooks.register("before-call.s3.PutObject", respond, unique_id="conflict")
