@@ -147,7 +147,7 @@ def test_lost_region_responds_503(aws: Aws, stack: Stack) -> None:
 
 
 def test_alarm_of_failing_function_only(aws: Aws) -> None:
-    """The error-rate alarm goes off above its threshold, and only for the failing function."""
+    """The error-rate alarm is in ALARM above its threshold, and only for the failing function."""
     source = "def handler(event, context):\n    return 1 / event['divisor']\n"
     failing, healthy = make_function(source), make_function(source)
     for function in (failing, healthy):
