@@ -182,14 +182,15 @@ def require_test_addresses(name: str, text: str) -> None:
 
 def read(path: Path) -> Stage:
     """Read the records in a stage's folder; PackError if there are none, or one is invalid."""
+    advice = f"run `bin/test e2e --target {path.name}`"
     try:
         runs = [PytestRun.parse_raw(file.read_bytes()) for file in sorted(path.glob("run-*.json"))]
         lines = [line for file in sorted(path.glob("times-*.jsonl")) for line in file.read_text().splitlines()]
         times = [StepTime.parse_raw(line) for line in lines]
     except ValidationError as error:
-        raise PackError(f"a record in {path} cannot be read: {error}; run `make e2e` again") from None
+        raise PackError(f"a record in {path} cannot be read: {error}; {advice} again") from None
     if not runs:
-        raise PackError(f"there are no records in {path}: run `bin/test e2e --target {path.name}`")
+        raise PackError(f"there are no records in {path}: {advice}")
     release = path / manifest.NAME
     return Stage(
         name=path.name,

@@ -150,7 +150,7 @@ def shift(to: EnvironmentName, digest: str, seconds: float, allow_quiet_canary: 
     found, functions = outputs(to), client("lambda", to)
     names, alarms = list(found["function_names"].values()), list(found["alarm_names"])
     required_calls = 0 if allow_quiet_canary else canary.REQUIRED_CALLS
-    # A deployment that died may be what an alarm is on for.
+    # A deployment that died may be why an alarm is in ALARM.
     traffic.settle(functions, _live_versions(to, found))
     try:
         if ENVIRONMENTS[to].canary:
@@ -178,7 +178,8 @@ def record(to: EnvironmentName, report: Path) -> Record:
     prepared = deploy.read_plan(to)
     approved = _approvals_of(to, prepared.release)
     release = store(to).manifest(prepared.release)
-    return promotion.record_passed(store(to), release, to, promotion.tests_passed(report), prepared.summary, approved)
+    passed = promotion.tests_passed(report, to)
+    return promotion.record_passed(store(to), release, to, passed, prepared.summary, approved)
 
 
 def roll_back(to: EnvironmentName, digest: str | None) -> tuple[Deployment, list[str]]:

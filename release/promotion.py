@@ -27,21 +27,22 @@ class EvidenceError(UserError):
     """A release may not be promoted or deployed; the text names everything that is missing."""
 
 
-def tests_passed(junit: Path) -> int:
-    """How many tests passed according to a JUnit report (`pytest --junitxml`).
+def tests_passed(junit: Path, to: EnvironmentName) -> int:
+    """How many tests passed in an environment, according to a JUnit report of `bin/test e2e`.
 
     Raises EvidenceError: there is no report, no test passed, or one failed.
     """
+    advice = f"run `bin/test e2e --target {to} --report {junit}`"
     try:
         suites = list(ElementTree.parse(junit).iter("testsuite"))  # noqa: S314  # nosec B314  # as above
     except (FileNotFoundError, ElementTree.ParseError):
-        raise EvidenceError(f"there is no test report {junit}: run the tests with --junitxml={junit}") from None
+        raise EvidenceError(f"there is no test report {junit}: {advice}") from None
     kinds = ("tests", "failures", "errors", "skipped")
     tests, failures, errors, skipped = (sum(int(suite.get(kind, 0)) for suite in suites) for kind in kinds)
     failed = failures + errors
     passed = tests - failed - skipped
     if failed or passed < 1:
-        raise EvidenceError(f"{junit} is no evidence: {passed} tests passed and {failed} failed; run `make e2e` again")
+        raise EvidenceError(f"{junit} is no evidence: {passed} tests passed and {failed} failed; {advice}")
     return passed
 
 

@@ -156,7 +156,7 @@ def report(folder: Path, **counts: int) -> Path:
 
 def test_report_without_failure_counts_passed_tests(tmp_path: Path) -> None:
     """A report without a failure counts the tests that passed."""
-    assert promotion.tests_passed(report(tmp_path, tests=130, failures=0, errors=0, skipped=2)) == 128
+    assert promotion.tests_passed(report(tmp_path, tests=130, failures=0, errors=0, skipped=2), "sit") == 128
 
 
 @pytest.mark.parametrize(
@@ -165,11 +165,13 @@ def test_report_without_failure_counts_passed_tests(tmp_path: Path) -> None:
 )
 def test_report_with_failure_is_no_evidence(tmp_path: Path, counts: dict[str, int]) -> None:
     """A report with a failure, or without a passed test, is no evidence."""
-    with pytest.raises(EvidenceError, match="no evidence"):
-        promotion.tests_passed(report(tmp_path, **counts))
+    path = report(tmp_path, **counts)
+    with pytest.raises(EvidenceError, match=f"no evidence: .*; run `bin/test e2e --target sit --report {path}`"):
+        promotion.tests_passed(path, "sit")
 
 
 def test_missing_report_says_how_to_get_one(tmp_path: Path) -> None:
-    """A missing report is reported with the option that writes one."""
-    with pytest.raises(EvidenceError, match="run the tests with --junitxml"):
-        promotion.tests_passed(tmp_path / "e2e.xml")
+    """A missing report is reported with the command that writes one."""
+    path = tmp_path / "e2e.xml"
+    with pytest.raises(EvidenceError, match=f"no test report .*: run `bin/test e2e --target prod --report {path}`"):
+        promotion.tests_passed(path, "prod")

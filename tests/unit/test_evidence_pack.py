@@ -363,7 +363,7 @@ def test_bad_records_say_what_to_do(tmp_path: Path) -> None:
         stages.read(tmp_path / "local")
     write_records(tmp_path, "local", None, recorded_test())
     (tmp_path / "local" / "run-2.json").write_text("{}")
-    with pytest.raises(PackError, match=r"(?s)cannot be read: .*run `make e2e` again"):
+    with pytest.raises(PackError, match=r"(?s)cannot be read: .*run `bin/test e2e --target local` again"):
         stages.read(tmp_path / "local")
 
 
