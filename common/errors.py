@@ -28,10 +28,14 @@ class RejectionCode(StrEnum):
 
 
 _REJECTION_DETAILS = {
-    RejectionCode.CART_NOT_FOUND: "We couldn't find your cart. Please fill a new cart and order again.",
-    RejectionCode.CART_EMPTY: "Your cart was empty. Please fill it and order again.",
-    RejectionCode.CART_INVALID: "Something in your cart can't be ordered. Please fill a new cart and order again.",
-    RejectionCode.CURRENCY_MISMATCH: "Your cart is in another currency. Please fill a new cart and order again.",
+    RejectionCode.CART_NOT_FOUND: "We couldn't find your cart. Please add your items to a new cart and order again.",
+    RejectionCode.CART_EMPTY: "Your cart was empty. Please add items to it and order again.",
+    RejectionCode.CART_INVALID: (
+        "Something in your cart can't be ordered. Please add your items to a new cart and order again."
+    ),
+    RejectionCode.CURRENCY_MISMATCH: (
+        "Your cart isn't priced in rand, and we only sell in rand. Please add your items to a new cart and order again."
+    ),
     RejectionCode.ORDER_TOO_LARGE: "Your order is too large. Please split it into smaller orders.",
 }
 

@@ -14,12 +14,19 @@ from jinja2 import BaseLoader, FileSystemLoader, FunctionLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from common import clients
+from common.models import PaymentMethod
 from common.numbering import SAST
 from common.observability import count, logger
 from common.settings import settings
 
 PACKAGED = Path(__file__).resolve().parent.parent / "templates"
 _CACHE_SECONDS = 300
+_PAYMENT_METHODS = {
+    PaymentMethod.CARD: "Card",
+    PaymentMethod.EFT: "EFT",
+    PaymentMethod.INSTANT_EFT: "Instant EFT",
+}
+_COUNTRIES = {"ZA": "South Africa"}
 _only_packaged = ContextVar("only_packaged", default=False)
 
 
@@ -39,6 +46,16 @@ def date_time(timestamp: datetime) -> str:
     return f"{date(timestamp)}, {timestamp.astimezone(SAST):%H:%M}"
 
 
+def payment_method(method: PaymentMethod) -> str:
+    """What people call a payment method: Instant EFT."""
+    return _PAYMENT_METHODS[method]
+
+
+def country(code: str) -> str:
+    """The name of South Africa, and the code of any other country."""
+    return _COUNTRIES.get(code, code)
+
+
 def environment(loader: BaseLoader) -> ImmutableSandboxedEnvironment:
     """The Jinja2 environment of all templates: sandboxed, so that a template in the bucket cannot run code."""
     jinja = ImmutableSandboxedEnvironment(
@@ -50,6 +67,7 @@ def environment(loader: BaseLoader) -> ImmutableSandboxedEnvironment:
         auto_reload=False,
     )
     jinja.filters |= {"money": money, "date": date, "datetime": date_time}
+    jinja.filters |= {"payment_method": payment_method, "country": country}
     return jinja
 
 

@@ -172,4 +172,4 @@ def test_pack_prints_with_collapsed_text(browser: Browser, pack: Path, tmp_path:
     text = " ".join(" ".join(page.extract_text().split()) for page in reader.pages)
     assert "What the customer gets" in text
     # Part of the mail's plain text, which is collapsed on screen.
-    assert "Please pay R 402.50 and use" in text.replace("\u00a0", " ")
+    assert "Please pay R 402.50 by EFT and use" in text.replace("\u00a0", " ")

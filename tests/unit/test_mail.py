@@ -13,6 +13,7 @@ from common import clients, mail
 from common.errors import PermanentError
 from common.invoice import invoice_html
 from common.mail import build_message, send
+from common.models import PaymentMethod
 from tests.support.samples import invoice_created, order, order_recorded
 
 
@@ -111,3 +112,37 @@ def test_free_order_is_not_asked_to_be_paid(total: Decimal, asked: bool) -> None
     for text in (*texts, invoice_html(placed)):
         assert ("lease" in text and "payment reference" in text) is asked
     assert all(("There is nothing to pay." in text) is not asked for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        (PaymentMethod.CARD, "We'll charge your card"),
+        (PaymentMethod.EFT, "If you don't have our bank details, just reply to this email."),
+        (PaymentMethod.INSTANT_EFT, "by instant EFT."),
+    ],
+)
+def test_customer_reads_how_to_pay(method: PaymentMethod, words: str) -> None:
+    """The confirmation says how to pay by each method; only an EFT has a reference, in the mail and on the invoice."""
+    placed = order(payment_method=method)
+    sent = mail.order_confirmation(placed, b"%PDF", order_recorded(placed, "c-1"))
+    texts = [part.get_content() for part in sent.walk() if part.get_content_maintype() == "text"]
+    assert [words in text for text in texts] == [True, True]
+    for text in (*texts, invoice_html(placed)):
+        assert ("payment reference" in text) is (method is PaymentMethod.EFT)
+
+
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [(PaymentMethod.CARD, "Card"), (PaymentMethod.EFT, "EFT"), (PaymentMethod.INSTANT_EFT, "Instant EFT")],
+)
+def test_payment_method_and_country_are_shown_by_name(method: PaymentMethod, name: str) -> None:
+    """The internal mail and the invoice show names and not codes."""
+    placed = order(payment_method=method)
+    sent = mail.order_notification(placed, order_recorded(placed, "c-1"))
+    texts = [part.get_content() for part in sent.walk() if part.get_content_maintype() == "text"]
+    for text in (*texts, invoice_html(placed)):
+        read = re.sub("<[^>]*>", "", text)
+        assert re.search(rf"Payment\s*{name}\s", read)
+        assert "South Africa" in read
+        assert "ZA" not in read.split()
