@@ -180,9 +180,10 @@ class Order(OrderDraft):
         if change.status and not can_transition(self.status, status):
             allowed = ", ".join(sorted(TRANSITIONS[self.status])) or "none"
             raise InvalidTransitionError(f"An order that is {self.status} cannot become {status}. Allowed: {allowed}.")
-        if change.payment_details and not {self.status, status} <= PAYMENT_STATUSES:
-            detail = f"An order that is {self.status} does not accept payment details with status {status}."
-            raise PaymentNotAcceptedError(detail)
+        if change.payment_details and not {self.status, status} <= {*PAYMENT_STATUSES}:
+            rule = f"Payment details are accepted only while an order is {' or '.join(PAYMENT_STATUSES)}."
+            step = f"This change takes it from {self.status} to {status}."
+            raise PaymentNotAcceptedError(f"{rule} {step if change.status else f'This order is {status}.'}")
         entry = HistoryEntry(
             version=self.version + 1, at=at, by=by, status=change.status, payment_details=change.payment_details
         )

@@ -32,7 +32,7 @@ TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
 }
 
 # An order accepts payment details only in these, and only if it stays in them.
-PAYMENT_STATUSES = frozenset({OrderStatus.PENDING_PAYMENT, OrderStatus.PAID})
+PAYMENT_STATUSES = (OrderStatus.PENDING_PAYMENT, OrderStatus.PAID)
 
 
 def can_transition(current: OrderStatus, new: OrderStatus) -> bool:

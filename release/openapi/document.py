@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from common.field_types import TIMESTAMP, Identifier
 from common.repository import MAX_PAGE_SIZE
-from common.status import OrderStatus
+from common.status import PAYMENT_STATUSES, OrderStatus, can_transition
 from functions.adapters.rest import CORRELATION_HEADER, MAX_BODY_BYTES
 from functions.list_orders.query import DEFAULT_PAGE_SIZE
 from release.openapi import examples
@@ -67,15 +67,15 @@ _PARAMETERS = {
         "header",
         "Idempotency-Key",
         _KEY,
-        "Repeated requests with the same key and body place one order. A key expires after 24 hours. It is a string "
-        "as in RFC 9651; without its quotes it is the same key.",
+        "Repeated requests with the same key and body place one order. A key expires after 24 hours. With or without "
+        "quotes (RFC 9651) it is the same key.",
     ),
     "IfMatch": _parameter(
         "header",
         "If-Match",
         _IF_MATCH,
         "The ETag from GET of this order, a list of ETags, or `*` for any version (RFC 9110). If the order has none of "
-        "these versions, the response is 409. Weak ETags never match; if there are no others, the response is 412.",
+        "these versions, the response is 409. A weak ETag never matches; if all are weak, the response is 412.",
         '"1"',
     ),
     "CorrelationId": _parameter(
@@ -105,11 +105,12 @@ _LOCATION = {"Location": _header("Path of the order, relative to the request.", 
 _RETRY_AFTER = {"Retry-After": _header("Seconds to wait before a retry.", {"type": "integer", "minimum": 1})}
 
 _PROBLEMS: dict[int, str] = {
-    400: "Fields of the request are invalid; `errors` names each of them.",
+    400: "The body is not a JSON object, or fields of the request are invalid; then `errors` names each of them.",
     401: "The token is missing, expired, altered or from another user pool.",
     403: "The token has no tenant, or the orders are another tenant's.",
     404: "There is no such order of the caller's tenant, no invoice of a rejected order, or no such route.",
-    409: "The order has changed, does not allow this change, or is not recorded or invoiced yet, or its key is in use.",
+    409: "The order has changed, does not allow this change, or is not recorded or invoiced yet. "
+    "On POST: a request with this Idempotency-Key is still being handled.",
     412: "If-Match has weak ETags only, which never match.",
     413: f"The body is larger than {MAX_BODY_BYTES} bytes.",
     415: "The body is not declared as application/json in UTF-8.",
@@ -170,6 +171,12 @@ def _operation(
     }
 
 
+def _transitions() -> str:
+    """The changes of status that an order allows."""
+    allowed = {current: [new for new in OrderStatus if can_transition(current, new)] for current in OrderStatus}
+    return "; ".join(f"{current} → {', '.join(new)}" for current, new in allowed.items() if new)
+
+
 def _operations() -> dict[str, Json]:
     """The operations by their id, which is that of the route (terraform/locals.tf)."""
     by_path, by_etag = {"path.orderId": "$request.path.orderId"}, {"header.If-Match": "$response.header.ETag"}
@@ -218,8 +225,10 @@ def _operations() -> dict[str, Json]:
         ),
         "update_order": _operation(
             "Change an order.",
-            "The status, the payment details, or both, of the version that If-Match names. Without a response, send "
-            "the same request again: a change that was made already gets the same response, and its mail is sent once.",
+            "It changes the status, the payment details or both, in the version that If-Match names. "
+            f"Allowed: {_transitions()}. Payment details are accepted only if the order is and stays "
+            f"{' or '.join(PAYMENT_STATUSES)}. If you get no response, send the same request again: a change that was "
+            "already made gets the same response, and its mail is sent once.",
             ("OrderId", "IfMatch"),
             _responses({200: changed}, (400, 401, 403, 404, 409, 412, 413, 415, 428)),
             _json("OrderUpdate", examples.ORDER_UPDATE),

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic.schema import schema as models_schema
 
 from common.models import Model, OrderRequest
+from common.money import VAT_RATE
 from common.order import MAX_HISTORY, Order, OrderUpdate
 from common.repository import MAX_PAGE_SIZE
 from common.status import ACCEPTED
@@ -15,17 +16,30 @@ from common.status import ACCEPTED
 _PREFIX = "#/components/schemas/"
 # As format_timestamp() writes it.
 _TIMESTAMP = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$"
-# In place of patterns that are hard to read.
+# What neither name nor pattern of a field says: by field, or by schema and field.
 _DESCRIPTIONS = {
-    "cartId": "Id of the cart that the order is made of. An order has it only if it was rejected.",
+    "OrderRequest.cartId": "Id of the cart to order.",
+    "Order.cartId": "Id of the cart. Only a rejected order has it.",
+    "active": "Always true.",
     "customerEmail": "An email address in ASCII.",
+    "discount": "Taken off the subtotal by the campaign.",
     "history": f"The newest {MAX_HISTORY} versions, oldest first: who changed what, and when. Lists leave it out.",
+    "invoiceKey": "Present once the invoice can be downloaded.",
+    "lastUpdatedBy": "Id (`sub`) of the user who made the newest version.",
+    "lineTotal": "quantity × unitPrice, in rand, excluding VAT.",
     "orderNumber": "Every order has one, except a rejected order.",
     "rejection": "Present if and only if the status is REJECTED. Such an order has no number, lines, price or invoice.",
     "postalCode": "Four digits in South Africa.",
     "startAt": "Present if and only if `moreAvailable` is true.",
+    "subtotal": "Sum of the lines, excluding VAT, before the discount.",
+    "tax": f"VAT, {VAT_RATE * 100:.0f} % of the subtotal less the discount.",
+    "total": "What the customer pays, including VAT.",
     "transactionId": "The payment provider's reference. A card number is rejected.",
-    **dict.fromkeys(("street", "city", "province"), "Letters of any script; no control characters, < > { } $ % or \\."),
+    "unitPrice": "Price of one, in rand, excluding VAT.",
+    **dict.fromkeys(
+        ("street", "city", "province"),
+        "Text in any script, without control characters and without < > { } $ % or backslash.",
+    ),
 }
 PAGE_TOKEN: dict[str, Any] = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,1024}$"}
 
@@ -138,8 +152,8 @@ def schemas() -> dict[str, Any]:
         "Problem": _object("Problem details (RFC 9457).", problem, ("status", "errors")),
         "Health": _object("The API is up.", {"status": {"const": "ok"}}),
     }
-    for schema in found.values():
+    for name, schema in found.items():
         for field, value in schema.get("properties", {}).items():
-            if field in _DESCRIPTIONS:
-                schema["properties"][field] = {**value, "description": _DESCRIPTIONS[field]}
+            if description := _DESCRIPTIONS.get(f"{name}.{field}") or _DESCRIPTIONS.get(field):
+                schema["properties"][field] = {**value, "description": description}
     return found

@@ -11,6 +11,7 @@ import jsonschema_rs
 import pytest
 
 from common import errors
+from common.status import TRANSITIONS, OrderStatus
 from functions.adapters.problem_details import from_refusal
 from release.openapi.document import document, routes
 from release.openapi.files import contents
@@ -80,6 +81,21 @@ def examples(node: Any) -> Iterator[tuple[dict[str, Any], Any]]:
             yield node["schema"], node["example"]
         for value in node.values():
             yield from examples(value)
+
+
+def test_openapi_change_lists_allowed_transitions() -> None:
+    """The description of PUT has every change of status that an order allows."""
+    description = document()["paths"]["/v1.0/orders/{orderId}"]["put"]["description"]
+    allowed = re.findall(r"([A-Z_]+) → ([A-Z_, ]+)", description)
+    assert {OrderStatus(current): {*map(OrderStatus, new.split(", "))} for current, new in allowed} == {
+        current: new for current, new in TRANSITIONS.items() if new
+    }
+
+
+def test_openapi_field_is_described_for_its_schema() -> None:
+    """A field of a request and of a response can mean different things."""
+    request, order = (document()["components"]["schemas"][name]["properties"] for name in ("OrderRequest", "Order"))
+    assert request["cartId"]["description"] != order["cartId"]["description"]
 
 
 def test_openapi_examples_match_schemas() -> None:

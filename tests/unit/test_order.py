@@ -58,6 +58,25 @@ def test_change_forbidden_is_refused(
     assert refused.value.detail
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        ("PROCESSING", {"paymentDetails": PAYMENT}, "This order is PROCESSING."),
+        (
+            "PAID",
+            {"status": "PROCESSING", "paymentDetails": PAYMENT},
+            "This change takes it from PAID to PROCESSING.",
+        ),
+    ],
+)
+def test_payment_details_refused_say_in_which_status(status: str, body: dict[str, Any], reason: str) -> None:
+    """A refusal of payment details names the statuses that accept them, and what is in the way."""
+    with pytest.raises(PaymentNotAcceptedError) as refused:
+        order(status=OrderStatus(status)).change(update(**body), expected_version=1, by="user-2", at=LATER)
+    rule = "Payment details are accepted only while an order is PENDING_PAYMENT or PAID."
+    assert refused.value.detail == f"{rule} {reason}"
+
+
 def test_change_repeated_is_recognised() -> None:
     """The result of a change is recognised when the same caller repeats it, and not for another change or caller."""
     cancel = update(status="CANCELLED")
