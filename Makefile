@@ -29,7 +29,7 @@ doctor: ## show what the machine lacks, and how it would be installed
 up: ## bring the local stack up, or repair it; installs what is missing (INSTALL=0 only shows it; ENGINE=embedded|localstack-host|localstack PORT= CART_PORT= SMTP_PORT= CONSOLE_PORT= RELEASE_DIR=)
 	@$(call takes,INSTALL ENGINE PORT CART_PORT SMTP_PORT CONSOLE_PORT RELEASE_DIR)bin/ops stack up $(call option,ENGINE,--engine) $(ports) $(call option,RELEASE_DIR,--release-dir)
 
-reset: ## empty the local stack within seconds: no orders, no mails, its users
+reset: ## empty the local stack within seconds: orders and mails are deleted, users stay
 	@$(call takes,)bin/ops stack reset
 
 down: ## stop the local stack; its orders are gone
@@ -51,7 +51,7 @@ watch: ## run what is saved in functions/, common/ or templates/ on the local st
 	@$(call takes,)bin/ops stack watch
 
 ##@ Test
-test: ## run everything that CI runs: lint, types, security, Terraform, unit, conformance, end-to-end tests
+test: ## run what must pass before a pull request: lint, types, security, Terraform, unit, conformance, end-to-end tests
 	@$(call takes,)bin/test all
 
 test-quick: ## run lint, types, unit tests and one order end to end within a minute
@@ -60,7 +60,7 @@ test-quick: ## run lint, types, unit tests and one order end to end within a min
 unit: ## run unit and integration tests, with coverage (ARGS="-k paging" for pytest)
 	@$(call takes,ARGS)$(pytest)bin/test unit
 
-lint: ## check style, imports, workflows, types, security
+lint: ## check style, imports, workflows, types, security and the API document
 	@$(call takes,)bin/test static
 
 e2e: ## run the end-to-end tests on the local stack (ARGS="-k paging" QUICK=1 for fewer, LONG=1 for the runbooks too)

@@ -44,7 +44,9 @@ def up(
     console_port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port of the console.")] = None,
     release_dir: Folder = None,
     faults: Annotated[bool, typer.Option("--faults", help="Put the fault proxy behind the functions.")] = False,
-    issuer: Annotated[bool, typer.Option("--issuer", help="Accept the harness's tokens instead of Cognito's.")] = False,
+    issuer: Annotated[
+        bool, typer.Option("--issuer", help="Accept tokens of the local issuer instead of Cognito's.")
+    ] = False,
     free_ports: Annotated[bool, typer.Option("--free-ports", help="Prefer free ports to the defaults.")] = False,
 ) -> None:
     """Bring the local stack up, or repair it."""

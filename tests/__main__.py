@@ -77,7 +77,7 @@ def _finish(parts: Parts) -> None:
 
 @app.command(name="all")
 def all_parts() -> None:
-    """Run everything that CI runs: all parts below except the audit.
+    """Run what must pass before a pull request; CI adds LocalStack, the runbooks, the packages and the audit.
 
     Terraform's tests, the linters of the API and the conformance suite run again only if something changes that they
     read.
