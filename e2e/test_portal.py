@@ -66,12 +66,13 @@ def test_portal_places_and_follows_order_and_downloads_its_invoice(
     page.get_by_role("radio", name=re.compile("Rooibos")).check()
     page.get_by_role("button", name="Place the order").click()
     status = page.get_by_role("status")
-    expect(status).to_have_text(re.compile(r"Order ORD-\d{4}-\d{5} is recorded, and its invoice is ready\."))
+    expect(status).to_have_text(re.compile(r"Order ORD-\d{4}-\d{5} is confirmed, and its invoice is ready\."))
     found = re.search(r"ORD-\d{4}-\d{5}", status.inner_text())
     assert found
     order = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name=found[0]))
     expect(order).to_contain_text("waiting for payment")
-    expect(order).to_contain_text("including VAT")
+    # As in the mails.
+    expect(order).to_contain_text(re.compile(r"R\s[\d\s]+\.\d{2} including VAT"))
     accept_picture("portal-followed.png", picture(page, "portal-followed"))
     with page.expect_download() as downloading:
         order.get_by_role("button", name=f"Download invoice {found[0]}").click()
@@ -86,7 +87,7 @@ def test_portal_explains_rejected_order(page: Page, accept_picture: Accept) -> N
     """An order of a cart that is gone is shown as rejected with the reason, and has no number and no invoice."""
     page.get_by_role("radio", name=DELETED).check()
     page.get_by_role("button", name="Place the order").click()
-    expect(page.get_by_role("status")).to_have_text(re.compile("The order was rejected: .+"))
+    expect(page.get_by_role("status")).to_have_text(re.compile(r"We couldn't accept your order\. .+"))
     order = page.get_by_role("listitem").first
     expect(order).to_contain_text("rejected")
     expect(order.get_by_role("button")).to_have_count(0)

@@ -2,8 +2,9 @@
 import { Orders, Problem } from "./orders.js";
 
 const find = (id) => document.getElementById(id);
-const rand = new Intl.NumberFormat("en-ZA", { style: "currency", currency: "ZAR" });
-const WORDS = { ACCEPTED: "accepted, being recorded", PENDING_PAYMENT: "waiting for payment", REJECTED: "rejected" };
+// As in the mails.
+const rand = (amount) => "R\u00a0" + Number(amount).toFixed(2).replace(/\B(?=(\d{3})+(?!\d))/g, "\u00a0");
+const WORDS = { ACCEPTED: "received, being processed", PENDING_PAYMENT: "waiting for payment", REJECTED: "rejected" };
 const ADDRESS = { street: "12 Long Street", city: "Cape Town", province: "Western Cape", postalCode: "8001", country: "ZA" };
 
 const own = async (path, method = "GET") => {
@@ -44,7 +45,7 @@ function showCart(cart) {
   // Each name in its own element, so that one in Arabic does not reorder its neighbours.
   const lines = cart.items.slice(0, 3).flatMap((item) => [`${item.quantity} × `, make("bdi", {}, item.name), ", "]).slice(0, -1);
   const more = cart.items.length > 3 ? ` and ${cart.items.length - 3} more` : "";
-  return choice(cart.cartId, make("span", {}, ...lines, more), `${rand.format(total)} excluding VAT`);
+  return choice(cart.cartId, make("span", {}, ...lines, more), `${rand(total)} excluding VAT`);
 }
 
 const choice = (value, text, note) =>
@@ -56,7 +57,7 @@ function showOrder(order) {
     make("h3", {}, order.orderNumber ?? "Order"),
     make("span", { className: `chip ${bad ? "bad" : order.invoiceKey ? "good" : ""}` }, WORDS[order.status] ?? order.status.toLowerCase()));
   if (bad) card.append(make("p", { className: "reason" }, order.rejection.detail));
-  else if (order.total) card.append(make("p", {}, `${rand.format(order.total)} including VAT`));
+  else if (order.total) card.append(make("p", {}, `${rand(order.total)} including VAT`));
   if (order.invoiceKey) {
     const button = make("button", { type: "button" }, `Download invoice ${order.orderNumber}`);
     button.addEventListener("click", run(button, () => download(order)));
@@ -94,12 +95,12 @@ async function place() {
   const cartId = find("carts").querySelector(":checked").value;
   const order = { customerEmail: user.email, cartId, billingAddress: ADDRESS, paymentMethod: "EFT" };
   const id = await orders.place(order, crypto.randomUUID());
-  say("The order is accepted.");
+  say("We've received your order.");
   for await (const state of orders.follow(id)) {
     showOrder(state);
-    if (state.rejection) say(`The order was rejected: ${state.rejection.detail}`);
-    else if (state.invoiceKey) say(`Order ${state.orderNumber} is recorded, and its invoice is ready.`);
-    else if (state.orderNumber) say(`Order ${state.orderNumber} is recorded. Its invoice will be ready in a moment.`);
+    if (state.rejection) say(`We couldn't accept your order. ${state.rejection.detail}`);
+    else if (state.invoiceKey) say(`Order ${state.orderNumber} is confirmed, and its invoice is ready.`);
+    else if (state.orderNumber) say(`Order ${state.orderNumber} is confirmed. Its invoice will be ready in a moment.`);
   }
 }
 
