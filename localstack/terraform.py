@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import shlex
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -213,4 +212,4 @@ class LocalTerraform:
         self._require_no_override()
         variables = self._variables if command in _WITH_VARIABLES else []
         whole = ["terraform", f"-chdir={self._code}", command, *variables, *options]
-        return subprocess.run(whole, env=self._environment, check=False).returncode
+        return commands.run_on_terminal(whole, self._environment)

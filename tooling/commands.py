@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,6 +77,25 @@ def run(
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(output)
     return Completed(what, process.returncode, output)
+
+
+def run_on_terminal(
+    command: Sequence[str], environment: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> int:
+    """Run a program on this terminal, however long it takes, and return its exit status.
+
+    The terminal sends Ctrl-C to the program too, which may then finish: Terraform writes its state, and tests put
+    back what they changed. A second Ctrl-C kills it.
+    """
+    with subprocess.Popen(command, cwd=cwd, env=environment) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_GRACE_SECONDS)
+            raise
+        finally:
+            process.kill()
 
 
 def _interrupt(process: subprocess.Popen[str]) -> str:

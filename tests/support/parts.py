@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tests.support.progress import Progress
+from tooling import commands
 from tooling.paths import ROOT
 
 _COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta", "bright_green")
@@ -126,7 +127,10 @@ class Parts:
                 continue
             self._progress.step(part, number, step.command)
             command = [*_NICE, *step.command] if nice else list(step.command)
-            status = self._stream(result, command, step) if self._prefixed else self._inherit(command, step)
+            if self._prefixed:
+                status = self._stream(result, command, step)
+            else:
+                status = commands.run_on_terminal(command, step.environment, step.folder)
             if status not in step.passes and not result.status:
                 result.status, result.hint = status, step.hint
         result.seconds = time.monotonic() - began
@@ -136,9 +140,6 @@ class Parts:
         if result.hint:
             self._print(part, f"next: {result.hint}")
         return not result.status
-
-    def _inherit(self, command: list[str], step: Step) -> int:
-        return subprocess.run(command, cwd=step.folder, env=step.environment, check=False).returncode
 
     def _stream(self, result: Result, command: list[str], step: Step) -> int:
         with subprocess.Popen(

@@ -93,8 +93,16 @@ def test_run_past_deadline_is_killed() -> None:
         commands.run("greet", python("import time; time.sleep(60)"), 0.5)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_command_interrupts_program_once_and_waits(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("call", "number"),
+    [
+        ("run('apply', command, 60)", signal.SIGINT),
+        ("run('apply', command, 60)", signal.SIGTERM),
+        ("run_on_terminal(command)", signal.SIGINT),
+    ],
+    ids=["Ctrl-C", "timeout", "Ctrl-C on the terminal"],
+)
+def test_stopped_command_interrupts_program_once_and_waits(tmp_path: Path, call: str, number: signal.Signals) -> None:
     """Ctrl-C in a terminal, or `timeout`, which signal a whole process group, reach a program once, and it may finish.
 
     Terraform exits at the second interrupt without writing its state or releasing its lock. Source: its message "Two
@@ -116,7 +124,8 @@ Path({str(finished)!r}).write_text(str(len(seen)))
 import sys
 from tooling import commands
 from tooling.cli import run_cli
-sys.exit(run_cli(lambda: commands.run("apply", {python(program)!r}, 60), ""))
+command = {python(program)!r}
+sys.exit(run_cli(lambda: commands.{call}, ""))
 """
     with subprocess.Popen(python(ours), cwd=ROOT, start_new_session=True) as process:
         try:
