@@ -14,6 +14,8 @@ from tooling.cli import UserError
 _SHOWN = 4_000
 # How long an interrupted program may take to end.
 _GRACE_SECONDS = 300.0
+# How long a killed program may take to end.
+_KILLED_SECONDS = 30.0
 
 
 class CommandError(UserError):
@@ -103,9 +105,20 @@ def _interrupt(process: subprocess.Popen[str]) -> str:
 
     Terraform, interrupted, finishes the calls that it has begun, writes its state and releases its lock.
     """
-    process.send_signal(signal.SIGINT)
+    _signal(process, signal.SIGINT)
     try:
         return process.communicate(timeout=_GRACE_SECONDS)[0]
     except subprocess.TimeoutExpired:
-        process.kill()
-        return process.communicate()[0]
+        _signal(process, signal.SIGKILL)
+    try:
+        return process.communicate(timeout=_KILLED_SECONDS)[0]
+    except subprocess.TimeoutExpired:
+        # A process of another session still has the pipe.
+        return ""
+
+
+def _signal(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    """Send a signal to a program and what it has started, as a terminal does."""
+    # macOS permits no signal to a group that has ended but was not collected.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)

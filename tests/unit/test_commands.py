@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -98,9 +99,10 @@ def test_run_past_deadline_is_killed() -> None:
     [
         ("run('apply', command, 60)", signal.SIGINT),
         ("run('apply', command, 60)", signal.SIGTERM),
+        ("run('apply', ['sh', '-c', shlex.join(command) + '; exit'], 60)", signal.SIGINT),
         ("run_on_terminal(command)", signal.SIGINT),
     ],
-    ids=["Ctrl-C", "timeout", "Ctrl-C on the terminal"],
+    ids=["Ctrl-C", "timeout", "Ctrl-C, through a shell", "Ctrl-C on the terminal"],
 )
 def test_stopped_command_interrupts_program_once_and_waits(tmp_path: Path, call: str, number: signal.Signals) -> None:
     """Ctrl-C in a terminal, or `timeout`, which signal a whole process group, reach a program once, and it may finish.
@@ -121,7 +123,7 @@ time.sleep(1)
 Path({str(finished)!r}).write_text(str(len(seen)))
 """
     ours = f"""
-import sys
+import shlex, sys
 from tooling import commands
 from tooling.cli import run_cli
 command = {python(program)!r}
@@ -143,6 +145,15 @@ def test_program_that_ignores_an_interrupt_is_killed(monkeypatch: pytest.MonkeyP
     command = ["sh", "-c", "trap '' INT; while :; do sleep 0.1; done"]
     with pytest.raises(CommandError, match=r"greet: not finished after 0\.5 s"):
         commands.run("greet", command, 0.5)
+
+
+def test_what_a_program_leaves_running_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that outlives the program, ignores the interrupt and keeps the output open is killed with it."""
+    monkeypatch.setattr(commands, "_GRACE_SECONDS", 0.5)
+    started = time.monotonic()
+    with pytest.raises(CommandError, match=r"greet: not finished after 0\.5 s"):
+        commands.run("greet", ["sh", "-c", "trap '' INT; sleep 120 & exit"], 0.5)
+    assert time.monotonic() - started < 60
 
 
 def test_run_missing_program_is_named() -> None:
