@@ -196,6 +196,7 @@ def stream(
     Raises StackError: it took longer, and was interrupted.
     """
     expired = threading.Event()
+    # Without a session of its own: Ctrl-C on the terminal ends it, although the thread that waits here does not get it.
     with subprocess.Popen(
         command,
         env=dict(environment),
@@ -217,6 +218,10 @@ def stream(
             process.wait()
         except BaseException:
             process.send_signal(signal.SIGINT)
+            try:
+                process.wait(_GRACE_SECONDS)
+            except subprocess.TimeoutExpired:
+                _kill(process)
             raise
         finally:
             for timer in timers:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from difflib import unified_diff
 from pathlib import Path
@@ -183,6 +184,16 @@ def test_run_past_its_deadline_is_interrupted() -> None:
     with pytest.raises(StackError, match="drift: not finished after 2 s"):
         act.stream("drift", command, os.environ, 2, found.extend)
     assert found[0] == "begun\n"
+
+
+def test_run_whose_lines_cannot_be_read_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that ignores the interrupt after an error of ours is killed, and the error is reported."""
+    monkeypatch.setattr(act, "_GRACE_SECONDS", 0.5)
+    started = time.monotonic()
+    command = ["sh", "-c", "trap '' INT; echo begun; sleep 120"]
+    with pytest.raises(ValueError, match="begun"):
+        act.stream("drift", command, os.environ, 300, lambda lines: [*map(int, lines)].clear())
+    assert time.monotonic() - started < 60
 
 
 def test_status_of_run_is_returned() -> None:
