@@ -5,6 +5,7 @@ import statistics
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
@@ -83,7 +84,10 @@ class Sample(NamedTuple):
 
 @contextmanager
 def sampled(stack: Stack) -> Iterator[list[Sample]]:
-    """Sample the memory of each process of a stack every five seconds, and stored data each minute, until the end."""
+    """Sample the memory of each process of a stack every five seconds, and stored data each minute, until the end.
+
+    An error of the sampling is raised at the end.
+    """
     samples: list[Sample] = []
     ended = threading.Event()
 
@@ -95,13 +99,13 @@ def sampled(stack: Stack) -> Iterator[list[Sample]]:
                 stored = sum(harness(stack, "stored", method="GET").values())
             samples.append(Sample(memory(stack), stored))
 
-    thread = threading.Thread(target=sample, daemon=True)
-    thread.start()
-    try:
-        yield samples
-    finally:
-        ended.set()
-        thread.join()
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        sampling = pool.submit(sample)
+        try:
+            yield samples
+        finally:
+            ended.set()
+    sampling.result()
 
 
 def of_processes(samples: Sequence[Sample], settle: float) -> list[Series]:

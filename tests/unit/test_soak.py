@@ -1,11 +1,14 @@
 """The soak test: what it concludes from its samples, and what it refuses to do."""
 
+import threading
+from pathlib import Path
+
 import pytest
 
 from labs.load import soak
 from labs.load.soak import Sample, Series
 from labs.load.steps import Response
-from localstack.stack import StackError
+from localstack.stack import Stack, StackError
 
 MIB = 2**20
 
@@ -61,6 +64,23 @@ def test_response_times_are_compared_by_minute() -> None:
     (post,) = soak.by_minute(found)
     assert post.name == "POST order, p50"
     assert post.values == pytest.approx((20, 30))
+
+
+def test_error_of_sampling_fails_the_soak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A soak without samples does not pass: nothing would say that memory does not grow."""
+    sampled = threading.Event()
+
+    def fail(_: Stack) -> dict[str, int]:
+        sampled.set()
+        raise StackError("the engine is not running")
+
+    monkeypatch.setattr(soak, "memory", fail)
+    monkeypatch.setattr(soak, "_SAMPLE_SECONDS", 0.01)
+    with (
+        pytest.raises(StackError, match="the engine is not running"),
+        soak.sampled(Stack(tmp_path, engine="localstack")),
+    ):
+        assert sampled.wait(30)
 
 
 def test_table_says_what_is_flat() -> None:
