@@ -54,12 +54,16 @@ def cpu_seconds(stack: Stack) -> dict[str, float]:
     """Processor time in seconds that each function has used, by its AWS name, and the engine, as `engine`."""
     used: dict[str, float] = {}
     for name, process in [("engine", _engine(stack)), *((each.function, each.process) for each in workers(stack))]:
-        times = process.cpu_times()
-        used[name] = used.get(name, 0.0) + times.user + times.system
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            used[name] = used.get(name, 0.0) + times.user + times.system
     return used
 
 
 def engine_memory(stack: Stack) -> int:
     """Bytes of memory (RSS) of the engine and all that it started: its tables and the functions."""
-    engine = _engine(stack)
-    return sum(process.memory_info().rss for process in [engine, *engine.children(recursive=True)])
+    engine, used = _engine(stack), 0
+    for process in [engine, *engine.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            used += process.memory_info().rss
+    return used
