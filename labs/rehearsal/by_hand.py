@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,7 +30,6 @@ def lambda_handler(event: dict[str, Any], context: Any) -> Any:
         raise RuntimeError("sabotaged")
     return _sound(event, context)
 """
-_GIT_SECONDS = 120
 
 
 class Refusal(NamedTuple):
@@ -45,13 +43,12 @@ class Refusal(NamedTuple):
 
 def sabotage(checkout: Path) -> None:
     """Check this commit out into a folder, and commit a change that fails in prod only."""
-    git = ("git", "-C", str(checkout), "-c", "user.name=rehearsal", "-c", "user.email=rehearsal@example.com")
     stand_ins.clone(str(ROOT), checkout, manifest.commit(), LINKS)
     handler, template = checkout / "functions" / "get_order" / "handler.py", checkout / "templates" / TEMPLATE
     handler.write_text(f"import os\nfrom typing import Any\n\n{handler.read_text()}{_SABOTAGE}")
     template.write_text(template.read_text() + "<!-- sabotaged -->\n")
-    commit = (*git, "commit", "--quiet", "--all", "--message=Sabotage prod")
-    subprocess.run(commit, check=True, timeout=_GIT_SECONDS)
+    author = ("-c", "user.name=rehearsal", "-c", "user.email=rehearsal@example.com")
+    stand_ins.git("-C", str(checkout), *author, "commit", "--quiet", "--all", "--message=Sabotage prod")
 
 
 class ByHand:

@@ -1,9 +1,7 @@
 """GitHub in a rehearsal: runs the workflows of a commit, with reviewers, and knows which of their steps ran."""
 
 import json
-import os
 import platform
-import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -28,7 +26,6 @@ CANARY_SECONDS: Final = 120
 LINKS: Final = {
     name: str(ROOT / name) for name in (".venv", "build/engine-venv", "build/checkov-venv", "build/libraries")
 }
-_GIT_SECONDS = 120
 
 
 def options(accounts: Accounts) -> dict[str, str]:
@@ -132,12 +129,7 @@ class Pipelines:
 
 def _clone(tree: Path) -> None:
     """Clone this repository as GitHub has it after the push, with workflows that act understands."""
-    for arguments in (
-        ("clone", "--quiet", "--shared", str(ROOT), str(tree)),
-        ("-C", str(tree), "checkout", "--quiet", "-B", "main"),
-        ("-C", str(tree), "remote", "set-url", "origin", f"https://github.com/{REPOSITORY}.git"),
-    ):
-        subprocess.run(
-            ["git", *arguments], check=True, timeout=_GIT_SECONDS, env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}
-        )
+    stand_ins.git("clone", "--quiet", "--shared", str(ROOT), str(tree))
+    stand_ins.git("-C", str(tree), "checkout", "--quiet", "-B", "main")
+    stand_ins.git("-C", str(tree), "remote", "set-url", "origin", f"https://github.com/{REPOSITORY}.git")
     workflows.copy_for_act(tree)

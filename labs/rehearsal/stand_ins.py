@@ -73,16 +73,20 @@ class Job:
         self._append("GITHUB_OUTPUT", name, value)
 
 
+def git(*arguments: str) -> None:
+    """Run git without a person's settings, such as signed commits and hooks."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    variables |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    subprocess.run(["git", *arguments], check=True, timeout=_GIT_SECONDS, env=variables)
+
+
 def clone(source: str, folder: Path, commit: str, links: Mapping[str, str]) -> None:
     """Check a commit of a repository out into a folder, and link what is expensive to make, such as environments.
 
     Links have the path in the folder, and where it leads; what is not there is left out.
     """
-    for arguments in (
-        ("clone", "--quiet", "--shared", "--no-checkout", source, str(folder)),
-        ("-C", str(folder), "checkout", "--quiet", "--detach", commit),
-    ):
-        subprocess.run(["git", *arguments], check=True, timeout=_GIT_SECONDS)
+    git("clone", "--quiet", "--shared", "--no-checkout", source, str(folder))
+    git("-C", str(folder), "checkout", "--quiet", "--detach", commit)
     (folder / "build").mkdir()
     for name, target in links.items():
         if Path(target).exists():

@@ -67,6 +67,18 @@ def test_checkout_has_commit_and_fewer_tests(jobs: Jobs, github: GitHub, tmp_pat
     assert (tmp_path / "env").read_text().startswith("PYTEST_ADDOPTS=-k ")
 
 
+def test_git_ignores_settings_of_a_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rehearsal commits although a person signs commits with a key that it does not have."""
+    settings, repository = tmp_path / "settings", tmp_path / "repository"
+    settings.write_text("[commit]\ngpgSign = true\n[gpg]\nprogram = false\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    author = ("-c", "user.name=a", "-c", "user.email=a@example.com")
+    stand_ins.git("init", "--quiet", str(repository))
+    stand_ins.git("-C", str(repository), *author, "commit", "--quiet", "--allow-empty", "--message=first")
+    log = subprocess.check_output(["git", "-C", str(repository), "log", "--format=%s"], text=True)
+    assert log == "first\n"
+
+
 def test_checkout_that_keeps_credentials_is_refused(jobs: Jobs, github: GitHub) -> None:
     """GitHub's token must not stay in the repository, where every step could read it."""
     with pytest.raises(ActionError, match="set persist-credentials to false"):
