@@ -231,9 +231,9 @@ def rehearse() -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
     folder, ports = FOLDER / "engine", {use: processes.free_port() for use in ("engine", "cart")}
     stack = Stack(folder, ports=ports, certificates=tls.make(folder / "tls"))
-    MiniStack().start(stack)
-    start_cart_stub(stack)
     try:
+        MiniStack().start(stack)
+        start_cart_stub(stack)
         rehearsal = Rehearsal(stack)
         with rehearsal.pipelines.serving():
             try:

@@ -53,8 +53,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         raise FileNotFoundError(f"{ENGINE_VENV} does not exist: run `make test`, which makes it")
     stack = Stack(tmp_path_factory.mktemp("engine"), ports={"engine": ENGINE_PORT})
     engine = MiniStack()
-    engine.start(stack)
     try:
+        engine.start(stack)
         yield stack
     finally:
         engine.stop(stack)

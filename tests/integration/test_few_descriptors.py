@@ -24,10 +24,12 @@ pytestmark = pytest.mark.skipif(not psutil.LINUX, reason="only Linux limits a pr
 def stack(tmp_path: Path) -> Iterator[Stack]:
     """A stack whose engine may have 256 descriptors."""
     stack = Stack(tmp_path, ports={"engine": processes.free_port()})
-    MiniStack().start(stack)
-    psutil.Process(stack.running["engine"].pid).rlimit(psutil.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
-    yield stack
-    MiniStack().stop(stack)
+    try:
+        MiniStack().start(stack)
+        psutil.Process(stack.running["engine"].pid).rlimit(psutil.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
+        yield stack
+    finally:
+        MiniStack().stop(stack)
 
 
 def connections(stack: Stack) -> int:

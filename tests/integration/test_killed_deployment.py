@@ -265,8 +265,8 @@ def prod(installed_provider: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """Prod with a first release, on an engine of its own: bucket names are unique in all of AWS."""
     ports = {"engine": processes.free_port()}
     stack, engine = Stack(tmp_path_factory.mktemp("engine"), ports=ports), MiniStack()
-    engine.start(stack)
     try:
+        engine.start(stack)
         made = Prod(stack, tmp_path_factory.mktemp("prod"))
         with made.sharing_provider(installed_provider):
             made.run("deploy", made.promoted("first").digest(), "--to", "prod")

@@ -12,8 +12,8 @@ def test_engine_state_survives_restart(tmp_path: Path) -> None:
     """Queues, messages, buckets and objects survive a restart."""
     ports = {use: processes.free_port() for use in ("engine", "proxy")}
     stack, engine = Stack(tmp_path, ports=ports), MiniStack()
-    engine.start(stack)
     try:
+        engine.start(stack)
         aws = Aws(stack.endpoint)
         queue = aws.sqs.create_queue(QueueName="kept")["QueueUrl"]
         aws.sqs.send_message(QueueUrl=queue, MessageBody="text")

@@ -24,9 +24,11 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def stack(tmp_path: Path) -> Iterator[Stack]:
     """A stack with an engine."""
     stack = Stack(tmp_path / "stack", ports={use: processes.free_port() for use in ("engine", "cart")})
-    MiniStack().start(stack)
-    yield stack
-    MiniStack().stop(stack)
+    try:
+        MiniStack().start(stack)
+        yield stack
+    finally:
+        MiniStack().stop(stack)
 
 
 def short_port() -> int:
@@ -50,8 +52,8 @@ def test_snapshot_restores_into_another_folder_on_other_ports(stack: Stack, tmp_
     ports = {"engine": short_port(), "cart": 2, "proxy": 3}
     other = Stack(tmp_path / "other", ports=ports)
     assert snapshots.restore(other)
-    MiniStack().start(other)
     try:
+        MiniStack().start(other)
         snapshots.adopt(other)
         assert other.outputs == {"api_id": "a"}
         assert other.applied is not None

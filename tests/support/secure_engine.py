@@ -22,8 +22,8 @@ def secure_engine(folder: Path, saved: Path | None = None) -> Iterator[Stack]:
     stack, engine = Stack(folder, ports=ports, certificates=tls.make(folder / "tls")), MiniStack()
     if saved:
         shutil.copytree(saved, stack.engine_dir)
-    engine.start(stack)
     try:
+        engine.start(stack)
         yield stack
     finally:
         engine.stop(stack)

@@ -49,8 +49,8 @@ def save(root: Path, files: Mapping[str, str]) -> None:
 def engine(folder: Path) -> Iterator[Stack]:
     """An engine on free ports, which the clients of the tests use."""
     stack = Stack(folder, ports={"engine": processes.free_port()})
-    MiniStack().start(stack)
     try:
+        MiniStack().start(stack)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("AWS_ENDPOINT_URL", stack.endpoint)
             yield stack
