@@ -41,6 +41,14 @@ def _remembered(stack: Stack) -> dict[str, int]:
     return {}
 
 
+def _taken_by(port: int, chosen: Mapping[str, int]) -> str | None:
+    """Describe what has a port: another use of the stack, or a process; None if the port is free."""
+    for use, other in chosen.items():
+        if other == port:
+            return f"the {use} of this stack"
+    return processes.owner(port) if processes.listens(port) else None
+
+
 def choose(stack: Stack, uses: Iterable[str], given: Mapping[str, int], any_free: bool = False) -> dict[str, str]:
     """Choose the ports of a stack: the given, else those it has or had, else the defaults, else free ones.
 
@@ -53,17 +61,17 @@ def choose(stack: Stack, uses: Iterable[str], given: Mapping[str, int], any_free
         By use, the owner of the port that was wanted and is taken; another port was chosen.
 
     Raises:
-        StackError: given ports are taken, and it names all of them; or a stack that is up has others.
+        StackError: given ports are taken or equal, and it names all of them; or a stack that is up has others.
     """
     if stack.running and any(stack.ports.get(use, port) != port for use, port in given.items()):
         raise StackError("the stack has other ports: run `make down` first")
     wanted = {use: port for use, (_, port) in DEFAULTS.items() if not any_free} | _remembered(stack) | stack.ports
     ports, moved, refused = dict[str, int](), dict[str, str](), list[str]()
-    for use in sorted(uses):
+    # What runs has its port already.
+    kept = stack.ports if stack.running else {}
+    for use in sorted(uses, key=lambda use: (use not in kept, use not in given, use)):
         port = given.get(use) or wanted.get(use) or processes.free_port()
-        # What runs has its port already.
-        if not stack.running and processes.listens(port):
-            owner = processes.owner(port)
+        if use not in kept and (owner := _taken_by(port, ports)):
             if use in given:
                 refused.append(f"port {port} ({DEFAULTS[use][0]}) is taken by {owner}")
             moved[use] = f"port {port} is taken by {owner}"

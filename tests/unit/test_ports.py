@@ -1,5 +1,6 @@
 """The ports of a stack."""
 
+import json
 import os
 import socket
 from collections.abc import Iterator
@@ -54,6 +55,35 @@ def test_choose_given_taken_ports_names_all(tmp_path: Path, taken: int) -> None:
     text = str(refused.value)
     assert text.count(f"port {taken} (") == 2
     assert "make up CART_PORT=… PORT=…" in text
+
+
+def test_choose_equal_given_ports_are_refused(tmp_path: Path) -> None:
+    """One port for two uses is refused, and nothing is remembered."""
+    port = processes.free_port()
+    with pytest.raises(StackError, match=rf"port {port} \(PORT\) is taken by the cart of this stack"):
+        ports.choose(Stack(tmp_path), USES, {"engine": port, "cart": port})
+    assert not (tmp_path / "ports.json").exists()
+
+
+@pytest.mark.parametrize("remembered", [False, True], ids=["default", "remembered"])
+def test_choose_port_of_another_use_moves(tmp_path: Path, taken: int, remembered: bool) -> None:
+    """A given port that another use has by default moves that one; two equal ports that are remembered part again."""
+    default = ports.DEFAULTS["cart"][1]
+    if remembered:
+        (tmp_path / "ports.json").write_text(json.dumps(dict.fromkeys(USES, default)))
+    stack = Stack(tmp_path)
+    moved = ports.choose(stack, USES, {} if remembered else {"engine": default})
+    first, second = ("cart", "engine") if remembered else ("engine", "cart")
+    assert moved == {second: f"port {default} is taken by the {first} of this stack"}
+    assert len(set(stack.ports.values())) == 2
+
+
+def test_choose_new_use_of_running_stack_moves(tmp_path: Path, taken: int) -> None:
+    """What starts on a stack that is up gets a port that neither the stack nor another process has."""
+    stack = Stack(tmp_path, ports={"engine": 4575}, running={"engine": Running(1, "x")})
+    moved = ports.choose(stack, ("engine", "proxy"), {})
+    assert moved == {"proxy": "port 4575 is taken by the engine of this stack"}
+    assert stack.ports["engine"] == 4575 != stack.ports["proxy"]
 
 
 def test_choose_running_stack_keeps_its_ports(tmp_path: Path, taken: int) -> None:
