@@ -63,14 +63,29 @@ def exclusive(stack: Stack, seconds: float = 0) -> Iterator[None]:
         yield
 
 
-def _start_sidecar(stack: Stack, name: str, *arguments: str) -> None:
+def _arguments(stack: Stack, name: str) -> tuple[str, ...]:
+    """What a sidecar is started with, besides its port."""
+    match name:
+        case "cart_stub":
+            return stack.certificates[1:] if stack.certificates else ()
+        case "mail_catcher":
+            return (str(stack.mail_dir),)
+        case "fault_proxy":
+            return (stack.endpoint, stack.cart_url)
+        case "issuer":
+            return (str(stack.directory / "issuer.jwk"),)
+        case _:
+            return (str(stack.directory),)
+
+
+def _start_sidecar(stack: Stack, name: str) -> None:
     module, use = _SIDECARS[name]
     port = stack.ports[use]
     if processes.alive(stack.running.get(name)) and processes.listens(port):
         return
     processes.stop(stack.running.get(name))
     ports.require_free(stack, use, name.replace("_", " "))
-    command = [sys.executable, "-m", module, str(port), *arguments]
+    command = [sys.executable, "-m", module, str(port), *_arguments(stack, name)]
     environment = processes.environment(**{PROCESS_VARIABLE: str(stack.directory)})
     stack.running[name] = processes.start(command, stack.logs_dir / f"{name}.log", environment, ROOT)
     stack.save()
@@ -83,26 +98,26 @@ def _wait_for_sidecar(stack: Stack, name: str) -> None:
 
 
 def start_cart_stub(stack: Stack) -> None:
-    tls = stack.certificates
-    _start_sidecar(stack, "cart_stub", *((tls.certificate, tls.key) if tls else ()))
+    _start_sidecar(stack, "cart_stub")
     _wait_for_sidecar(stack, "cart_stub")
 
 
 def _start(stack: Stack, engine: engines.Engine) -> bool:
     """Start what does not run; returns whether the engine was started empty, with neither state nor snapshot."""
-    arguments: dict[str, tuple[str, ...]] = {
-        "cart_stub": stack.certificates[1:] if stack.certificates else (),
-        **({"mail_catcher": (str(stack.mail_dir),)} if engine.needs_mail_catcher else {}),
-        **({"fault_proxy": (stack.endpoint, stack.cart_url)} if stack.proxy_url else {}),
-        **({"issuer": (str(stack.directory / "issuer.jwk"),)} if stack.issuer_url else {}),
+    wanted = {
+        "cart_stub": True,
+        "mail_catcher": engine.needs_mail_catcher,
+        "fault_proxy": stack.proxy_url,
+        "issuer": stack.issuer_url,
     }
-    for name, own in arguments.items():
-        _start_sidecar(stack, name, *own)
+    names = [name for name, needed in wanted.items() if needed]
+    for name in names:
+        _start_sidecar(stack, name)
     empty = _start_engine(stack, engine)
-    for name in arguments:
+    for name in names:
         _wait_for_sidecar(stack, name)
     # Nothing needs the console while the stack comes up, and it takes as long to start as the engine.
-    _start_sidecar(stack, "console", str(stack.directory))
+    _start_sidecar(stack, "console")
     return empty
 
 
@@ -279,7 +294,7 @@ def start_page(stack: Stack, name: str, port: int | None = None) -> str:
                 default = ports.DEFAULTS[name][1]
                 free = processes.free_port() if processes.listens(default) else default
                 stack.ports[name] = port or stack.ports.get(name, free)
-                _start_sidecar(stack, name, str(stack.directory))
+                _start_sidecar(stack, name)
     _wait_for_sidecar(stack, name)
     return f"http://127.0.0.1:{stack.ports[name]}/"
 

@@ -89,8 +89,7 @@ def test_busy_localstack_is_not_replaced(folder: Path, monkeypatch: pytest.Monke
     """A LocalStack that runs and does not respond is named, and stays; one that has ended is not taken for it."""
     engine, stack = localstack.LocalStack(), Stack(folder, engine="localstack", ports={"engine": 1})
     assert not engine.healthy(stack)
-    for name in ("start_cart_stub", "_start_sidecar"):
-        monkeypatch.setattr(up, name, lambda *_: None)
+    monkeypatch.setattr(up, "_start_sidecar", lambda *_: None)
     with pytest.raises(StackError, match=r"the engine, container engine-id, runs but does not respond on port 1"):
         up._start(stack, engine)
     assert not (folder / "calls").exists()
