@@ -36,6 +36,9 @@ _NOT_INHERITED = re.compile(
 # Neither the engine nor anything else on this machine is reached through a proxy of the shell.
 _NOT_PROXIED = "127.0.0.1,localhost,::1"
 
+# Terraform's plugins make Unix sockets in TMPDIR, whose paths can have some 100 bytes.
+_LONGEST_TMPDIR = 80
+
 
 def run_cli(run: Callable[[], int | None], advice: str) -> int:
     """Run a command in a clean environment; report on standard error why it failed.
@@ -49,6 +52,8 @@ def run_cli(run: Callable[[], int | None], advice: str) -> int:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     for name in filter(_NOT_INHERITED.fullmatch, list(os.environ)):
         del os.environ[name]
+    if not _takes_sockets(os.environ.get("TMPDIR", "")):
+        os.environ.pop("TMPDIR", None)
     os.environ |= {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"}
     # What a command writes is the same whatever a person's new files are.
     os.umask(0o022)
@@ -86,6 +91,11 @@ def run_cli(run: Callable[[], int | None], advice: str) -> int:
     except KeyboardInterrupt:
         return 130
     return 1
+
+
+def _takes_sockets(folder: str) -> bool:
+    usable = os.path.isabs(folder) and os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
+    return usable and len(os.fsencode(folder)) <= _LONGEST_TMPDIR
 
 
 def _report(text: str) -> None:

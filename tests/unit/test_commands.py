@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -194,3 +195,17 @@ def test_run_cli_cleans_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
     run_cli(lambda: seen.update(os.environ), "")
     assert set(shell) & set(seen) == {"STACK_DIR", "TF_CLI_CONFIG_FILE"}
     assert (seen["LC_ALL"], seen["PYTHONUTF8"]) == ("C.UTF-8", "1")
+
+
+def test_run_cli_keeps_only_a_temporary_folder_that_takes_sockets(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Terraform's plugins make Unix sockets in TMPDIR: one that is missing, relative or too long is dropped."""
+    long = tmp_path / ("long" * 20)
+    long.mkdir()
+    (tmp_path / "file").touch()
+    seen: list[str | None] = []
+    for given in (tempfile.gettempdir(), str(long), str(tmp_path / "none"), str(tmp_path / "file"), "."):
+        monkeypatch.setenv("TMPDIR", given)
+        run_cli(lambda: seen.append(os.environ.get("TMPDIR")), "")
+    assert seen == [tempfile.gettempdir(), None, None, None, None]
