@@ -34,7 +34,7 @@ _NOT_INHERITED = re.compile(
 )
 
 # Neither the engine nor anything else on this machine is reached through a proxy of the shell.
-_NOT_PROXIED = "127.0.0.1,localhost,::1"
+_NOT_PROXIED = ("127.0.0.1", "localhost", "::1")
 
 # Terraform's plugins make Unix sockets in TMPDIR, whose paths can have some 100 bytes.
 _LONGEST_TMPDIR = 80
@@ -57,8 +57,7 @@ def run_cli(run: Callable[[], int | None], advice: str) -> int:
     os.environ |= {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"}
     # What a command writes is the same whatever a person's new files are.
     os.umask(0o022)
-    for name in ("NO_PROXY", "no_proxy"):
-        os.environ[name] = ",".join(filter(None, (os.environ.get(name), _NOT_PROXIED)))
+    os.environ |= dict.fromkeys(("NO_PROXY", "no_proxy"), _no_proxy())
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal without ✓ shows a plain character in its place.
@@ -91,6 +90,14 @@ def run_cli(run: Callable[[], int | None], advice: str) -> int:
     except KeyboardInterrupt:
         return 130
     return 1
+
+
+def _no_proxy() -> str:
+    """What is reached without a proxy: programs read one of the two spellings, so both get what either names."""
+    given = (os.environ.get(name, "") for name in ("NO_PROXY", "no_proxy"))
+    names = [name for value in given for name in re.split(r"[,\s]+", value) if name]
+    # Python reads * as all only where it stands alone.
+    return "*" if "*" in names else ",".join(dict.fromkeys((*names, *_NOT_PROXIED)))
 
 
 def _takes_sockets(folder: str) -> bool:

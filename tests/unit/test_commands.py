@@ -7,12 +7,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
 from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.utils import get_environ_proxies
 
 from release.deploy import DeployError
 from release.packaging.libraries import BuildError
@@ -163,15 +164,37 @@ def test_run_missing_program_is_named() -> None:
         commands.run("greet", ["no-such-program"], 1)
 
 
-def test_run_cli_reaches_this_machine_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy of the shell is not used for the local stack, and exceptions that the shell names stay."""
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("NO_PROXY", "intranet.example")
-    monkeypatch.delenv("no_proxy", raising=False)
-    proxies: dict[str, Any] = {}
-    run_cli(lambda: proxies.update(requests.utils.get_environ_proxies("http://127.0.0.1:4566/x")), "")
-    assert proxies == {}
-    assert os.environ["NO_PROXY"].startswith("intranet.example,")
+@pytest.mark.parametrize("spelling", [str.upper, str.lower])
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"])
+def test_run_cli_reaches_this_machine_without_a_proxy(
+    monkeypatch: pytest.MonkeyPatch, name: str, spelling: Callable[[str], str]
+) -> None:
+    """A proxy of the shell is not used for the local stack, neither by requests nor by boto3."""
+    monkeypatch.setattr(os, "environ", os.environ | {spelling(name): "http://127.0.0.1:9"})
+    url, proxies = "http://127.0.0.1:4566/x", list[Mapping[str, str]]()
+    run_cli(lambda: proxies.extend([requests.utils.get_environ_proxies(url), get_environ_proxies(url)]), "")
+    assert proxies == [{}, {}]
+
+
+@pytest.mark.parametrize(
+    ("shell", "expected"),
+    [
+        ({}, "127.0.0.1,localhost,::1"),
+        ({"no_proxy": ".corp"}, ".corp,127.0.0.1,localhost,::1"),
+        ({"NO_PROXY": "a.corp, localhost", "no_proxy": "b.corp a.corp"}, "a.corp,localhost,b.corp,127.0.0.1,::1"),
+        ({"NO_PROXY": "*"}, "*"),
+        ({"no_proxy": ".corp,*"}, "*"),
+    ],
+)
+def test_run_cli_keeps_exceptions_to_the_proxy(
+    monkeypatch: pytest.MonkeyPatch, shell: dict[str, str], expected: str
+) -> None:
+    """What either spelling names stays an exception, for programs that read the other; more commands add nothing."""
+    others = {name: value for name, value in os.environ.items() if name.lower() != "no_proxy"}
+    monkeypatch.setattr(os, "environ", others | shell)
+    for _ in range(2):
+        run_cli(lambda: None, "")
+        assert (os.environ["NO_PROXY"], os.environ["no_proxy"]) == (expected, expected)
 
 
 def test_run_cli_prints_plain_characters_where_there_are_no_others() -> None:
