@@ -2,12 +2,14 @@
 
 import errno
 import io
+import locale
 import os
 import re
 import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from botocore.exceptions import BotoCoreError, ClientError
 from requests import RequestException
@@ -58,10 +60,11 @@ def run_cli(run: Callable[[], int | None], advice: str) -> int:
     # What a command writes is the same whatever a person's new files are.
     os.umask(0o022)
     os.environ |= dict.fromkeys(("NO_PROXY", "no_proxy"), _no_proxy())
+    encoding = _output_encoding(os.environ.pop("OUTPUT_ENCODING", None))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal without ✓ shows a plain character in its place.
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(encoding=encoding, errors="replace")
     # Terraform and its provider are Go: 100 MB more memory for a quarter less computing.
     os.environ.setdefault("GOGC", "400")
     try:
@@ -90,6 +93,23 @@ def run_cli(run: Callable[[], int | None], advice: str) -> int:
     except KeyboardInterrupt:
         return 130
     return 1
+
+
+def _output_encoding(wanted: str | None) -> str | None:
+    """The encoding of a terminal: the one that a person wants, else that of the locale; None keeps Python's.
+
+    Only `bin/.run` passes what a person wants, perhaps an empty string: what a command starts writes UTF-8 into pipes.
+    """
+    if wanted is None:
+        return None
+    # Without a locale Python writes UTF-8 too.
+    found = "utf-8" if locale.setlocale(locale.LC_CTYPE) in ("C", "POSIX") else locale.getencoding()
+    for name in (wanted.partition(":")[0], found):
+        # Some codecs are not of text, or know no replacement.
+        with suppress(LookupError, ValueError):
+            "✓".encode(name, "replace")
+            return name
+    return None
 
 
 def _no_proxy() -> str:

@@ -113,7 +113,11 @@ def test_shell_completes_commands_and_values(program: str, typed: str, offered: 
 
 
 @pytest.mark.parametrize(
-    "variable", ["PYTHONHOME=/none", "PYTHONMALLOC=none", "PYTHONHASHSEED=none", "PYTHONWARNINGS=error"]
+    "variable",
+    [
+        *("PYTHONHOME=/none", "PYTHONMALLOC=none", "PYTHONHASHSEED=none", "PYTHONWARNINGS=error"),
+        "PYTHONIOENCODING=none",
+    ],
 )
 def test_program_starts_whatever_the_shell_sets_for_python(variable: str) -> None:
     """Variables that would keep Python from starting, or its libraries from loading, do not reach it."""

@@ -1,6 +1,7 @@
 """How commands end: ours with a sentence, other programs within a deadline."""
 
 import errno
+import locale
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from botocore.utils import get_environ_proxies
 
 from release.deploy import DeployError
 from release.packaging.libraries import BuildError
-from tooling import commands
+from tooling import cli, commands
 from tooling.cli import run_cli
 from tooling.commands import CommandError, Completed
 from tooling.paths import ROOT
@@ -127,6 +128,8 @@ Path({str(finished)!r}).write_text(str(len(seen)))
     ours = f"""
 import shlex, sys
 from tooling import commands
+import sys
+from tooling import cli, commands
 from tooling.cli import run_cli
 command = {python(program)!r}
 sys.exit(run_cli(lambda: commands.{call}, ""))
@@ -200,9 +203,31 @@ def test_run_cli_keeps_exceptions_to_the_proxy(
 def test_run_cli_prints_plain_characters_where_there_are_no_others() -> None:
     """Output to a terminal that lacks a character, such as ✓ in Latin-1, has a plain one in its place."""
     code = "from tooling.cli import run_cli; run_cli(lambda: print('\u2713 accepted'), '')"
-    variables = {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "latin-1"}
+    variables = {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "OUTPUT_ENCODING": "latin-1"}
     done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, check=True, timeout=60)
     assert done.stdout == b"? accepted\n"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "locale_name", "charmap", "expected"),
+    [
+        ("ascii:strict", "de_DE", "ISO-8859-1", "ascii"),
+        *((wanted, "de_DE", "ISO-8859-1", "ISO-8859-1") for wanted in ("", ":ignore", "nope", "rot13", "undefined")),
+        ("", "C", "ANSI_X3.4-1968", "utf-8"),
+        ("", "xx_XX", "nope", None),
+        (None, "de_DE", "ISO-8859-1", None),
+    ],
+)
+def test_output_has_the_encoding_of_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, wanted: str | None, locale_name: str, charmap: str, expected: str | None
+) -> None:
+    """Output has the encoding that a person wants, if Python can write it, else that of the locale.
+
+    Without a locale it is UTF-8, as in Python. The locales are made up, since few machines have them.
+    """
+    monkeypatch.setattr(locale, "setlocale", lambda category: locale_name)
+    monkeypatch.setattr(locale, "getencoding", lambda: charmap)
+    assert cli._output_encoding(wanted) == expected
 
 
 def test_run_cli_cleans_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
