@@ -26,12 +26,13 @@ class UserError(Exception):
     """An error that the user can fix: the text says what is wrong, and ends with what to do."""
 
 
-# Variables of make, of a person's Python, of Terraform, of the language and of a git hook that would change what a
-# command and the programs that it starts do. The rehearsal names the hosted zone so, since the engine chooses another
-# id each time.
+# Variables of make, shells, Python, Locust, Node.js, Terraform, git and the language that would change what a command
+# and the programs that it starts do. The rehearsal names the hosted zone, whose id the engine chooses each time.
 _NOT_INHERITED = re.compile(
-    r"MAKE(FLAGS|LEVEL|OVERRIDES)|MFLAGS|PYTHON.*|VIRTUAL_ENV.*|CONDA_.*|LANG|LANGUAGE|LC_.*"
-    r"|GIT_(DIR|WORK_TREE|INDEX_FILE|COMMON_DIR|OBJECT_DIRECTORY|NAMESPACE|PREFIX)"
+    r"(GNU)?MAKE(FLAGS|FILES|LEVEL|OVERRIDES)|MFLAGS|BASH_ENV|CDPATH|PYTHON.*|VIRTUAL_ENV.*|CONDA_.*|LANG|LANGUAGE|LC_.*"
+    r"|LOCUST_.*|NODE_OPTIONS"
+    r"|GIT_(DIR|WORK_TREE|INDEX_FILE|COMMON_DIR|OBJECT_DIRECTORY|NAMESPACE|PREFIX|CONFIG.*|ALTERNATE_.*|DEFAULT_HASH"
+    r"|TEMPLATE_DIR)"
     r"|TF_(VAR_(?!hosted_zone_id$)|CLI_ARGS|WORKSPACE|DATA_DIR|LOG|REATTACH).*"
 )
 

@@ -8,8 +8,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import requests
@@ -25,6 +26,15 @@ from tooling.paths import ROOT
 from tooling.polling import poll
 
 DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no s3:PutObject on releases"}}, "PutObject")
+
+
+@pytest.fixture(autouse=True)
+def process() -> Iterator[None]:
+    """Undoes what a command changes in this process."""
+    mask = os.umask(0o022)
+    with patch.dict(os.environ):
+        yield
+    os.umask(mask)
 
 
 def raising(error: BaseException) -> int:
@@ -231,17 +241,21 @@ def test_output_has_the_encoding_of_the_terminal(
 
 
 def test_run_cli_cleans_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A started program does not inherit what the shell sets for make, Python, Terraform, git and the language."""
+    """A started program does not inherit what the shell sets for other programs and the language."""
     shell = {
         **{"MAKEFLAGS": "-j 3 -- ARGS=x", "PYTHONWARNINGS": "error", "PYTHONIOENCODING": "latin-1", "LANG": "de_DE"},
         **{"TF_WORKSPACE": "dev", "TF_VAR_log_level": "DEBUG", "TF_CLI_ARGS_apply": "-refresh=false"},
-        **{"GIT_DIR": "/elsewhere/.git", "GIT_INDEX_FILE": "/elsewhere/index"},
-        **{"STACK_DIR": "build/test", "TF_CLI_CONFIG_FILE": "mirror.rc"},
+        **{"GIT_DIR": "/mine/.git", "GIT_INDEX_FILE": "/mine/index", "GIT_CONFIG_GLOBAL": "/mine/.gitconfig"},
+        **{"GIT_ALTERNATE_OBJECT_DIRECTORIES": "/mine", "GIT_DEFAULT_HASH": "sha256", "GIT_TEMPLATE_DIR": "/mine"},
+        **{"GNUMAKEFLAGS": "-i", "MAKEFILES": "mine.mk", "BASH_ENV": "/mine.sh", "CDPATH": "/mine"},
+        **{"LOCUST_HOST": "http://mine.example", "NODE_OPTIONS": "--inspect-brk"},
     }
-    monkeypatch.setattr(os, "environ", {**os.environ, **shell})
+    kept = {"STACK_DIR": "build/test", "TF_CLI_CONFIG_FILE": "mirror.rc"}
+    monkeypatch.setattr(os, "environ", {**os.environ, **shell, **kept})
     seen: dict[str, str] = {}
     run_cli(lambda: seen.update(os.environ), "")
-    assert set(shell) & set(seen) == {"STACK_DIR", "TF_CLI_CONFIG_FILE"}
+    assert not set(shell) & set(seen)
+    assert kept.items() <= seen.items()
     assert (seen["LC_ALL"], seen["PYTHONUTF8"]) == ("C.UTF-8", "1")
 
 
