@@ -9,7 +9,7 @@ space := $(subst ,, )
 definitions = $(subst \$(space),_,$(MAKEOVERRIDES))
 takes = $(if $(filter-out $(1:%=%=%),$(definitions)),$(error make $@ does not take \
   $(filter-out $(1:%=%=%),$(definitions)): it takes $(or $(1),no variable)))
-pytest = $(if $(call given,ARGS),PYTEST_ADDOPTS='$(subst ','\'',$(value ARGS))' )
+pytest = $(if $(call given,ARGS),TEST_ARGUMENTS='$(subst ','\'',$(value ARGS))' )
 ports = $(call option,PORT,--port) $(call option,CART_PORT,--cart-port) $(call option,SMTP_PORT,--smtp-port) \
   $(call option,CONSOLE_PORT,--console-port)
 

@@ -67,8 +67,9 @@ _ALONGSIDE: Mapping[str, Callable[[], Sequence[Step]]] = {
 
 
 def _pytest_arguments(given: list[str] | None) -> list[str]:
-    """Further arguments of pytest; its own variable is taken away, since tests start other runs of pytest."""
-    return [*(given or []), *shlex.split(os.environ.pop("PYTEST_ADDOPTS", ""))]
+    """Further arguments of pytest: of this command, and those that make and the rehearsal pass in a variable."""
+    # Tests start other runs of pytest.
+    return [*(given or []), *shlex.split(os.environ.pop("TEST_ARGUMENTS", ""))]
 
 
 def _finish(parts: Parts) -> None:

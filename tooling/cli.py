@@ -26,11 +26,12 @@ class UserError(Exception):
     """An error that the user can fix: the text says what is wrong, and ends with what to do."""
 
 
-# Variables of make, shells, Python, Locust, Node.js, Terraform, git and the language that would change what a command
-# and the programs that it starts do. The rehearsal names the hosted zone, whose id the engine chooses each time.
+# Variables of make, shells, Python, pytest, Locust, Node.js, Terraform, git and the language that would change what a
+# command and the programs that it starts do. pytest itself tells its workers who they are; the rehearsal names the
+# hosted zone, whose id the engine chooses each time.
 _NOT_INHERITED = re.compile(
     r"(GNU)?MAKE(FLAGS|FILES|LEVEL|OVERRIDES)|MFLAGS|BASH_ENV|CDPATH|PYTHON.*|VIRTUAL_ENV.*|CONDA_.*|LANG|LANGUAGE|LC_.*"
-    r"|LOCUST_.*|NODE_OPTIONS"
+    r"|PYTEST_(?!CURRENT_TEST$|XDIST_(WORKER|TESTRUNUID)).*|LOCUST_.*|NODE_OPTIONS"
     r"|GIT_(DIR|WORK_TREE|INDEX_FILE|COMMON_DIR|OBJECT_DIRECTORY|NAMESPACE|PREFIX|CONFIG.*|ALTERNATE_.*|DEFAULT_HASH"
     r"|TEMPLATE_DIR)"
     r"|TF_(VAR_(?!hosted_zone_id$)|CLI_ARGS|WORKSPACE|DATA_DIR|LOG|REATTACH).*"

@@ -58,7 +58,7 @@ class ByHand:
         self._checkout, self._commands, self._accounts = checkout, commands, accounts
         self._options, self._tests = (
             options(accounts),
-            {"E2E_CART_URL": cart_url, "PYTEST_ADDOPTS": f"-k '{SOME_TESTS}'"},
+            {"E2E_CART_URL": cart_url, "TEST_ARGUMENTS": f"-k '{SOME_TESTS}'"},
         )
 
     def follow(

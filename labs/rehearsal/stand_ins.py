@@ -103,7 +103,7 @@ def checkout(job: Job, inputs: Inputs) -> None:
     clone(job.settings["tree"], job.workspace, job.commit, job.settings["links"])
     tests = FEWER_TESTS.get(job.key)
     if tests:
-        job.set_variables({"PYTEST_ADDOPTS": tests})
+        job.set_variables({"TEST_ARGUMENTS": tests})
     print(f"{job.commit[:12]}, environment {environment or 'none'}, tests: {tests or 'all'}")
 
 

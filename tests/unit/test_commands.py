@@ -248,9 +248,10 @@ def test_run_cli_cleans_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
         **{"GIT_DIR": "/mine/.git", "GIT_INDEX_FILE": "/mine/index", "GIT_CONFIG_GLOBAL": "/mine/.gitconfig"},
         **{"GIT_ALTERNATE_OBJECT_DIRECTORIES": "/mine", "GIT_DEFAULT_HASH": "sha256", "GIT_TEMPLATE_DIR": "/mine"},
         **{"GNUMAKEFLAGS": "-i", "MAKEFILES": "mine.mk", "BASH_ENV": "/mine.sh", "CDPATH": "/mine"},
+        **{"PYTEST_ADDOPTS": "--collect-only", "PYTEST_PLUGINS": "mine", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         **{"LOCUST_HOST": "http://mine.example", "NODE_OPTIONS": "--inspect-brk"},
     }
-    kept = {"STACK_DIR": "build/test", "TF_CLI_CONFIG_FILE": "mirror.rc"}
+    kept = {"STACK_DIR": "build/test", "TF_CLI_CONFIG_FILE": "mirror.rc", "PYTEST_XDIST_WORKER": "gw0"}
     monkeypatch.setattr(os, "environ", {**os.environ, **shell, **kept})
     seen: dict[str, str] = {}
     run_cli(lambda: seen.update(os.environ), "")

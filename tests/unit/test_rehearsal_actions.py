@@ -64,7 +64,7 @@ def test_checkout_has_commit_and_fewer_tests(jobs: Jobs, github: GitHub, tmp_pat
     assert subprocess.check_output([*git, "status", "--porcelain"], text=True) == ""
     assert (job.workspace / ".venv" / "bin" / "python").exists()
     assert not (job.workspace / "build" / "none").is_symlink()
-    assert (tmp_path / "env").read_text().startswith("PYTEST_ADDOPTS=-k ")
+    assert (tmp_path / "env").read_text().startswith("TEST_ARGUMENTS=-k ")
 
 
 def test_git_ignores_settings_of_a_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

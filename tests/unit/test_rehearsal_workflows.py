@@ -170,7 +170,7 @@ def test_jobs_get_nothing_of_the_shell() -> None:
         "AWS_SECRET_ACCESS_KEY",
         "GITHUB_TOKEN",
         "STACK_DIR",
-        "PYTEST_ADDOPTS",
+        "TEST_ARGUMENTS",
         "TF_VAR_x",
         "MAKEFLAGS",
     )

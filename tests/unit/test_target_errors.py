@@ -155,6 +155,7 @@ def test_variables_of_the_shell_are_no_options(tmp_path: Path) -> None:
     exported = {"FUNCTION": "create_order", "ENGINE": "moto", "PORT": "high", "EMAIL": "me@home.example"}
     assert_fails(tmp_path, "make logs", "no function is named", **exported)
     assert_fails(tmp_path, "bin/ops stack token", NO_STACK, **exported)
+    assert_fails(tmp_path, "bin/test unit -- --no-such-option", "--last-failed", PYTEST_ADDOPTS="--version")
 
 
 @pytest.mark.parametrize("name", ["o'brien", "$(touch {0})", "`touch {0}`", "; touch {0}"])
