@@ -35,7 +35,7 @@ def options(accounts: Accounts) -> dict[str, str]:
         "REHEARSAL_VAR_FILE": str(accounts.var_file()),
         "REHEARSAL_CANARY_SECONDS": str(CANARY_SECONDS),
         "REHEARSAL_ARCHITECTURE": {"aarch64": "arm64", "AMD64": "x86_64"}.get(machine, machine),
-        **({} if docker.available() else {"REHEARSAL_HOST_PANGO": "1"}),
+        **({} if docker.can_build() else {"REHEARSAL_HOST_PANGO": "1"}),
     }
 
 

@@ -79,16 +79,16 @@ def build_all(architecture: Architecture | None = None, natives: Natives = "host
 
     Raises:
         BuildError: a module is not Python or cannot be compiled, a library cannot be installed, a package is over its
-            budget, or Pango must come from the Lambda image and no Docker engine responds.
+            budget, or Pango must come from the Lambda image and no Docker engine with buildx responds.
         DockerError: Docker cannot build the libraries of the Lambda image.
     """
-    if natives != "host" and not docker.available():
-        raise BuildError(
-            "the invoice's package takes Pango from the Lambda image, and no Docker engine responds: start Docker, or "
-            "leave Pango out with --host-pango, which is for the local stack and not for AWS"
-        )
     if natives != "host":
-        docker.require_buildx()
+        if not docker.can_build():
+            raise BuildError(
+                "the invoice's package takes Pango from the Lambda image, and no Docker engine with buildx responds: "
+                "start Docker, install docker-buildx (Debian 13, Ubuntu) or docker-buildx-plugin (Docker's packages), "
+                "or leave Pango out with --host-pango, which is for the local stack and not for AWS"
+            )
         if docker.LAMBDA.is_stand_in() and architecture != docker.architecture():
             raise BuildError(f"the stand-in for Lambda's image is for {docker.architecture()} only: build for that")
     with libraries.exclusive():

@@ -12,11 +12,12 @@ import jwt
 import pytest
 import yaml
 
-from labs.rehearsal import act, shell, stand_ins, workflows
+from labs.rehearsal import act, pipelines, shell, stand_ins, workflows
 from labs.rehearsal.accounts import SUBJECT_PREFIX, Accounts
 from labs.rehearsal.github import REPOSITORY, GitHub
 from labs.rehearsal.stand_ins import ACTIONS, ActionError
 from labs.rehearsal.workflows import Workflows
+from localstack.stack import Certificates, Stack
 from release import promotion
 from tests.support.rehearsal_jobs import Jobs
 from tooling.paths import ROOT
@@ -173,6 +174,22 @@ def test_other_python_is_refused(jobs: Jobs, github: GitHub, version: str) -> No
     else:
         with pytest.raises(ActionError, match=rf"wants Python {version}"):
             stand_ins.setup_python(job, {"python-version": version})
+
+
+@pytest.mark.parametrize(
+    ("script", "host_pango"),
+    [("exit 0", None), ('[ "$1" != buildx ]', "1"), ('[ "$1" = buildx ]', "1")],
+    ids=["Docker", "no buildx", "no engine"],
+)
+def test_releases_need_docker_only_where_it_can_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, host_pango: str | None
+) -> None:
+    """A rehearsal takes Pango from Lambda's image only where a Docker engine has its builder."""
+    (tmp_path / "docker").write_text(f"#!/bin/sh\n{script}\n")
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    accounts = Accounts(Stack(tmp_path, ports={"engine": 1, "cart": 2}, certificates=Certificates("", "", "")))
+    assert pipelines.options(accounts).get("REHEARSAL_HOST_PANGO") == host_pango
 
 
 @pytest.mark.parametrize(
