@@ -228,6 +228,8 @@ def _terraform(environment: EnvironmentName, folder: Path, *arguments: str) -> s
         "TF_DATA_DIR": str(work_dir(environment) / "terraform"),
         "TF_IN_AUTOMATION": "1",
         "TF_CLI_ARGS": "-no-color",
+        # Else Terraform asks HashiCorp for newer versions.
+        "CHECKPOINT_DISABLE": "1",
         "AWS_REGION": ENVIRONMENTS[environment].region,
     }
     command = ["terraform", f"-chdir={folder.resolve() / 'terraform'}", *arguments]

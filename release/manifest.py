@@ -3,6 +3,7 @@
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
 import re
 import shutil
@@ -90,7 +91,11 @@ def _sha256(content: bytes) -> Sha256:
 
 def _output(*command: str) -> str:
     """What a program prints in the repository."""
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=_TOOL_SECONDS)
+    # Else Terraform asks HashiCorp for newer versions.
+    variables = {**os.environ, "CHECKPOINT_DISABLE": "1"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=_TOOL_SECONDS
+    )
     if done.returncode:
         raise ManifestError(f"{' '.join(command[:2])} failed: {done.stderr.strip()}")
     return done.stdout.strip()

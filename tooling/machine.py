@@ -122,7 +122,9 @@ def _run(advice: str, variables: dict[str, str], *command: str) -> None:
 def _environment() -> dict[str, str]:
     """The variables of the shell without those that change what pip, uv, Python and Terraform do."""
     changes = re.compile(r"(PIP|UV|PYTHON|CONDA)_?[A-Z].*|TF_.*|VIRTUAL_ENV")
-    return {n: value for n, value in os.environ.items() if _PACKAGE_SETTING.fullmatch(n) or not changes.fullmatch(n)}
+    kept = {n: value for n, value in os.environ.items() if _PACKAGE_SETTING.fullmatch(n) or not changes.fullmatch(n)}
+    # Else Terraform asks HashiCorp for newer versions, and waits 3 s where a network drops packets.
+    return {**kept, "CHECKPOINT_DISABLE": "1"}
 
 
 def find_chromium() -> str | None:

@@ -72,11 +72,14 @@ def test_check_of_complete_machine_is_silent(tmp_path: Path) -> None:
 
 
 def test_check_runs_programs_without_variables_of_the_shell(tmp_path: Path) -> None:
-    """A variable of the shell that makes Terraform or Python fail does not make the machine lack it."""
+    """A variable of the shell that makes Terraform or Python fail does not make the machine lack it.
+
+    Terraform is not to ask HashiCorp for newer versions either.
+    """
     shell = {"TF_CLI_ARGS": "-no-such", "TF_REATTACH_PROVIDERS": "x", "PYTHONHOME": "/none", "PYTHONMALLOC": "x"}
     path = fake_terraform(tmp_path, "1.11.0")
-    script = (tmp_path / "terraform").read_text().replace("#!/bin/sh", '#!/bin/sh\n[ -z "${TF_CLI_ARGS:-}" ] || exit 1')
-    fake(tmp_path, "terraform", script)
+    refuse = '#!/bin/sh\n[ "${TF_CLI_ARGS:-}$CHECKPOINT_DISABLE" = 1 ] || exit 1'
+    fake(tmp_path, "terraform", (tmp_path / "terraform").read_text().replace("#!/bin/sh", refuse))
     code = f"""
 import os, sys
 sys.path.insert(0, {str(ROOT)!r})

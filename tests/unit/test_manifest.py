@@ -1,11 +1,12 @@
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from release import manifest
+from release import deploy, manifest
 from release.manifest import ManifestError
 from tests.support.releases import make_release
 
@@ -72,6 +73,15 @@ def test_read_without_manifest_says_how_to_make_one(tmp_path: Path) -> None:
     (tmp_path / "release.json").write_text("{")
     with pytest.raises(ManifestError, match="not a release manifest"):
         manifest.read(tmp_path / "release.json")
+
+
+def test_version_of_terraform_asks_nobody_for_newer_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Terraform does not ask HashiCorp whether it is outdated: without a network that takes seconds."""
+    (tmp_path / "terraform").write_text('#!/bin/sh\n[ "$CHECKPOINT_DISABLE" = 1 ] && echo "$@"\n')
+    (tmp_path / "terraform").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert manifest._output("terraform", "version", "-json") == "version -json"
+    assert deploy._terraform("dev", tmp_path, "version") == f"-chdir={tmp_path}/terraform version\n"
 
 
 def test_make_with_uncommitted_changes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
