@@ -51,9 +51,15 @@ CHROMIUM = ("chromium", "google-chrome", "google-chrome-stable", "chromium-brows
 INDEX_ADVICE = (
     "Packages come from PyPI, or from the index that pip or uv is set to: check that it responds, and try again."
 )
-# What of the shell reaches pip and uv: where packages come from, and nothing else, such as PIP_USER or UV_TARGET.
+# What of the shell reaches pip and uv: where packages and Pythons come from and are kept, and nothing else, such as
+# PIP_USER or UV_TARGET.
 _PACKAGE_SETTING = re.compile(
-    r"(PIP|UV)_.*(INDEX|LINKS|CERT|TRUSTED|PROXY|CONFIG_FILE|CACHE|MIRROR|TLS|TIMEOUT|INSECURE).*"
+    r"(PIP|UV)_.*(INDEX|LINKS|CERT|TRUSTED|PROXY|CONFIG_FILE|CACHE|MIRROR|TLS|TIMEOUT|INSECURE|PYTHON_INSTALL_DIR).*"
+)
+# The folders that uv has in a user's home: what names another, our name of that, and where uv's is.
+_UV_FOLDERS = (
+    ("UV_CACHE_DIR", "uv", ("XDG_CACHE_HOME", ".cache", "uv")),
+    ("UV_PYTHON_INSTALL_DIR", "python", ("XDG_DATA_HOME", ".local/share", "uv/python")),
 )
 _STAMP = "lock.sha256"
 _PROBE_SECONDS = 20
@@ -220,13 +226,19 @@ def find_uv() -> str:
 
 @lru_cache(maxsize=None)
 def uv_environment() -> dict[str, str]:
-    """The environment for uv: pip's index and certificates where uv has no setting, and pyenv's Pythons."""
+    """The environment for uv: pip's index and certificates where uv has no setting, and pyenv's Pythons.
+
+    What uv keeps in a user's home is in build/ where that cannot be written.
+    """
     found = _environment()
     listed = _output(sys.executable, "-m", "pip", "config", "list") or _output("pip", "config", "list")
     for setting, variable in (("index-url", "UV_DEFAULT_INDEX"), ("cert", "SSL_CERT_FILE")):
         # The first line is that of a variable such as PIP_INDEX_URL, which wins over pip's files.
         for value in re.findall(rf"\.{setting}='(.*)'", listed):
             found.setdefault(variable, value)
+    for variable, name, place in _UV_FOLDERS:
+        if provision.user_folder(*place) is None:
+            found.setdefault(variable, str(provision.LOCAL_CACHE / name))
     # uv takes a shim of pyenv for a Python that does not run.
     pyenv = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
     folders = sorted(glob.glob(f"{pyenv}/versions/3.1[23]*/bin"), reverse=True)

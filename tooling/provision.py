@@ -15,6 +15,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import urllib.request
 import zipfile
 from pathlib import Path
@@ -27,6 +28,8 @@ TERRAFORM_SUMS = Path(__file__).with_name("terraform.sha256")
 # Lines of a package manager, what is needed, and the packages that bring it; bin/.python reads it too.
 _PACKAGES = Path(__file__).with_name("system-packages.txt")
 _TERRAFORM_SOURCE = "https://releases.hashicorp.com/terraform"
+# What goes into a user's home elsewhere, where that cannot be written.
+LOCAL_CACHE = Path(__file__).resolve().parent.parent / "build" / "cache"
 _DOWNLOAD_SECONDS = 300
 _INSTALL_SECONDS = 1_200
 _QUICK_SECONDS = 20
@@ -65,13 +68,22 @@ def packages(need: str) -> dict[str, str]:
 
 def cache() -> Path:
     """The folder for what is downloaded once for all clones of a user."""
-    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return user_folder("XDG_CACHE_HOME", ".cache", "order-platform") or LOCAL_CACHE
+
+
+def user_folder(variable: str, default: str, name: str) -> Path | None:
+    """A folder in the place that a variable of the XDG specification gives, by default one in the user's home.
+
+    None if it cannot be written, or the user has no home, as in a container that runs as any number.
+    """
+    given = Path(os.environ.get(variable, ""))
     try:
-        # The XDG specification says to ignore a relative one.
-        return (given if given.is_absolute() else Path.home() / ".cache") / "order-platform"
-    except RuntimeError:
-        # A user without a home, as in a container that runs as any number.
-        return Path(__file__).resolve().parent.parent / "build" / "cache"
+        # The specification says to ignore a relative one.
+        folder = (given if given.is_absolute() else Path.home() / default) / name
+        with tempfile.TemporaryFile(dir=next(filter(os.path.exists, (folder, *folder.parents)))):
+            return folder
+    except (OSError, RuntimeError):
+        return None
 
 
 def _root_words() -> list[str] | None:

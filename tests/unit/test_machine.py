@@ -258,6 +258,20 @@ def test_install_takes_index_from_pip(checkout: Path) -> None:
     assert {call.split()[0] for call in install(checkout, "moto", **index, **own)} == {"https://uv.example/simple"}
 
 
+def test_install_with_home_that_cannot_be_written_keeps_everything_in_build(checkout: Path) -> None:
+    """What uv keeps in a home is in build/ if that cannot be written, and otherwise where it was."""
+    uv = checkout.parent / "bin" / "uv"
+    uv.write_text(uv.read_text().replace("$UV_DEFAULT_INDEX $@", "$UV_CACHE_DIR $UV_PYTHON_INSTALL_DIR"))
+    folder = checkout / "build" / "cache"
+
+    def folders(name: str, **variables: str) -> set[str]:
+        return {*install(checkout, name, **variables)}
+
+    assert folders("moto", HOME="/proc") == {f"{folder}/uv {folder}/python"}
+    assert folders("local", HOME="/proc", UV_PYTHON_INSTALL_DIR="/other") == {f"{folder}/uv /other"}
+    assert folders("dev") == {" "}
+
+
 def test_install_without_network_says_what_to_check(checkout: Path) -> None:
     """When uv fails, the message holds what it printed and what to do."""
     fake(checkout.parent / "bin", "uv", '[ "$1" = --version ] && exec echo uv; echo "no route to host"; exit 2')

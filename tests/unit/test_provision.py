@@ -132,24 +132,36 @@ def test_terraform_version_is_that_of_the_workflows() -> None:
     assert all(re.fullmatch(rf"[0-9a-f]{{64}}  terraform_{provision.TERRAFORM}_\w+\.zip", line) for line in sums)
 
 
-def test_cache_without_home_is_in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_without_home_is_in_the_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A user without a home, as in a container with any user id, has a cache; a relative XDG path is ignored."""
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
-    monkeypatch.setenv("HOME", "/home/someone")
-    assert provision.cache() == Path("/home/someone/.cache/order-platform")
+    monkeypatch.setenv("HOME", str(tmp_path / "someone"))
+    assert provision.cache() == tmp_path / "someone" / ".cache" / "order-platform"
+    assert not (tmp_path / "someone").exists(), "to ask for it makes nothing"
     monkeypatch.delenv("HOME")
     monkeypatch.setattr(os, "getuid", lambda: 987_654)
     assert provision.cache() == ROOT / "build" / "cache"
 
 
-def test_install_terraform_into_unwritable_cache_says_what_to_do(
+@pytest.mark.parametrize(("variable", "value"), [("HOME", "/proc"), ("XDG_CACHE_HOME", "/dev/null")])
+def test_cache_that_cannot_be_written_is_in_the_repository(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    """Where nothing can be written in a user's home or cache, the repository has one."""
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv(variable, value)
+    assert provision.cache() == ROOT / "build" / "cache"
+
+
+def test_install_terraform_that_cannot_be_written_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the cache cannot be written, the error names another place."""
+    """Where the cache cannot keep it, the error names another place."""
     content = release(tmp_path, monkeypatch)
     name = provision._terraform_address()[0].rpartition("/")[2]
     (tmp_path / "sums").write_text(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
     monkeypatch.setattr(provision, "TERRAFORM_SUMS", tmp_path / "sums")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "sums"))
+    provision.cache().mkdir(parents=True)
+    provision.terraform_program().parent.touch()
     with pytest.raises(RuntimeError, match="set XDG_CACHE_HOME to a folder that you can write"):
         provision.install([TERRAFORM])
