@@ -166,13 +166,7 @@ def install(missing: list[Missing], later: list[Missing] | None = None) -> list[
     left = [item for item in missing if item not in packaged and item not in terraform]
     for item in left:
         print(f"  {item.what}: {item.remedy}", file=sys.stderr)
-    if terraform:
-        source = f"Terraform {TERRAFORM} from {_terraform_address()[0]} into {cache()}"
-        if only_print:
-            print(f"would be downloaded: {source}; or {terraform[0].remedy}", file=sys.stderr)
-        else:
-            print(f"installing {source}", flush=True)
-            _download_terraform()
+    # First, since a download needs CA certificates, and may fail: the line with everything is printed all the same.
     if manager and packaged:
         before = _root_words() if manager.needs_root else []
         if before is None:
@@ -184,6 +178,13 @@ def install(missing: list[Missing], later: list[Missing] | None = None) -> list[
             else:
                 print(f"installing system packages: {line}", flush=True)
                 _run([*(before or []), *shlex.split(line)])
+    if terraform:
+        source = f"Terraform {TERRAFORM} from {_terraform_address()[0]} into {cache()}"
+        if only_print:
+            print(f"would be downloaded: {source}; or {terraform[0].remedy}", file=sys.stderr)
+        else:
+            print(f"installing {source}", flush=True)
+            _download_terraform()
     return list(missing) if only_print else left
 
 

@@ -68,6 +68,25 @@ def test_install_without_root_prints_one_line(
     )
 
 
+@pytest.mark.parametrize("root", [True, False])
+def test_install_prints_or_installs_packages_though_terraform_cannot_be_downloaded(
+    tmp_path: Path,
+    machine: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    root: bool,
+) -> None:
+    """A failed download of Terraform, as where CA certificates are missing, takes nothing from what else is done."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0 if root else 1000)
+    monkeypatch.setenv("TERRAFORM_MIRROR", (tmp_path / "none").as_uri())
+    with pytest.raises(RuntimeError, match="Terraform cannot be downloaded"):
+        provision.install([TERRAFORM, PANGO], [BROWSER])
+    if root:
+        assert machine.read_text().splitlines()[-1].endswith("libpango harfbuzz")
+    else:
+        assert capsys.readouterr().err.splitlines()[-1].endswith("libpango harfbuzz chromium")
+
+
 def test_install_zero_only_prints(
     machine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
