@@ -97,7 +97,7 @@ def test_templates_come_from_s3_elsewhere(monkeypatch: pytest.MonkeyPatch) -> No
         requested.append(name)
         return (templates.PACKAGED / name).read_text()
 
-    monkeypatch.setattr(templates, "_read_from_bucket", read)
+    monkeypatch.setattr(templates._Bucket, "read", lambda _, name: read(name))
     templates._bucket.cache_clear()
     order = orders()["one-line"]
     mail.order_notification(order, order_recorded(order, "c-1"))
