@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from release import traffic
 from release.traffic import TrafficError
@@ -26,17 +26,21 @@ def new_functions(client: LambdaClient) -> Iterator[None]:
     ended, called = threading.Event(), set[str]()
 
     def call_new() -> None:
+        pages = client.get_paginator("list_functions").paginate()
+        for name in {function["FunctionName"] for page in pages for function in page["Functions"]} - called:
+            # Without its alias it cannot be called yet: the next round calls it again.
+            with suppress(ClientError):
+                with suppress(BotoCoreError, TrafficError):
+                    traffic.invoke_empty(client, name, traffic.ALIAS)
+                called.add(name)
+
+    def repeat() -> None:
         while not ended.wait(_INTERVAL_SECONDS):
-            pages = client.get_paginator("list_functions").paginate()
-            for name in {function["FunctionName"] for page in pages for function in page["Functions"]} - called:
-                # Without its alias it cannot be called yet: the next round calls it again.
-                with suppress(ClientError):
-                    with suppress(TrafficError):
-                        traffic.invoke_empty(client, name, traffic.ALIAS)
-                    called.add(name)
+            with suppress(BotoCoreError, ClientError):
+                call_new()
 
     with ThreadPoolExecutor(max_workers=1) as pool:
-        calling = pool.submit(call_new)
+        calling = pool.submit(repeat)
         try:
             yield
         finally:

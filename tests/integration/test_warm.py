@@ -1,10 +1,13 @@
 """Functions are called as soon as Terraform has created them."""
 
 from pathlib import Path
+from threading import Event
+from typing import Any
 from uuid import uuid4
 
 import boto3
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from localstack import warm
 from localstack.stack import Stack
@@ -33,6 +36,21 @@ def test_new_functions_are_called_once(stack: Stack, tmp_path: Path, monkeypatch
         names.append(make_function(f"def handler(event, context):\n{record}", session))
         poll("the third is called", lambda: calls(names), 60)
     assert calls(names) == names
+
+
+def test_engine_that_does_not_respond_is_left_to_later_callers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An apply succeeds although the engine is too busy to list its functions."""
+    monkeypatch.setattr(warm, "_INTERVAL_SECONDS", 0.05)
+    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="af-south-1")
+    functions, failed = session.client("lambda"), Event()
+
+    def fail(**_: Any) -> None:
+        failed.set()
+        raise ReadTimeoutError(endpoint_url="http://127.0.0.1")
+
+    functions.meta.events.register("before-call.lambda.ListFunctions", fail)
+    with warm.new_functions(functions):
+        assert failed.wait(30)
 
 
 def test_start_waits_and_start_soon_does_not(stack: Stack, tmp_path: Path) -> None:
