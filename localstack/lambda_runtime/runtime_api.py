@@ -21,11 +21,14 @@ from typing import Any, NamedTuple
 # Lambda Developer Guide, "Lambda quotas": 6 MB for a response.
 _RESPONSE_BYTES = 6_291_556
 _READ_BYTES = 65_536
+# Lambda Developer Guide, "Understanding the Lambda execution environment lifecycle": the init phase may take 10 s, and
+# is then repeated with the function's timeout.
+_INIT_SECONDS = 10
 _STOP_SECONDS = 5
 
 
 class StartError(Exception):
-    """The process ended, or reported an error, before it requested its first call; the text is its error or log."""
+    """The process ended, reported an error or took too long before its first call; the text is its error or log."""
 
 
 class Result(NamedTuple):
@@ -81,7 +84,12 @@ class Environment:
     def start(self) -> None:
         """Start the process, and wait until it requests its first call. Raises StartError."""
         self._process = _Process(self._function, f"127.0.0.1:{self._server.server_port}")
-        self._process.ready.result()
+        seconds = _INIT_SECONDS + self._function.timeout
+        try:
+            self._process.ready.result(seconds)
+        except TimeoutError:
+            self._process.stop()
+            raise StartError(f"not started after {seconds} s") from None
 
     def invoke(self, request_id: str, arn: str, payload: bytes, trace: str) -> Result:
         """Run a call to its end, successful or not."""

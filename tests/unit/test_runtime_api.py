@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from localstack.lambda_runtime import runtime_api
 from localstack.lambda_runtime.runtime_api import Environment, Function, StartError
 
 # What awslambdaric does, without its libraries: fetch a call, run the handler, post the response.
@@ -19,6 +20,8 @@ print("imported", flush=True)
 if os.environ["MODE"] == "broken":
     post("init/error", {"errorType": "Runtime.ImportModuleError", "errorMessage": "no module"})
     sys.exit(1)
+if os.environ["MODE"] == "stuck":
+    import threading; threading.Event().wait()
 while True:
     with urllib.request.urlopen(f"{api}/invocation/next") as response:
         request_id, event = response.headers["Lambda-Runtime-Aws-Request-Id"], json.load(response)
@@ -99,3 +102,14 @@ def test_start_broken_function_reports_its_error(make: Callable[[str], Environme
     """A function that cannot be imported fails at its start with its own error."""
     with pytest.raises(StartError, match="no module"):
         make("broken").start()
+
+
+def test_start_stuck_function_is_ended(make: Callable[[str], Environment], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function that hangs at its import is ended, at its start and at each call, as one that cannot be imported."""
+    monkeypatch.setattr(runtime_api, "_INIT_SECONDS", 0)
+    environment = make("stuck")
+    with pytest.raises(StartError, match="not started after 2 s"):
+        environment.start()
+    payload, is_error, _ = invoke(environment, "a")
+    assert is_error
+    assert "Runtime exited with error: exit status -9" in payload
