@@ -1,18 +1,17 @@
 """Queues with their messages, listed without receiving any: a receive would count as an attempt."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import requests
 
+from localstack.console.trace import CONSUMERS
 from localstack.logs import utc
 from localstack.stack import ACCOUNT, REGION, Stack
 
 _SECONDS = 5
-# The consumers in the order in which an order reaches them.
-_CONSUMERS = ["order_creator_record", "order_pdf_creator", "order_internal_notification", "customer_order_confirmation"]
 
 
 class Message(NamedTuple):
@@ -63,11 +62,15 @@ def parse_message(content: Mapping[str, Any]) -> Message:
     )
 
 
+def ordered(consumers: Collection[str]) -> list[str]:
+    """Consumers in the order in which an order reaches them; those that the trace does not know come last."""
+    return sorted(consumers, key=[*CONSUMERS, *consumers].index)
+
+
 def list_queues(stack: Stack) -> list[QueuePair]:
     """Every queue of a stack with its DLQ."""
     names, dlqs = stack.outputs["queue_names"], stack.outputs["dlq_names"]
-    consumers = sorted(names, key=_CONSUMERS.index)
-    return [QueuePair(each, _messages(stack, names[each]), _messages(stack, dlqs[each])) for each in consumers]
+    return [QueuePair(each, _messages(stack, names[each]), _messages(stack, dlqs[each])) for each in ordered(names)]
 
 
 def _of_ministack(stack: Stack, name: str) -> list[dict[str, Any]]:

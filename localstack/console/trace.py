@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from localstack.console.logs import Invocation, Line
 from localstack.console.mails import INTERNAL, Mail
@@ -24,7 +24,9 @@ _SENDERS = {
         ("update_order", "order updated"),
     ),
 }
-_FUNCTIONS = ["create_order", "update_order", *_SENDERS]
+# In the order in which an order reaches them.
+CONSUMERS: Final = tuple(_SENDERS)
+_FUNCTIONS = ["create_order", "update_order", *CONSUMERS]
 _MAILER = {INTERNAL: "order_internal_notification"}
 _FROM_REPORT = "REPORT line: the end is the time of the line, the start is the end less the duration"
 _FROM_RETRY = "from the end of the attempt before to the start of this one"

@@ -17,7 +17,7 @@ from evidence.content import body
 from localstack.console.logs import FunctionLogs, Line
 from localstack.console.mails import CUSTOMER, INTERNAL, STATUS, Mail, MailFolder
 from localstack.console.orders import NEWEST, OrderBook, OrderReader
-from localstack.console.queues import parse_message
+from localstack.console.queues import ordered, parse_message
 from tests.support.samples import CREATED, order, rejected_order
 
 ID = "11111111-1111-4111-8111-111111111111"
@@ -275,3 +275,9 @@ def test_message_body_of_any_kind_is_parsed() -> None:
         shown = parse_message({"MessageId": "m", "Body": text})
         assert (shown.event_type, shown.order_id) == ("", "")
         assert "".join(shown.body.split()) == "".join(text.split())
+
+
+def test_queues_are_listed_as_orders_reach_them() -> None:
+    """The queue of a consumer that the trace does not know comes last."""
+    consumers = ["new_consumer", "customer_order_confirmation", "order_creator_record"]
+    assert ordered(consumers) == ["order_creator_record", "customer_order_confirmation", "new_consumer"]
