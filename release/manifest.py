@@ -14,6 +14,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConstrainedStr, Field, ValidationError
 
+from common.models import invalid_fields
 from release.packaging import build, isolation, libraries
 from release.packaging.libraries import Architecture, Natives
 from tooling import commands, docker
@@ -212,12 +213,7 @@ def parse(content: bytes, name: str) -> Manifest:
     try:
         return Manifest.parse_raw(content)
     except ValidationError as error:
-        raise ManifestError(f"{name} is not a release manifest: {wrong_fields(error)}") from None
-
-
-def wrong_fields(error: ValidationError) -> str:
-    """Each wrong field of a record, with what is wrong."""
-    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ManifestError(f"{name} is not a release manifest: {invalid_fields(error)}") from None
 
 
 def verify(folder: Path) -> Manifest:

@@ -10,8 +10,9 @@ from xml.etree import ElementTree  # nosec B405  # it reads our own pytest's rep
 import requests
 from pydantic import Field, ValidationError
 
+from common.models import invalid_fields
 from release.environments import ENVIRONMENTS, EnvironmentName
-from release.manifest import Manifest, Sha256, Strict, wrong_fields
+from release.manifest import Manifest, Sha256, Strict
 from release.store import Store
 from tooling.cli import UserError
 
@@ -132,7 +133,7 @@ def _missing_evidence(store: Store, digest: str, before: EnvironmentName) -> str
     try:
         record = Record.parse_raw(content)
     except ValidationError as error:
-        return f"the evidence of {before} cannot be read ({wrong_fields(error)})"
+        return f"the evidence of {before} cannot be read ({invalid_fields(error)})"
     if (record.release, record.environment) != (digest, before):
         return f"the evidence of {before} belongs to another release or environment"
     return None
