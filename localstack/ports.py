@@ -1,11 +1,14 @@
 """The ports of a stack: chosen once, and remembered in its folder, so that stacks of several clones can run at once."""
 
 import json
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
 from localstack import processes
-from localstack.stack import Stack, StackError
+from localstack.stack import Running, Stack, StackError, load
+from tooling import locks, provision
+from tooling.cli import UserError
 from tooling.files import write_whole
 
 # Variable of `make up`, empty if it takes none, and default port, by use.
@@ -21,6 +24,8 @@ DEFAULTS = {
 # What a command of its own starts too, while the stack is up.
 _PAGES = ("console", "portal")
 _FILE = "ports.json"
+# How long another stack may take to choose its ports and to start the first process that has them.
+_CHOICE_SECONDS = 20
 
 
 def require_free(stack: Stack, use: str, name: str) -> None:
@@ -34,6 +39,29 @@ def require_free(stack: Stack, use: str, name: str) -> None:
     raise StackError(f"port {port}, needed for the {name}, is taken by {processes.owner(port)}: {advice}")
 
 
+def require_own(stack: Stack, use: str, name: str, running: Running) -> None:
+    """End a process that has just started if another has the port of its use, and raise what `require_free` does."""
+    port = stack.ports[use]
+    # In this order, since it may begin to listen between the two.
+    if processes.listens(port) and not processes.serves(running, port):
+        processes.stop(running, 0)
+        require_free(stack, use, name)
+
+
+@contextmanager
+def choosing() -> Iterator[None]:
+    """Choose the ports of a stack and start its first process while no other stack of this user does.
+
+    Goes on all the same where that takes long, or where the user's cache cannot be written: whatever finds its port
+    taken then ends with an error.
+    """
+    with ExitStack() as held:
+        with suppress(OSError, UserError):
+            file = provision.cache() / "ports.lock"
+            held.enter_context(locks.exclusive(file, _CHOICE_SECONDS, UserError(f"{file} is locked")))
+        yield
+
+
 def _remembered(stack: Stack) -> dict[str, int]:
     with suppress(OSError, ValueError, AttributeError):
         content = json.loads((stack.directory / _FILE).read_text())
@@ -41,12 +69,13 @@ def _remembered(stack: Stack) -> dict[str, int]:
     return {}
 
 
-def _taken_by(port: int, chosen: Mapping[str, int]) -> str | None:
-    """Describe what has a port: another use of the stack, or a process; None if the port is free."""
-    for use, other in chosen.items():
-        if other == port:
-            return f"the {use} of this stack"
-    return processes.owner(port) if processes.listens(port) else None
+def _of_other_stacks(stack: Stack) -> dict[int, str]:
+    """Ports of this user's other stacks that have a process, since not all listen yet; each with the stack's name."""
+    found = dict[int, str]()
+    for folder in processes.stacks() - {str(stack.directory)}:
+        with suppress(OSError, StackError):
+            found |= dict.fromkeys(load(Path(folder)).ports.values(), f"the stack in {folder}")
+    return found
 
 
 def choose(stack: Stack, uses: Iterable[str], given: Mapping[str, int], any_free: bool = False) -> dict[str, str]:
@@ -69,14 +98,17 @@ def choose(stack: Stack, uses: Iterable[str], given: Mapping[str, int], any_free
     ports, moved, refused = dict[str, int](), dict[str, str](), list[str]()
     # What runs has its port already.
     kept = stack.ports if stack.running else {}
+    reserved = _of_other_stacks(stack)
     for use in sorted(uses, key=lambda use: (use not in kept, use not in given, use)):
         port = given.get(use) or wanted.get(use) or processes.free_port()
-        if use not in kept and (owner := _taken_by(port, ports)):
+        owner = None if use in kept else processes.owner(port) if processes.listens(port) else reserved.get(port)
+        if owner:
             if use in given:
                 refused.append(f"port {port} ({DEFAULTS[use][0]}) is taken by {owner}")
             moved[use] = f"port {port} is taken by {owner}"
             port = processes.free_port()
         ports[use] = port
+        reserved[port] = f"the {use} of this stack"
     if refused:
         variables = " ".join(f"{DEFAULTS[use][0]}=…" for use in moved if use in given)
         raise StackError("\n".join([*refused, f"stop what is there, or choose others: `make up {variables}`"]))

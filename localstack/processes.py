@@ -54,6 +54,11 @@ def owner(port: int) -> str:
     return "a process of another user or container"
 
 
+def last_line(log: Path) -> str:
+    """The last line of a log, for the error of a process that has ended."""
+    return (log.read_text().splitlines() or ["nothing"])[-1]
+
+
 def environment(**variables: str) -> dict[str, str]:
     """Environment of a process of a stack: these variables, and the few that it inherits from the shell."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
@@ -109,6 +114,15 @@ def _find(running: Running | None) -> psutil.Process | None:
 def alive(running: Running | None) -> bool:
     """Whether a process runs."""
     return _find(running) is not None
+
+
+def serves(running: Running | None, port: int) -> bool:
+    """Whether a process listens on a port itself: another may have taken the one that it was given."""
+    with suppress(psutil.Error):
+        if process := _find(running):
+            connections = process.net_connections("tcp")
+            return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in connections)
+    return False
 
 
 def name(running: Running | None) -> str | None:

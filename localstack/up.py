@@ -5,7 +5,7 @@ import shutil
 import sys
 import time
 import webbrowser
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,20 +81,32 @@ def _arguments(stack: Stack, name: str) -> tuple[str, ...]:
 def _start_sidecar(stack: Stack, name: str) -> None:
     module, use = _SIDECARS[name]
     port = stack.ports[use]
-    if processes.alive(stack.running.get(name)) and processes.listens(port):
+    if processes.serves(stack.running.get(name), port):
         return
     processes.stop(stack.running.get(name))
-    ports.require_free(stack, use, name.replace("_", " "))
+    ports.require_free(stack, use, _title(name))
     command = [sys.executable, "-m", module, str(port), *_arguments(stack, name)]
     environment = processes.environment(**{PROCESS_VARIABLE: str(stack.directory)})
     stack.running[name] = processes.start(command, stack.logs_dir / f"{name}.log", environment, ROOT)
     stack.save()
 
 
+def _title(name: str) -> str:
+    """What a person calls a sidecar."""
+    return name.replace("_", " ")
+
+
 def _wait_for_sidecar(stack: Stack, name: str) -> None:
-    port = stack.ports[_SIDECARS[name][1]]
-    what = f"{name.replace('_', ' ')} on port {port} (log: {stack.logs_dir / f'{name}.log'})"
-    poll(what, lambda: processes.listens(port) or None, _SIDECAR_SECONDS)
+    use, log = _SIDECARS[name][1], stack.logs_dir / f"{name}.log"
+
+    def listens() -> bool | None:
+        ports.require_own(stack, use, _title(name), stack.running[name])
+        if not processes.alive(stack.running[name]):
+            last = processes.last_line(log)
+            raise StackError(f"the {_title(name)} ended while starting; its last line is: {last} (see {log})")
+        return processes.serves(stack.running[name], stack.ports[use]) or None
+
+    poll(f"{_title(name)} on port {stack.ports[use]} (log: {log})", listens, _SIDECAR_SECONDS)
 
 
 def start_cart_stub(stack: Stack) -> None:
@@ -102,8 +114,8 @@ def start_cart_stub(stack: Stack) -> None:
     _wait_for_sidecar(stack, "cart_stub")
 
 
-def _start(stack: Stack, engine: engines.Engine) -> bool:
-    """Start what does not run; returns whether the engine was started empty, with neither state nor snapshot."""
+def _start_sidecars(stack: Stack, engine: engines.Engine) -> list[str]:
+    """Start the sidecars that the engine and the functions need, and that do not run; returns the names of all."""
     wanted = {
         "cart_stub": True,
         "mail_catcher": engine.needs_mail_catcher,
@@ -113,8 +125,16 @@ def _start(stack: Stack, engine: engines.Engine) -> bool:
     names = [name for name, needed in wanted.items() if needed]
     for name in names:
         _start_sidecar(stack, name)
+    return names
+
+
+def _start(stack: Stack, engine: engines.Engine, sidecars: Iterable[str]) -> bool:
+    """Start the engine if it does not run, wait for it and the sidecars, and start the console.
+
+    Returns whether the engine was started empty, with neither state nor snapshot.
+    """
     empty = _start_engine(stack, engine)
-    for name in names:
+    for name in sidecars:
         _wait_for_sidecar(stack, name)
     # Nothing needs the console while the stack comes up, and it takes as long to start as the engine.
     _start_sidecar(stack, "console")
@@ -181,18 +201,21 @@ def up(
             raise StackError("a stack with Cognito is up: run `make down` first")
         uses = {"engine", "cart", "console", *stack.ports} | ({"smtp"} if engine.needs_mail_catcher else set())
         uses |= ({"proxy"} if faults else set()) | ({"issuer"} if issuer or not engine.has_cognito else set())
-        for use, why in ports.choose(stack, uses, given or {}, free_ports).items():
-            console.print(f"  {why}: the {use} uses {stack.ports[use]}", soft_wrap=True)
         if stack.running and stack.engine != engine.name:
             raise StackError(f"a stack on engine {stack.engine} is up: run `make down` first")
         stack.engine = engine.name
         stack.release = str(release.resolve()) if release else None
+        with ports.choosing():
+            for use, why in ports.choose(stack, uses, given or {}, free_ports).items():
+                console.print(f"  {why}: the {use} uses {stack.ports[use]}", soft_wrap=True)
+            # From now on other stacks leave these ports alone.
+            sidecars = _start_sidecars(stack, engine)
         with ThreadPoolExecutor(max_workers=2) as pool:
             # While the engine starts, this process has nothing to do but wait.
             building = pool.submit(packages.build_all, stack)
             clients = pool.submit(redeploy.clients, stack.endpoint)
             with step(f"Engine {engines.title(engine)} on port {stack.ports['engine']}"):
-                empty = _start(stack, engine)
+                empty = _start(stack, engine, sidecars)
             templates = redeploy.checked_templates(stack)
             terraform = LocalTerraform(stack)
             reason = terraform.reason_to_apply()

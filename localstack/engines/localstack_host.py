@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from localstack import processes
+from localstack import ports, processes
 from localstack.engines.localstack import HOOKS, require_hooks, responds
 from localstack.stack import PROCESS_VARIABLE, Running, Stack, StackError
 from tooling import dynamodb_local, machine
@@ -42,7 +42,15 @@ class LocalStackHost:
             },
         )
         stack.save()
-        wait_until_ready(stack.endpoint, stack.running["engine"], log)
+
+        def started() -> bool | None:
+            ports.require_own(stack, "engine", "engine", stack.running["engine"])
+            if not processes.alive(stack.running["engine"]):
+                raise StackError(f"LocalStack ended while starting; its log ends:\n{log.read_text()[-2_000:]}")
+            return self.healthy(stack) or None
+
+        poll(f"LocalStack responds on port {stack.ports['engine']} (log: {log})", started, _START_SECONDS)
+        require_hooks(stack.endpoint)
 
     def stop(self, stack: Stack) -> None:
         """Stop LocalStack and its functions and remove its files."""
@@ -58,7 +66,8 @@ class LocalStackHost:
 
     def healthy(self, stack: Stack) -> bool:
         """Whether LocalStack runs and responds."""
-        return processes.alive(stack.running.get("engine")) and responds(stack.endpoint)
+        # An engine of another stack would respond as well.
+        return processes.serves(stack.running.get("engine"), stack.ports["engine"]) and responds(stack.endpoint)
 
 
 def require_java_and_npm() -> None:
@@ -131,15 +140,3 @@ def _link(folder: Path, dynamodb: Path, java: Path) -> None:
     plugin.mkdir(parents=True, exist_ok=True)
     for name, text in _PLUGIN.items():
         (plugin / name).write_text(text)
-
-
-def wait_until_ready(endpoint: str, running: Running, log: Path) -> None:
-    """Wait until LocalStack responds and has run its start hooks. Raises StackError: it ended, or a hook failed."""
-
-    def started() -> bool | None:
-        if not processes.alive(running):
-            raise StackError(f"LocalStack ended while starting; its log ends:\n{log.read_text()[-2_000:]}")
-        return responds(endpoint) or None
-
-    poll(f"LocalStack responds at {endpoint} (log: {log})", started, _START_SECONDS)
-    require_hooks(endpoint)

@@ -5,7 +5,7 @@ from typing import Any
 
 import requests
 
-from localstack import processes
+from localstack import ports, processes
 from localstack.sidecars.issuer_client import ISSUER_POOL
 from localstack.stack import ACCOUNT, ADVICE, PROCESS_VARIABLE, REGION, Stack, StackError
 from tooling.machine import ENGINE_VENV
@@ -83,8 +83,9 @@ class MiniStack:
         stack.save()
 
         def responds() -> bool | None:
+            ports.require_own(stack, "engine", "engine", stack.running["engine"])
             if not processes.alive(stack.running["engine"]):
-                last = (log.read_text().splitlines() or ["nothing"])[-1]
+                last = processes.last_line(log)
                 raise StackError(f"MiniStack ended while starting; its last line is: {last} (see {log})")
             return self.healthy(stack) or None
 
@@ -110,7 +111,8 @@ class MiniStack:
 
     def healthy(self, stack: Stack) -> bool:
         """Whether MiniStack runs and responds."""
-        if not processes.alive(stack.running.get("engine")):
+        # An engine of another stack would respond as well.
+        if not processes.serves(stack.running.get("engine"), stack.ports["engine"]):
             return False
         try:
             return _request(stack, "GET", "/_ministack/health").ok

@@ -8,7 +8,7 @@ import requests
 
 from localstack import processes, up
 from localstack.engines.ministack import MiniStack
-from localstack.stack import PROCESS_VARIABLE, Stack
+from localstack.stack import PROCESS_VARIABLE, Stack, StackError
 from tooling.polling import poll
 
 USES = ("engine", "cart", "console")
@@ -20,11 +20,17 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
 
 
+def start(stack: Stack) -> bool:
+    """Start what does not run of a stack; returns whether it was started empty."""
+    engine = MiniStack()
+    return up._start(stack, engine, up._start_sidecars(stack, engine))
+
+
 def test_down_leaves_no_process_and_no_state(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`make down` ends the engine, its functions and the sidecars at once, also those that stack.json does not name."""
     stack = Stack(tmp_path, ports={use: processes.free_port() for use in USES})
     try:
-        assert up._start(stack, MiniStack()), "there is neither state nor snapshot"
+        assert start(stack), "there is neither state nor snapshot"
         assert "no snapshot has these inputs" in capsys.readouterr().out
         assert all(processes.listens(stack.ports[use]) for use in ("engine", "cart"))
         poll("the console listens", lambda: processes.listens(stack.ports["console"]) or None, 60)
@@ -45,14 +51,47 @@ def test_start_again_keeps_what_runs(tmp_path: Path) -> None:
     """A second start leaves the processes that run alone, and starts the ones that have ended."""
     stack = Stack(tmp_path, ports={use: processes.free_port() for use in USES}, outputs={"api_id": "a"})
     try:
-        up._start(stack, MiniStack())
+        start(stack)
         stack.outputs = {"api_id": "a"}
         before = dict(stack.running)
         processes.stop(stack.running["cart_stub"])
-        assert not up._start(stack, MiniStack())
+        assert not start(stack)
         changed = {name for name, running in stack.running.items() if running != before[name]}
         assert changed <= {"cart_stub", "console"}
         assert stack.running["engine"] == before["engine"]
         assert processes.listens(stack.ports["cart"])
     finally:
         up.down(stack)
+
+
+def test_engine_on_the_port_of_another_is_refused(tmp_path: Path) -> None:
+    """A start at the same time as another's, on its port, says who has the port and never uses the other's engine."""
+    port, engine = processes.free_port(), MiniStack()
+    first, second = (Stack(tmp_path / name, ports={"engine": port}) for name in ("first", "second"))
+    try:
+        engine.start(first)
+        taken = f"port {port}, needed for the engine, is taken by python.*, process {first.running['engine'].pid}:"
+        with pytest.raises(StackError, match=taken):
+            engine.start(second)
+        assert not processes.alive(second.running["engine"])
+        assert engine.healthy(first)
+    finally:
+        engine.stop(second)
+        engine.stop(first)
+
+
+def test_cart_stub_on_the_port_of_another_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Cart service that started at the same time as another's, on its port, says who has the port."""
+    port = processes.free_port()
+    first, second = (Stack(tmp_path / name, ports={"cart": port}) for name in ("first", "second"))
+    try:
+        up.start_cart_stub(first)
+        # Both have seen a free port.
+        monkeypatch.setattr(processes, "listens", lambda _: False)
+        up._start_sidecar(second, "cart_stub")
+        monkeypatch.undo()
+        with pytest.raises(StackError, match=rf"needed for the cart stub, .* {first.running['cart_stub'].pid}:"):
+            up._wait_for_sidecar(second, "cart_stub")
+        assert not processes.alive(second.running["cart_stub"])
+    finally:
+        processes.stop(first.running.get("cart_stub"))

@@ -89,9 +89,8 @@ def test_busy_localstack_is_not_replaced(folder: Path, monkeypatch: pytest.Monke
     """A LocalStack that runs and does not respond is named, and stays; one that has ended is not taken for it."""
     engine, stack = localstack.LocalStack(), Stack(folder, engine="localstack", ports={"engine": 1})
     assert not engine.healthy(stack)
-    monkeypatch.setattr(up, "_start_sidecar", lambda *_: None)
     with pytest.raises(StackError, match=r"the engine, container engine-id, runs but does not respond on port 1"):
-        up._start(stack, engine)
+        up._start(stack, engine, ())
     assert not (folder / "calls").exists()
     monkeypatch.setenv("ENDED", "1")
     assert engine.unresponsive(stack) is None

@@ -3,14 +3,17 @@
 import json
 import os
 import socket
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
 import pytest
 
 from localstack import ports, processes, up
-from localstack.stack import Running, Stack, StackError
+from localstack.stack import PROCESS_VARIABLE, Running, Stack, StackError
 from tests.support import command_lines
 
 USES = ("engine", "cart")
@@ -55,6 +58,52 @@ def test_choose_given_taken_ports_names_all(tmp_path: Path, taken: int) -> None:
     text = str(refused.value)
     assert text.count(f"port {taken} (") == 2
     assert "make up CART_PORT=… PORT=…" in text
+
+
+def test_choosing_waits_for_another_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two stacks that start at the same time do not choose the same port: the second sees that of the first."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setitem(ports.DEFAULTS, "engine", ("PORT", processes.free_port()))
+    chosen, listening = threading.Barrier(2), ExitStack()
+
+    def start(name: str) -> int:
+        stack = Stack(tmp_path / name)
+        chosen.wait()
+        with ports.choosing():
+            ports.choose(stack, ("engine",), {})
+            listening.enter_context(socket.create_server(("127.0.0.1", stack.ports["engine"])))
+        return stack.ports["engine"]
+
+    with listening, ThreadPoolExecutor(2) as pool:
+        assert len(set(pool.map(start, ("first", "second")))) == 2
+
+
+def test_choose_ports_of_another_stack_moves(tmp_path: Path, taken: int) -> None:
+    """A port of another stack that has a process is taken although nothing listens on it yet."""
+    port = ports.DEFAULTS["cart"][1]
+    other = Stack(tmp_path / "other", ports={"cart": port})
+    variables = processes.environment(**{PROCESS_VARIABLE: str(other.directory)})
+    other.running["cart_stub"] = processes.start(["sleep", "60"], tmp_path / "log", variables, tmp_path)
+    other.save()
+    try:
+        moved = ports.choose(Stack(tmp_path / "own"), ("cart",), {})
+        assert moved == {"cart": f"port {port} is taken by the stack in {other.directory}"}
+        assert ports.choose(Stack(tmp_path / "other"), ("cart",), {}) == {}, "its own ports are its own"
+    finally:
+        processes.kill(other.running.values())
+    assert ports.choose(Stack(tmp_path / "third"), ("cart",), {}) == {}, "a stack that is down has no ports"
+
+
+def test_choosing_goes_on_without_a_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stack starts where the user's cache cannot be written, and while another takes very long to start."""
+    monkeypatch.setattr(ports, "_CHOICE_SECONDS", 0)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with ports.choosing(), ports.choosing():
+        pass
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with ports.choosing():
+        pass
 
 
 def test_choose_equal_given_ports_are_refused(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ def test_up_failed_step_marks_applied_only_for_traffic(
     def fail(*_: object, **__: object) -> None:
         raise error
 
+    monkeypatch.setattr(up, "_start_sidecars", lambda *_: ())
     monkeypatch.setattr(up, "_start", lambda *_: None)
     monkeypatch.setattr(up, "_finish", fail)
     monkeypatch.setattr(redeploy, "checked_templates", lambda _: {})
