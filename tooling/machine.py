@@ -37,6 +37,7 @@ TOOL_VENVS = {
 # Groups whose versions are those of dev, so that the tests run what the functions and the local stack run.
 _PARTS_OF_DEV = ("functions", "mail", "invoice", "local", "runtime")
 _UV_FOLDER = ROOT / "build" / "uv"
+_UV = "uv into build/uv by pip, since it makes the environments"
 # Programs that this project got for itself come first on PATH.
 PROGRAMS = ROOT / "build" / "bin"
 PYTHON_VERSION = "3.12"
@@ -100,11 +101,11 @@ NPM_MISSING = Missing(
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
-def _output(*command: str) -> str:
+def _output(*command: str, variables: dict[str, str] | None = None) -> str:
     """What a command prints; empty if it is not there or fails. RuntimeError if it does not end: it may well work."""
     try:
         printed = subprocess.check_output(
-            command, env=_environment(), stderr=subprocess.DEVNULL, timeout=_PROBE_SECONDS
+            command, env=variables or _environment(), stderr=subprocess.DEVNULL, timeout=_PROBE_SECONDS
         )
         return printed.decode().strip()
     except subprocess.TimeoutExpired:
@@ -214,6 +215,7 @@ def find_uv() -> str:
     """
     for candidate in filter(_runs, _uv_candidates()):
         return candidate
+    print(f"installing {_UV}", flush=True)
     _run(
         "uv, which makes the virtual environments, is missing. Get it with: pipx install uv, or brew install uv, or "
         "install pip (apt-get install python3-pip) and run this command again.",
@@ -260,34 +262,75 @@ def _is_made(name: str, venv: Path) -> bool:
     return (venv / "bin" / "python").exists() and stamp.exists() and stamp.read_text() == _digest(name)
 
 
+def _version(name: str) -> str:
+    """The version of Python that an environment has."""
+    return _TOOL_PYTHON.get(name, PYTHON_VERSION)
+
+
+def _has_version(name: str, venv: Path) -> bool:
+    """Whether an environment has its version of Python, so that it can be updated."""
+    printed = _output(str(venv / "bin" / "python"), "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
+    return printed == _version(name)
+
+
+def _finds_python(uv: str, version: str) -> bool:
+    """Whether uv finds a version of Python; otherwise it downloads one."""
+    return bool(_output(uv, "python", "find", "--system", version, variables=uv_environment()))
+
+
+def _content(name: str, venv: Path) -> str:
+    return f"requirements/{name}.txt into {venv.relative_to(ROOT)}"
+
+
 def _make(name: str, venv: Path) -> None:
-    """Make a virtual environment from a lock file, or update it, if the lock file has changed."""
-    if _is_made(name, venv):
-        return
-    print(f"installing requirements/{name}.txt into {venv.relative_to(ROOT)}", flush=True)
-    version, python = _TOOL_PYTHON.get(name, PYTHON_VERSION), str(venv / "bin" / "python")
+    """Make a virtual environment from a lock file, or update it."""
+    version, python = _version(name), str(venv / "bin" / "python")
     # An interrupted update must not pass for the old state.
     (venv / _STAMP).unlink(missing_ok=True)
-    if _output(python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])") != version:
+    if not _has_version(name, venv):
+        if not _finds_python(find_uv(), version):
+            print(f"installing Python {version} by uv", flush=True)
         shutil.rmtree(str(venv), ignore_errors=True)
         advice = f"Get Python {version}: pyenv install {version}, or brew install python@{version}."
         _uv("venv", "--quiet", f"--python={version}", str(venv), advice=advice)
+    print(f"installing {_content(name, venv)}", flush=True)
     _uv("pip", "sync", "--quiet", "--require-hashes", f"--python={python}", f"requirements/{name}.txt")
     (venv / _STAMP).write_text(_digest(name))
+
+
+def _outdated(name: str) -> dict[str, Path]:
+    """The environments to make or update for one, by the name of their lock file."""
+    if name in TOOL_VENVS:
+        needed = {name: TOOL_VENVS[name]}
+    else:
+        # The environment for the tests serves `make up` too.
+        needed = {"engine": ENGINE_VENV, "dev" if _is_made("dev", PROJECT_VENV) else name: PROJECT_VENV}
+    return {each: venv for each, venv in needed.items() if not _is_made(each, venv)}
+
+
+def planned(name: str) -> list[str]:
+    """What `install` would install."""
+    environments = _outdated(name)
+    if not environments:
+        return []
+    uv = next(filter(_runs, _uv_candidates()), None)
+    versions = sorted({_version(each) for each, venv in environments.items() if not _has_version(each, venv)})
+    if uv is None:
+        found = [_UV, *(f"Python {version} by uv, unless that finds one" for version in versions)]
+    else:
+        found = [f"Python {version} by uv" for version in versions if not _finds_python(uv, version)]
+    return found + [_content(each, venv) for each, venv in environments.items()]
 
 
 def install(name: str) -> None:
     """Make an environment: `local` or `dev`, each with the engine's, or a tool of TOOL_VENVS.
 
-    Raises RuntimeError: uv failed or took too long; the text ends with what to do.
+    Raises RuntimeError: uv failed or took too long, or nothing may be installed; the text ends with what to do.
     """
-    if name in TOOL_VENVS:
-        _make(name, TOOL_VENVS[name])
-        return
-    _make("engine", ENGINE_VENV)
-    # The environment for the tests serves `make up` too.
-    if not _is_made("dev", PROJECT_VENV):
-        _make(name, PROJECT_VENV)
+    if plan := planned(name) if provision.only_shows() else []:
+        raise RuntimeError("\n".join(f"would be installed: {what}" for what in plan))
+    for each, venv in _outdated(name).items():
+        _make(each, venv)
 
 
 def lock(*options: str) -> None:
@@ -338,10 +381,13 @@ def _link_terraform() -> None:
 def doctor() -> int:
     """Show what is missing and how it would be installed; returns the exit status."""
     os.environ["INSTALL"] = "0"
-    left = prepare(for_tests=True)
-    if not left:
-        print("nothing is missing: `make up` and `make test` have what they need")
-    return 1 if left else 0
+    left, later = prepare(for_tests=True), planned("dev")
+    for what in later:
+        print(f"would be installed: {what}", file=sys.stderr)
+    if left or later:
+        return 1
+    print("nothing is missing: `make up` and `make test` have what they need")
+    return 0
 
 
 def main(arguments: list[str]) -> int:

@@ -86,6 +86,11 @@ def user_folder(variable: str, default: str, name: str) -> Path | None:
         return None
 
 
+def only_shows() -> bool:
+    """Whether what is missing is only shown, since the user asked for that with INSTALL=0."""
+    return os.environ.get("INSTALL") == "0"
+
+
 def _root_words() -> list[str] | None:
     """What to put before a command that needs root; None if this user cannot become root without a password."""
     if os.geteuid() == 0:
@@ -160,7 +165,7 @@ def install(missing: list[Missing], later: list[Missing] | None = None) -> list[
     """
     for item in missing:
         print(f"missing: {item.what}: it {item.purpose}", file=sys.stderr, flush=True)
-    manager, only_print = _manager(), os.environ.get("INSTALL") == "0"
+    manager, only_print = _manager(), only_shows()
     packaged = [item for item in missing if manager and manager.program in item.packages]
     terraform = [item for item in missing if item.what.startswith(TERRAFORM_NAME)]
     left = [item for item in missing if item not in packaged and item not in terraform]

@@ -26,7 +26,8 @@ def run(
     own = {"PATH": path, "HOME": str(home), "PYENV_ROOT": str(home), "INSTALL": "0"}
     environment = {**own, **(variables or {})}
     command = [sys.executable, str(machine), *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    root = machine.parent.parent
+    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
 
 def fake(folder: Path, name: str, script: str) -> None:
@@ -205,6 +206,7 @@ def checkout(tmp_path: Path) -> Path:
         (root / "requirements" / f"{name}.txt").write_text(f"# {name}\n")
     script = f"""
 [ "$1" = --version ] && exec echo uv
+[ "$1 $2" = "python find" ] && exec echo "$FOUND_PYTHON"
 echo "$UV_DEFAULT_INDEX $@" >> {root}/calls
 [ "$1" = venv ] || exit 0
 for venv in "$@"; do :; done
@@ -214,11 +216,17 @@ mkdir -p "$venv/bin" && printf '#!/bin/sh\\necho 3.12\\n' > "$venv/bin/python" &
     return root
 
 
+def run_in(checkout: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run machine.py of a checkout."""
+    path = fake_terraform(checkout.parent / "bin", "1.11.0")
+    script, given = checkout / "tooling" / "machine.py", {"INSTALL": "", **variables}
+    return run(path, checkout.parent, *arguments, machine=script, variables=given)
+
+
 def install(checkout: Path, name: str, **variables: str) -> list[str]:
     """Install an environment; returns uv's new calls."""
-    path = fake_terraform(checkout.parent / "bin", "1.11.0")
     (checkout / "calls").write_text("")
-    done = run(path, checkout.parent, "install", name, machine=checkout / "tooling" / "machine.py", variables=variables)
+    done = run_in(checkout, "install", name, **variables)
     assert done.returncode == 0, done.stderr
     return (checkout / "calls").read_text().splitlines()
 
@@ -238,6 +246,69 @@ def test_install_makes_environments_once(checkout: Path) -> None:
     assert [call.split()[-1] for call in install(checkout, "local")] == ["requirements/local.txt"]
     assert [call.split()[-1] for call in install(checkout, "dev")] == ["requirements/dev.txt"]
     assert install(checkout, "local") == [], "the environment for the tests serves make up too"
+
+
+def test_install_zero_lists_environments_and_makes_none(checkout: Path) -> None:
+    """With INSTALL=0, and in `make doctor`, all that would be installed is listed; what is there is used."""
+    plan = [
+        "would be installed: Python 3.12 by uv",
+        "would be installed: requirements/engine.txt into build/engine-venv",
+        "would be installed: requirements/dev.txt into .venv",
+    ]
+    for arguments in (["install", "dev"], ["doctor"]):
+        done = run_in(checkout, *arguments, INSTALL="0")
+        assert (done.returncode, done.stderr.splitlines()[-3:]) == (1, plan)
+        assert plan[0] not in run_in(checkout, *arguments, INSTALL="0", FOUND_PYTHON="/python3.12").stderr
+    assert not (checkout / "calls").exists()
+    install(checkout, "dev")
+    assert run_in(checkout, "install", "dev", INSTALL="0").returncode == 0
+    (checkout / "requirements" / "dev.txt").write_text("# changed\n")
+    assert run_in(checkout, "install", "dev", INSTALL="0").stderr.splitlines() == plan[2:]
+
+
+def test_install_announces_python_and_environments(checkout: Path) -> None:
+    """What uv downloads and makes is printed before."""
+    assert run_in(checkout, "install", "moto").stdout.splitlines() == [
+        "installing Python 3.12 by uv",
+        "installing requirements/moto.txt into build/moto-venv",
+    ]
+    assert run_in(checkout, "install", "local", FOUND_PYTHON="/python3.12").stdout.splitlines() == [
+        "installing requirements/engine.txt into build/engine-venv",
+        "installing requirements/local.txt into .venv",
+    ]
+
+
+@pytest.fixture
+def pip(checkout: Path) -> Path:
+    """A pip that installs uv, which nothing else has; returns its module."""
+    uv = checkout.parent / "bin" / "uv"
+    uv.rename(checkout / "uv")
+    fake(uv.parent, "uv", "exit 1")
+    module = checkout / "pip" / "__main__.py"
+    module.parent.mkdir()
+    (module.parent / "__init__.py").touch()
+    module.write_text("""
+import os, shutil, sys
+print("pip")
+if "install" in sys.argv:
+    os.makedirs("build/uv/bin")
+    shutil.copy("uv", "build/uv/bin/uv")
+""")
+    return module
+
+
+def test_install_gets_uv_by_pip_only_where_it_may(checkout: Path, pip: Path) -> None:
+    """Where there is no uv, pip installs it, which is printed before; with INSTALL=0 it is only listed."""
+    planned = run_in(checkout, "install", "moto", INSTALL="0")
+    assert planned.stderr.splitlines() == [
+        "would be installed: uv into build/uv by pip, since it makes the environments",
+        "would be installed: Python 3.12 by uv, unless that finds one",
+        "would be installed: requirements/moto.txt into build/moto-venv",
+    ]
+    assert not (checkout / "build").exists()
+    done = run_in(checkout, "install", "moto")
+    assert done.stdout.splitlines()[0] == "installing uv into build/uv by pip, since it makes the environments"
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_install_of_tool_leaves_project_alone(checkout: Path) -> None:
@@ -275,8 +346,7 @@ def test_install_with_home_that_cannot_be_written_keeps_everything_in_build(chec
 def test_install_without_network_says_what_to_check(checkout: Path) -> None:
     """When uv fails, the message holds what it printed and what to do."""
     fake(checkout.parent / "bin", "uv", '[ "$1" = --version ] && exec echo uv; echo "no route to host"; exit 2')
-    path = fake_terraform(checkout.parent / "bin", "1.11.0")
-    done = run(path, checkout.parent, "install", "local", machine=checkout / "tooling" / "machine.py")
+    done = run_in(checkout, "install", "local")
     assert done.returncode == 1
     assert "no route to host" in done.stderr
     assert "pyenv install 3.12" in done.stderr
