@@ -33,6 +33,8 @@ LOCAL_CACHE = Path(__file__).resolve().parent.parent / "build" / "cache"
 _DOWNLOAD_SECONDS = 300
 _INSTALL_SECONDS = 1_200
 _QUICK_SECONDS = 20
+# Words before a package manager: sudo passes no variables on.
+_SETTINGS = ("env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8")
 
 
 class Missing(NamedTuple):
@@ -182,7 +184,7 @@ def install(missing: list[Missing], later: list[Missing] | None = None) -> list[
                 print(f"would be installed by: {line}", file=sys.stderr)
             else:
                 print(f"installing system packages: {line}", flush=True)
-                _run([*(before or []), *shlex.split(line)])
+                _run([*(before or []), *_SETTINGS, *shlex.split(line)])
     if terraform:
         source = f"Terraform {TERRAFORM} from {_terraform_address()[0]} into {cache()}"
         if only_print:
@@ -203,9 +205,8 @@ def _print_line(manager: _Manager, items: list[Missing]) -> None:
 
 
 def _run(command: list[str]) -> None:
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
     try:
-        subprocess.check_output(command, env=environment, stderr=subprocess.STDOUT, timeout=_INSTALL_SECONDS)
+        subprocess.check_output(command, stderr=subprocess.STDOUT, timeout=_INSTALL_SECONDS)
     except (OSError, subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         printed = getattr(error, "output", None) or b""
         text = re.sub(r"\n+", "\n", printed.decode(errors="replace"))[-4_000:]

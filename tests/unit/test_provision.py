@@ -55,6 +55,20 @@ def test_install_as_root_calls_package_manager_once(machine: Path, monkeypatch: 
     assert calls == ["update -qq", "install -y -qq --no-install-recommends libpango harfbuzz chromium"]
 
 
+def test_install_by_sudo_asks_no_questions(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package manager asks nothing when it is run by sudo either, which passes no variables on."""
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    (machine.parent / "bin" / "sudo").write_text('#!/bin/sh\nshift\nexec env -i PATH="$PATH" "$@"\n')
+    (machine.parent / "bin" / "sudo").chmod(0o755)
+    apt = machine.parent / "bin" / "apt-get"
+    apt.write_text(apt.read_text().replace("$@", "$DEBIAN_FRONTEND $@"))
+    assert provision.install([PANGO]) == []
+    assert [line.split()[:2] for line in machine.read_text().splitlines()] == [
+        ["noninteractive", "update"],
+        ["noninteractive", "install"],
+    ]
+
+
 def test_install_without_root_prints_one_line(
     machine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
