@@ -216,10 +216,12 @@ def find_uv() -> str:
     for candidate in filter(_runs, _uv_candidates()):
         return candidate
     print(f"installing {_UV}", flush=True)
+    # A person's pip.conf may say otherwise; where packages come from stays as it says.
+    variables = {**_environment(), "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"}
     _run(
         "uv, which makes the virtual environments, is missing. Get it with: pipx install uv, or brew install uv, or "
         "install pip (apt-get install python3-pip) and run this command again.",
-        _environment(),
+        variables,
         *(sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--require-hashes"),
         *("--upgrade", f"--target={_UV_FOLDER}", "--requirement=requirements/uv.txt"),
     )
@@ -404,6 +406,10 @@ def main(arguments: list[str]) -> int:
             install(arguments[1])
     except RuntimeError as error:
         print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        advice = "make room on the disk, or use a folder that can be written, and run the command again"
+        print(f"{error}: {advice}", file=sys.stderr)
         return 1
     return 0
 

@@ -146,6 +146,27 @@ def test_python_missing_prints_one_line_with_everything(tmp_path: Path, manager:
         assert provision.packages(need).get(manager, "") in line
 
 
+@pytest.mark.parametrize(
+    ("version", "status"), [("3.6.8", 1), ("3.8.0", 0), ("3.12.0", 0), (None, 1)], ids=["old", "3.8", "3.12", "shim"]
+)
+def test_python_that_does_not_serve_is_named(tmp_path: Path, version: str | None, status: int) -> None:
+    """A Python that is too old, or a shim of pyenv that does not start, is named; a newer one is used."""
+    path = bare_path(tmp_path, "apt-get")
+    numbers = tuple(map(int, version.split("."))) if version else ()
+    code = f"import sys; sys.version_info = {numbers}; exec(sys.argv[1])"
+    fake(tmp_path / "bare", "python3", f"exec {sys.executable} -c '{code}' \"$2\"" if version else "exit 127")
+    done = subprocess.run(
+        ["/bin/sh", ROOT / "bin" / ".python"],
+        env={"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    message = f"missing: Python 3.8 or later: {path}/python3 does not start, or is older"
+    assert (done.returncode, done.stderr.partition(": install ")[0]) == (status, message if status else "")
+
+
 def test_everything_missing_is_one_line(tmp_path: Path) -> None:
     """Where Pango is missing, the line to paste has the browser of `make test` too, and so is the only one."""
     path = fake_terraform(tmp_path, "1.11.0")
@@ -291,6 +312,8 @@ def pip(checkout: Path) -> Path:
 import os, shutil, sys
 print("pip")
 if "install" in sys.argv:
+    # As a pip.conf that has `user` and `require-virtualenv`.
+    assert (os.environ["PIP_USER"], os.environ["PIP_REQUIRE_VIRTUALENV"]) == ("0", "0")
     os.makedirs("build/uv/bin")
     shutil.copy("uv", "build/uv/bin/uv")
 """)
@@ -350,6 +373,15 @@ def test_install_without_network_says_what_to_check(checkout: Path) -> None:
     assert done.returncode == 1
     assert "no route to host" in done.stderr
     assert "pyenv install 3.12" in done.stderr
+
+
+def test_install_into_folder_that_cannot_be_written_says_what_to_do(checkout: Path) -> None:
+    """What the system refuses, such as writing on a full disk, is a sentence."""
+    (checkout / "build").touch()
+    done = run_in(checkout, "install", "local")
+    assert done.returncode == 1
+    assert done.stderr.endswith("use a folder that can be written, and run the command again\n")
+    assert "Traceback" not in done.stderr
 
 
 def requested(group: str) -> list[Requirement]:
