@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import boto3
 from botocore.config import Config
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
@@ -16,7 +15,8 @@ from common.recording import OrderRecorder, Recorded
 from labs.bench import orders
 from labs.bench.report import Row, seconds
 from localstack import engines
-from localstack.stack import ACCOUNT, REGION, SIGNATURE, StackError
+from localstack.aws import Aws
+from localstack.stack import StackError
 
 # Many, and as many as run at once in AWS (the maximum concurrency of the record function's mapping), with the ratio to
 # reach.
@@ -30,10 +30,9 @@ _FIRST_YEAR = 2090
 def measure(rounds: int) -> Iterator[Row]:
     """Measure how many orders the record function's own code numbers in a second."""
     stack = engines.require()
-    session = boto3.Session(ACCOUNT, SIGNATURE, region_name=REGION)
     # Patient: a round on a busy machine is slow, and not wrong.
     config = DYNAMODB_CONFIG.merge(Config(max_pool_connections=max(BATCHES), read_timeout=60))
-    client = session.client("dynamodb", endpoint_url=stack.endpoint, config=config)
+    client = Aws(stack.endpoint).session.client("dynamodb", endpoint_url=stack.endpoint, config=config)
     table, years = stack.outputs["orders_table"], iter(range(_FIRST_YEAR, 9999))
     for batches, limit in BATCHES.items():
         # Opens the connections, which both sides use.

@@ -21,6 +21,7 @@ from localstack.engines.ministack import MiniStack
 from localstack.sidecars.issuer import TokenIssuer
 from localstack.sidecars.issuer_client import Issuer
 from localstack.stack import ACCOUNT, REGION, SIGNATURE, Stack, StackError
+from tests.support.environment import sign_in
 from tooling import dynamodb_local
 from tooling.machine import ROOT, TOOL_VENVS
 from tooling.polling import poll
@@ -242,6 +243,7 @@ def dev() -> Iterator[Engine]:
     Raises:
         StackError: The shell is signed in to another account.
     """
+    sign_in()
     found = boto3.client("sts", region_name=REGION).get_caller_identity()["Account"]
     if found != _DEV_ACCOUNT:
         raise StackError(f"the shell is signed in to account {found}: sign in to {_DEV_ACCOUNT}, which is dev")

@@ -1,9 +1,10 @@
-"""Sets the functions' environment as Terraform does, with free ports of this test process."""
+"""Sets the functions' environment as Terraform does, with free ports of this test process, and nothing of the shell."""
 
 import os
+from typing import Final
 
 from localstack.processes import free_port
-from localstack.stack import SIGNATURE
+from localstack.stack import NO_AWS_FILES, SIGNATURE
 
 ENGINE_PORT, CART_PORT = free_port(), free_port()
 
@@ -27,6 +28,22 @@ _ENVIRONMENT = {
     "AWS_SECRET_ACCESS_KEY": SIGNATURE,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-os.environ.update(_ENVIRONMENT)
+
+
+def _take(*prefixes: str) -> dict[str, str]:
+    return {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(prefixes)}
+
+
+# What the shell sets for AWS, of which tests see nothing unless they test the account that it is signed in to.
+_SHELL: Final = _take("AWS_")
+# Settings of the functions' logger.
+_take("POWERTOOLS_", "LOG_LEVEL")
+os.environ.update(NO_AWS_FILES | _ENVIRONMENT)
 # In a job of GitHub, `bin/release` would ask GitHub who approved it.
 os.environ.pop("GITHUB_ACTIONS", None)
+
+
+def sign_in() -> None:
+    """Call AWS as whom the shell is signed in to it, in place of an engine."""
+    _take("AWS_")
+    os.environ.update(_SHELL)

@@ -1,0 +1,39 @@
+"""What tests see of a person's shell."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+from tooling.paths import ROOT
+
+_CLIENT = """
+import json, os
+import tests.support.environment as environment
+import boto3
+session = boto3.Session()
+seen = [session.client("sts").meta.endpoint_url, session.get_credentials().token]
+environment.sign_in()
+print(json.dumps([seen, {name: value for name, value in os.environ.items() if name.startswith("AWS_")}]))
+"""
+
+
+def seen(script: str, **shell: str) -> Any:
+    """What a script prints as JSON in a process of a shell with further variables."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    command = [sys.executable, "-c", script]
+    return json.loads(subprocess.check_output(command, cwd=ROOT, env=others | shell, timeout=60))
+
+
+def test_tests_see_nothing_that_the_shell_sets_for_aws() -> None:
+    """Clients of tests call an engine whatever profile and session a shell has, until a test signs in as the shell."""
+    shell = {
+        "AWS_PROFILE": "nobody-has-this",
+        "AWS_SESSION_TOKEN": "mine",
+        "AWS_ENDPOINT_URL_STS": "http://mine.example",
+    }
+    (endpoint, token), after = seen(_CLIENT, **shell)
+    assert endpoint.startswith("http://127.0.0.1:")
+    assert token is None
+    assert after == shell
