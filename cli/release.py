@@ -239,7 +239,9 @@ def drift(to: Annotated[Stage, _TO], var_file: VarFiles = None) -> None:
     elif not found.lines:
         print(f"{to} is as release {found.planned.release[:12]} made it")
     else:
-        print(found, file=sys.stderr)
+        # Printed first: a role that may look but not publish shows them too.
+        print(found, file=sys.stderr, flush=True)
+        pipeline.publish_drift(to, found)
         raise typer.Exit(1)
 
 

@@ -219,18 +219,20 @@ class Drift(NamedTuple):
 
 
 def drift(to: EnvironmentName, var_files: Collection[Path]) -> Drift | None:
-    """Compare an environment with its live release, and publish an alert if they differ; None if nothing is live."""
+    """Compare an environment with its live release; None if nothing is live."""
     live = history.live(store(to), to)
     if live is None:
         return None
-    folder, known = deploy.work_dir(to) / "drift", outputs(to)
+    folder = deploy.work_dir(to) / "drift"
     store(to).download(live.release, folder)
-    misplaced = traffic.misplaced(client("lambda", to), _live_versions(to, known))
-    found = Drift(deploy.preview(to, folder, var_files), misplaced)
-    if found.lines:
-        client("sns", to).publish(
-            TopicArn=known["alerts_topic_arn"],
-            Subject=f"Drift in {to}: {len(found.lines)} differences",
-            Message=str(found),
-        )
-    return found
+    misplaced = traffic.misplaced(client("lambda", to), _live_versions(to, outputs(to)))
+    return Drift(deploy.preview(to, folder, var_files), misplaced)
+
+
+def publish_drift(to: EnvironmentName, found: Drift) -> None:
+    """Publish the differences as an alert."""
+    client("sns", to).publish(
+        TopicArn=outputs(to)["alerts_topic_arn"],
+        Subject=f"Drift in {to}: {len(found.lines)} differences",
+        Message=str(found),
+    )

@@ -1,13 +1,20 @@
 """Which planned changes are drift, and which only show that `make watch` deployed code without Terraform."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from botocore.exceptions import ClientError
 
+from cli import release
 from localstack import redeploy
 from localstack.stack import Stack
 from localstack.terraform import LocalTerraform
+from release import deploy, pipeline
+from release.manifest import Sha256
+from release.traffic import Shares
 
 BEFORE = {"source_code_hash": "old", "version": "1", "timeout": 30, "environment": [{"variables": {"A": "b"}}]}
 
@@ -55,3 +62,17 @@ def test_planned_code_is_compared_with_functions(stack: Stack, monkeypatch: pyte
 def test_other_planned_change_is_drift(stack: Stack, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]) -> None:
     """Every other planned change is drift."""
     assert differences(stack, monkeypatch, change) == [change["address"]]
+
+
+def test_differences_are_shown_before_they_are_published(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A role that may not publish an alert still sees what differs."""
+    plan = deploy.Planned(environment="dev", release=Sha256("0" * 64), at=datetime.now(UTC), changes=[])
+    found = pipeline.Drift(plan, {"bbws-order-lambda-get-order-dev": Shares("3", {})})
+    refused = ClientError({"Error": {"Code": "AuthorizationError", "Message": "not authorized"}}, "Publish")
+    monkeypatch.setattr(pipeline, "drift", lambda *_: found)
+    monkeypatch.setattr(pipeline, "publish_drift", Mock(side_effect=refused))
+    with pytest.raises(ClientError, match="not authorized"):
+        release.drift("dev")
+    assert "bbws-order-lambda-get-order-dev: 100% version 3" in capsys.readouterr().err
