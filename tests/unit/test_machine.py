@@ -167,6 +167,49 @@ def test_python_that_does_not_serve_is_named(tmp_path: Path, version: str | None
     assert (done.returncode, done.stderr.partition(": install ")[0]) == (status, message if status else "")
 
 
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """A copy of bin/ whose Python prints its arguments."""
+    for name in ("bin", "tooling"):
+        (tmp_path / "tree" / name).mkdir(parents=True)
+    for source in (*(ROOT / "bin").iterdir(), provision._PACKAGES):
+        shutil.copy(source, tmp_path / "tree" / source.parent.name)
+    fake(tmp_path / "tree" / ".venv" / "bin", "python", 'echo "started $@"')
+    return tmp_path / "tree" / "bin"
+
+
+@pytest.mark.parametrize(
+    ("words", "environments"),
+    [
+        (["ops", "lab", "load"], ["load", "dev"]),
+        (["ops", "lab", "rehearse"], ["act", "dev"]),
+        (["ops", "stack", "status"], ["local"]),
+        (["release", "history"], ["dev"]),
+    ],
+    ids=" ".join,
+)
+def test_program_starts_once_its_environments_are_complete(
+    tmp_path: Path, programs: Path, words: list[str], environments: list[str]
+) -> None:
+    """Python comes first, then each environment; what cannot be got ends the program, whatever the shell exports."""
+
+    def run_it() -> tuple[int, list[str], str]:
+        command = [programs / words[0], *words[1:]]
+        variables = {"PATH": path, "environment": "dev", "environments": "dev"}
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=20)
+        return done.returncode, done.stdout.splitlines(), done.stderr
+
+    path = bare_path(tmp_path, "apt-get", "env")
+    status, printed, errors = run_it()
+    assert (status, printed) == (1, [])
+    assert errors.startswith("missing: Python 3.8 or later. Paste this line")
+    fake(tmp_path / "bare", "python3", '[ "$1" = -ESc ] || echo "$3 $4"')
+    installed = [f"install {name}" for name in environments]
+    assert run_it() == (0, [*installed, f"started -m cli.{' '.join(words)}"], "")
+    fake(tmp_path / "bare", "python3", '[ "$1" = -ESc ] || { echo "$3 $4"; exit 1; }')
+    assert run_it() == (1, installed[:1], "")
+
+
 def test_everything_missing_is_one_line(tmp_path: Path) -> None:
     """Where Pango is missing, the line to paste has the browser of `make test` too, and so is the only one."""
     path = fake_terraform(tmp_path, "1.11.0")
