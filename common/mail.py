@@ -15,6 +15,7 @@ from html import unescape
 from typing import Any
 
 from common import clients
+from common.correlation import CORRELATION_HEADER
 from common.errors import PermanentError
 from common.events import Envelope
 from common.mail_problem import MailKind, MailProblem
@@ -35,7 +36,6 @@ class _HeaderClasses(HeaderRegistry):
 # SES accepts 7-bit only; long lines and other characters are encoded.
 _POLICY = SMTP.clone(cte_type="7bit", max_line_length=76, header_factory=_HeaderClasses())
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-CORRELATION_HEADER = "X-Correlation-Id"
 _TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 
 

@@ -15,6 +15,7 @@ from uuid import UUID
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ValidationError
 
+from common.correlation import CORRELATION_HEADER
 from common.errors import FieldError, InvalidFieldsError, RefusedError
 from common.field_types import Identifier, format_timestamp
 from common.observability import correlation_id, count_failed_call, logger, metrics
@@ -25,12 +26,10 @@ from functions.adapters.problem_details import ProblemError, from_refusal, inval
 
 MAX_BODY_BYTES = 256 * 1024
 ADMIN_GROUP = "admin"
-CORRELATION_HEADER = "X-Correlation-Id"
 # Beyond those that the Fetch Standard always exposes to a page. terraform/modules/api_gateway has them too.
 EXPOSED_HEADERS = f"ETag,Location,Retry-After,{CORRELATION_HEADER}"
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_TENANT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _UTF_8 = ("utf-8", "utf8")
 _TOKEN = re.compile(r"(?i:bearer +)?[\w-]+\.([\w-]+)\.[\w-]+", re.ASCII)
 _BARE_KEY = re.compile(r"[\x21\x23-\x7e][\x21-\x7e]*")
@@ -126,7 +125,7 @@ Endpoint = Callable[[Request], Response]
 def caller(request: Request) -> Caller:
     """The caller of a request; ProblemError 403 if the token has no tenant, as an access token."""
     tenant_id = request.claims.get("custom:tenantId", "")
-    if not _TENANT_ID.fullmatch(tenant_id):
+    if not Identifier.regex.fullmatch(tenant_id):
         raise ProblemError(HTTPStatus.FORBIDDEN, "The token has no tenant. Use the ID token of a user who has one.")
     # Decode the token of those only who may be administrators.
     is_admin = ADMIN_GROUP in request.claims.get("cognito:groups", "") and ADMIN_GROUP in _groups(request)
@@ -193,7 +192,7 @@ def parse_order_id(request: Request) -> UUID:
 def parse_tenant_id(request: Request) -> str:
     """Read the tenant's id in the path; InvalidFieldsError if it is malformed: DynamoDB refuses long keys."""
     text = request.path["tenantId"]
-    if not _TENANT_ID.fullmatch(text):
+    if not Identifier.regex.fullmatch(text):
         raise _invalid("tenantId", f"must be {Identifier.rule}")
     return text
 

@@ -11,10 +11,10 @@ from uuid import UUID
 from pydantic import Field, ValidationError
 
 from common import events
+from common.correlation import CORRELATION_HEADER
 from common.errors import PermanentError
 from common.events import Envelope, MailFailed
 from common.field_types import Identifier, Timestamp
-from common.mail import CORRELATION_HEADER
 from common.mail_problem import BounceKind, MailKind, MailProblem, MailProblemType
 from common.models import TolerantModel, invalid_fields
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from boto3.dynamodb.types import TypeDeserializer
 from rich.table import Column, Table
 
+from common.correlation import CORRELATION_HEADER
 from labs.chaos.load import Placed
 from localstack.aws import Aws
 from localstack.stack import Stack
@@ -121,7 +122,7 @@ class Auditor:
         found: dict[str, list[Mail]] = defaultdict(list)
         for path in self._mail_dir.glob("*.eml"):
             content = path.read_bytes()
-            correlation = BytesHeaderParser(policy=default).parsebytes(content)["X-Correlation-Id"]
+            correlation = BytesHeaderParser(policy=default).parsebytes(content)[CORRELATION_HEADER]
             if correlation in correlations:
                 message = message_from_bytes(content, policy=default)
                 parts = ((part.get_filename() or "", part.get_content()) for part in message.iter_attachments())

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import requests
 
+from common.correlation import CORRELATION_HEADER
 from labs.customers import ITEMS, customer, put_cart
 from localstack import demo
 from localstack.stack import Stack, api_url
@@ -97,7 +98,7 @@ class Load:
         def pay() -> None:
             nonlocal etag
             etag = etag or api.request("GET", path, expect=(200,)).headers["ETag"]
-            headers = {"If-Match": etag, "X-Correlation-Id": correlation}
+            headers = {"If-Match": etag, CORRELATION_HEADER: correlation}
             try:
                 api.request("PUT", path, expect=(200,), headers=headers, json=_PAYMENT)
             except UnexpectedStatusError as error:

@@ -9,6 +9,7 @@ from email.policy import default
 from pathlib import Path
 from typing import NamedTuple
 
+from common.correlation import CORRELATION_HEADER
 from localstack.logs import utc
 
 INTERNAL, CUSTOMER, STATUS, PROBLEM = "internal mail", "customer mail", "status mail", "mail problem"
@@ -54,7 +55,7 @@ def _read_headers(path: Path) -> Mail:
         recipient=str(headers["To"] or ""),
         subject=subject,
         order_number=number[0] if number else None,
-        correlation_id=str(headers["X-Correlation-Id"] or ""),
+        correlation_id=str(headers[CORRELATION_HEADER] or ""),
     )
 
 

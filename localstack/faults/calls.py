@@ -9,6 +9,8 @@ from urllib.parse import parse_qs, unquote_plus
 
 from microburst.detection import detect
 
+from common.correlation import CORRELATION_HEADER
+
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _ORDER = re.compile(rf"(?:ORDER#|order_|orderId\W{{1,8}})({_UUID})")
 # Powertools' id of an idempotency record: function and hash of the event.
@@ -89,5 +91,5 @@ def identify(method: str, path: str, headers: Mapping[str, str], body: bytes, wo
 
 def _correlation_id(body: bytes) -> str | None:
     raw = parse_qs(body.decode("latin-1")).get("RawMessage.Data", [""])[0]
-    value: str | None = email.message_from_bytes(base64.b64decode(raw))["X-Correlation-Id"]
+    value: str | None = email.message_from_bytes(base64.b64decode(raw))[CORRELATION_HEADER]
     return value

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from common.correlation import CORRELATION_HEADER
 from tooling.files import write_whole
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def _parse(path: Path) -> EmailMessage:
 
 @cache  # mails never change
 def _correlation_id(path: Path) -> Any:
-    return _parse(path)["X-Correlation-Id"]
+    return _parse(path)[CORRELATION_HEADER]
 
 
 def arrived_at(path: Path) -> float:

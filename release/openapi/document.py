@@ -9,6 +9,7 @@ import re
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
+from common.correlation import CORRELATION_HEADER
 from common.field_types import TIMESTAMP, Identifier
 from common.repository import MAX_PAGE_SIZE
 from common.status import PAYMENT_STATUSES, OrderStatus, can_transition
