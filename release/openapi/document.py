@@ -13,7 +13,7 @@ from common.correlation import CORRELATION_HEADER
 from common.field_types import TIMESTAMP, Identifier
 from common.repository import MAX_PAGE_SIZE
 from common.status import PAYMENT_STATUSES, OrderStatus, can_transition
-from functions.adapters.rest import CORRELATION_HEADER, MAX_BODY_BYTES
+from functions.adapters.rest import MAX_BODY_BYTES
 from functions.list_orders.query import DEFAULT_PAGE_SIZE
 from release.openapi import examples
 from release.openapi.schemas import PAGE_TOKEN, ref, schemas
