@@ -9,15 +9,18 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from localstack import processes
 from localstack.processes import free_port
 from localstack.stack import Stack
 from tests.support.programs import program, run_here
 from tooling.paths import ROOT
+from tooling.polling import poll
 
 # Some commands are processes of their own.
 pytestmark = pytest.mark.slow(
@@ -168,10 +171,32 @@ def test_values_reach_no_shell(tmp_path: Path, name: str) -> None:
     assert not mark.exists()
 
 
-def test_closed_pipe_is_quiet(tmp_path: Path) -> None:
+@pytest.fixture
+def logging(tmp_path: Path) -> Iterator[Path]:
+    """The folder of a stack whose engine has a log of two events."""
+    engine = """
+import sys
+from localstack.sidecars.json_server import JsonServer
+events = [{"logStreamName": "s", "timestamp": 1_795_556_406_445, "message": text} for text in ("one", "two")]
+JsonServer.response = lambda *_: (200, {"events": events})
+JsonServer(int(sys.argv[1])).serve_forever()
+"""
+    stack = Stack(tmp_path, ports={"engine": free_port()}, outputs={"function_names": {"get_order": "f"}})
+    command = [sys.executable, "-c", engine, str(stack.ports["engine"])]
+    stack.running["engine"] = processes.start(command, tmp_path / "engine.log", processes.environment(), ROOT)
+    stack.save()
+    try:
+        poll("the engine responds", lambda: processes.listens(stack.ports["engine"]) or None, 20)
+        yield tmp_path
+    finally:
+        processes.stop(stack.running["engine"])
+
+
+@pytest.mark.parametrize("words", ["--help", "stack logs get_order", "stack logs get_order --follow"])
+def test_closed_pipe_is_quiet(logging: Path, words: str) -> None:
     """A reader that closes the pipe, such as head, ends the command without an error."""
-    command = f"{sys.executable} -m cli.ops --help | true; echo ${{PIPESTATUS[0]}}"
-    assert run(tmp_path, "bash", "-c", command) == (0, "0\n")
+    command = f"{sys.executable} -m cli.ops {words} | true; echo ${{PIPESTATUS[0]}}"
+    assert run(logging, "bash", "-c", command) == (0, "0\n")
 
 
 def test_terraform_check_that_fails_says_what_to_do(tmp_path: Path) -> None:
