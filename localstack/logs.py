@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_logs.type_defs import FilteredLogEventTypeDef
 
 _POLL_SECONDS = 0.5
+# An event is in the log at most so long after its time.
+_LATE_MS = 10_000
 _LEVELS = {"DEBUG": "cyan", "INFO": "green", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
 # First words of Lambda's own lines.
 _LAMBDA_LINES = ("START ", "END ", "REPORT ", "INIT_START ")
@@ -57,19 +59,20 @@ def checked(function: str) -> str:
 
 def _events(client: CloudWatchLogsClient, group: str, follow: bool) -> Iterator[FilteredLogEventTypeDef]:
     """Yield the events of a log group by time, each once; with `follow` also future ones."""
-    since, seen = 0, set[tuple[str, int, str]]()
+    newest, seen = 0, set[int]()
     while True:
+        # Later events can have earlier times, many of them after the clock was set back.
+        since = min(newest, int(time.time() * 1_000) - _LATE_MS)
         pages = client.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since)
         for event in [event for page in pages for event in page["events"]]:
-            key = (event["logStreamName"], event["timestamp"], event["message"])
+            # The events themselves would fill the memory within days.
+            key = hash((event["logStreamName"], event["timestamp"], event["message"]))
             if key not in seen:
                 seen.add(key)
-                since = max(since, event["timestamp"])
+                newest = max(newest, event["timestamp"])
                 yield event
         if not follow:
             return
-        # The next query does not return older ones.
-        seen = {key for key in seen if key[1] >= since}
         time.sleep(_POLL_SECONDS)
 
 

@@ -2,6 +2,9 @@
 
 import io
 import json
+import time
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -121,23 +124,45 @@ def test_checked_unknown_function_lists_all(name: str, message: str) -> None:
     assert rest.count(",") == 7
 
 
+class GrowingLog:
+    """A log to which each query finds two events added, as long as there are more."""
+
+    def __init__(self, *timestamps: int) -> None:
+        self._events = [
+            {"logStreamName": "s", "timestamp": timestamp, "message": str(number)}
+            for number, timestamp in enumerate(timestamps)
+        ]
+        self.starts: list[int] = []
+
+    def get_paginator(self, _: str) -> "GrowingLog":
+        """The only operation."""
+        return self
+
+    def paginate(self, logGroupName: str, startTime: int) -> list[dict[str, Any]]:  # noqa: N803
+        """The events from a time on."""
+        self.starts.append(startTime)
+        assert len(self.starts) < 100, "an event is not shown"
+        there = self._events[: 2 * len(self.starts)]
+        return [{"events": [event for event in there if int(str(event["timestamp"])) >= startTime]}]
+
+    def messages(self, follow: bool) -> Iterator[str]:
+        """What is shown of the events."""
+        return (event["message"] for event in logs._events(self, "g", follow))  # type: ignore[arg-type]
+
+
 def test_events_following_yields_each_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Following a log shows each event once and queries only new ones."""
-    events = [{"logStreamName": "s", "timestamp": 10 * number, "message": str(number)} for number in range(4)]
-    starts: list[int] = []
-
-    class Client:
-        def get_paginator(self, _: str) -> "Client":
-            return self
-
-        def paginate(self, logGroupName: str, startTime: int) -> list[dict[str, Any]]:  # noqa: N803
-            starts.append(startTime)
-            there = events[: 2 * len(starts)]
-            return [{"events": [event for event in there if int(str(event["timestamp"])) >= startTime]}]
-
     monkeypatch.setattr(logs, "_POLL_SECONDS", 0)
-    following = logs._events(Client(), "g", follow=True)  # type: ignore[arg-type]
-    assert [next(following)["message"] for _ in range(4)] == ["0", "1", "2", "3"]
-    assert starts == [0, 10]
-    starts.clear()
-    assert [event["message"] for event in logs._events(Client(), "g", follow=False)] == ["0", "1"]  # type: ignore[arg-type]
+    log = GrowingLog(0, 10, 20, 30)
+    assert [*islice(log.messages(follow=True), 4)] == ["0", "1", "2", "3"]
+    assert log.starts == [0, 10]
+    assert [*GrowingLog(0, 10, 20, 30).messages(follow=False)] == ["0", "1"]
+
+
+def test_events_following_shows_what_is_logged_after_the_clock_was_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that is set back, as when a laptop wakes, hides no events, and none is shown twice."""
+    monkeypatch.setattr(logs, "_POLL_SECONDS", 0)
+    now = int(time.time() * 1_000)
+    hour, log = 3_600_000, GrowingLog(now - 10, now + 7_200_000, now - 5, now - 4, now - 3, now - 2)
+    assert [*islice(log.messages(follow=True), 6)] == ["0", "1", "2", "3", "4", "5"]
+    assert log.starts[1] > now - hour, "what is older is not queried again"
