@@ -15,8 +15,7 @@ from common.counter import Counter
 from common.errors import OrderRejectedError, RejectionCode, TransientError
 from common.numbering import format_number, number_year
 from common.order import Order, OrderDraft
-from common.status import ACCEPTED
-from common.table_items import attributes_of, item_size, to_order
+from common.table_items import IS_NEW, attributes_of, item_size, to_order
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,15 +32,6 @@ _BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS = 0.02, 0.15
 # Reasons of a cancelled transaction that do not keep it from succeeding later.
 _PASSING = {"None", "ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 _INVALID = "ValidationException"
-
-# A write of a new order: it may replace the marker of its acceptance, and nothing else. If it fails, DynamoDB returns
-# the order on record.
-_IS_NEW: Any = {
-    "ConditionExpression": "attribute_not_exists(PK) OR #status = :accepted",
-    "ExpressionAttributeNames": {"#status": "status"},
-    "ExpressionAttributeValues": {":accepted": {"S": ACCEPTED}},
-    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-}
 
 
 @dataclass(frozen=True)
@@ -122,7 +112,7 @@ class OrderRecorder:
     def reject(self, rejected: Order) -> Recorded:
         """Write a rejected order, without a number. One that is already on record stays as it is, and is returned."""
         try:
-            self._client.put_item(TableName=self._table, Item=attributes_of(rejected), **_IS_NEW)
+            self._client.put_item(TableName=self._table, Item=attributes_of(rejected), **IS_NEW)
         except self._errors.ConditionalCheckFailedException as error:
             response: Mapping[str, Any] = error.response
             return Recorded(to_order(response["Item"]), is_new=False)
@@ -183,7 +173,7 @@ class OrderRecorder:
 
     def _transact(self, increment: Any, numbered: Sequence[_New]) -> Any:
         """Write counter and orders; returns the error if the transaction was cancelled, and None if it is written."""
-        puts: Any = [{"Put": {"TableName": self._table, "Item": each.item, **_IS_NEW}} for each in numbered]
+        puts: Any = [{"Put": {"TableName": self._table, "Item": each.item, **IS_NEW}} for each in numbered]
         try:
             self._client.transact_write_items(TransactItems=[increment, *puts])
         except self._errors.TransactionCanceledException as error:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -13,7 +13,16 @@ from pydantic.fields import SHAPE_LIST, ModelField
 
 from common.field_types import Amount, format_timestamp
 from common.order import Order
+from common.status import ACCEPTED
 
+# A write of a new order: it may replace the marker of its acceptance, and nothing else. If it fails, DynamoDB returns
+# the order on record.
+IS_NEW: Final[Any] = {
+    "ConditionExpression": "attribute_not_exists(PK) OR #status = :accepted",
+    "ExpressionAttributeNames": {"#status": "status"},
+    "ExpressionAttributeValues": {":accepted": {"S": ACCEPTED}},
+    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+}
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
 
