@@ -1,7 +1,6 @@
 """GitHub in a rehearsal: runs the workflows of a commit, with reviewers, and knows which of their steps ran."""
 
 import json
-import platform
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -30,12 +29,13 @@ LINKS: Final = {
 
 def options(accounts: Accounts) -> dict[str, str]:
     """Environment variables that make `bin/release` work with emulated accounts of this machine."""
-    machine = platform.machine()
     return {
         "REHEARSAL_VAR_FILE": str(accounts.var_file()),
         "REHEARSAL_CANARY_SECONDS": str(CANARY_SECONDS),
         "REHEARSAL_ARCHITECTURE": {"aarch64": "arm64", "AMD64": "x86_64"}.get(machine, machine),
         **({} if docker.can_build() else {"REHEARSAL_HOST_PANGO": "1"}),
+        "REHEARSAL_ARCHITECTURE": docker.architecture(),
+        **({} if docker.available() else {"REHEARSAL_HOST_PANGO": "1"}),
     }
 
 

@@ -100,7 +100,7 @@ def _localstack(folder: Path) -> None:
     files = folder / "files"
     venv = files / "opt" / "code" / "localstack" / ".venv"
     libraries = files / _LIBRARIES
-    init = files / _INIT / machine_name() / "var" / "rapid"
+    init = files / _INIT / docker.architecture() / "var" / "rapid"
     _copy(
         {
             _installed("localstack"): venv / "lib" / "python3.13" / "site-packages",
@@ -115,11 +115,6 @@ def _localstack(folder: Path) -> None:
     (venv / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\n")
     (libraries / "java").mkdir()
     (libraries / "java" / "21").symlink_to(f"/usr/lib/jvm/java-21-openjdk-{debian.architecture()}")
-
-
-def machine_name() -> str:
-    """LocalStack's name of this machine's architecture."""
-    return "x86_64" if docker.architecture() == "x86_64" else "arm64"
 
 
 def _lambda(folder: Path) -> None:
