@@ -125,9 +125,22 @@ def serves(running: Running | None, port: int) -> bool:
     return False
 
 
-def name(running: Running | None) -> str | None:
-    """What to call a process in an error, if it runs."""
-    return f"process {running.pid}" if running and alive(running) else None
+def unreadable(running: Running | None, port: int) -> bool:
+    """Whether nobody can tell if a process runs: it may not be read, as one of another user, and its port is taken."""
+    with suppress(psutil.NoSuchProcess):
+        try:
+            if running:
+                psutil.Process(running.pid).environ()
+        except psutil.AccessDenied:
+            return listens(port)
+    return False
+
+
+def name(running: Running | None, port: int) -> str | None:
+    """What to call a process with a port in an error, if it runs, or may run."""
+    if running and alive(running):
+        return f"process {running.pid}"
+    return f"process {running.pid}, which cannot be read" if running and unreadable(running, port) else None
 
 
 def _environments() -> Iterator[tuple[int, Mapping[str, str]]]:

@@ -114,6 +114,17 @@ def start_cart_stub(stack: Stack) -> None:
     _wait_for_sidecar(stack, "cart_stub")
 
 
+def _require_readable(stack: Stack) -> None:
+    """Raise StackError if nobody can tell whether a process of the stack runs: what it uses must not be removed."""
+    for name, running in stack.running.items():
+        port = stack.ports.get(_SIDECARS[name][1] if name in _SIDECARS else name)
+        if port and processes.unreadable(running, port):
+            raise StackError(
+                f"process {running.pid}, recorded as the {_title(name)}, cannot be read: run the command as the "
+                f"user who started it; if it is another program by now, delete {stack.directory / 'stack.json'} first"
+            )
+
+
 def _start_sidecars(stack: Stack, engine: engines.Engine) -> list[str]:
     """Start the sidecars that the engine and the functions need, and that do not run; returns the names of all."""
     wanted = {
@@ -194,6 +205,7 @@ def up(
     """
     started = time.monotonic()
     with exclusive(stack):
+        _require_readable(stack)
         engine = engines.choose(engine_name or (stack.engine if stack.running else None))
         if release:
             packages.require_release(release, engine.name)
@@ -329,6 +341,7 @@ def reset() -> None:
     """
     stack = stacks.require()
     with exclusive(stack):
+        _require_readable(stack)
         engines.choose(stack.engine).stop(stack)
     # The folder of the mails stays: a running process writes to it.
     for mail in stack.mail_dir.glob("*.eml"):
@@ -339,12 +352,14 @@ def reset() -> None:
 def down(stack: Stack | None = None) -> None:
     """Stop a stack and forget it; mails, logs and downloaded invoices stay on disk.
 
-    Without a stack it is the one in STACK_DIR, even if its stack.json cannot be read.
+    Without a stack it is the one in STACK_DIR, even if its stack.json cannot be read. Raises StackError: nobody can
+    tell whether a process of it runs.
     """
     try:
         stack = stack or stacks.load()
     except StackError:
         stack = Stack(stacks.default_directory())
+    _require_readable(stack)
 
     def gone() -> bool | None:
         # Also those that stack.json does not name, such as functions of an engine that was killed, and those that the

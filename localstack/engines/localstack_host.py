@@ -61,8 +61,8 @@ class LocalStackHost:
         """Do nothing: functions reach the sidecars."""
 
     def unresponsive(self, stack: Stack) -> str | None:
-        """The name of the process if it runs, although it may not respond."""
-        return processes.name(stack.running.get("engine"))
+        """The name of the process if it runs, although it may not respond, or if that cannot be told."""
+        return processes.name(stack.running.get("engine"), stack.ports["engine"])
 
     def healthy(self, stack: Stack) -> bool:
         """Whether LocalStack runs and responds."""

@@ -106,8 +106,8 @@ class MiniStack:
         """Do nothing: functions reach the sidecars."""
 
     def unresponsive(self, stack: Stack) -> str | None:
-        """The name of the process if it runs, although it may not respond."""
-        return processes.name(stack.running.get("engine"))
+        """The name of the process if it runs, although it may not respond, or if that cannot be told."""
+        return processes.name(stack.running.get("engine"), stack.ports["engine"])
 
     def healthy(self, stack: Stack) -> bool:
         """Whether MiniStack runs and responds."""
@@ -115,7 +115,7 @@ class MiniStack:
         if not processes.serves(stack.running.get("engine"), stack.ports["engine"]):
             return False
         try:
-            return _request(stack, "GET", "/_ministack/health").ok
+            return _request(stack, "GET", "/_ministack/health", _RESPONSE_SECONDS).ok
         except requests.RequestException:
             return False
 
@@ -123,15 +123,13 @@ class MiniStack:
 def harness(stack: Stack, path: str, body: object = None, method: str = "POST") -> Any:
     """Make a request to a patch that is no API of AWS, and return its response. Raises StackError: it fails."""
     try:
-        response = _request(stack, method, f"/_harness/{path}", body, _HARNESS_SECONDS)
+        response = _request(stack, method, f"/_harness/{path}", _HARNESS_SECONDS, body)
         response.raise_for_status()
         return response.json()
     except requests.RequestException as error:
         raise StackError(f"the engine does not respond to {path}: {error}. {ADVICE}") from None
 
 
-def _request(
-    stack: Stack, method: str, path: str, body: object = None, seconds: float = _RESPONSE_SECONDS
-) -> requests.Response:
+def _request(stack: Stack, method: str, path: str, seconds: float, body: object = None) -> requests.Response:
     authority = stack.certificates.bundle if stack.certificates else True
     return requests.request(method, stack.endpoint + path, json=body, timeout=seconds, verify=authority)

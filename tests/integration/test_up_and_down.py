@@ -1,5 +1,7 @@
 """The processes of a stack: started together, and all gone after `make down`."""
 
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 import requests
 
 from localstack import processes, up
+from localstack.engines import ministack
 from localstack.engines.ministack import MiniStack
 from localstack.stack import PROCESS_VARIABLE, Stack, StackError
 from tooling.polling import poll
@@ -60,6 +63,25 @@ def test_start_again_keeps_what_runs(tmp_path: Path) -> None:
         assert changed <= {"cart_stub", "console"}
         assert stack.running["engine"] == before["engine"]
         assert processes.listens(stack.ports["cart"])
+    finally:
+        up.down(stack)
+
+
+def test_engine_that_hangs_is_reported_and_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that does not respond is not replaced: it may be busy, and its orders would be gone."""
+    stack = Stack(tmp_path, ports={use: processes.free_port() for use in USES})
+    try:
+        start(stack)
+        running = stack.running["engine"]
+        os.kill(running.pid, signal.SIGSTOP)
+        monkeypatch.setattr(ministack, "_RESPONSE_SECONDS", 0.5)
+        with pytest.raises(StackError, match=f"the engine, process {running.pid}, runs but does not respond"):
+            start(stack)
+        assert stack.running["engine"] == running
+        assert stack.engine_dir.exists()
+        monkeypatch.undo()
+        os.kill(running.pid, signal.SIGCONT)
+        assert MiniStack().healthy(stack)
     finally:
         up.down(stack)
 

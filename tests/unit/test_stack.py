@@ -19,6 +19,7 @@ from localstack import engines, processes, up
 from localstack.aws import Aws
 from localstack.engines.localstack import image
 from localstack.engines.localstack_host import require_java_and_npm
+from localstack.engines.ministack import MiniStack
 from localstack.sidecars.cart_stub import CartStub
 from localstack.sidecars.mail_catcher import Mailbox, MailCatcher
 from localstack.stack import PROCESS_VARIABLE, Running, Stack, StackError, default_directory, load, require
@@ -87,6 +88,53 @@ def test_down_unreadable_file_stops_processes(tmp_path: Path, monkeypatch: pytes
     finally:
         processes.stop(other)
         processes.stop(ours)
+
+
+_WITH_PORT = """
+import socket, time
+with socket.create_server(("127.0.0.1", 0)) as server:
+    print(server.getsockname()[1], flush=True)
+    time.sleep(60)
+"""
+
+
+def deny(process: psutil.Process) -> None:
+    """Read the environment of a process of another user."""
+    raise psutil.AccessDenied(process.pid)
+
+
+def test_unreadable_engine_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine of which nobody can tell whether it runs stays, with all that it uses, whatever the command."""
+    monkeypatch.setenv("STACK_DIR", str(tmp_path))
+    running = processes.start([sys.executable, "-c", _WITH_PORT], tmp_path / "log", {}, tmp_path)
+    try:
+        port = int(poll("the process prints", lambda: (tmp_path / "log").read_text() or None, 20))
+        stack = Stack(tmp_path, ports={"engine": port}, running={"engine": running}, outputs={"api_id": "a"})
+        stack.engine_dir.mkdir()
+        stack.save()
+        with monkeypatch.context() as patch:
+            patch.setattr(psutil.Process, "environ", deny)
+            assert MiniStack().unresponsive(stack) == f"process {running.pid}, which cannot be read"
+            refused = f"process {running.pid}, recorded as the engine, cannot be read"
+            for command in (up.down, up.reset, lambda: up.up(stack, None)):
+                with pytest.raises(StackError, match=refused):
+                    command()
+        assert processes.alive(running)
+        assert stack.engine_dir.exists()
+        assert load(tmp_path) == stack
+    finally:
+        processes.stop(running)
+
+
+def test_unreadable_process_with_a_free_port_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that cannot be read, and has the id of an engine that has ended, keeps no stack from going down."""
+    running = {"engine": Running(os.getppid(), "engine")}
+    stack = Stack(tmp_path, ports={"engine": processes.free_port()}, running=running)
+    stack.save()
+    monkeypatch.setattr(psutil.Process, "environ", deny)
+    assert MiniStack().unresponsive(stack) is None
+    up.down(stack)
+    assert not (tmp_path / "stack.json").exists()
 
 
 def test_exclusive_held_refuses_second(tmp_path: Path) -> None:
