@@ -32,10 +32,8 @@ def options(accounts: Accounts) -> dict[str, str]:
     return {
         "REHEARSAL_VAR_FILE": str(accounts.var_file()),
         "REHEARSAL_CANARY_SECONDS": str(CANARY_SECONDS),
-        "REHEARSAL_ARCHITECTURE": {"aarch64": "arm64", "AMD64": "x86_64"}.get(machine, machine),
-        **({} if docker.can_build() else {"REHEARSAL_HOST_PANGO": "1"}),
         "REHEARSAL_ARCHITECTURE": docker.architecture(),
-        **({} if docker.available() else {"REHEARSAL_HOST_PANGO": "1"}),
+        **({} if docker.can_build() else {"REHEARSAL_HOST_PANGO": "1"}),
     }
 
 
