@@ -1,25 +1,30 @@
 """Traffic moves only to versions that are active."""
 
-from unittest.mock import Mock, call
+import time
+from unittest.mock import Mock
 
+import boto3
 import pytest
 from botocore.exceptions import WaiterError
+from botocore.stub import ANY, Stubber
 
 from release import traffic
 from release.traffic import TrafficError
 
 
-def test_new_version_is_invoked_once_it_is_active() -> None:
+def test_pending_version_is_invoked_once_it_is_active(monkeypatch: pytest.MonkeyPatch) -> None:
     """A new version is called, and gets the traffic, only when AWS reports it as active."""
-    client = Mock()
-    client.invoke.return_value = {}
-    traffic.move_to(client, {"orders": "2"})
-    names = [name for name, _, _ in client.mock_calls]
-    assert names == ["get_waiter", "get_waiter().wait", "invoke", "update_alias"]
-    assert client.mock_calls[:2] == [
-        call.get_waiter("function_active_v2"),
-        call.get_waiter().wait(FunctionName="orders", Qualifier="2"),
-    ]
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    client = boto3.client("lambda", "af-south-1")
+    version = {"FunctionName": "orders", "Qualifier": "2"}
+    moved = {"FunctionName": "orders", "Name": "live", "FunctionVersion": "2", "RoutingConfig": ANY}
+    with Stubber(client) as stubber:
+        for state in ("Pending", "Pending", "Active"):
+            stubber.add_response("get_function", {"Configuration": {"State": state}}, version)
+        stubber.add_response("invoke", {}, {**version, "Payload": ANY})
+        stubber.add_response("update_alias", {}, moved)
+        traffic.move_to(client, {"orders": "2"})
+        stubber.assert_no_pending_responses()
 
 
 def test_new_version_that_fails_gets_no_traffic() -> None:
