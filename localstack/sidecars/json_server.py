@@ -11,7 +11,7 @@ class JsonServer(ThreadingHTTPServer):
     daemon_threads = True
     # Bearer token that every request must have; None for none.
     token: str | None = None
-    # Whether each request is reported on standard error.
+    # Whether each request that fails is reported on standard error.
     verbose = True
 
     def __init__(self, port: int) -> None:
@@ -39,7 +39,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        if self.server.verbose:
+        # A line for every request would fill the log of a sidecar, which is trimmed only when that starts.
+        if self.server.verbose and int(code) >= 400:
             super().log_request(code, size)
 
     do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815  # the names that http.server calls

@@ -266,8 +266,8 @@ def carts() -> Iterator[str]:
     stub.server_close()
 
 
-def test_cart_stub_serves_stores_and_fails_carts(carts: str) -> None:
-    """The cart stub serves the fixtures, stores carts, and fails reads of one cart on request."""
+def test_cart_stub_serves_stores_and_fails_carts(carts: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The cart stub serves the fixtures, stores carts, and fails reads of one cart on request; it logs what failed."""
     assert requests.get(f"{carts}/health", timeout=5).ok
     assert requests.get(f"{carts}/v1.0/carts/cart-acme-1", timeout=5).json()["tenantId"] == "tenant-acme"
     assert requests.get(f"{carts}/v1.0/campaigns/SPRING10", timeout=5).json()["discountPercent"] == "10"
@@ -282,6 +282,8 @@ def test_cart_stub_serves_stores_and_fails_carts(carts: str) -> None:
     assert requests.get(mine, timeout=5).status_code == 200
     assert requests.put(f"{carts}/nothing", json={}, timeout=5).status_code == 404
     assert requests.delete(f"{carts}/nothing", timeout=5).status_code == 404
+    logged = [line.split()[-2] for line in capsys.readouterr().err.splitlines()]
+    assert logged == ["404", "503", "404", "404"], "a line for every order would fill the disk within days"
 
 
 def test_mailbox_finds_mail_by_correlation_id(tmp_path: Path) -> None:
