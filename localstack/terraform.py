@@ -45,7 +45,9 @@ def _mirror() -> Path | None:
 def cli_config(mirror: Path | None = None) -> str:
     """Terraform's CLI configuration: providers from a mirror, the machine's if none is given, else the registry."""
     mirror = mirror or _mirror()
-    method = f'filesystem_mirror {{\n    path = "{mirror}"\n  }}' if mirror else "direct {}"
+    # HCL escapes quotes as JSON does.
+    path = json.dumps(str(mirror), ensure_ascii=False)
+    method = f"filesystem_mirror {{\n    path = {path}\n  }}" if mirror else "direct {}"
     return f"provider_installation {{\n  {method}\n}}\n"
 
 

@@ -250,6 +250,7 @@ def test_cli_config_uses_mirror_if_there_is_one(monkeypatch: pytest.MonkeyPatch,
     (tmp_path / "registry.terraform.io" / "hashicorp" / "aws").mkdir(parents=True)
     monkeypatch.setenv("TF_PLUGIN_MIRROR", str(tmp_path))
     assert f'path = "{tmp_path}"' in cli_config()
+    assert 'path = "/a \'b\\" ä"' in cli_config(Path("/a 'b\" ä"))
     monkeypatch.setenv("TF_PLUGIN_MIRROR", str(tmp_path / "none"))
     assert "direct {}" in cli_config()
 
