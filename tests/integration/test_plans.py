@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from labs.rehearsal.accounts import ACCOUNTS
 from release.environments import ENVIRONMENTS, EnvironmentName
 from release.packaging.build import function_names
-from tests.support.plans import ACCOUNTS, resources
+from tests.support.plans import resources
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from labs.rehearsal.accounts import ACCOUNTS
 from localstack import snapshots, terraform
 from localstack.stack import Stack
 from release.environments import ENVIRONMENTS, EnvironmentName
@@ -16,7 +17,6 @@ from tests.support.kept import kept, program
 from tests.support.shared_provider import shared_provider
 from tooling.paths import ROOT
 
-ACCOUNTS = {"dev": "536580886816", "sit": "815856636111", "prod": "093646564004", "failover": "093646564004"}
 _PLAN_SECONDS = 600
 
 

@@ -6,10 +6,9 @@ from unittest.mock import Mock
 import pytest
 from botocore.exceptions import ClientError
 
+from labs.rehearsal.accounts import ACCOUNTS
 from release import preflight
 from release.environments import ENVIRONMENTS, EnvironmentName
-
-ACCOUNTS = {"dev": "536580886816", "sit": "815856636111", "prod": "093646564004", "failover": "093646564004"}
 
 
 def missing(code: str) -> ClientError:
