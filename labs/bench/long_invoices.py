@@ -10,7 +10,7 @@ import psutil
 
 from common.models import MAX_CART_LINES
 from labs.bench.cost import BATCH, durations, logs_since
-from labs.bench.placing import place
+from labs.bench.placing import MAILS, place
 from labs.bench.report import Row
 from labs.chaos.load import retried
 from labs.customers import ITEMS, Customer, customer, put_cart
@@ -19,16 +19,13 @@ from localstack.aws import Aws
 from localstack.console.mails import Mail, MailFolder
 from localstack.stack import Stack
 from ops.queues import states, wait_idle
+from tooling.agreed_limits import LIMITS
 from tooling.polling import poll
 
 # The order that takes longest of those that fit into an item of the table (docs/decisions/0018-invoices.md).
 _LARGEST: Final[list[dict[str, Any]]] = [{**ITEMS[0], "quantity": 1, "name": "W" * 300}] * MAX_CART_LINES
 _PDF = "order_pdf_creator"
 _SECONDS = 300
-# To the customer and to the internal team.
-_MAILS = 2
-# The agreed limit of a mail.
-_BEHIND_SECONDS = 10
 
 
 def counts(cores: int) -> tuple[int, int]:
@@ -51,7 +48,7 @@ def waits(placed: Mapping[str, float], mails: Collection[tuple[str, float]]) -> 
     for correlation, at in mails:
         if correlation in arrived:
             arrived[correlation].append(at)
-    if any(len(times) < _MAILS for times in arrived.values()):
+    if any(len(times) < MAILS for times in arrived.values()):
         return None
     return [max(times) - placed[correlation] for correlation, times in arrived.items()]
 
@@ -74,7 +71,7 @@ def measure(rounds: int) -> Iterator[Row]:
     what = f"invoice of the largest order, {largest} at once: the longest call"
     yield Row("long", what, "s", calls, limit=timeout / 2, note=f"the function has {timeout} s")
     what = f"{short} one-line orders behind them: from request to last mail, the slowest"
-    yield Row("long", what, "s", behind, limit=_BEHIND_SECONDS)
+    yield Row("long", what, "s", behind, limit=LIMITS["customer mail"])
 
 
 def _batch(stack: Stack, buyer: Customer, carts: Sequence[str], largest: int, short: int) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
 from labs.chaos.load import retried
 from localstack import demo, seed
@@ -12,8 +13,8 @@ from tooling.order_client import OrderClient
 from tooling.polling import poll
 
 _CUSTOMERS = 8
-# To the customer and to the internal team.
-_MAILS = 2
+# Mails of an order: to the customer and to the internal team.
+MAILS: Final = 2
 
 
 def send(stack: Stack, count: int) -> float:
@@ -40,7 +41,8 @@ def place(stack: Stack, count: int, seconds: float) -> float:
     # Counted by their names, which have their times: reading the mails would take the processors from the functions.
     def mails() -> list[str] | None:
         new = [path.name for path in stack.mail_dir.glob("*.eml") if path.name not in before]
-        return new if len(new) >= _MAILS * count else None
+        return new if len(new) >= MAILS * count else None
 
     new = poll(f"{_MAILS * count} mails", mails, seconds, interval=0.5)
+    new = poll(f"{MAILS * count} mails", mails, seconds, interval=0.1)
     return max(arrived_at(stack.mail_dir / name) for name in new) - began
