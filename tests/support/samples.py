@@ -1,7 +1,6 @@
 """Sample orders, requests and messages."""
 
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -79,9 +78,6 @@ def rejected_order(code: RejectionCode = RejectionCode.CART_NOT_FOUND, **changes
     """A rejected order."""
     priced = price([], None)
     return Order.rejected(draft(**vars(priced), **changes), OrderRejectedError(code, "in a test"), "cart-1")
-
-
-TOTAL = Decimal("402.50")
 
 
 def order_recorded(of: Order, correlation_id: str) -> Envelope:
