@@ -150,7 +150,7 @@ class LocalTerraform:
     def changes(self) -> list[dict[str, Any]]:
         """Resource changes that a plan contains, as `terraform show -json` has them."""
         self._require_init()
-        plan = str(self._stack.directory / "second.tfplan")
+        plan = str(self._stack.directory / "changes.tfplan")
         printed = self.run("plan", "-no-color", "-parallelism=40", "-lock=false", f"-out={plan}", *self._variables)
         # `terraform show` would start the provider once more.
         if "\nNo changes." in printed:

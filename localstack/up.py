@@ -192,7 +192,7 @@ def up(
     """Bring a stack up, as it was last saved.
 
     Args:
-        engine_name: embedded, localstack, or None to choose.
+        engine_name: embedded, localstack-host, localstack, or None to choose.
         release: Folder of a release to run; None to build and run this tree.
         faults: Functions reach engine and cart stub through the fault proxy.
         issuer: The harness's issuer issues the tokens even if the engine has Cognito.

@@ -16,7 +16,7 @@ from localstack.stack import Stack
 
 _ORDERS, _WARM = 500, 100
 _SECONDS = 900
-# Orders a second: twice those of the first bench, on two cores.
+# At least this many orders a second, on two cores.
 _RATE = 15.2
 _VS: Final[dict[Rendering, str]] = {
     "render_as_ours": "a loop of the same queues in which one function renders the same invoice as ours does",
