@@ -137,6 +137,10 @@ class Stack:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
+    def reload(self) -> None:
+        """Take over what was saved since this was loaded: to be done once the stack's lock is held."""
+        vars(self).update(vars(load(self.directory)))
+
     def save(self) -> None:
         """Write stack.json, whole or not at all."""
         self.directory.mkdir(parents=True, exist_ok=True)

@@ -189,7 +189,7 @@ def up(
     issuer: bool = False,
     given: Mapping[str, int] | None = None,
 ) -> None:
-    """Bring a stack up, as it was last saved.
+    """Bring a stack up.
 
     Args:
         engine_name: embedded, localstack-host, localstack, or None to choose.
@@ -203,8 +203,8 @@ def up(
         TrafficError: A new version of a function does not run; the old one stays live.
         UserError: The stack cannot be brought up; the message says why and what to do.
     """
-    started = time.monotonic()
     with exclusive(stack):
+        stack.reload()
         _require_readable(stack)
         engine = engines.choose(engine_name or (stack.engine if stack.running else None))
         if release:
@@ -222,36 +222,42 @@ def up(
                 console.print(f"  {why}: the {use} uses {stack.ports[use]}", soft_wrap=True)
             # From now on other stacks leave these ports alone.
             sidecars = _start_sidecars(stack, engine)
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            # While the engine starts, this process has nothing to do but wait.
-            building = pool.submit(packages.build_all, stack)
-            clients = pool.submit(redeploy.clients, stack.endpoint)
-            with step(f"Engine {engines.title(engine)} on port {stack.ports['engine']}"):
-                empty = _start(stack, engine, sidecars)
-            templates = redeploy.checked_templates(stack)
-            terraform = LocalTerraform(stack)
-            reason = terraform.reason_to_apply()
-            with step("Packages and providers" if reason else "Packages"):
-                if reason:
-                    terraform.prepare_backend()
-                    terraform.init()
-                built = building.result()
-                aws = clients.result()
-        if built:
-            console.print(f"  built {', '.join(built)}", soft_wrap=True)
-        if reason:
-            _apply(stack, terraform, reason)
-        try:
-            with step("Templates, users, traffic to the new versions"):
-                _finish(stack, aws, templates, wait_for_consumers=empty)
-        except TrafficError:
-            # The next `make up` publishes again; Terraform's resources are up to date.
-            terraform.mark_applied()
-            raise
+        _bring_up(stack, engine, sidecars)
+
+
+def _bring_up(stack: Stack, engine: engines.Engine, sidecars: Iterable[str]) -> None:
+    """Bring up a stack whose engine and ports are chosen, and whose lock is held."""
+    started = time.monotonic()
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        # While the engine starts, this process has nothing to do but wait.
+        building = pool.submit(packages.build_all, stack)
+        clients = pool.submit(redeploy.clients, stack.endpoint)
+        with step(f"Engine {engines.title(engine)} on port {stack.ports['engine']}"):
+            empty = _start(stack, engine, sidecars)
+        templates = redeploy.checked_templates(stack)
+        terraform = LocalTerraform(stack)
+        reason = terraform.reason_to_apply()
+        with step("Packages and providers" if reason else "Packages"):
+            if reason:
+                terraform.prepare_backend()
+                terraform.init()
+            built = building.result()
+            aws = clients.result()
+    if built:
+        console.print(f"  built {', '.join(built)}", soft_wrap=True)
+    if reason:
+        _apply(stack, terraform, reason)
+    try:
+        with step("Templates, users, traffic to the new versions"):
+            _finish(stack, aws, templates, wait_for_consumers=empty)
+    except TrafficError:
+        # The next `make up` publishes again; Terraform's resources are up to date.
         terraform.mark_applied()
-        if empty and snapshots.possible(stack):
-            _save_snapshot(stack)
-        _wait_for_sidecar(stack, "console")
+        raise
+    terraform.mark_applied()
+    if empty and snapshots.possible(stack):
+        _save_snapshot(stack)
+    _wait_for_sidecar(stack, "console")
     console.print(f"\nThe stack is up after {time.monotonic() - started:.0f} s.")
 
 
@@ -322,9 +328,8 @@ def start_page(stack: Stack, name: str, port: int | None = None) -> str:
     """Start the console or the portal if it does not run, and return its URL."""
     if not processes.alive(stack.running.get(name)):
         with exclusive(stack, _PAGE_SECONDS):
-            # Another command may have started it meanwhile.
-            current = stacks.load(stack.directory)
-            stack.running, stack.ports = current.running, current.ports
+            # Another command may have started it, or changed the stack, meanwhile.
+            stack.reload()
             if not processes.alive(stack.running.get(name)):
                 default = ports.DEFAULTS[name][1]
                 free = processes.free_port() if processes.listens(default) else default
@@ -339,14 +344,18 @@ def reset() -> None:
 
     Raises StackError if there is no finished stack, and what `up` raises.
     """
-    stack = stacks.require()
-    with exclusive(stack):
+    with exclusive(stacks.require()):
+        # Loaded only now, since another command may have changed it meanwhile.
+        stack = stacks.require()
         _require_readable(stack)
-        engines.choose(stack.engine).stop(stack)
-    # The folder of the mails stays: a running process writes to it.
-    for mail in stack.mail_dir.glob("*.eml"):
-        mail.unlink()
-    up(stack, None, release=Path(stack.release) if stack.release else None)
+        engine = engines.choose(stack.engine)
+        if stack.release:
+            packages.require_release(Path(stack.release), engine.name)
+        engine.stop(stack)
+        # The folder of the mails stays: a running process writes to it.
+        for mail in stack.mail_dir.glob("*.eml"):
+            mail.unlink()
+        _bring_up(stack, engine, _start_sidecars(stack, engine))
 
 
 def down(stack: Stack | None = None) -> None:
