@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser
 
+import tests.support.home  # noqa: F401
 from e2e.tenant import Tenant
 from localstack import engines, targets
 from localstack import stack as stacks

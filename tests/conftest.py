@@ -7,7 +7,8 @@ import pytest
 from hypothesis import settings
 
 from tests.support import coverage  # isort: skip  # Sees the service's code only if it is imported later.
-import tests.support.environment  # noqa: F401
+import tests.support.environment
+import tests.support.home  # noqa: F401
 from tests.support import doc_images, failures, first
 
 # The time of an example depends on how busy the machine is, so there is no deadline.

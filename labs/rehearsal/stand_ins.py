@@ -48,12 +48,13 @@ class Job:
         """Request something of the rehearsal's GitHub; ActionError if it refuses."""
         url = f"{self.settings['github']}/runs/{self._variables['GITHUB_RUN_ID']}/{what}"
         workflow, job = self.key
-        response = requests.post(
-            url,
-            json={"workflow": workflow, "job": job, **body},
-            headers={"Authorization": f"Bearer {self.settings['token']}"},
-            timeout=_HTTP_SECONDS,
-        )
+        headers = {"Authorization": f"Bearer {self.settings['token']}"}
+        with requests.Session() as session:
+            # A person's .netrc would replace the header.
+            session.trust_env = False
+            response = session.post(
+                url, json={"workflow": workflow, "job": job, **body}, headers=headers, timeout=_HTTP_SECONDS
+            )
         found: dict[str, Any] = response.json() or {}
         if not response.ok:
             raise ActionError(f"GitHub refuses {what}: {found.get('message', response.status_code)}")

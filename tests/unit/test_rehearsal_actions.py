@@ -10,6 +10,7 @@ from typing import Any
 
 import jwt
 import pytest
+import requests
 import yaml
 
 from labs.rehearsal import act, pipelines, shell, stand_ins, workflows
@@ -124,6 +125,17 @@ def test_token_names_environment_of_job(jobs: Jobs, github: GitHub) -> None:
     claims = jwt.decode(token, options={"verify_signature": False})
     assert claims["sub"] == f"{SUBJECT_PREFIX}:environment:sit-drift"
     assert (claims["aud"], claims["repository_id"]) == ("sts.amazonaws.com", "821093847")
+
+
+def test_token_of_job_is_not_replaced(
+    jobs: Jobs, github: GitHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The default entry of a person's .netrc does not replace the token that a job sends to GitHub."""
+    (tmp_path / ".netrc").write_text("default login me password mine\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    # Other tests read none.
+    monkeypatch.setattr(requests.sessions, "get_netrc_auth", requests.utils.get_netrc_auth)
+    assert jobs.job(github.start("deploy-dev", {}, {}), "test", "test").request("jobs")
 
 
 def test_job_without_permission_gets_no_token(jobs: Jobs, github: GitHub) -> None:
