@@ -43,6 +43,5 @@ def place(stack: Stack, count: int, seconds: float) -> float:
         new = [path.name for path in stack.mail_dir.glob("*.eml") if path.name not in before]
         return new if len(new) >= MAILS * count else None
 
-    new = poll(f"{_MAILS * count} mails", mails, seconds, interval=0.5)
-    new = poll(f"{MAILS * count} mails", mails, seconds, interval=0.1)
+    new = poll(f"{MAILS * count} mails", mails, seconds, interval=0.5)
     return max(arrived_at(stack.mail_dir / name) for name in new) - began
