@@ -90,7 +90,7 @@ def test_part_whose_input_changes_meanwhile_runs_again(tmp_path: Path, log: Path
 
 
 def test_conformance_suite_imports_nothing_that_it_is_not_said_to_read() -> None:
-    """Each module that the suite and the engine's patches import is a file, or in a folder, that lets them run again."""
+    """Each module that the suite and the engine's patches import is what lets them run again, or in it."""
     packages = ("common", "functions", "tooling", "release", "ops", "evidence", "localstack", "labs", "cli", "tests")
     graph = grimp.build_graph(*packages, cache_dir=None)
     roots = [name for name in graph.modules if name.startswith(("tests.conformance.", "localstack.ministack_patches."))]
