@@ -3,24 +3,24 @@
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from fnmatch import fnmatch
 from pathlib import Path
 
 from localstack.terraform import TERRAFORM_DIR
 from localstack.terraform import environment as terraform_environment
 from tests.support import shared_provider
 from tests.support.kept import program
+from tests.support.our_files import our_files
 from tests.support.parts import MACHINE, Step, tool
 from tests.support.passed import unless_passed
 from tooling.paths import ROOT
 
 PACKAGES = ("tooling", "release", "ops", "evidence", "localstack", "labs", "cli")
 _LINTERS = ROOT / "tooling" / "openapi"
-# Digests of files, which look like keys.
-_DIGESTS = ("docs/images/sources.json", "tooling/openapi/package-lock.json")
-# What tools make; fonts are left out too.
-_NOT_OURS = {".git", ".venv", ".hypothesis", "build", ".terraform", "__pycache__"}
+# Digests of files, which look like keys, and fonts.
+_NO_SECRETS = ("docs/images/sources.json", "tooling/openapi/package-lock.json", "*.ttf")
 
 
 def lint_steps() -> list[Step]:
@@ -51,13 +51,6 @@ def types_steps() -> list[Step]:
     return [tool("mypy", hint="fix the types; `bin/test types` checks them again")]
 
 
-def _our_files() -> Iterator[str]:
-    for folder, folders, files in os.walk(ROOT):
-        folders[:] = [name for name in folders if name not in _NOT_OURS and not name.endswith("_cache")]
-        paths = (str(Path(folder, name).relative_to(ROOT)) for name in files if not name.endswith(".ttf"))
-        yield from (path for path in paths if path not in _DIGESTS)
-
-
 def _code(*packages: str) -> list[str]:
     return sorted(str(path.relative_to(ROOT)) for package in packages for path in (ROOT / package).rglob("*.py"))
 
@@ -71,12 +64,13 @@ def security_steps() -> list[Step]:
     """Weaknesses in the code, and secrets in all files; no secret is sent to anybody to verify it."""
     # Tooling runs programs: each is a list of words, which no shell reads.
     tooling = ("--skip", "B404,B603,B607")
+    files = sorted(path for path in our_files() if not any(fnmatch(path, name) for name in _NO_SECRETS))
     reason = "fix it, or say in its line why it is not a weakness"
     found = "remove the secret, or mark what is not one with `pragma: allowlist secret` and why"
     return [
         _changed_files(("bandit", "-q"), _code("common", "functions"), "fix it: what runs in AWS has no exception"),
         _changed_files(("bandit", "-q", *tooling), _code(*PACKAGES), reason),
-        _changed_files(("detect-secrets-hook", "--no-verify"), sorted(_our_files()), found),
+        _changed_files(("detect-secrets-hook", "--no-verify"), files, found),
     ]
 
 
@@ -86,7 +80,7 @@ def api_steps() -> list[Step]:
     if npm is None:
         missing = "npm is not installed: the linters of docs/openapi.json did not run"
         return [Step([sys.executable, "-c", f"print({missing!r})"])]
-    folder, locks = ROOT / "build" / "openapi", ("package.json", "package-lock.json")
+    folder, locks = ROOT / "build" / "openapi", ("package.json", "package-lock.json", "*.ttf")
     # npm writes its own lock file when all packages are there.
     made = (folder / "node_modules" / ".package-lock.json").exists() and all(
         (folder / name).read_bytes() == (_LINTERS / name).read_bytes() for name in locks

@@ -20,7 +20,7 @@ import pytest
 from evidence.stages import PytestRun, RecordedTest, StepTime, redact
 from release import history, manifest
 from release.environments import ENVIRONMENTS
-from release.manifest import Manifest
+from release.manifest import Manifest, ManifestError
 from release.store import Store
 from tooling.agreed_limits import LOADS, Load, Step
 
@@ -162,7 +162,7 @@ class RunReporter:
         target = self._config.getoption("--target")
         local = self._config.stash.get(LOCAL_STACK, None) if target == "local" else None
         release = _tested_release(target, local)
-        commit, changed = manifest.head()
+        commit, changed = _commit()
         if release:
             (self._folder / manifest.NAME).write_bytes(release.encode())
         run = PytestRun(
@@ -185,6 +185,14 @@ class RunReporter:
             ],
         )
         (self._folder / f"run-{self._started:%Y%m%dT%H%M%S.%f}.json").write_text(run.json(indent=1))
+
+
+def _commit() -> tuple[str, bool]:
+    """The tested commit, and whether there are uncommitted changes; it is unknown where git knows of none."""
+    try:
+        return manifest.head()
+    except (ManifestError, FileNotFoundError):
+        return "unknown", False
 
 
 def _selection(config: pytest.Config) -> str:

@@ -1,9 +1,9 @@
 """What tests read in the documents: headings and their anchors, commands outside the runbooks, alarms, README's API."""
 
 import re
-import subprocess
 from typing import Final
 
+from tests.support.our_files import our_files
 from tooling.documents import RUNBOOKS, Block, blocks, tokens
 from tooling.paths import ROOT
 
@@ -23,15 +23,7 @@ RUN_HERE: Final = (
 
 def documents() -> list[str]:
     """Paths of all documents that are in the repository, or will be with the next commit."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=20,
-    )
-    return sorted(path for path in listed.stdout.split() if (ROOT / path).exists())
+    return sorted(path for path in our_files() if path.endswith(".md"))
 
 
 def headings(document: str) -> list[str]:

@@ -5,9 +5,12 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from labs.rehearsal import stand_ins
 from labs.rehearsal.github import GitHub, Run
 from labs.rehearsal.stand_ins import Job
+from tests.support.our_files import IN_GIT
 from tooling.paths import ROOT
 
 
@@ -16,6 +19,8 @@ class Jobs:
 
     def __init__(self, folder: Path, github: GitHub, engine: Mapping[str, str] | None = None) -> None:
         self.folder, self._github, self._engine = folder, github, engine or {}
+        if not IN_GIT:
+            pytest.skip("this tree is not a git repository, which a job would check out")
         self.commit = subprocess.check_output(["git", "-C", str(ROOT), "rev-parse", "HEAD"], text=True).strip()
 
     def job(self, run: Run, workflow: str, job: str) -> Job:

@@ -9,6 +9,7 @@ import pytest
 
 from evidence import stages
 from tests.support.evidence_plugin import OrderTimer, Recorder, describe_test
+from tests.support.our_files import IN_GIT
 from tooling.paths import ROOT
 
 
@@ -91,15 +92,17 @@ def test_of_another_run():
 
 
 @pytest.mark.slow("evidence", "tests/conftest.py", "tests/support", "requirements")
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "xdist"])
-def test_run_is_recorded(tmp_path: Path, workers: list[str]) -> None:
-    """A run of pytest is recorded with and without xdist."""
+@pytest.mark.parametrize(
+    ("workers", "git"), [([], {"GIT_DIR": "/dev/null"}), (["-n", "2"], {})], ids=["alone, without git", "xdist"]
+)
+def test_run_is_recorded(tmp_path: Path, workers: list[str], git: dict[str, str]) -> None:
+    """A run of pytest is recorded with and without xdist, and without a git repository too."""
     test = tmp_path / "test_some.py"
     test.write_text(TESTS)
     command = [sys.executable, "-m", "pytest", str(test), "-p", "tests.support.evidence_plugin"]
     settings = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path), "-m", "not alone"]
     options = [*settings, "--evidence", str(tmp_path / "records"), "--quick-run", *workers]
-    environment = {"STACK_DIR": str(tmp_path / "stack"), "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+    environment = {"STACK_DIR": str(tmp_path / "stack"), "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", **git}
     done = subprocess.run(
         [*command, *options], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120
     )
@@ -114,6 +117,7 @@ def test_run_is_recorded(tmp_path: Path, workers: list[str]) -> None:
         ("What is good", "", "passed"),
     ]
     assert (run.exit_status, run.marks, run.release) == (1, "not alone", None)
+    assert (run.commit == "unknown") is ("GIT_DIR" in git or not IN_GIT)
     assert (run.selection, run.quick, run.collected) == ("", True, 6)
     messages = [test.message for test in stage.failed]
     assert any("(mail address)" in message for message in messages)
