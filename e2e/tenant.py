@@ -12,7 +12,7 @@ import requests
 
 from labs.customers import ITEMS, sign_up
 from localstack import demo
-from localstack.sidecars.mail_catcher import arrived_at
+from localstack.mails import arrived_at
 from localstack.targets import Platform
 from tests.support.contract import breaches
 from tests.support.evidence_plugin import OrderTimer

@@ -9,7 +9,7 @@ from typing import Any
 
 from localstack import demo, seed
 from localstack.aws import Aws
-from localstack.sidecars.mail_catcher import Mailbox
+from localstack.mails import Mailbox
 from localstack.stack import Stack, StackError
 from localstack.up import console, display_path
 from tooling.agreed_limits import LIMITS, Step

@@ -6,8 +6,8 @@ from typing import Any
 
 from localstack import stack as stacks
 from localstack.aws import Aws
+from localstack.mails import Mailbox
 from localstack.sidecars.issuer_client import Issuer
-from localstack.sidecars.mail_catcher import Mailbox
 from localstack.stack import api_url
 from release.environments import ENVIRONMENTS, Environment, terraform_outputs
 

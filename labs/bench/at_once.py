@@ -15,7 +15,7 @@ from labs.bench.report import Row, frame, new_figure, save
 from labs.chaos.load import retried
 from localstack import demo, engines, seed
 from localstack.aws import Aws
-from localstack.console.mails import CUSTOMER, INTERNAL, Mail, MailFolder
+from localstack.mails import CUSTOMER, INTERNAL, Mail, MailFolder
 from localstack.stack import Stack
 from tooling.agreed_limits import LIMITED_SHARE, LIMITS, STEPS, Step, percentile
 from tooling.order_client import OrderClient

@@ -16,7 +16,7 @@ from labs.chaos.load import retried
 from labs.customers import ITEMS, Customer, customer, put_cart
 from localstack import demo, engines
 from localstack.aws import Aws
-from localstack.console.mails import Mail, MailFolder
+from localstack.mails import Mail, MailFolder
 from localstack.stack import Stack
 from ops.queues import states, wait_idle
 from tooling.agreed_limits import LIMITS

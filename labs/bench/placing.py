@@ -7,7 +7,7 @@ from typing import Final
 
 from labs.chaos.load import retried
 from localstack import demo, seed
-from localstack.sidecars.mail_catcher import arrived_at
+from localstack.mails import arrived_at
 from localstack.stack import Stack
 from tooling.order_client import OrderClient
 from tooling.polling import poll

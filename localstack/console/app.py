@@ -27,8 +27,8 @@ from common.templates import money
 from evidence.content import body, rasterize
 from localstack import seed
 from localstack.console.live import LiveStack, StackFinder
-from localstack.console.mails import Mail
 from localstack.console.orders import NEWEST, is_order_id
+from localstack.mails import Mail
 from tooling.agreed_limits import LIMITS
 from tooling.cli import UserError
 from tooling.paths import BASE_CSS, ROOT

@@ -15,10 +15,10 @@ from localstack import stack as stacks
 from localstack.aws import Aws
 from localstack.console import queues, trace
 from localstack.console.logs import FunctionLogs, Line
-from localstack.console.mails import STATUS, Mail, MailFolder
 from localstack.console.orders import OrderReader, TrackedOrder
 from localstack.console.queues import QueuePair
 from localstack.console.trace import Axis, Span
+from localstack.mails import STATUS, Mail, MailFolder
 from localstack.stack import Stack, StackError
 from ops.alarms import Alarm, alarms
 from ops.queues import Redriven, redrive

@@ -12,7 +12,7 @@ from uuid import UUID
 from common.order import Order
 from common.repository import OrderFilter, OrderRepository
 from localstack.console.logs import FunctionLogs, Line
-from localstack.console.mails import CUSTOMER, INTERNAL, Mail
+from localstack.mails import CUSTOMER, INTERNAL, Mail
 from tooling.agreed_limits import LIMITS
 
 NEWEST = 50

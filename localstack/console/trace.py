@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from localstack.console.logs import Invocation, Line
-from localstack.console.mails import INTERNAL, Mail
+from localstack.mails import INTERNAL, Mail
 from tooling.agreed_limits import LIMITS
 
 FUNCTION, QUEUE, MAIL = "function", "queue", "mail"

@@ -9,14 +9,9 @@ import asyncio
 import sys
 import time
 import uuid
-from email import message_from_bytes
-from email.message import EmailMessage
-from email.policy import default
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from common.correlation import CORRELATION_HEADER
 from tooling.files import write_whole
 
 if TYPE_CHECKING:
@@ -41,35 +36,9 @@ class MailCatcher:
         write_whole(self._directory / f"{name}.eml", mail)
 
 
-class Mailbox:
-    """Mails in the folder of a mail catcher, by correlation id."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-
-    def find(self, correlation_id: str) -> list[tuple[Path, EmailMessage]]:
-        """Find the mails with a correlation id, oldest first."""
-        paths = sorted(self._directory.glob("*.eml"))
-        return [(path, _parse(path)) for path in paths if _correlation_id(path) == correlation_id]
-
-
-def _parse(path: Path) -> EmailMessage:
-    return message_from_bytes(path.read_bytes(), policy=default)
-
-
-@cache  # mails never change
-def _correlation_id(path: Path) -> Any:
-    return _parse(path)[CORRELATION_HEADER]
-
-
-def arrived_at(path: Path) -> float:
-    """When a mail arrived, in seconds since the epoch, from its file name."""
-    return int(path.name.partition("-")[0]) / 1e9
-
-
 async def serve(port: int, directory: Path) -> None:
     """Serve until cancelled."""
-    # Imported late: those who only read mails do not need it.
+    # Imported late: the engine, which keeps mails itself, does not need it.
     from aiosmtpd.smtp import SMTP
 
     catcher = MailCatcher(directory)

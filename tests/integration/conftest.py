@@ -17,8 +17,8 @@ from common.settings import settings
 from localstack import terraform
 from localstack.aws import Aws
 from localstack.engines.ministack import MiniStack
+from localstack.mails import Mailbox
 from localstack.sidecars.cart_stub import CartStub
-from localstack.sidecars.mail_catcher import Mailbox
 from localstack.stack import Stack
 from tests.support import orders_table
 from tests.support import plans as environment_plans

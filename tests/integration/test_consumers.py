@@ -33,8 +33,8 @@ from functions.order_creator_record import service as record_service
 from functions.order_creator_record.handler import lambda_handler as order_creator_record
 from functions.order_internal_notification.handler import lambda_handler as order_internal_notification
 from functions.order_pdf_creator.handler import lambda_handler as order_pdf_creator
+from localstack.mails import Mailbox
 from localstack.sidecars.cart_stub import CartStub
-from localstack.sidecars.mail_catcher import Mailbox
 from tests.integration.conftest import Queue, handle, only_mail
 from tests.support import samples
 from tests.support.lambda_events import context

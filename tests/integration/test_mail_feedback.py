@@ -15,7 +15,7 @@ from common.repository import MAX_MAIL_PROBLEMS, OrderRepository
 from common.settings import settings
 from functions.customer_order_confirmation.handler import lambda_handler
 from localstack.aws import Aws
-from localstack.sidecars.mail_catcher import Mailbox
+from localstack.mails import Mailbox
 from tests.integration.conftest import Queue, handle, only_mail
 from tests.support import samples
 from tests.support.ses_reports import report

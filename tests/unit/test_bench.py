@@ -15,7 +15,7 @@ from common.invoice import invoice_html
 from common.table_items import attributes_of
 from labs.bench import at_once, baselines, long_invoices, numbers, orders, report, run, starts
 from labs.bench.report import Row, interleave, text
-from localstack.console.mails import CUSTOMER, INTERNAL, Mail
+from localstack.mails import CUSTOMER, INTERNAL, Mail
 from localstack.preview import samples
 from localstack.stack import StackError
 from release.packaging import build

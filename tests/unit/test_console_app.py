@@ -20,9 +20,9 @@ from localstack.console import trace
 from localstack.console.app import Console
 from localstack.console.live import LiveStack, OrderTrace, RequestTrace, StackFinder
 from localstack.console.logs import Invocation, Line
-from localstack.console.mails import MailFolder
 from localstack.console.orders import OrderBook, TrackedOrder
 from localstack.console.queues import Queue, QueuePair, parse_message
+from localstack.mails import MailFolder
 from localstack.processes import free_port
 from localstack.stack import Running, Stack, StackError
 from ops.alarms import Alarm

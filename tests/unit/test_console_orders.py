@@ -15,9 +15,9 @@ from common.repository import OrderFilter, OrderRepository, Page
 from common.table_items import attributes_of
 from evidence.content import body
 from localstack.console.logs import FunctionLogs, Line
-from localstack.console.mails import CUSTOMER, INTERNAL, STATUS, Mail, MailFolder
 from localstack.console.orders import NEWEST, OrderBook, OrderReader
 from localstack.console.queues import ordered, parse_message
+from localstack.mails import CUSTOMER, INTERNAL, STATUS, Mail, MailFolder
 from tests.support.samples import CREATED, order, rejected_order
 
 ID = "11111111-1111-4111-8111-111111111111"

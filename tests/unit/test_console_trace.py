@@ -8,8 +8,8 @@ import pytest
 
 from localstack.console import trace
 from localstack.console.logs import Invocation, Line, parse_line, parse_report
-from localstack.console.mails import CUSTOMER, INTERNAL, STATUS, Mail
 from localstack.console.trace import FUNCTION, MAIL, QUEUE, Axis
+from localstack.mails import CUSTOMER, INTERNAL, STATUS, Mail
 
 START = datetime(2026, 11, 24, 8, 30, tzinfo=UTC)
 

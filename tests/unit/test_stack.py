@@ -20,8 +20,9 @@ from localstack.aws import Aws
 from localstack.engines.localstack import image
 from localstack.engines.localstack_host import require_java_and_npm
 from localstack.engines.ministack import MiniStack
+from localstack.mails import Mailbox
 from localstack.sidecars.cart_stub import CartStub
-from localstack.sidecars.mail_catcher import Mailbox, MailCatcher
+from localstack.sidecars.mail_catcher import MailCatcher
 from localstack.stack import PROCESS_VARIABLE, Running, Stack, StackError, default_directory, load, require
 from localstack.terraform import cli_config
 from localstack.terraform import environment as terraform_environment

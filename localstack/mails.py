@@ -1,11 +1,12 @@
-"""The mails that the mail catcher has caught."""
+"""Reads the mails that the mail catcher has caught."""
 
 import re
 from datetime import datetime
 from email import message_from_bytes
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from email.parser import BytesHeaderParser
 from email.policy import default
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,9 +44,39 @@ class Mail(NamedTuple):
         return self.order_number or self.correlation_id
 
 
-def _read_headers(path: Path) -> Mail:
+def arrived_at(path: Path) -> float:
+    """When a mail arrived, in seconds since the epoch, from its file name."""
+    return int(path.name.partition("-")[0]) / 1e9
+
+
+def _headers(path: Path) -> Message:
     with path.open("rb") as file:
-        headers = BytesHeaderParser(policy=default).parsebytes(file.read(_HEADER_BYTES))
+        return BytesHeaderParser(policy=default).parsebytes(file.read(_HEADER_BYTES))
+
+
+def _parse(path: Path) -> EmailMessage:
+    return message_from_bytes(path.read_bytes(), policy=default)
+
+
+@cache  # mails never change
+def _correlation_id(path: Path) -> str:
+    return str(_headers(path)[CORRELATION_HEADER] or "")
+
+
+class Mailbox:
+    """Mails in the folder of a mail catcher, by correlation id."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def find(self, correlation_id: str) -> list[tuple[Path, EmailMessage]]:
+        """Find the mails with a correlation id, oldest first."""
+        paths = sorted(self._directory.glob("*.eml"))
+        return [(path, _parse(path)) for path in paths if _correlation_id(path) == correlation_id]
+
+
+def _mail(path: Path) -> Mail:
+    headers = _headers(path)
     subject = str(headers["Subject"] or "")
     number = _NUMBER.search(subject)
     return Mail(
@@ -69,7 +100,7 @@ class MailFolder:
     def refresh(self) -> list[Mail]:
         """Read the new mails and return them, oldest first."""
         paths = {path.stem: path for path in self._directory.glob("*.eml") if _NAME.fullmatch(path.stem)}
-        new = [_read_headers(paths[name]) for name in sorted(paths.keys() - self._mails.keys())]
+        new = [_mail(paths[name]) for name in sorted(paths.keys() - self._mails.keys())]
         kept = {name: mail for name, mail in self._mails.items() if name in paths}
         self._mails = kept | {mail.name: mail for mail in new}
         return new
@@ -86,4 +117,4 @@ class MailFolder:
         return sorted((mail for mail in self._mails.values() if mail.key == key), key=lambda m: m.at)
 
     def read(self, mail: Mail) -> EmailMessage:
-        return message_from_bytes((self._directory / f"{mail.name}.eml").read_bytes(), policy=default)
+        return _parse(self._directory / f"{mail.name}.eml")
