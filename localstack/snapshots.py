@@ -19,6 +19,7 @@ from pathlib import Path
 
 import requests
 
+from localstack import seed
 from localstack.sidecars.cart_stub import FIXTURES
 from localstack.stack import Applied, Stack
 from localstack.terraform import LocalTerraform
@@ -85,7 +86,8 @@ def _folder(stack: Stack) -> Path:
     """The folder of the snapshot that matches a stack."""
     anywhere = replace(stack, ports=dict.fromkeys({*_ports(stack), *stack.ports} - {"proxy"}, 0))
     digest = hashlib.sha256(LocalTerraform(anywhere).inputs().encode())
-    for path in (*engine_files(), FIXTURES / "users.json"):
+    # The users, and what makes them.
+    for path in (*engine_files(), FIXTURES / "users.json", Path(seed.__file__)):
         digest.update(path.read_bytes())
     return _root() / digest.hexdigest()[:24]
 
@@ -101,6 +103,18 @@ def _whole(folder: Path) -> bool:
         return (folder / _DIGEST).read_bytes() == _digest(folder)
     except OSError:
         return False
+
+
+def exists(stack: Stack) -> bool:
+    """Whether there is a snapshot for a stack, maybe a damaged one."""
+    return _folder(stack).is_dir()
+
+
+def remove(stack: Stack) -> None:
+    """Remove the snapshot of a stack. Raises OSError: the cache cannot be written."""
+    # Another clone may have removed it meanwhile.
+    with suppress(FileNotFoundError):
+        shutil.rmtree(_folder(stack))
 
 
 def restore(stack: Stack) -> bool:

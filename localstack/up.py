@@ -8,8 +8,11 @@ import webbrowser
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from enum import Enum, auto
 from pathlib import Path
 
+from botocore.exceptions import BotoCoreError, ClientError
+from requests import RequestException
 from rich.console import Console
 
 from localstack import engines, packages, ports, processes, redeploy, seed, snapshots, warm
@@ -20,6 +23,7 @@ from localstack.terraform import LocalTerraform
 from release import traffic
 from release.traffic import TrafficError
 from tooling import locks
+from tooling.cli import UserError
 from tooling.paths import ROOT
 from tooling.polling import poll
 
@@ -37,8 +41,23 @@ _DOWN_SECONDS = 30
 # How long another command may take to start the same page.
 _PAGE_SECONDS = 10
 
+# What a client of the engine raises if the engine refuses a request, or does not respond.
+_ENGINE_ERRORS = (BotoCoreError, ClientError, RequestException)
+
 # A file, such as a CI log, has no width; rich's 80 columns would break the rows of tables.
 console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 150)
+
+
+class _SnapshotError(StackError):
+    """A stack does not come up from its snapshot; the text says why."""
+
+
+class _Began(Enum):
+    """How the engine of a stack began."""
+
+    RUNNING = auto()
+    FROM_SNAPSHOT = auto()
+    EMPTY = auto()
 
 
 def display_path(path: Path) -> str:
@@ -139,25 +158,22 @@ def _start_sidecars(stack: Stack, engine: engines.Engine) -> list[str]:
     return names
 
 
-def _start(stack: Stack, engine: engines.Engine, sidecars: Iterable[str]) -> bool:
-    """Start the engine if it does not run, wait for it and the sidecars, and start the console.
-
-    Returns whether the engine was started empty, with neither state nor snapshot.
-    """
-    empty = _start_engine(stack, engine)
+def _start(stack: Stack, engine: engines.Engine, sidecars: Iterable[str]) -> _Began:
+    """Start the engine if it does not run, wait for it and the sidecars, and start the console."""
+    began = _start_engine(stack, engine)
     for name in sidecars:
         _wait_for_sidecar(stack, name)
     # Nothing needs the console while the stack comes up, and it takes as long to start as the engine.
     _start_sidecar(stack, "console")
-    return empty
+    return began
 
 
-def _start_engine(stack: Stack, engine: engines.Engine) -> bool:
-    """Start the engine if it does not run; returns whether it was started empty."""
+def _start_engine(stack: Stack, engine: engines.Engine) -> _Began:
+    """Start the engine if it does not run. Raises _SnapshotError: it does not start from a snapshot."""
     healthy = engine.healthy(stack)
     if healthy and stack.outputs:
         engine.connect(stack)
-        return False
+        return _Began.RUNNING
     if not healthy and (found := engine.unresponsive(stack)):
         # It may be busy, and its orders would be gone.
         advice = "wait and run `make up` again, or end it with `make down`"
@@ -170,14 +186,23 @@ def _start_engine(stack: Stack, engine: engines.Engine) -> bool:
     # Also what is left of a stack whose stack.json was lost.
     shutil.rmtree(stack.engine_dir, ignore_errors=True)
     stack.outputs = {}
-    restored = snapshots.restore(stack)
-    if snapshots.possible(stack):
-        found = "from a snapshot" if restored else "no snapshot has these inputs, so Terraform makes the resources"
-        console.print(f"  {found}", soft_wrap=True)
-    engine.start(stack)
-    if restored:
+    if not snapshots.restore(stack):
+        if snapshots.possible(stack):
+            why = (
+                "the snapshot is damaged or cannot be copied"
+                if snapshots.exists(stack)
+                else "no snapshot has these inputs"
+            )
+            console.print(f"  {why}, so Terraform makes the resources", soft_wrap=True)
+        engine.start(stack)
+        return _Began.EMPTY
+    console.print("  from a snapshot")
+    try:
+        engine.start(stack)
         snapshots.adopt(stack)
-    return not restored
+    except UserError as error:
+        raise _SnapshotError(str(error)) from None
+    return _Began.FROM_SNAPSHOT
 
 
 def up(
@@ -228,12 +253,24 @@ def up(
 def _bring_up(stack: Stack, engine: engines.Engine, sidecars: Iterable[str]) -> None:
     """Bring up a stack whose engine and ports are chosen, and whose lock is held."""
     started = time.monotonic()
+    try:
+        _attempt(stack, engine, sidecars)
+    except _SnapshotError as error:
+        console.print(f"  the stack does not come up from its snapshot, which is removed: {error}", soft_wrap=True)
+        snapshots.remove(stack)
+        engine.stop(stack)
+        _attempt(stack, engine, sidecars)
+    console.print(f"\nThe stack is up after {time.monotonic() - started:.0f} s.")
+
+
+def _attempt(stack: Stack, engine: engines.Engine, sidecars: Iterable[str]) -> None:
+    """Start the engine, and bring its resources up to date. Raises _SnapshotError: those of a snapshot do not work."""
     with ThreadPoolExecutor(max_workers=2) as pool:
         # While the engine starts, this process has nothing to do but wait.
         building = pool.submit(packages.build_all, stack)
         clients = pool.submit(redeploy.clients, stack.endpoint)
         with step(f"Engine {engines.title(engine)} on port {stack.ports['engine']}"):
-            empty = _start(stack, engine, sidecars)
+            began = _start(stack, engine, sidecars)
         templates = redeploy.checked_templates(stack)
         terraform = LocalTerraform(stack)
         reason = terraform.reason_to_apply()
@@ -249,16 +286,19 @@ def _bring_up(stack: Stack, engine: engines.Engine, sidecars: Iterable[str]) -> 
         _apply(stack, terraform, reason)
     try:
         with step("Templates, users, traffic to the new versions"):
-            _finish(stack, aws, templates, wait_for_consumers=empty)
+            _finish(stack, aws, templates, wait_for_consumers=began is _Began.EMPTY)
     except TrafficError:
         # The next `make up` publishes again; Terraform's resources are up to date.
         terraform.mark_applied()
         raise
+    except _ENGINE_ERRORS as error:
+        if began is _Began.FROM_SNAPSHOT:
+            raise _SnapshotError(str(error)) from None
+        raise
     terraform.mark_applied()
-    if empty and snapshots.possible(stack):
+    if began is _Began.EMPTY and snapshots.possible(stack):
         _save_snapshot(stack)
     _wait_for_sidecar(stack, "console")
-    console.print(f"\nThe stack is up after {time.monotonic() - started:.0f} s.")
 
 
 def _save_snapshot(stack: Stack) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from localstack import processes, snapshots, up
+from localstack import packages, processes, seed, snapshots, up
 from localstack.aws import Aws
 from localstack.engines.ministack import MiniStack
-from localstack.stack import Certificates, Stack
+from localstack.stack import Certificates, Stack, StackError
+from localstack.terraform import LocalTerraform
 
 
 @pytest.fixture(autouse=True)
@@ -137,3 +138,69 @@ def test_snapshot_that_cannot_be_saved_breaks_nothing(
     cache.touch()
     up._save_snapshot(stack)
     assert "no snapshot is saved, so the next start waits for Terraform too" in capsys.readouterr().out
+
+
+def test_up_reports_a_damaged_snapshot(
+    stack: Stack, cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A damaged snapshot is not said to be missing, as if its inputs were new."""
+    snapshots.save(stack)
+    (folder,) = cache.iterdir()
+    (folder / "outputs.json").write_bytes(b"")
+    other = Stack(tmp_path / "other", ports={"engine": processes.free_port(), "cart": 1})
+    try:
+        assert up._start_engine(other, MiniStack()) is up._Began.EMPTY
+    finally:
+        MiniStack().stop(other)
+    assert "the snapshot is damaged or cannot be copied, so Terraform makes the" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("failure", ["NoSuchBucket", "MiniStack ended"], ids=["resources", "engine"])
+def test_up_removes_a_snapshot_that_does_not_work(
+    stack: Stack,
+    cache: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    failure: str,
+) -> None:
+    """A stack that does not come up from a whole snapshot comes up without it, and so does the next one."""
+    # Resources that the engine does not have.
+    stack.outputs = {"function_names": {}, "user_pool_id": "none", "templates_bucket": "none"}
+    snapshots.save(stack)
+    start = MiniStack.start
+
+    def end(engine: MiniStack, stack: Stack) -> None:
+        if failure == "MiniStack ended" and (stack.engine_dir / "outputs.json").exists():
+            raise StackError(failure)
+        start(engine, stack)
+
+    def init(_: LocalTerraform) -> None:
+        raise StackError("Terraform would make the resources")
+
+    # MiniStack itself goes on without a file of its state that it cannot read.
+    monkeypatch.setattr(MiniStack, "start", end)
+    monkeypatch.setattr(packages, "build_all", lambda _: [])
+    monkeypatch.setattr(LocalTerraform, "init", init)
+    other = Stack(tmp_path / "other")
+    try:
+        with pytest.raises(StackError, match="Terraform would make the resources"):
+            up.up(other, "embedded", free_ports=True)
+        assert MiniStack().healthy(other)
+    finally:
+        up.down(other)
+    printed = capsys.readouterr().out
+    assert "the stack does not come up from its snapshot, which is removed: " in printed
+    assert failure in printed
+    assert printed.count("from a snapshot") == printed.count("no snapshot has these inputs") == 1
+    assert list(cache.iterdir()) == []
+
+
+def test_snapshot_of_other_users_is_not_used(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A snapshot is not used once the code that adds the users has changed: they keep the attributes that they have."""
+    snapshots.save(stack)
+    same = Stack(tmp_path / "same", ports=stack.ports)
+    assert snapshots.exists(same)
+    (tmp_path / "seed.py").write_text("# changed")
+    monkeypatch.setattr(seed, "__file__", str(tmp_path / "seed.py"))
+    assert not snapshots.exists(same)

@@ -23,8 +23,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
 
 
-def start(stack: Stack) -> bool:
-    """Start what does not run of a stack; returns whether it was started empty."""
+def start(stack: Stack) -> up._Began:
+    """Start what does not run of a stack."""
     engine = MiniStack()
     return up._start(stack, engine, up._start_sidecars(stack, engine))
 
@@ -33,7 +33,7 @@ def test_down_leaves_no_process_and_no_state(tmp_path: Path, capsys: pytest.Capt
     """`make down` ends the engine, its functions and the sidecars at once, also those that stack.json does not name."""
     stack = Stack(tmp_path, ports={use: processes.free_port() for use in USES})
     try:
-        assert start(stack), "there is neither state nor snapshot"
+        assert start(stack) is up._Began.EMPTY
         assert "no snapshot has these inputs" in capsys.readouterr().out
         assert all(processes.listens(stack.ports[use]) for use in ("engine", "cart"))
         poll("the console listens", lambda: processes.listens(stack.ports["console"]) or None, 60)
@@ -58,7 +58,7 @@ def test_start_again_keeps_what_runs(tmp_path: Path) -> None:
         stack.outputs = {"api_id": "a"}
         before = dict(stack.running)
         processes.stop(stack.running["cart_stub"])
-        assert not start(stack)
+        assert start(stack) is up._Began.RUNNING
         changed = {name for name, running in stack.running.items() if running != before[name]}
         assert changed <= {"cart_stub", "console"}
         assert stack.running["engine"] == before["engine"]
