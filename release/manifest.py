@@ -97,6 +97,10 @@ def _output(*command: str) -> str:
     done = subprocess.run(
         command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=_TOOL_SECONDS
     )
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=_TOOL_SECONDS)
+    except FileNotFoundError:
+        raise ManifestError(f"there is no {command[0]} on PATH: install it") from None
     if done.returncode:
         raise ManifestError(f"{' '.join(command[:2])} failed: {done.stderr.strip()}")
     return done.stdout.strip()
@@ -112,7 +116,10 @@ def require_repository() -> None:
     """Raise ManifestError if this tree is not the root of a git repository, such as one unpacked inside another."""
     try:
         top = Path(_output("git", "rev-parse", "--show-toplevel"))
-    except (ManifestError, FileNotFoundError):
+    except ManifestError:
+        if (ROOT / ".git").exists():
+            # Git says what is wrong with the repository, such as another owner, and what to do.
+            raise
         raise ManifestError(f"{ROOT} is not a git repository: a release is made of a commit, so clone it") from None
     if top.resolve() != ROOT.resolve():
         raise ManifestError(f"{ROOT} is part of the git repository {top}: a release needs a clone of its own")

@@ -191,7 +191,7 @@ def _commit() -> tuple[str, bool]:
     """The tested commit, and whether there are uncommitted changes; it is unknown where git knows of none."""
     try:
         return manifest.head()
-    except (ManifestError, FileNotFoundError):
+    except ManifestError:
         return "unknown", False
 
 

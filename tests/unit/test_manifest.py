@@ -93,6 +93,19 @@ def test_make_with_uncommitted_changes_is_refused(tmp_path: Path, monkeypatch: p
         manifest.make(tmp_path / "release", "arm64", "host")
 
 
+def test_make_in_a_repository_that_git_refuses_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a clone of another user, git's own words say what is wrong and what to do; so does the lack of git."""
+    monkeypatch.setattr(manifest, "ROOT", tmp_path)
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "0")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(ManifestError, match=r"(?s)dubious ownership.*git config --global --add safe\.directory"):
+        manifest.make(tmp_path / "release", "arm64", "host")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ManifestError, match="there is no git on PATH: install it"):
+        manifest.make(tmp_path / "release", "arm64", "host")
+
+
 def test_make_outside_a_repository_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tree without git, or unpacked inside another repository, makes no release: it would name the wrong commit."""
     tree = tmp_path / "tree"
