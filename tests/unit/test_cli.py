@@ -3,8 +3,10 @@
 import importlib.metadata
 import os
 import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -127,6 +129,16 @@ def test_program_starts_whatever_the_shell_sets_for_python(variable: str) -> Non
         ["bin/ops"], cwd=ROOT, env=os.environ | shell, capture_output=True, text=True, check=False, timeout=60
     )
     assert (done.stdout.split(), done.stderr) == (["status"], "")
+
+
+def test_release_without_git_is_refused_before_anything_is_installed(tmp_path: Path) -> None:
+    """A downloaded archive has no commit, which a release is made of."""
+    (tmp_path / "bin").mkdir()
+    # Without `bin/.run`, which installs.
+    program = shutil.copy(ROOT / "bin" / "release", tmp_path / "bin")
+    done = subprocess.run([program, "make"], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: this tree is not a git repository: a release is made of a commit, so clone it\n"
 
 
 @pytest.mark.slow("common", "cli", "evidence", "labs", "localstack", "ops", "release", "tooling", "requirements")
