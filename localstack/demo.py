@@ -3,7 +3,7 @@
 import json
 from typing import Any, cast
 
-from localstack.sidecars.cart_stub import FIXTURES
+from tooling.paths import FIXTURES
 
 
 def order() -> dict[str, Any]:

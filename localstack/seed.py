@@ -7,9 +7,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from localstack.aws import Aws
-from localstack.sidecars.cart_stub import FIXTURES
 from localstack.sidecars.issuer_client import Issuer
 from localstack.stack import Stack, StackError
+from tooling.paths import FIXTURES
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient

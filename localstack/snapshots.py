@@ -20,12 +20,11 @@ from pathlib import Path
 import requests
 
 from localstack import seed
-from localstack.sidecars.cart_stub import FIXTURES
 from localstack.stack import Applied, Stack
 from localstack.terraform import LocalTerraform
 from tooling import provision
 from tooling.files import digests
-from tooling.paths import ROOT
+from tooling.paths import FIXTURES, ROOT
 
 _KEPT = 6
 _SAVE_SECONDS = 30

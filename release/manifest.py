@@ -94,11 +94,10 @@ def _output(*command: str) -> str:
     """What a program prints in the repository."""
     # Else Terraform asks HashiCorp for newer versions.
     variables = {**os.environ, "CHECKPOINT_DISABLE": "1"}
-    done = subprocess.run(
-        command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=_TOOL_SECONDS
-    )
     try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=_TOOL_SECONDS)
+        done = subprocess.run(
+            command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=_TOOL_SECONDS
+        )
     except FileNotFoundError:
         raise ManifestError(f"there is no {command[0]} on PATH: install it") from None
     if done.returncode:

@@ -1,6 +1,5 @@
 """The running stack: found again when it is restarted, refused with a remedy when it is down."""
 
-import json
 import re
 import threading
 import time
@@ -22,7 +21,6 @@ from localstack.mails import STATUS, Mail, MailFolder
 from localstack.stack import Stack, StackError
 from ops.alarms import Alarm, alarms
 from ops.queues import Redriven, redrive
-from tooling.paths import ROOT
 
 _REFRESH_SECONDS = 1.0
 # A slow stack is read for at most a fifth of the time.
@@ -60,7 +58,7 @@ class LiveStack:
         self.mails = MailFolder(stack.mail_dir)
         self._aws = Aws(stack.endpoint)
         self._logs = FunctionLogs(self._aws.logs, stack.outputs["function_names"])
-        tenants = {user["tenantId"] for user in json.loads((ROOT / "fixtures" / "users.json").read_text())}
+        tenants = {user["tenantId"] for user in seed.users()}
         repository = OrderRepository(self._aws.dynamodb, stack.outputs["orders_table"])
         self._reader = OrderReader(self._logs, repository, tenants)
         self._lock = threading.Lock()

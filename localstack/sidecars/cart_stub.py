@@ -7,9 +7,7 @@ import threading
 from typing import Any
 
 from localstack.sidecars.json_server import JsonServer
-from tooling.paths import ROOT
-
-FIXTURES = ROOT / "fixtures"
+from tooling.paths import FIXTURES
 
 
 class CartStub(JsonServer):

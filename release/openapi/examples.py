@@ -15,14 +15,14 @@ from common.order import Order, OrderUpdate
 from common.pricing import draft_order
 from functions.adapters.problem_details import from_refusal, invalid_fields
 from functions.adapters.rest import to_json
-from tooling.paths import ROOT
+from tooling.paths import FIXTURES
 
 _USER = "a1b2c3d4-0000-4000-8000-000000000001"
 _PLACED, _PAID = datetime(2026, 11, 24, 8, 30, tzinfo=UTC), datetime(2026, 11, 24, 10, 0, 5, tzinfo=UTC)
 
 
 def _fixture(name: str) -> Any:
-    return json.loads((ROOT / "fixtures" / f"{name}.json").read_text())
+    return json.loads((FIXTURES / f"{name}.json").read_text())
 
 
 def _response(content: object) -> dict[str, Any]:

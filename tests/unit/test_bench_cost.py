@@ -17,9 +17,8 @@ from common.table_items import attributes_of, item_size
 from labs.bench import cost
 from labs.bench.cost import BOTH, COUNTER, MARKER, ORDER, PRICES, RECORD, REQUIRED, Call, Use, call, of_one
 from localstack import demo
-from localstack.sidecars.cart_stub import FIXTURES
 from localstack.stack import StackError
-from tooling.paths import ROOT
+from tooling.paths import FIXTURES, ROOT
 
 PUT, SEND = Call("create_order", "dynamodb:PutItem", RECORD), Call("create_order", "sqs:SendMessage", "creation queue")
 
