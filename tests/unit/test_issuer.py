@@ -97,6 +97,7 @@ def test_functions_name_no_engine_or_issuer() -> None:
 def test_up_issuer_on_stack_with_cognito_is_refused(tmp_path: Path) -> None:
     """A running stack with Cognito cannot switch to the issuer."""
     stack = Stack(tmp_path, ports={"engine": 1}, running={"engine": Running(1, "token")})
+    stack.save()
     with pytest.raises(StackError, match="a stack with Cognito is up"):
         up.up(stack, "embedded", issuer=True)
 

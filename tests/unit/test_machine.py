@@ -194,7 +194,7 @@ def test_program_starts_once_its_environments_are_complete(
     """Python comes first, then each environment; what cannot be got ends the program, whatever the shell exports."""
 
     def run_it() -> tuple[int, list[str], str]:
-        command = [programs / words[0], *words[1:]]
+        command = [str(programs / words[0]), *words[1:]]
         variables = {"PATH": path, "environment": "dev", "environments": "dev"}
         done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=20)
         return done.returncode, done.stdout.splitlines(), done.stderr
