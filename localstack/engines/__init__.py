@@ -56,9 +56,12 @@ def lacks(name: str) -> Mapping[str, str]:
 def require(directory: Path | None = None) -> Stack:
     """Return the stack in a folder, if its engine responds.
 
-    Raises StackError: There is no stack, or its engine is gone.
+    Raises StackError: There is no stack, or its engine has ended or does not respond.
     """
     stack = stacks.require(directory)
-    if not choose(stack.engine).healthy(stack):
-        raise StackError(f"the engine of the stack in {stack.directory} does not respond: `make up` creates it again")
-    return stack
+    engine, name = choose(stack.engine), f"the engine of the stack in {stack.directory}"
+    if engine.healthy(stack):
+        return stack
+    if found := engine.unresponsive(stack):
+        raise StackError(f"{name}, {found}, does not respond: wait, or end it with `make down`")
+    raise StackError(f"{name} has ended, and its orders are gone: `make up` starts an empty one")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from localstack import processes, up
+from localstack import engines, processes, up
 from localstack.engines import ministack
 from localstack.engines.ministack import MiniStack
 from localstack.stack import PROCESS_VARIABLE, Stack, StackError
@@ -72,16 +72,22 @@ def test_engine_that_hangs_is_reported_and_left_alone(tmp_path: Path, monkeypatc
     stack = Stack(tmp_path, ports={use: processes.free_port() for use in USES})
     try:
         start(stack)
-        running = stack.running["engine"]
+        running, stack.outputs = stack.running["engine"], {"api_id": "a"}
+        stack.save()
         os.kill(running.pid, signal.SIGSTOP)
         monkeypatch.setattr(ministack, "_RESPONSE_SECONDS", 0.5)
         with pytest.raises(StackError, match=f"the engine, process {running.pid}, runs but does not respond"):
             start(stack)
+        with pytest.raises(StackError, match=f"process {running.pid}, does not respond: wait, or end it with `make do"):
+            engines.require(tmp_path)
         assert stack.running["engine"] == running
         assert stack.engine_dir.exists()
         monkeypatch.undo()
         os.kill(running.pid, signal.SIGCONT)
-        assert MiniStack().healthy(stack)
+        assert engines.require(tmp_path) == stack
+        processes.kill([running])
+        with pytest.raises(StackError, match="has ended, and its orders are gone: `make up` starts an empty one"):
+            engines.require(tmp_path)
     finally:
         up.down(stack)
 
