@@ -24,7 +24,7 @@ from localstack.mails import Mailbox
 from localstack.sidecars.cart_stub import CartStub
 from localstack.sidecars.mail_catcher import MailCatcher
 from localstack.stack import PROCESS_VARIABLE, Running, Stack, StackError, default_directory, load, require
-from localstack.terraform import cli_config
+from localstack.terraform import cli_config, cli_environment
 from localstack.terraform import environment as terraform_environment
 from tooling import docker
 from tooling.paths import ROOT
@@ -254,6 +254,17 @@ def test_cli_config_uses_mirror_if_there_is_one(monkeypatch: pytest.MonkeyPatch,
     assert 'path = "/a \'b\\" ä"' in cli_config(Path("/a 'b\" ä"))
     monkeypatch.setenv("TF_PLUGIN_MIRROR", str(tmp_path / "none"))
     assert "direct {}" in cli_config()
+
+
+def test_cli_config_names_any_folder(tmp_path: Path) -> None:
+    """Terraform finds the mirror whatever its folder is called; it names it when the mirror lacks a provider."""
+    mirror = tmp_path / 'the "old" one, C:\\ä'
+    mirror.mkdir()
+    (tmp_path / "main.tf").write_text('terraform {\n  required_providers {\n    a = { source = "a/a" }\n  }\n}\n')
+    variables = os.environ | cli_environment(tmp_path / "cli", mirror)
+    command = ["terraform", "init", "-no-color"]
+    done = subprocess.run(command, env=variables, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert f"  - {mirror}\n" in done.stderr
 
 
 @pytest.fixture
