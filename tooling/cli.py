@@ -4,17 +4,21 @@ import errno
 import io
 import locale
 import os
+import pwd
 import re
 import signal
 import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 from requests import RequestException
 from rich.console import Console
 from rich.markup import escape
+
+from tooling.paths import ROOT
 
 ADVICE = (
     "Check your identity in AWS (`aws sts get-caller-identity`): the shell must be signed in to the account, with "
@@ -88,6 +92,11 @@ def run_cli(run: Callable[[], int | None], advice: str) -> int:
     except (BotoCoreError, ClientError, RequestException) as error:
         # AWS says who may not do what, and on which resource.
         _report(f"{error}\n{advice}")
+    except PermissionError as error:
+        # Without a file it is no matter of ownership, such as a port below 1024.
+        if not isinstance(error.filename, str):
+            raise
+        _report(f"{error}: {_ownership(error.filename)}")
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             raise
@@ -125,6 +134,25 @@ def _no_proxy() -> str:
 def _takes_sockets(folder: str) -> bool:
     usable = os.path.isabs(folder) and os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
     return usable and len(os.fsencode(folder)) <= _LONGEST_TMPDIR
+
+
+def _ownership(file: str) -> str:
+    """Whose a file is, or the folder that would have it, and what to do."""
+    path = next(path for path in (Path(file).absolute(), *Path(file).absolute().parents) if os.path.exists(path))
+    owner, user = path.stat().st_uid, os.geteuid()
+    if owner == user:
+        return f"{path} is yours, so change its mode: `chmod -R u+rwX {path}`"
+    # A command with sudo leaves more than one file behind.
+    taken = ROOT if path.is_relative_to(ROOT) else path
+    advice = f"run the command as {_name(owner)}, or make it yours: `sudo chown -R {_name(user)} {taken}`"
+    return f"{path} belongs to {_name(owner)}; {advice}"
+
+
+def _name(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return str(user)
 
 
 def _report(text: str) -> None:

@@ -63,6 +63,30 @@ def test_run_cli_reports_user_errors(capsys: pytest.CaptureFixture[str], error: 
     assert "Traceback" not in output.err
 
 
+@pytest.mark.parametrize(("name", "there"), [("lock", "lock"), ("none/lock", "")])
+def test_run_cli_reports_whose_a_file_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, there: str
+) -> None:
+    """A file that may not be written is reported with its owner, or the folder's, and how to make it one's own."""
+    (tmp_path / "lock").touch()
+    path, owner = tmp_path / there, tmp_path.owner()
+    denied = PermissionError(errno.EACCES, "Permission denied", str(tmp_path / name))
+    assert run_cli(lambda: raising(denied), "") == 1
+    said = f"error: {denied}: {path} "
+    assert capsys.readouterr().err == f"{said}is yours, so change its mode: `chmod -R u+rwX {path}`\n"
+    nobody = 2**31 - 2
+    monkeypatch.setattr(os, "geteuid", lambda: nobody)
+    assert run_cli(lambda: raising(denied), "") == 1
+    advice = f"run the command as {owner}, or make it yours: `sudo chown -R {nobody} {path}`"
+    assert capsys.readouterr().err == f"{said}belongs to {owner}; {advice}\n"
+
+
+def test_run_cli_does_not_hide_other_denials() -> None:
+    """What is denied and no file, such as a port below 1024, keeps its traceback."""
+    with pytest.raises(PermissionError):
+        run_cli(lambda: raising(PermissionError(errno.EACCES, "Permission denied")), "")
+
+
 def test_run_cli_does_not_hide_bugs() -> None:
     """An unexpected error keeps its traceback."""
     with pytest.raises(ZeroDivisionError):
