@@ -40,7 +40,8 @@ def show_logs(stack: Stack, function: str, follow: bool, console: Console) -> No
     name = stack.outputs["function_names"][function]
     for event in _events(Aws(stack.endpoint).logs, f"/aws/lambda/{name}", follow):
         message = event["message"].rstrip()
-        if console.is_terminal:
+        # Rich takes anything for a terminal where FORCE_COLOR is set.
+        if console.file.isatty():
             console.print(readable(message, event["timestamp"]), soft_wrap=True)
         else:
             print(as_json(message, event["timestamp"]), file=console.file, flush=True)

@@ -89,20 +89,30 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
     return Stack(Path(), ports={"engine": 1}, outputs={"function_names": {"get_order": "f"}})
 
 
-@pytest.mark.parametrize(("terminal", "no_color"), [(True, False), (True, True), (False, False)])
+class Terminal(io.StringIO):
+    """Output to a terminal."""
+
+    def isatty(self) -> bool:
+        """Whether this is a terminal."""
+        return True
+
+
+@pytest.mark.parametrize(
+    ("terminal", "name"), [(True, None), (True, "NO_COLOR"), (False, None), (False, "FORCE_COLOR")]
+)
 def test_show_logs_colours_only_terminals(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch, terminal: bool, no_color: bool
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, terminal: bool, name: str | None
 ) -> None:
-    """Only a terminal without NO_COLOR gets colours; anything else gets JSON."""
+    """Only a terminal without NO_COLOR gets colours; anything else gets JSON, with FORCE_COLOR too."""
     monkeypatch.setenv("TERM", "xterm-256color")
-    for name in ("NO_COLOR", "FORCE_COLOR"):
-        monkeypatch.delenv(name, raising=False)
-    if no_color:
-        monkeypatch.setenv("NO_COLOR", "1")
-    output = io.StringIO()
-    logs.show_logs(stack, "get_order", False, Console(file=output, force_terminal=terminal, highlight=False))
+    for each in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(each, raising=False)
+    if name:
+        monkeypatch.setenv(name, "1")
+    output = Terminal() if terminal else io.StringIO()
+    logs.show_logs(stack, "get_order", False, Console(file=output, highlight=False))
     printed = output.getvalue()
-    assert ("\x1b[33m" in printed) is (terminal and not no_color)
+    assert ("\x1b[33m" in printed) is (terminal and not name)
     assert (printed == json.dumps(LINE) + "\n") is not terminal
 
 
