@@ -45,7 +45,6 @@ def _mirror() -> Path | None:
 def cli_config(mirror: Path | None = None) -> str:
     """Terraform's CLI configuration: providers from a mirror, the machine's if none is given, else the registry."""
     mirror = mirror or _mirror()
-    # HCL escapes quotes as JSON does.
     # In quotes as in JSON: a folder may have quotes and backslashes in its name.
     path = json.dumps(str(mirror), ensure_ascii=False)
     method = f"filesystem_mirror {{\n    path = {path}\n  }}" if mirror else "direct {}"
