@@ -28,6 +28,7 @@ _NOT_APPLIED = ("bootstrap", "tests", ".terraform")
 _INIT = ("-reconfigure", "-lockfile=readonly", "-backend-config=env/local.backend.hcl")
 # Commands that take variables.
 _WITH_VARIABLES = ("plan", "apply", "destroy", "import", "refresh", "console")
+_WORKSPACE = {"TF_WORKSPACE": "default"}
 # Folders that Terraform searches itself, and where machines without a registry keep a copy.
 _MIRRORS = ("~/.terraform.d/plugins", "~/.local/share/terraform/plugins", "/usr/*/terraform/plugins", "/opt/*")
 
@@ -72,6 +73,8 @@ def environment(directory: Path) -> dict[str, str]:
         **NO_AWS_FILES,
         **cli_environment(directory),
         "TF_DATA_DIR": str(directory / "terraform"),
+        # Not one that was chosen by hand, which is kept in that folder and has a state of its own.
+        **_WORKSPACE,
     }
 
 
@@ -199,6 +202,7 @@ class LocalTerraform:
         settings = {
             "TF_CLI_CONFIG_FILE": cli_environment(data, mirror)["TF_CLI_CONFIG_FILE"],
             "TF_DATA_DIR": str(data),
+            **_WORKSPACE,
         }
         # At the endpoint that tflocal gives the backend, unlike a variable's, the bucket would have its own host name.
         init = (*_INIT, "-backend-config=use_path_style=true")

@@ -357,3 +357,20 @@ def test_engine_clients_ignore_the_shell(
     for environment in (processes.environment(), terraform_environment(tmp_path)):
         assert variable not in environment
         assert environment["AWS_CONFIG_FILE"] == environment["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
+
+
+def test_terraform_ignores_the_shell_and_a_chosen_workspace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Terraform uses the one state of a stack, whatever the shell sets and whatever workspace a person has chosen."""
+    for name in ("TF_WORKSPACE", "TF_DATA_DIR", "TF_CLI_ARGS", "TF_CLI_ARGS_workspace", "TF_VAR_x"):
+        monkeypatch.setenv(name, "hostile")
+    variables = terraform_environment(tmp_path)
+    assert "hostile" not in variables.values()
+    (tmp_path / "terraform").mkdir()
+    (tmp_path / "terraform" / "environment").write_text("dev")
+
+    def workspace(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = ["terraform", "workspace", *arguments]
+        return subprocess.run(command, env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+
+    assert workspace("show").stdout == "default\n"
+    assert workspace("new", "test").returncode == 1
