@@ -36,8 +36,8 @@ def _take(*prefixes: str) -> dict[str, str]:
 
 # What the shell sets for AWS, of which tests see nothing unless they test the account that it is signed in to.
 _SHELL: Final = _take("AWS_")
-# Settings of the functions' logger.
-_take("POWERTOOLS_", "LOG_LEVEL")
+# Settings of the functions' logger, and of colours.
+_take("POWERTOOLS_", "LOG_LEVEL", "FORCE_COLOR", "NO_COLOR")
 os.environ.update(NO_AWS_FILES | _ENVIRONMENT)
 # In a job of GitHub, `bin/release` would ask GitHub who approved it.
 os.environ.pop("GITHUB_ACTIONS", None)

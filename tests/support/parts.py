@@ -145,8 +145,12 @@ class Parts:
         with subprocess.Popen(
             command,
             cwd=step.folder,
-            # Each line is to appear when it is printed.
-            env={**(os.environ if step.environment is None else step.environment), "PYTHONUNBUFFERED": "1"},
+            # Each line is to appear when it is printed, and pytest's summary is recognized without colours.
+            env={
+                **(os.environ if step.environment is None else step.environment),
+                "PYTHONUNBUFFERED": "1",
+                "PY_COLORS": "0",
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

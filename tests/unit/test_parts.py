@@ -89,8 +89,11 @@ def test_summary_has_results_and_closing_lines(parts: Parts, output: io.StringIO
     assert [line.split()[:2] for line in lines[-2:]] == [["unit", "passed"], ["e2e", "FAILED"]]
 
 
-def test_summary_names_failed_tests(parts: Parts, output: io.StringIO, tmp_path: Path) -> None:
+def test_summary_names_failed_tests(
+    parts: Parts, output: io.StringIO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The summary names the first twenty tests of a part that failed, as pytest does, since logs are cut."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
     (tmp_path / "test_broken.py").write_text(BROKEN)
     run = Step([sys.executable, "-m", "pytest", "-p", "no:cacheprovider"], folder=tmp_path)
     assert not parts.run("unit", lambda: [run])
