@@ -139,11 +139,17 @@ def responses(plan: dict[str, Any], rate: float, seconds: float, log: Path) -> t
     with tempfile.TemporaryDirectory() as folder:
         path, result = Path(folder) / "plan.json", Path(folder) / "result.json"
         path.write_text(json.dumps(plan | {"result": str(result)}))
-        environment = {**os.environ, steps.PLAN_VARIABLE: str(path), "PYTHONPATH": str(ROOT)}
+        # Locust would take options from files in a person's home folder and in the folder that it runs in.
+        environment = {**os.environ, steps.PLAN_VARIABLE: str(path), "PYTHONPATH": str(ROOT), "HOME": folder}
         total = plan["settle"] + seconds
         command = [str(_LOCUST), "--headless", "--only-summary", "--exit-code-on-error=0", f"--users={users}"]
-        command += [f"--spawn-rate={users}", f"--run-time={total:g}s", f"--locustfile={_FOLDER / 'locustfile.py'}"]
-        run_command("locust", command, total + _EXTRA_SECONDS, environment, ROOT, log).checked()
+        command += [
+            f"--host={plan['api_url']}",
+            f"--spawn-rate={users}",
+            f"--run-time={total:g}s",
+            f"--locustfile={_FOLDER / 'locustfile.py'}",
+        ]
+        run_command("locust", command, total + _EXTRA_SECONDS, environment, Path(folder), log).checked()
         if not result.exists():
             raise StackError(f"Locust ended without a result: {display_path(log)} shows why")
         measured, received = json.loads(result.read_text())

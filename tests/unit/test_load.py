@@ -1,5 +1,6 @@
 """The load test: what it concludes from its steps, and what it refuses to do."""
 
+import json
 import os
 import re
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from labs.load import run as load
 from labs.load.engine_loop import Cost, cost, knee, report
-from labs.load.steps import Response, Step, failures, summarise
+from labs.load.steps import PLAN_VARIABLE, Response, Step, failures, summarise
 from localstack.stack import StackError
 from tests.support.programs import program, run_here
 from tooling.paths import ROOT
@@ -155,6 +156,26 @@ def test_missing_locust_names_the_command(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setattr(load, "_LOCUST", tmp_path / "locust")
     with pytest.raises(StackError, match="locust is missing: `make load` installs it"):
         load.platform_of("local")
+
+
+def test_locust_reads_no_settings_of_a_person(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Locust sends requests to the API of the plan only, and finds no file of settings where it looks for one.
+
+    A program in its place prints what it is given: Locust has an environment of its own, which is not always there.
+    """
+    program, log = tmp_path / "locust", tmp_path / "locust.log"
+    program.write_text(f"""#!{sys.executable}
+import json, os, sys
+plan = json.load(open(os.environ["{PLAN_VARIABLE}"]))
+open(plan["result"], "w").write("[1, []]")
+print(json.dumps([sys.argv, *sorted(os.listdir() + os.listdir(os.environ["HOME"]))]))
+""")
+    program.chmod(0o755)
+    monkeypatch.setattr(load, "_LOCUST", program)
+    assert load.responses({"api_url": "http://127.0.0.1:1/local", "settle": 0}, 5, 1, log) == (1, [])
+    arguments, *files = json.loads(log.read_text())
+    assert "--host=http://127.0.0.1:1/local" in arguments
+    assert set(files) == {"plan.json", "result.json"}
 
 
 class Users:
