@@ -116,8 +116,7 @@ def _warnings() -> Iterator[list[str]]:
 
 def message(preview: Preview) -> EmailMessage:
     """The mail of a preview, without the attached invoice. Raises TemplateError: The template is wrong."""
-    for name, value in _SETTINGS.items():
-        os.environ.setdefault(name, value)
+    os.environ.update(_SETTINGS)
     samples = orders()
     order = samples.get(preview.sample) or samples["campaign"]
     envelope = Envelope.of(OrderRecorded(tenant_id=order.tenant_id, order_id=order.id), "preview")

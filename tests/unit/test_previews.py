@@ -89,6 +89,14 @@ def test_preview_calls_no_aws(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [render.render(preview).error for preview in previews()] == [""] * len(previews())
 
 
+@pytest.mark.parametrize("name", ["MAIL_FROM", "MAIL_REPLY_TO", "INTERNAL_NOTIFICATION_EMAIL"])
+def test_preview_ignores_addresses_of_the_shell(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A variable that mail programs read too changes no mail."""
+    monkeypatch.setenv(name, "me@home.example")
+    sent = render.message(Preview(NOTIFICATION, "campaign"))
+    assert "me@home.example" not in (sent["From"], sent["Reply-To"], sent["To"])
+
+
 def test_templates_come_from_s3_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Outside of previews, templates come from S3."""
     requested: list[str] = []
