@@ -1,6 +1,7 @@
 """The checks of `bin/test` that need no stack: style, types, security, the API document, Terraform."""
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,12 @@ PACKAGES = ("tooling", "release", "ops", "evidence", "localstack", "labs", "cli"
 _LINTERS = ROOT / "tooling" / "openapi"
 # Digests of files, which look like keys, and fonts.
 _NO_SECRETS = ("docs/images/sources.json", "tooling/openapi/package-lock.json", "*.ttf")
+# What a shell sets for npm and Node.js, except where packages come from, and who is trusted.
+_NODE_SETTINGS = re.compile(
+    r"NODE_(?!EXTRA_CA_CERTS$|USE_SYSTEM_CA$)"
+    r"|npm_config_(?!(registry|_auth.*|.*[/@].*|ca|cafile|strict_ssl|cache|(user|global)config|(https_|no)?proxy)$)",
+    re.IGNORECASE,
+)
 
 
 def lint_steps() -> list[Step]:
@@ -82,20 +89,26 @@ def api_steps() -> list[Step]:
         return [Step([sys.executable, "-c", f"print({missing!r})"])]
     folder, locks = ROOT / "build" / "openapi", ("package.json", "package-lock.json", "*.ttf")
     # npm writes its own lock file when all packages are there.
+    folder, locks = ROOT / "build" / "openapi", ("package.json", "package-lock.json")
+    programs = folder / "node_modules" / ".bin"
+    # npm writes its own lock file when it has installed what it was to install.
     made = (folder / "node_modules" / ".package-lock.json").exists() and all(
         (folder / name).read_bytes() == (_LINTERS / name).read_bytes() for name in locks
     )
+    made = made and all((programs / name).exists() for name in ("redocly", "spectral"))
     folder.mkdir(parents=True, exist_ok=True)
     for name in locks:
         shutil.copyfile(_LINTERS / name, folder / name)
-    quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
-    install = Step([npm, "ci", *quiet], "npm downloads the linters, which need Node.js 20", folder)
+    options = ("--include=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+    shell = {name: value for name, value in os.environ.items() if not _NODE_SETTINGS.match(name)}
+    hint = "npm downloads the linters, which need Node.js 20"
+    install = Step([npm, "ci", *options], hint, folder, environment=shell)
     document = str(ROOT / "docs" / "openapi.json")
-    variables = {**os.environ, "REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
+    variables = {**shell, "REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
 
     def linter(name: str, *arguments: str) -> Step:
         hint = "fix release/openapi/ and run `bin/release openapi`"
-        return Step([str(folder / "node_modules" / ".bin" / name), "lint", *arguments], hint, environment=variables)
+        return Step([str(programs / name), "lint", *arguments], hint, environment=variables)
 
     return [
         *([] if made else [install]),

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from localstack.terraform import TERRAFORM_DIR
+from tests.support import check_steps
 from tests.support.check_steps import api_steps, lint_steps, provider_steps, terraform_steps
 from tests.support.parts import Parts, Step
 from tests.support.pytest_steps import EndToEnd
@@ -158,6 +160,35 @@ def test_api_linters_without_npm_are_reported(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert parts.run("api", api_steps)
     assert "npm is not installed: the linters of docs/openapi.json did not run" in output.getvalue()
+
+
+def test_api_linters_are_installed_whatever_the_shell_sets(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, parts: Parts, output: io.StringIO
+) -> None:
+    """The linters are development dependencies, which npm leaves out for production; then they are installed again.
+
+    A program in place of npm: an installation takes a minute, and a registry.
+    """
+    modules = tmp_path / "build" / "openapi" / "node_modules"
+    npm = tmp_path / "npm"
+    npm.write_text("#!/bin/sh\nmkdir node_modules; touch node_modules/.package-lock.json; env; echo $*\n")
+    npm.chmod(0o755)
+    monkeypatch.setattr(check_steps, "ROOT", tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    shell = {"NODE_ENV": "production", "npm_config_omit": "dev", "NPM_CONFIG_DRY_RUN": "true"}
+    kept = {"npm_config_registry": "https://npm.example", "NODE_EXTRA_CA_CERTS": "/ours.pem"}
+    for name, value in (shell | kept).items():
+        monkeypatch.setenv(name, value)
+    assert parts.run("api", lambda: api_steps()[:1])
+    printed = output.getvalue()
+    assert "│ ci --include=dev " in printed
+    assert [name for name in shell if f"│ {name}=" in printed] == []
+    assert [name for name in kept if f"│ {name}={kept[name]}" in printed] == [*kept]
+    assert api_steps()[0].command[1] == "ci"
+    (modules / ".bin").mkdir()
+    for name in ("redocly", "spectral"):
+        (modules / ".bin" / name).touch()
+    assert Path(api_steps()[0].command[0]).name == "redocly"
 
 
 def test_api_linters_are_locked() -> None:
