@@ -1,6 +1,5 @@
 """`bin/ops stack`: the local platform."""
 
-import shlex
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
@@ -26,7 +25,6 @@ from localstack.up import reset as reset_stack
 from localstack.up import up as start_stack
 from localstack.watch import watch as watch_tree
 from ops import queues
-from tooling.machine import PROGRAMS
 
 app = typer.Typer(help="The local platform, in build/local or the folder that STACK_DIR names.", no_args_is_help=True)
 
@@ -199,9 +197,7 @@ def env() -> None:
     """Print the variables for tflocal, awslocal and other tools: eval "$(bin/ops stack env)"."""
     stack = engines.require()
     tflocal.install()
-    for name, value in tflocal.variables(stack).items():
-        print(f"export {name}={shlex.quote(value)}")
-    print(f'export PATH={shlex.quote(str(PROGRAMS))}:"$PATH"')
+    print(*tflocal.script(tflocal.variables(stack)), sep="\n")
 
 
 @app.command()

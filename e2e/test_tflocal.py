@@ -18,6 +18,11 @@ pytestmark = [pytest.mark.alone, pytest.mark.sidecars]
 
 SECONDS = 600
 Shell = Callable[[str], str]
+# Of a shell that is signed in to an account, behind a proxy that does not respond, with settings for Terraform.
+SIGNED_IN = {
+    **{"AWS_PROFILE": "nobody-has-this", "AWS_SESSION_TOKEN": "mine", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9"},
+    **{"TF_WORKSPACE": "mine", "TF_VAR_log_level": "DEBUG", "HTTP_PROXY": "http://127.0.0.1:9"},
+}
 
 
 def bash(script: str, **variables: str) -> str:
@@ -46,7 +51,7 @@ def shell(tmp_path: Path, variables: str) -> Shell:
         shutil.copytree(stack.release, copy)
     else:
         working_tree.copy_to(copy, packages.package(stack, "get_order").parent.name)
-    return lambda line: bash(f'eval "$VARIABLES"; {line}', VARIABLES=variables, COPY=str(copy))
+    return lambda line: bash(f'eval "$VARIABLES"; {line}', VARIABLES=variables, COPY=str(copy), **SIGNED_IN)
 
 
 def test_tflocal_applies_and_then_plans_nothing(shell: Shell) -> None:
