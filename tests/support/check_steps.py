@@ -87,8 +87,6 @@ def api_steps() -> list[Step]:
     if npm is None:
         missing = "npm is not installed: the linters of docs/openapi.json did not run"
         return [Step([sys.executable, "-c", f"print({missing!r})"])]
-    folder, locks = ROOT / "build" / "openapi", ("package.json", "package-lock.json", "*.ttf")
-    # npm writes its own lock file when all packages are there.
     folder, locks = ROOT / "build" / "openapi", ("package.json", "package-lock.json")
     programs = folder / "node_modules" / ".bin"
     # npm writes its own lock file when it has installed what it was to install.
