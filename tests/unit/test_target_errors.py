@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow(
 
 DIGEST = "a" * 64
 NO_STACK = r"there is no finished stack in .*: run `make up`"
-NO_ENGINE = r"the engine of the stack in .* does not (answer|respond).*`make up`"
+NO_ENGINE = r"the engine of the stack in .* has ended, and its orders are gone: `make up` starts an empty one"
 SIGN_IN = (
     r"(?s)Unable to locate credentials.*the shell must be signed in to the account, with the permissions of its deploy"
 )
