@@ -39,7 +39,7 @@ def test_package_imports_alone(packages: Path, function: str) -> None:
 
 # The modules of this project that each function of the API loads, besides its own folder.
 _RULES = {"order", "models", "field_types", "card_numbers", "money", "status", "errors", "mail_problem"}
-_ANY = {*_RULES, "clients", "observability", "settings"}
+_ANY = {*_RULES, "clients", "correlation", "observability", "settings"}
 _STORED = {*_ANY, "backoff", "repository", "table_items"}
 API = {
     "create_order": {*_STORED, "events"},
