@@ -7,16 +7,20 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from unittest.mock import patch
 
+import boto3
 import pytest
 import requests
+from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
-from botocore.utils import get_environ_proxies
 
+from localstack import processes
 from release.deploy import DeployError
 from release.packaging.libraries import BuildError
 from tooling import cli, commands
@@ -201,16 +205,38 @@ def test_run_missing_program_is_named() -> None:
         commands.run("greet", ["no-such-program"], 1)
 
 
-@pytest.mark.parametrize("spelling", [str.upper, str.lower])
-@pytest.mark.parametrize("name", ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"])
-def test_run_cli_reaches_this_machine_without_a_proxy(
-    monkeypatch: pytest.MonkeyPatch, name: str, spelling: Callable[[str], str]
-) -> None:
-    """A proxy of the shell is not used for the local stack, neither by requests nor by boto3."""
-    monkeypatch.setattr(os, "environ", os.environ | {spelling(name): "http://127.0.0.1:9"})
-    url, proxies = "http://127.0.0.1:4566/x", list[Mapping[str, str]]()
-    run_cli(lambda: proxies.extend([requests.utils.get_environ_proxies(url), get_environ_proxies(url)]), "")
-    assert proxies == [{}, {}]
+class _Buckets(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<ListAllMyBucketsResult/>")
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """URL of a server on this machine."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Buckets) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
+def test_run_cli_reaches_this_machine_without_a_proxy(monkeypatch: pytest.MonkeyPatch, server: str, name: str) -> None:
+    """A proxy of the shell is not used for the local stack, by requests or boto3, and processes of it get none."""
+    for each in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(each, raising=False)
+    monkeypatch.setenv(name, f"http://127.0.0.1:{processes.free_port()}")
+
+    def call() -> None:
+        assert requests.get(server, timeout=10).ok
+        assert boto3.client("s3", endpoint_url=server, config=Config(retries={"total_max_attempts": 1})).list_buckets()
+        assert name not in processes.environment()
+
+    assert run_cli(call, "") == 0
 
 
 @pytest.mark.parametrize(
@@ -296,3 +322,11 @@ def test_run_cli_keeps_only_a_temporary_folder_that_takes_sockets(
         monkeypatch.setenv("TMPDIR", given)
         run_cli(lambda: seen.append(os.environ.get("TMPDIR")), "")
     assert seen == [tempfile.gettempdir(), None, None, None, None]
+
+
+@pytest.mark.parametrize("mask", [0o077, 0o000])
+def test_run_cli_writes_files_that_all_can_read(tmp_path: Path, mask: int) -> None:
+    """Files are readable for all and writable for one, whatever a person's umask is: releases have equal bytes."""
+    os.umask(mask)
+    run_cli(lambda: (tmp_path / "file").touch(), "")
+    assert oct((tmp_path / "file").stat().st_mode & 0o777) == "0o644"
