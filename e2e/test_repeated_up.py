@@ -87,9 +87,9 @@ def test_up_repairs_what_was_changed_by_hand(platform: Platform, tenant: Tenant)
 @contextmanager
 def copy_of_tree(folder: Path) -> Iterator[Path]:
     """A copy of the working tree; afterwards the stack runs the original again."""
-    working_tree.copy_to(folder, "libraries", "packages")
+    copy = working_tree.copy_to(folder, "libraries", "packages")
     try:
-        yield folder
+        yield copy
     finally:
         redeploy(engines.require())
 

@@ -46,12 +46,14 @@ def variables() -> str:
 def shell(tmp_path: Path, variables: str) -> Shell:
     """Runs a line in a shell that has the variables, with a copy of the stack's Terraform at $COPY."""
     # tflocal writes into the folder of the configuration, which other tests and stacks use.
-    copy, stack = tmp_path / "copy", engines.require()
+    stack = engines.require()
     if stack.release:
-        shutil.copytree(stack.release, copy)
+        copy = shutil.copytree(stack.release, tmp_path / "copy")
     else:
         working_tree.copy_to(copy, packages.package(stack, "get_order").parent.name)
     return lambda line: bash(f'eval "$VARIABLES"; {line}', VARIABLES=variables, COPY=str(copy), **SIGNED_IN)
+        copy = working_tree.copy_to(tmp_path, packages.package(stack, "get_order").parent.name)
+    return lambda line: bash(f'eval "$VARIABLES"; {line}', VARIABLES=variables, COPY=str(copy))
 
 
 def test_tflocal_applies_and_then_plans_nothing(shell: Shell) -> None:

@@ -89,8 +89,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     tmp_path = tmp_path_factory.mktemp("watch")
     if engines.require().release:
         pytest.skip("the stack runs a release, not a working tree")
-    copy, log = tmp_path / "copy", tmp_path / "watch.log"
-    working_tree.copy_to(copy, *(() if runs_tree() else ("libraries",)))
+    log = tmp_path / "watch.log"
+    copy = working_tree.copy_to(tmp_path, *(() if runs_tree() else ("libraries",)))
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "cli.ops", "stack", "watch"],

@@ -6,15 +6,19 @@ from pathlib import Path
 from tooling.paths import ROOT
 
 _LEFT_OUT = (".git", ".venv", ".terraform", "*_cache", "__pycache__", "build", "docs", "e2e", "tests")
+# People have clones in such folders.
+_NAME = "a 'b\" ä"
 
 
-def copy_to(folder: Path, *build_folders: str) -> None:
-    """Copy what the local stack is built from.
+def copy_to(folder: Path, *build_folders: str) -> Path:
+    """Copy what the local stack is built from into a folder with an awkward name; returns that.
 
     Args:
-        folder: Folder of the copy.
+        folder: Where the folder of the copy is made.
         build_folders: Names of the folders in build/ to copy as well, so that they are not built again.
     """
-    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*_LEFT_OUT), dirs_exist_ok=True)
+    copy = folder / _NAME
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*_LEFT_OUT))
     for name in build_folders:
-        shutil.copytree(ROOT / "build" / name, folder / "build" / name)
+        shutil.copytree(ROOT / "build" / name, copy / "build" / name)
+    return copy
