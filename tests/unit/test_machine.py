@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -154,7 +155,8 @@ def test_python_that_does_not_serve_is_named(tmp_path: Path, version: str | None
     path = bare_path(tmp_path, "apt-get")
     numbers = tuple(map(int, version.split("."))) if version else ()
     code = f"import sys; sys.version_info = {numbers}; exec(sys.argv[1])"
-    fake(tmp_path / "bare", "python3", f"exec {sys.executable} -c '{code}' \"$2\"" if version else "exit 127")
+    start = shlex.join(["exec", sys.executable, "-c", code])
+    fake(tmp_path / "bare", "python3", f'{start} "$2"' if version else "exit 127")
     done = subprocess.run(
         ["/bin/sh", ROOT / "bin" / ".python"],
         env={"PATH": path},

@@ -6,6 +6,7 @@
 import json
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -195,7 +196,7 @@ JsonServer(int(sys.argv[1])).serve_forever()
 @pytest.mark.parametrize("words", ["--help", "stack logs get_order", "stack logs get_order --follow"])
 def test_closed_pipe_is_quiet(logging: Path, words: str) -> None:
     """A reader that closes the pipe, such as head, ends the command without an error."""
-    command = f"{sys.executable} -m cli.ops {words} | true; echo ${{PIPESTATUS[0]}}"
+    command = f"{shlex.quote(sys.executable)} -m cli.ops {words} | true; echo ${{PIPESTATUS[0]}}"
     assert run(logging, "bash", "-c", command) == (0, "0\n")
 
 
