@@ -50,10 +50,8 @@ def shell(tmp_path: Path, variables: str) -> Shell:
     if stack.release:
         copy = shutil.copytree(stack.release, tmp_path / "copy")
     else:
-        working_tree.copy_to(copy, packages.package(stack, "get_order").parent.name)
-    return lambda line: bash(f'eval "$VARIABLES"; {line}', VARIABLES=variables, COPY=str(copy), **SIGNED_IN)
         copy = working_tree.copy_to(tmp_path, packages.package(stack, "get_order").parent.name)
-    return lambda line: bash(f'eval "$VARIABLES"; {line}', VARIABLES=variables, COPY=str(copy))
+    return lambda line: bash(f'eval "$VARIABLES"; {line}', VARIABLES=variables, COPY=str(copy), **SIGNED_IN)
 
 
 def test_tflocal_applies_and_then_plans_nothing(shell: Shell) -> None:
