@@ -4,10 +4,16 @@
 given = $(if $(findstring command line,$(origin $(1))),$(value $(1)))
 option = $(if $(call given,$(1)),$(2) '$(subst ','\'',$(value $(1)))')
 flag = $(if $(call given,$(1)),$(2))
-# Refuses variables that a target does not take, such as misspelt ones.
+# Refuses variables that a target does not take, such as misspelt ones, and line breaks, which would end a recipe's line.
 space := $(subst ,, )
+define newline
+
+
+endef
 definitions = $(subst \$(space),_,$(MAKEOVERRIDES))
-takes = $(if $(filter-out $(1:%=%=%),$(definitions)),$(error make $@ does not take \
+whole = $(foreach name,$(1),$(if $(findstring $(newline),$(call given,$(name))),$(error \
+  $(name) has a line break: leave it out)))
+takes = $(call whole,$(1))$(if $(filter-out $(1:%=%=%),$(definitions)),$(error make $@ does not take \
   $(filter-out $(1:%=%=%),$(definitions)): it takes $(or $(1),no variable)))
 pytest = $(if $(call given,ARGS),TEST_ARGUMENTS='$(subst ','\'',$(value ARGS))' )
 ports = $(call option,PORT,--port) $(call option,CART_PORT,--cart-port) $(call option,SMTP_PORT,--smtp-port) \

@@ -172,6 +172,18 @@ def test_values_reach_no_shell(tmp_path: Path, name: str) -> None:
     assert not mark.exists()
 
 
+@pytest.mark.parametrize(
+    "value", ["create_order\n", "x\ntouch {0}", "x\nFUNCTION='; touch {0}; '", "x\\\n'; touch {0}; '"]
+)
+def test_value_with_line_break_is_refused(tmp_path: Path, value: str) -> None:
+    """A line break would end a line of make's recipe."""
+    mark = tmp_path / "mark"
+    status, output = run(tmp_path, "make", "logs", "FUNCTION=" + value.replace("{0}", str(mark)))
+    assert status != 0
+    assert "FUNCTION has a line break" in output
+    assert not mark.exists()
+
+
 @pytest.fixture
 def logging(tmp_path: Path) -> Iterator[Path]:
     """The folder of a stack whose engine has a log of two events."""
