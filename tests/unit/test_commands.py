@@ -166,8 +166,6 @@ Path({str(finished)!r}).write_text(str(len(seen)))
     ours = f"""
 import shlex, sys
 from tooling import commands
-import sys
-from tooling import cli, commands
 from tooling.cli import run_cli
 command = {python(program)!r}
 sys.exit(run_cli(lambda: commands.{call}, ""))
