@@ -1,6 +1,7 @@
 """`make preview`: everything is rendered without AWS, errors name their line, and changes are rendered again."""
 
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -220,7 +221,8 @@ def served(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         f"v = pathlib.Path({str(folder / book.VERSION)!r}); write_whole(v, str(int(v.read_text()) + 1))"
     )
     port = free_port()
-    call = f"serve({port}, Path({str(folder)!r}), [Path({str(sources)!r})], '{sys.executable} {render}')"
+    command = shlex.join([sys.executable, str(render)])
+    call = f"serve({port}, Path({str(folder)!r}), [Path({str(sources)!r})], {command!r})"
     script = f"from pathlib import Path; from localstack.preview.server import serve; {call}"
     process = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT)
     poll("the previews' server", lambda: processes.listens(port) or None, SECONDS)
