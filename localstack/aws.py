@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SERVICES: Final = {"cognito": "cognito-idp", "functions": "lambda"}
 
 
-def _own_variables() -> dict[str, tuple[None, None, Any, Any]]:
+def own_variables() -> dict[str, tuple[None, None, Any, Any]]:
     """botocore's variables as they are where no variable of the shell, profile or file of AWS sets them.
 
     Those of the shell are for an account in AWS. The bundle of certificates is also an engine's that has TLS.
@@ -59,7 +59,7 @@ class Aws:
             aws_access_key_id=ACCOUNT if endpoint else None,
             aws_secret_access_key=SIGNATURE if endpoint else None,
             region_name=region,
-            botocore_session=botocore.session.get_session(_own_variables() if endpoint else None),
+            botocore_session=botocore.session.get_session(own_variables() if endpoint else None),
         )
 
     if not TYPE_CHECKING:  # mypy would accept any attribute

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import boto3
+import botocore.session
 import jwt
 from botocore.exceptions import ClientError
 
 from labs.customers import sign_up
 from labs.rehearsal.dns import ApiName
 from localstack import terraform
+from localstack.aws import own_variables
 from localstack.stack import SIGNATURE, Stack, StackError, api_url
 from release.environments import ENVIRONMENTS, EnvironmentName, terraform_outputs
 from tooling import commands
@@ -54,7 +56,7 @@ class Accounts:
         """A client with these credentials, at the engine."""
         names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION")
         key, secret, token, region = map(credentials.get, names)
-        session = boto3.Session(key, secret, token, region)
+        session = boto3.Session(key, secret, token, region, botocore.session.get_session(own_variables()))
         return session.client(service, endpoint_url=self.endpoint, verify=self.bundle)
 
     def customer(self, environment: EnvironmentName) -> OrderClient:

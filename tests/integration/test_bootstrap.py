@@ -87,6 +87,13 @@ def test_preflight_of_bootstrapped_account_misses_only_the_domain(accounts: Acco
     assert [check.name for check in found if check.missing] == ["domain kimmyai.io in SES"]
 
 
+def test_profile_of_the_shell_is_not_used(accounts: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An emulated account is signed in to with its own credentials, whatever profile the shell names."""
+    monkeypatch.setenv("AWS_PROFILE", "nobody-has-this")
+    caller = accounts.client("sts", accounts.root("dev")).get_caller_identity()
+    assert caller["Account"] == ACCOUNTS["dev"]
+
+
 def test_job_signs_in_to_the_role_of_its_environment(accounts: Accounts, tmp_path: Path) -> None:
     """The rehearsal's jobs get a session of the role that trusts their environment, and of no other."""
     github = GitHub(Workflows(), accounts.token)
