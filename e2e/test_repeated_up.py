@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psutil
 import pytest
 
 from e2e import working_tree
 from e2e.tenant import Tenant
 from localstack import engines, seed
+from localstack import stack as stacks
 from localstack.redeploy import redeploy
 from localstack.targets import Platform
 from tooling.paths import ROOT
@@ -29,7 +31,7 @@ def run(tree: Path, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "cli.ops", "stack", *arguments],
         cwd=tree,
-        env={**os.environ, "STACK_DIR": str(engines.require().directory)},
+        env={**os.environ, "STACK_DIR": str(stacks.default_directory())},
         capture_output=True,
         text=True,
         check=False,
@@ -92,6 +94,20 @@ def copy_of_tree(folder: Path) -> Iterator[Path]:
         yield copy
     finally:
         redeploy(engines.require())
+
+
+@pytest.mark.needs("snapshots")
+def test_up_after_the_engine_was_killed(platform: Platform) -> None:
+    """`make up` replaces an engine that was killed, without Terraform, and leaves no process of the old one."""
+    stack = engines.require()
+    old = psutil.Process(stack.running["engine"].pid)
+    family = [old, *old.children(recursive=True)]
+    old.kill()
+    assert TERRAFORM not in run(ROOT, "up", *(("--release-dir", stack.release) if stack.release else ()))
+    _, alive = psutil.wait_procs(family, SECONDS)
+    assert alive == []
+    assert engines.require().running["engine"].pid != old.pid
+    assert seed.token(engines.require(), seed.users()[0]["email"])
 
 
 @pytest.mark.needs("snapshots")
