@@ -122,4 +122,4 @@ def test_cart_stub_on_the_port_of_another_is_refused(tmp_path: Path, monkeypatch
             up._wait_for_sidecar(second, "cart_stub")
         assert not processes.alive(second.running["cart_stub"])
     finally:
-        processes.stop(first.running.get("cart_stub"))
+        processes.kill([*first.running.values(), *second.running.values()])
