@@ -4,7 +4,7 @@ import io
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from functools import partial
@@ -40,6 +40,7 @@ from tests.support import samples
 from tests.support.lambda_events import context
 from tests.support.records import record, reject
 from tests.support.samples import draft, order_request
+from tests.support.sdk_events import on
 from tooling.polling import poll
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -76,13 +77,10 @@ def calls_of(*of: Any) -> Iterator[list[str]]:
     def add(model: Any, **_: Any) -> None:
         calls.append(model.name)
 
-    for client in of:
-        client.meta.events.register("before-call", add, unique_id="calls")
-    try:
-        yield calls
-    finally:
+    with ExitStack() as counted:
         for client in of:
-            client.meta.events.unregister("before-call", unique_id="calls")
+            counted.enter_context(on(client, "before-call", add))
+        yield calls
 
 
 class TestRecord:
@@ -170,12 +168,8 @@ class TestRecord:
             lost = parsed["Successful"].pop()
             parsed["Failed"] = [{"Id": lost["Id"], "Code": "InternalFailure", "SenderFault": False}]
 
-        hooks: Any = clients.sns().meta.events
-        hooks.register("after-call.sns.PublishBatch", refuse_second, unique_id="refuse")
-        try:
+        with on(clients.sns(), "after-call.sns.PublishBatch", refuse_second):
             failed = handle(order_creator_record, creation_queue, first.encode(), second.encode())
-        finally:
-            hooks.unregister("after-call.sns.PublishBatch", unique_id="refuse")
         assert failed == [second.encode()]
         assert repository.get(cart["tenantId"], second.payload.order_id)
         assert handle(order_creator_record, creation_queue, second.encode()) == []
@@ -427,12 +421,8 @@ class TestInvoice:
         def respond(**_: Any) -> tuple[AWSResponse, dict[str, Any]]:
             return AWSResponse("", 409, HTTPHeaders(), None), conflict
 
-        hooks: Any = clients.s3().meta.events
-        hooks.register("before-call.s3.PutObject", respond, unique_id="conflict")
-        try:
+        with on(clients.s3(), "before-call.s3.PutObject", respond):
             assert handle(order_pdf_creator, creation_queue, body) == [body]
-        finally:
-            hooks.unregister("before-call.s3.PutObject", unique_id="conflict")
         recorded = repository.get(order.tenant_id, order.id)
         assert recorded is not None
         assert recorded.invoice_key is None

@@ -11,6 +11,7 @@ from common.observability import metrics
 from common.settings import settings
 from localstack.aws import Aws
 from tests.support.samples import order
+from tests.support.sdk_events import on
 
 NAME = "customer/order_confirmation"
 
@@ -101,12 +102,8 @@ def test_template_bucket_unreachable_is_requested_once() -> None:
         waits += 1
         raise ConnectTimeoutError(endpoint_url=clients.s3().meta.endpoint_url)
 
-    hooks: Any = clients.s3().meta.events
-    hooks.register("before-call.s3.GetObject", time_out, unique_id="time-out")
-    try:
+    with on(clients.s3(), "before-call.s3.GetObject", time_out):
         mails = [(render(), render("txt")) for _ in range(10)]
-    finally:
-        hooks.unregister("before-call.s3.GetObject", unique_id="time-out")
     assert {html for html, _ in mails} == {packaged()}
     assert waits == 1
     assert render() == packaged()

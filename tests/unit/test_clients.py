@@ -9,6 +9,7 @@ import pytest
 from botocore.loaders import JSONFileLoader, Loader
 
 from common import clients
+from tests.support.sdk_events import on
 
 FILES = ("endpoints", "dynamodb/2012-08-10/service-2", "dynamodb/2012-08-10/waiters-2", "no-such-file")
 
@@ -39,12 +40,8 @@ def _request(client: Any, operation: str, **parameters: Any) -> Any:
     def stop(request: Any, **_: Any) -> None:
         raise _SentError(request)
 
-    client.meta.events.register("before-send", stop)
-    try:
-        with pytest.raises(_SentError) as sent:
-            getattr(client, operation)(**parameters)
-    finally:
-        client.meta.events.unregister("before-send", stop)
+    with on(client, "before-send", stop), pytest.raises(_SentError) as sent:
+        getattr(client, operation)(**parameters)
     return sent.value.args[0]
 
 

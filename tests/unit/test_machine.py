@@ -129,18 +129,17 @@ def bare_path(tmp_path: Path, *more: str) -> str:
     return str(folder)
 
 
+def get_python(path: str) -> subprocess.CompletedProcess[str]:
+    """Run what gets Python where there is none, with this PATH and nothing else."""
+    command = ["/bin/sh", str(ROOT / "bin" / ".python")]
+    return subprocess.run(command, env={"PATH": path}, capture_output=True, text=True, check=False, timeout=20)
+
+
 @pytest.mark.parametrize("manager", ["apt-get", "dnf"])
 def test_python_missing_prints_one_line_with_everything(tmp_path: Path, manager: str) -> None:
     """A user who cannot become root on a bare machine gets one line, with what `make up` and `make test` need."""
     path = bare_path(tmp_path, manager)
-    done = subprocess.run(
-        ["/bin/sh", ROOT / "bin" / ".python"],
-        env={"PATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=20,
-    )
+    done = get_python(path)
     assert done.returncode == 1
     (line,) = [line for line in done.stderr.splitlines() if "sudo sh -c" in line]
     for need in ("python", "uv", "pango", "atomic", "curl", "certificates"):
@@ -157,14 +156,7 @@ def test_python_that_does_not_serve_is_named(tmp_path: Path, version: str | None
     code = f"import sys; sys.version_info = {numbers}; exec(sys.argv[1])"
     start = shlex.join(["exec", sys.executable, "-c", code])
     fake(tmp_path / "bare", "python3", f'{start} "$2"' if version else "exit 127")
-    done = subprocess.run(
-        ["/bin/sh", ROOT / "bin" / ".python"],
-        env={"PATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=20,
-    )
+    done = get_python(path)
     message = f"missing: Python 3.8 or later: {path}/python3 does not start, or is older"
     assert (done.returncode, done.stderr.partition(": install ")[0]) == (status, message if status else "")
 
