@@ -18,10 +18,7 @@ Target = Literal["local", "dev", "sit", "prod", "failover"]
 
 E2E_CACHE = ".pytest_cache/e2e"
 # The embedded engine, and the suite that compares it with AWS.
-CONFORMANCE_READS = (
-    *("localstack", "tooling", "common/correlation.py", "requirements"),
-    *("tests/conformance", "tests/support"),
-)
+CONFORMANCE_READS = ("localstack", "tooling", "requirements", "tests/conformance", "tests/support")
 _NOTHING_SELECTED = 5
 
 
@@ -61,7 +58,7 @@ def conformance_steps(engine: str, target: str | None, check: bool, arguments: S
 
 
 def conformance_unless_passed() -> list[Step]:
-    inputs = [*(ROOT / path for path in CONFORMANCE_READS), ROOT / "docs" / "parity.md", Path(__file__)]
+    inputs = [*(ROOT / folder for folder in CONFORMANCE_READS), ROOT / "docs" / "parity.md", Path(__file__)]
     return unless_passed("conformance", inputs, lambda: conformance_steps("embedded", None, True, ()))
 
 
